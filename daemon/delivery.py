@@ -33,7 +33,7 @@ class Step(Enum):
 
 
 class Delivery:
-    """One text on its way. `screen`: what the program showed before it."""
+    """One text on its way. `screen`: of the program before it."""
 
     def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
         self.pieces = deque(_pieces(text, pasted=pasted))

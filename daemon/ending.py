@@ -117,7 +117,7 @@ class Ending:
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
         guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "how the session stands")
-        answered = session.runs.ends_shell(end.code)  # who had `--run` end its shell is told how
+        answered = session.runs.ends_shell(end.code)  # its caller gets the code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
         session.emit("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
@@ -163,10 +163,10 @@ class Ending:
         }
         results.keep(result, log.bytes(first) if facts["job"] else None)
 
-    # -- what is left of the session
+    # -- its files
 
     def _finish(self, outcome: Phase) -> None:
-        """Keep the session readable, or remove it; then answer those who wait."""
+        """Keep the session readable, or remove it, at once or once the emulator has drawn its output."""
         session, self._outcome = self.session, outcome
         if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
@@ -174,7 +174,7 @@ class Ending:
             self.settle()
 
     def settle(self) -> None:
-        """Write what is read when the daemon is gone, or remove the session's files."""
+        """Write the last checkpoint, or remove the session's files; then answer the requests for the end."""
         guard, outcome = self.session.faults.guard, self._outcome
         self._life.become(outcome)
         if outcome != Phase.REMOVED:
@@ -199,7 +199,7 @@ class Ending:
         session, asked_by = self.session, self._life.asked_by
         if self._life.phase == Phase.ENDED and not self._is_behind:
             self.settle()
-        if asked_by and self._is_behind:  # who ends a session does not wait for all its screens
+        if asked_by and self._is_behind:  # a person who ends a session does not wait for all its screens
             for client in session.clients.all:
                 if isinstance(client.state, Due):
                     client.position, client.state = session.log.head, Live()

@@ -116,7 +116,7 @@ class ClientHandler:
     def _resume(self, client: Client, since: int, *, exact: bool) -> None:
         """Feed a client that comes back from the position at which it was cut off.
 
-        It gets the bytes from there on if its terminal shows those before (`exact`), else missed lines and a screen.
+        It gets the bytes behind that if its terminal shows those before (`exact`), else missed lines and a screen.
         """
         bytes_fit = self._fits(client) and exact and since >= self._log.base
         self._clients.add(client)

@@ -18,7 +18,7 @@ class Phase(Enum):
     ENDING = "ending"
     """Somebody asked for the end: each process of the session is being ended."""
     ENDED = "ended"
-    """The program has ended; its last output is still being drawn for those who read it later."""
+    """The program has ended; its last output is still being drawn."""
     KEPT = "kept"
     """The session stays readable under its name."""
     LEFT = "left"
@@ -26,7 +26,7 @@ class Phase(Enum):
     REMOVED = "removed"
     """The files are removed; the daemon goes once its peers know."""
     ABANDONED = "abandoned"
-    """The machine shuts down: the daemon goes, and the session is there to be restored."""
+    """The machine shuts down: the daemon goes, and the session can be restored."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ProgramEnd:
 
     @classmethod
     def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
-        """Return the end just now, by the kernel's wait status, and what the program used."""
+        """Return the end just now, by the kernel's wait status, and the program's usage."""
         code, number = os.waitstatus_to_exitcode(status), None
         if code < 0:
             number, code = -code, SIGNAL_BASE - code

@@ -257,7 +257,6 @@ class Server:
             self.handler.frame(client, kind, payload)
 
     def drop(self, connection: Connection) -> None:
-        """Close a connection; the session goes on."""
         session, stdin, client = self.session, self.session.pump.stdin, client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]

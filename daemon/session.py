@@ -74,7 +74,7 @@ class Session:
 
     @property
     def retained(self) -> int:
-        """Bytes of output that stay for those who come back."""
+        """Bytes of output that stay for clients that come back."""
         return OF_JOB if self.facts["job"] else RETAINED
 
     @property
@@ -117,7 +117,7 @@ class Session:
         if self.facts["persist"] and self.running:
             self.timers.ensure("checkpoint", seconds, self.checkpoints.write_if_due)
 
-    # -- what the parts report
+    # -- calls of the parts
 
     def _printed(self, findings: list[Finding], start: int) -> None:
         """Pass on a block of output. Readers get a query only once it is noted which of them answers it."""
@@ -127,7 +127,7 @@ class Session:
         self._shown()
 
     def _shown(self) -> None:
-        """Pass on what the log has got."""
+        """Pass on bytes that were added to the log."""
         self.relay.deliver()
         self.loop.soon(self.pace)
         self.checkpoint_soon(CHECKPOINT_AFTER)
@@ -165,7 +165,7 @@ class Session:
         return self.pty.flags() if self.pty is not None else 0
 
     def _checkpoint_header(self) -> CheckpointHeader:
-        """Return what a checkpoint says of the session beside its screen."""
+        """Return the part of a checkpoint that is not its screen."""
         running_here = platform.LINUX and self.running
         return {
             "written": stamp(time.time()),

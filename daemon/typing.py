@@ -82,7 +82,7 @@ class Typing:
         `since`, `question`: only if the session asks that; no output is read between this check and the typing.
         `force`: with Enter also into a person's line, and where the program asks something.
         `key`: the asker's name for it; asked for again over another link, it is not typed again.
-        `more`: it goes on with the request before. `keys`: it waits for no text, and keeps the Enter of one away.
+        `more`: it continues the request before. `keys`: it waits for no text, and keeps the Enter of one away.
         """
         if self._repeats(request):
             return
@@ -98,7 +98,7 @@ class Typing:
             self._type(request, text + b"\r" if enter else text)
 
     def asked(self, request: Request) -> None:
-        """Answer with what the session asks, and how its terminal reads. `since`, `question`: only if that stands."""
+        """Answer with the session's question, and how its terminal reads. `since`, `question`: only if that stands."""
         request.respond(**self._check_asks(request))
 
     def interrupt(self, request: Request) -> None:

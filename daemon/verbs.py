@@ -257,13 +257,13 @@ class Verbs:
 
 
 def teller(session: Session) -> Client | None:
-    """Return the client that typed last, if it can tell a person something; after the program's end there is none."""
+    """Return the client that typed last, if it can tell a person something; None after the program's end."""
     client = session.clients.leader
     return client if client is not None and client.terminal.tells and session.running else None
 
 
 def wait_of(session: Session, request: Request) -> Wait:
-    """Return the conditions of a `wait` beside the session's end. Raises UsageError."""
+    """Return the conditions of a `wait` besides the session's end. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at

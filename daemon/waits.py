@@ -33,10 +33,10 @@ FED = 0.05
 
 @dataclass(eq=False)
 class Wait:
-    """A request and its conditions beside the session's end, the first that holds is the answer.
+    """A request and its conditions besides the session's end; the first that holds is the answer.
 
-    `since`: the position that output must have come to before a prompt counts; a shell at its prompt has read what was
-    typed, whatever that printed. `stale`: since when the question has stood that counts no more. `idle`: seconds of
+    `since`: the position that output must have reached before a prompt counts; a shell at its prompt has read all
+    input, whether or not it printed. `stale`: since when the question has stood that counts no more. `idle`: seconds of
     silence. `until`: the time (monotonic) at which it is refused.
     """
 

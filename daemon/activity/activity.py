@@ -223,7 +223,7 @@ class Activity:
         return not raw or self._at_prompt(pty, pty.foreground(), raw=raw)
 
     def last_line(self) -> str:
-        """Return what a program that works has reported, or the last line that it printed; empty for any other."""
+        """Return the report of a program that works, or the last line that it printed; empty for any other."""
         if self._kept.standing.state != State.WORKING:
             return ""
         if line := self.reports.line():
@@ -275,7 +275,7 @@ class Activity:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _silent(self) -> float:
-        """Return the seconds since the program printed, or was typed to; a raw one prints what changes a cell."""
+        """Return the seconds since output or typing; of a raw program's output only changed cells count."""
         pty, at = self._pump.pty, self._kept.active_at
         if pty is not None and self._pump.running and pty.raw():
             self._turn.look(self._pump.log.head, at)
@@ -283,7 +283,7 @@ class Activity:
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
-        """Go by the program's word at once, if there is one; else by what was `seen`."""
+        """Take the standing by the program's word at once, if there is one; else by a look."""
         kept = self._kept
         self._take(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
 
@@ -296,7 +296,7 @@ class Activity:
         self._looked()
 
     def _seen(self, silent: float) -> tuple[Why, str]:
-        """Ask the kernel, and then the screen: the reason of the standing, and the question."""
+        """Return the reason of the standing, and the question: by the kernel, and then by the screen."""
         pty, group = self._pump.pty, self._group()
         self._looked_at = time.monotonic()
         if pty is not None and group:
@@ -314,7 +314,7 @@ class Activity:
         return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
 
     def _question(self) -> str:
-        """Return the question of a program that reads a line; while somebody types the answer, that of before."""
+        """Return the question of a program that reads a line; the last one while somebody types the answer."""
         if self._pump.line_begun:
             return self._kept.standing.question
         return question.in_lines(self._model.emulator, self._kept.entered)
@@ -323,8 +323,8 @@ class Activity:
         return self._pump.pty.foreground() if self._pump.pty is not None and self._pump.running else 0
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        """Return whether the foreground reads a line. One that runs as another user hides that; but where the terminal
-        shows nothing of what is typed, it asks for a secret."""
+        """Return whether the foreground reads a line. A program of another user hides that; but where the terminal does
+        not echo, it asks for a secret."""
         reads_it = reads.reads_terminal(group, self._facts["pid"], pty.device)
         return not pty.echoes() if reads_it is None else reads_it
 

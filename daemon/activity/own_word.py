@@ -103,7 +103,7 @@ class Reports:
         self._remove([part for part in self.records if part not in self._results()], at)
 
     def seen(self, at: int) -> None:
-        """Note that results were seen, as a key was typed or another command begins; a program that goes on is idle."""
+        """Drop results, which a person has seen who typed or began a command; a program that still runs is idle."""
         for part in self._results():
             report = self.records[part]
             self._remove([part], at)
@@ -140,7 +140,7 @@ class Reports:
         return Standing(state, Why.HOOK, STEADY.now(), words, kind)
 
     def line(self) -> str:
-        """Return what works, in a line; empty without words for it."""
+        """Return the parts that work, in a line; empty without words for them."""
         return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == State.WORKING)))
 
     def as_json(self) -> list[ReportFacts]:
@@ -235,9 +235,9 @@ class OwnWord:
             self.last = None
 
     def overtaken(self, keys: bytes, position: int) -> bool:
-        """Note typed keys, or none where a command begins; return whether a word is over by that.
+        """Note typed keys, or none where a command begins; return whether they end a word.
 
-        Work goes on beside what is typed, but not after a key that cancels it.
+        Work continues in spite of typing, but not after a key that cancels it.
         """
         self.reports.seen(position)
         if self.last is None:

@@ -27,9 +27,9 @@ def cursor_line(emulator: Emulator) -> int:
 
 
 def in_lines(emulator: Emulator, entered: int) -> str:
-    """Return the question of a program that reads lines, of which the one of number `entered` was entered last.
+    """Return the question of a program that reads lines; `entered`: the number of the line that was entered last.
 
-    Where the cursor stands above that, the screen was cleared, and all on it is new.
+    Where the cursor stands above that line, the screen was cleared, and all on it is new.
     """
     lines = _lines(emulator)
     old = entered - emulator.scrolled
@@ -60,7 +60,7 @@ def _lines(emulator: Emulator) -> list[str]:
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
-    """Return the question of rows with these words; the cursor stands in that of this number; None: hidden.
+    """Return the question of rows with these words; `cursor`: the number of its row, None if it is hidden.
 
     If one of the last rows asks, the question is that row and the menu below it; else the last rows that say anything.
     """

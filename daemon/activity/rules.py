@@ -22,7 +22,7 @@ OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
 
 
 class Word(str, Enum):
-    """A word of JSON, which is printed as it is there."""
+    """A word of JSON, which prints as it is."""
 
     __str__ = str.__str__
 

@@ -21,7 +21,7 @@ from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
 LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
-"""Bytes that a client may be behind; over a link beside those on their way, behind which each key's echo comes."""
+"""Bytes that a client may be behind; over a link besides those on their way, behind which each key's echo comes."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and at most."""
 MAX_DEPARTED = 64

@@ -155,7 +155,7 @@ class Reader:
 
     window: Window | None = None
     limit = FOLLOWER_LAG
-    """Bytes that it may be behind before the program waits for it, or goes on without it."""
+    """Bytes that it may be behind before the program waits for it, or leaves it behind."""
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
@@ -182,7 +182,7 @@ class Reader:
 
 
 class Connection(FrameSocket):
-    """A connection of a client or of somebody who asks; `creator`: that of the creator, until its first request."""
+    """A connection of a client or an asker; `creator`: of the session's creator, until its first request."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)

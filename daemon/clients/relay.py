@@ -41,9 +41,9 @@ class Relay:
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
         self.paced: Callable[[], object] = lambda: None
-        """Called when the program may go on, or is to wait."""
+        """Called when the program may continue, or is to wait."""
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
-        """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
+        """Returns the program's reports as sequences for a screen (see `Reports.sequences`)."""
         self._drawn_at = 0.0
         self._behind_since = 0.0
         """The time (monotonic) since which clients wait for the emulator; 0 for none."""
@@ -83,7 +83,7 @@ class Relay:
             self.timers.set("emulator", seconds, self._step)
 
     def _step(self) -> None:
-        """Draw for a few milliseconds, unless more output has come, and serve those who wait for that."""
+        """Draw for a few milliseconds, unless more output has come."""
         try:
             if not self.model.wait_time():
                 self.timers.set("pack", PACK_AFTER, self._pack)
@@ -117,7 +117,7 @@ class Relay:
         return waits
 
     def _set_late_aside(self) -> None:
-        """Let the program go on without readers that are far behind, save those that set its pace and still read."""
+        """Leave readers behind that are late, save those that set the program's pace and still read."""
         log, leader = self.log, self.clients.leader
         for client in self.clients.all:
             if client.fed() and client.late(log) and (client is not leader or client.connection.stalled):
@@ -207,7 +207,7 @@ class Relay:
             self._draw(client)
 
     def _restore(self, client: Client, due: Due) -> None:
-        """Send a client all there is, or the lines that it missed and the screen.
+        """Send a client scrollback and screen, or the lines that it missed and the screen.
 
         It is live then. But if the emulator is behind, or in an image, another screen follows: the rest of the image
         would be text, and nobody knows where the cursor is behind it.
@@ -221,9 +221,7 @@ class Relay:
         else:
             shown = due.beneath or model.shown_at(client.position)
             lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
-            if (
-                lines > client.terminal.lines
-            ):  # what the terminal shows does not go on in these lines, and stays above them
+            if lines > client.terminal.lines:  # these lines do not follow on the terminal's, which stay above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
             begun = 0 if gap or due.beneath or shown.columns != emulator.columns else shown.open_rows
             lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)

@@ -99,14 +99,14 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
-"""What may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys, where no string's end follows."""
+"""Sequences that may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys without a string's end."""
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
 """The start of a sequence that may be a key: Escape, Alt with a key, Shift with a key in rxvt."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class _State(Enum):
-    """What the next byte belongs to: keys and control sequences, a paste, a string that passes or one that does not."""
+    """The kind of the next byte: keys and control sequences, a paste, a string that passes or one that does not."""
 
     KEYS = auto()
     PASTE = auto()

@@ -16,7 +16,7 @@ from sesh import identity, platform
 _READS = {"x86_64": (0, 19), "aarch64": (63, 65)}
 """The numbers of read(2) and readv(2), by the machine's name (syscalls(2))."""
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
-"""Those of poll, select, epoll_wait and their kin, and of restart_syscall, by which one goes on after Ctrl-Z and fg."""
+"""The same of poll, select, epoll_wait and their kin, and of restart_syscall, which Ctrl-Z and fg lead to."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
 _MACHINE = os.uname().machine if platform.LINUX else ""

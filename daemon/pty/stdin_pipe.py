@@ -9,7 +9,7 @@ from sesh.loop.loop import WRITE, Loop
 
 
 class StdinPipe:
-    """The writing end of the pipe. `received` counts bytes: a feeder that reconnects goes on there.
+    """The writing end of the pipe. `received` counts bytes: a feeder that reconnects continues there.
 
     `linger`: seconds for which the pipe stays open without its feeder. `ends`: the waiting bytes are the last.
     """
@@ -21,7 +21,6 @@ class StdinPipe:
         self.received = 0
         self.feeder: object = None
         self.linger = 0.0
-        """Seconds for which the pipe stays open when its feeder is gone."""
         self.waiting = memoryview(b"")
         self._respond: Callable[..., None] | None = None
         self.ends = False

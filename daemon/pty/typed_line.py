@@ -9,7 +9,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.keynames import Key
 
 DRAFT_LASTS = 600.0
-"""Seconds after which what a person has typed without Enter keeps nothing back any more."""
+"""Seconds after which a line that a person has not entered blocks nothing any more."""
 _LOOKED_AT = 4096
 """Bytes typed at once that are looked at, the last ones."""
 
@@ -32,7 +32,7 @@ class TypedLine:
         self.typed_at = self.person_at = 0.0
         """Times (monotonic) at which anybody, and an attached person, typed last."""
         self._reader = 0, False
-        """The reader of the last keys. What the kernel held for lines is for whoever reads next."""
+        """The reader of the last keys. Lines that the kernel holds are for the next reader."""
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         self.typed_at = time.monotonic()

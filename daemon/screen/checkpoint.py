@@ -126,7 +126,7 @@ class Checkpointer:
         checkpoints.drop(self._id, 1 - off["file"])
 
     def _take_back(self, off: ScrolledOff) -> None:
-        """Take back what was written behind what the last checkpoint needs."""
+        """Remove the lines that were written behind those of the last checkpoint."""
         last = self._file.off
         try:
             if off["file"] == last["file"] and last["bytes"]:
@@ -137,7 +137,7 @@ class Checkpointer:
             return  # the next one writes over it
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
-        """Return the file as it is to be, save its size, and what is to be written behind what it has."""
+        """Return the next state of the file, but its size, and the lines that are to be appended."""
         emulator, last = self._model.emulator, self._file
         emulator.screen.settle_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns

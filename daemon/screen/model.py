@@ -19,7 +19,7 @@ from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import whole
 
 PAUSE = 0.01
-"""Seconds without output after which the emulator goes on: while a burst comes in, the relay has the processor."""
+"""Seconds without output after which the emulator continues: during a burst the relay has the processor."""
 MOMENT = 64 << 10
 """Bytes that the emulator takes in a moment; for so few nothing wakes up."""
 CATCH_UP_TIME = 0.05
@@ -34,7 +34,7 @@ _MAX_MARKS = 1024
 
 
 class Shown(NamedTuple):
-    """What a terminal shows at a position: the lines that have scrolled off, what was pushed, the cursor's row.
+    """The state of a terminal at a position: the lines that have scrolled off, pushed modes, the cursor's row.
 
     `open_rows`: of the newest line so many rows have scrolled off, and others not, on a terminal of `columns`.
     """
@@ -48,7 +48,7 @@ class Shown(NamedTuple):
 
 
 class Model:
-    """A reader of the log that keeps the screen. Its state is always that of one position of the log.
+    """A reader of the log that keeps the screen; its state is that of one position of the log.
 
     `fault` notes the first error of the emulator, and output that is left out. `max_lines`: of its scrollback.
     """
@@ -136,7 +136,7 @@ class Model:
         return self.position >= end
 
     def skip_ahead(self) -> None:
-        """Go on with the log's last part: the rest takes too long, as of sequences that each change the whole screen.
+        """Continue with the log's last part: the rest takes too long, as of sequences that each change all cells.
 
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
@@ -207,7 +207,7 @@ class Model:
         return max(0, self.scrolled_since(position) - own)
 
     def shown_at(self, position: int) -> Shown:
-        """Return what a terminal shows at a position that was marked; of any other nothing is known."""
+        """Return the state of a terminal at a marked position; an empty one for any other."""
         return self._marks.get(position) or Shown()
 
     def _apply_resizes(self) -> None:

@@ -102,7 +102,7 @@ class History:
                 self.answers.popitem(last=False)
 
     def answer_again(self, run: Run) -> bool:
-        """Answer a client that comes back for a command that has been answered; return False if there is none."""
+        """Answer a client that comes back for a command that has been answered; return False if it has not."""
         if run.key not in self.answers or run.connection is None:
             return False
         number, answer = self.answers[run.key]

@@ -51,7 +51,7 @@ class MarkFilter:
         return held
 
     def finish(self) -> bytes:
-        """Return all that was held back, also the beginning of a mark: there will be no more output."""
+        """Return all held output, also the beginning of a mark, as no more output will come."""
         part, self._part = self._part, b""
         return self.release() + self._pass(part)
 

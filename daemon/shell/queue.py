@@ -114,7 +114,7 @@ class RunQueue:
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
-        """Answer a client whose time is over; a command that runs goes on."""
+        """Answer a client whose time is over; a command that runs continues."""
         if run.state >= State.BEGUN:
             run.answer(run.result(None, timed_out=True))
         else:
@@ -128,7 +128,7 @@ class RunQueue:
         elif run.state == State.TYPED:
             self._withdraw(run, error)
 
-    # -- what others ask
+    # -- questions of other parts
 
     def owns_mark(self) -> bool:
         """Return whether a mark of the shell itself, which comes now, is about a command of `--run`."""
@@ -335,7 +335,7 @@ class RunQueue:
         self._leave(run)
 
     def _leave(self, run: Run) -> None:
-        """Drop a run, and go on with the next one."""
+        """Drop a run, and begin with the next one."""
         run.remove_files()
         run.connection = None
         run.become(State.DONE)

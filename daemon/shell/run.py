@@ -87,7 +87,7 @@ class Run:
         self.sent = since + len(lines)
 
     def _without_trace(self, data: bytes) -> bytes:
-        """Return what stands before a trace (`set -x`) of the outer file, which comes before mark E."""
+        """Return the output before a trace (`set -x`) of the outer file, which comes before mark E."""
         token = data.find(self.wrapper.token.encode()) if self.wrapper is not None else -1
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
@@ -101,7 +101,7 @@ class Run:
         connection.respond(self.request, self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result, as the client gets it; `reason`: that of the session's end with the command."""
+        """Return the result as the client gets it; `reason`: of the session's end with the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,

@@ -26,7 +26,7 @@ NEXT_PROMPT = 3.0
 """Seconds for a shell that is in the foreground to come to its prompt."""
 _READ_OF_ONE = 1
 _VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
-"""Options of shells behind which their value stands, beside those that end in `o`."""
+"""Options of shells that are followed by a value, besides those that end in `o`."""
 
 
 @dataclass(frozen=True)

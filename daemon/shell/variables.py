@@ -49,7 +49,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
     """Point the session's agent link at the first of these sockets that exists; leave it if none does.
 
-    With the first agent of a session its shells are told: they were created without the variable.
+    The shells get their first agent as a variable: they were created without it.
     """
     link = records.agent_path(session_id)
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")

@@ -121,10 +121,10 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
-    """Raise the error for a creation that goes on although its creator has ended the connection.
+    """Raise the error for a creation that continues although its creator has ended the connection.
 
-    A daemon begins by taking the name, under the lock of the directory, and only while its creator is there. So if
-    nobody listens under the name when this process has the lock, this daemon never will.
+    A daemon takes the name, under the lock of the directory, only while its creator is connected. So if nobody listens
+    under the name when this process has the lock, this daemon never will.
     """
     if isinstance(error, SeshError) and error.answered:
         return
@@ -162,7 +162,7 @@ def _forked(deadline: float) -> wire.Connection:
 def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
     """Return a connection to a new fork of the zygote, which is started if none answers. Raises as `_forked`.
 
-    Who starts one holds a lock until that answers. So who comes meanwhile asks the new one, and starts no other.
+    A process that starts one holds a lock until that answers; others that come meanwhile ask the new one.
     """
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
@@ -172,7 +172,7 @@ def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
 
 
 def _fork_of(path: str) -> wire.Connection | None:
-    """Return a connection to a new fork of the zygote at `path`; None if no zygote answers there in time."""
+    """Return a connection to a new fork of the zygote at `path`; None if none answers in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):

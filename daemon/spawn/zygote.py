@@ -39,7 +39,7 @@ def run(listening: int, path: str) -> None:
 
 
 def _settle() -> None:
-    """Give up what is the creator's: its directory, terminal, umask, signals, score for memory, title."""
+    """Give up the creator's directory, terminal, umask, signals, score for memory and title."""
     os.chdir("/")
     os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGQUIT):
