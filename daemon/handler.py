@@ -174,8 +174,8 @@ class ClientHandler:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
-        elif kind == protocol.GOT and client.window is not None:
-            if client.window.arrived(protocol.split_number(payload)[0]) and client.window.drained:
+        elif kind == protocol.GOT and client.confirms:
+            if client.arrived(protocol.split_number(payload)[0]) and client.drained:
                 client.connection.progress_at = time.monotonic()  # a link that stays full slows no program for long
             self._relay.writable(client)
         elif kind == protocol.MODEL:

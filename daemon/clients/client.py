@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sesh import measures, protocol
-from sesh.daemon.clients.connection import Connection, Reader, Window
+from sesh.daemon.clients.connection import Connection, Reader
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Shown
@@ -22,6 +22,8 @@ from sesh.wording import plain
 
 LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 """Bytes that a client may be behind; over a link besides those on their way, behind which each key's echo comes."""
+WINDOW, PIECE = 256 << 10, 16 << 10
+"""Bytes that may be on their way over a link; and that are sent at once: GOT comes when a frame is whole."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and at most."""
 MAX_DEPARTED = 64
@@ -66,7 +68,7 @@ class Terminal:
     """A client's terminal, where it is, and how it is attached.
 
     `token`: the client's own choice, by which it comes back. `tells`: it can tell the person something. `remote`: it is
-    attached over a link; `confirms`: and reports what has come there. `replays`: it gets scrollback when it attaches;
+    attached over a link. `replays`: it gets scrollback when it attaches;
     `lines`: so many lines at most, as of those that it misses later.
     """
 
@@ -78,7 +80,6 @@ class Terminal:
     tells: bool
     read_only: bool
     remote: bool
-    confirms: bool
     replays: bool
     lines: int
 
@@ -93,13 +94,18 @@ class Terminal:
             tells=hello.get("tells", False),
             read_only=hello.get("read_only", False),
             remote=hello.get("remote", False),
-            confirms=hello.get("remote", False) and hello.get("got", False),
             replays=hello.get("replay", True),
             lines=measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
         )
 
 
 class Client(Reader):
+    """An attached client.
+
+    The buffers on the way over a link (sockets, pipes, ssh's window, TCP) hold megabytes. So such a client reports the
+    bytes that have come (GOT), and no more than a window is sent beyond them: no key waits behind seconds of output.
+    """
+
     def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
         super().__init__(connection, -1)
         self._mark = mark
@@ -108,9 +114,9 @@ class Client(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()
         """Times at which it came, and at which its person last typed; attaching counts."""
-        self.limit = LAG
-        if self.terminal.confirms:
-            self.window, self.limit = Window(), LAG_OVER_LINK
+        self.confirms = self.terminal.remote and hello.get("got", False)
+        self.limit = LAG_OVER_LINK if self.confirms else LAG
+        self._sent = self._got = 0
         self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
         self.asks = False
         """True if it has sent REDRAW, which the next screen answers."""
@@ -122,13 +128,28 @@ class Client(Reader):
     def fed(self) -> bool:
         return isinstance(self.state, Live)
 
+    def room(self) -> int:
+        return super().room() if not self.confirms else PIECE if self._sent - self._got < WINDOW else 0
+
     def was_sent(self, size: int) -> None:
-        super().was_sent(size)
+        self._sent += size
         self._mark(self.position)
 
+    def arrived(self, count: int) -> bool:
+        """Take the report of all bytes that came; return whether it is news. Ignore an impossible count."""
+        news = self._got < count <= self._sent
+        if news:
+            self._got = count
+        return news
+
+    @property
+    def drained(self) -> bool:
+        """True if so little is on its way that a screen would come soon."""
+        return not self.confirms or self._sent - self._got <= WINDOW >> 2
+
     def reads(self) -> bool:
-        """Send waiting bytes; return whether so little is on its way that a screen would come soon."""
-        return self.connection.flush() and (self.window is None or self.window.drained)
+        """Send waiting bytes; return whether a screen would come soon."""
+        return self.connection.flush() and self.drained
 
     def send_screen(self, position: int, screen: bytes) -> None:
         """Send a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""

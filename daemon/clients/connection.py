@@ -120,40 +120,13 @@ STALLED = 2.0
 """Seconds without a byte taken, after which the program waits for a reader no longer."""
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
-WINDOW, PIECE = 256 << 10, 16 << 10
-"""Bytes that may be on their way over a link; and that are sent at once: GOT comes when a frame is whole."""
-
-
-class Window:
-    """Bytes of OUTPUT and SCREEN on their way over one link, so that no key waits behind seconds of old output.
-
-    The buffers on the way (sockets, pipes, ssh's window, TCP) hold megabytes. So the client reports the bytes that have
-    come (GOT), and no more than a window is sent beyond them.
-    """
-
-    def __init__(self) -> None:
-        self.sent = self._got = 0
-
-    @property
-    def room(self) -> int:
-        return PIECE if self.sent - self._got < WINDOW else 0
-
-    @property
-    def drained(self) -> bool:
-        return self.sent - self._got <= WINDOW >> 2
-
-    def arrived(self, count: int) -> bool:
-        """Take the report of all bytes that came; return whether it is news. Ignore an impossible count."""
-        news = self._got < count <= self.sent
-        if news:
-            self._got = count
-        return news
 
 
 class Reader:
     """A place in the log from which a connection is fed OUTPUT: a follower of the output, or an attached client."""
 
-    window: Window | None = None
+    confirms = False
+    """True if its end, over a link, reports the bytes that have come there (GOT)."""
     limit = FOLLOWER_LAG
     """Bytes that it may be behind before the program waits for it, or leaves it behind."""
 
@@ -170,11 +143,10 @@ class Reader:
         return True
 
     def room(self) -> int:
-        return protocol.CHUNK if self.window is None else self.window.room
+        return protocol.CHUNK
 
     def was_sent(self, size: int) -> None:
-        if self.window is not None:
-            self.window.sent += size
+        """Note that so many bytes of OUTPUT or SCREEN were sent."""
 
     def skip_to(self, position: int) -> None:
         self.skipped += position - self.position
@@ -211,7 +183,7 @@ class Connection(FrameSocket):
 
     def _progressed(self) -> None:
         """Note that the peer took bytes; of a link's end only GOT says that."""
-        if self.reader is None or self.reader.window is None:
+        if self.reader is None or not self.reader.confirms:
             self.progress_at = time.monotonic()
 
     def feed(self, log: OutputLog) -> None:

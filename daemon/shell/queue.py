@@ -19,10 +19,9 @@ from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
-from sesh.daemon.shell.marks import MarkFilter
+from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Begin, Run, State
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.shell.wrapper import Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
 from sesh.schema import RunFacts

@@ -9,8 +9,8 @@ from enum import IntEnum
 from sesh import protocol
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.shell.marks import Wrapper
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.shell.wrapper import Wrapper
 from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
