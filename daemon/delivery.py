@@ -12,10 +12,8 @@ from enum import Enum, auto
 
 from sesh.typed import PASTE, PASTE_END
 
-POLL = 0.02
-"""Seconds between two looks: right after a write the kernel may say that nothing is unread."""
-STALLED = 3.0
-"""Seconds in which a program has to read a piece, and to show something of the last one."""
+POLL = 0.02  # seconds between two looks: right after a write the kernel may say that nothing is unread
+STALLED = 3.0  # seconds in which a program has to read a piece, and to show something of the last one
 STILL, RESTLESS = 0.1, 1.0
 """Seconds for which the screen is to be still; and the most that Enter waits for that."""
 _PIECE = 1000
@@ -26,10 +24,8 @@ class Step(Enum):
     LOOK = auto()
     TYPE = auto()
     ENTER = auto()
-    STUCK = auto()
-    """No Enter: the program does not read."""
-    UNSHOWN = auto()
-    """No Enter: its screen has not changed."""
+    STUCK = auto()  # no Enter: the program does not read
+    UNSHOWN = auto()  # no Enter: its screen has not changed
 
 
 class Delivery:
@@ -38,8 +34,7 @@ class Delivery:
     def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
         self.pieces = deque(_pieces(text, pasted=pasted))
         self._screen, self._changed = screen, False
-        self._zeros = 2
-        """Looks in turn that found nothing unread; after two the piece was read."""
+        self._zeros = 2  # looks in turn that found nothing unread; after two the piece was read
         self._typed_at = self._read_at = self._shown_at = self._changed_at = 0.0
         """Times at which the last piece was typed, was read and changed the screen first, and of the last change."""
 

@@ -23,12 +23,10 @@ from sesh.moments import STEADY
 from sesh.schema import JobResult
 from sesh.store import records, results
 
-KILL_AFTER = 2.0
-"""Seconds between SIGHUP and SIGKILL."""
+KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.02
 """Seconds between two looks at the session's processes: most are not our children, whose end would be reported."""
-_FINAL_READS = 64
-"""Reads of the terminal for the output that the program left in it."""
+_FINAL_READS = 64  # reads of the terminal for the output that the program left in it
 
 
 class Ending:
@@ -46,10 +44,8 @@ class Ending:
         self._life, self._drop = session.life, drop
         self.requests: list[Request] = []
         """The requests for the end, which are answered when nothing of the session is left."""
-        self._hung_up_at = 0.0
-        """Time (monotonic) of SIGHUP to the session's processes; 0 before."""
-        self._outcome = Phase.REMOVED
-        """The phase after ENDED, once the last output is drawn."""
+        self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 before
+        self._outcome = Phase.REMOVED  # the phase after ENDED, once the last output is drawn
 
     # -- the program's end
 

@@ -27,11 +27,9 @@ if TYPE_CHECKING:
 KEPT = 1000
 """Events that are kept for followers that come later, or read slowly. Of more, the most frequent kind loses its oldest:
 a title that changes all the time must not push out how a command ended."""
-MAX_UNREAD = 64 << 10
-"""Unread bytes of a follower before it is sent no more."""
+MAX_UNREAD = 64 << 10  # unread bytes of a follower before it is sent no more
 MAX_TEXT = 1024
-_LONG = 60.0
-"""Seconds of absence that are reported."""
+_LONG = 60.0  # seconds of absence that are reported
 MAX_NOTIFICATION = 160
 _MAX_COMMAND = 32 << 10
 
@@ -41,8 +39,7 @@ class Events:
 
     def __init__(self, on_event: Callable[[Event], None], soon: Callable[[Callable[[], object]], object]) -> None:
         self._on_event, self._soon = on_event, soon
-        self.last = 0
-        """The number of the newest event."""
+        self.last = 0  # the number of the newest event
         self._kept: dict[str, deque[Event]] = {}
         self._followers: dict[Connection, int] = {}
         self.missed = Missed()

@@ -20,15 +20,12 @@ from sesh.loop.timers import Timers
 from sesh.queries import ASKING, Finding, bounded
 from sesh.query_forms import form, reply_form
 
-ANSWER_TIME = 0.01
-"""Seconds of a turn in which the emulator is fed so that a query can be answered."""
-MAX_UNANSWERED = 1000
-"""Queries that wait for the emulator; those beyond are not answered."""
+ANSWER_TIME = 0.01  # seconds of a turn in which the emulator is fed so that a query can be answered
+MAX_UNANSWERED = 1000  # queries that wait for the emulator; those beyond are not answered
 _SIZE_REPORTS = 2048
 """The mode in which a terminal reports its size when that changes, and when the mode is set."""
 MAX_TITLE = 1024
-_MOST_PARTS = 8
-"""Parts of a notification (OSC 99)."""
+_MOST_PARTS = 8  # parts of a notification (OSC 99)
 
 
 class Answering:
@@ -109,8 +106,7 @@ class Findings:
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
     ) -> None:
         self.answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
-        self._parts: list[bytes] = []
-        """Parts of an incomplete notification."""
+        self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title, self.titled_by = "", 0
 
     def handle(self, findings: list[Finding], start: int) -> None:

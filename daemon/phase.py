@@ -15,18 +15,12 @@ from sesh.moments import STEADY
 
 class Phase(Enum):
     RUNNING = "running"
-    ENDING = "ending"
-    """Somebody asked for the end: each process of the session is being ended."""
-    ENDED = "ended"
-    """The program has ended; its last output is still being drawn."""
-    KEPT = "kept"
-    """The session stays readable under its name."""
-    LEFT = "left"
-    """The program ended while nobody was attached: the files stay when the daemon is gone."""
-    REMOVED = "removed"
-    """The files are removed; the daemon goes once its peers know."""
-    ABANDONED = "abandoned"
-    """The machine shuts down: the daemon goes, and the session can be restored."""
+    ENDING = "ending"  # somebody asked for the end: each process of the session is being ended
+    ENDED = "ended"  # the program has ended; its last output is still being drawn
+    KEPT = "kept"  # the session stays readable under its name
+    LEFT = "left"  # the program ended while nobody was attached: the files stay when the daemon is gone
+    REMOVED = "removed"  # the files are removed; the daemon goes once its peers know
+    ABANDONED = "abandoned"  # the machine shuts down: the daemon goes, and the session can be restored
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,7 @@ from sesh.moments import STEADY
 from sesh.names import printable
 from sesh.stored import Facts
 
-FORMAT = 5
-"""The number of the record's format; a sesh refuses any other."""
+FORMAT = 5  # the number of the record's format; a sesh refuses any other
 Record = dict[str, Any]
 
 
@@ -130,15 +129,12 @@ def _text(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
 
 
-POLL = 0.01
-"""Seconds between two looks at the trial, and at requests that must end first."""
-TRIAL_TIMEOUT = 20.0
-"""Seconds for the trial, and for requests that are being carried out."""
+POLL = 0.01  # seconds between two looks at the trial, and at requests that must end first
+TRIAL_TIMEOUT = 20.0  # seconds for the trial, and for requests that are being carried out
 FEEDER_RETURNS = 10.0
 """Seconds for the peer that feeds a job to come back; then the job sees the end of its input."""
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {asker!r})"
-Asker = tuple[int, int]
-"""The descriptor of the asker's connection, and the number of the request."""
+Asker = tuple[int, int]  # the descriptor of the asker's connection, and the number of the request
 
 
 def begin(server: Server, request: Request, python: str, path: list[str]) -> None:

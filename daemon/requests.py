@@ -22,10 +22,8 @@ from sesh.messages import Ask
 from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
-PATIENCE = 25.0
-"""The most seconds that a request waits for the emulator: fewer than the asker waits."""
-_LOOK = 0.01
-"""Seconds between two looks at the requests that wait for the emulator."""
+PATIENCE = 25.0  # the most seconds that a request waits for the emulator: fewer than the asker waits
+_LOOK = 0.01  # seconds between two looks at the requests that wait for the emulator
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state, which may catch up first."""
 REQUESTS = (*Verbs.NAMES, *Typing.NAMES)
@@ -42,8 +40,7 @@ class Requests:
         self._functions: dict[str, Callable[[Request], None]] = {
             name: getattr(part, name) for part in parts for name in part.NAMES
         }
-        self._deferred: set[Request] = set()
-        """Those that wait for the emulator."""
+        self._deferred: set[Request] = set()  # those that wait for the emulator
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)

@@ -31,17 +31,13 @@ Reload = Callable[["Server", Request, str, list[str]], None]
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400
 """Connections at once; beyond it the oldest idle one makes room for a new one, which else waits."""
-MAX_UNSENT = 32 << 20
-"""Unread bytes of answers with which a connection may still make requests."""
+MAX_UNSENT = 32 << 20  # unread bytes of answers with which a connection may still make requests
 UNFINISHED_EACH, MAX_UNFINISHED = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
-TURN = 0.01
-"""Seconds for one connection's frames before it is the others' turn."""
-CROWDED = 0.2
-"""Seconds without accepting after the process ran out of descriptors."""
-STRANGER = 60.0
-"""Seconds between two lines about other users' attempts to connect."""
+TURN = 0.01  # seconds for one connection's frames before it is the others' turn
+CROWDED = 0.2  # seconds without accepting after the process ran out of descriptors
+STRANGER = 60.0  # seconds between two lines about other users' attempts to connect
 
 
 class Server:

@@ -33,8 +33,7 @@ from sesh.stored import CheckpointHeader, Facts
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-MAX_HISTORY = 32 << 10
-"""Characters of the commands that a checkpoint keeps."""
+MAX_HISTORY = 32 << 10  # characters of the commands that a checkpoint keeps
 
 
 class Session:

@@ -22,10 +22,8 @@ from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import Answer
 from sesh.vt.modes import BRACKETED_PASTE
 
-MOST_READS = 16
-"""Reads of the terminal before an answer; a program that prints more at once does not wait."""
-KEPT = 64
-"""Outcomes kept for askers whose link was lost, and requests that wait for the active text."""
+MOST_READS = 16  # reads of the terminal before an answer; a program that prints more at once does not wait
+KEPT = 64  # outcomes kept for askers whose link was lost, and requests that wait for the active text
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode: a pasted line would become text of the file, so it is typed."""

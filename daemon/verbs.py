@@ -24,13 +24,10 @@ from sesh.moments import STEADY
 from sesh.names import printable
 from sesh.vt.render.export import continued, export, follow_state
 
-PAGE, MOST_OF_PAGE = 50_000, 512 << 10
-"""Lines, and characters, of one answer to `logs`."""
-MAX_WAITS = 16
-"""`wait` requests of one connection at a time."""
+PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, of one answer to `logs`
+MAX_WAITS = 16  # `wait` requests of one connection at a time
 MAX_LABELS = 64
-MAX_TOLD = 1024
-"""Characters of each text that a person is told."""
+MAX_TOLD = 1024  # characters of each text that a person is told
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before a job that is fed over it gets the end of its input."""
 Reload = Callable[[Request, str, list[str]], None]

@@ -27,8 +27,7 @@ MAX_PAUSE = 1.0
 _UNREPORTED = 10.0
 """Seconds between two looks at a program that may have begun to read in silence: up to so long after output stopped,
 `Activity` looks by itself."""
-FED = 0.05
-"""Seconds until the next look for a client that has unsent output: it may find its text in it."""
+FED = 0.05  # seconds until the next look for a client that has unsent output: it may find its text in it
 
 
 @dataclass(eq=False)

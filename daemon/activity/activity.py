@@ -30,16 +30,12 @@ from sesh.moments import STEADY
 from sesh.stored import Facts
 from sesh.wording import one_line
 
-FRESH = 1.0
-"""Seconds for which a look is new enough for a request."""
-_UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)
-"""Reasons that may cease to hold without any output."""
+FRESH = 1.0  # seconds for which a look is new enough for a request
+_UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may cease to hold without any output
 _PASSED_ON = 0.02
 """Seconds within which the kernel passes on all that a program printed before it began to read."""
-_SOON = 0.01
-"""The least seconds until the next look: a timer may be early by a rounding."""
-_INTERRUPTED = 10.0
-"""Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
+_SOON = 0.01  # the least seconds until the next look: a timer may be early by a rounding
+_INTERRUPTED = 10.0  # seconds after a Ctrl-C within which an end comes of it, if nothing else was typed
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
@@ -86,8 +82,7 @@ class Activity:
         self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now)
         self._turn = Turn(model)
         self._looked_at, self._typed_at = now, 0.0
-        self._settled = True
-        """True once the session was looked at after the last output or typing had settled."""
+        self._settled = True  # true once the session was looked at after the last output or typing had settled
         self._interrupted_at = -_INTERRUPTED
         if pump.pty is not None:
             self.wake()

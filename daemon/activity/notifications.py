@@ -25,12 +25,10 @@ from sesh.schema import Event
 from sesh.stored import Facts
 from sesh.wording import BETWEEN_TELLINGS, failure, muted
 
-RINGS_AFTER = 0.5
-"""Seconds that a bell waits for a question, which then is sent instead."""
+RINGS_AFTER = 0.5  # seconds that a bell waits for a question, which then is sent instead
 BELL = "bell"
 MAX_RUNNING = 8
-MOST_ASKED = 8
-"""Sessions that are asked for the time of the last key: those attached last."""
+MOST_ASKED = 8  # sessions that are asked for the time of the last key: those attached last
 _PATIENCE = 0.5
 _NOT_STARTED = 120
 
@@ -52,8 +50,7 @@ class Notifications:
         self.running: set[int] = set()
         self._sent_at = self._rang_at = -BETWEEN_TELLINGS
         """Times (monotonic) of the last notification of a state, and of a bell."""
-        self._due: News | None = None
-        """The one that is sent when its minute is over, if it still holds."""
+        self._due: News | None = None  # the one that is sent when its minute is over, if it still holds
 
     def event(self, event: Event) -> None:
         """Notify of an event, if it says that a person is needed."""

@@ -20,8 +20,7 @@ from sesh.schema import ReportFacts
 from sesh.typed import LONGEST, pressed
 from sesh.wording import of_report, one_line
 
-Report = dict[str, str]
-"""The pairs of a valid report that have a meaning, as they came."""
+Report = dict[str, str]  # the pairs of a valid report that have a meaning, as they came
 
 STATES = {
     "blocked": State.WAITING, "error": State.FAILED, "working": State.WORKING, "done": State.DONE, "idle": State.IDLE,
@@ -31,8 +30,7 @@ MOST_RECORDS = 256
 _RESULTS = ("done", "error")
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
 _LONGEST_KEY, _LONGEST_APP = 16, 32
-_LONGEST = {"title": 192, "msg": 2048}
-"""Bytes of texts once they are decoded."""
+_LONGEST = {"title": 192, "msg": 2048}  # bytes of texts once they are decoded
 _ID = re.compile(r"(?=.{1,128}\Z)[\w.+-]{1,32}(?:/[\w.+-]{1,32}){0,7}\Z", re.ASCII)
 _PAIR = re.compile(r"[a-z]+=[A-Za-z0-9_.,+/=-]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -81,8 +79,7 @@ class Reports:
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0
     changed_at: int = -1
-    speaks: bool = False
-    """True while nothing else that the program says counts."""
+    speaks: bool = False  # true while nothing else that the program says counts
 
     def take(self, report: Report, group: int, at: int) -> None:
         """Take a report of a process group, which ends at a position of the log."""

@@ -17,8 +17,7 @@ WORKED, OVER = 3.0, 3.0
 """Seconds of change that show that it works, and seconds without any after which its turn is over."""
 _PAUSE = 0.9
 """Seconds without change that end its work: each half second has one, and a look may come 0.4 s late."""
-LOOK_TIME = 0.01
-"""Seconds that the emulator gets before a look at the screen."""
+LOOK_TIME = 0.01  # seconds that the emulator gets before a look at the screen
 
 Cells = list[tuple[list[str], list[Pen]]]
 
@@ -36,8 +35,7 @@ class Turn:
         self._model = model
         self._cells: Cells | None = None
         self._head = 0
-        self._began: float | None = None
-        """Time (monotonic) since which it has changed without a pause."""
+        self._began: float | None = None  # time (monotonic) since which it has changed without a pause
         self.changed_at = time.monotonic()
         self.work = Work.NOTHING
         self.question = ""

@@ -24,12 +24,9 @@ LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 """Bytes that a client may be behind; over a link besides those on their way, behind which each key's echo comes."""
 WINDOW, PIECE = 256 << 10, 16 << 10
 """Bytes that may be on their way over a link; and that are sent at once: GOT comes when a frame is whole."""
-REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
-"""Lines of scrollback that a client gets by default, and at most."""
-MAX_DEPARTED = 64
-"""Clients that are remembered, so that they can return to their place."""
-WATCHED_FOR = 30.0
-"""Seconds since the last key in which a person counts as looking."""
+REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets by default, and at most
+MAX_DEPARTED = 64  # clients that are remembered, so that they can return to their place
+WATCHED_FOR = 30.0  # seconds since the last key in which a person counts as looking
 
 
 @dataclass(frozen=True)
@@ -118,12 +115,10 @@ class Client(Reader):
         self.limit = LAG_OVER_LINK if self.confirms else LAG
         self._sent = self._got = 0
         self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
-        self.asks = False
-        """True if it has sent REDRAW, which the next screen answers."""
+        self.asks = False  # true if it has sent REDRAW, which the next screen answers
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.unacknowledged = 0
-        """Bytes of its INPUT without an ACK."""
+        self.unacknowledged = 0  # bytes of its INPUT without an ACK
 
     def fed(self) -> bool:
         return isinstance(self.state, Live)

@@ -116,19 +116,15 @@ class FrameSocket:
 
 FOREIGN = "foreign"
 """The role of a peer with another protocol number, which may ask for `reload` and nothing else."""
-STALLED = 2.0
-"""Seconds without a byte taken, after which the program waits for a reader no longer."""
-FOLLOWER_LAG = 16 << 20
-"""Bytes that a follower of a job's output may be behind."""
+STALLED = 2.0  # seconds without a byte taken, after which the program waits for a reader no longer
+FOLLOWER_LAG = 16 << 20  # bytes that a follower of a job's output may be behind
 
 
 class Reader:
     """A place in the log from which a connection is fed OUTPUT: a follower of the output, or an attached client."""
 
-    confirms = False
-    """True if its end, over a link, reports the bytes that have come there (GOT)."""
-    limit = FOLLOWER_LAG
-    """Bytes that it may be behind before the program waits for it, or leaves it behind."""
+    confirms = False  # true if its end, over a link, reports the bytes that have come there (GOT)
+    limit = FOLLOWER_LAG  # bytes that it may be behind before the program waits for it, or leaves it behind
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
@@ -160,14 +156,12 @@ class Connection(FrameSocket):
         super().__init__(opened)
         self.creator = creator
         self.role = ""
-        self.data = bytearray()
-        """DATA that has come before its REQUEST."""
+        self.data = bytearray()  # DATA that has come before its REQUEST
         self.reader: Reader | None = None
         self.waits: dict[int, bool] = {}
         """The requests that wait for the session's end, by number; True if they want the output."""
         self.unanswered = 0
-        self.due_ack = 0
-        """The number of the newest INPUT whose ACK is due, 0 for none."""
+        self.due_ack = 0  # the number of the newest INPUT whose ACK is due, 0 for none
 
     @property
     def unfinished(self) -> int:

@@ -16,14 +16,10 @@ from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 
-PACK_AFTER = 2.0
-"""Seconds after the emulator's last step until its scrollback is packed."""
-FRAME_TIME = 1 / 30
-"""Seconds between two screens for a drawn client."""
-TRIM_FROM = 64 << 10
-"""Bytes in the log from which on it is trimmed."""
-TOO_LONG = 4.0
-"""Seconds that clients wait for the emulator until it leaves output out."""
+PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is packed
+FRAME_TIME = 1 / 30  # seconds between two screens for a drawn client
+TRIM_FROM = 64 << 10  # bytes in the log from which on it is trimmed
+TOO_LONG = 4.0  # seconds that clients wait for the emulator until it leaves output out
 BEHIND_TIME = 0.25
 """Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
 waits for a single step, and for none if there is more to read than that takes."""
@@ -40,13 +36,11 @@ class Relay:
         self._soon = loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
-        self.paced: Callable[[], object] = lambda: None
-        """Called when the program may continue, or is to wait."""
+        self.paced: Callable[[], object] = lambda: None  # called when the program may continue, or is to wait
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
         """Returns the program's reports as sequences for a screen (see `Reports.sequences`)."""
         self._drawn_at = 0.0
-        self._behind_since = 0.0
-        """The time (monotonic) since which clients wait for the emulator; 0 for none."""
+        self._behind_since = 0.0  # the time (monotonic) since which clients wait for the emulator; 0 for none
 
     # -- output
 

@@ -14,12 +14,10 @@ from enum import Enum, auto
 from sesh.query_forms import form
 from sesh.typed import paste_end
 
-OPEN_FOR = 5.0
-"""Seconds for which a query is open, and a conversation after its last word."""
+OPEN_FOR = 5.0  # seconds for which a query is open, and a conversation after its last word
 _LATE = 30.0
 """Seconds after the newest query in which late replies are expected: so long a lone Escape has to wait a little."""
-_MOST_FORMS, _MOST_QUERIES = 64, 512
-"""Forms that are remembered, and queries of one form."""
+_MOST_FORMS, _MOST_QUERIES = 64, 512  # forms that are remembered, and queries of one form
 
 
 class OpenQueries:
@@ -32,10 +30,8 @@ class OpenQueries:
         self._waiting: dict[bytes, deque[tuple[int, float]]] = {}
         """Number and closing time of each unanswered query, the oldest first."""
         self._talks: dict[bytes, float] = {}
-        self._asked = self._answered = 0
-        """Numbers of the newest query, and of the newest answered one."""
-        self._late = 0.0
-        """Time from which on no late reply is expected."""
+        self._asked = self._answered = 0  # numbers of the newest query, and of the newest answered one
+        self._late = 0.0  # time from which on no late reply is expected
 
     def ask(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
         if now >= self._late or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
@@ -76,8 +72,7 @@ class OpenQueries:
 _KEY_GAP, _NOT_TYPED = 0.1, 3
 """Seconds after which the start of a sequence, once passed on, counts as a key of its own, unless so many bytes come at
 once: nobody types them."""
-_PASTE_GAP = 5.0
-"""Seconds after its last bytes at which a paste is over, though its end was lost."""
+_PASTE_GAP = 5.0  # seconds after its last bytes at which a paste is over, though its end was lost
 
 _PIECE = re.compile(
     rb"""(?P<keys>[^\x1b]+)

@@ -7,10 +7,8 @@ from bisect import bisect_right
 
 RETAINED, OF_JOB = 256 << 10, 1 << 20
 """Bytes that stay for clients that come back, although every reader has passed them; of a job for its result, too."""
-LARGEST = 8 << 20
-"""Bytes that the emulator may be behind; then the program waits."""
-_JOINED = 4 << 10
-"""Bytes up to which small blocks are joined."""
+LARGEST = 8 << 20  # bytes that the emulator may be behind; then the program waits
+_JOINED = 4 << 10  # bytes up to which small blocks are joined
 
 
 class OutputLog:

@@ -22,10 +22,8 @@ from sesh import identity, platform, proc, protocol, system
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
 
-GATE = 'IFS= read -r _ && exec "$@"'
-"""The shell source that waits for Enter and then becomes the command."""
-_ENTER, _EXECUTE = 1, 2
-"""Steps of the child that may fail: to enter its directory, to become the program."""
+GATE = 'IFS= read -r _ && exec "$@"'  # the shell source that waits for Enter and then becomes the command
+_ENTER, _EXECUTE = 1, 2  # steps of the child that may fail: to enter its directory, to become the program
 _IUTF8 = 0x4000
 """The input flag by which Backspace takes a whole character, as terminals set it; termios has no name for it."""
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -136,11 +134,9 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
 
 
 _READ = 1 << 14
-_FULL = 2048
-"""A read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB."""
+_FULL = 2048  # a read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB
 TURN = 1 << 16
-_WRITE_TIME = 10
-"""Milliseconds in which a write that has begun shows output."""
+_WRITE_TIME = 10  # milliseconds in which a write that has begun shows output
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 

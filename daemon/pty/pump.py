@@ -16,8 +16,7 @@ from sesh.queries import Finding, QueryScanner
 
 WINDOW = 256 << 10
 """Bytes of INPUT that a client may send without an ACK; the daemon stops reading one that has twice as many waiting."""
-LIMIT = 4 << 20
-"""Bytes of input that may wait in all; `--send` is refused beyond it."""
+LIMIT = 4 << 20  # bytes of input that may wait in all; `--send` is refused beyond it
 MAX_ANSWERS = 4 << 10
 """Bytes of automatic answers that may wait for the program; further ones are dropped, as a terminal does."""
 OWN_WRITERS = frozenset(("answers", "run"))
@@ -94,13 +93,10 @@ class Pump:
         """Returns the part of a block that clients may see; None if that is all of it."""
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
-        self.open = False
-        """True if the terminal is still open on the program's side."""
-        self._paused = False
-        """True while the program waits for its readers."""
+        self.open = False  # true if the terminal is still open on the program's side
+        self._paused = False  # true while the program waits for its readers
         self.last_activity = STEADY.now()
-        self.sent_at: int | None = None
-        """The log's head when a request last typed something."""
+        self.sent_at: int | None = None  # the log's head when a request last typed something
 
     @property
     def running(self) -> bool:

@@ -29,8 +29,7 @@ _CONTROLLING = 5 << 8
 class Call(Enum):
     READ = "read"
     SELECT = "select"
-    OTHER = "other"
-    """Another call; or it runs."""
+    OTHER = "other"  # another call; or it runs
     UNKNOWN = "unknown"
 
 

@@ -8,10 +8,8 @@ from sesh import typed
 from sesh.daemon.pty.pty import Pty
 from sesh.keynames import Key
 
-DRAFT_LASTS = 600.0
-"""Seconds after which a line that a person has not entered blocks nothing any more."""
-_LOOKED_AT = 4096
-"""Bytes typed at once that are looked at, the last ones."""
+DRAFT_LASTS = 600.0  # seconds after which a line that a person has not entered blocks nothing any more
+_LOOKED_AT = 4096  # bytes typed at once that are looked at, the last ones
 
 
 def _forms(*names: str) -> frozenset[object]:

@@ -20,15 +20,13 @@ from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
-CHECKPOINT_AFTER = 1.0
-"""Seconds after output came until a checkpoint is written, if one is due."""
+CHECKPOINT_AFTER = 1.0  # seconds after output came until a checkpoint is written, if one is due
 PAUSE = 4.0
 """Seconds from the beginning of a checkpoint to that of the next while output comes in: with the time that it takes, a
 crash costs five seconds of output."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
-LONGEST_PAUSE = 60.0
-"""The longest pause: it doubles while checkpoints fail."""
+LONGEST_PAUSE = 60.0  # the longest pause: it doubles while checkpoints fail
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 """Errors that do not mean that the file is damaged."""
 

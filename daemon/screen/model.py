@@ -20,16 +20,13 @@ from sesh.vt.render.replay import whole
 
 PAUSE = 0.01
 """Seconds without output after which the emulator continues: during a burst the relay has the processor."""
-MOMENT = 64 << 10
-"""Bytes that the emulator takes in a moment; for so few nothing wakes up."""
+MOMENT = 64 << 10  # bytes that the emulator takes in a moment; for so few nothing wakes up
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 STEP_TIME, SLICE = 0.008, 256 << 10
 """Seconds, and bytes, after which the emulator leaves the rest for the next step."""
-_CANCEL = b"\x18"
-"""CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
-_BOUNDARY = re.compile(rb"\n|\x1b")
-"""Where output may be read from that was not read before."""
+_CANCEL = b"\x18"  # CAN ends a sequence that is not finished (ECMA-48 8.3.6)
+_BOUNDARY = re.compile(rb"\n|\x1b")  # where output may be read from that was not read before
 _MAX_MARKS = 1024
 
 

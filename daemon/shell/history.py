@@ -25,13 +25,10 @@ from sesh.wording import plain
 
 Begun = tuple[int, float, float, str | None, str]
 
-MAX_ENTRIES = 100
-"""Commands, and answers, that are kept."""
-MAX_OUTPUT = 256 << 10
+MAX_ENTRIES = 100  # commands, and answers, that are kept
+MAX_OUTPUT = 256 << 10  # bytes of output kept, of one command
 MAX_OUTPUT_IN_ALL = 4 << 20
-"""Bytes of output kept, of one command and of all."""
-_FACTS_SIZE = 150
-"""Characters that a command's other facts take as JSON."""
+_FACTS_SIZE = 150  # characters that a command's other facts take as JSON
 
 
 class History:
@@ -146,8 +143,7 @@ class CommandMarks:
         self._facts, self._pump, self._history, self._emit, self._is_run = facts, pump, history, emit, is_run
         self.begun: Begun | None = None
         """The command under way: position behind its mark, time (wall clock, and monotonic), command, directory."""
-        self.number: int | None = None
-        """Its number; None if the shell does not name it."""
+        self.number: int | None = None  # its number; None if the shell does not name it
 
     def handle(self, body: bytes, position: int) -> None:
         """Handle a mark; `body`: all behind `133;`, `position`: behind it in the log."""

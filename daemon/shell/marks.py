@@ -44,8 +44,7 @@ class MarkFilter:
         self._secret, self._start = secret, _BEGIN + secret.encode()
         self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
-        self._part = b""
-        """The end of the last block, if it may be the beginning of a mark."""
+        self._part = b""  # the end of the last block, if it may be the beginning of a mark
 
     def hold(self) -> None:
         """Hold output back until `drop` or `release`."""

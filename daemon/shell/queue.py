@@ -28,14 +28,10 @@ from sesh.schema import RunFacts
 from sesh.stored import Facts
 
 MAX_RUNS = 100
-BEGIN_TIMEOUT = 3.0
-"""Seconds for a shell to begin with the typed line."""
-NEXT_LOOK = 0.005
-"""Seconds until the next look for a shell at its prompt."""
-QUIET = 0.3
-"""Seconds of silence after which a shell at its prompt has ended the command."""
-SETTLED = 0.1
-"""Seconds within which a mark that a shell has written comes through the terminal."""
+BEGIN_TIMEOUT = 3.0  # seconds for a shell to begin with the typed line
+NEXT_LOOK = 0.005  # seconds until the next look for a shell at its prompt
+QUIET = 0.3  # seconds of silence after which a shell at its prompt has ended the command
+SETTLED = 0.1  # seconds within which a mark that a shell has written comes through the terminal
 JUST_NOW = 1.0
 """Seconds after a command's answer in which the end of the shell, with the same code, is the command's doing."""
 
@@ -62,8 +58,7 @@ class RunQueue:
         """The time of the last answer (monotonic), and its code."""
         self._block_of_run = False
         """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
-        self._secret = os.urandom(6).hex()
-        """The beginning of the tokens of this session's runs."""
+        self._secret = os.urandom(6).hex()  # the beginning of the tokens of this session's runs
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 
     @property

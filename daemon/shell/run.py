@@ -14,8 +14,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
-MAX_OUTPUT = 32 << 20
-"""Bytes of a command's output that are kept, the last ones."""
+MAX_OUTPUT = 32 << 20  # bytes of a command's output that are kept, the last ones
 MAX_UNREAD = 4 << 20
 
 
@@ -52,10 +51,8 @@ class Run:
         sent: int | None = None,
     ) -> None:
         self.words, self.connection, self.request, self.wait = words, connection, request, wait
-        self.key = key
-        """The name by which a client that reconnects finds the run."""
-        self.sent = sent
-        """Bytes of the output that the client has; None if it wants all of it at the end."""
+        self.key = key  # the name by which a client that reconnects finds the run
+        self.sent = sent  # bytes of the output that the client has; None if it wants all of it at the end
         self.number = self.attempts = 0
         self.become(State.QUEUED)
         self.shell: Shell | None = None

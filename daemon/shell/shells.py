@@ -18,12 +18,9 @@ from sesh.stored import Facts
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
 _KINDS |= {"rbash": BASH, "sh": DASH, "busybox": ASH, "tcsh": CSH, "bsd-csh": CSH}
-PASSING = 0.3
-"""Seconds for which another program may be in the foreground, as a prompt's own commands are."""
-FIRST_PROMPT = 15.0
-"""Seconds for a new session's first prompt."""
-NEXT_PROMPT = 3.0
-"""Seconds for a shell that is in the foreground to come to its prompt."""
+PASSING = 0.3  # seconds for which another program may be in the foreground, as a prompt's own commands are
+FIRST_PROMPT = 15.0  # seconds for a new session's first prompt
+NEXT_PROMPT = 3.0  # seconds for a shell that is in the foreground to come to its prompt
 _READ_OF_ONE = 1
 _VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
 """Options of shells that are followed by a value, besides those that end in `o`."""

@@ -25,8 +25,7 @@ _STATUS = (
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
 _FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")
-_PRIORITIES = slice(37, 39)
-"""The fields of `identity.stat_of` with the real-time priority and the policy."""
+_PRIORITIES = slice(37, 39)  # the fields of `identity.stat_of` with the real-time priority and the policy
 
 
 def zygote_path(*, scoped: bool) -> str:
@@ -73,12 +72,10 @@ def own_scope() -> list[str]:
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The program of a zygote's interpreter, which finds sesh where its creator does."""
-ANSWER_TIMEOUT = 0.12
-"""Seconds in which a zygote has to answer, twice; else another one takes its place."""
+ANSWER_TIMEOUT = 0.12  # seconds in which a zygote has to answer, twice; else another one takes its place
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 """Seconds for a daemon and a zygote to start; the least for a job with a timeout of its own."""
-_LOOK_TIMEOUT = 0.5
-"""Seconds in which a creator without an answer looks whether the session has begun."""
+_LOOK_TIMEOUT = 0.5  # seconds in which a creator without an answer looks whether the session has begun
 _BACKLOG = 1024
 
 

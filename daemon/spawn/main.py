@@ -31,8 +31,7 @@ from sesh.schema import LaunchSpec
 from sesh.store import records
 from sesh.stored import Facts
 
-FALLBACK_TERM = "xterm-256color"
-"""A type that all terminals understand, and whose terminfo every system has."""
+FALLBACK_TERM = "xterm-256color"  # a type that all terminals understand, and whose terminfo every system has
 
 _FOREIGN = frozenset((
     "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",
