@@ -200,7 +200,7 @@ class Ending:
                 if isinstance(client.state, Due):
                     client.position, client.state = session.log.head, Live()
         for connection in list(self._connections.values()):
-            if connection.waits and not self._has_more(connection):
+            if not self._has_more(connection):
                 self._answer(connection)
         for client in list(session.clients.all):
             undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not asked_by
@@ -209,13 +209,13 @@ class Ending:
 
     def _answer(self, connection: Connection) -> None:
         session = self.session
-        for request, with_output in connection.waits.items():
-            output = session.log.bytes(session.log.base) if with_output else b""
+        for wait in session.waits.of(connection):
+            output = session.log.bytes(session.log.base) if wait.output else b""
             result = description.outcome(session)
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
-            connection.respond(request, output, position=session.log.head, **result)
-        connection.waits.clear()
+            wait.request.respond(output, position=session.log.head, **result)
+        session.waits.forget(connection)
 
     def _has_more(self, connection: Connection) -> bool:
         """Return whether a connection has not been sent all of the output or events that it follows."""
@@ -250,7 +250,8 @@ class Ending:
         for connection in list(self._connections.values()):
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = held_up and not patient and connection.stalled
-            waiting = connection.unsent or connection.waits or connection.creator or client_of(connection)
+            waits = self.session.waits.of(connection)
+            waiting = connection.unsent or waits or connection.creator or client_of(connection)
             if stuck or not waiting:
                 self._drop(connection)
         if self._connections:

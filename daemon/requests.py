@@ -105,7 +105,7 @@ class Requests:
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.verb}", error)
             error = daemon_failed()
-        request.connection.refuse(request.number, error)
+        request.refuse(error)
 
     @property
     def pending(self) -> bool:

@@ -260,6 +260,7 @@ class Server:
         session.timers.clear(("backlog", connection.descriptor))
         self.handler.creator_served(connection)
         session.events.forget(connection)
+        session.waits.forget(connection)
         if stdin is not None and stdin.feeder is connection:
             session.timers.set("stdin", stdin.linger, stdin.close)
         if client is not None:

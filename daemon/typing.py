@@ -118,7 +118,7 @@ class Typing:
                 request.respond(position=position)
             else:
                 message = f"the program of {self._session.name} ended before it read all its input"
-                request.connection.refuse(request.number, Refused(message))
+                request.refuse(Refused(message))
 
         waits = pump.input.size + len(data) > protocol.CHUNK
         pump.type(request, data, taken if waits else None)

@@ -25,7 +25,6 @@ from sesh.names import printable
 from sesh.vt.render.export import continued, export, follow_state
 
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, of one answer to `logs`
-MAX_WAITS = 16  # `wait` requests of one connection at a time
 MAX_LABELS = 64
 MAX_TOLD = 1024  # characters of each text that a person is told
 RELINK_TIME = 600.0
@@ -118,23 +117,19 @@ class Verbs:
     def wait(self, request: Request) -> None:
         """Answer when the program has ended; with `follow` its output comes before, from position `from` on."""
         session, connection = self._session, request.connection
-        first, wanted = _first_position(session, request), wait_of(session, request)
-        if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
-            raise UsageError("a connection can wait for the end only once per request number")
-        connection.waits[request.number] = request.words.get("output", False)
+        first = _first_position(session, request)
+        session.waits.add(wait_of(session, request))
         if request.words.get("follow", False) and connection.reader is None:
             connection.reader = Reader(connection, first)
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
-        if wanted.prompt or wanted.waiting or min(wanted.idle, wanted.until) < math.inf:
-            session.waits.add(wanted)
 
     def events(self, request: Request) -> None:
         """Send each event as a DATA frame, first those after number `since`; answer at the session's end."""
         since = request.position("since")
-        if request.connection.waits:
+        if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
-        request.connection.waits[request.number] = False
+        self._session.waits.add(Wait(request))
         self._session.events.follow(request.connection, since if isinstance(since, int) else None)
 
     def run(self, request: Request) -> None:
@@ -270,8 +265,8 @@ def wait_of(session: Session, request: Request) -> Wait:
         stale = session.activity.standing().since
     idle, timeout = request.words.get("idle"), request.words.get("timeout")
     return Wait(
-        request.connection,
-        request.number,
+        request,
+        output=request.words.get("output", False),
         prompt=request.words.get("prompt", False),
         since=since if isinstance(since, int) else None,
         waiting=request.words.get("waiting", False),

@@ -1,8 +1,7 @@
 """Requests that wait for something before the session's end: a shell at its prompt, a program that is silent or asks.
 
-They are `wait` requests, which are answered at the session's end at the latest (see `ending`). A session without any
-pays nothing for them. A client that waits for text follows the output and searches it itself: a pattern that somebody
-else chose must not block the daemon's loop.
+They are answered at the session's end at the latest (see `ending`). A client that waits for text follows the output and
+searches it itself: a pattern that somebody else chose must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
-from sesh.errors import TimedOut
+from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
 
+MAX_WAITS = 16  # of one connection
 QUIET = 0.1
 """Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
 MAX_PAUSE = 1.0
@@ -34,23 +34,19 @@ FED = 0.05  # seconds until the next look for a client that has unsent output: i
 class Wait:
     """A request and its conditions besides the session's end; the first that holds is the answer.
 
-    `since`: the position that output must have reached before a prompt counts; a shell at its prompt has read all
-    input, whether or not it printed. `stale`: since when the question has stood that counts no more. `idle`: seconds of
-    silence. `until`: the time (monotonic) at which it is refused.
+    `output`: the answer at the end has all output. `since`: the position that output must have reached before a prompt
+    counts; a shell at its prompt has read all input, whether or not it printed. `stale`: since when the question has
+    stood that counts no more. `idle`: seconds of silence. `until`: the time (monotonic) at which it is refused.
     """
 
-    connection: Connection
-    request: int
+    request: Request
+    output: bool = False
     prompt: bool = False
     since: int | None = None
     waiting: bool = False
     stale: float | None = None
     idle: float = math.inf
     until: float = math.inf
-
-    @property
-    def pending(self) -> bool:
-        return not self.connection.closed and self.request in self.connection.waits
 
 
 class Waits:
@@ -60,12 +56,22 @@ class Waits:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
 
+    def of(self, connection: Connection) -> list[Wait]:
+        return [wait for wait in self.all if wait.request.connection is connection]
+
     def add(self, wait: Wait) -> None:
+        """Add a wait. Raises UsageError if its connection has one of that number, or too many."""
+        numbers = [other.request.number for other in self.of(wait.request.connection)]
+        if wait.request.number in numbers or len(numbers) >= MAX_WAITS:
+            raise UsageError("a connection can wait for the end only once per request number")
         self.all.append(wait)
         self._look_in(0)
 
+    def forget(self, connection: Connection) -> None:
+        self.all = [wait for wait in self.all if wait.request.connection is not connection]
+
     def wake(self) -> None:
-        if self.all:
+        if any(wait.prompt or wait.idle < math.inf for wait in self.all):
             self._look_in(QUIET)
 
     def looked(self) -> None:
@@ -80,24 +86,25 @@ class Waits:
             self._timers.set("waits", seconds, self._look)
 
     def _look(self) -> None:
-        for wait in self.all:
-            if wait.pending:
-                self._look_in(self._check(wait))
-        self.all = [wait for wait in self.all if wait.pending]
+        for wait in self.all[:]:
+            self._look_in(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
         """Answer a wait if a condition holds; else return the seconds until the next look at it."""
-        left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": self._idle(wait)}
+        left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
         met, next_look = min(left.items(), key=lambda item: item[1])
-        reader = wait.connection.reader
-        fed = reader is None or reader.position >= self._pump.log.head
-        if next_look <= 0 and fed:
-            self._answer(wait, met)
+        reader, position = wait.request.connection.reader, self._pump.log.head
+        if next_look <= 0 and (reader is None or reader.position >= position):
+            self.all.remove(wait)
+            answer: Answer = {"met": met, "position": position}
+            if met == "waiting":
+                answer["question"] = self._activity.standing().question
+            wait.request.respond(**answer)
             return math.inf
         time_left = wait.until - time.monotonic()
         if time_left <= 0:
-            del wait.connection.waits[wait.request]
-            wait.connection.refuse(wait.request, TimedOut("timed out"))
+            self.all.remove(wait)
+            wait.request.refuse(TimedOut("timed out"))
             return math.inf
         return min(next_look if next_look > 0 else FED, time_left)
 
@@ -121,15 +128,5 @@ class Waits:
         since = self._activity.standing().since
         return 0 if self._activity.waits and since != wait.stale else _UNREPORTED
 
-    def _idle(self, wait: Wait) -> float:
-        return wait.idle - self._silent()
-
     def _silent(self) -> float:
         return time.monotonic() - self._activity.active_at
-
-    def _answer(self, wait: Wait, condition: str) -> None:
-        del wait.connection.waits[wait.request]
-        answer: Answer = {"met": condition, "position": self._pump.log.head}
-        if condition == "waiting":
-            answer["question"] = self._activity.standing().question
-        wait.connection.respond(wait.request, **answer)

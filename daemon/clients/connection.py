@@ -158,8 +158,6 @@ class Connection(FrameSocket):
         self.role = ""
         self.data = bytearray()  # DATA that has come before its REQUEST
         self.reader: Reader | None = None
-        self.waits: dict[int, bool] = {}
-        """The requests that wait for the session's end, by number; True if they want the output."""
         self.unanswered = 0
         self.due_ack = 0  # the number of the newest INPUT whose ACK is due, 0 for none
 
@@ -221,6 +219,9 @@ class Request:
 
     def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
         self.connection.respond(self.number, data, **values)
+
+    def refuse(self, error: SeshError) -> None:
+        self.connection.refuse(self.number, error)
 
     def position(self, key: Literal["since", "from"]) -> int | str | None:
         """Return a position in the output, or a word for one. Raises UsageError for another text."""

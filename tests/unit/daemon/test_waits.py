@@ -39,7 +39,6 @@ def answer(session: Session, link: Link) -> dict[str, object]:
 
 
 def wait(session: Session, link: Link, **words: object) -> None:
-    link.connection.waits[7] = False
     request = Request(link.connection, 7, check.near(Ask, words), b"")
     session.waits.add(wait_of(session, request))
 
@@ -59,7 +58,7 @@ def test_who_follows_gets_all_output_before_the_answer(session: Session, link: L
     link.connection.reader = Reader(link.connection, 0)
     wait(session, link, idle=1)
     session.timers.run()
-    assert 7 in link.connection.waits
+    assert [wait.request.number for wait in session.waits.all] == [7]
     link.connection.feed(session.log)
     assert answer(session, link)["met"] == "idle"
 
@@ -68,6 +67,6 @@ def test_a_question_that_stood_before_does_not_answer_a_wait_for_another(session
     session.activity.say("waiting", "old?")
     wait(session, link, waiting=True, anew=True)
     session.timers.run()
-    assert 7 in link.connection.waits
+    assert [wait.request.number for wait in session.waits.all] == [7]
     session.activity.say("waiting", "new?")
     assert answer(session, link)["question"] == "new?"
