@@ -14,8 +14,7 @@ from sesh.typed import PASTE, PASTE_END
 
 POLL = 0.02  # seconds between two looks: right after a write the kernel may say that nothing is unread
 STALLED = 3.0  # seconds in which a program has to read a piece, and to show something of the last one
-STILL, RESTLESS = 0.1, 1.0
-"""Seconds for which the screen is to be still; and the most that Enter waits for that."""
+STILL, RESTLESS = 0.1, 1.0  # seconds for which the screen is to be still; and the most that Enter waits for that
 _PIECE = 1000
 """Characters typed before the program has read them: some read 1,024 bytes at a time, and the kernel counts 4,095."""
 

@@ -24,8 +24,7 @@ from sesh.schema import JobResult
 from sesh.store import records, results
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
-POLL = 0.02
-"""Seconds between two looks at the session's processes: most are not our children, whose end would be reported."""
+POLL = 0.02  # seconds between two looks at the processes: most are not our children, whose end is reported
 _FINAL_READS = 64  # reads of the terminal for the output that the program left in it
 
 
@@ -42,8 +41,7 @@ class Ending:
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
-        self.requests: list[Request] = []
-        """The requests for the end, which are answered when nothing of the session is left."""
+        self.requests: list[Request] = []  # for the end; answered when nothing of the session is left
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 before
         self._outcome = Phase.REMOVED  # the phase after ENDED, once the last output is drawn
 

@@ -22,8 +22,7 @@ from sesh.query_forms import form, reply_form
 
 ANSWER_TIME = 0.01  # seconds of a turn in which the emulator is fed so that a query can be answered
 MAX_UNANSWERED = 1000  # queries that wait for the emulator; those beyond are not answered
-_SIZE_REPORTS = 2048
-"""The mode in which a terminal reports its size when that changes, and when the mode is set."""
+_SIZE_REPORTS = 2048  # the mode in which a terminal reports its size when that changes, and when it is set
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of a notification (OSC 99)
 
@@ -34,8 +33,7 @@ class Answering:
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, refuses: Callable[[], bool]) -> None:
         self._pump, self._model, self._clients, self._timers = pump, model, clients, timers
         self._refuses = refuses
-        self._waiting: deque[tuple[bytes, int]] = deque()
-        """Queries that wait for the emulator, each with the position behind it; an empty one asks for the size."""
+        self._waiting: deque[tuple[bytes, int]] = deque()  # with the positions behind them; b"" asks for the size
 
     def found(self, kind: str, body: bytes, position: int) -> None:
         """Handle a finding of one of `queries.ASKING`, which ends before `position`.

@@ -21,8 +21,7 @@ from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
 
 HOLD = 0.1  # seconds for which the beginning of a key, or of a terminal's reply, is held back
-ACK_FROM = WINDOW >> 3
-"""Unacknowledged bytes of input that get an ACK at once; fewer get it with the next output."""
+ACK_FROM = WINDOW >> 3  # unacknowledged bytes that get an ACK at once; fewer get it with the next output
 
 
 class ClientHandler:

@@ -131,8 +131,7 @@ def _text(data: bytes) -> str:
 
 POLL = 0.01  # seconds between two looks at the trial, and at requests that must end first
 TRIAL_TIMEOUT = 20.0  # seconds for the trial, and for requests that are being carried out
-FEEDER_RETURNS = 10.0
-"""Seconds for the peer that feeds a job to come back; then the job sees the end of its input."""
+FEEDER_RETURNS = 10.0  # seconds for a job's feeder to come back before the end of input
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {asker!r})"
 Asker = tuple[int, int]  # the descriptor of the asker's connection, and the number of the request
 

@@ -24,8 +24,7 @@ from sesh.moments import uptime
 MAX_DATA = 4 << 20
 PATIENCE = 25.0  # the most seconds that a request waits for the emulator: fewer than the asker waits
 _LOOK = 0.01  # seconds between two looks at the requests that wait for the emulator
-NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
-"""Requests for the emulator's state, which may catch up first."""
+NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # the emulator may catch up first
 REQUESTS = (*Verbs.NAMES, *Typing.NAMES)
 
 

@@ -29,8 +29,7 @@ from sesh.store import results
 Reload = Callable[["Server", Request, str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
-MAX_CONNECTIONS = 400
-"""Connections at once; beyond it the oldest idle one makes room for a new one, which else waits."""
+MAX_CONNECTIONS = 400  # beyond it the oldest idle one makes room; without one, new ones wait
 MAX_UNSENT = 32 << 20  # unread bytes of answers with which a connection may still make requests
 UNFINISHED_EACH, MAX_UNFINISHED = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""

@@ -51,8 +51,7 @@ class Typing:
         self._session, self._pump = session, session.pump
         self._active: Text | None = None
         self._later: deque[Callable[[], None]] = deque()
-        self.outcomes: OrderedDict[str, str] = OrderedDict()
-        """Why the last texts got no Enter, empty if they did, by key."""
+        self.outcomes: OrderedDict[str, str] = OrderedDict()  # by key: why no Enter, or empty
 
     @property
     def pending(self) -> bool:

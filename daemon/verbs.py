@@ -27,10 +27,8 @@ from sesh.vt.render.export import continued, export, follow_state
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, of one answer to `logs`
 MAX_LABELS = 64
 MAX_TOLD = 1024  # characters of each text that a person is told
-RELINK_TIME = 600.0
-"""Seconds in which a lost link may be restored before a job that is fed over it gets the end of its input."""
-Reload = Callable[[Request, str, list[str]], None]
-"""Continues as another sesh, by Python's path and its module search path."""
+RELINK_TIME = 600.0  # seconds for a lost link before a job that is fed over it gets the end of its input
+Reload = Callable[[Request, str, list[str]], None]  # with Python's path and its module search path
 
 
 class Verbs:

@@ -20,10 +20,8 @@ from sesh.loop.timers import Timers
 from sesh.messages import Answer
 
 MAX_WAITS = 16  # of one connection
-QUIET = 0.1
-"""Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
-MAX_PAUSE = 1.0
-"""Seconds between two looks at a shell that is silent and not at its prompt; nothing reports when it gets there."""
+QUIET = 0.1  # seconds of silence after which a prompt counts: all that the shell prints before has come
+MAX_PAUSE = 1.0  # seconds between two looks at a silent shell, whose prompt nothing reports
 _UNREPORTED = 10.0
 """Seconds between two looks at a program that may have begun to read in silence: up to so long after output stopped,
 `Activity` looks by itself."""

@@ -32,8 +32,7 @@ from sesh.wording import one_line
 
 FRESH = 1.0  # seconds for which a look is new enough for a request
 _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may cease to hold without any output
-_PASSED_ON = 0.02
-"""Seconds within which the kernel passes on all that a program printed before it began to read."""
+_PASSED_ON = 0.02  # seconds in which the kernel passes on all output from before a read
 _SOON = 0.01  # the least seconds until the next look: a timer may be early by a rounding
 _INTERRUPTED = 10.0  # seconds after a Ctrl-C within which an end comes of it, if nothing else was typed
 _CTRL_C = b"\x03"

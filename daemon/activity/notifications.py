@@ -48,8 +48,7 @@ class Notifications:
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
         self.running: set[int] = set()
-        self._sent_at = self._rang_at = -BETWEEN_TELLINGS
-        """Times (monotonic) of the last notification of a state, and of a bell."""
+        self._sent_at = self._rang_at = -BETWEEN_TELLINGS  # times (monotonic) of the last state, and bell
         self._due: News | None = None  # the one that is sent when its minute is over, if it still holds
 
     def event(self, event: Event) -> None:

@@ -175,8 +175,7 @@ def _shown(report: Report, key: str) -> str:
     return one_line(_bytes(report.get(key, "")).decode())[:MAX_QUESTION]
 
 
-_CANCELS = Key.parse("Escape"), Key.parse("C-c")
-"""Keys after which the program may work no more, and not say so."""
+_CANCELS = Key.parse("Escape"), Key.parse("C-c")  # may end work unsaid
 
 
 class By(str, Enum):

@@ -15,8 +15,7 @@ from sesh.schema import ActivityFacts
 SETTLED = 0.2  # seconds without output or typing after which a session has settled, and is looked at
 QUIET_AFTER = 10.0  # seconds without output after which a program that says nothing is quiet
 MAX_QUESTION = 200
-OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
-"""The question of a session whose terminal takes no output."""
+OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"  # a question
 
 
 class Word(str, Enum):

@@ -15,8 +15,7 @@ from sesh.vt.pen import Pen
 
 WORKED, OVER = 3.0, 3.0
 """Seconds of change that show that it works, and seconds without any after which its turn is over."""
-_PAUSE = 0.9
-"""Seconds without change that end its work: each half second has one, and a look may come 0.4 s late."""
+_PAUSE = 0.9  # seconds without change that end its work: a look at each half second may be 0.4 s late
 LOOK_TIME = 0.01  # seconds that the emulator gets before a look at the screen
 
 Cells = list[tuple[list[str], list[Pen]]]
@@ -39,8 +38,7 @@ class Turn:
         self.changed_at = time.monotonic()
         self.work = Work.NOTHING
         self.question = ""
-        self._known: frozenset[str] = frozenset()
-        """The rows that stood on the screen when it began to work, after the last key."""
+        self._known: frozenset[str] = frozenset()  # rows that stood when it began to work, after the last key
 
     def key(self) -> None:
         self._began, self.work = None, Work.NOTHING

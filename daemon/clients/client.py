@@ -105,12 +105,10 @@ class Client(Reader):
 
     def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
         super().__init__(connection, -1)
-        self._mark = mark
-        """Has the model remember its state at a position: the terminal may show it when the link breaks."""
+        self._mark = mark  # has the model remember a state that the terminal may show when the link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = STEADY.now()
-        """Times at which it came, and at which its person last typed; attaching counts."""
+        self.since = self.typed_at = STEADY.now()  # came; its person last typed (attaching counts)
         self.confirms = self.terminal.remote and hello.get("got", False)
         self.limit = LAG_OVER_LINK if self.confirms else LAG
         self._sent = self._got = 0

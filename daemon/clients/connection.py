@@ -35,10 +35,8 @@ class FrameSocket:
         self.closing = False
         self.closed = False
         self.blocked = False
-        self.changed: Callable[[], object] = lambda: None
-        """Called when bytes are to be sent, or the connection is to be closed."""
-        self.progress_at = self.heard_at = time.monotonic()
-        """Times (monotonic) when the peer last took bytes, and last sent any."""
+        self.changed: Callable[[], object] = lambda: None  # there are bytes to send, or it is to be closed
+        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of bytes taken, and received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
 
@@ -114,8 +112,7 @@ class FrameSocket:
         self.changed = lambda: None  # it refers to the connection, whose buffers are freed now
 
 
-FOREIGN = "foreign"
-"""The role of a peer with another protocol number, which may ask for `reload` and nothing else."""
+FOREIGN = "foreign"  # a peer with another protocol number, which may only ask for `reload`
 STALLED = 2.0  # seconds without a byte taken, after which the program waits for a reader no longer
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of a job's output may be behind
 

@@ -28,8 +28,7 @@ class Echoes:
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
-        self._taken: dict[Client, deque[tuple[float, int]]] = {}
-        """The INPUT of clients that predict without an ECHOED: when the program took it, and its number."""
+        self._taken: dict[Client, deque[tuple[float, int]]] = {}  # taken INPUT without ECHOED: time, number
 
     def model(self, client: Client) -> None:
         """Send a model of the screen to a client that predicts from now on; an empty one if none can be had now."""

@@ -37,8 +37,7 @@ class Relay:
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
         self.paced: Callable[[], object] = lambda: None  # called when the program may continue, or is to wait
-        self.reports: Callable[[int, int, bool], str] = lambda *_: ""
-        """Returns the program's reports as sequences for a screen (see `Reports.sequences`)."""
+        self.reports: Callable[[int, int, bool], str] = lambda *_: ""  # see `Reports.sequences`
         self._drawn_at = 0.0
         self._behind_since = 0.0  # the time (monotonic) since which clients wait for the emulator; 0 for none
 

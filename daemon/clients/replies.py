@@ -15,8 +15,7 @@ from sesh.query_forms import form
 from sesh.typed import paste_end
 
 OPEN_FOR = 5.0  # seconds for which a query is open, and a conversation after its last word
-_LATE = 30.0
-"""Seconds after the newest query in which late replies are expected: so long a lone Escape has to wait a little."""
+_LATE = 30.0  # seconds after a query in which a late reply may come, so that a lone Escape waits a little
 _MOST_FORMS, _MOST_QUERIES = 64, 512  # forms that are remembered, and queries of one form
 
 
@@ -27,8 +26,7 @@ class OpenQueries:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[bytes, deque[tuple[int, float]]] = {}
-        """Number and closing time of each unanswered query, the oldest first."""
+        self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
         self._talks: dict[bytes, float] = {}
         self._asked = self._answered = 0  # numbers of the newest query, and of the newest answered one
         self._late = 0.0  # time from which on no late reply is expected
@@ -95,8 +93,7 @@ _PIECE = re.compile(
 )
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
 """Sequences that may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys without a string's end."""
-_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
-"""The start of a sequence that may be a key: Escape, Alt with a key, Shift with a key in rxvt."""
+_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")  # Escape; with Alt; Shift in rxvt
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -116,8 +113,7 @@ class ReplyFilter:
         self.queries = OpenQueries()
         self.typed = False
         self._state = _State.KEYS
-        self._begun = b""
-        """A sequence that is not complete, of which `_given` bytes have been passed on as a key."""
+        self._begun = b""  # an incomplete sequence, of which `_given` bytes have been passed on as a key
         self._given = 0
         self._at = 0.0
 

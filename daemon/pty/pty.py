@@ -24,8 +24,7 @@ from sesh.names import printable
 
 GATE = 'IFS= read -r _ && exec "$@"'  # the shell source that waits for Enter and then becomes the command
 _ENTER, _EXECUTE = 1, 2  # steps of the child that may fail: to enter its directory, to become the program
-_IUTF8 = 0x4000
-"""The input flag by which Backspace takes a whole character, as terminals set it; termios has no name for it."""
+_IUTF8 = 0x4000  # by which Backspace takes a whole character, as terminals set it; termios has no name
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
@@ -146,8 +145,7 @@ class Pty:
 
     def __init__(self, descriptor: int, slave: int, pid: int) -> None:
         self.status: int | None = None
-        self.usage: struct_rusage | None = None
-        """The wait status and the resource usage of the program, once it has ended."""
+        self.usage: struct_rusage | None = None  # both once the program has ended
         self.descriptor, self.slave, self.pid = descriptor, slave, pid
         self.path = _path_of(self.descriptor)
         self.device = identity.device_number(os.stat(self.path).st_rdev)

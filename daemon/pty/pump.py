@@ -17,12 +17,9 @@ from sesh.queries import Finding, QueryScanner
 WINDOW = 256 << 10
 """Bytes of INPUT that a client may send without an ACK; the daemon stops reading one that has twice as many waiting."""
 LIMIT = 4 << 20  # bytes of input that may wait in all; `--send` is refused beyond it
-MAX_ANSWERS = 4 << 10
-"""Bytes of automatic answers that may wait for the program; further ones are dropped, as a terminal does."""
-OWN_WRITERS = frozenset(("answers", "run"))
-"""Writers of the daemon itself: their bytes are not part of a line that a person types."""
-REOPEN_AFTER = 1.0
-"""Seconds after which a terminal that could not be read is read again, while the program runs."""
+MAX_ANSWERS = 4 << 10  # bytes of answers that may wait; further ones are dropped, as a terminal does
+OWN_WRITERS = frozenset(("answers", "run"))  # the daemon: no line of a person's
+REOPEN_AFTER = 1.0  # seconds after which a terminal that could not be read is read again
 
 
 class InputQueue:
@@ -89,8 +86,7 @@ class Pump:
         self.log, self._loop, self._life = log, loop, life
         self._printed, self._shown, self._typing = printed, shown, typing
         self.pty: Pty | None = None
-        self.filter: Callable[[bytes], bytes] | None = None
-        """Returns the part of a block that clients may see; None if that is all of it."""
+        self.filter: Callable[[bytes], bytes] | None = None  # the visible part of a block
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
         self.open = False  # true if the terminal is still open on the program's side

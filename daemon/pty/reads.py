@@ -13,16 +13,14 @@ from enum import Enum
 
 from sesh import identity, platform
 
-_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}
-"""The numbers of read(2) and readv(2), by the machine's name (syscalls(2))."""
+_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by the machine's name (syscalls(2))
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
 """The same of poll, select, epoll_wait and their kin, and of restart_syscall, which Ctrl-Z and fg lead to."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
 _MACHINE = os.uname().machine if platform.LINUX else ""
 
-MOST_PROCESSES, MOST_THREADS = 64, 64
-"""The most processes of the foreground, and threads of each, that are examined."""
+MOST_PROCESSES, MOST_THREADS = 64, 64  # of the foreground, and of each of them, that are examined
 _CONTROLLING = 5 << 8
 
 

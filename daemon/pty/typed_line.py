@@ -27,10 +27,8 @@ class TypedLine:
 
     def __init__(self) -> None:
         self._length, self._drafted = 0, False
-        self.typed_at = self.person_at = 0.0
-        """Times (monotonic) at which anybody, and an attached person, typed last."""
-        self._reader = 0, False
-        """The reader of the last keys. Lines that the kernel holds are for the next reader."""
+        self.typed_at = self.person_at = 0.0  # times (monotonic) at which anybody, and a person, typed last
+        self._reader = 0, False  # of the last keys; lines that the kernel holds are for the next reader
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         self.typed_at = time.monotonic()

@@ -27,8 +27,7 @@ crash costs five seconds of output."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
 LONGEST_PAUSE = 60.0  # the longest pause: it doubles while checkpoints fail
-_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
-"""Errors that do not mean that the file is damaged."""
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # the file is not damaged
 
 
 class _File(NamedTuple):
@@ -57,8 +56,7 @@ class Checkpointer:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
         self._next_at, self._pause = 0.0, PAUSE
         """Time (monotonic) of the next checkpoint, and the seconds to the one after it."""
-        self._steps: Generator[None, None, None] | None = None
-        """The rest of the checkpoint that is being written."""
+        self._steps: Generator[None, None, None] | None = None  # of the one that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(session_id)))
         self._position = 0
 

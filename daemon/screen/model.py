@@ -18,13 +18,10 @@ from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import whole
 
-PAUSE = 0.01
-"""Seconds without output after which the emulator continues: during a burst the relay has the processor."""
+PAUSE = 0.01  # seconds without output after which the emulator works: the relay goes first in a burst
 MOMENT = 64 << 10  # bytes that the emulator takes in a moment; for so few nothing wakes up
-CATCH_UP_TIME = 0.05
-"""Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
-STEP_TIME, SLICE = 0.008, 256 << 10
-"""Seconds, and bytes, after which the emulator leaves the rest for the next step."""
+CATCH_UP_TIME = 0.05  # seconds that a request waits for the emulator; then it gets the screen as it is
+STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, after which the emulator leaves the rest for the next step
 _CANCEL = b"\x18"  # CAN ends a sequence that is not finished (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where output may be read from that was not read before
 _MAX_MARKS = 1024
@@ -65,8 +62,7 @@ class Model:
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._marks: dict[int, Shown | None] = {}
-        """The state at positions that `mark` was given; None for those that the emulator has not come to."""
+        self._marks: dict[int, Shown | None] = {}  # by position; None if the emulator has not come to it
         self._ahead: list[int] = []
 
     def _new(self, columns: int, rows: int) -> Emulator:

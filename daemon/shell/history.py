@@ -34,8 +34,7 @@ _FACTS_SIZE = 150  # characters that a command's other facts take as JSON
 class History:
     def __init__(self) -> None:
         self.count = 0
-        self.last: RunFacts | None = None
-        """The answer to the command that the session's end ended, with its `key`."""
+        self.last: RunFacts | None = None  # the command that the session's end ended, with its `key`
         self.entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)
         """The commands, the newest last, with the output that is kept."""
         self.answers: OrderedDict[str, tuple[int, dict[str, Any]]] = OrderedDict()
@@ -116,8 +115,7 @@ class History:
 
 MAX_COMMAND = 4096
 _END = b"\x1b]133;D"
-_LONGEST_ADDITION = 4096
-"""Bytes in which `_BEFORE` and `_PARTIAL_LINE` are looked for: a partial line is as long as the terminal is wide."""
+_LONGEST_ADDITION = 4096  # bytes in which the two below are looked for: a terminal's width of text
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
 """Output of fish behind the mark, before the command begins."""
 _SGR_REVERSED = rb"m[0-9;]*\[\x1b"

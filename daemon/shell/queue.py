@@ -32,8 +32,7 @@ BEGIN_TIMEOUT = 3.0  # seconds for a shell to begin with the typed line
 NEXT_LOOK = 0.005  # seconds until the next look for a shell at its prompt
 QUIET = 0.3  # seconds of silence after which a shell at its prompt has ended the command
 SETTLED = 0.1  # seconds within which a mark that a shell has written comes through the terminal
-JUST_NOW = 1.0
-"""Seconds after a command's answer in which the end of the shell, with the same code, is the command's doing."""
+JUST_NOW = 1.0  # seconds after an answer in which the shell's end, with the same code, comes of the command
 
 
 class RunQueue:
@@ -56,8 +55,7 @@ class RunQueue:
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)
         """The time of the last answer (monotonic), and its code."""
-        self._block_of_run = False
-        """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
+        self._block_of_run = False  # a run was active when the last block came, which may have the shell's mark
         self._secret = os.urandom(6).hex()  # the beginning of the tokens of this session's runs
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 

@@ -57,8 +57,7 @@ class Run:
         self.become(State.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.error: SeshError | None = None
-        """The answer if the command turns out not to have begun before its files were removed."""
+        self.error: SeshError | None = None  # if it has not begun before its files were removed
         self.begin: Begin | None = None
         self.output = RunOutput()
 
@@ -114,8 +113,7 @@ class RunOutput(OutputLog):
 
     def __init__(self) -> None:
         super().__init__()
-        self._return = b""
-        """A CR at the end, until the next byte shows whether the terminal has put it before an LF."""
+        self._return = b""  # a CR that the terminal may have put before an LF
 
     def add(self, piece: bytes, *, translated: bool) -> None:
         """Add output; drop the oldest beyond MAX_OUTPUT. `translated`: the terminal writes CR LF for each LF."""

@@ -73,8 +73,7 @@ def own_scope() -> list[str]:
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The program of a zygote's interpreter, which finds sesh where its creator does."""
 ANSWER_TIMEOUT = 0.12  # seconds in which a zygote has to answer, twice; else another one takes its place
-_START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
-"""Seconds for a daemon and a zygote to start; the least for a job with a timeout of its own."""
+_START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0  # seconds for daemon and zygote; the least for a job with a timeout
 _LOOK_TIMEOUT = 0.5  # seconds in which a creator without an answer looks whether the session has begun
 _BACKLOG = 1024
 
