@@ -1,4 +1,4 @@
-"""When a typed text gets its Enter: decided from looks at the program, one every `POLL` seconds. Pure.
+"""Decides when a typed text gets its Enter, from looks at the program, one every `POLL` seconds. Pure.
 
 Composers take a text that comes with its Enter in one read for a paste, and make a new line of the Enter. So Enter
 follows alone, once the program has read the text, and its screen has changed and come to rest.
@@ -12,49 +12,38 @@ from enum import Enum, auto
 
 from sesh.typed import PASTE, PASTE_END
 
-POLL = 0.02
-"""Seconds between two looks: right after a write the kernel may say that nothing is unread."""
-STALLED = 3.0
-"""Seconds in which a program has to read a piece, and to show something of the last one."""
-STILL, RESTLESS = 0.1, 1.0
-"""Seconds for which the screen is to be still; and the most that Enter waits for that."""
+POLL = 0.02  # seconds between two looks: right after a write the kernel may say that nothing is unread
+STALLED = 3.0  # seconds in which a program has to read a piece, and to show something of the last one
+STILL, RESTLESS = 0.1, 1.0  # seconds for which the screen is to be still; and the most that Enter waits for that
 _PIECE = 1000
 """Characters typed before the program has read them: some read 1,024 bytes at a time, and the kernel counts 4,095."""
 
 
 class Step(Enum):
-    """What is to be done after a look."""
-
     LOOK = auto()
-    """Look again."""
     TYPE = auto()
-    """Type the next piece."""
     ENTER = auto()
-    STUCK = auto()
-    """The program does not read: no Enter."""
-    UNSHOWN = auto()
-    """Its screen has not changed: no Enter."""
+    STUCK = auto()  # no Enter: the program does not read
+    UNSHOWN = auto()  # no Enter: its screen has not changed
 
 
 class Delivery:
-    """One text on its way. `screen`: what the program showed before it."""
+    """One text on its way. `screen`: of the program before it."""
 
     def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
         self.pieces = deque(_pieces(text, pasted=pasted))
         self._screen, self._changed = screen, False
-        self._zeros = 2
-        """Looks in turn at which nothing was unread; two of them say that a piece was read."""
+        self._zeros = 2  # looks in turn that found nothing unread; after two the piece was read
         self._typed_at = self._read_at = self._shown_at = self._changed_at = 0.0
-        """When the last piece was typed, was read, changed the screen first; and when the screen changed last."""
+        """Times at which the last piece was typed, was read and changed the screen first, and of the last change."""
 
     def take(self, now: float) -> bytes:
-        """Return the next piece, which is typed now."""
         self._typed_at, self._zeros = now, 0
         return self.pieces.popleft()
 
     def look(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
-        """Take a look: how many bytes are unread, what the screen shows, and whether the program runs just now, so that
-        on a busy machine it may not have handled what it has read. Return what is to be done."""
+        """Take a look, and return the next step; `unread`: in bytes. A program that `runs` just now may not have
+        handled all that it has read, on a busy machine."""
         shown = self._changed_at > self._typed_at
         if shown and runs:
             self._changed_at = now
@@ -86,7 +75,7 @@ def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without the marks of a paste, nor those that the bytes around one make up."""
+    """Return the text without the marks of a paste, also where the bytes around one make up another."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

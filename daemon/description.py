@@ -9,7 +9,7 @@ from functools import cache
 from sesh import identity, paths, proc, writing
 from sesh.about import __version__
 from sesh.daemon.events import Missed, shorten
-from sesh.daemon.pty.program import is_gate
+from sesh.daemon.pty.pty import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import TIMED_OUT, Refused
 from sesh.moments import STEADY, stamp
@@ -20,7 +20,6 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 
 def summary(session: Session) -> Status:
-    """The session as every list shows it."""
     facts, end = session.facts, session.life.end
     return {
         "name": session.name,
@@ -67,7 +66,7 @@ def _foreground(session: Session) -> Foreground | None:
 
 
 def status(session: Session) -> Status:
-    """Return everything known of the session; of the screen as far as the emulator comes in a moment."""
+    """Return all facts of the session; of the screen as far as the emulator comes in a moment."""
     session.model.catch_up()
     emulator, pty = session.model.emulator, session.pty
     return {
@@ -90,7 +89,6 @@ def status(session: Session) -> Status:
 
 
 def outcome(session: Session) -> Outcome:
-    """The program's end, for those who wait for it."""
     end = session.life.end
     return {
         "exit_code": end.code,
@@ -105,7 +103,7 @@ def outcome(session: Session) -> Outcome:
 
 
 def record(session: Session) -> Record:
-    """The content of NAME.json. Raises OSError."""
+    """Return the content of NAME.json. Raises OSError."""
     facts, end, identified = session.facts, session.life.end, _identity(os.getpid())
     # The number of a pty that is closed may belong to another terminal of this machine a moment later.
     pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
@@ -159,7 +157,6 @@ def _identity(pid: int) -> Record:
 
 
 def write_record(session: Session, *, durable: bool = False) -> None:
-    """Writes NAME.json. Raises OSError."""
     with writing.masked(0o077):
         records.write(record(session), durable=durable)
 

@@ -10,12 +10,11 @@ from dataclasses import replace
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.client import Client, Drawn, Due, Live, client_of
-from sesh.daemon.clients.connection import STALLED, Connection
+from sesh.daemon.clients.connection import STALLED, Connection, Request
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.output_log import OF_JOB
-from sesh.daemon.request import Request
 from sesh.daemon.screen.model import MOMENT
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
@@ -24,12 +23,9 @@ from sesh.moments import STEADY
 from sesh.schema import JobResult
 from sesh.store import records, results
 
-KILL_AFTER = 2.0
-"""Seconds between SIGHUP and SIGKILL."""
-POLL = 0.02
-"""Seconds between two looks at the session's processes: most are not our children, and so do not report their end."""
-_FINAL_READS = 64
-"""Reads of the terminal for the output that the program left in it."""
+KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
+POLL = 0.02  # seconds between two looks at the processes: most are not our children, whose end is reported
+_FINAL_READS = 64  # reads of the terminal for the output that the program left in it
 
 
 class Ending:
@@ -45,20 +41,16 @@ class Ending:
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
-        self.requests: list[Request] = []
-        """Those that are answered when nothing of the session is left."""
-        self._hung_up_at = 0.0
-        """Time (monotonic) at which the session's processes were sent SIGHUP; 0 before."""
-        self._outcome = Phase.REMOVED
-        """The phase that comes once the last output is drawn, or that has come."""
+        self.requests: list[Request] = []  # for the end; answered when nothing of the session is left
+        self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 before
+        self._outcome = Phase.REMOVED  # the phase after ENDED, once the last output is drawn
 
     # -- the program's end
 
     def begin(self, *, keep: bool = False, reason: str = "killed") -> None:
-        """End every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
+        """End every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds. After the end only finish.
 
-        `keep`: a session that was to be kept stays readable. `reason`: as people are told it. A session that has ended
-        already is only finished.
+        `keep`: a session that was to be kept stays readable. `reason`: for people.
         """
         session = self.session
         session.facts["keep"] = keep and session.facts["keep"]
@@ -70,8 +62,7 @@ class Ending:
             session.timers.set("end", 0, self._check_processes)
 
     def _check_processes(self) -> None:
-        """End the session once none of its processes is alive. Send them SIGHUP and SIGCONT, once, and SIGKILL after
-        `KILL_AFTER`. Raises OSError if they cannot be listed; it is tried again.
+        """End the session once none of its processes is alive. Raises OSError if they cannot be listed.
 
         The program is reaped last: until then, the kernel gives its number to no other process.
         """
@@ -103,7 +94,7 @@ class Ending:
 
     def _program_ended(self) -> None:
         """Take the program's last output, report its end, keep its result, and close its pty."""
-        session, pump, guard = self.session, self.session.pump, self.session.faults.guard
+        session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # a process that still writes must not keep the session from ending
@@ -111,12 +102,16 @@ class Ending:
                 break
             pump.reopen()
         timed_out = session.activity.at_prompt_since_typed  # by a shell's TMOUT
-        self._life.end = end = self._end(ProgramEnd.of(pump.pty.status or 0, pump.pty.usage))
-        self._life.become(Phase.ENDED)
+        end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
+        # A SIGKILL that sesh has not sent comes from the kernel, from a daemon that watches memory, or from a person.
+        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
+        by_request = session.activity.ends_by_interrupt or life.asked_by not in ("", TIMED_OUT)
+        life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
+        life.become(Phase.ENDED)
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
-        guard(lambda: session.activity.ended(failed=bool(end.code) and not end.by_request), "how the session stands")
-        answered = session.runs.ends_shell(end.code)  # who had `--run` end its shell is told how
+        guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "how the session stands")
+        answered = session.runs.ends_shell(end.code)  # its caller gets the code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
         session.emit("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
@@ -125,33 +120,21 @@ class Ending:
         session.facts["keep"] = session.facts["keep"] or (outlives and not session.facts["persist"])
         self._finish(Phase.KEPT if session.facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
 
-    def _end(self, end: ProgramEnd) -> ProgramEnd:
-        """Return the end with its reason, in a word or two that people are shown.
-
-        A SIGKILL that sesh has not sent comes from the kernel, from a daemon that watches memory, or from a person.
-        """
-        asked_by = self._life.asked_by
-        by_request = self.session.activity.ends_by_interrupt or asked_by not in ("", TIMED_OUT)
-        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        return replace(end, reason=asked_by or by_itself, by_request=by_request)
-
     def _outlives(self, *, timed_out: bool) -> bool:
-        """Return whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`).
+        """Return whether the session stays listed (`Config.keep`): nobody was attached or asked for its end.
 
         A signal to its daemon is nobody's wish: a machine that goes down sends it.
         """
-        session, facts, code = self.session, self.session.facts, self._life.end.code
-        outlive = facts["outlive"]
+        session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
         if self._life.asked_by == TERMINATED:
             return facts["persist"]
         if self._life.asked_by or session.clients:
             return False
-        return bool(code) or timed_out or (outlive == "always" and not facts["shell"])
+        return bool(self._life.end.code) or timed_out or (outlive == "always" and not facts["shell"])
 
     def _keep_result(self) -> None:
-        """Keep the result for those who ask when the session is gone; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
         first = max(log.base, log.head - OF_JOB)
         result: JobResult = {
@@ -174,69 +157,63 @@ class Ending:
         }
         results.keep(result, log.bytes(first) if facts["job"] else None)
 
-    # -- what is left of the session
+    # -- its files
 
     def _finish(self, outcome: Phase) -> None:
-        """Keep the session readable, or remove it; then answer those who wait."""
-        session = self.session
-        if outcome in (Phase.KEPT, Phase.LEFT):
+        """Keep the session readable, or remove it, at once or once the emulator has drawn its output."""
+        session, self._outcome = self.session, outcome
+        if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        self._outcome = outcome
         if outcome == Phase.REMOVED or not (session.facts["persist"] and self._is_behind):
             self.settle()
 
     def settle(self) -> None:
-        """Write what is read when the daemon is gone, or remove the session's files."""
-        session = self.session
-        self._life.become(self._outcome)
-        if self._outcome in (Phase.KEPT, Phase.LEFT):
+        """Write the last checkpoint, or remove the session's files; then answer the requests for the end."""
+        guard, outcome = self.session.faults.guard, self._outcome
+        self._life.become(outcome)
+        if outcome != Phase.REMOVED:
             self._files.write_last_checkpoint()
-        if self._outcome == Phase.LEFT:
-            session.faults.guard(lambda: self._files.release(remove=False), "the release")
-            session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
-        elif self._outcome == Phase.REMOVED:
-            session.faults.guard(lambda: self._files.release(remove=True), "the release")
+        if outcome != Phase.KEPT:
+            guard(lambda: self._files.release(remove=outcome == Phase.REMOVED), "the release")
+        if outcome == Phase.LEFT:
+            guard(records.forget_ended, "the oldest sessions that have ended")
         for request in self.requests:
             request.respond()
         self.requests.clear()
 
     @property
     def _is_behind(self) -> bool:
-        """True if the emulator has more to read than takes a moment, in which the daemon would answer nobody."""
+        """True if the emulator has more to draw than takes a moment, in which the daemon would answer nobody."""
         return self.session.model.lag > MOMENT
 
     # -- those who wait for the end
 
-    def tell(self) -> None:
-        """Answer those who wait for the end, and send EXIT to the clients; each once it has all of the output."""
-        session = self.session
+    def answer_waiters(self) -> None:
+        """Answer those who wait for the end, and send clients EXIT; each once it has all of the output."""
+        session, asked_by = self.session, self._life.asked_by
         if self._life.phase == Phase.ENDED and not self._is_behind:
             self.settle()
-        if self._life.asked_by and self._is_behind:  # who ends a session does not wait for all its screens
+        if asked_by and self._is_behind:  # a person who ends a session does not wait for all its screens
             for client in session.clients.all:
                 if isinstance(client.state, Due):
                     client.position, client.state = session.log.head, Live()
         for connection in list(self._connections.values()):
-            if connection.waits and not self._has_more(connection):
+            if not self._has_more(connection):
                 self._answer(connection)
         for client in list(session.clients.all):
-            if self._dismissible(client):
+            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not asked_by
+            if not (isinstance(client.state, Due) or undrawn or self._has_more(client.connection)):
                 self._send_exit(client)
 
     def _answer(self, connection: Connection) -> None:
         session = self.session
-        for request, with_output in connection.waits.items():
-            output = session.log.bytes(session.log.base) if with_output else b""
+        for wait in session.waits.of(connection):
+            output = session.log.bytes(session.log.base) if wait.output else b""
             result = description.outcome(session)
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
-            connection.respond(request, output, position=session.log.head, **result)
-        connection.waits.clear()
-
-    def _dismissible(self, client: Client) -> bool:
-        lag = self.session.model.lag  # of the emulator, which no client holds up
-        undrawn = isinstance(client.state, Drawn) and lag > 0 and not self._life.asked_by
-        return not (isinstance(client.state, Due) or undrawn or self._has_more(client.connection))
+            wait.request.respond(output, position=session.log.head, **result)
+        session.waits.forget(connection)
 
     def _has_more(self, connection: Connection) -> bool:
         """Return whether a connection has not been sent all of the output or events that it follows."""
@@ -271,7 +248,8 @@ class Ending:
         for connection in list(self._connections.values()):
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = held_up and not patient and connection.stalled
-            waiting = connection.unsent or connection.waits or connection.creator or client_of(connection)
+            waits = self.session.waits.of(connection)
+            waiting = connection.unsent or waits or connection.creator or client_of(connection)
             if stuck or not waiting:
                 self._drop(connection)
         if self._connections:

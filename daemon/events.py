@@ -27,16 +27,11 @@ if TYPE_CHECKING:
 KEPT = 1000
 """Events that are kept for followers that come later, or read slowly. Of more, the most frequent kind loses its oldest:
 a title that changes all the time must not push out how a command ended."""
-MAX_UNREAD = 64 << 10
-"""Bytes that a follower may leave unread before it is sent no more."""
+MAX_UNREAD = 64 << 10  # unread bytes of a follower before it is sent no more
 MAX_TEXT = 1024
-"""Characters of a text that a program chose."""
-_LONG = 60.0
-"""Seconds of absence of which a person is told."""
+_LONG = 60.0  # seconds of absence that are reported
 MAX_NOTIFICATION = 160
-"""Characters of a notification that are shown."""
 _MAX_COMMAND = 32 << 10
-"""Characters of a command in an event or a list."""
 
 
 class Events:
@@ -44,15 +39,13 @@ class Events:
 
     def __init__(self, on_event: Callable[[Event], None], soon: Callable[[Callable[[], object]], object]) -> None:
         self._on_event, self._soon = on_event, soon
-        self.last = 0
-        """The number of the newest event, 0 before the first."""
+        self.last = 0  # the number of the newest event
         self._kept: dict[str, deque[Event]] = {}
-        """The events by kind, the oldest first."""
         self._followers: dict[Connection, int] = {}
         self.missed = Missed()
 
     def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
-        """Adds an event. Strings are cut, and lose what a terminal would act upon."""
+        """Add an event. Strings are cut, and lose characters that a terminal would act upon."""
         self.last += 1
         texts = {
             key: wording.plain(value[: 4 * MAX_TEXT])[:MAX_TEXT] if isinstance(value, str) else value
@@ -80,33 +73,31 @@ class Events:
         return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
     def follow(self, connection: Connection, since: int | None) -> None:
-        """Sends a connection the events after number `since`; None: from now on."""
+        """Send a connection the events after number `since`; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
 
     def restore(self, last: int, events: list[Event]) -> None:
-        """Go on from the newest event's number, and the events kept."""
         self.last = last
         self._kept.clear()
         for event in events:
             self._keep(event)
 
     def forget(self, connection: Connection) -> None:
-        """Forgets a follower; a connection that is not one is ignored."""
         self._followers.pop(connection, None)
 
     def pending(self, connection: Connection) -> bool:
-        """Returns whether there are events that a follower has not been sent."""
+        """Return whether a follower has not been sent all events."""
         return self._followers.get(connection, self.last) < self.last
 
     def feed(self) -> None:
-        """Sends the followers new events, each as many as it reads: one DATA frame an event."""
+        """Send the followers new events, each as many as it reads: one DATA frame an event."""
         for connection, seen in list(self._followers.items()):
             if seen < self.last and connection.unsent < MAX_UNREAD:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: Connection, seen: int) -> int:
-        """Queues events for a follower, and how many are missing before each; returns the number of the last one."""
+        """Queue events for a follower, and the count of those missing before each; return the last one's number."""
         for event in self.after(seen):
             if connection.unsent >= MAX_UNREAD:
                 break
@@ -140,13 +131,13 @@ def _frame(event: Event) -> bytes:
 
 
 class Missed:
-    """Bells, notifications and ended commands since the last client left, the time of that, and the log's position."""
+    """Bells, notifications and ended commands since the last client left."""
 
     def __init__(self) -> None:
         self.begin(0)
 
     def note(self, event: Event, *, by_request: bool = False) -> None:
-        """Counts an event that no client has seen. `by_request`: an end that comes now is a person's wish."""
+        """Count an event that no client has seen. `by_request`: an end that comes now is a person's wish."""
         kind = event["event"]
         if kind == "bell":
             self.bells += 1
@@ -158,20 +149,17 @@ class Missed:
             self.failed += event.get("exit_code") not in (0, None) and not by_request
 
     def begin(self, position: int) -> None:
-        """Counts from now on: the last client has left, and has seen the output up to `position`."""
+        """Count from now on: the last client has left, and has seen the output up to `position`."""
         self.since, self.position = moments.STEADY.now(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
-        """The last notification."""
 
     def unseen(self) -> Unseen:
-        """Marks of the session in lists."""
         return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
 
     @property
     def any(self) -> bool:
-        """True if something has happened that a person wants to know. Output does not count: it is on the screen; nor
-        does a command that went well a moment ago."""
+        """True if a person wants to know. Output is on the screen, and a command that just succeeded is no news."""
         return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
 
     @property
@@ -179,7 +167,7 @@ class Missed:
         return moments.STEADY.now() - self.since
 
     def line(self, lines: int) -> str:
-        """The missed events in a line that fits most terminals; `lines`: the number of lines that have scrolled by."""
+        """Return the missed events in one line; `lines`: the count of lines that have scrolled off."""
         counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
         if self.failed:
             counts[-1] += f" ({self.failed:,} failed)"

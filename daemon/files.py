@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 
-from sesh import platform, proc, protocol
+from sesh import proc, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.screen.checkpoint import Checkpointer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.errors import Refused
-from sesh.moments import STEADY, stamp
 from sesh.store import records, results
-from sesh.stored import CheckpointHeader
-
-CHECKPOINT_AFTER = 1.0
-"""Seconds after output came until a checkpoint is written, if one is due."""
-MAX_HISTORY = 32 << 10
-"""Characters of the commands that a checkpoint keeps."""
 
 
 class SessionFiles:
@@ -29,29 +20,13 @@ class SessionFiles:
 
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
         self._session, self._listener, self._listen = session, listener, listen
-        self.checkpoints = Checkpointer(
-            session.facts["id"], session.log, session.model, session.timers, lambda: checkpoint_header(session)
-        )
-        session.topics.added.subscribe(lambda: self.checkpoint_soon(CHECKPOINT_AFTER))
-
-    def checkpoint_soon(self, seconds: float) -> None:
-        """Write a checkpoint some time from now, if one is due then; later, if that fails."""
-        timers = self._session.timers
-
-        def write() -> None:
-            timers.set("checkpoint", CHECKPOINT_AFTER, write)  # if looking whether one is due fails
-            self.checkpoints.write_if_due()
-
-        if self._session.facts["persist"] and self._session.running:
-            timers.ensure("checkpoint", seconds, write)
 
     def write_last_checkpoint(self) -> None:
         """Write the last checkpoint, of a session that is to be read or started again."""
         if self._session.facts["persist"]:
-            self._session.faults.guard(self.checkpoints.write_last, "the checkpoint")
+            self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
 
     def rename(self, name: str) -> None:
-        """Give the session another name. Raises Exists, Refused."""
         session, old = self._session, self._session.name
         self._bind_again()  # something may have removed the socket that is to be moved
         try:
@@ -76,7 +51,6 @@ class SessionFiles:
         description.write_record(self._session)
 
     def _bind_again(self) -> None:
-        """Make the socket again if something removed it."""
         self._session.loop.forget(self._listener.socket.fileno())
         try:
             self._listener.restore()
@@ -84,8 +58,7 @@ class SessionFiles:
             self._listen()
 
     def release(self, *, remove: bool) -> None:
-        """Stop listening. `remove`: give the session's name back, and remove its files; else they stay for those who
-        want to know how it ended."""
+        """Stop listening. `remove`: give the name back, and remove the files; else they tell how the session ended."""
         session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(session_id, files=remove)
@@ -97,15 +70,3 @@ class SessionFiles:
         for path in own:
             if os.path.lexists(path):
                 os.unlink(path)
-
-
-def checkpoint_header(session: Session) -> CheckpointHeader:
-    """Return what a checkpoint says of the session beside its screen."""
-    running_here = platform.LINUX and session.running
-    return {
-        "written": stamp(time.time()),
-        "last_activity": stamp(STEADY.told(session.pump.last_activity)),
-        "cwd": proc.directory_of(session.facts["pid"]) if running_here else "",
-        "title": session.findings.title,
-        "history": session.runs.history.newest(MAX_HISTORY),
-    }

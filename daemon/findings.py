@@ -1,52 +1,135 @@
-"""Handles what the query scanner finds in a program's output: queries, titles, bells, notifications, states, marks."""
+"""Handles the findings of the query scanner: queries, titles, bells, notifications, states, marks.
+
+A query is answered by the terminal of the client that typed last, or without one by the daemon.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
 
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.answering import Answering
-from sesh.daemon.pty.pump import Pump
+from sesh.daemon.clients.client import Clients
+from sesh.daemon.pty.answers import answer, size_report
+from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
+from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.history import CommandMarks
+from sesh.loop.timers import Timers
 from sesh.queries import ASKING, Finding, bounded
+from sesh.query_forms import form, reply_form
 
+ANSWER_TIME = 0.01  # seconds of a turn in which the emulator is fed so that a query can be answered
+MAX_UNANSWERED = 1000  # queries that wait for the emulator; those beyond are not answered
+_SIZE_REPORTS = 2048  # the mode in which a terminal reports its size when that changes, and when it is set
 MAX_TITLE = 1024
-"""Characters of a title or a notification."""
-_MOST_PARTS = 8
-"""Parts of a notification (OSC 99)."""
+_MOST_PARTS = 8  # parts of a notification (OSC 99)
+
+
+class Answering:
+    """The queries of one session. `refuses` returns whether none is answered now, as a command of `--run` is typed."""
+
+    def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, refuses: Callable[[], bool]) -> None:
+        self._pump, self._model, self._clients, self._timers = pump, model, clients, timers
+        self._refuses = refuses
+        self._waiting: deque[tuple[bytes, int]] = deque()  # with the positions behind them; b"" asks for the size
+
+    def found(self, kind: str, body: bytes, position: int) -> None:
+        """Handle a finding of one of `queries.ASKING`, which ends before `position`.
+
+        A query is for a client's terminal, if one can answer, or for `answer`. Only a terminal can answer a `talk`.
+        """
+        client = self._clients.answering(self._pump.log)
+        if kind == "status query":
+            self._report_status(body)
+        elif kind == "sizes":
+            self._wait(b"", position)
+        elif kind == "talk" and client is not None:
+            client.replies.queries.converse(form(body), time.monotonic())
+        elif client is not None:
+            client.replies.queries.ask(reply_form(body), time.monotonic())
+        elif kind == "query":
+            self._wait(body, position)
+
+    def resized(self) -> None:
+        """Report the size, which the pty has by now, if the program wants that."""
+        self._wait(b"", self._pump.log.head)
+        self.answer()
+
+    def _wait(self, query: bytes, position: int) -> None:
+        if len(self._waiting) < MAX_UNANSWERED and not self._refuses():
+            self._waiting.append((query, position))
+
+    def _report_status(self, terminator: bytes) -> None:
+        """Answer a query for OSC 7501 before anybody can answer the DA1 that comes behind it.
+
+        A program that gets that first, or nothing, reports nothing as long as it runs. The replies of terminals are
+        dropped.
+        """
+        for client in self._clients.all:
+            if client.fed():
+                client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
+        if not self._refuses():
+            self._reply(b"\x1b]7501;?" + terminator)
+
+    def answer(self) -> None:
+        """Answer queries in their order. One that the emulator has not come to yet waits, and all after it."""
+        until = time.monotonic() + ANSWER_TIME
+        while self._waiting:
+            query, position = self._waiting[0]
+            if not self._model.catch_up(max(0.0, until - time.monotonic()), position):
+                break
+            self._waiting.popleft()
+            emulator = self._model.emulator
+            if query:
+                self._reply(answer(query, emulator))
+            elif emulator.mode(_SIZE_REPORTS):
+                self._reply(size_report(self._clients.size))
+            if time.monotonic() >= until:
+                break
+        if self._waiting:
+            self._timers.ensure("answers", 0, self.answer)
+
+    def _reply(self, reply: bytes) -> None:
+        """Type an answer, unless it is empty or the program leaves too many unread."""
+        if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
+            self._pump.type("answers", reply)
 
 
 class Findings:
-    """The findings of one session, and the title that its program has set. `emit` reports an event."""
+    """The findings of one session, and the title that its program, of the process group `titled_by`, has set."""
 
     def __init__(
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
     ) -> None:
-        self._answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
-        self._parts: list[bytes] = []
-        """Parts of a notification that is not complete yet."""
-        self.title = ""
-        self.titled_by = 0
-        """The foreground process group when the program set its title."""
+        self.answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
+        self._parts: list[bytes] = []  # parts of an incomplete notification
+        self.title, self.titled_by = "", 0
 
     def handle(self, findings: list[Finding], start: int) -> None:
         """Handle the findings in a block that begins at `start` in the log."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
-        self._answering.answer()
+        self.answering.answer()
 
     def _handle(self, kind: str, body: bytes, position: int) -> None:
         if kind in ASKING:
-            self._answering.found(kind, body, position)
+            self.answering.found(kind, body, position)
         elif kind == "title":
-            self._take_title(_printable(body))
+            self.titled_by = self._pump.pty.foreground() if self._pump.pty is not None else 0
+            before, self.title = self.title, _printable(body)
+            if self.title != before:
+                self._emit("title", title=self.title)
         elif kind == "bell":
             self._emit("bell")
         elif kind == "notification_part":
             self._parts = [*self._parts, body][:_MOST_PARTS]
         elif kind == "notification":
-            self._notify(body)
+            parts, self._parts = [*self._parts, body], []
+            if text := _printable(b": ".join(filter(None, parts))):
+                self._emit("notification", text=text)
+                self._activity.say("waiting", text)
         elif kind == "status":
             self._activity.reported(body, position)
         elif kind == "ris":
@@ -56,19 +139,6 @@ class Findings:
         elif kind == "mark":
             self._activity.marked(body, position)
             self.marks.handle(body, position)
-
-    def _take_title(self, title: str) -> None:
-        self.titled_by = self._pump.pty.foreground() if self._pump.pty is not None else 0
-        if title != self.title:
-            self.title = title
-            self._emit("title", title=title)
-
-    def _notify(self, body: bytes) -> None:
-        parts, self._parts = [*self._parts, body], []
-        text = _printable(b": ".join(filter(None, parts)))
-        if text:
-            self._emit("notification", text=text)
-            self._activity.say("waiting", text)
 
 
 def _printable(body: bytes) -> str:

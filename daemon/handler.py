@@ -20,10 +20,8 @@ from sesh.messages import Introduction, Message, Welcome
 from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
 
-HOLD = 0.1
-"""Seconds for which what may be a key, or begin a terminal's reply, is held back."""
-ACK_FROM = WINDOW >> 3
-"""Unacknowledged bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
+HOLD = 0.1  # seconds for which the beginning of a key, or of a terminal's reply, is held back
+ACK_FROM = WINDOW >> 3  # unacknowledged bytes that get an ACK at once; fewer get it with the next output
 
 
 class ClientHandler:
@@ -35,7 +33,7 @@ class ClientHandler:
         self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
-        """Answers a connection's first HELLO; one with the role `attach` attaches a client."""
+        """Answer a connection's first HELLO; one with the role `attach` attaches a client."""
         if connection.role:
             return
         if hello.get("protocol") != protocol.PROTOCOL:
@@ -55,9 +53,10 @@ class ClientHandler:
         }
         if connection.role == "attach":
             try:
-                self._attach(connection, check.near(Introduction, hello), welcome)
+                introduction = check.near(Introduction, hello)
             except Malformed as error:
                 raise ProtocolError(f"a malformed HELLO: {error}") from None
+            self._attach(connection, introduction, welcome)
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
@@ -99,13 +98,13 @@ class ClientHandler:
         return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: Connection) -> None:
-        """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
+        """Note that the creator has made its request: the session need not wait, nor keep all output, any more."""
         if connection.creator:
-            connection.creator, self._session.relay.served = False, True
+            connection.creator, self._log.retained = False, self._session.retained
         self._timers.clear(("hello", connection.descriptor))
 
     def _missed(self) -> str:
-        """Return a line about what happened while nobody was attached; empty if that is nothing."""
+        """Return a line about the events while nobody was attached; empty if there are none."""
         missed = self._session.events.missed
         if self._clients or not (missed.any and self._pump.running):
             return ""
@@ -115,17 +114,16 @@ class ClientHandler:
     def _resume(self, client: Client, since: int, *, exact: bool) -> None:
         """Feed a client that comes back from the position at which it was cut off.
 
-        It gets the bytes from there on if its terminal shows those before (`exact`), else missed lines and a screen.
+        It gets the bytes behind that if its terminal shows those before (`exact`), else missed lines and a screen.
         """
-        same_size = self._fits(client)
+        bytes_fit = self._fits(client) and exact and since >= self._log.base
         self._clients.add(client)
         self._model.catch_up()
         client.position = since
-        bytes_fit = same_size and exact and since >= self._log.base
         client.state = Live() if bytes_fit else Due(time.monotonic())
 
     def input(self, client: Client, payload: bytes) -> None:
-        """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
+        """Handle an INPUT: type its keys, without replies that the program has not asked this terminal for.
 
         A frame that came before, over an earlier connection, is ignored.
         """
@@ -142,8 +140,8 @@ class ClientHandler:
             self._pump.last_activity = STEADY.now()
             self._clients.typed(client)  # first: the program is to find the size of this terminal
             self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
-        if keys is not data and client.replies.held:  # what passes as it came holds nothing back
-            self.release_later(client)
+        if keys is not data and client.replies.holds_key:  # what passes as it came holds nothing back
+            self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
         taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again
         if client.replies.typed:  # after the write: the key does not wait for it
@@ -155,17 +153,13 @@ class ClientHandler:
         else:
             self.acknowledge(client, number, len(data), at_once=False)
 
-    def release_later(self, client: Client) -> None:
-        """Types what is held of the client's input after `HOLD`, unless its rest comes: it is a key."""
-        self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
-
     def _release(self, client: Client) -> None:
+        """Type the held part of the client's input, whose rest has not come: it is a key."""
         data = client.replies.release()
         if data and client in self._clients.all:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Tells a client that the program has its INPUT: with the next output, or at once if it is much."""
         self._relay.echoes.taken(client, number)
         client.unacknowledged += size
         client.connection.due_ack = number
@@ -174,13 +168,12 @@ class ClientHandler:
             client.connection.send_ack()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
-        """Handles any other frame of an attached client."""
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
-        elif kind == protocol.GOT and client.window is not None:
-            if client.window.arrived(protocol.split_number(payload)[0]) and client.window.drained:
+        elif kind == protocol.GOT and client.confirms:
+            if client.arrived(protocol.split_number(payload)[0]) and client.drained:
                 client.connection.progress_at = time.monotonic()  # a link that stays full slows no program for long
             self._relay.writable(client)
         elif kind == protocol.MODEL:
@@ -202,7 +195,7 @@ class ClientHandler:
             self._relay.set_aside(client)
 
     def detach(self, client: Client, reason: str) -> None:
-        """Detaches a client: tells it the reason, and the facts by which it leaves its terminal tidy."""
+        """Detach a client: send it the reason, and the facts by which it leaves its terminal tidy."""
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
@@ -213,7 +206,7 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Sends a client the output so far; returns how many rows are in use below its cursor then, None if unknown."""
+        """Send a client the output so far; return the number of used rows below its cursor then, None if unknown."""
         if not client.fed() or client.connection.blocked:
             return None
         client.connection.feed(self._log)
@@ -222,13 +215,13 @@ class ClientHandler:
         return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
-        """Forgets a client, and closes its connection once it has what is on its way."""
+        """Forget a client, and close its connection once all is sent."""
         client.connection.flush()
         client.connection.close_when_sent()
         self.forget(client)
 
     def forget(self, client: Client) -> None:
-        """Forgets a client now, save for the facts by which it returns to its place."""
+        """Forget a client, save for the facts by which it returns to its place."""
         if client not in self._clients.all:
             return
         client.connection.reader = None
@@ -237,11 +230,12 @@ class ClientHandler:
         self._model.mark(client.position)
         self._clients.remove(client)
         if not self._clients:
+            self._model.mark(self._log.head)
             self._session.events.missed.begin(self._log.head)
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:
-        """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
+        """Report that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
         session.emit(
             event,

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
 
 from sesh import platform
-from sesh.daemon.topics import Topic
 from sesh.errors import SIGNAL_BASE
 from sesh.moments import STEADY
 
 
 class Phase(Enum):
-    """The phases of a session, in their order."""
-
     RUNNING = "running"
-    """The program runs."""
-    ENDING = "ending"
-    """Each process of the session is being ended, as somebody asked for that."""
-    ENDED = "ended"
-    """The program has ended; its last output is still being drawn for those who read it later."""
-    KEPT = "kept"
-    """The session stays readable under its name."""
-    LEFT = "left"
-    """The program ended while nobody was attached: the files stay when the daemon is gone."""
-    REMOVED = "removed"
-    """The files are removed; the daemon goes once its peers know."""
-    ABANDONED = "abandoned"
-    """The machine shuts down: the daemon goes, and the session is there to be restored."""
+    ENDING = "ending"  # somebody asked for the end: each process of the session is being ended
+    ENDED = "ended"  # the program has ended; its last output is still being drawn
+    KEPT = "kept"  # the session stays readable under its name
+    LEFT = "left"  # the program ended while nobody was attached: the files stay when the daemon is gone
+    REMOVED = "removed"  # the files are removed; the daemon goes once its peers know
+    ABANDONED = "abandoned"  # the machine shuts down: the daemon goes, and the session can be restored
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class ProgramEnd:
 
     @classmethod
     def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
-        """Return the end just now, by the kernel's wait status, and what the program used."""
+        """Return the end just now, by the kernel's wait status, and the program's usage."""
         code, number = os.waitstatus_to_exitcode(status), None
         if code < 0:
             number, code = -code, SIGNAL_BASE - code
@@ -60,19 +51,13 @@ class ProgramEnd:
 
 
 class Life:
-    """The phase of one session, why its end was asked for, and how it came."""
-
-    def __init__(self) -> None:
-        self.phase = Phase.RUNNING
+    def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
+        self.phase, self._ended = Phase.RUNNING, ended
         self.asked_by = ""
-        """The reason of an end that was asked for, in a word; empty if nobody asked."""
         self.end = ProgramEnd()
-        self.ended: Topic[[]] = Topic()
-        """The program has ended."""
 
     @property
     def running(self) -> bool:
-        """True until the program has ended."""
         return self.phase in (Phase.RUNNING, Phase.ENDING)
 
     @property
@@ -81,7 +66,6 @@ class Life:
         return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
 
     def become(self, phase: Phase) -> None:
-        """Set the phase."""
         ran, self.phase = self.running, phase
         if ran and not self.running:
-            self.ended()
+            self._ended()

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 
 from sesh import check, names
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, Connection
+from sesh.daemon.clients.connection import FOREIGN, Connection, Request
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request import Request
+from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.typing import Typing
-from sesh.daemon.verbs.changing import Changing, Reload
-from sesh.daemon.verbs.following import Following
-from sesh.daemon.verbs.reading import Reading
-from sesh.daemon.waits import Waits
+from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.messages import Ask
 from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
-"""Bytes of DATA before one REQUEST."""
-PATIENCE = 25.0
-"""Seconds that a request for the screen waits for the emulator at most: fewer than the asker waits."""
-_LOOK = 0.01
-"""Seconds between two looks at the requests that wait for the emulator."""
-NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
-"""Requests for the emulator's state: it may catch up before they are carried out."""
-REQUESTS = (*Reading.VERBS, *Changing.VERBS, *Typing.VERBS, *Following.VERBS)
-
-
-@dataclass
-class _Deferred:
-    """A request that waits for the emulator to come to a position, at most until a time (monotonic)."""
-
-    position: int
-    until: float
-    request: Request
+PATIENCE = 25.0  # the most seconds that a request waits for the emulator: fewer than the asker waits
+_LOOK = 0.01  # seconds between two looks at the requests that wait for the emulator
+NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # the emulator may catch up first
+REQUESTS = (*Verbs.NAMES, *Typing.NAMES)
 
 
 class Requests:
@@ -51,19 +35,13 @@ class Requests:
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler, self.typing = session, handler, Typing(session)
-        self.waits = Waits(session.pump, session.timers, session.activity, lambda: session.runs.active is not None)
-        session.topics.stirred.subscribe(self.waits.stirred)
-        session.topics.looked.subscribe(self.waits.looked)
-        changing = Changing(session, handler, ending, files, reload)
+        parts = Verbs(session, handler, ending, files, reload), self.typing
         self._functions: dict[str, Callable[[Request], None]] = {
-            verb: getattr(part, verb)
-            for part in (Reading(session), changing, self.typing, Following(session, self.waits))
-            for verb in part.VERBS
+            name: getattr(part, name) for part in parts for name in part.NAMES
         }
-        self._deferred: list[_Deferred] = []
+        self._deferred: set[Request] = set()  # those that wait for the emulator
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
-        """Handle a REQUEST; an error is its answer."""
         self._handler.creator_served(connection)
         if connection.role == FOREIGN and words.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has said why
@@ -84,13 +62,25 @@ class Requests:
         self._check_timely(request)
         if request.verb == "send" and self.typing.defer(request, lambda: self._guard(self._begin, request)):
             return
-        if request.verb in NEEDS_SCREEN and not self.session.faults.guard(self.session.model.catch_up, "the emulator"):
-            self._defer(request)
+        if request.verb in NEEDS_SCREEN:
+            self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + PATIENCE)
+        else:
+            self._carry_out(request)
+
+    def _when_drawn(self, request: Request, seconds: float, position: int, until: float) -> None:
+        """Carry a request out once the emulator has come to a position, which it takes `seconds` for now; if it has
+        not at `until`, by the screen as it is."""
+        session = self.session
+        self._deferred.discard(request)
+        drawn = session.faults.guard(session.model.catch_up, "the emulator", seconds, position)
+        if drawn or time.monotonic() > until:
+            self._carry_out(request)
             return
-        self._carry_out(request)
+        self._deferred.add(request)
+        again = partial(self._when_drawn, seconds=STEP_TIME, position=position, until=until)
+        session.timers.set(request, _LOOK, lambda: self._guard(again, request))
 
     def _check_timely(self, request: Request) -> None:
-        """Raise TimedOut past the deadline of a request."""
         begin_by = request.words.get("begin_by")
         if begin_by is not None and uptime() > begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
@@ -114,34 +104,9 @@ class Requests:
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.verb}", error)
             error = daemon_failed()
-        request.connection.refuse(request.number, error)
+        request.refuse(error)
 
     @property
     def pending(self) -> bool:
         """True if a request waits for the emulator, or for a program that is to take a text."""
         return bool(self._deferred) or self.typing.pending
-
-    def _defer(self, request: Request) -> None:
-        request.data = b""  # none of these takes any
-        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + PATIENCE, request))
-        self.session.timers.ensure("deferred", _LOOK, self._resume)
-
-    def _resume(self) -> None:
-        """Carry out deferred requests for which the emulator has come far enough, or whose time is over."""
-        model, now = self.session.model, time.monotonic()
-        if any(model.position < late.position for late in self._deferred):
-            model.step()
-        due: list[_Deferred] = []
-        waiting, self._deferred = self._deferred, []
-        for late in waiting:
-            (due if model.position >= late.position or now > late.until else self._deferred).append(late)
-        if self._deferred:
-            self.session.timers.ensure("deferred", _LOOK, self._resume)
-        for late in due:
-            self._guard(self._carry_out, late.request)
-
-    def flush(self) -> None:
-        """Carry out all deferred requests now."""
-        for late in self._deferred:
-            late.until = 0.0
-        self._resume()

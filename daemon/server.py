@@ -11,14 +11,14 @@ from functools import partial
 
 from sesh import protocol, system
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
+from sesh.daemon.pty.output_log import LARGEST
 from sesh.daemon.pty.pump import WINDOW
-from sesh.daemon.request import Request
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
@@ -29,28 +29,18 @@ from sesh.store import results
 Reload = Callable[["Server", Request, str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
-"""Seconds in which a connection has to say HELLO."""
-MAX_CONNECTIONS = 400
-"""Connections at once. Beyond it the oldest idle one is closed for a new one, which else waits in the backlog."""
-MAX_UNSENT = 32 << 20
-"""Bytes of answers that a connection may leave unread and still make requests."""
-HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
-"""Bytes of unfinished frames and requests: those of one connection that do not count, and of all others together."""
+MAX_CONNECTIONS = 400  # beyond it the oldest idle one makes room; without one, new ones wait
+MAX_UNSENT = 32 << 20  # unread bytes of answers with which a connection may still make requests
+UNFINISHED_EACH, MAX_UNFINISHED = 32 << 10, 16 << 20
+"""Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
-"""Frames that are answered."""
-TURN = 0.01
-"""Seconds for which one connection's frames are handled before it is the others' turn."""
-CROWDED = 0.2
-"""Seconds for which no connection is accepted after the process ran out of descriptors."""
-STRANGER = 60.0
-"""Seconds after which the log of faults names another user's attempt to connect again."""
+TURN = 0.01  # seconds for one connection's frames before it is the others' turn
+CROWDED = 0.2  # seconds without accepting after the process ran out of descriptors
+STRANGER = 60.0  # seconds between two lines about other users' attempts to connect
 
 
 class Server:
-    """Serves one session until it has ended and everybody knows.
-
-    `creator` is the creator's connection. `reload` carries out `reload` requests.
-    """
+    """Serves one session to its end. `creator`: its connection. `reload` carries out that request."""
 
     def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
         self._wakeup, self._waker = os.pipe()
@@ -62,29 +52,15 @@ class Server:
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
-        self._stirred: dict[Connection, None] = {}
-        """Connections with bytes to send, or to be closed, at the end of the turn."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            session.relay.served = False
+            session.log.retained = LARGEST  # it may want the output from the beginning
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
-    def run(self) -> None:
-        """Run until nothing is left to do. `begin` comes before."""
-        session = self.session
-        while session.life.phase != Phase.ABANDONED:
-            self._loop.turn()
-            if session.running:
-                continue
-            session.faults.guard(self.ending.tell, "the ending")
-            if not self.requests.pending and self.ending.close_finished():
-                results.sync(session.facts["id"])
-                return
-
     def begin(self) -> None:
-        """Sets signals and a job's deadline up; called before the first turn."""
+        """Set up signals and a job's deadline, before the first turn."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -100,7 +76,17 @@ class Server:
         self.session.pace()
         self.ending.child_ended()  # it may have ended before there was a handler
 
-    # -- signals
+    def run(self) -> None:
+        """Run until nothing is left to do, after `begin`."""
+        session = self.session
+        while session.life.phase != Phase.ABANDONED:
+            self._loop.turn()
+            if session.running:
+                continue
+            session.faults.guard(self.ending.answer_waiters, "the ending")
+            if not self.requests.pending and self.ending.close_finished():
+                results.sync(session.facts["id"])
+                return
 
     def _signalled(self, numbers: bytes) -> None:
         session = self.session
@@ -108,7 +94,7 @@ class Server:
             self._terminate()
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
-            session.hook.reap()
+            session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
             self.files.restore()
 
@@ -116,7 +102,7 @@ class Server:
         """Leave the session behind, to be read, or started again, if the machine goes down; else end it."""
         session, life = self.session, self.session.life
         if life.phase == Phase.ENDED:
-            self.ending.settle()  # what its emulator has drawn so far
+            self.ending.settle()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and system.shutting_down())):
             self.files.write_last_checkpoint()
             life.become(Phase.ABANDONED)
@@ -126,7 +112,7 @@ class Server:
     # -- connections
 
     def _listen(self) -> None:
-        """Accept connections, or none while descriptors ran out, or while all of too many are in use."""
+        """Accept connections, but not while descriptors ran out, or while all of too many are in use."""
         crowded = self.session.timers.is_set("crowded") or (
             len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
         )
@@ -135,12 +121,12 @@ class Server:
             self._loop.watch(descriptor, READ if self.session.life.named and not crowded else 0, self._accept)
 
     def _idlest(self) -> Connection | None:
-        """The oldest connection without a HELLO, else the oldest idle one."""
+        """Return the oldest connection without a HELLO, else the oldest idle one."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self, _events: int) -> None:
-        """Accepts a connection. Out of descriptors, ignores the listening socket for a while, as it stays ready."""
+        """Accept a connection. Out of descriptors, ignore the listening socket for a while, as it stays ready."""
         try:
             opened = self.listener.accept()
         except Refused as error:
@@ -152,63 +138,54 @@ class Server:
             self.session.timers.set("crowded", CROWDED, self._listen)
             self._listen()
             raise
-        if opened is None:
-            return
-        idle = self._idlest() if len(self.connections) >= MAX_CONNECTIONS else None
-        if idle is not None:
-            self.drop(idle)
-        self.admit(Connection(opened))
+        if opened is not None:
+            idle = self._idlest() if len(self.connections) >= MAX_CONNECTIONS else None
+            if idle is not None:
+                self.drop(idle)
+            self.admit(Connection(opened))
 
     def admit(self, connection: Connection) -> None:
-        """Serves a connection from now on. One without a role yet has a while to say HELLO."""
+        """Serve a connection. One without a role has some time for its HELLO."""
         self.connections[connection.descriptor] = connection
-        connection.stirred = self._stir
+        serve = partial(self._serve, connection)
+        connection.changed = lambda: self._loop.soon(serve)
         self._settle(connection)
         self._listen()
-        if connection.role and not connection.creator:
-            return
-        self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, lambda: self._no_hello(connection))
+        if not connection.role or connection.creator:
+            end = partial(self._no_hello, connection)
+            self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, end)
 
     def _no_hello(self, connection: Connection) -> None:
-        connection.creator = False
-        self.session.relay.served = True
+        self.handler.creator_served(connection)
         if not connection.role:
             self.drop(connection)
 
-    def _stir(self, connection: Connection) -> None:
-        """Have a connection sent what waits for it, or closed, at the end of the turn."""
-        self._stirred[connection] = None
-        self._loop.soon(self._serve_stirred)
-
-    def _serve_stirred(self) -> None:
-        stirred, self._stirred = self._stirred, {}
-        for connection in stirred:
-            if self.connections.get(connection.descriptor) is connection:
-                if not connection.blocked:
-                    connection.feed(self.session.log)
-                self._settle(connection)
+    def _serve(self, connection: Connection) -> None:
+        """Send the bytes that wait for a connection, or close it, at the end of a turn."""
+        if self.connections.get(connection.descriptor) is connection:
+            if not connection.blocked:
+                connection.feed(self.session.log)
+            self._settle(connection)
 
     def _settle(self, connection: Connection) -> None:
         """Watch a connection for what it may do now; close one that is done.
 
-        One whose input waits for the program, too much of it, is not read.
+        A client is not read while too much of its input waits for the program.
         """
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        client = client_of(connection)
-        reads = connection.listening and not connection.backlog
-        if client is not None and self.session.pump.input.waiting(client.number) > 2 * WINDOW:
-            reads = False
+        client, pump = client_of(connection), self.session.pump
+        full = client is not None and pump.input.waiting(client.number) > 2 * WINDOW
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.feed)
         if len(self.connections) >= MAX_CONNECTIONS:
             self._listen()  # it may be idle now
-        events = (READ if reads else 0) | (WRITE if connection.blocked else 0)
-        self._loop.watch(connection.descriptor, events, partial(self._ready, connection))
+        reads = READ if connection.listening and not connection.backlog and not full else 0
+        writes = WRITE if connection.blocked else 0
+        self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
 
     def _ready(self, connection: Connection, events: int) -> None:
-        """Handles a connection's events. Faults end it alone."""
         try:
             if events & WRITE:
                 client = client_of(connection)
@@ -221,8 +198,8 @@ class Server:
                 self.drop(connection)
                 return
             self._handle_frames(connection)
-            if connection.held > HELD_EACH:
-                self._bound_held()
+            if connection.unfinished > UNFINISHED_EACH:
+                self._bound_unfinished()
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             connection.fail()
@@ -233,34 +210,31 @@ class Server:
             if self.connections.get(connection.descriptor) is connection:
                 self._settle(connection)
 
-    def _bound_held(self) -> None:
-        """Closes connections with unfinished requests, the longest silent first, until they hold few enough bytes."""
-        holders = [connection for connection in self.connections.values() if connection.held > HELD_EACH]
-        held = sum(connection.held for connection in holders)
+    def _bound_unfinished(self) -> None:
+        """Close connections with unfinished requests, the longest silent first, until the rest is small enough."""
+        holders = [connection for connection in self.connections.values() if connection.unfinished > UNFINISHED_EACH]
+        held = sum(connection.unfinished for connection in holders)
         for connection in sorted(holders, key=lambda holder: holder.heard_at):
-            if held <= MAX_HELD:
+            if held <= MAX_UNFINISHED:
                 return
-            held -= connection.held
+            held -= connection.unfinished
             self.session.faults.note("a connection was closed: too many requests are unfinished")
             self.drop(connection)
 
     def _handle_frames(self, connection: Connection) -> None:
-        """Handles a connection's frames, for `TURN` at most; the rest waits for the next turn."""
+        """Handle a connection's frames, for `TURN` at most; the rest waits for the next turn."""
         backlog, until = connection.backlog, time.monotonic() + TURN
         while backlog and connection.listening:
-            kind, payload = backlog.popleft()
-            client = client_of(connection)
-            if kind == protocol.INPUT and client is not None:
-                self.handler.input(client, payload)
-            else:
-                self._handle_frame(connection, kind, payload)
+            self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
                 self.session.timers.set(("backlog", connection.descriptor), 0.0, partial(self._ready, connection, 0))
                 return
         backlog.clear()
 
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
-        if kind == protocol.HELLO:
+        if (client := client_of(connection)) is not None and kind == protocol.INPUT:
+            self.handler.input(client, payload)
+        elif kind == protocol.HELLO:
             self.handler.hello(connection, protocol.parse(payload))
         elif not connection.role:
             raise ProtocolError("a connection did not begin with HELLO")
@@ -274,36 +248,24 @@ class Server:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
             self.requests.handle(connection, protocol.parse(payload))
-        elif (client := client_of(connection)) is not None:
+        elif client is not None:
             self.handler.frame(client, kind, payload)
 
     def drop(self, connection: Connection) -> None:
-        """Closes a connection and forgets what belongs to it. The session goes on."""
-        session, stdin = self.session, self.session.pump.stdin
+        session, stdin, client = self.session, self.session.pump.stdin, client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        for timer in ("hello", "backlog"):
-            session.timers.clear((timer, connection.descriptor))
+        session.timers.clear(("backlog", connection.descriptor))
+        self.handler.creator_served(connection)
         session.events.forget(connection)
+        session.waits.forget(connection)
         if stdin is not None and stdin.feeder is connection:
             session.timers.set("stdin", stdin.linger, stdin.close)
-        client = client_of(connection)
         if client is not None:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
-        if connection.creator:
-            session.relay.served = True
         connection.drop()
-        self._stirred.pop(connection, None)
         self._listen()
         self._loop.soon(session.pace)
-
-    def send_back(self, asker: Connection) -> None:
-        """Answer what waits for the emulator, and tell all peers but the `asker` to come back."""
-        self.requests.flush()
-        for connection in self.connections.values():
-            if connection is not asker:
-                connection.queue(protocol.frame(protocol.RELOADED))
-            connection.flush()

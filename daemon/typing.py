@@ -11,24 +11,20 @@ from dataclasses import dataclass
 from sesh import platform, proc, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
+from sesh.daemon.clients.connection import Request
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
-from sesh.daemon.pty.program import is_gate
-from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pty import Pty, is_gate
 from sesh.daemon.pty.pump import LIMIT
-from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import Answer
 from sesh.vt.modes import BRACKETED_PASTE
 
-MOST_READS = 16
-"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
-KEPT = 64
-"""Outcomes that are kept for askers whose link was lost, and requests that wait for the active text."""
+MOST_READS = 16  # reads of the terminal before an answer; a program that prints more at once does not wait
+KEPT = 64  # outcomes kept for askers whose link was lost, and requests that wait for the active text
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
-"""Enter and Ctrl-D, which end a line as LF does."""
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode: a pasted line would become text of the file, so it is typed."""
 _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its screen has not changed"}
@@ -36,10 +32,7 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 
 @dataclass
 class Text:
-    """A text whose Enter is still to come.
-
-    `reader`: who read the terminal when it was begun, and how. `asks_since`: of the question then.
-    """
+    """A text without its Enter yet. `reader`: of the terminal at the begin. `asks_since`: of the question then."""
 
     request: Request
     delivery: Delivery
@@ -50,25 +43,22 @@ class Text:
 
 
 class Typing:
-    """The requests of one session that type. A text whose Enter is to come lets other texts wait, and no keys."""
+    """The requests of one session that type. While a text waits for its Enter, other texts wait, and no keys."""
 
-    VERBS = ("send", "asked", "interrupt")
+    NAMES = ("send", "asked", "interrupt")
 
     def __init__(self, session: Session) -> None:
         self._session, self._pump = session, session.pump
         self._active: Text | None = None
         self._later: deque[Callable[[], None]] = deque()
-        """The requests that wait for the end of the active text."""
-        self.outcomes: OrderedDict[str, str] = OrderedDict()
-        """Why the last texts got no Enter, empty if they did, by their askers' keys."""
+        self.outcomes: OrderedDict[str, str] = OrderedDict()  # by key: why no Enter, or empty
 
     @property
     def pending(self) -> bool:
-        """True while a text waits for its Enter."""
         return self._active is not None
 
     def defer(self, request: Request, begin: Callable[[], None]) -> bool:
-        """Tell whether a request has to wait for the active text; `begin` is called then. Raises Busy."""
+        """Return whether a request has to wait for the active text; `begin` is called then. Raises Busy."""
         if self._active is None:
             return False
         if request.words.get("keys", False):
@@ -88,7 +78,7 @@ class Typing:
         `since`, `question`: only if the session asks that; no output is read between this check and the typing.
         `force`: with Enter also into a person's line, and where the program asks something.
         `key`: the asker's name for it; asked for again over another link, it is not typed again.
-        `more`: it goes on with the request before. `keys`: it waits for no text, and keeps the Enter of one away.
+        `more`: it continues the request before. `keys`: it waits for no text, and keeps the Enter of one away.
         """
         if self._repeats(request):
             return
@@ -104,11 +94,10 @@ class Typing:
             self._type(request, text + b"\r" if enter else text)
 
     def asked(self, request: Request) -> None:
-        """Answer with what the session asks, and how its terminal reads. `since`, `question`: only if that stands."""
+        """Answer with the session's question, and how its terminal reads. `since`, `question`: only if that stands."""
         request.respond(**self._check_asks(request))
 
     def interrupt(self, request: Request) -> None:
-        """Send SIGINT to the foreground process group; `key` as of `send`."""
         session = self._session
         if self._repeats(request):
             return
@@ -126,25 +115,23 @@ class Typing:
         def taken(whole: bool) -> None:
             if whole:
                 request.respond(position=position)
-                return
-            message = f"the program of {self._session.name} ended before it read all its input"
-            request.connection.refuse(request.number, Refused(message))
+            else:
+                message = f"the program of {self._session.name} ended before it read all its input"
+                request.refuse(Refused(message))
 
-        if pump.input.size + len(data) <= protocol.CHUNK:
-            pump.type(request, data)
+        waits = pump.input.size + len(data) > protocol.CHUNK
+        pump.type(request, data, taken if waits else None)
+        if not waits:
             taken(True)
-        else:
-            pump.type(request, data, taken)
 
     def _repeats(self, request: Request) -> bool:
-        """Tell whether this was done before, asked for over another link; that outcome is the answer."""
+        """Return whether this was done before, asked for over another link; that outcome is the answer."""
         reason = self.outcomes.get(request.words.get("key", ""))
         if reason is not None:
             request.respond(position=self._pump.sent_at, reason=reason)
         return reason is not None
 
     def _keep(self, request: Request, reason: str) -> None:
-        """Keep an outcome for an asker whose link was lost."""
         if key := request.words.get("key", ""):
             self.outcomes[key] = reason
         if len(self.outcomes) > KEPT:
@@ -169,7 +156,7 @@ class Typing:
         self._look(self._active)
 
     def _look(self, text: Text) -> None:
-        """Look at the program, and do the next step; begin with the next text after the last."""
+        """Look at the program, and do the next step; after the last one begin with the next text."""
         reason: str | None = "the session's daemon failed"
         try:
             reason = self._advance(text)
@@ -180,7 +167,7 @@ class Typing:
                 self._finish(text, reason)
 
     def _advance(self, text: Text) -> str | None:
-        """Type what is due. Return why there is no Enter, empty if it was typed, None before that."""
+        """Type the next piece. Return why there is no Enter, empty if it was typed, None before that."""
         session, pump, delivery = self._session, self._pump, text.delivery
         if not session.relay.paused():
             pump.take()  # on a busy machine this may have waited for long
@@ -207,7 +194,7 @@ class Typing:
             self._later.popleft()()
 
     def _obstacle(self, text: Text, step: Step) -> str:
-        """Tell why a text gets no Enter; empty if it does."""
+        """Return why a text gets no Enter; empty if it does."""
         blocked, pty = self._session.activity.blocked, self._session.pty
         if pty is None or not self._pump.running:
             reason = "it has ended"
@@ -229,7 +216,7 @@ class Typing:
     # -- checks
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
-        """Note that bytes are typed now. Raises Refused or Busy if the program does not take them whole."""
+        """Note bytes that are typed now. Raises Refused or Busy if the program does not take them whole."""
         session, pump, name = self._session, self._pump, self._session.name
         pty = session.pty
         if not session.running or pty is None:
@@ -266,7 +253,7 @@ class Typing:
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
     def _check_asks(self, request: Request) -> Answer:
-        """Return what the session asks. Raises Refused if that is not what `since` and `question` name."""
+        """Return the session's question. Raises Refused if that is not the one of `since` and `question`."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)

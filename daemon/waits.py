@@ -1,8 +1,7 @@
 """Requests that wait for something before the session's end: a shell at its prompt, a program that is silent or asks.
 
-They are `wait` requests, which are answered at the session's end at the latest (see `ending`). A session without any
-pays nothing for them. A client that waits for text follows the output and searches it itself: a pattern that somebody
-else chose must not block the daemon's loop.
+They are answered at the session's end at the latest (see `ending`). A client that waits for text follows the output and
+searches it itself: a pattern that somebody else chose must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -13,35 +12,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
-from sesh.errors import TimedOut
+from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
 
-QUIET = 0.1
-"""Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
-MAX_PAUSE = 1.0
-"""Seconds between two looks at a shell that is silent and not at its prompt; nothing reports when it gets there."""
+MAX_WAITS = 16  # of one connection
+QUIET = 0.1  # seconds of silence after which a prompt counts: all that the shell prints before has come
+MAX_PAUSE = 1.0  # seconds between two looks at a silent shell, whose prompt nothing reports
 _UNREPORTED = 10.0
 """Seconds between two looks at a program that may have begun to read in silence: up to so long after output stopped,
 `Activity` looks by itself."""
-FED = 0.05
-"""Seconds until the next look for a client that has not been sent all output: it may find its text in it."""
+FED = 0.05  # seconds until the next look for a client that has unsent output: it may find its text in it
 
 
 @dataclass(eq=False)
 class Wait:
-    """A request and its conditions beside the session's end, the first that holds is the answer.
+    """A request and its conditions besides the session's end; the first that holds is the answer.
 
-    `since`: the position that output must have come to before a prompt counts; a shell at its prompt has read what was
-    typed, whatever that printed. `stale`: since when the question has stood that counts no more. `idle`: seconds of
-    silence. `until`: the time (monotonic) at which it is refused.
+    `output`: the answer at the end has all output. `since`: the position that output must have reached before a prompt
+    counts; a shell at its prompt has read all input, whether or not it printed. `stale`: since when the question has
+    stood that counts no more. `idle`: seconds of silence. `until`: the time (monotonic) at which it is refused.
     """
 
-    connection: Connection
-    request: int
+    request: Request
+    output: bool = False
     prompt: bool = False
     since: int | None = None
     waiting: bool = False
@@ -49,60 +46,63 @@ class Wait:
     idle: float = math.inf
     until: float = math.inf
 
-    @property
-    def pending(self) -> bool:
-        """True if it has not been answered, and its client is still there."""
-        return not self.connection.closed and self.request in self.connection.waits
-
 
 class Waits:
-    """The pending waits of one session. `runs` tells whether a `--run` has not ended: its end comes before a prompt."""
+    """The pending waits of one session. `runs` returns whether a `--run` is active: its end comes before a prompt."""
 
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
 
+    def of(self, connection: Connection) -> list[Wait]:
+        return [wait for wait in self.all if wait.request.connection is connection]
+
     def add(self, wait: Wait) -> None:
-        """Add a request that is in `connection.waits` already."""
+        """Add a wait. Raises UsageError if its connection has one of that number, or too many."""
+        numbers = [other.request.number for other in self.of(wait.request.connection)]
+        if wait.request.number in numbers or len(numbers) >= MAX_WAITS:
+            raise UsageError("a connection can wait for the end only once per request number")
         self.all.append(wait)
         self._look_in(0)
 
-    def stirred(self) -> None:
-        """Note that the program has printed, or was sent something."""
-        if self.all:
+    def forget(self, connection: Connection) -> None:
+        self.all = [wait for wait in self.all if wait.request.connection is not connection]
+
+    def wake(self) -> None:
+        if any(wait.prompt or wait.idle < math.inf for wait in self.all):
             self._look_in(QUIET)
 
     def looked(self) -> None:
-        """Answer those who wait until a person is needed, if one is; called after each look at the session."""
+        """Answer those who wait for a question; called after each look at the session."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
             self._look_in(0)
 
     def _look_in(self, seconds: float) -> None:
-        """Look at the waits so many seconds from now, or earlier if that is due."""
+        """Look at the waits in so many seconds, or earlier if that is due."""
         due = self._timers.remaining("waits")
         if seconds < (math.inf if due is None else due):
             self._timers.set("waits", seconds, self._look)
 
     def _look(self) -> None:
-        """Answer each wait of which a condition holds."""
-        for wait in self.all:
-            if wait.pending:
-                self._look_in(self._check(wait))
-        self.all = [wait for wait in self.all if wait.pending]
+        for wait in self.all[:]:
+            self._look_in(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
         """Answer a wait if a condition holds; else return the seconds until the next look at it."""
-        left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": self._idle(wait)}
+        left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
         met, next_look = min(left.items(), key=lambda item: item[1])
-        reader = wait.connection.reader
-        fed = reader is None or reader.position >= self._pump.log.head
-        if next_look <= 0 and fed:
-            self._answer(wait, met)
+        reader, position = wait.request.connection.reader, self._pump.log.head
+        if next_look <= 0 and (reader is None or reader.position >= position):
+            self.all.remove(wait)
+            answer: Answer = {"met": met, "position": position}
+            if met == "waiting":
+                answer["question"] = self._activity.standing().question
+            wait.request.respond(**answer)
             return math.inf
         time_left = wait.until - time.monotonic()
         if time_left <= 0:
-            del wait.connection.waits[wait.request]
-            wait.connection.refuse(wait.request, TimedOut("timed out"))
+            self.all.remove(wait)
+            wait.request.refuse(TimedOut("timed out"))
             return math.inf
         return min(next_look if next_look > 0 else FED, time_left)
 
@@ -115,27 +115,16 @@ class Waits:
         silent = self._silent()
         if silent < QUIET:
             return QUIET - silent
-        if not pump.input and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
+        if not pump.input.size and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
             return 0
         return min(silent, MAX_PAUSE)  # twice as long each time
 
     def _waiting(self, wait: Wait) -> float:
-        """Return 0 if a person is needed, for another question than the stale one; else the time of the next look."""
+        """Return 0 if it asks something else than the stale question; else the seconds to the next look."""
         if not wait.waiting:
             return math.inf
         since = self._activity.standing().since
         return 0 if self._activity.waits and since != wait.stale else _UNREPORTED
 
-    def _idle(self, wait: Wait) -> float:
-        return wait.idle - self._silent()
-
     def _silent(self) -> float:
-        """Return the seconds since the program printed, or was sent something."""
         return time.monotonic() - self._activity.active_at
-
-    def _answer(self, wait: Wait, condition: str) -> None:
-        del wait.connection.waits[wait.request]
-        answer: Answer = {"met": condition, "position": self._pump.log.head}
-        if condition == "waiting":
-            answer["question"] = self._activity.standing().question
-        wait.connection.respond(wait.request, **answer)

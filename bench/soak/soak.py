@@ -12,7 +12,7 @@ from functools import partial
 from bench.soak.acts import Acts
 from bench.soak.figures import SHORT, Record
 from bench.soak.ground import SETTLING, Session, Sessions, answers, host
-from sesh.daemon.screen.emulation import PACK_AFTER
+from sesh.daemon.clients.relay import PACK_AFTER
 from tests.remote.farm import Far
 from tests.support import Home, wait_until
 from tests.support.waiting import rest_until

@@ -17,8 +17,7 @@ from typing import Any
 
 from sesh import platform
 from sesh.daemon.activity import question, rules
-from sesh.daemon.activity.own_word import By, OwnWord
-from sesh.daemon.activity.program_status import Reports
+from sesh.daemon.activity.own_word import By, OwnWord, Reports
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.turn import LOOK_TIME, Turn, Work
 from sesh.daemon.pty import reads
@@ -31,16 +30,11 @@ from sesh.moments import STEADY
 from sesh.stored import Facts
 from sesh.wording import one_line
 
-FRESH = 1.0
-"""Seconds for which a look is new enough for a request."""
-_UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)
-"""Reasons that may cease to hold without any output."""
-_PASSED_ON = 0.02
-"""Seconds within which the kernel passes on all that a program printed before it began to read."""
-_SOON = 0.01
-"""Seconds until the next look at the least: a timer may be early by a rounding."""
-_INTERRUPTED = 10.0
-"""Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
+FRESH = 1.0  # seconds for which a look is new enough for a request
+_UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may cease to hold without any output
+_PASSED_ON = 0.02  # seconds in which the kernel passes on all output from before a read
+_SOON = 0.01  # the least seconds until the next look: a timer may be early by a rounding
+_INTERRUPTED = 10.0  # seconds after a Ctrl-C within which an end comes of it, if nothing else was typed
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
@@ -48,7 +42,7 @@ _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 
 @dataclass
 class Kept:
-    """The part of an `Activity` that a reload keeps.
+    """The part of an `Activity` that survives a reload.
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: of the last answer, by `STEADY`.
     `prompted`, `begun`: the process group of a shell that has said (OSC 133) that it is at its prompt, until a line is
@@ -65,7 +59,7 @@ class Kept:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Kept:
-        """Return the record that `asdict` has made plain data of."""
+        """Return the record from the plain data that `asdict` made."""
         return cls(**{**state, "standing": Standing(**state["standing"]), "word": OwnWord.of(state["word"])})
 
 
@@ -87,17 +81,15 @@ class Activity:
         self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now)
         self._turn = Turn(model)
         self._looked_at, self._typed_at = now, 0.0
-        self._settled = True
-        """True once it was looked at after the last output or typing had settled."""
+        self._settled = True  # true once the session was looked at after the last output or typing had settled
         self._interrupted_at = -_INTERRUPTED
-        """Time (monotonic) of an interrupt that nothing was typed after."""
         if pump.pty is not None:
             self.wake()
 
     # -- inputs
 
     def wake(self) -> None:
-        """Note that the program has printed, or that something was typed: a look is due once that has settled."""
+        """Note output or typing: a look is due once that has settled."""
         self._kept.active_at = time.monotonic()
         if self._settled:
             self._settled = False
@@ -128,11 +120,9 @@ class Activity:
         self.wake()
 
     def interrupted(self) -> None:
-        """Note that a person has sent SIGINT by sesh."""
         self._interrupted_at = time.monotonic()
 
     def say(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
-        """Take the program's own word for its state."""
         said = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
         self._kept.word.say(said, by)
         self._decide()
@@ -175,12 +165,10 @@ class Activity:
 
     @property
     def reports(self) -> Reports:
-        """The program's reports (OSC 7501)."""
         return self._kept.word.reports
 
     @property
     def active_at(self) -> float:
-        """Time (monotonic) of the last output or typing."""
         return self._kept.active_at
 
     @property
@@ -221,7 +209,7 @@ class Activity:
 
     @property
     def line_begun(self) -> bool:
-        """True if a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
+        """True if a line that is not entered stands at the shell's prompt, or before a program that reads lines."""
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False
@@ -229,7 +217,7 @@ class Activity:
         return not raw or self._at_prompt(pty, pty.foreground(), raw=raw)
 
     def last_line(self) -> str:
-        """Return what a program that works has reported, or the last line that it printed; empty for any other."""
+        """Return the report of a program that works, or the last line that it printed; empty for any other."""
         if self._kept.standing.state != State.WORKING:
             return ""
         if line := self.reports.line():
@@ -246,11 +234,9 @@ class Activity:
         return self._kept.standing
 
     def dump(self) -> dict[str, Any]:
-        """Return what a reload keeps, as plain data."""
         return asdict(self._kept)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `dump` returned."""
         self._kept = Kept.of(state)
         if self._kept.standing.why == Why.STOPPED:
             self._turn.restore(self._kept.standing.question)
@@ -283,7 +269,7 @@ class Activity:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _silent(self) -> float:
-        """Return the seconds since the program printed, or was typed to; a raw one prints what changes a cell."""
+        """Return the seconds since output or typing; of a raw program's output only changed cells count."""
         pty, at = self._pump.pty, self._kept.active_at
         if pty is not None and self._pump.running and pty.raw():
             self._turn.look(self._pump.log.head, at)
@@ -291,12 +277,11 @@ class Activity:
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
-        """Go by the program's word at once, if there is one; else by what was `seen`."""
+        """Take the standing by the program's word at once, if there is one; else by a look."""
         kept = self._kept
         self._take(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
 
     def _take(self, standing: Standing) -> None:
-        """Keep a standing; report one that differs from the last."""
         before, self._kept.standing = self._kept.standing, standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
@@ -305,7 +290,7 @@ class Activity:
         self._looked()
 
     def _seen(self, silent: float) -> tuple[Why, str]:
-        """Ask the kernel, and then the screen: the reason of the standing, and the question."""
+        """Return the reason of the standing, and the question: by the kernel, and then by the screen."""
         pty, group = self._pump.pty, self._group()
         self._looked_at = time.monotonic()
         if pty is not None and group:
@@ -323,7 +308,7 @@ class Activity:
         return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
 
     def _question(self) -> str:
-        """Return the question of a program that reads a line; while somebody types the answer, that of before."""
+        """Return the question of a program that reads a line; the last one while somebody types the answer."""
         if self._pump.line_begun:
             return self._kept.standing.question
         return question.in_lines(self._model.emulator, self._kept.entered)
@@ -332,8 +317,8 @@ class Activity:
         return self._pump.pty.foreground() if self._pump.pty is not None and self._pump.running else 0
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        """Return whether the foreground reads a line. One that runs as another user hides that; but where the terminal
-        shows nothing of what is typed, it asks for a secret."""
+        """Return whether the foreground reads a line. A program of another user hides that; but where the terminal does
+        not echo, it asks for a secret."""
         reads_it = reads.reads_terminal(group, self._facts["pid"], pty.device)
         return not pty.echoes() if reads_it is None else reads_it
 

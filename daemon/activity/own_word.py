@@ -1,18 +1,181 @@
-"""The program's own word on its state: the last one that it said, or its reports (OSC 7501)."""
+"""The program's own word on its state: the last one that it said, or its reports (OSC 7501), checked and kept.
+
+A report replaces the record of its id whole; one without an id is that of the program itself, the root. One that is
+invalid as a whole changes nothing: an id that is none must not mean the root, where `clear` removes all.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from sesh.daemon.activity.program_status import Reports, parse
-from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.activity.rules import MAX_QUESTION, Standing, State, Why
 from sesh.keynames import Key
+from sesh.moments import STEADY
+from sesh.schema import ReportFacts
 from sesh.typed import LONGEST, pressed
+from sesh.wording import of_report, one_line
 
-_CANCELS = Key.parse("Escape"), Key.parse("C-c")
-"""Keys after which the program may work no more, and not say so."""
+Report = dict[str, str]  # the pairs of a valid report that have a meaning, as they came
+
+STATES = {
+    "blocked": State.WAITING, "error": State.FAILED, "working": State.WORKING, "done": State.DONE, "idle": State.IDLE,
+}  # fmt: skip
+KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
+MOST_RECORDS = 256
+_RESULTS = ("done", "error")
+_KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
+_LONGEST_KEY, _LONGEST_APP = 16, 32
+_LONGEST = {"title": 192, "msg": 2048}  # bytes of texts once they are decoded
+_ID = re.compile(r"(?=.{1,128}\Z)[\w.+-]{1,32}(?:/[\w.+-]{1,32}){0,7}\Z", re.ASCII)
+_PAIR = re.compile(r"[a-z]+=[A-Za-z0-9_.,+/=-]*\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def parse(text: bytes) -> Report | None:
+    """Return the report that stands behind `7501;`; None for one that is to be dropped."""
+    pairs: Report = {}
+    for pair in text.decode("latin-1").split(":"):
+        key, equals, value = (part.strip(" \t") for part in pair.partition("="))
+        if equals and (len(key) > _LONGEST_KEY or (key == "id" and not _ID.match(value))):
+            return None
+        if _PAIR.match(key + equals + value):
+            if key == "app" and len(value) > _LONGEST_APP:
+                return None
+            pairs[key] = value
+    state, progress = pairs.get("state"), pairs.get("progress", "").lstrip("0") or "0"
+    if (state not in STATES and state != "clear") or not all(_is_text(pairs.get(key, ""), key) for key in _LONGEST):
+        return None
+    if state != "blocked" or pairs.get("kind") not in KINDS:
+        pairs.pop("kind", None)
+    if state not in ("blocked", "working") or not progress.isdigit() or len(progress) > 3 or int(progress) > 100:
+        pairs.pop("progress", None)
+    if any(character in pairs.get("app", "") for character in ",/="):
+        del pairs["app"]
+    return {key: pairs[key] for key in _KEYS if pairs.get(key)}
+
+
+def _is_text(value: str, key: str) -> bool:
+    """Return whether a value is base64 of UTF-8 without controls, and not too long."""
+    try:
+        data = _bytes(value)
+        controls = _CONTROL.search(data.decode())
+    except ValueError:
+        return False
+    encoded = b2a_base64(data, newline=False).decode()
+    return controls is None and len(data) <= _LONGEST[key] and value in (encoded, encoded.rstrip("="))
+
+
+def _bytes(value: str) -> bytes:
+    return a2b_base64(value + "=" * (-len(value) % 4))
+
+
+@dataclass
+class Reports:
+    records: dict[str, Report] = field(default_factory=dict)
+    group: int = 0
+    changed_at: int = -1
+    speaks: bool = False  # true while nothing else that the program says counts
+
+    def take(self, report: Report, group: int, at: int) -> None:
+        """Take a report of a process group, which ends at a position of the log."""
+        part = report.get("id", "")
+        if report["state"] == "clear":
+            self.speaks = self.speaks and part != ""
+            self._remove([each for each in self.records if not part or f"{each}/".startswith(f"{part}/")], at)
+            return
+        self.records.pop(part, None)
+        self.records[part] = report
+        if len(self.records) > MOST_RECORDS:
+            del self.records[next(iter(self.records))]
+        self.group, self.changed_at, self.speaks = group, at, True
+
+    def ended(self, at: int) -> None:
+        """Note that the program has ended: its results stay until somebody sees them."""
+        self.speaks = False
+        self._remove([part for part in self.records if part not in self._results()], at)
+
+    def seen(self, at: int) -> None:
+        """Drop results, which a person has seen who typed or began a command; a program that still runs is idle."""
+        for part in self._results():
+            report = self.records[part]
+            self._remove([part], at)
+            if self.speaks:
+                report.pop("msg", None)
+                self.take({**report, "state": "idle"}, self.group, at)
+
+    def left(self, foreground: int, at: int) -> None:
+        """Note the foreground's process group: if the one that reported is gone, so has the program."""
+        if self.speaks and self.group and foreground not in (0, self.group):
+            try:
+                os.killpg(self.group, 0)
+            except ProcessLookupError:
+                self.ended(at)
+            except PermissionError:
+                return
+
+    def _results(self) -> list[str]:
+        return [part for part, report in self.records.items() if report["state"] in _RESULTS]
+
+    def _remove(self, parts: list[str], at: int) -> None:
+        for part in parts:
+            del self.records[part]
+            self.changed_at = at
+
+    def said(self) -> Standing | None:
+        """Return the standing by the most urgent record, the root's first; None without any."""
+        if not self.records:
+            return None
+        order = list(STATES)
+        report = min(self.records.items(), key=lambda each: (order.index(each[1]["state"]), each[0] != ""))[1]
+        state, kind = STATES[report["state"]], report.get("kind", "")
+        words = "" if state in (State.WORKING, State.IDLE) else _shown(report, "msg") or KINDS.get(kind, "")
+        return Standing(state, Why.HOOK, STEADY.now(), words, kind)
+
+    def line(self) -> str:
+        """Return the parts that work, in a line; empty without words for them."""
+        return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == State.WORKING)))
+
+    def as_json(self) -> list[ReportFacts]:
+        return [
+            {
+                "id": part or None,
+                "state": STATES[report["state"]].value,
+                "kind": report.get("kind"),
+                "progress": int(report["progress"]) if "progress" in report else None,
+                "app": self._app(part) or None,
+                "title": _shown(report, "title") or None,
+                "message": _shown(report, "msg") or None,
+            }
+            for part, report in sorted(self.records.items())
+        ]
+
+    def sequences(self, since: int, until: int, *, every: bool) -> str:
+        """Return the sequences for a terminal that has the output up to `since` (-1: none), and gets a screen of
+        `until`: the records, behind a clear if they have changed; none if it has them, unless it is to get `every` one.
+        """
+        changed = since < self.changed_at <= until
+        if not (changed or every):
+            return ""
+        cleared = [{"state": "clear"}] if changed and since >= 0 else []
+        bodies = [":".join(map("=".join, report.items())) for report in (*cleared, *self.records.values())]
+        return "".join(f"\x1b]7501;{body}\x1b\\" for body in bodies)
+
+    def _app(self, part: str) -> str:
+        """Return the app of a record, or of the nearest one above it."""
+        own = self.records[part].get("app", "") if part in self.records else ""
+        return own if own or not part else self._app(part.rpartition("/")[0])
+
+
+def _shown(report: Report, key: str) -> str:
+    return one_line(_bytes(report.get(key, "")).decode())[:MAX_QUESTION]
+
+
+_CANCELS = Key.parse("Escape"), Key.parse("C-c")  # may end work unsaid
 
 
 class By(str, Enum):
@@ -26,7 +189,7 @@ class By(str, Enum):
 
 @dataclass
 class OwnWord:
-    """The words of one program. `last`: the last that is no report, and that none has overtaken; `by`: its source."""
+    """The words of one program. `last`: the newest that is no report, and still holds; `by`: its source."""
 
     last: Standing | None = None
     by: By = By.NOTICE
@@ -34,13 +197,13 @@ class OwnWord:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> OwnWord:
-        """Return the words that `asdict` has made plain data of."""
+        """Return the words from the plain data that `asdict` made."""
         last = Standing(**state["last"]) if state["last"] is not None else None
         return cls(last, By(state["by"]), Reports(**state["reports"]))
 
     @property
     def said(self) -> Standing | None:
-        """The standing by the word that counts; None without any."""
+        """The standing by the word that counts, None without any."""
         return self.last or self.reports.said()
 
     @property
@@ -68,9 +231,9 @@ class OwnWord:
             self.last = None
 
     def overtaken(self, keys: bytes, position: int) -> bool:
-        """Note typed keys, or none where a command begins; return whether a word is over by that.
+        """Note typed keys, or none where a command begins; return whether they end a word.
 
-        Work goes on beside what is typed, but not after a key that cancels it.
+        Work continues in spite of typing, but not after a key that cancels it.
         """
         self.reports.seen(position)
         if self.last is None:

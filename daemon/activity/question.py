@@ -27,9 +27,9 @@ def cursor_line(emulator: Emulator) -> int:
 
 
 def in_lines(emulator: Emulator, entered: int) -> str:
-    """Return the question of a program that reads lines, of which the one of number `entered` was entered last.
+    """Return the question of a program that reads lines; `entered`: the number of the line that was entered last.
 
-    Where the cursor stands above that, the screen was cleared, and all on it is new.
+    Where the cursor stands above that line, the screen was cleared, and all on it is new.
     """
     lines = _lines(emulator)
     old = entered - emulator.scrolled
@@ -52,17 +52,15 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
 
 def words_on(emulator: Emulator) -> list[str]:
-    """Return the words of each row of the screen."""
     return [words_of(row.plain()) for row in emulator.screen.rows]
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    """Return the words of each line on the screen, down to the cursor's."""
     return [words_of(line.plain()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
-    """Return the question of rows with these words; the cursor stands in that of this number; None: hidden.
+    """Return the question of rows with these words; `cursor`: the number of its row, None if it is hidden.
 
     If one of the last rows asks, the question is that row and the menu below it; else the last rows that say anything.
     """
@@ -96,5 +94,4 @@ def words_of(row: str) -> str:
 
 
 def _says(words: str) -> bool:
-    """Return whether these are more than a mark, such as `>`."""
     return any(map(str.isalnum, words))

@@ -12,25 +12,19 @@ from enum import Enum
 from sesh import moments
 from sesh.schema import ActivityFacts
 
-SETTLED = 0.2
-"""Seconds without output or typing after which a session has settled, and is looked at."""
-QUIET_AFTER = 10.0
-"""Seconds without output after which a program that says nothing is quiet."""
+SETTLED = 0.2  # seconds without output or typing after which a session has settled, and is looked at
+QUIET_AFTER = 10.0  # seconds without output after which a program that says nothing is quiet
 MAX_QUESTION = 200
-"""Characters of a question."""
-OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
-"""The question of a session whose terminal takes no output."""
+OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"  # a question
 
 
 class Word(str, Enum):
-    """A word of JSON, which is printed as it is there."""
+    """A word of JSON, which prints as it is."""
 
     __str__ = str.__str__
 
 
 class State(Word):
-    """How a program stands."""
-
     WORKING = "working"
     WAITING = "waiting"
     IDLE = "idle"
@@ -77,7 +71,6 @@ class Standing:
         self.state, self.why = State(self.state), Why(self.why)  # a record that a reload keeps has plain words
 
     def as_json(self) -> ActivityFacts:
-        """Return the standing as lists and `--status` show it."""
         since = moments.exact_stamp(moments.STEADY.told(self.since))
         question, kind = self.question or None, self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}

@@ -15,13 +15,10 @@ from sesh.vt.pen import Pen
 
 WORKED, OVER = 3.0, 3.0
 """Seconds of change that show that it works, and seconds without any after which its turn is over."""
-_PAUSE = 0.9
-"""Seconds without change that end its work: each half second has one, and a look may come 0.4 s late."""
-LOOK_TIME = 0.01
-"""Seconds for which the emulator is fed for a look at the screen."""
+_PAUSE = 0.9  # seconds without change that end its work: a look at each half second may be 0.4 s late
+LOOK_TIME = 0.01  # seconds that the emulator gets before a look at the screen
 
 Cells = list[tuple[list[str], list[Pen]]]
-"""The graphemes and pens of each row of a screen."""
 
 
 class Work(Enum):
@@ -33,24 +30,17 @@ class Work(Enum):
 
 
 class Turn:
-    """The turn of one session's program."""
-
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cells: Cells | None = None
         self._head = 0
-        """The log's head at the last look."""
-        self._began: float | None = None
-        """Time (monotonic) since which it has changed without a pause."""
+        self._began: float | None = None  # time (monotonic) since which it has changed without a pause
         self.changed_at = time.monotonic()
         self.work = Work.NOTHING
         self.question = ""
-        """The question of a turn that is over."""
-        self._known: frozenset[str] = frozenset()
-        """The rows that stood on the screen when it began to work, after the last key."""
+        self._known: frozenset[str] = frozenset()  # rows that stood when it began to work, after the last key
 
     def key(self) -> None:
-        """Note a key: another turn begins."""
         self._began, self.work = None, Work.NOTHING
 
     def look(self, head: int, printed_at: float) -> None:
@@ -71,7 +61,6 @@ class Turn:
         self._head = head
 
     def restore(self, asked: str) -> None:
-        """Go on from the end of a turn that asked this."""
         self.work, self.question = Work.OVER, asked
 
     def _changes(self) -> bool:

@@ -1,133 +1,182 @@
-"""One connection to the daemon: its requests, and its place in the log."""
+"""One connection to the daemon: a socket that receives and sends frames, its requests, and its place in the log."""
 
 from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable
+from errno import EAGAIN
+from typing import TYPE_CHECKING, Literal
 
 from sesh import protocol
-from sesh.daemon.clients.frames import FrameSocket
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import SeshError
-from sesh.messages import Answer
+from sesh.errors import SeshError, UsageError
+from sesh.messages import Answer, Ask
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-FOREIGN = "foreign"
-"""The role of a connection whose HELLO has another protocol number: it may ask for `reload`, and nothing else."""
-STALLED = 2.0
-"""Seconds in which a reader took no byte, after which the program no longer waits for it."""
-FOLLOWER_LAG = 16 << 20
-"""Bytes that a follower of a job's output may be behind."""
-WINDOW, PIECE = 256 << 10, 16 << 10
-"""Bytes that may be on their way over a link; and that are sent at once: GOT comes when a frame is whole."""
+READ_SIZE = 1 << 16
 
 
-class Window:
-    """Bytes of OUTPUT and SCREEN on their way over one link, so that no key waits behind seconds of old output.
+class FrameSocket:
+    """A socket, its frames that are not handled yet (`backlog`), and bytes that wait to be sent.
 
-    The buffers on the way (sockets, pipes, ssh's window, TCP) hold megabytes. So the client reports the bytes that have
-    come (GOT), and no more than a window is sent beyond them.
+    `closing`: close it once all is sent. `closed`: it has failed, or is closed. `blocked`: the socket takes no more.
     """
 
-    def __init__(self) -> None:
-        self.sent = self._got = 0
+    def __init__(self, opened: socket.socket) -> None:
+        opened.setblocking(False)
+        self.socket = opened
+        self.descriptor: int = opened.fileno()
+        self.decoder = protocol.Decoder()
+        self.backlog: deque[tuple[int, bytes]] = deque()
+        self.closing = False
+        self.closed = False
+        self.blocked = False
+        self.changed: Callable[[], object] = lambda: None  # there are bytes to send, or it is to be closed
+        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of bytes taken, and received
+        self.unsent = 0
+        self._out: deque[memoryview] = deque()
 
     @property
-    def room(self) -> int:
-        """Bytes that may be sent now."""
-        return PIECE if self.sent - self._got < WINDOW else 0
+    def listening(self) -> bool:
+        return not (self.closed or self.closing)
 
-    @property
-    def drained(self) -> bool:
-        """True if so little is on its way that a screen would come soon."""
-        return self.sent - self._got <= WINDOW >> 2
+    def receive(self) -> bool:
+        """Put frames that have come into the backlog; return False if the peer has closed. Raise ProtocolError."""
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except OSError as error:
+            return error.errno == EAGAIN
+        self.heard_at = time.monotonic()
+        self.backlog += self.decoder.feed(data)
+        return bool(data)
 
-    def arrived(self, count: int) -> bool:
-        """Take the report of all bytes that came; return whether it is news. Ignore an impossible count."""
-        news = self._got < count <= self.sent
-        if news:
-            self._got = count
-        return news
+    def append(self, *parts: bytes | memoryview) -> None:
+        for part in parts:
+            if part and not self.closed:
+                self._out.append(memoryview(part))
+                self.unsent += len(part)
+
+    def queue(self, *parts: bytes | memoryview) -> None:
+        """Append bytes to send at the end of the turn, if no `flush` sends them before."""
+        self.append(*parts)
+        self.changed()
+
+    def close_when_sent(self) -> None:
+        """Close the connection once all is sent; handle none of its frames any more."""
+        self.closing = True
+        self.changed()
+
+    def flush(self) -> bool:
+        """Send as much as the socket takes; return whether nothing is left. A connection that fails is closed."""
+        while self._out and not self.closed:
+            try:
+                sent = self.socket.sendmsg([self._out[index] for index in range(min(64, len(self._out)))])
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    self.blocked = True
+                    self.changed()
+                    return False
+                self.fail()
+                break
+            self.unsent -= sent
+            self._progressed()
+            while sent:
+                first = self._out[0]
+                if sent < len(first):
+                    self._out[0] = first[sent:]
+                    break
+                sent -= len(first)
+                self._out.popleft()
+        self.blocked = False
+        return True
+
+    def _progressed(self) -> None:
+        self.progress_at = time.monotonic()
+
+    def fail(self) -> None:
+        """Note the failure. The descriptor stays open until `drop`: no new connection gets its number before."""
+        self.closed = True
+        self.backlog.clear()
+        self._out.clear()
+        self.unsent = 0
+        self.changed()
+
+    def drop(self) -> None:
+        """Close the connection now; unsent bytes are lost."""
+        self.fail()
+        self.socket.close()
+        self.changed = lambda: None  # it refers to the connection, whose buffers are freed now
+
+
+FOREIGN = "foreign"  # a peer with another protocol number, which may only ask for `reload`
+STALLED = 2.0  # seconds without a byte taken, after which the program waits for a reader no longer
+FOLLOWER_LAG = 16 << 20  # bytes that a follower of a job's output may be behind
 
 
 class Reader:
     """A place in the log from which a connection is fed OUTPUT: a follower of the output, or an attached client."""
 
-    window: Window | None = None
-    limit = FOLLOWER_LAG
-    """Bytes that it may be behind; then the program waits for it, or goes on without it."""
+    confirms = False  # true if its end, over a link, reports the bytes that have come there (GOT)
+    limit = FOLLOWER_LAG  # bytes that it may be behind before the program waits for it, or leaves it behind
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
         self.position = position
         self.skipped = 0
-        """Bytes that it did not get."""
 
     def late(self, log: OutputLog) -> bool:
-        """Return whether more than its limit has not been taken yet."""
         return log.head - self.position + self.connection.unsent > self.limit
 
     def fed(self) -> bool:
-        """Return whether the reader gets OUTPUT at all, be there room or not."""
+        """Return whether the reader gets OUTPUT at all."""
         return True
 
     def room(self) -> int:
-        """Return how many bytes it may be sent at once; 0 for none now."""
-        return protocol.CHUNK if self.window is None else self.window.room
+        return protocol.CHUNK
 
     def was_sent(self, size: int) -> None:
         """Note that so many bytes of OUTPUT or SCREEN were sent."""
-        if self.window is not None:
-            self.window.sent += size
 
     def skip_to(self, position: int) -> None:
-        """Go on at a later position."""
         self.skipped += position - self.position
         self.position = position
 
 
 class Connection(FrameSocket):
-    """A connection of a client or of somebody who asks; `creator`: that of the session's creator, until it asks."""
+    """A connection of a client or an asker; `creator`: of the session's creator, until its first request."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)
         self.creator = creator
         self.role = ""
-        self.data = bytearray()
-        """DATA that has come before its REQUEST."""
+        self.data = bytearray()  # DATA that has come before its REQUEST
         self.reader: Reader | None = None
-        self.waits: dict[int, bool] = {}
-        """The requests that are answered at the session's end, by number; True for an answer with the output."""
         self.unanswered = 0
-        """Requests that have not been answered yet."""
-        self.due_ack = 0
-        """The number of the newest INPUT that the program has and whose ACK is due, 0 for none."""
+        self.due_ack = 0  # the number of the newest INPUT whose ACK is due, 0 for none
 
     @property
-    def held(self) -> int:
-        """Bytes that it has sent of an unfinished frame or request."""
+    def unfinished(self) -> int:
         return len(self.data) + self.decoder.held
 
     @property
     def idle(self) -> bool:
-        """True if it waits for nothing, and is sent nothing."""
         return not (self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
 
     @property
     def stalled(self) -> bool:
-        """True if the other side has taken nothing for a while."""
         return time.monotonic() - self.progress_at > STALLED
 
     def _progressed(self) -> None:
-        """Note that the other side took bytes; a link's report of them is awaited (GOT)."""
-        if self.reader is None or self.reader.window is None:
+        """Note that the peer took bytes; of a link's end only GOT says that."""
+        if self.reader is None or not self.reader.confirms:
             self.progress_at = time.monotonic()
 
     def feed(self, log: OutputLog) -> None:
-        """Send what waits, then OUTPUT from the reader's position on, as far as the socket takes it."""
+        """Send waiting bytes, then OUTPUT from the reader's position on, as far as the socket takes it."""
         while self.flush() and not self.closed:
             reader = self.reader
             if reader is None or not reader.fed() or not reader.room() or reader.position >= log.head:
@@ -149,12 +198,31 @@ class Connection(FrameSocket):
             self.flush()
 
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
-        """Answer a request, with bytes if it has any."""
         answer = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values})
         self.queue(protocol.data_frames(data), answer)
         self.unanswered -= 1
 
     def refuse(self, request: int, error: SeshError) -> None:
-        """Answer a request with an error."""
         self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
         self.unanswered -= 1
+
+
+class Request:
+    """One REQUEST: its connection, its number, its JSON, and the DATA that came before it."""
+
+    def __init__(self, connection: Connection, number: int, words: Ask, data: bytes) -> None:
+        self.connection, self.number, self.words, self.data = connection, number, words, data
+        self.verb = words.get("verb", "")
+
+    def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
+        self.connection.respond(self.number, data, **values)
+
+    def refuse(self, error: SeshError) -> None:
+        self.connection.refuse(self.number, error)
+
+    def position(self, key: Literal["since", "from"]) -> int | str | None:
+        """Return a position in the output, or a word for one. Raises UsageError for another text."""
+        value = self.words.get(key)
+        if isinstance(value, str) and value not in ("screen", "sent", "start"):
+            raise UsageError(f"{key} must be a position in the output")
+        return value

@@ -1,8 +1,8 @@
-"""Echoes for clients that predict them: a model of the screen, and the output that holds the echo of an input.
+"""Echoes for clients that predict: a model of the screen, and the output that contains the echo of an input.
 
 A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it: in front of
 the next output, in whose packet it goes over a link, or alone if none comes soon. The flags of the terminal go before
-the output that they hold for: text that is typed without echo must not be shown.
+the output that they apply to: text that is typed without echo must not be shown.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ class Echoes:
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
-        self._taken: dict[Client, deque[tuple[float, int]]] = {}
-        """Each INPUT of a client that predicts, which it was not told of: when it was taken, and its number."""
+        self._taken: dict[Client, deque[tuple[float, int]]] = {}  # taken INPUT without ECHOED: time, number
 
     def model(self, client: Client) -> None:
         """Send a model of the screen to a client that predicts from now on; an empty one if none can be had now."""
@@ -41,52 +40,50 @@ class Echoes:
             client.connection.feed(self._log)
         if len(screen) > protocol.CHUNK:
             screen = b""
-        self._tell_flags()
-        self._tell(client, taken[0][1] - 1 if taken else client.last_input)
+        self._report_flags()
+        self._send(client, taken[0][1] - 1 if taken else client.last_input)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
     def taken(self, client: Client, number: int) -> None:
-        """Note that the program has this INPUT of a client."""
         taken = self._taken.get(client)
         if taken is not None:
             taken.append((time.monotonic(), number))
-            self._timers.ensure(("echo", client.number), ALONE, lambda: self._tell_alone(client))
+            self._timers.ensure(("echo", client.number), ALONE, lambda: self._report_alone(client))
 
-    def _tell_alone(self, client: Client) -> None:
+    def _report_alone(self, client: Client) -> None:
         taken, now = self._taken.get(client), time.monotonic()
         if taken and taken[0][0] + ALONE <= now:
-            self._tell_flags()
-            self._tell_echoed(client)
+            self._report_flags()
+            self._report_echoed(client)
             client.connection.flush()
         if taken:
-            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._tell_alone(client))
+            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._report_alone(client))
 
-    def _tell_echoed(self, client: Client) -> None:
+    def _report_echoed(self, client: Client) -> None:
         taken, now, number = self._taken.get(client, deque()), time.monotonic(), 0
         while taken and taken[0][0] + ECHO_TIME <= now:
             _, number = taken.popleft()
         if number:
-            self._tell(client, number)
+            self._send(client, number)
 
-    def tell(self) -> None:
-        """Tell the clients that predict of flags and echoes; called before output is passed on, which flushes."""
+    def report(self) -> None:
+        """Report flags and echoes to clients that predict; called before output is passed on, which flushes."""
         if self._taken:
-            self._tell_flags()
+            self._report_flags()
         for client in self._taken:
-            self._tell_echoed(client)
+            self._report_echoed(client)
 
-    def _tell_flags(self) -> None:
+    def _report_flags(self) -> None:
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
             for client in self._taken:
-                self._tell(client, 0)
+                self._send(client, 0)
 
-    def _tell(self, client: Client, number: int) -> None:
+    def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
 
     def forget(self, client: Client) -> None:
-        """Forget a client that has left."""
         self._taken.pop(client, None)
         self._timers.clear(("echo", client.number))

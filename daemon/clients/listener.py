@@ -1,4 +1,4 @@
-"""The socket that a session listens on: claimed under a lock, private from the start, removed at the end."""
+"""The socket of a session: claimed under a lock, private from the start, removed at the end."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Listener:
 
     @classmethod
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
-        """Take a name, and remove what a lost session of that name left.
+        """Take a name, and remove the files of a lost session of that name.
 
-        `check` is called before anything changes, when the lock is there. Raises what it raises, Exists if a session
-        of that name runs, Refused for files that are not ours to remove.
+        `check` is called first, under the lock. Raises what it raises, Exists if a session of that name runs, Refused
+        for files that are not ours to remove.
         """
         with writing.locked(paths.directory()):
             if check is not None:
@@ -37,16 +37,16 @@ class Listener:
 
     @classmethod
     def adopt(cls, name: str, descriptor: int, device: int, inode: int) -> Listener:
-        """Return the listener of a name that `dump` described, whose descriptor this process has."""
+        """Return the listener that `dump` described."""
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
         return cls(name, opened, (device, inode))
 
     def dump(self) -> tuple[int, int, int]:
-        """Return its descriptor, and the device and inode of its file, for a process that has the descriptor."""
+        """Return its descriptor, and the device and inode of its file."""
         return (self.socket.fileno(), *self._identity)
 
     def accept(self) -> socket.socket | None:
-        """Return a new connection of the same user; None if there is none. Raises Refused if it is another user's."""
+        """Return a new connection, None if there is none. Raises Refused if it is another user's."""
         try:
             opened, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
@@ -58,7 +58,7 @@ class Listener:
         return opened
 
     def rename(self, name: str, record: Callable[[], None] = lambda: None) -> OSError | None:
-        """Move the socket to another name, after `record` has written the new record, and removes the old record.
+        """Move the socket to another name, after `record` has written the new record, and remove the old record.
 
         Return the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
         what `record` raises; then nothing has changed.
@@ -77,7 +77,7 @@ class Listener:
             return _remove_record(old)  # under the lock: nobody takes that name yet
 
     def restore(self) -> bool:
-        """Make the socket again if something removed it; return whether it did: then `socket` is a new one."""
+        """Make the socket again if something removed it; return whether that is a new one."""
         with writing.locked(paths.directory()):
             if self._ours():
                 return False
@@ -90,8 +90,8 @@ class Listener:
     def release(self, session_id: str = "", *, files: bool = True) -> None:
         """Remove the socket, with `files` the session's other files too, if they are its own; stop listening.
 
-        Files that stayed would look like a lost session: so a failure is tried again without the lock, for which there
-        may be no descriptor; nobody takes the name while this one listens. Raises OSError.
+        Files that stayed would look like a lost session: so after a failure it is done without the lock, for which
+        there may be no descriptor; nobody takes the name while this one listens. Raises OSError.
         """
         if self.socket.fileno() < 0:
             return
@@ -146,7 +146,6 @@ def _hold(folder: str) -> int:
 
 
 def _remove_record(name: str) -> OSError | None:
-    """Remove a record if it is there; return the error if that fails."""
     try:
         os.unlink(paths.record_path(name))
     except FileNotFoundError:
@@ -157,8 +156,7 @@ def _remove_record(name: str) -> OSError | None:
 
 
 def clear(name: str) -> None:
-    """Remove the files of a lost session of this name, and none of this process's own session. The caller holds the
-    directory's lock.
+    """Remove the files of a lost session of this name, and none of this process's own session, under the lock.
 
     Raises Exists if it runs, Refused if the files are another machine's or not sesh's.
     """

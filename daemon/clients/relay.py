@@ -1,14 +1,14 @@
-"""Sends the program's output on: raw bytes first, the emulator behind, and screens for the clients that need them."""
+"""Passes the program's output on: raw bytes first, the emulator behind, and screens for clients that need them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from sesh.daemon.clients.client import Client, Drawn, Due, Live
+from sesh import system
+from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
 from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
@@ -16,15 +16,13 @@ from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 
-FRAME_TIME = 1 / 30
-"""Seconds between two screens for a drawn client."""
-TRIM_FROM = 64 << 10
-"""Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
+PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is packed
+FRAME_TIME = 1 / 30  # seconds between two screens for a drawn client
+TRIM_FROM = 64 << 10  # bytes in the log from which on it is trimmed
+TOO_LONG = 4.0  # seconds that clients wait for the emulator until it leaves output out
 BEHIND_TIME = 0.25
 """Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
 waits for a single step, and for none if there is more to read than that takes."""
-TOO_LONG = 4.0
-"""Seconds that clients wait for the emulator until it leaves output out."""
 
 
 class Relay:
@@ -38,23 +36,17 @@ class Relay:
         self._soon = loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
-        self.served = True
-        """False until the creator has said what it wants: it may want the output from the beginning."""
-        self.paced: Callable[[], object] = lambda: None
-        """Called when readers have come further, or the program is to wait for one."""
-        self.reports: Callable[[int, int, bool], str] = lambda *_: ""
-        """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
+        self.paced: Callable[[], object] = lambda: None  # called when the program may continue, or is to wait
+        self.reports: Callable[[int, int, bool], str] = lambda *_: ""  # see `Reports.sequences`
         self._drawn_at = 0.0
-        self._behind_since = 0.0
-        """The time (monotonic) since which clients wait for the emulator; 0 while none does."""
+        self._behind_since = 0.0  # the time (monotonic) since which clients wait for the emulator; 0 for none
 
     # -- output
 
     def deliver(self) -> None:
-        """Pass on what was appended to the log."""
         log = self.log
         late = False
-        self.echoes.tell()
+        self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
             if reader.fed():
                 if not reader.connection.blocked:
@@ -66,6 +58,45 @@ class Relay:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         if self.waited_for:
             self._soon(self.serve)
+        self._follow()
+
+    def program_ended(self) -> None:
+        """Draw the rest, and serve those who wait for a screen behind an image."""
+        self._follow()
+        self._soon(self.serve)
+
+    # -- the emulator
+
+    def _follow(self) -> None:
+        """Have the emulator follow output that has come, unless it is so little that it may wait for more."""
+        seconds = self.model.wait_time()
+        if seconds is None:
+            self.timers.clear("emulator")
+        else:
+            self.timers.set("emulator", seconds, self._step)
+
+    def _step(self) -> None:
+        """Draw for a few milliseconds, unless more output has come."""
+        try:
+            if not self.model.wait_time():
+                self.timers.set("pack", PACK_AFTER, self._pack)
+                self.model.step()
+                self._soon(self.paced)
+                if self.waited_for:
+                    self._soon(self.serve)
+        finally:
+            self._follow()
+
+    def _pack(self) -> None:
+        """Pack the scrollback, some milliseconds at a time."""
+        until = time.monotonic() + STEP_TIME
+        for _ in self.model.emulator.scrollback.pack():
+            if time.monotonic() >= until:
+                self.timers.set("pack", 0, self._pack)
+                return
+        system.give_back()
+
+    # -- how fast the program may write
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, a client that needs a screen, or a reader."""
@@ -79,7 +110,7 @@ class Relay:
         return waits
 
     def _set_late_aside(self) -> None:
-        """Let the program go on without readers that are far behind, save those that set its pace and still read."""
+        """Leave readers behind that are late, save those that set the program's pace and still read."""
         log, leader = self.log, self.clients.leader
         for client in self.clients.all:
             if client.fed() and client.late(log) and (client is not leader or client.connection.stalled):
@@ -98,12 +129,11 @@ class Relay:
         self._soon(self.serve)
 
     def resized(self) -> None:
-        """Give all clients another screen; called when the model has another size."""
         for client in self.clients.all:
             self.set_aside(client)
 
     def writable(self, client: Client) -> None:
-        """Go on with a client whose socket, or whose link, takes bytes again."""
+        """Continue with a client whose socket, or link, takes bytes again."""
         self._soon(self.paced)
         client.connection.feed(self.log)
         if isinstance(client.state, Due):
@@ -112,22 +142,19 @@ class Relay:
             self.timers.ensure("draw", 0, self.draw)
 
     def trim(self) -> None:
-        """Drop the bytes that every reader has passed; none while the creator may want them, if they are few."""
-        held = self.log.head - self.log.base
-        if held <= self.log.retained + TRIM_FROM or (held < LARGEST and not self.served):
-            return
-        readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
-        self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
+        """Drop the bytes that every reader has passed."""
+        if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
+            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
+            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     # -- screens
 
     @property
     def waited_for(self) -> bool:
-        """True if a client waits for a screen."""
         return any(isinstance(client.state, Due) for client in self.clients.all)
 
     def _takers(self) -> list[tuple[Client, Due]]:
-        """Return the clients that wait for a screen, and would take it now."""
+        """Return the clients that wait for a screen, and can take it now."""
         due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Due)]
         return [(client, state) for client, state in due if client.reads()]
 
@@ -147,22 +174,21 @@ class Relay:
             model.skip_ahead()
         if model.lag <= MOMENT or not all(due.attach for _, due in takers):
             model.catch_up(STEP_TIME)
-        now = time.monotonic()
-        self._behind_since = (self._behind_since or now) if model.lag else 0.0
+        self._behind_since = (self._behind_since or time.monotonic()) if model.lag else 0.0
         for client, due in takers:
-            if self._is_ready(due, now):
+            if self._is_ready(due):
                 self._send_screen(client, due)
         if model.lag:
             self.timers.set("screens", 0.0, self.serve)
 
-    def _is_ready(self, due: Due, now: float) -> bool:
+    def _is_ready(self, due: Due) -> bool:
         """Return whether a client gets its screen now: at once if it attaches, else if it is whole, or after a wait."""
         if due.attach:
             return True
-        return now - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
+        return time.monotonic() - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
 
     def _send_screen(self, client: Client, due: Due) -> None:
-        """Send the screen that a client needs, and feed it from there on: bytes if it has the session's size."""
+        """Send the screen that a client needs; then feed it bytes if it has the session's size."""
         model = self.model
         model.apply_size()
         if client.size[:2] == self.clients.size[:2]:
@@ -174,7 +200,7 @@ class Relay:
             self._draw(client)
 
     def _restore(self, client: Client, due: Due) -> None:
-        """Send a client all there is, or the lines that it missed and the screen.
+        """Send a client scrollback and screen, or the lines that it missed and the screen.
 
         It is live then. But if the emulator is behind, or in an image, another screen follows: the rest of the image
         would be text, and nobody knows where the cursor is behind it.
@@ -188,9 +214,7 @@ class Relay:
         else:
             shown = due.beneath or model.shown_at(client.position)
             lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
-            if (
-                lines > client.terminal.lines
-            ):  # what the terminal shows does not go on in these lines, and stays above them
+            if lines > client.terminal.lines:  # these lines do not follow on the terminal's, which stay above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
             begun = 0 if gap or due.beneath or shown.columns != emulator.columns else shown.open_rows
             lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
@@ -206,7 +230,6 @@ class Relay:
             client.connection.feed(self.log)
 
     def draw(self) -> None:
-        """Bring the screens of all drawn clients up to date."""
         self.timers.clear("draw")
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:
@@ -216,7 +239,7 @@ class Relay:
             self.timers.ensure("draw", FRAME_TIME, self.draw)
 
     def _draw(self, client: Client) -> None:
-        """Send a drawn client one screen; one that has not taken the last yet gets the next once it has."""
+        """Send a drawn client one screen, unless it has not taken the last."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             screen = state.viewport.draw(self.model.emulator) + self.reports(client.position, position, False).encode()

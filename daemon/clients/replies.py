@@ -8,17 +8,69 @@ reads. Keys, mouse, focus and pasted text pass unchanged.
 from __future__ import annotations
 
 import re
+from collections import deque
 from enum import Enum, auto
 
-from sesh.daemon.clients.open_queries import OpenQueries
 from sesh.query_forms import form
 from sesh.typed import paste_end
+
+OPEN_FOR = 5.0  # seconds for which a query is open, and a conversation after its last word
+_LATE = 30.0  # seconds after a query in which a late reply may come, so that a lone Escape waits a little
+_MOST_FORMS, _MOST_QUERIES = 64, 512  # forms that are remembered, and queries of one form
+
+
+class OpenQueries:
+    """A query is closed by the first reply of its form. A conversation stays open while anything is said in it.
+
+    All times are monotonic.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
+        self._talks: dict[bytes, float] = {}
+        self._asked = self._answered = 0  # numbers of the newest query, and of the newest answered one
+        self._late = 0.0  # time from which on no late reply is expected
+
+    def ask(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
+        if now >= self._late or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
+            self._waiting.clear()
+        self._asked, self._late = self._asked + 1, now + _LATE
+        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
+
+    def converse(self, form: bytes, now: float) -> None:
+        if form not in self._talks and len(self._talks) >= _MOST_FORMS:
+            self._talks.clear()
+        self._talks[form] = now + OPEN_FOR
+
+    def due(self, now: float) -> bool:
+        """Return whether a reply may still come, a late one too. None does once a later query has its reply."""
+        return self._asked > self._answered and now < self._late
+
+    def expects(self, form: bytes, now: float) -> bool:
+        """Return whether a reply of this form may still come, a late one too."""
+        return now < max(self._late if form in self._waiting else 0.0, self._talks.get(form, 0.0))
+
+    def take(self, form: bytes, now: float) -> bool:
+        """Give a reply to the oldest query that can have it, or to a conversation; return whether that is open."""
+        if now < self._talks.get(form, 0.0):
+            self.converse(form, now)
+            return True
+        waiting = self._waiting.get(form)
+        if not waiting:
+            return False
+        is_open = now < waiting[-1][1]
+        while is_open and waiting[0][1] <= now:
+            waiting.popleft()
+        self._answered = max(self._answered, waiting.popleft()[0])
+        if not waiting:
+            del self._waiting[form]
+        return is_open
+
 
 _KEY_GAP, _NOT_TYPED = 0.1, 3
 """Seconds after which the start of a sequence, once passed on, counts as a key of its own, unless so many bytes come at
 once: nobody types them."""
-_PASTE_GAP = 5.0
-"""Seconds after its last bytes at which a paste is over, though its end was lost."""
+_PASTE_GAP = 5.0  # seconds after its last bytes at which a paste is over, though its end was lost
 
 _PIECE = re.compile(
     rb"""(?P<keys>[^\x1b]+)
@@ -40,14 +92,13 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
-"""What may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys, where no string's end follows."""
-_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
-"""The start of a sequence that may be a key: Escape, or with Alt; Shift and another key in rxvt."""
+"""Sequences that may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys without a string's end."""
+_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")  # Escape; with Alt; Shift in rxvt
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class _State(Enum):
-    """What the next byte belongs to: keys and control sequences, a paste, a string that passes or one that does not."""
+    """The kind of the next byte: keys and control sequences, a paste, a string that passes or one that does not."""
 
     KEYS = auto()
     PASTE = auto()
@@ -62,21 +113,18 @@ class ReplyFilter:
         self.queries = OpenQueries()
         self.typed = False
         self._state = _State.KEYS
-        self._begun = b""
-        """A sequence that has not come whole yet."""
+        self._begun = b""  # an incomplete sequence, of which `_given` bytes have been passed on as a key
         self._given = 0
-        """Bytes of `_begun` that have been passed on, as a key."""
         self._at = 0.0
-        """Time (monotonic) of the last call of `filter`."""
 
     @property
-    def held(self) -> bool:
-        """True if a beginning is held back that may be a key: see `release`. All others wait for their end."""
+    def holds_key(self) -> bool:
+        """True if the beginning of a sequence is held back that may be a key: see `release`."""
         return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
-        """Take the beginning that is held back: nothing came behind it, so it is a key."""
-        held = self._begun[self._given :] if self.held else b""
+        """Return the held beginning: nothing came behind it, so it is a key."""
+        held = self._begun[self._given :] if self.holds_key else b""
         if held:
             self.typed, self._given = True, len(self._begun)
         return held
@@ -107,7 +155,7 @@ class ReplyFilter:
         return b"".join(pieces)
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """The index behind the piece that begins at `start`, -1 if more has to come; and whether it passes."""
+        """Return the end of the piece that begins at `start`, -1 if it is not complete; and whether it passes."""
         if self._state is _State.PASTE:
             self.typed = True
             end, begun = paste_end(data, start)
@@ -136,7 +184,7 @@ class ReplyFilter:
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
-        """The next piece of a string's content: a clipboard may be too long to hold. Any control ends it."""
+        """Return the same for a piece of a string's content, which may be too long to hold. Any control ends it."""
         control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes

@@ -35,7 +35,6 @@ _ANSI = (
     "000000", "cd0000", "00cd00", "cdcd00", "0000ee", "cd00cd", "00cdcd", "e5e5e5",
     "7f7f7f", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff", "00ffff", "ffffff",
 )  # fmt: skip
-"""xterm's sixteen colours, as red, green and blue in hexadecimal."""
 
 
 def answer(query: bytes, terminal: Emulator) -> bytes:
@@ -57,7 +56,7 @@ def size_report(size: Size) -> bytes:
 
 
 def _number(query: bytes) -> int:
-    """The first number of a query; -1 if it has none, or an absurd one."""
+    """Return the first number of a query; -1 if it has none, or an absurd one."""
     digits = re.search(rb"[0-9]+", query)
     return int(digits[0]) if digits is not None and len(digits[0]) < 6 else -1
 
@@ -77,20 +76,6 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
         return b""
     state = terminal.mode(number, private)
     return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, 0 if state is None else 1 if state else 2)
-
-
-def _setting(query: bytes, terminal: Emulator) -> bytes:
-    """DECRPSS: 1 with the setting, 0 for an unknown one."""
-    setting, screen = query[4 : -len(_ST)], terminal.screen
-    values = {
-        b"m": "".join(char for char in screen.pen.sgr if char in "0123456789;:").encode() or b"0",
-        b"r": b"%d;%d" % (screen.top + 1, screen.bottom + 1),
-        b"s": b"%d;%d" % (screen.left + 1, screen.right + 1),
-        b" q": b"%d" % screen.cursor_style,
-    }
-    if setting not in values:
-        return b"\x1bP0$r" + _ST
-    return b"\x1bP1$r" + values[setting] + setting + _ST
 
 
 def _window(query: bytes, terminal: Emulator) -> bytes:
@@ -127,7 +112,6 @@ def _colour(query: bytes) -> bytes:
 
 
 def _indexed(index: int) -> str:
-    """xterm's palette: 16 colours, a cube of 6 by 6 by 6, 24 greys."""
     if index < 16:
         return _ANSI[index]
     if index >= 232:
@@ -137,6 +121,6 @@ def _indexed(index: int) -> str:
 
 
 _FROM_TERMINAL: dict[bytes, Callable[[bytes, Emulator], bytes]] = {
-    b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"P$r": _setting, b"t": _window,
+    b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"t": _window,
     b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.screen.kitty_flags,
 }  # fmt: skip

@@ -6,11 +6,9 @@ import time
 from bisect import bisect_right
 
 RETAINED, OF_JOB = 256 << 10, 1 << 20
-"""Bytes that stay although every reader has passed them, for clients that come back; of a job for its result, too."""
-LARGEST = 8 << 20
-"""Bytes that the emulator may be behind; then the program waits."""
-_JOINED = 4 << 10
-"""Bytes up to which small blocks are joined."""
+"""Bytes that stay for clients that come back, although every reader has passed them; of a job for its result, too."""
+LARGEST = 8 << 20  # bytes that the emulator may be behind; then the program waits
+_JOINED = 4 << 10  # bytes up to which small blocks are joined
 
 
 class OutputLog:
@@ -19,13 +17,11 @@ class OutputLog:
     def __init__(self, base: int = 0) -> None:
         self.base = self.head = base
         self.appended_at = 0.0
-        """Time of the last append (monotonic)."""
         self.retained = RETAINED
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
 
     def restore(self, base: int, data: bytes) -> None:
-        """Start over with `data` at position `base`."""
         self.base = self.head = base
         self._blocks.clear()
         self._starts.clear()
@@ -33,7 +29,6 @@ class OutputLog:
             self.append(data)
 
     def append(self, block: bytes) -> None:
-        """Add output of the program."""
         # Echoed keys come one by one: a block for each would cost many times its byte.
         last = self._blocks[-1] if self._blocks else b""
         if 0 < len(last) <= _JOINED - len(block):

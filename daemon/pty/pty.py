@@ -1,29 +1,143 @@
-"""The pty and the program on it: read and written without blocking, reaped by `wait4`."""
+"""The program, started as the leader of a session, and its pty: read and written without blocking."""
 
 from __future__ import annotations
 
 import os
 import select
+import shlex
+import signal
 import termios
-from errno import EAGAIN
+from collections.abc import Sequence
+from dataclasses import dataclass
+from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOTDIR
 from fcntl import ioctl
+from mmap import mmap
 from resource import struct_rusage
 from sys import byteorder
+from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
 
-from sesh import identity, platform, proc, protocol
-from sesh.daemon.pty.program import Program, set_size
+from ptyprocess import PtyProcess
+
+from sesh import identity, platform, proc, protocol, system
+from sesh.errors import CannotStart, ExitCode, Refused, no_process
+from sesh.names import printable
+
+GATE = 'IFS= read -r _ && exec "$@"'  # the shell source that waits for Enter and then becomes the command
+_ENTER, _EXECUTE = 1, 2  # steps of the child that may fail: to enter its directory, to become the program
+_IUTF8 = 0x4000  # by which Backspace takes a whole character, as terminals set it; termios has no name
+_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to be started with this umask and with every signal at its default.
+
+    `words`: its argv. `size`: columns, rows, width and height in pixels. `stdin`: a descriptor to read from instead of
+    the pty, -1 for none.
+    """
+
+    path: str
+    words: list[str]
+    directory: str
+    environment: dict[str, str]
+    size: tuple[int, int, int, int]
+    umask: int
+    stdin: int = -1
+
+    def start(self) -> tuple[int, int]:
+        """Start it; return the master side of its pty, and its pid.
+
+        Raises CannotStart (127, or 126 if the file is there and cannot be executed) and Refused.
+        """
+        # Of an error of the child ptyprocess passes on the text only: step and number come through memory of both.
+        report = mmap(-1, 2)
+        try:
+            process = PtyProcess.spawn(
+                [self.path],
+                preexec_fn=lambda: self._become(report),
+                dimensions=(self.size[1], self.size[0]),
+                pass_fds=[self.stdin] if self.stdin >= 0 else [],
+            )
+        except FileNotFoundError as error:
+            raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
+        except OSError as error:
+            raise no_process(error) from error
+        process.closed = True  # it would end the program when it is collected
+        with process.fileobj:
+            step, number = report[:]
+            if step:
+                os.waitpid(process.pid, 0)
+                raise self._failed(step, number)
+            if any(self.size[2:]):  # pixels, of which ptyprocess knows nothing
+                set_size(process.fd, *self.size)
+            return os.dup(process.fd), process.pid
+
+    def _become(self, report: mmap) -> None:
+        """Become the program in the child; of `words` argv[0] need not be the path."""
+        step = _ENTER
+        try:
+            os.chdir(self.directory)
+            step = _EXECUTE
+            os.umask(self.umask)
+            modes = tcgetattr(0)
+            modes[0] |= _IUTF8
+            tcsetattr(0, TCSANOW, modes)
+            if self.stdin >= 0:
+                os.dup2(self.stdin, 0)
+                os.close(self.stdin)
+            for number in _SIGNALS:
+                if signal.getsignal(number) is not None:
+                    signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            system.yield_memory()
+            os.execve(self.path, self.words, self.environment)
+        except OSError as error:
+            report[:] = bytes([step, error.errno or EACCES])
+            os._exit(1)
+
+    def _failed(self, step: int, number: int) -> Refused | CannotStart:
+        if step == _EXECUTE:
+            return cannot_start(self.words, self.path, number)
+        return Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
+
+
+def is_gate(command: list[str]) -> bool:
+    """Return whether this is the shell that waits for Enter to become a command."""
+    return command[1:3] == ["-c", GATE]
+
+
+def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
+    """Set the size of a terminal; the kernel sends SIGWINCH only if it changes."""
+    packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
+    try:
+        ioctl(descriptor, TIOCSWINSZ, packed)
+    except InterruptedError:
+        set_size(descriptor, columns, rows, width, height)
+    except OSError as error:
+        if error.errno != EIO:
+            raise
+
+
+def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
+    """Return the error: 127 if there is no such file, 126 if it cannot be executed."""
+    word = words[0]
+    if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
+        is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
+        hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
+        return CannotStart(f"{printable(word)}: command not found", hint=hint)
+    if os.path.isdir(program):
+        why = "it is a directory"
+    else:
+        why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
+    return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
+
 
 _READ = 1 << 14
-_FULL = 2048
-"""Bytes of a read below which nothing is left: the kernel hands a pty's output over in pieces of some 4 KB."""
+_FULL = 2048  # a read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB
 TURN = 1 << 16
-"""Bytes read from the pty in one turn of the loop."""
-_WRITE_TIME = 10
-"""Milliseconds within which output of a write that has begun can be read."""
+_WRITE_TIME = 10  # milliseconds in which a write that has begun shows output
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
-"""Indexes into the list that `tcgetattr` returns."""
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
-"""The modes of a terminal that is closed, here or on the program's side."""
 
 
 class Pty:
@@ -31,15 +145,13 @@ class Pty:
 
     def __init__(self, descriptor: int, slave: int, pid: int) -> None:
         self.status: int | None = None
-        self.usage: struct_rusage | None = None
-        """The wait status and the resource usage of the program, once it has ended."""
+        self.usage: struct_rusage | None = None  # both once the program has ended
         self.descriptor, self.slave, self.pid = descriptor, slave, pid
         self.path = _path_of(self.descriptor)
         self.device = identity.device_number(os.stat(self.path).st_rdev)
 
     @classmethod
     def spawn(cls, program: Program) -> Pty:
-        """Start a program on a new pty. Raise CannotStart, Refused."""
         descriptor, pid = program.start()
         os.set_blocking(descriptor, False)
         # Without it, a program that closes its terminal to open it again later would look like one that has ended.
@@ -64,37 +176,33 @@ class Pty:
         return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:
-        """Writes what the program takes now; returns the number of bytes. Raises OSError if its terminal is gone."""
+        """Write what the program takes now; return the number of bytes. Raise OSError if its terminal is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
 
     def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        """Sets the size of the terminal; the kernel sends SIGWINCH only if it changes."""
         set_size(self.descriptor, columns, rows, width, height)
 
     def foreground(self) -> int:
-        """The foreground process group of the terminal, 0 if it has none."""
         try:
             return max(0, os.tcgetpgrp(self.descriptor))
         except OSError:
             return 0
 
     def raw(self) -> bool:
-        """Returns whether the terminal passes every key on at once, as for an editor of lines or files."""
+        """Return whether the program gets each key at once, as an editor does."""
         return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def reader(self) -> tuple[int, bool]:
-        """The reader of the keys typed now: the foreground process group, and whether it gets each at once (`raw`)."""
+        """Return the reader of typed keys: the foreground process group, and whether it gets each at once (`raw`)."""
         return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
-        """Returns whether the terminal shows what is typed."""
         return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)
 
     def maps_enter(self) -> bool:
-        """Returns whether Enter reaches the program as LF."""
         return bool(self._modes()[_INPUT_FLAGS] & termios.ICRNL)
 
     def flags(self) -> int:
@@ -103,7 +211,7 @@ class Pty:
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
-        """Tell whether output is stopped, as by Ctrl-S: the terminal takes none, and there is none to read.
+        """Return whether output is stopped, as by Ctrl-S: the terminal takes none, and there is none to read.
 
         A program that is in the middle of a write keeps the terminal from taking more, too; but then output comes.
         """
@@ -115,35 +223,32 @@ class Pty:
         return not ready.poll(_WRITE_TIME)
 
     def unread(self) -> int:
-        """Bytes that were typed and that the program has not read: at most 4,095, and 0 for a moment after a write."""
+        """Return the typed bytes that are not read yet: at most 4,095, and 0 for a moment after a write."""
         try:
             return int.from_bytes(ioctl(self.slave, termios.FIONREAD, bytes(4)), byteorder)
         except (OSError, ValueError):
             return 0
 
     def translates(self) -> bool:
-        """Returns whether the terminal writes `\\r\\n` for each `\\n` of a program."""
+        """Return whether the terminal writes CR LF for each LF of a program."""
         needed = termios.OPOST | termios.ONLCR
         return self._modes()[_OUTPUT_FLAGS] & needed == needed
 
     def _modes(self) -> list[int]:
-        """Return the flags, as `tcgetattr` does."""
         try:
             return termios.tcgetattr(self.descriptor)[:4]
         except (OSError, ValueError, termios.error):
             return _CLOSED
 
     def signal_foreground(self, number: int) -> None:
-        """Sends a signal to the foreground process group."""
         group = self.foreground()
         if group > 1:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Sends signals, one after the other, to every process group of the program's session; returns those groups.
+        """Send signals, one after the other, to every process group of the program's session; return those groups.
 
-        Only groups whose session id is the program's are signalled, so a reused pid is never hit: while one of the
-        session's processes lives, the kernel gives its number to no other process.
+        A reused pid is never hit: while one of the session's processes lives, the kernel gives its number to no other.
         """
         groups = proc.groups_of_session(self.pid)
         for number in numbers:
@@ -152,13 +257,12 @@ class Pty:
         return groups
 
     def living_groups(self) -> list[int]:
-        """The process groups of the program's session that have not ended; the program's alone while it lives."""
+        """Return the process groups of the session that have not ended; the program's alone while that lives."""
         if self.status is None and _lives(self.pid):
             return [self.pid]  # to look at every process of the system takes long
         return proc.groups_of_session(self.pid)
 
     def reap(self) -> bool:
-        """Reaps the program if it has ended, and returns whether it has; `status` and `usage` are set from then on."""
         if self.status is None:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
@@ -169,7 +273,7 @@ class Pty:
         return self.status is not None
 
     def close(self) -> None:
-        """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
+        """Close the pty; processes that still have the slave side open get SIGHUP from the kernel."""
         descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
         self.descriptor = self.slave = -1  # the kernel closes them even if it reports an error
         for descriptor in descriptors:
@@ -184,7 +288,7 @@ def _path_of(descriptor: int) -> str:
 
 
 def _lives(child: int) -> bool:
-    """Returns whether a child process has not ended, False if that is not known; it is not reaped."""
+    """Return whether a child process lives, False if that is not known; it is not reaped."""
     try:
         return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except (OSError, AttributeError):

@@ -2,59 +2,103 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.input_queue import InputQueue
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
-from sesh.daemon.topics import Topics
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.moments import STEADY
-from sesh.queries import QueryScanner
+from sesh.queries import Finding, QueryScanner
 
 WINDOW = 256 << 10
 """Bytes of INPUT that a client may send without an ACK; the daemon stops reading one that has twice as many waiting."""
-LIMIT = 4 << 20
-"""Bytes of input that may wait in all; `--send` is refused beyond it."""
-MAX_ANSWERS = 4 << 10
-"""Bytes of automatic answers that may wait for the program; further ones are dropped, as a terminal does."""
-OWN_WRITERS = frozenset(("answers", "run"))
-"""Writers of the daemon itself: their bytes are not part of a line that a person types."""
-REOPEN_AFTER = 1.0
-"""Seconds after which a terminal that could not be read is read again, while the program runs."""
+LIMIT = 4 << 20  # bytes of input that may wait in all; `--send` is refused beyond it
+MAX_ANSWERS = 4 << 10  # bytes of answers that may wait; further ones are dropped, as a terminal does
+OWN_WRITERS = frozenset(("answers", "run"))  # the daemon: no line of a person's
+REOPEN_AFTER = 1.0  # seconds after which a terminal that could not be read is read again
+
+
+class InputQueue:
+    """The input that the program has not taken yet: units of bytes, written whole and in order."""
+
+    def __init__(self) -> None:
+        self._units: deque[tuple[Hashable, memoryview, Callable[[bool], None] | None]] = deque()
+        self._sizes: Counter[Hashable] = Counter()
+        self.size = 0
+
+    def waiting(self, writer: Hashable) -> int:
+        """Return the bytes of one writer that have not been written yet."""
+        return self._sizes[writer]
+
+    def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
+        """Queue a unit; `done` is called once, with True if all of it was written, with False if it was dropped."""
+        self._units.append((writer, memoryview(data), done))
+        self._sizes[writer] += len(data)
+        self.size += len(data)
+
+    def drain(self, write: Callable[[memoryview], int]) -> None:
+        """Write until `write` takes no more or nothing is left."""
+        while self._units:
+            writer, view, done = self._units[0]
+            taken = write(view) if view else 0
+            self._sizes[writer] -= taken
+            self.size -= taken
+            if taken < len(view):
+                self._units[0] = writer, view[taken:], done
+                return
+            self._units.popleft()
+            if not self._sizes[writer]:
+                del self._sizes[writer]
+            if done is not None:
+                done(True)
+
+    def content(self) -> bytes:
+        return b"".join(view for _, view, _ in self._units)
+
+    def clear(self) -> None:
+        dropped, self._units, self.size = self._units, deque(), 0
+        self._sizes.clear()
+        for _, _, done in dropped:
+            if done is not None:
+                done(False)
 
 
 class Pump:
-    """The program's two directions, and the moments of their last bytes."""
+    """The program's two directions, and the moments of their last bytes.
 
-    def __init__(self, log: OutputLog, loop: Loop, life: Life, topics: Topics) -> None:
-        self.log, self._loop, self._life, self._topics = log, loop, life, topics
+    `printed` is called with what was found in a block of output, and the position at which that begins; `shown` when
+    other bytes were added to the log; `typing` before anything is typed.
+    """
+
+    def __init__(
+        self,
+        log: OutputLog,
+        loop: Loop,
+        life: Life,
+        printed: Callable[[list[Finding], int], object],
+        shown: Callable[[], object],
+        typing: Callable[[], object],
+    ) -> None:
+        self.log, self._loop, self._life = log, loop, life
+        self._printed, self._shown, self._typing = printed, shown, typing
         self.pty: Pty | None = None
-        self.filter: Callable[[bytes], bytes] | None = None
-        """Returns the part of a block that clients may see; None if that is all of it."""
-        self.scanner = QueryScanner()
-        self.input = InputQueue()
-        self.typed_line = TypedLine()
+        self.filter: Callable[[bytes], bytes] | None = None  # the visible part of a block
+        self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
-        """The standard input of a job that is fed."""
-        self.open = False
-        """True if the terminal is still open on the program's side."""
-        self._paused = False
-        """True while the program waits for its readers."""
+        self.open = False  # true if the terminal is still open on the program's side
+        self._paused = False  # true while the program waits for its readers
         self.last_activity = STEADY.now()
-        self.sent_at: int | None = None
-        """The log's head when a request last typed something; None before that."""
+        self.sent_at: int | None = None  # the log's head when a request last typed something
 
     @property
     def running(self) -> bool:
-        """True until the program has ended."""
         return self._life.running
 
     def attach(self, pty: Pty) -> None:
-        """Take the program's terminal."""
         self.pty, self.open = pty, True
 
     def pace(self, *, paused: bool) -> None:
@@ -62,7 +106,8 @@ class Pump:
         self._paused = paused
         if self.pty is not None and self.pty.descriptor >= 0:
             reads = READ if self.open and not paused else 0
-            self._loop.watch(self.pty.descriptor, reads | (WRITE if self.open and self.input else 0), self._ready)
+            writes = WRITE if self.open and self.input.size else 0
+            self._loop.watch(self.pty.descriptor, reads | writes, self._ready)
 
     def _ready(self, events: int) -> None:
         if events & WRITE:
@@ -93,16 +138,9 @@ class Pump:
         finally:
             self.log.append(block)
         self.last_activity = STEADY.now()
-        if not findings:
-            self._topics.added()
-            self._topics.stirred()
-        else:  # readers get a query only once it is noted which of them answers it
-            self._topics.stirred()
-            self._topics.found(findings, start)
-            self._topics.added()
+        self._printed(findings, start)
 
     def reopen(self) -> None:
-        """Read from the terminal again after that failed."""
         self.open = self.running
         self.pace(paused=self._paused)
 
@@ -110,11 +148,11 @@ class Pump:
         """Add output to the log that was held back, or that stands above the program's, and pass it on."""
         if data:
             self.log.append(data)
-            self._topics.added()
+            self._shown()
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Type a unit of bytes; `done`: see `InputQueue.add`."""
-        self._topics.stirred()
+        self._typing()
         taken = 0 if writer in OWN_WRITERS else self.enter(data)
         self.input.add(writer, data[taken:], done)
         self.drain()
@@ -130,7 +168,6 @@ class Pump:
             return 0  # its terminal is gone: `drain` finds that too
 
     def drain(self) -> None:
-        """Write waiting input as far as the program takes it."""
         if self.pty is None or self.pty.descriptor < 0:
             self.input.clear()
             return
@@ -156,7 +193,6 @@ class Pump:
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
-        """Close the pty, and a job's standard input, after the program's end."""
         self.open = False
         self.input.clear()
         if self.stdin is not None:

@@ -13,33 +13,26 @@ from enum import Enum
 
 from sesh import identity, platform
 
-_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}
-"""The numbers of read(2) and readv(2), by the machine's name (syscalls(2))."""
+_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by the machine's name (syscalls(2))
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
-"""Those of poll, select, epoll_wait and their kin, and of restart_syscall, by which one goes on after Ctrl-Z and fg."""
+"""The same of poll, select, epoll_wait and their kin, and of restart_syscall, which Ctrl-Z and fg lead to."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
 _MACHINE = os.uname().machine if platform.LINUX else ""
 
-MOST_PROCESSES, MOST_THREADS = 64, 64
-"""Bounds of one look: processes of the foreground, and threads of each."""
+MOST_PROCESSES, MOST_THREADS = 64, 64  # of the foreground, and of each of them, that are examined
 _CONTROLLING = 5 << 8
-"""The device number of /dev/tty."""
 
 
 class Call(Enum):
-    """What a thread sleeps in."""
-
     READ = "read"
     SELECT = "select"
-    OTHER = "other"
-    """Another call; or it runs."""
+    OTHER = "other"  # another call; or it runs
     UNKNOWN = "unknown"
-    """The kernel does not say."""
 
 
 def call_of(thread: str) -> tuple[Call, int, int]:
-    """The call that a thread (`/proc/PID` or `/proc/PID/task/TID`) sleeps in; of a read its descriptor and its size."""
+    """Return the call that a thread (`/proc/PID[/task/TID]`) sleeps in; of a read its descriptor and size."""
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
@@ -60,14 +53,14 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
     None if none is seen to be, and the kernel does not say what all of them sleep in. `leader`: of the session;
     `device`: the terminal's, as in `tty_nr`.
     """
-    told = _MACHINE in _READS
+    known = _MACHINE in _READS
     for pid in _members(group, leader):
         for thread in _threads(pid):
             call, descriptor, _ = call_of(f"/proc/{pid}/task/{thread}")
             if call == Call.READ and _is_terminal(pid, descriptor, device):
                 return True
-            told = told and call != Call.UNKNOWN
-    return False if told else None
+            known = known and call != Call.UNKNOWN
+    return False if known else None
 
 
 def runs(group: int, leader: int) -> bool:
@@ -84,7 +77,7 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
 
 
 def _members(group: int, leader: int) -> Iterator[int]:
-    """The living processes of a group.
+    """Yield the living processes of a group.
 
     Goes from parent to child, from the group's leader on and then from the session's: the group's may have ended before
     the others, as the first command of a pipe does.

@@ -9,28 +9,24 @@ from sesh.loop.loop import WRITE, Loop
 
 
 class StdinPipe:
-    """The writing end of the pipe. `received` counts bytes: a feeder that reconnects goes on there."""
+    """The writing end of the pipe. `received` counts bytes: a feeder that reconnects continues there.
+
+    `linger`: seconds for which the pipe stays open without its feeder. `ends`: the waiting bytes are the last.
+    """
 
     def __init__(self, descriptor: int, loop: Loop) -> None:
-        """Write to this descriptor; it is negative for a pipe that is closed already."""
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
         self.descriptor, self._loop = descriptor, loop
         self.received = 0
         self.feeder: object = None
-        """The connection that the bytes come from."""
         self.linger = 0.0
-        """Seconds for which the pipe stays open when its feeder is gone."""
         self.waiting = memoryview(b"")
-        """The bytes to be written."""
         self._respond: Callable[..., None] | None = None
-        """Answers the request that sent them."""
         self.ends = False
-        """True if they are the last."""
 
     @property
     def open(self) -> bool:
-        """True if the job may still be fed."""
         return self.descriptor >= 0
 
     def take(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:

@@ -1,4 +1,4 @@
-"""The line that was begun since the last Enter: its length, and whether a person typed in it. No keys are kept."""
+"""The line that was begun since the last Enter: its length, and whether a person typed in it. Keeps no keys."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from sesh import typed
 from sesh.daemon.pty.pty import Pty
 from sesh.keynames import Key
 
-DRAFT_LASTS = 600.0
-"""Seconds after which what a person has typed without Enter keeps nothing back any more."""
-_LOOKED_AT = 4096
-"""Bytes typed at once that are looked at, the last ones."""
+DRAFT_LASTS = 600.0  # seconds after which a line that a person has not entered blocks nothing any more
+_LOOKED_AT = 4096  # bytes typed at once that are looked at, the last ones
 
 
 def _forms(*names: str) -> frozenset[object]:
@@ -29,13 +27,10 @@ class TypedLine:
 
     def __init__(self) -> None:
         self._length, self._drafted = 0, False
-        self.typed_at = self.person_at = 0.0
-        """Times (monotonic) at which anybody, and an attached person, typed last; 0 before that."""
-        self._reader = 0, False
-        """The reader of the last keys. What the kernel held for lines is for whoever reads next."""
+        self.typed_at = self.person_at = 0.0  # times (monotonic) at which anybody, and a person, typed last
+        self._reader = 0, False  # of the last keys; lines that the kernel holds are for the next reader
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
-        """Note typed keys. `attended`: by an attached person."""
         self.typed_at = time.monotonic()
         self.person_at = self.typed_at if attended else self.person_at
         if pty is not None:
@@ -50,7 +45,7 @@ class TypedLine:
         return self._length if not self._reader[1] or self._reader == pty.reader() else 0
 
     def drafted(self, pty: Pty) -> bool:
-        """Tell whether a person has typed there and neither entered nor discarded it."""
+        """Return whether a person has typed here and neither entered nor discarded it."""
         return self._drafted and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
 
 

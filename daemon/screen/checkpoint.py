@@ -20,15 +20,14 @@ from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
+CHECKPOINT_AFTER = 1.0  # seconds after output came until a checkpoint is written, if one is due
 PAUSE = 4.0
 """Seconds from the beginning of a checkpoint to that of the next while output comes in: with the time that it takes, a
 crash costs five seconds of output."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
-LONGEST_PAUSE = 60.0
-"""Seconds to which the pause grows, twice as long each time, while checkpoints fail."""
-_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
-"""Errors that say nothing against the file that is written."""
+LONGEST_PAUSE = 60.0  # the longest pause: it doubles while checkpoints fail
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # the file is not damaged
 
 
 class _File(NamedTuple):
@@ -56,13 +55,10 @@ class Checkpointer:
     ) -> None:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
         self._next_at, self._pause = 0.0, PAUSE
-        """Time (monotonic) from which on the next checkpoint may begin, and the seconds to the one after it."""
-        self._steps: Generator[None, None, None] | None = None
-        """The rest of the one that is being written."""
+        """Time (monotonic) of the next checkpoint, and the seconds to the one after it."""
+        self._steps: Generator[None, None, None] | None = None  # of the one that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(session_id)))
-        """That of the last checkpoint."""
         self._position = 0
-        """That of the output up to which the last checkpoint shows it."""
 
     def write_if_due(self) -> None:
         """Write a part of a checkpoint if one is due, and set the timer for the next part, or for when the next is
@@ -126,7 +122,7 @@ class Checkpointer:
         checkpoints.drop(self._id, 1 - off["file"])
 
     def _take_back(self, off: ScrolledOff) -> None:
-        """Take back what was written behind what the last checkpoint needs."""
+        """Remove the lines that were written behind those of the last checkpoint."""
         last = self._file.off
         try:
             if off["file"] == last["file"] and last["bytes"]:
@@ -137,7 +133,7 @@ class Checkpointer:
             return  # the next one writes over it
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
-        """Return the file as it is to be, save its size, and what is to be written behind what it has."""
+        """Return the next state of the file, but its size, and the lines that are to be appended."""
         emulator, last = self._model.emulator, self._file
         emulator.screen.settle_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns

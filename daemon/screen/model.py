@@ -18,23 +18,17 @@ from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import whole
 
-PAUSE = 0.01
-"""Seconds without output after which the emulator goes on: while a burst comes in, the relay has the processor."""
-MOMENT = 64 << 10
-"""Bytes that the emulator takes in a moment; for so few nothing wakes up."""
-CATCH_UP_TIME = 0.05
-"""Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
-STEP_TIME, SLICE = 0.008, 256 << 10
-"""Seconds, and bytes, after which the emulator leaves the rest for the next step."""
-_CANCEL = b"\x18"
-"""CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
-_BOUNDARY = re.compile(rb"\n|\x1b")
-"""Where output may be read from that was not read before."""
+PAUSE = 0.01  # seconds without output after which the emulator works: the relay goes first in a burst
+MOMENT = 64 << 10  # bytes that the emulator takes in a moment; for so few nothing wakes up
+CATCH_UP_TIME = 0.05  # seconds that a request waits for the emulator; then it gets the screen as it is
+STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, after which the emulator leaves the rest for the next step
+_CANCEL = b"\x18"  # CAN ends a sequence that is not finished (ECMA-48 8.3.6)
+_BOUNDARY = re.compile(rb"\n|\x1b")  # where output may be read from that was not read before
 _MAX_MARKS = 1024
 
 
 class Shown(NamedTuple):
-    """What a terminal shows at a position: the lines that have scrolled off, what was pushed, the cursor's row.
+    """The state of a terminal at a position: the lines that have scrolled off, pushed modes, the cursor's row.
 
     `open_rows`: of the newest line so many rows have scrolled off, and others not, on a terminal of `columns`.
     """
@@ -48,7 +42,7 @@ class Shown(NamedTuple):
 
 
 class Model:
-    """A reader of the log that keeps the screen. Its state is always that of one position of the log.
+    """A reader of the log that keeps the screen; its state is that of one position of the log.
 
     `fault` notes the first error of the emulator, and output that is left out. `max_lines`: of its scrollback.
     """
@@ -67,27 +61,19 @@ class Model:
         self.position = log.base
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
-        """The emulator at `position`."""
         self._resizes: deque[tuple[int, int, int]] = deque()
-        """Positions, with the columns and rows from there on."""
-        self._passed: deque[tuple[int, Shown]] = deque(maxlen=2048)
-        """Positions that the emulator came to, and its state there."""
-        self._marks: dict[int, Shown | None] = {}
-        """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
+        self._marks: dict[int, Shown | None] = {}  # by position; None if the emulator has not come to it
         self._ahead: list[int] = []
-        """Those that it has not come to, in order."""
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
 
     @property
     def in_image(self) -> bool:
-        """True if the emulator is amid an image that will go on."""
         return self.emulator.in_image and self._life.running
 
     @property
     def lag(self) -> int:
-        """Bytes of the log that the emulator has not seen."""
         return self._log.head - self.position
 
     def wait_time(self) -> float | None:
@@ -127,9 +113,8 @@ class Model:
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        self._passed.append((self.position, _shown_by(emulator)))
         if self.position in self._marks:
-            self._marks[self.position] = self._passed[-1][1]
+            self._marks[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -144,7 +129,7 @@ class Model:
         return self.position >= end
 
     def skip_ahead(self) -> None:
-        """Go on with the log's last part: the rest takes too long, as of sequences that each change the whole screen.
+        """Continue with the log's last part: the rest takes too long, as of sequences that each change all cells.
 
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
@@ -163,7 +148,7 @@ class Model:
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the model as plain data. `marks`: the positions of `mark`, with None for a position still ahead."""
+        """Return the model as plain data. `marks`: None for a position that the emulator has not come to."""
         emulator = self.emulator
         return {
             "position": self.position,
@@ -177,7 +162,7 @@ class Model:
         }
 
     def restore(self, state: ModelState) -> None:
-        """Go on from what `dump` returned; the log must hold the bytes from its position on."""
+        """Continue from the result of `dump`; the log must have the bytes from its position on."""
         self.position = state["position"]
         self.columns, self.rows = state["size"]
         self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
@@ -201,7 +186,7 @@ class Model:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return the number of lines that have scrolled off from `position` to the emulator's, or a few more."""
+        """Return how many lines have scrolled off since `position`, or a few more."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
@@ -215,12 +200,10 @@ class Model:
         return max(0, self.scrolled_since(position) - own)
 
     def shown_at(self, position: int) -> Shown:
-        """Return what a terminal shows at the last remembered position up to this one."""
-        passed = (shown for passed, shown in reversed(self._passed) if passed <= position)
-        return self._marks.get(position) or next(passed, Shown())
+        """Return the state of a terminal at a marked position; an empty one for any other."""
+        return self._marks.get(position) or Shown()
 
     def _apply_resizes(self) -> None:
-        """Resize the emulator if it has come to a position of a resize."""
         while self._resizes and self._resizes[0][0] <= self.position:
             _, columns, rows = self._resizes.popleft()
             self.emulator.resize(columns, rows)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Any
 
 from sesh import proc
@@ -25,34 +25,24 @@ from sesh.wording import plain
 
 Begun = tuple[int, float, float, str | None, str]
 
-MAX_ENTRIES = 100
-"""Commands, and answers, that are remembered."""
-MAX_OUTPUT = 256 << 10
+MAX_ENTRIES = 100  # commands, and answers, that are kept
+MAX_OUTPUT = 256 << 10  # bytes of output kept, of one command
 MAX_OUTPUT_IN_ALL = 4 << 20
-"""Bytes of output kept, of one command and of all."""
-_FACTS_SIZE = 150
-"""Characters that a command's other facts take as JSON."""
+_FACTS_SIZE = 150  # characters that a command's other facts take as JSON
 
 
 class History:
-    """The last commands and answers; the oldest is dropped first."""
-
     def __init__(self) -> None:
         self.count = 0
-        """The number of the newest command."""
-        self.last: RunFacts | None = None
-        """The answer to the command that was under way when the session ended, with its `key`."""
-        self._entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)
-        self._answers: dict[str, tuple[int, dict[str, Any]]] = {}
-        """The number of a command and the answer, as plain data, by the client's key; the oldest first."""
-
-    def __iter__(self) -> Iterator[tuple[RunFacts, bytes]]:
-        """Iterates over the commands with the output that is kept of them, the newest last."""
-        return iter(self._entries)
+        self.last: RunFacts | None = None  # the command that the session's end ended, with its `key`
+        self.entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)
+        """The commands, the newest last, with the output that is kept."""
+        self.answers: OrderedDict[str, tuple[int, dict[str, Any]]] = OrderedDict()
+        """The command's number and the answer, as plain data, by the client's key."""
 
     def find(self, number: int, session: str) -> tuple[RunFacts, bytes]:
-        """The command of a number and its output. Raises NotFound, which names the `session`."""
-        for entry, output in self._entries:
+        """Return a command and its output. Raise NotFound, which names the `session`."""
+        for entry, output in self.entries:
             if entry["n"] == number:
                 if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
                     message = f"the output of command {number} is not kept any more"
@@ -61,35 +51,27 @@ class History:
         raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
 
     def newest(self, budget: int) -> list[RunFacts]:
-        """The newest commands whose texts have at most `budget` characters together, the oldest of them first."""
+        """Return the newest commands whose texts have at most `budget` characters together, the oldest first."""
         newest: list[RunFacts] = []
-        for entry, _ in reversed(self._entries):
+        for entry, _ in reversed(self.entries):
             budget -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
             if budget < 0:
                 break
             newest.append(entry)
         return newest[::-1]
 
-    def answers(self) -> list[list[Any]]:
-        """Return the answers as plain data."""
-        return [[key, *answer] for key, answer in self._answers.items()]
-
-    def restore(self, count: int, entries: list[tuple[RunFacts, bytes]], answers: Sequence[Sequence[Any]] = ()) -> None:
-        """Go on with the commands that another process knew, and with what its `answers` returned."""
+    def restore(self, count: int, entries: list[tuple[RunFacts, bytes]]) -> None:
         self.count = count
-        self._entries.extend(entries)
-        for key, number, answer in answers:
-            self._answers[key] = number, answer
+        self.entries.extend(entries)
 
     def next_number(self) -> int:
-        """The number of a command that begins now."""
         self.count += 1
         return self.count
 
     def add(
         self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
     ) -> None:
-        """Remembers a command that has ended, and as much of its output as MAX_OUTPUT and MAX_OUTPUT_IN_ALL allow."""
+        """Keep a command that has ended, and as much of its output as MAX_OUTPUT and MAX_OUTPUT_IN_ALL allow."""
         entry: RunFacts = {
             "n": number,
             "command": words,
@@ -99,31 +81,31 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self._entries.append((entry, output[-MAX_OUTPUT:]))
+        self.entries.append((entry, output[-MAX_OUTPUT:]))
         budget = MAX_OUTPUT_IN_ALL
-        for index in range(len(self._entries) - 1, -1, -1):
-            entry, output = self._entries[index]
+        for index in range(len(self.entries) - 1, -1, -1):
+            entry, output = self.entries[index]
             budget -= len(output)
             if budget < 0 and output:
-                self._entries[index] = (entry, b"")
+                self.entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
         """Remember the first answer to a command that has a key."""
-        if run.key and run.key not in self._answers:
-            if len(self._answers) == MAX_ENTRIES:
-                del self._answers[next(iter(self._answers))]
+        if run.key and run.key not in self.answers:
             plain_answer = {"error": answer.facts()} if isinstance(answer, SeshError) else dict(answer)
-            self._answers[run.key] = run.number, plain_answer
+            self.answers[run.key] = run.number, plain_answer
+            if len(self.answers) > MAX_ENTRIES:
+                self.answers.popitem(last=False)
 
     def answer_again(self, run: Run) -> bool:
-        """Answer a client that comes back for a command that has been answered; return False if there is none."""
-        if run.key not in self._answers or run.connection is None:
+        """Answer a client that comes back for a command that has been answered; return False if it has not."""
+        if run.key not in self.answers or run.connection is None:
             return False
-        number, answer = self._answers[run.key]
+        number, answer = self.answers[run.key]
         if "error" in answer:
             run.connection.refuse(run.request, rebuild(answer["error"]))
             return True
-        rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
+        rows = ((entry["output_bytes"], output) for entry, output in self.entries if entry["n"] == number)
         size, output = next(rows, (0, b""))
         first, since = size - len(output), run.sent or 0
         truncated = answer["truncated"] or first > since
@@ -132,10 +114,8 @@ class History:
 
 
 MAX_COMMAND = 4096
-"""Characters of a command that are kept."""
 _END = b"\x1b]133;D"
-_LONGEST_ADDITION = 4096
-"""Bytes in which `_BEFORE` and `_PARTIAL_LINE` are looked for: a partial line is as long as the terminal is wide."""
+_LONGEST_ADDITION = 4096  # bytes in which the two below are looked for: a terminal's width of text
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
 """Output of fish behind the mark, before the command begins."""
 _SGR_REVERSED = rb"m[0-9;]*\[\x1b"
@@ -152,7 +132,7 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 class CommandMarks:
     """Follows the commands that people type, by the shell's OSC 133 marks.
 
-    `emit` reports an event; `is_run` says whether a mark belongs to a command of `--run`, which is reported by itself.
+    `emit` reports an event; `is_run` returns whether a mark belongs to `--run`, which reports its commands itself.
     """
 
     def __init__(
@@ -160,12 +140,11 @@ class CommandMarks:
     ) -> None:
         self._facts, self._pump, self._history, self._emit, self._is_run = facts, pump, history, emit, is_run
         self.begun: Begun | None = None
-        """The command under way: position behind the mark, time (since 1970, and monotonic), the command, directory."""
-        self.number: int | None = None
-        """Its number; None if the shell does not name it."""
+        """The command under way: position behind its mark, time (wall clock, and monotonic), command, directory."""
+        self.number: int | None = None  # its number; None if the shell does not name it
 
     def handle(self, body: bytes, position: int) -> None:
-        """Handles a mark; `body`: all behind `133;`, `position`: behind it in the log."""
+        """Handle a mark; `body`: all behind `133;`, `position`: behind it in the log."""
         if body.startswith(b"C"):
             self._begin(body, position)
         elif body.startswith(b"D"):
@@ -200,7 +179,7 @@ class CommandMarks:
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
-    """The output of a command without what its shell adds. `translated`: the terminal made CR LF of its LF."""
+    """Return the output without the shell's additions. `translated`: the terminal made CR LF of each LF."""
     before = _BEFORE.match(data[:_LONGEST_ADDITION])
     behind = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
     data = data[before.end() if before else 0 : len(data) - (behind.end() if behind else 0)]
@@ -208,7 +187,7 @@ def own_output(data: bytes, *, translated: bool) -> bytes:
 
 
 def parse_command(body: bytes) -> str | None:
-    """The command that a mark C names, None if it names none. Never raises, whatever the program prints."""
+    """Return the command that a mark C names, None if it names none."""
     _, named, rest = body.partition(b";cmdline_url=")
     if not named:
         return None

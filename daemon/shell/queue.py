@@ -17,29 +17,22 @@ from sesh import proc
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell import prompt, shells
+from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
-from sesh.daemon.shell.marks import MarkFilter
+from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Begin, Run, State
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.shell.wrapper import Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
 from sesh.schema import RunFacts
 from sesh.stored import Facts
 
 MAX_RUNS = 100
-"""Runs that may wait."""
-BEGIN_TIMEOUT = 3.0
-"""Seconds for a shell to begin with the typed line."""
-NEXT_LOOK = 0.005
-"""Seconds until the next look for a shell at its prompt."""
-QUIET = 0.3
-"""Seconds of silence after which a shell at its prompt has ended the command."""
-SETTLED = 0.1
-"""Seconds within which a mark that a shell has written comes through the terminal."""
-JUST_NOW = 1.0
-"""Seconds after a command's answer in which the end of the shell, with the same code, is the command's doing."""
+BEGIN_TIMEOUT = 3.0  # seconds for a shell to begin with the typed line
+NEXT_LOOK = 0.005  # seconds until the next look for a shell at its prompt
+QUIET = 0.3  # seconds of silence after which a shell at its prompt has ended the command
+SETTLED = 0.1  # seconds within which a mark that a shell has written comes through the terminal
+JUST_NOW = 1.0  # seconds after an answer in which the shell's end, with the same code, comes of the command
 
 
 class RunQueue:
@@ -62,19 +55,15 @@ class RunQueue:
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)
         """The time of the last answer (monotonic), and its code."""
-        self._block_of_run = False
-        """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
-        self._secret = os.urandom(6).hex()
-        """The beginning of the tokens of this session's runs."""
+        self._block_of_run = False  # a run was active when the last block came, which may have the shell's mark
+        self._secret = os.urandom(6).hex()  # the beginning of the tokens of this session's runs
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 
     @property
     def name(self) -> str:
-        """The session's name."""
-        return str(self._facts["name"])
+        return self._facts["name"]
 
     def every(self) -> list[Run]:
-        """Return the active run, then those that wait."""
         return [*([self.active] if self.active is not None else []), *self._waiting]
 
     # -- requests
@@ -117,7 +106,7 @@ class RunQueue:
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
-        """Answer a client whose time is over; a command that runs goes on."""
+        """Answer a client whose time is over; a command that runs continues."""
         if run.state >= State.BEGUN:
             run.answer(run.result(None, timed_out=True))
         else:
@@ -131,7 +120,7 @@ class RunQueue:
         elif run.state == State.TYPED:
             self._withdraw(run, error)
 
-    # -- what others ask
+    # -- questions of other parts
 
     def owns_mark(self) -> bool:
         """Return whether a mark of the shell itself, which comes now, is about a command of `--run`."""
@@ -169,7 +158,6 @@ class RunQueue:
         return self._marks.filter(block)
 
     def _passed(self, piece: bytes) -> None:
-        """Take output that is no mark."""
         run, pty = self.active, self._pump.pty
         if run is None or run.state < State.BEGUN:
             return
@@ -231,7 +219,7 @@ class RunQueue:
                 raise
         elif run.state == State.TYPED:
             not_read = Busy(f"what reads in {self.name} is not a shell at its prompt; use --send")
-            self._withdraw(run, prompt.output_stopped(self._pump.pty, self.name) or not_read)
+            self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == State.WITHDRAWN:
             self._not_begun(run)
         else:
@@ -239,7 +227,7 @@ class RunQueue:
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line if a shell waits for one. Raise Busy if there will be none soon."""
-        shell = prompt.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
+        shell = shells.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
             self._leave(run)  # unanswered: a client with a key that comes back asks again
         elif shell is None:
@@ -248,10 +236,8 @@ class RunQueue:
             self._type(run, shell)
 
     def _type(self, run: Run, shell: Shell) -> None:
-        """Type the line that has the shell read the run's files. Raise Refused."""
         run.attempts += 1
-        run.shell = shell
-        run.wrapper = Wrapper(self.name, self._secret, shell.kind)
+        run.shell, run.wrapper = shell, Wrapper(self.name, self._secret, shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
@@ -274,10 +260,11 @@ class RunQueue:
         self._timers.set("run", SETTLED, self.step)
 
     def _not_begun(self, run: Run) -> None:
-        """Clear the line that the shell has not read; try once more if that was busy, else answer with the error."""
+        """Clear the line that the shell has not read. Type it once more behind a secondary prompt, or one that takes
+        commands of vi, which Ctrl-C has left; else answer with the error."""
         error, run.error = run.error or daemon_failed(), None
         self._pump.show(self._marks.release())
-        stopped = prompt.output_stopped(self._pump.pty, self.name) is not None
+        stopped = shells.output_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would let stopped output go on
             self._pump.type("run", b"\x03")
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
@@ -287,7 +274,10 @@ class RunQueue:
             self._timers.set("run", QUIET, self.step)
 
     def _look_for_end(self, run: Run) -> None:
-        """Look whether a shell is back at its prompt and silent; the longer the command runs, the less often."""
+        """Look whether a shell is back at its prompt and silent, without mark E; the longer it runs, the less often.
+
+        zsh and fish always print that mark: what reads there is a builtin of the command.
+        """
         pump, now = self._pump, time.monotonic()
         self._timers.set("run", min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
@@ -295,10 +285,15 @@ class RunQueue:
         shell = shells.foreground(pump.pty)
         if shell is None or not shell.ready or pump.take() or run is not self.active:
             return
-        ended, code = prompt.end_without_mark(run.shell, shell, interrupted=self._interrupted())
-        if ended:
-            run.output.end_line()  # the last one is the prompt
-            self._finish(run, code)
+        code: int | None = None
+        if (shell.pid, shell.kind) == (run.shell.pid, run.shell.kind):
+            if shell.kind in (shells.ZSH, shells.FISH):
+                return
+            code = ExitCode.INTERRUPTED if self._interrupted() else None
+        elif shells.alive(run.shell.pid):
+            code = 0  # the command has started this shell
+        run.output.end_line()  # the last one is the prompt
+        self._finish(run, code)
 
     # -- the end of a run
 
@@ -332,7 +327,7 @@ class RunQueue:
         self._leave(run)
 
     def _leave(self, run: Run) -> None:
-        """Drop a run, and go on with the next one."""
+        """Drop a run, and begin with the next one."""
         run.remove_files()
         run.connection = None
         run.become(State.DONE)

@@ -9,20 +9,16 @@ from enum import IntEnum
 from sesh import protocol
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.shell.marks import Wrapper
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.shell.wrapper import Wrapper
 from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
-MAX_OUTPUT = 32 << 20
-"""Bytes of a command's output that are kept, the last ones."""
+MAX_OUTPUT = 32 << 20  # bytes of a command's output that are kept, the last ones
 MAX_UNREAD = 4 << 20
-"""Bytes that a client may leave unread before it is sent no more."""
 
 
 class State(IntEnum):
-    """The states of a run, in their order; WITHDRAWN may become DUE once more."""
-
     QUEUED = 0  # others come first
     DUE = 1  # its turn has come; there is to be a shell at its prompt
     TYPED = 2  # the line that has a shell read its files is typed
@@ -42,7 +38,7 @@ class Begin:
 
 
 class Run:
-    """A command, its state, and the connection that waits for it (None if none does)."""
+    """A command, its state, and the connection that waits for it, if one does."""
 
     def __init__(
         self,
@@ -55,30 +51,24 @@ class Run:
         sent: int | None = None,
     ) -> None:
         self.words, self.connection, self.request, self.wait = words, connection, request, wait
-        self.key = key
-        """The name by which a client that reconnects finds the run."""
-        self.sent = sent
-        """Bytes of the output that the client has; None if it wants all of it at the end."""
+        self.key = key  # the name by which a client that reconnects finds the run
+        self.sent = sent  # bytes of the output that the client has; None if it wants all of it at the end
         self.number = self.attempts = 0
         self.become(State.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.error: SeshError | None = None
-        """The answer if the command turns out not to have begun before its files were removed."""
+        self.error: SeshError | None = None  # if it has not begun before its files were removed
         self.begin: Begin | None = None
         self.output = RunOutput()
 
     def become(self, state: State) -> None:
-        """Set the state, and the time since when it is that (monotonic)."""
         self.state, self.since = state, time.monotonic()
 
     def remove_files(self) -> None:
-        """Remove the files that the shell sources, if there are any."""
         if self.wrapper is not None:
             self.wrapper.remove()
 
     def text(self, since: int = 0) -> bytes:
-        """Return the output from a position on."""
         return self._without_trace(self.output.rest(since))
 
     def send_lines(self) -> None:
@@ -93,12 +83,12 @@ class Run:
         self.sent = since + len(lines)
 
     def _without_trace(self, data: bytes) -> bytes:
-        """Return what stands before a trace (`set -x`) of the outer file, which comes before mark E."""
+        """Return the output before a trace (`set -x`) of the outer file, which comes before mark E."""
         token = data.find(self.wrapper.token.encode()) if self.wrapper is not None else -1
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
     def answer(self, facts: RunFacts) -> None:
-        """Send its client, if one waits, the result, with the output that it does not have yet."""
+        """Send the result to its client, if one waits, with the output that it does not have yet."""
         connection, self.connection = self.connection, None
         if connection is None:
             return
@@ -107,7 +97,7 @@ class Run:
         connection.respond(self.request, self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result, as the client gets it; `reason`: that of the session's end with the command."""
+        """Return the result as the client gets it; `reason`: of the session's end with the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,
@@ -123,8 +113,7 @@ class RunOutput(OutputLog):
 
     def __init__(self) -> None:
         super().__init__()
-        self._return = b""
-        """A CR at the end, until the next byte shows whether the terminal has put it before an LF."""
+        self._return = b""  # a CR that the terminal may have put before an LF
 
     def add(self, piece: bytes, *, translated: bool) -> None:
         """Add output; drop the oldest beyond MAX_OUTPUT. `translated`: the terminal writes CR LF for each LF."""
@@ -138,11 +127,9 @@ class RunOutput(OutputLog):
             self.trim(self.head - MAX_OUTPUT)
 
     def rest(self, since: int) -> bytes:
-        """Return all from a position on."""
         return self.bytes(since) + self._return
 
     def clear(self) -> None:
-        """Drop all output so far."""
         self._return = b""
         self.restore(0, b"")
 

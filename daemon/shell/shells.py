@@ -9,26 +9,21 @@ from sesh import identity, proc
 from sesh.about import SESH
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
+from sesh.moments import STEADY
+from sesh.stored import Facts
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
-_KINDS = {
-    "bash": BASH,
-    "rbash": BASH,
-    "zsh": ZSH,
-    "fish": FISH,
-    "dash": DASH,
-    "sh": DASH,
-    "ash": ASH,
-    "busybox": ASH,
-    "csh": CSH,
-    "tcsh": CSH,
-    "bsd-csh": CSH,
-}
+_KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
+_KINDS |= {"rbash": BASH, "sh": DASH, "busybox": ASH, "tcsh": CSH, "bsd-csh": CSH}
+PASSING = 0.3  # seconds for which another program may be in the foreground, as a prompt's own commands are
+FIRST_PROMPT = 15.0  # seconds for a new session's first prompt
+NEXT_PROMPT = 3.0  # seconds for a shell that is in the foreground to come to its prompt
 _READ_OF_ONE = 1
 _VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
-"""Options of shells behind which their value stands, beside those that end in `o`."""
+"""Options of shells that are followed by a value, besides those that end in `o`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,6 @@ class Shell:
 
 
 def foreground(pty: Pty) -> Shell | None:
-    """Return the shell in the foreground, None for another program."""
     pid = pty.foreground()
     kind = kind_of(pid) if pid > 1 else ""
     if not kind:
@@ -57,17 +51,48 @@ def foreground(pty: Pty) -> Shell | None:
     return Shell(pid, kind, _ready(pty, pid, kind), other_user)
 
 
-def check_runs(shell: Shell, name: str) -> None:
-    """Raises Busy, Refused if `--run` can run nothing in the shell of a session."""
-    hint = f"type into it: {SESH} --send {name} TEXT"
-    if shell.other_user:
+def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
+    """Return the shell at its prompt, None if it may come soon; `waited`: seconds so far. Raise Busy, Refused."""
+    pty, name = pump.pty, facts["name"]
+    if pty is None or not pump.running:
+        raise Refused(f"the program of {name} has ended")
+    drained = not pump.take()
+    if drained and (stopped := output_stopped(pty, name)) is not None:
+        raise stopped
+    shell, hint = foreground(pty), f"type into it: {SESH} --send {name} TEXT"
+    if shell is not None and shell.other_user:
         raise Busy(f"the shell in {name} is another user's", hint=hint)
-    if shell.kind == CSH:
+    if shell is not None and shell.kind == CSH:
         raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
+    if shell is None or not shell.ready or not drained or pump.input.size:
+        if waited > _patience(pump, facts, shell):
+            program = foreground_name(pty)
+            raise Busy(f"{program} is running in {name}; wait for it to end, or use --send")
+        return None
+    if pump.line_begun:
+        hint = f"enter it, or clear it: {SESH} --send {name} --key C-c"
+        raise Busy(f"there is an unfinished line at the prompt of {name}", hint=hint)
+    return shell
+
+
+def _patience(pump: Pump, facts: Facts, shell: Shell | None) -> float:
+    """Return the seconds for the shell in the foreground to come to its prompt, or for another program to end."""
+    untouched = not pump.typed_line.typed_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
+    if untouched and (shell is not None or kind_of(int(facts["pid"]))):
+        return FIRST_PROMPT
+    return NEXT_PROMPT if shell is not None else PASSING
+
+
+def output_stopped(pty: Pty | None, name: str) -> Busy | None:
+    """Return the error for a session whose output is stopped, None for any other."""
+    if pty is None or not pty.output_stopped():
+        return None
+    hint = f"let it go on (Ctrl-Q): {SESH} --send {name} --key C-q"
+    return Busy(f"the output of {name} is stopped (Ctrl-S)", hint=hint)
 
 
 def kind_of(pid: int) -> str:
-    """The kind of shell of a process; empty for an unknown program, and for a shell that runs a script."""
+    """Return the kind of shell of a process; empty for another program, and for a shell that runs a script."""
     words = proc.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
@@ -84,7 +109,7 @@ def kind_of(pid: int) -> str:
 
 
 def _runs_script(words: list[str]) -> bool:
-    """Returns whether a shell with these arguments runs a script, as by `-c`, `-lc`, or a file's name."""
+    """Return whether a shell with these arguments runs a script, as by `-c`, `-lc`, or a file's name."""
     value = False
     for word in words:
         short = word[1:] if word[:1] in ("-", "+") and word[1:2] != "-" else ""
@@ -97,18 +122,16 @@ def _runs_script(words: list[str]) -> bool:
 
 
 def foreground_name(pty: Pty) -> str:
-    """The name of the program in the foreground, for people."""
     words = proc.command_of(pty.foreground())
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 
 def alive(pid: int) -> bool:
-    """Returns whether a process lives."""
     return identity.start_time(pid) != ""
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:
-    """Returns whether the shell reads a command line.
+    """Return whether the shell reads a command line.
 
     All shells but dash edit the line themselves, on a raw terminal. On a canonical one dash reads a block, and its
     `read` builtin a single byte. Bash takes Enter as it is typed, which its `read` builtin does not.

@@ -15,11 +15,10 @@ from sesh.errors import Refused
 from sesh.store import records
 
 _LARGEST = 128 << 10
-"""Bytes of the file."""
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Writes the variables that have changed; if that fails, as on a full disk, they stay as they were."""
+    """Write the variables that have changed; if that fails, as on a full disk, they stay as they were."""
     path = records.environment_path(session_id)
     try:
         content = reading.read_own(path, _LARGEST)
@@ -48,9 +47,9 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
 
 
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
-    """Points the session's agent link at the first of these sockets that exists; leaves it as it is if none does.
+    """Point the session's agent link at the first of these sockets that exists; leave it if none does.
 
-    With the first agent that it ever has, its shells are told: they were created without the variable.
+    The shells get their first agent as a variable: they were created without it.
     """
     link = records.agent_path(session_id)
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")

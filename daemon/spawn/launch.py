@@ -1,32 +1,81 @@
-"""Starts a daemon for a new session, and learns at once that it serves or why it cannot."""
+"""Starts a daemon for a new session, and learns at once that it serves or why it cannot.
+
+Daemons are forks of a zygote. A context is what a fork inherits and could not change: each has a zygote of its own.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
 
-from sesh import errors, names, paths, platform, wire, writing
+from sesh import about, errors, identity, names, paths, platform, programs, system, wire, writing
 from sesh.about import SESH
-from sesh.daemon.spawn import context
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
+_STATUS = (
+    b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
+)  # fmt: skip
+_FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")
+_PRIORITIES = slice(37, 39)  # the fields of `identity.stat_of` with the real-time priority and the policy
+
+
+def zygote_path(*, scoped: bool) -> str:
+    """Return the path of the socket of this context's zygote. Raises OSError.
+
+    `scoped`: the zygote gets a control group of its own (`own_scope`), so this process's one does not count. Beside the
+    context it names this installation, whose files an upgrade in place writes again, and this machine: others may share
+    the directory.
+    """
+    installed, root = os.stat(about.__file__), os.stat("/")
+    facts: list[object] = [
+        *(about.__version__, os.path.abspath(about.__file__), installed.st_ino, installed.st_ctime_ns),
+        *(sys.executable, sys.path, sys.flags, sys.getfilesystemencoding()),
+        *(identity.machine(), root.st_dev, root.st_ino),
+        *(os.getuid(), os.geteuid(), os.getgid(), os.getegid(), sorted(os.getgroups()), os.nice(0)),
+        *(resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")),
+        # What only Linux has; kernels differ in their files, and in who may read them.
+        *(line for line in identity.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
+        *(identity.content(f"/proc/self/{name}") for name in _FILES),
+        *(scoped or identity.content("/proc/self/cgroup"), system.oom_class(), identity.stat_of("self")[_PRIORITIES]),
+    ]
+    if os.path.isdir("/proc/self/ns"):
+        facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
+    key = hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return os.path.join(paths.directory(), f".zygote.{key}")
+
+
+def own_scope() -> list[str]:
+    """Return the words before a command that give it a scope of its own; none if it does not need one.
+
+    A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
+    it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
+    In a delegated scope the kernel's end of one process for memory ends no other (`OOMPolicy=`, systemd.scope(5)).
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
+    if not platform.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
+        return []
+    scope = os.fsdecode(identity.content("/proc/self/cgroup")).strip().rpartition("/")[2]
+    if not scope.endswith(".scope") or (scope.startswith("session-") and not system.logind_kills()):
+        return []
+    runner = programs.find("systemd-run")
+    return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []
+
+
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
-"""The program of a zygote's interpreter: it finds sesh where its creator does."""
-ANSWER_TIMEOUT = 0.12
-"""Seconds in which a zygote has to answer. One that does not, twice, counts as stopped: another one takes its place."""
-_START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
-"""Seconds for a daemon, and for a zygote, to start; the least for a job, whose own timeout bounds it."""
-_LOOK_TIMEOUT = 0.5
-"""Seconds in which a creator that goes without an answer looks whether the session has begun."""
+"""The program of a zygote's interpreter, which finds sesh where its creator does."""
+ANSWER_TIMEOUT = 0.12  # seconds in which a zygote has to answer, twice; else another one takes its place
+_START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0  # seconds for daemon and zygote; the least for a job with a timeout
+_LOOK_TIMEOUT = 0.5  # seconds in which a creator without an answer looks whether the session has begun
 _BACKLOG = 1024
-"""Creators that may wait for a zygote."""
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
@@ -68,10 +117,10 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
-    """Raise the error for a creation that goes on although its creator has ended the connection.
+    """Raise the error for a creation that continues although its creator has ended the connection.
 
-    A daemon begins by taking the name, under the lock of the directory, and only while its creator is there. So if
-    nobody listens under the name when this process has the lock, this daemon never will.
+    A daemon takes the name, under the lock of the directory, only while its creator is connected. So if nobody listens
+    under the name when this process has the lock, this daemon never will.
     """
     if isinstance(error, SeshError) and error.answered:
         return
@@ -97,7 +146,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
 
 def _forked(deadline: float) -> wire.Connection:
     """Return a connection to a new fork of this context's zygote. Raises OSError, Refused, Unreachable, TimedOut."""
-    scope = context.own_scope()
+    scope = own_scope()
     try:
         return _fork_of_any(scope, deadline)
     except errors.Unreachable:
@@ -109,9 +158,9 @@ def _forked(deadline: float) -> wire.Connection:
 def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
     """Return a connection to a new fork of the zygote, which is started if none answers. Raises as `_forked`.
 
-    Who starts one holds a lock until that answers. So who comes meanwhile asks the new one, and starts no other.
+    A process that starts one holds a lock until that answers; others that come meanwhile ask the new one.
     """
-    path = context.zygote_path(scoped=bool(scope))
+    path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
     with writing.locked(paths.directory(), writing.STARTING, patience=deadline - time.monotonic()):
@@ -119,7 +168,7 @@ def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
 
 
 def _fork_of(path: str) -> wire.Connection | None:
-    """Return a connection to a new fork of the zygote at `path`; None if no zygote answers there in time."""
+    """Return a connection to a new fork of the zygote at `path`; None if none answers in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
@@ -139,7 +188,7 @@ def _connect(path: str) -> wire.Connection:
 
 
 def _answers(connection: wire.Connection, deadline: float) -> bool:
-    """Return whether the zygote says that it forks; else the connection is closed, and a late answer forks nothing."""
+    """Return whether the zygote says that it forks; else close the connection: a late answer forks nothing."""
     try:
         connection.receive(deadline)
     except BaseException as error:
@@ -153,7 +202,7 @@ def _answers(connection: wire.Connection, deadline: float) -> bool:
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
     """Start a zygote, in the place of any before; return a connection to its first fork. The caller holds the lock.
 
-    `scope`: the words of `context.own_scope`. Raises OSError, Refused, Unreachable.
+    `scope`: the words of `own_scope`. Raises OSError, Refused, Unreachable.
     """
     with suppress(FileNotFoundError):
         os.unlink(path)

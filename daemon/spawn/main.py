@@ -1,7 +1,7 @@
 """A daemon's process from its first instruction: start the program, report to the creator, serve the session.
 
 In the spec, a `command` of None is the user's shell, an `id` of None a new one; `columns` to `height` are 0 without a
-terminal; `timeout` (seconds) is a job's; with `stdin` the job reads what its creator sends.
+terminal; `timeout` (seconds) is a job's; with `stdin` the job reads from its creator.
 """
 
 from __future__ import annotations
@@ -10,32 +10,95 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from errno import EACCES, ENOENT
 
-from sesh import log, measures, paths, proc, programs, protocol, wire, writing
+from sesh import log, measures, paths, proc, programs, protocol, system, wire, writing
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
-from sesh.daemon.pty.program import GATE, Program, cannot_start
-from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pty import GATE, Program, Pty, cannot_start
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.spawn.environment import environment, find_program, shell_words
 from sesh.errors import InternalError, Interrupted, SeshError
 from sesh.moments import STEADY
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from sesh.stored import Facts
 
-HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Signals that a daemon's loop handles or ignores; blocked from before its birth until the loop does."""
+FALLBACK_TERM = "xterm-256color"  # a type that all terminals understand, and whose terminfo every system has
+
+_FOREIGN = frozenset((
+    "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",
+    "GHOSTTY_SHELL_FEATURES", "GNOME_TERMINAL_SCREEN", "GNOME_TERMINAL_SERVICE", "GPG_TTY", "INSIDE_EMACS",
+    "LC_TERMINAL", "LC_TERMINAL_VERSION", "LINES", "NVIM", "OLDPWD", "PWD", "SESH_ENV_FILE", "SESH_FAR", "SESH_SESSION",
+    "SSH_TTY", "STY", "TERMCAP", "TERMINATOR_DBUS_NAME", "TERMINATOR_DBUS_PATH", "TERMINATOR_UUID", "TERM_SESSION_ID",
+    "TILIX_ID", "VIM_TERMINAL", "VTE_VERSION", "WINDOW", "WINDOWID", "WT_PROFILE_ID", "WT_SESSION", "XTERM_LOCALE",
+    "XTERM_SHELL", "XTERM_VERSION", "ZMX_SESSION", "_",
+))  # fmt: skip
+"""Variables of the terminal, the multiplexer or the directory of the creator."""
+
+_FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
+
+
+def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
+    """Return the program's variables: the creator's without those of its terminal, and the session's.
+
+    A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
+    files which start one do; a client's comes with the integration.
+    """
+    creator, login, term = spec["environment"], bool(spec.get("login")), spec["environment"].get("TERM", "")
+    variables = {
+        name: value
+        for name, value in creator.items()
+        if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
+    }
+    variables["TERM"] = term if system.has_terminfo(term, variables) else FALLBACK_TERM
+    variables["SHELL"] = programs.shell(creator)
+    if "HOME" in variables:
+        variables["HOME"] = variables["HOME"] or paths.home()
+    variables["SESH_SESSION"] = spec["name"]
+    if variables.pop("SSH_AUTH_SOCK", ""):
+        variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
+    variables.update(spec.get("extra") or {})
+    if creator.get("SESH_DIR"):
+        variables["SESH_DIR"] = paths.directory()
+    variables["PWD"] = spec["directory"]
+    variables["SESH_ENV_FILE"] = records.environment_path(session_id)
+    return variables
+
+
+def shell_words(path: str, *, login: bool) -> list[str]:
+    """Return the argv of an interactive shell; a dash before its name makes it a login shell, as all are on macOS."""
+    name = os.path.basename(path)
+    return [f"-{name}" if login or sys.platform == "darwin" else name]
+
+
+def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
+    """Return the absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
+
+    `path` is PATH; an empty directory in it means `cwd`. A word with a slash is relative to `cwd`.
+    """
+    if not word or "\0" in word:
+        return None, 127
+    exit_code = 127
+    for folder in [""] if "/" in word else path.split(":"):
+        program = os.path.join(cwd, folder, word)
+        if programs.is_program(program):
+            return program, 0
+        if os.path.isfile(program) or ("/" in word and os.path.exists(program)):
+            exit_code = 126
+    return None, exit_code
+
+
+BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Signals that are blocked from before a daemon's birth until its loop handles them."""
 _SPEC_TIMEOUT = 10.0
-"""Seconds that a new daemon waits for its spec."""
 
 
 def run_daemon(creator: socket.socket) -> None:
@@ -79,7 +142,6 @@ def _start(creator: socket.socket) -> Server:
 
 
 def _receive_spec(connection: wire.Connection) -> LaunchSpec:
-    """Receive the spec. Raises what `Connection.receive` raises."""
     deadline, data = time.monotonic() + _SPEC_TIMEOUT, bytearray()
     while True:
         kind, payload = connection.receive(deadline)
@@ -154,7 +216,6 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
 
 
 def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
-    """Return the facts of a session that begins now."""
     created, limit, own_shell = STEADY.now(), spec.get("timeout"), not spec.get("command")
     return {
         "name": spec["name"],

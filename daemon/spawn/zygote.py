@@ -14,10 +14,9 @@ import socket
 from contextlib import suppress
 
 from sesh import about, errors, log, paths, platform, proc, protocol, system, writing
-from sesh.daemon.spawn.main import HELD, run_daemon
+from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
 IDLE = 60.0
-"""Seconds without work after which a zygote ends."""
 
 
 def run(listening: int, path: str) -> None:
@@ -40,7 +39,7 @@ def run(listening: int, path: str) -> None:
 
 
 def _settle() -> None:
-    """Give up what is the creator's: its directory, terminal, umask, signals, score for memory, title."""
+    """Give up the creator's directory, terminal, umask, signals, score for memory and title."""
     os.chdir("/")
     os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGQUIT):
@@ -70,7 +69,7 @@ def _serve(listening: socket.socket, idle: float) -> None:
 
 def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
     """Fork a daemon for a creator, which hears at once that it is served, and of an error."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)  # until the daemon's loop handles them
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # until the daemon's loop handles them
     try:
         creator.send(protocol.frame(protocol.PONG))
         if os.fork() == 0:
@@ -83,11 +82,11 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
         with suppress(OSError):
             creator.send(failed)
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
 
 
 def _remove(path: str, mark: int) -> None:
-    """Remove the zygote's socket, unless another one's has taken its place."""
+    """Remove the zygote's socket, unless another one's is there."""
     with suppress(OSError, errors.Refused), writing.locked(paths.directory(), writing.STARTING):
         if os.lstat(path).st_ino == mark:
             os.unlink(path)

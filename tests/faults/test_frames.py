@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.server import MAX_HELD
+from sesh.daemon.server import MAX_UNFINISHED
 from sesh.errors import Busy, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 
@@ -118,7 +118,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
             asking.hello("request")
             asking.send(block * 15)
             asking.request("summary")
-        assert peak - before < 3 * MAX_HELD  # the allocator may keep as much again of what was smaller a moment ago
+        assert peak - before < 3 * MAX_UNFINISHED  # the allocator may keep as much again of smaller ones
         assert closed(crowd[0])
         assert not closed(crowd[-1], 0.1)
     finally:

@@ -16,9 +16,7 @@ from functools import partial
 from unittest import mock
 
 from sesh.daemon import description
-from sesh.daemon.activity import hook
-from sesh.daemon.files import checkpoint_header
-from sesh.daemon.screen.checkpoint import Checkpointer
+from sesh.daemon.activity import notifications
 from sesh.daemon.session import Session
 from sesh.loop.timers import Timers
 from sesh.vt.render.export import export
@@ -77,10 +75,9 @@ def _play(script: grammar.Script, clock: Clock) -> None:
     columns, rows = (max(1, side) for side in script.size)
     session = Session(daemon_facts(persist=True, scrollback=script.bounds[0]), (columns, rows, 0, 0), None)
     view, model, timers = Viewport(20, 5), session.model, session.timers
-    checkpointer = Checkpointer(session.facts["id"], session.log, model, timers, lambda: checkpoint_header(session))
     for step in script.steps:
         if isinstance(step, tuple):
-            clock.call(session.topics.resized, (max(1, step[0]), max(1, step[1]), 0, 0))
+            clock.call(session.clients.resize, (max(1, step[0]), max(1, step[1]), 0, 0))
             continue
         for at in range(0, len(step), BLOCK):
             clock.call(session.pump.add, step[at : at + BLOCK])
@@ -92,17 +89,17 @@ def _play(script: grammar.Script, clock: Clock) -> None:
     clock.call(replay, model.emulator)
     clock.call(export, model.emulator, "json")
     clock.call(description.summary, session)
-    clock.call(checkpointer.write_if_due)
+    clock.call(session.checkpoints.write_if_due)
     clock.pass_time(timers, _MINUTE)
-    while session.hook.running:
-        session.hook.reap()
+    while session.notifications.running:
+        session.notifications.reap()
     faults = [line for line in session.faults.lines() if "a fault" in line]
     assert not faults, faults[-1].partition(" ")[2]
 
 
 @contextmanager
 def _opened() -> Iterator[Check]:
-    with own_home(), mock.patch.object(hook, "_detach", partial(os._exit, 0)):
+    with own_home(), mock.patch.object(notifications, "_detach", partial(os._exit, 0)):
         yield check
 
 

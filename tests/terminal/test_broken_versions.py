@@ -20,10 +20,10 @@ def broken(*_, **__):
 """
 WAYS = {
     "import": ("loop/loop.py", "broken()"),
-    "format": ("daemon/handover.py", "FORMAT = 99"),
-    "load": ("daemon/handover.py", "session_of = broken"),
-    "end": ("daemon/handover.py", "session_of = lambda *_, **__: os._exit(3)"),
-    "hang": ("daemon/handover.py", "def session_of(*_, **__):\n    while True:\n        pass\n"),
+    "format": ("daemon/reload.py", "FORMAT = 99"),
+    "load": ("daemon/reload.py", "session_of = broken"),
+    "end": ("daemon/reload.py", "session_of = lambda *_, **__: os._exit(3)"),
+    "hang": ("daemon/reload.py", "def session_of(*_, **__):\n    while True:\n        pass\n"),
 }
 """What is broken: the file, and what is added to it."""
 LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r'

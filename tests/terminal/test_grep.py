@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.daemon.verbs import reading
+from sesh.daemon import verbs
 from sesh.ops import search
 from tests.support import Home, Result, wait_until
 
@@ -83,8 +83,8 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
-    monkeypatch.setattr(reading, "PAGE", 700)
-    monkeypatch.setattr(reading, "MOST_OF_PAGE", 3000)
+    monkeypatch.setattr(verbs, "PAGE", 700)
+    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 3000)
     home.write(".config/sesh/config.toml", "scrollback = 4000\n")
     sesh("--open", "web", "--", "sh", "-c", "seq 6000; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
     wait_until(lambda: "last" in sesh("--screen", "web").stdout)

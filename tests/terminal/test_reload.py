@@ -186,8 +186,7 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     home.command = other(home, "sesh")
     sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
-    for name in ("reload", "handover"):
-        change(home, "sesh", f"daemon/{name}.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
+    change(home, "sesh", "daemon/reload.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
     change(home, "sesh", "log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     assert faults(home, "work")[-1:] == ["louder"]

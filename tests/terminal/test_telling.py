@@ -10,7 +10,7 @@ import pytest
 from sesh import wire
 from sesh.client.notification import notification
 from sesh.config import in_quiet_hours
-from sesh.daemon.clients import registry
+from sesh.daemon.clients import client
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.processes import descendants
 
@@ -81,7 +81,7 @@ def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waited unseen in a window behind others."""
-    monkeypatch.setattr(registry, "WATCHED_FOR", 0.0)
+    monkeypatch.setattr(client, "WATCHED_FOR", 0.0)
     terminal = here(home, "job")
     terminal.type("read -p 'push it? ' x\r")
     terminal.wait_for_raw(TOLD)

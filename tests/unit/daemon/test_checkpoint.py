@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 from collections.abc import Callable
 from itertools import count, pairwise
@@ -16,8 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.files import checkpoint_header
-from sesh.daemon.screen.checkpoint import Checkpointer
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.store import checkpoints
@@ -34,11 +31,6 @@ def session(**facts: Any) -> Session:
     return Session(daemon_facts(**{"persist": True, **facts}), (80, 24, 0, 0), None)
 
 
-@functools.cache
-def checkpointer_of(own: Session) -> Checkpointer:
-    return Checkpointer(own.facts["id"], own.log, own.model, own.timers, lambda: checkpoint_header(own))
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SESH_DIR", str(tmp_path))
@@ -48,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shown(own: Session) -> tuple[list[str], list[str]]:
     """The screen and the log that its checkpoint gives."""
-    checkpointer_of(own).write_last()
+    own.checkpoints.write_last()
     again = restored()
     return again.text(), again.last_lines(1000, ansi=True)
 
@@ -91,7 +83,7 @@ def test_the_whole_scrollback_is_kept(folder: Path, read: bool) -> None:
         own.log.append(b"\x1b[3%dmline %d\x1b[m\r\n" % (number % 8, number))
     if read:
         own.model.catch_up(10)
-    checkpointer_of(own).write_last()
+    own.checkpoints.write_last()
     found = checkpoints.read("00ff")
     assert found is not None
     own.model.catch_up(10)
@@ -109,7 +101,7 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
     for number, (block, then) in enumerate(output):
         own.log.append(block)
         if then == "write":
-            checkpointer_of(own).write_last()
+            own.checkpoints.write_last()
         elif then == "resize":
             own.model.resize(50 + number, 10 + number // 2)
         elif then == "load":
@@ -125,7 +117,7 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
     for number in range(50):
         own.log.append(b"".join(b"%d: line %d\r\n" % (number, line) for line in range(90)))
         own.model.catch_up(10)
-        checkpointer_of(own).write_last()
+        own.checkpoints.write_last()
     (lines,) = folder.glob(".scrollback?.00ff")
     assert lines.stat().st_size < 400 * 20
     found = checkpoints.read("00ff")
@@ -172,7 +164,7 @@ class Fault:
 
 def attempt(own: Session) -> None:
     """Writes a whole checkpoint as the timer has it written. Raises what keeps it from that."""
-    checkpointer = checkpointer_of(own)
+    checkpointer = own.checkpoints
     checkpointer._next_at = 0.0
     checkpointer.write_if_due()
     finish(own)
@@ -207,11 +199,11 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool
     """An error of one that was under way kept the last one from being written, at a shutdown or a program's end."""
     for nth in count(1):
         own = prepared(anew=anew)
-        checkpointer_of(own)._next_at = 0.0
-        checkpointer_of(own).write_if_due()
+        own.checkpoints._next_at = 0.0
+        own.checkpoints.write_if_due()
         assert own.timers.remaining("checkpoint") == 0, "it is under way"
         with Fault(number, nth) as fault:
-            checkpointer_of(own).write_last()
+            own.checkpoints.write_last()
         kept, _ = restored().last_lines(2000), own.model.catch_up(10)
         assert kept == own.model.emulator.last_lines(2000)
         assert len(list(folder.glob(".scrollback?.00ff"))) == 1
@@ -259,7 +251,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = prepared(anew=False)
-    checkpointer = checkpointer_of(own)
+    checkpointer = own.checkpoints
     now[0] += 10
     checkpointer.write_if_due()
     own.log.append(b"meanwhile\r\n")
@@ -330,13 +322,13 @@ def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch:
         for row in range(100)
     ) + b"\x1b[7;9H")  # fmt: skip
     own.model.catch_up(60)
-    checkpointer_of(own).write_last()
+    own.checkpoints.write_last()
     assert (folder / ".checkpoint.00ff").stat().st_size > 1 << 20
     again = restored()
     assert (again.text(), again.cursor, again.mode(2004)) == (own.model.emulator.text(), (6, 8), True)
     assert again.last_lines(200, ansi=True) == own.model.emulator.last_lines(200, ansi=True)
     monkeypatch.setattr(checkpoints, "LARGEST", 1 << 20)
-    checkpointer_of(own).write_last()
+    own.checkpoints.write_last()
     assert (folder / ".checkpoint.00ff").stat().st_size < 1 << 20
     assert restored().text() == own.model.emulator.text(), "beyond the bound without its colours"
 
@@ -361,7 +353,7 @@ def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatc
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = session()
-    checkpointer, path = checkpointer_of(own), folder / ".checkpoint.00ff"
+    checkpointer, path = own.checkpoints, folder / ".checkpoint.00ff"
     written = []
     while now[0] < 130:
         own.log.append(b"x")
@@ -384,7 +376,7 @@ def behind(own: Session, output: bytes) -> None:
     """A checkpoint is written while the emulator has not seen the last output, and has no time for it."""
     own.model.step()
     own.log.append(output)
-    checkpointer_of(own)._write(0.0)
+    own.checkpoints._write(0.0)
 
 
 def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder: Path) -> None:

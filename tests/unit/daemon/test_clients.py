@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sesh.daemon.clients.client import LAG, Client, Drawn, Due, Live
-from sesh.daemon.clients.registry import Clients
+from sesh.daemon.clients.client import LAG, Client, Clients, Drawn, Due, Live
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Shown
 from sesh.measures import clamp_size

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sesh import paths
-from sesh.daemon.spawn.environment import environment, find_program, shell_words
+from sesh.daemon.spawn.main import environment, find_program, shell_words
 from sesh.programs import shell
 from sesh.store import records
 from sesh.system import has_terminfo

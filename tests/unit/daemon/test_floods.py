@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from sesh.daemon.activity.hook import Hook
+from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.pty.pty import TURN, Pty
 from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.session import Session
@@ -31,7 +31,7 @@ class Printer(Pty):
 
 @pytest.fixture
 def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
-    monkeypatch.setattr(Hook, "start", lambda *_: None)
+    monkeypatch.setattr(Notifications, "start", lambda *_: None)
     master, slave = os.openpty()
     yield Printer(master, slave, os.getpid())
     os.close(master)

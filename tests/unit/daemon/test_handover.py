@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon import description, handover
-from sesh.daemon.clients.listener import Listener
+from sesh.daemon import description, reload
+from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.moments import STEADY
 from tests.support.data import daemon_facts
@@ -39,12 +40,13 @@ class Socket:
         return -1, 0, 0
 
 
-def record(own: Session) -> handover.Record:
-    return handover.of(own, cast(Listener, Socket()), {})
+def record(own: Session) -> reload.Record:
+    requests = SimpleNamespace(typing=SimpleNamespace(outcomes={}))
+    return reload.record_of(cast(Server, SimpleNamespace(session=own, listener=Socket(), requests=requests)))
 
 
 def through_json(own: Session) -> Session:
-    return handover.session_of(json.loads(json.dumps(record(own))))
+    return reload.session_of(json.loads(json.dumps(record(own))))
 
 
 @settings(max_examples=15)

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from sesh import attached_last, wire
-from sesh.daemon.activity import hook
+from sesh.daemon.activity import notifications
 from sesh.daemon.activity.notifications import News
 
 
@@ -27,5 +27,5 @@ def test_few_daemons_are_asked_and_one_that_ends_meanwhile_costs_nothing(monkeyp
         return wire.Connection(descriptor, descriptor)
 
     monkeypatch.setattr(wire, "connect", closed)
-    assert not hook._notify_terminal("s99", News("waiting"))
+    assert not notifications._notify_terminal("s99", News("waiting"))
     assert asked == [f"s{number}" for number in range(29, 21, -1)]

@@ -8,6 +8,7 @@ import pytest
 
 from sesh.daemon.activity import notifications as module
 from sesh.daemon.activity.notifications import RINGS_AFTER, News, Notifications
+from sesh.log import FaultLog
 from sesh.loop import timers
 from sesh.loop.timers import Timers
 from sesh.schema import Event
@@ -57,7 +58,8 @@ def test_a_session_notifies_once_a_minute_of_what_needs_a_person(
         found.append(news.question or news.event)
 
     pending = Timers()
-    notifications = Notifications(data.daemon_facts(), clients, pending, send)  # type: ignore[arg-type]
+    notifications = Notifications(data.daemon_facts(), clients, pending, FaultLog())  # type: ignore[arg-type]
+    monkeypatch.setattr(notifications, "start", send)
     for step in steps:
         if isinstance(step, dict):
             notifications.event(step)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.activity import program_status
-from sesh.daemon.activity.program_status import MOST_RECORDS, Reports, parse
+from sesh.daemon.activity import own_word
+from sesh.daemon.activity.own_word import MOST_RECORDS, Reports, parse
 
 GROUP = 100
 LONG_ID = "/".join(["a" * 17] * 7)
@@ -151,7 +151,7 @@ def test_the_most_urgent_record_says_how_the_program_stands(
 
 
 def test_at_the_end_of_the_program_stays_the_result_until_a_person_sees_it() -> None:
-    reports = take(Reports(), *(f"state={state}:id={state}" for state in program_status.STATES))
+    reports = take(Reports(), *(f"state={state}:id={state}" for state in own_word.STATES))
     reports.ended(9)
     assert ({*reports.records}, reports.speaks) == ({"done", "error"}, False)
     reports.seen(10)

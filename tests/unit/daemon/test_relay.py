@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
+from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import ECHO_TIME
-from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model

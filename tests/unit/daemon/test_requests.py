@@ -60,7 +60,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     more = {"follow": True} if verb == "wait" else {}
     found = answer(server, link, verb=verb, **{key: value}, **more)
     assert found["error"]["code"] == "usage", found
-    assert link.connection.waits == {}
+    assert server.session.waits.all == []
     assert not server.session.timers.is_set(("run", 1))
     assert not server.session.runs.every()
     assert server.session.relay.followers == []

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from sesh import protocol
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.shell.marks import MarkFilter
+from sesh.daemon.shell.marks import MarkFilter, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, State
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
-from sesh.daemon.shell.wrapper import quoted, source
 from sesh.ops.shell import plain
 from tests.support import need
 from tests.support.data import daemon_facts

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sesh import identity, platform
-from sesh.daemon.spawn import context
+from sesh.daemon.spawn import launch
 
 
 class System:
@@ -54,32 +54,32 @@ def words(system: System) -> list[str]:
 
 def test_a_daemon_leaves_the_scope_of_a_terminal(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/vte-spawn-1.scope")
-    assert context.own_scope() == words(system)
+    assert launch.own_scope() == words(system)
 
 
 def test_a_daemon_leaves_the_scope_of_a_login_only_if_logind_kills_at_logout(system: System) -> None:
     system.cgroup("session-3.scope")
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\n#KillUserProcesses=yes\n"
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\nKillUserProcesses=no\nKillUserProcesses = Yes\n"
-    assert context.own_scope() == words(system)
+    assert launch.own_scope() == words(system)
     system.files["/etc/systemd/logind.conf.d/50-mine.conf"] = "[Login]\nKillUserProcesses=no\n"
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
 
 
 def test_a_daemon_stays_in_a_service(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/tmux.service")
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
 
 
 def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     system.cgroup("vte-spawn-1.scope")
     system.runner.unlink()
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
     system.files.clear()
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert context.own_scope() == []
+    assert launch.own_scope() == []
     monkeypatch.setattr(platform, "LINUX", False)
-    assert context.own_scope() == []
+    assert launch.own_scope() == []

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import pytest
 
 from sesh import check, protocol
-from sesh.daemon.clients.connection import Reader
-from sesh.daemon.request import Request
+from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.session import Session
-from sesh.daemon.verbs.following import wait_of
-from sesh.daemon.waits import Waits
+from sesh.daemon.verbs import wait_of
 from sesh.messages import Ask
 from tests.support import wait_until
 from tests.support.data import daemon_facts
@@ -41,17 +38,9 @@ def answer(session: Session, link: Link) -> dict[str, object]:
     return wait_until(answer)
 
 
-@functools.cache
-def waits_of(session: Session) -> Waits:
-    waits = Waits(session.pump, session.timers, session.activity, lambda: session.runs.active is not None)
-    session.topics.looked.subscribe(waits.looked)
-    return waits
-
-
 def wait(session: Session, link: Link, **words: object) -> None:
-    link.connection.waits[7] = False
     request = Request(link.connection, 7, check.near(Ask, words), b"")
-    waits_of(session).add(wait_of(session, request))
+    session.waits.add(wait_of(session, request))
 
 
 def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
@@ -59,7 +48,7 @@ def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session
     error = answer(session, link)["error"]
     assert isinstance(error, dict)
     assert (error["code"], error["exit"]) == ("timeout", 124)
-    assert waits_of(session).all == []
+    assert session.waits.all == []
     assert session.timers.wait_time() is None
 
 
@@ -69,7 +58,7 @@ def test_who_follows_gets_all_output_before_the_answer(session: Session, link: L
     link.connection.reader = Reader(link.connection, 0)
     wait(session, link, idle=1)
     session.timers.run()
-    assert 7 in link.connection.waits
+    assert [wait.request.number for wait in session.waits.all] == [7]
     link.connection.feed(session.log)
     assert answer(session, link)["met"] == "idle"
 
@@ -78,6 +67,6 @@ def test_a_question_that_stood_before_does_not_answer_a_wait_for_another(session
     session.activity.say("waiting", "old?")
     wait(session, link, waiting=True, anew=True)
     session.timers.run()
-    assert 7 in link.connection.waits
+    assert [wait.request.number for wait in session.waits.all] == [7]
     session.activity.say("waiting", "new?")
     assert answer(session, link)["question"] == "new?"

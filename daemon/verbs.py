@@ -1,0 +1,286 @@
+"""The requests that read, follow or change a session, a function each; those that type are in `typing`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from sesh import names, paths, protocol
+from sesh.about import CALLED
+from sesh.daemon import description
+from sesh.daemon.activity.own_word import By
+from sesh.daemon.clients.client import Client
+from sesh.daemon.clients.connection import Reader, Request
+from sesh.daemon.ending import Ending
+from sesh.daemon.files import SessionFiles
+from sesh.daemon.handler import ClientHandler
+from sesh.daemon.session import Session
+from sesh.daemon.shell.run import Run
+from sesh.daemon.waits import Wait
+from sesh.errors import Refused, UsageError
+from sesh.messages import Answer, Message
+from sesh.moments import STEADY
+from sesh.names import printable
+from sesh.vt.render.export import continued, export, follow_state
+
+PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, of one answer to `logs`
+MAX_LABELS = 64
+MAX_TOLD = 1024  # characters of each text that a person is told
+RELINK_TIME = 600.0  # seconds for a lost link before a job that is fed over it gets the end of its input
+Reload = Callable[[Request, str, list[str]], None]  # with Python's path and its module search path
+
+
+class Verbs:
+    """The requests of one session but those that type. `reload` carries out that request."""
+
+    NAMES = (
+        "summary", "status", "screen", "modes", "logs", "history", "typed",
+        "wait", "events", "run", "run_interrupt",
+        "detach", "kill", "rename", "label", "resume", "state", "switch", "tell", "feed", "reload",
+    )  # fmt: skip
+
+    def __init__(
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
+    ) -> None:
+        self._session, self._handler, self._ending, self._files = session, handler, ending, files
+        self._reload = reload
+
+    # -- that read
+
+    def summary(self, request: Request) -> None:
+        request.respond(session=description.summary(self._session))
+
+    def status(self, request: Request) -> None:
+        request.respond(session=description.status(self._session))
+
+    def screen(self, request: Request) -> None:
+        form = request.words.get("format") or "text"
+        if form not in ("text", "ansi", "json"):
+            raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
+        model = self._session.model
+        model.catch_up(0)
+        emulator = model.emulator
+        row, column = emulator.cursor
+        request.respond(
+            export(emulator, form),
+            columns=emulator.columns,
+            rows=emulator.rows,
+            cursor={"row": row, "column": column},
+            position=model.position,
+            title=self._session.findings.title,
+            alternate=emulator.alternate,
+            continued=continued(emulator),
+        )
+
+    def modes(self, request: Request) -> None:
+        """Answer with the mode that decides what keys send. `cursor`: cursor keys are the application's (DECCKM)."""
+        self._session.model.catch_up(0)
+        request.respond(cursor=self._session.model.emulator.mode(1) is True)
+
+    def logs(self, request: Request) -> None:
+        """Answer with a page of the lines of scrollback and screen, the last ones before the line `until`."""
+        count, until = request.words.get("lines"), request.words.get("until")
+        count, until = PAGE if count is None else min(count, PAGE), protocol.MOST if until is None else until
+        model, emulator = self._session.model, self._session.model.emulator
+        model.catch_up(0)
+        ansi = request.words.get("ansi", False)
+        lines, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi)
+        state: Answer = {"lines": len(lines), "position": model.position, "alternate": emulator.alternate}
+        state["first"], state["older"] = first, first > emulator.scrollback.first
+        if request.words.get("end", False):
+            state = {**state, **follow_state(emulator)}
+        request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
+
+    def history(self, request: Request) -> None:
+        """Answer with the commands that were run, or with `n` one command's output."""
+        commands, number = self._session.runs.history, request.words.get("n")
+        if number is None:
+            request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
+            return
+        entry, output = commands.find(number, self._session.name)
+        request.respond(output, **entry)
+
+    def typed(self, request: Request) -> None:
+        """Answer when somebody last typed on a terminal that can tell a person something; None for never.
+
+        `watched`: somebody looks at this session.
+        """
+        client = teller(self._session)
+        watched = self._session.clients.watched
+        request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)
+
+    # -- that follow, or are answered once the session has come so far
+
+    def wait(self, request: Request) -> None:
+        """Answer when the program has ended; with `follow` its output comes before, from position `from` on."""
+        session, connection = self._session, request.connection
+        first = _first_position(session, request)
+        session.waits.add(wait_of(session, request))
+        if request.words.get("follow", False) and connection.reader is None:
+            connection.reader = Reader(connection, first)
+            session.relay.followers.append(connection.reader)
+            connection.feed(session.log)
+
+    def events(self, request: Request) -> None:
+        """Send each event as a DATA frame, first those after number `since`; answer at the session's end."""
+        since = request.position("since")
+        if self._session.waits.of(request.connection):
+            raise UsageError("a connection can follow events only once, and cannot wait as well")
+        self._session.waits.add(Wait(request))
+        self._session.events.follow(request.connection, since if isinstance(since, int) else None)
+
+    def run(self, request: Request) -> None:
+        """Run a command in the live shell (its words, separated by NUL); the answer comes when it has ended."""
+        session = self._session
+        if not session.running:
+            raise Refused(f"the program of {session.name} has ended; it cannot run commands")
+        command = request.data.decode("utf-8", "surrogateescape").split("\0")
+        wait, key = request.words.get("wait", True), request.words.get("key", "")
+        timeout, since = request.words.get("timeout"), request.position("since")
+        sent = since if wait and isinstance(since, int) else None
+        asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=sent)
+        session.runs.add(asked, timeout)
+
+    def run_interrupt(self, request: Request) -> None:
+        if self._session.runs.interrupt(request.connection):
+            self._session.activity.interrupted()
+        request.respond()
+
+    # -- that change the session
+
+    def detach(self, request: Request) -> None:
+        """Detach the client that typed last (`which`: last), all others (others), or all of them."""
+        clients, which = self._session.clients, request.words.get("which")
+        chosen = list(clients.all)
+        if which in ("last", "others"):
+            chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
+        for client in chosen:
+            self._handler.detach(client, "detached")
+        request.respond(detached=len(chosen))
+
+    def kill(self, request: Request) -> None:
+        """End the session, unless the id is another one's; the answer comes when nothing is left."""
+        if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
+            raise paths.absent(self._session.name)
+        self._ending.requests.append(request)
+        self._ending.begin()
+
+    def rename(self, request: Request) -> None:
+        new = names.check_name(request.words.get("to", ""))
+        if new != self._session.name:
+            self._files.rename(new)
+        request.respond(name=new)
+
+    def label(self, request: Request) -> None:
+        session, given = self._session, request.words.get("set", {})
+        if changes := [names.check_label(f"{key}={value}") for key, value in given.items()]:
+            labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
+            if len(labels) > MAX_LABELS:
+                raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
+            description.change(session, {**session.facts, "labels": labels})
+        request.respond(labels=session.facts["labels"])
+
+    def resume(self, request: Request) -> None:
+        """Keep the command by which the session is started again; no words remove it."""
+        command = names.check_resume(request.words.get("command", []))
+        if command != (self._session.facts["resume"] or []):
+            description.change(self._session, {**self._session.facts, "resume": command or None})
+        request.respond()
+
+    def state(self, request: Request) -> None:
+        """Take the program's own word for its state. `hook`: by an agent's hook; OSC 7501 stands above that."""
+        session, state = self._session, request.words.get("state", "")
+        if state not in protocol.STATES:
+            raise UsageError(f"unknown state {printable(state)}; use {', '.join(protocol.STATES)}")
+        if not session.running:
+            raise Refused(f"the program of {session.name} has ended")
+        by = By.HOOK if request.words.get("hook", False) else By.TYPED
+        session.activity.say(state, request.words.get("question", ""), by=by)
+        request.respond()
+
+    def switch(self, request: Request) -> None:
+        """Send the client that typed last to another session; with `probe` only answer whether that is possible."""
+        client = self._session.clients.leader
+        host = request.words.get("host")
+        name = names.check_name(request.words.get("to", ""))
+        target = names.check_host(host) if host is not None else None
+        if client is not None and client.terminal.remote and target is not None:
+            line = f"{CALLED} @{target} {name}"
+            raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
+        if client is not None and not request.words.get("probe", False):
+            message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
+            client.connection.queue(protocol.message(protocol.SWITCH, message))
+        request.respond(switched=client is not None)
+
+    def tell(self, request: Request) -> None:
+        """Have the client that typed last tell the person of a session; of this one only if nobody looks at it."""
+        session = self._session
+        of_another = request.words.get("name", "") != session.name
+        client = teller(session) if of_another or not session.clients.watched else None
+        if client is not None:
+            news: Message = {
+                "name": request.words.get("name", "")[:MAX_TOLD],
+                "state": request.words.get("state", "")[:MAX_TOLD],
+                "question": request.words.get("question", "")[:MAX_TOLD],
+            }
+            client.connection.queue(protocol.message(protocol.TELL, news))
+        request.respond(told=client is not None)
+
+    def feed(self, request: Request) -> None:
+        """Feed a job's standard input, from offset `at` on; answer when the job has it. `ends`: nothing follows."""
+        session, offset = self._session, request.words.get("at")
+        stdin = session.pump.stdin
+        if stdin is None or offset is None or offset > stdin.received:
+            raise UsageError(f"{session.name} has no input pipe")
+        stdin.linger = RELINK_TIME if request.words.get("mends", False) else 0.0
+        session.timers.clear("stdin")
+        if not stdin.open:
+            request.respond(received=stdin.received, open=False)
+            return
+        stdin.take(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
+
+    def reload(self, request: Request) -> None:
+        """Have the daemon continue as another sesh: `python` (its path) with `path` (its module search path)."""
+        python, path = request.words.get("python", ""), request.words.get("path", [])
+        self._reload(request, python, path)
+
+
+def teller(session: Session) -> Client | None:
+    """Return the client that typed last, if it can tell a person something; None after the program's end."""
+    client = session.clients.leader
+    return client if client is not None and client.terminal.tells and session.running else None
+
+
+def wait_of(session: Session, request: Request) -> Wait:
+    """Return the conditions of a `wait` besides the session's end. Raises UsageError."""
+    since = request.position("since" if "since" in request.words else "from")
+    if since == "sent":
+        since = session.pump.sent_at
+    run, stale = session.runs.active, None
+    own = run is None or run.connection is request.connection
+    if own and request.words.get("anew", False) and session.activity.waits:
+        stale = session.activity.standing().since
+    idle, timeout = request.words.get("idle"), request.words.get("timeout")
+    return Wait(
+        request,
+        output=request.words.get("output", False),
+        prompt=request.words.get("prompt", False),
+        since=since if isinstance(since, int) else None,
+        waiting=request.words.get("waiting", False),
+        stale=stale,
+        idle=math.inf if idle is None else idle,
+        until=math.inf if timeout is None else time.monotonic() + timeout,
+    )
+
+
+def _first_position(session: Session, request: Request) -> int:
+    """Return the position from which a client follows the output; the output may not have come so far yet."""
+    log, since, began = session.log, request.position("from"), request.words.get("else")
+    if since == "screen":  # an answer to `logs` stands for this position, or a later one
+        return session.model.position
+    if since == "sent":
+        since = session.pump.sent_at
+        if since is None:
+            since = log.head if began is None else began  # as a client that reconnects began to wait there
+    return max(since, log.base) if isinstance(since, int) else log.base

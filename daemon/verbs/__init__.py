@@ -1,1 +1,0 @@
-"""Requests to a daemon: a function for each, which reads from the session or changes it."""
