@@ -51,11 +51,7 @@ class KeyParser:
 
     def __init__(self, key: DetachKey | None) -> None:
         self._detaches = key is not None
-        if key is None:
-            key = _NO_KEY
-        self._key = key
-        self._lead_as_escape = bytes.maketrans(key.lead, ESCAPE)
-        """Translates the other byte that the key may begin with into ESC, so that one search finds the next of both."""
+        self._key = key or _NO_KEY
         self._pending = b""
         """An incomplete sequence."""
         self._passed = 0
@@ -77,51 +73,39 @@ class KeyParser:
 
         `burst`: nobody types so fast, so no byte is a key.
         """
-        if self.special(data):
+        if self._pending or self._prefix or self._pasting or ESCAPE in data or self._key.lead in data:
             return self._parse(_NO_KEY if burst else self._key, data, last=False)
         return [("input", data)] if data else []
-
-    def end_paste(self) -> None:
-        """Take a paste as ended, if one goes on: its end marker was lost."""
-        self._pasting = False
-
-    def special(self, data: bytes) -> bool:
-        """Return whether `data` may be more than one event of input, or is not all of what comes next."""
-        held = self._pending or self._prefix or self._pasting
-        return bool(held) or ESCAPE in data or self._key.lead in data
 
     def flush(self) -> list[Event]:
         """Take held bytes as they are, since nothing more came."""
         return self._parse(self._key, b"", last=True)
 
+    def end_paste(self) -> None:
+        """Take a paste as ended, if one goes on: its end marker was lost."""
+        self._pasting = False
+
     def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
         """Take held bytes and `data` apart. `last`: nothing more comes, so pass an incomplete sequence on."""
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
-        marked = b""
+        last = last and len(buffer) > passed
         end = 0
         while end < len(buffer):
+            start = end
             if self._pasting:
-                end = self._paste(buffer, end, passed)
+                end = self._paste(buffer, start, passed)
                 continue
-            marked = marked or buffer.translate(self._lead_as_escape)
-            start = end if self._prefix else marked.find(ESCAPE, end)  # every token counts behind the first of two
-            if start < 0:
-                start = len(buffer)
-            self._input += buffer[max(end, passed) : start]
-            if start == len(buffer):
-                break
             end, whole = self._token(key, buffer, start, passed)
-            sequence, sent = buffer[start:end], max(passed - start, 0)
-            if not whole and not (last and len(buffer) > passed):
-                if not self._may_become_key(key, sequence):
-                    self._input += sequence[sent:]
-                    sent = len(sequence)
-                self._pending, self._passed = sequence, sent
+            sequence, rest = buffer[start:end], buffer[max(start, passed) : end]
+            if rest and (whole or last):
+                self._act(key, sequence, rest)
+            elif not self._may_become_key(key, sequence):
+                self._input += rest
+            elif not whole:
+                self._pending, self._passed = sequence, len(sequence) - len(rest)
                 break
-            if end > passed:
-                self._act(key, sequence, sequence[sent:])
-            if not whole:  # passed on by a flush, and maybe still the beginning of a paste
+            if not whole:  # passed on, and maybe still the beginning of a paste
                 self._pending, self._passed = sequence, len(sequence)
         self._end_input()
         events, self._events = self._events, []
@@ -156,7 +140,7 @@ class KeyParser:
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
             return key.first.application.startswith(b"\x1bO")
-        return not unfinished[2:].strip(b"0123456789:;")
+        return unfinished[:1] == ESCAPE and not unfinished[2:].strip(b"0123456789:;")
 
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:

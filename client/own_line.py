@@ -18,15 +18,13 @@ from sesh.client.display import Display
 from sesh.loop.timers import Timers
 
 STANDS = 3.0
-"""Seconds from the first time that the line is laid, after which it goes without a key."""
+"""Seconds after which the line goes without a key."""
 _QUIET = 0.25
 """Seconds without output after which the line is laid again."""
-LONGEST = 4096
+_LONGEST = 4096
 """Characters of all lines that are shown as one."""
 
 _MARK = b"redraw"
-
-Handle = Callable[[int, bytes], None]
 
 
 class Skip(Enum):
@@ -40,7 +38,13 @@ class Skip(Enum):
 class OwnLine:
     """One line at a time. `send` sends to the daemon, `handle` shows a frame that has waited."""
 
-    def __init__(self, display: Display, send: Callable[[bytes], object], timers: Timers, handle: Handle) -> None:
+    def __init__(
+        self,
+        display: Display,
+        send: Callable[[bytes], object],
+        timers: Timers,
+        handle: Callable[[int, bytes], None],
+    ) -> None:
         self._display, self._send, self._timers, self._handle = display, send, timers, handle
         self._text = ""
         """The line that is laid, or that will be once the screen has come."""
@@ -49,13 +53,18 @@ class OwnLine:
         self._skips = Skip.NOTHING
 
     @property
+    def stands(self) -> bool:
+        """True if a line is laid, or will be."""
+        return self._text != ""
+
+    @property
     def skips(self) -> bool:
-        """True while what comes is not shown, as a screen was asked for."""
+        """True while frames are not shown, as a screen was asked for."""
         return self._skips is not Skip.NOTHING
 
     def show(self, text: str) -> None:
         """Lay a line over the last row once the screen has come; before one that stands, as the row may be full."""
-        asked, self._text = self._text != "", (f"{text}; {self._text}" if self._text else text)[:LONGEST]
+        asked, self._text = self._text != "", (f"{text}; {self._text}" if self._text else text)[:_LONGEST]
         if self._screen is not None:
             self._display.cover(self._text)
         elif not asked:
@@ -64,7 +73,7 @@ class OwnLine:
     def ask(self, shown: int) -> None:
         """Ask for the screen and the lines from a position on, up to which the terminal shows output.
 
-        What comes before the answer is skipped: the answer holds its effect. A PONG tells it from an earlier screen.
+        Frames before the answer are skipped: the answer holds their effect. A PONG tells it from an earlier screen.
         """
         self._skips = Skip.UNTIL_PONG
         self._send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, shown.to_bytes(8, "big")))
@@ -74,28 +83,15 @@ class OwnLine:
         if self._skips is Skip.UNTIL_PONG and payload == _MARK:
             self._skips = Skip.UNTIL_SCREEN
 
-    def _await_quiet(self) -> None:
-        self._timers.set("line", _QUIET, self._ask)
-
-    def _ask(self) -> None:
-        if self._display.in_string:  # a screen in the midst of an image would end that
-            self._await_quiet()
-        else:
-            self._send(protocol.frame(protocol.REDRAW))
-
     def takes(self, kind: int, payload: bytes, shown: int) -> bool:
         """Take a frame of OUTPUT, SCREEN or REDRAW; return whether it is not to be shown now.
 
         `shown`: the position up to which the terminal shows output.
         """
-        if self._skips is not Skip.NOTHING:
-            if self._skips is Skip.UNTIL_PONG or kind == protocol.OUTPUT:
-                return True
+        if self._skips is Skip.UNTIL_PONG or (self.skips and kind == protocol.OUTPUT):
+            return True
+        if self.skips or kind != protocol.REDRAW:
             self._skips = Skip.NOTHING
-            if self._text:
-                self._await_quiet()
-            return False
-        if kind != protocol.REDRAW:
             self._lift()
             if self._text:
                 self._await_quiet()
@@ -122,6 +118,15 @@ class OwnLine:
         self.end()
         if screen is not None:
             self.ask(protocol.split_number(screen)[0])
+
+    def _await_quiet(self) -> None:
+        self._timers.set("line", _QUIET, self._request)
+
+    def _request(self) -> None:
+        if self._display.in_string:  # a screen in the midst of an image would end that
+            self._await_quiet()
+        else:
+            self._send(protocol.frame(protocol.REDRAW))
 
     def _lift(self) -> None:
         screen, self._screen = self._screen, None

@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from sesh import protocol
-from sesh.client.round_trip import RoundTrip
 from sesh.typed import tokens
+from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
-
-if TYPE_CHECKING:
-    from sesh.client.replica import Replica
+from sesh.vt.render import patch
 
 Screen = tuple[int, tuple[str, ...], int]
 """The row of the cursor, its cells, and the cursor's column, from 0."""
@@ -39,6 +37,8 @@ _EDITING = {
 }  # fmt: skip
 _NARROW = re.compile(f"[{NARROW}]")
 
+PATIENCE, _STEP = 0.05, 0.008
+"""Seconds of processor time for one piece of output, looked at after each step: beyond them it is not followed."""
 _ASK_EVERY = 1.0
 """Seconds between two requests for a model: one that cannot be had, or takes too much time, costs little."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
@@ -155,21 +155,56 @@ class Guesses:
         self._barrier = self._typed if self._typed > self._echoed else 0
 
 
+class Replica:
+    """The screen of a terminal, followed from a replay on, over which cells of one row can be drawn."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self._emulator = Emulator(columns, rows, max_lines=1)
+        self._screen = self._emulator.screen
+        self._over: tuple[int, range] | None = None
+        """The row and the columns that are drawn over; no columns if the cursor alone is elsewhere."""
+
+    def follow(self, data: bytes) -> bool:
+        """Take in what the terminal gets; return False if that takes too long."""
+        until = time.thread_time() + PATIENCE
+        while data := data[self._emulator.feed(data, _STEP) :]:
+            if time.thread_time() >= until:
+                return False
+        return True
+
+    @property
+    def line(self) -> Screen:
+        y, x = self._emulator.cursor
+        return y, tuple(self._screen.rows[y].text), x
+
+    @property
+    def drawable(self) -> bool:
+        """True if cells can be drawn now."""
+        return patch.redrawable(self._emulator)
+
+    def draw(self, y: int, cells: Mapping[int, str], column: int, *, underlined: bool) -> bytes:
+        """Return the bytes that draw `cells` by column over row `y`, in place of those drawn before, and move the
+        cursor to `column`."""
+        changed = [*cells, *(self._over[1] if self._over else ())]
+        over = range(min(changed, default=0), max(changed, default=-1) + 1)
+        self._over = y, over
+        return patch.drawn(self._screen, y, cells, over, column, underlined=underlined)
+
+    def take_back(self) -> bytes:
+        """Return the bytes that restore what was drawn over; empty if nothing was."""
+        over, self._over = self._over, None
+        return patch.restored(self._screen, over[0], over[1].start, over[1].stop) if over else b""
+
+
 class Predictor:
     """Prediction over one connection: returns the bytes to draw for what is typed, and for what the daemon sends.
 
-    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal. `always`: on short links too.
+    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal.
     """
 
-    def __init__(
-        self,
-        send: Callable[[bytes], object],
-        size: Callable[[], tuple[int, int]],
-        round_trip: RoundTrip,
-        *,
-        always: bool,
-    ) -> None:
-        self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
+    def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
+        self._send, self._size = send, size
+        self.underlines = False
         self._guesses = Guesses()
         self._replica: Replica | None = None
         """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
@@ -178,32 +213,25 @@ class Predictor:
         """The terminal's size when a model was asked for that has not come yet."""
         self._asked_at = 0.0
 
-    @property
-    def _wanted(self) -> bool:
-        return self._always or self._round_trip.long
-
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
-        if kind == protocol.ECHOED:
+        if kind == protocol.MODEL:
+            self._take_model(*protocol.split_number(payload))
+        elif kind == protocol.PONG:
+            self._ask()
+        else:
             number, _, flags = protocol.split_echoed(payload)
             self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
             if number:  # else the flags alone have changed
                 self._guesses.echoed(number)
             return self._redraw()
-        if kind == protocol.MODEL:
-            self._take_model(*protocol.split_number(payload))
-            return b""
-        if not self._wanted:
-            return self.withdraw()
-        self._ask()
         return b""
 
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess at input that was sent under this number; return the bytes to draw."""
-        back = b"" if self._wanted else self.withdraw()
         self._ask()
         self._guesses.typed(number, data)
-        return back + self._redraw()
+        return self._redraw()
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
@@ -228,10 +256,10 @@ class Predictor:
     # -- the model
 
     def _ask(self) -> None:
-        """Ask the daemon for a model, if one is wanted and none is there or on its way."""
+        """Ask the daemon for a model, if there is none and none is on its way."""
         now = time.monotonic()
         missing = self._replica is None and self._asked is None
-        if self._wanted and missing and now - self._asked_at >= _ASK_EVERY:
+        if missing and now - self._asked_at >= _ASK_EVERY:
             self._asked, self._asked_at = self._size(), now
             self._send(protocol.frame(protocol.MODEL))
 
@@ -240,8 +268,6 @@ class Predictor:
         size, self._asked = self._asked, None
         if size is None or size != self._size() or not screen:
             return
-        from sesh.client.replica import Replica  # loads pyte
-
         replica = Replica(*size)
         if replica.follow(screen):
             self._replica, self._position = replica, position
@@ -266,7 +292,7 @@ class Predictor:
         row, cells, column = line.screen
         own = replica.line[1]
         guessed = {x: cell for x, cell in enumerate(cells) if cell != own[x]}
-        return replica.draw(row, guessed, column, underlined=self._round_trip.very_long)
+        return replica.draw(row, guessed, column, underlined=self.underlines)
 
     def _take_back(self) -> bytes:
         """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""

@@ -5,14 +5,12 @@ A host that lets nobody in without a person is logged in to in place.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Container
 from math import inf
 
 from sesh import moments
-from sesh.client.outcome import AttachOptions
-from sesh.client.terminal import EXIT_SIGNALS
+from sesh.client.options import AttachOptions
 from sesh.client.view import View
 from sesh.errors import Late, LoginRefused
 from sesh.keynames import Key
@@ -33,7 +31,8 @@ class AttachedLink:
     """The links of an attachment, one after the other. `reopen` watches and replaces them."""
 
     def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
-        self.reopen, self._view, self._host, self._options = reopen, view, host, options
+        self.reopen, self._view, self._host = reopen, view, host
+        self._leaves = options.leaves(without="Ctrl-C")
         self._doubted_at, self._told = inf, ""
         """When the link began to be doubted; the line that stands on the last row."""
 
@@ -49,15 +48,13 @@ class AttachedLink:
 
     @property
     def heard_at(self) -> float:
-        """When anything came last over the link (seconds since the epoch)."""
+        """When the last bytes came over the link (seconds since the epoch)."""
         return time.time() - time.monotonic() + self.reopen.health.heard_at
 
     @property
     def since(self) -> str:
         """The same, as on a clock."""
         return moments.time_of_day(self.heard_at)
-
-    # -- facts
 
     def begin(self) -> None:
         """Watch a connection, the first or one that has taken the place of another."""
@@ -79,34 +76,29 @@ class AttachedLink:
         if self.health is not Health.UP and pressed(keys, *ENTER):
             self.reopen.attempts.wished(time.monotonic())
 
-    # -- what is to be done
-
     def run(self, ready: Container[int]) -> Result | None:
         """Do what is due. Return the next connection, or the error after which there is none."""
         result, now = self.reopen.run(ready), time.monotonic()
-        if self.health is Health.UP:
-            self._doubted_at = inf
-        elif self._doubted_at == inf:
-            self._doubted_at = now
-        elif now >= self._doubted_at + TELL_AFTER:
+        self._doubted_at = inf if self.health is Health.UP else min(self._doubted_at, now)
+        if now >= self._doubted_at + TELL_AFTER:
             self._tell()
         return result
 
     def _tell(self) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
-        reason, since, leaves = self.reopen.reason, self.since, self._options.leaves
-        state, place, why = "no link", f" to {self._host}", f" ({reason})"
+        since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""
-        texts = (  # the host, which is known, goes first where the row is narrow, the key that leaves never
-            f"{state}{place} since {since}{why}; Enter tries now, {leaves}",
-            f"{state} since {since}{why}; Enter tries, {leaves}",
-            f"{reason}; {leaves}" if why else "",  # it may hold an address at which to log in
-            f"{state} since {since}; Enter tries, {leaves}",
-            f"{state}; {leaves}",
-        )
+        else:
+            state, place, why = "no link", f" to {self._host}", f" ({reason})"
+        texts = [  # where the row is narrow the host, which is known, is left out first, and never the key that leaves
+            f"{state}{place} {since}{why}; Enter tries now, {leaves}",
+            f"{state} {since}{why}; Enter tries, {leaves}",
+            *([f"{reason}; {leaves}"] if why else []),  # it may hold an address at which to log in
+            f"{state}; Enter tries, {leaves}",
+        ]
         room = self._view.display.terminal.grid()[0] - 2
-        text = next((text for text in texts if 0 < len(text) <= room), texts[-1])
+        text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._told or not self._view.display.covered:
             self._view.cover(text)
             self._told = text
@@ -115,31 +107,18 @@ class AttachedLink:
 
     def login_lines(self, reason: Exception) -> list[str]:
         """Return the lines that say why a person has to log in, and how."""
-        leaves = self._options.leaves
         if isinstance(reason, LoginRefused) and reason.asks:
-            return [f"{self._host} asks for a password or a second factor: Enter logs in, {leaves}"]
-        return [str(reason), f"Enter tries again, {leaves}"]
+            return [f"{self._host} asks for a password or a second factor: Enter logs in, {self._leaves}"]
+        return [str(reason), f"Enter tries again, {self._leaves}"]
 
     def log_in(self) -> Connection:
         """Make an attempt with the terminal as it was before it was raw; drop input beside ssh's prompt.
 
-        Raises the attempt's error, KeyboardInterrupt with its number at a signal that ends the client.
+        Raises the attempt's error, and what `RawTerminal.lent` raises.
         """
         terminal = self._view.display.terminal
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTSTP, *EXIT_SIGNALS)}
         try:
-            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            for number in EXIT_SIGNALS:
-                signal.signal(number, _interrupt)
-            terminal.cooked()
-            return self.reopen.log_in()
+            with terminal.lent():
+                return self.reopen.log_in()
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            terminal.raw()
             terminal.drop_input()
-            terminal.take_signals()
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)

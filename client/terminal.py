@@ -8,8 +8,9 @@ import select
 import signal
 import termios
 import time
-from collections.abc import Callable
-from contextlib import suppress
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -27,10 +28,10 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors (0 and 1), raw inside the `with` block.
 
-    Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode of
-    the descriptors. Signals arrive as bytes on `signals`, a descriptor to poll. Where possible the terminal is opened
-    again for output, so that the file description shared with other processes never becomes non-blocking. Raises
-    Refused if one of the descriptors is not a terminal.
+    Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode.
+    Signals arrive as bytes on `signals`, a descriptor to poll. Where possible the terminal is opened again for output,
+    so that the file description shared with other processes never becomes non-blocking. Raises Refused if one of the
+    descriptors is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -42,7 +43,7 @@ class RawTerminal:
         self.signalled = False
         """True if a signal has come since the last `take_signals`; set before `signals` polls as readable."""
         self._attributes: list[Any] | None = None
-        self._blocking: dict[int, bool] = {}
+        self._was_blocking = False
         self._handlers: dict[int, Handler] = {}
         self._wakeup = self._old_wakeup = -1
 
@@ -50,9 +51,8 @@ class RawTerminal:
         try:
             self._attributes = termios.tcgetattr(self.inbound)
             self.outbound = _reopen(self._given_outbound)
-            if self.outbound == self._given_outbound:
-                self._blocking = {fd: os.get_blocking(fd) for fd in (self.inbound, self.outbound)}
-                os.set_blocking(self.outbound, False)
+            self._was_blocking = os.get_blocking(self._given_outbound)
+            os.set_blocking(self.outbound, False)
             self.signals, self._wakeup = os.pipe()
             os.set_blocking(self.signals, False)
             os.set_blocking(self._wakeup, False)
@@ -69,46 +69,50 @@ class RawTerminal:
 
     def __exit__(self, *_: object) -> None:
         self.cooked()
-        for descriptor, blocking in self._blocking.items():
-            os.set_blocking(descriptor, blocking)
-        self._blocking = {}
         if self.outbound != self._given_outbound:
             _close(self.outbound)
             self.outbound = self._given_outbound
-        self._restore_handlers()
+        elif self._was_blocking:
+            os.set_blocking(self.outbound, True)
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._handlers = {}
+        if self.signals >= 0:
+            signal.set_wakeup_fd(self._old_wakeup)
+            _close(self.signals)
+            _close(self._wakeup)
+            self.signals = self._wakeup = -1
 
     # -- the line discipline
 
     def raw(self) -> None:
         """Pass every byte unchanged, both ways. Raises OSError if the terminal is gone."""
-        if self._attributes is None:
-            return
-        iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
-        iflag &= ~(
-            termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
-            | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
-        )  # fmt: skip
-        cflag = (cflag & ~(termios.CSIZE | termios.PARENB)) | termios.CS8
-        lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
-        characters = list(characters)
-        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters])
+        if self._attributes is not None:
+            _repeated(lambda: tty.setraw(self.inbound, termios.TCSANOW))
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
-        if self._attributes is None:
-            return
-        with suppress(OSError):
-            self._set(self._attributes)
+        attributes = self._attributes
+        if attributes is not None:
+            with suppress(OSError):
+                _repeated(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, attributes))
 
-    def _set(self, attributes: list[Any]) -> None:
-        while True:
-            try:
-                termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
-                return
-            except termios.error as error:  # a background process stops here until it is in the foreground
-                if error.args[0] != errno.EINTR:
-                    raise OSError(*error.args) from error
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Restore the line discipline for a program that may ask the person, such as ssh.
+
+        Raises KeyboardInterrupt, with its number, at a signal that ends the client.
+        """
+        handlers: dict[int, Handler] = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS}
+        handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        try:
+            self.cooked()
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            self.raw()
+            self.take_signals()
 
     def suspend(self) -> None:
         """Restore the terminal and stop this process, as SIGTSTP would; return, raw again, when it is continued.
@@ -184,16 +188,6 @@ class RawTerminal:
 
     # -- signals
 
-    def _restore_handlers(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._handlers = {}
-        if self.signals >= 0:
-            signal.set_wakeup_fd(self._old_wakeup)
-            _close(self.signals)
-            _close(self._wakeup)
-            self.signals = self._wakeup = -1
-
     def _on_signal(self, _number: int, _frame: object) -> None:
         """Note a signal; Python writes its number to the wakeup descriptor only if a handler is set."""
         self.signalled = True
@@ -210,6 +204,21 @@ class RawTerminal:
             return set()
         continued = signals.rfind(signal.SIGCONT) > signals.rfind(signal.SIGTSTP)
         return set(signals) - {signal.SIGTSTP if continued else signal.SIGCONT}
+
+
+def _repeated(change: Callable[[], object]) -> None:
+    """Change the line discipline: in the background this process stops there until it is in the foreground."""
+    while True:
+        try:
+            change()
+            return
+        except termios.error as error:
+            if error.args[0] != errno.EINTR:
+                raise OSError(*error.args) from error
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _close(descriptor: int) -> None:
