@@ -2,7 +2,7 @@
 
 greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `Left` is raised, and `Loop.run` returns
     ▲                    │ link lost
-    └──── next link ── offline ──refused──▶ login (nothing is tried before Enter)
+    └──── next link ── offline; if the host refuses, a person logs in
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.options import AttachOptions, greeting, introduction, token
 from sesh.client.outcome import Ending, Outcome
-from sesh.client.reconnect import ENTER, AttachedLink, Reconnect
+from sesh.client.reconnect import AttachedLink, Reconnect
 from sesh.client.shown import Shown
 from sesh.client.view import FRAMES, View
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
@@ -47,7 +47,6 @@ class Phase(Enum):
     GREETING = "HELLO is sent"
     ATTACHED = "the session shows"
     OFFLINE = "the link is lost; what is typed is kept"
-    LOGIN = "the host asks a person to log in"
     LEAVING = "the daemon was asked to let the client go"
 
 
@@ -93,7 +92,7 @@ class Attachment:
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
         """Begin on a connection; or go on over one that replaces a lost link, with the unacknowledged input."""
         resuming, continues = self.session_id != "", self.view.continues
-        if self.phase is Phase.LOGIN:
+        if resuming and not self.display.started:
             self.display.resume()
         if connection.peer.greeted is not None:
             self._client = connection.peer.greeted["client"]
@@ -143,11 +142,13 @@ class Attachment:
 
     def _replace(self, result: Result) -> None:
         """Go on over another link, or end with the error after which there is none."""
+        try:
+            result = self._log_in(result) if isinstance(result, LoginRefused) else result
+        except SeshError as error:
+            result = error
         if isinstance(result, Connection):
             self.connect(result)
             self.handle_frames()
-        elif isinstance(result, LoginRefused if self.phase is not Phase.LOGIN else _MAY_TRY_AGAIN):
-            self._await_login(result)
         elif isinstance(result, Ended):
             raise Left(Outcome.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
@@ -156,28 +157,32 @@ class Attachment:
         else:
             raise result  # a fault of our own, which is not to be lost in a thread
 
-    def _await_login(self, reason: Exception) -> None:
-        """Show why a person has to log in, in place of the session; no input is kept."""
-        assert self.link is not None  # noqa: S101 (without one there is no such phase)
-        lines = self.link.login_lines(reason)
-        if self.phase is not Phase.LOGIN:
-            self.phase = Phase.LOGIN
-            self.view.suspend()
-            dropped = "; what was typed since then was dropped" if self.channel.input.drop() else ""
-            lines.insert(0, f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
-        for line in lines:
-            self.display.line(line)
+    def _log_in(self, reason: Exception) -> Connection:
+        """Have a person log in, in place of the session; nothing is tried before Enter, and no input is kept.
 
-    def _log_in(self) -> None:
-        assert self.link is not None  # noqa: S101 (without one there is no such phase)
-        try:
-            result: Result = self.link.log_in()
-        except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
-            number = interrupt.args[0]
-            self.leave({signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}.get(number, Ending.SIGNAL), number)
-        except (SeshError, OSError) as error:
-            result = error
-        self._replace(result)
+        Raises the error after which a further login is of no use.
+        """
+        assert self.link is not None  # noqa: S101 (nobody logs in again on this machine)
+        terminal = self.display.terminal
+        self.view.suspend()
+        dropped = "; what was typed since then was dropped" if self.channel.input.drop() else ""
+        self.display.line(f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
+        while True:
+            for line in self.link.login_lines(reason):
+                self.display.line(line)
+            try:
+                with terminal.lent():
+                    if not terminal.await_enter():
+                        self.leave(reason="hangup")
+                    return self.link.reopen.log_in()
+            except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
+                number = interrupt.args[0]
+                ways = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
+                self.leave(ways.get(number, Ending.SIGNAL), number)
+            except _MAY_TRY_AGAIN as error:
+                reason = error
+            finally:
+                terminal.drop_input()
 
     @property
     def watched(self) -> AttachedLink | None:
@@ -224,10 +229,10 @@ class Attachment:
                 self.display.terminal.drop_input()  # what else came with the key reaches no shell outside
                 self.detach()
                 return
-            if self.phase in (Phase.GREETING, Phase.ATTACHED):
-                self._send_keys(event[1])
-            elif self.phase is not Phase.LEAVING:
+            if self.phase is Phase.OFFLINE:
                 self._hold_keys(event[1])
+            elif self.phase is not Phase.LEAVING:
+                self._send_keys(event[1])
 
     def _send_keys(self, data: bytes) -> None:
         # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
@@ -244,22 +249,16 @@ class Attachment:
             self.view.typed(self.channel.input.number, data)
 
     def _hold_keys(self, data: bytes) -> None:
-        """Keep what is typed without a link, but for the keys that try again, log in, and give up."""
+        """Keep what is typed without a link, but for the key that gives up."""
         if pressed(data, _CTRL_C):
             self.leave(Ending.LOST)
-        elif self.phase is Phase.LOGIN:
-            if pressed(data, *ENTER):
-                self._log_in()
-        elif self.link is not None:
+        if self.link is not None:
             self.link.typed(data, self.channel.round_trip.smoothed)
             if not self.options.read_only:
                 self.channel.input.hold(data)
 
     def redisplay(self) -> None:
         """Show the session again: the terminal showed something else (`View.suspend`), or this process was stopped."""
-        if self.phase is Phase.LOGIN:
-            self._await_login(Unreachable(f"no link to {self.host}"))
-            return
         if not self.display.started:
             self.display.resume()
         if self.link is not None:

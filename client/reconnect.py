@@ -1,7 +1,4 @@
-"""The link of an attachment to another host: its health, as the last row tells it, and the way back.
-
-A host that lets nobody in without a person is logged in to in place.
-"""
+"""The link of an attachment to another host: its health, as the last row tells it, and the way back."""
 
 from __future__ import annotations
 
@@ -18,13 +15,12 @@ from sesh.link.health import Health
 from sesh.link.race import LostSession, Result
 from sesh.link.reopen import Reopen
 from sesh.typed import pressed
-from sesh.wire import Connection
 
 Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
 """Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
 TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before the last row tells it: one that is back sooner costs no redraw."""
-ENTER = Key.parse("Enter"), Key.parse("C-j")
+_ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
 class AttachedLink:
@@ -73,7 +69,7 @@ class AttachedLink:
         """Keys were typed: Enter tries at once while the link does not answer."""
         self.reopen.health.round_trip = round_trip
         self.reopen.health.sent(time.monotonic())
-        if self.health is not Health.UP and pressed(keys, *ENTER):
+        if self.health is not Health.UP and pressed(keys, *_ENTER):
             self.reopen.attempts.wished(time.monotonic())
 
     def run(self, ready: Container[int]) -> Result | None:
@@ -103,22 +99,8 @@ class AttachedLink:
             self._view.cover(text)
             self._told = text
 
-    # -- a login that the person at the terminal is asked for
-
     def login_lines(self, reason: Exception) -> list[str]:
-        """Return the lines that say why a person has to log in, and how."""
+        r"""Return the lines that say why a person has to log in, and how; Ctrl-\ is a signal there."""
         if isinstance(reason, LoginRefused) and reason.asks:
-            return [f"{self._host} asks for a password or a second factor: Enter logs in, {self._leaves}"]
-        return [str(reason), f"Enter tries again, {self._leaves}"]
-
-    def log_in(self) -> Connection:
-        """Make an attempt with the terminal as it was before it was raw; drop input beside ssh's prompt.
-
-        Raises the attempt's error, and what `RawTerminal.lent` raises.
-        """
-        terminal = self._view.display.terminal
-        try:
-            with terminal.lent():
-                return self.reopen.log_in()
-        finally:
-            terminal.drop_input()
+            return [f"{self._host} asks for a password or a second factor: Enter logs in, Ctrl-\\ leaves"]
+        return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

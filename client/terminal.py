@@ -10,7 +10,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -29,59 +29,56 @@ class RawTerminal:
     """The terminal on two descriptors (0 and 1), raw inside the `with` block.
 
     Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode.
-    Signals arrive as bytes on `signals`, a descriptor to poll. Where possible the terminal is opened again for output,
-    so that the file description shared with other processes never becomes non-blocking. Raises Refused if one of the
-    descriptors is not a terminal.
+    Signals arrive as bytes on `signals`, a descriptor to poll; `signalled` is true as soon as one has come, before that
+    polls as readable. Raises Refused if one of the descriptors is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
         if not (os.isatty(inbound) and os.isatty(outbound)):
             raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
-        self.inbound = inbound
-        self.outbound = self._given_outbound = outbound
+        self.inbound, self.outbound = inbound, outbound
         self.signals = -1
         self.signalled = False
-        """True if a signal has come since the last `take_signals`; set before `signals` polls as readable."""
         self._attributes: list[Any] | None = None
-        self._was_blocking = False
-        self._handlers: dict[int, Handler] = {}
-        self._wakeup = self._old_wakeup = -1
+        self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
         try:
-            self._attributes = termios.tcgetattr(self.inbound)
-            self.outbound = _reopen(self._given_outbound)
-            self._was_blocking = os.get_blocking(self._given_outbound)
-            os.set_blocking(self.outbound, False)
-            self.signals, self._wakeup = os.pipe()
-            os.set_blocking(self.signals, False)
-            os.set_blocking(self._wakeup, False)
-            self._old_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-            for number in _HANDLED_SIGNALS:
-                self._handlers[number] = signal.signal(number, self._on_signal)
-            self.raw()
-        except BaseException as error:
-            self.__exit__()
-            if isinstance(error, (OSError, termios.error)):
-                raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
-            raise
+            with ExitStack() as undo:
+                self._attributes = termios.tcgetattr(self.inbound)
+                self._open_outbound(undo)
+                self._handle_signals(undo)
+                undo.callback(self.cooked)
+                self.raw()
+                self._undo = undo.pop_all()
+        except (OSError, termios.error) as error:
+            raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cooked()
-        if self.outbound != self._given_outbound:
-            _close(self.outbound)
-            self.outbound = self._given_outbound
-        elif self._was_blocking:
-            os.set_blocking(self.outbound, True)
-        for number, handler in self._handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._handlers = {}
-        if self.signals >= 0:
-            signal.set_wakeup_fd(self._old_wakeup)
-            _close(self.signals)
-            _close(self._wakeup)
-            self.signals = self._wakeup = -1
+        self._undo.close()
+
+    def _open_outbound(self, undo: ExitStack) -> None:
+        """Make output non-blocking, on a file description of our own if possible: other processes share the given."""
+        given, self.outbound = self.outbound, _reopen(self.outbound)
+        if self.outbound != given:
+            undo.callback(_close, self.outbound)
+        else:
+            undo.callback(os.set_blocking, given, os.get_blocking(given))
+        os.set_blocking(self.outbound, False)
+
+    def _handle_signals(self, undo: ExitStack) -> None:
+        """Have signals noted; Python writes a signal's number to the wakeup descriptor only if a handler is set."""
+        self.signals, wakeup = os.pipe()
+        for descriptor in (self.signals, wakeup):
+            undo.callback(_close, descriptor)
+            os.set_blocking(descriptor, False)
+        undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
+        for number in _HANDLED_SIGNALS:
+            undo.callback(signal.signal, number, signal.signal(number, self._note_signal) or signal.SIG_DFL)
+
+    def _note_signal(self, _number: int, _frame: object) -> None:
+        self.signalled = True
 
     # -- the line discipline
 
@@ -103,16 +100,24 @@ class RawTerminal:
 
         Raises KeyboardInterrupt, with its number, at a signal that ends the client.
         """
-        handlers: dict[int, Handler] = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS}
-        handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.take_signals)
+            undo.callback(self.raw)
+            for number in EXIT_SIGNALS:
+                undo.callback(signal.signal, number, signal.signal(number, _interrupt))
+            undo.callback(signal.signal, signal.SIGTSTP, signal.signal(signal.SIGTSTP, signal.SIG_DFL))
             self.cooked()
             yield
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            self.raw()
-            self.take_signals()
+
+    def await_enter(self) -> bool:
+        """Wait while lent until Enter is pressed, and show nothing of other keys; return False if the terminal goes."""
+        attributes = termios.tcgetattr(self.inbound)
+        attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
+        wire.polled([(self.inbound, select.POLLIN)], None)
+        line = self.read()
+        self.cooked()
+        return line != b""
 
     def suspend(self) -> None:
         """Restore the terminal and stop this process, as SIGTSTP would; return, raw again, when it is continued.
@@ -128,7 +133,7 @@ class RawTerminal:
     def size(self) -> tuple[int, int, int, int]:
         """Return columns, rows, and width and height in pixels; 0 for unknown."""
         try:
-            return platform.window_size(self._given_outbound)
+            return platform.window_size(self.outbound)
         except OSError:
             return 0, 0, 0, 0
 
@@ -185,12 +190,6 @@ class RawTerminal:
         while wire.polled([(self.inbound, select.POLLIN)], deadline):  # what is there already is read in any case
             if self.read() == b"" or time.monotonic() >= deadline:
                 return
-
-    # -- signals
-
-    def _on_signal(self, _number: int, _frame: object) -> None:
-        """Note a signal; Python writes its number to the wakeup descriptor only if a handler is set."""
-        self.signalled = True
 
     def take_signals(self) -> set[int]:
         """Return the numbers of the signals that have come since the last call.
