@@ -7,7 +7,7 @@ import time
 from collections import deque
 from math import inf
 
-from sesh import errors, protocol
+from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
@@ -20,12 +20,10 @@ _READ_SIZE = 32 << 10
 _TELL_GOT = 4 << 10
 """Bytes that have come over a link before the daemon is informed of them."""
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
-_LONGEST_PING = 64
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes beyond which the daemon gets no answers: it could call for any number of them, and reads none."""
 _GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
-"""Seconds for a daemon's goodbye; over a link two round trips more, up to the second figure, which also counts while
-the round trip is unknown."""
+"""Seconds for a daemon's goodbye; over a link two round trips more, if they are known, and at most the second."""
 
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
@@ -152,9 +150,8 @@ class Channel:
     @property
     def goodbye_time(self) -> float:
         """Seconds for the daemon to say how it left the screen."""
-        trips = 2 * self.round_trip.smoothed
-        measured = trips or not self._on_link
-        return min(_GOODBYE + trips, _LONGEST_GOODBYE) if measured else _LONGEST_GOODBYE
+        trip = self.round_trip.smoothed or (_LONGEST_GOODBYE if self._on_link else 0.0)
+        return min(_GOODBYE + 2 * trip, _LONGEST_GOODBYE)
 
     # -- its connections
 
@@ -221,10 +218,7 @@ class Channel:
         return data != b""
 
     def take(self, kind: int, payload: bytes) -> None:
-        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING.
-
-        Raises ProtocolError if a PING is too long.
-        """
+        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING."""
         if kind in _SCREEN and self._on_link:
             self._got += max(0, len(payload) - 8)
             if self._got - self._told_got >= _TELL_GOT:
@@ -233,8 +227,6 @@ class Channel:
         elif kind == protocol.ACK:
             self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))
         elif kind == protocol.PING:
-            if len(payload) > _LONGEST_PING:
-                raise errors.malformed("PING", f"has {len(payload)} bytes")
             self._answer(protocol.frame(protocol.PONG, payload))
 
     def answered(self, payload: bytes) -> bool:

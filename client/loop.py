@@ -10,7 +10,7 @@ from math import inf
 
 from sesh.client.attachment import Attachment, Left, Phase
 from sesh.client.display import MAX_PENDING
-from sesh.client.keys import FLUSH_DELAY, KeyParser, Pace
+from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.paths import lacks_descriptors
@@ -22,7 +22,6 @@ class Loop:
     def __init__(self, attachment: Attachment, terminal: RawTerminal) -> None:
         self.attachment, self._terminal = attachment, terminal
         self._keys = KeyParser(attachment.options.detach_key)
-        self._pace = Pace()
         self._poll = select.poll()  # poll(2) itself: `loop.poller` would add to the cost of an echo
         self._wanted: dict[int, int] = {}
 
@@ -102,10 +101,7 @@ class Loop:
             return  # another process read it first
         if not data:
             attachment.leave(reason="hangup")
-        now = time.monotonic()
-        if self._pace.pauses(now):
-            self._keys.end_paste()
-        attachment.typed(self._keys.feed(data, burst=self._pace.bursts(data, now)))
+        attachment.typed(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
             attachment.timers.set("keys", FLUSH_DELAY, lambda: attachment.typed(self._keys.flush()))
         else:

@@ -2,9 +2,9 @@
 
     typed ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
                  ▲
-    output ──▶ Replica: the screen without any guess;   ECHOED: it holds the effect of input up to a number
+    output ──▶ model: the screen without any guess;   ECHOED: it holds the effect of input up to a number
 
-There is one rule. The keys on their way lead through a row of lines: the row of the cursor as it is before the first of
+The keys on their way lead through a row of lines: the row of the cursor as it is before the first of
 them, and as it is after each. ECHOED makes the lines before a key's own past. The screen must show one of the others;
 while it does not, nothing is drawn. Once all is echoed the lines begin again with what the screen shows then, and
 nothing is drawn until the program has printed a key of these. Keys behind one of unknown effect are not guessed.
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sesh import protocol
@@ -155,47 +155,6 @@ class Guesses:
         self._barrier = self._typed if self._typed > self._echoed else 0
 
 
-class Replica:
-    """The screen of a terminal, followed from a replay on, over which cells of one row can be drawn."""
-
-    def __init__(self, columns: int, rows: int) -> None:
-        self._emulator = Emulator(columns, rows, max_lines=1)
-        self._screen = self._emulator.screen
-        self._over: tuple[int, range] | None = None
-        """The row and the columns that are drawn over; no columns if the cursor alone is elsewhere."""
-
-    def follow(self, data: bytes) -> bool:
-        """Take in what the terminal gets; return False if that takes too long."""
-        until = time.thread_time() + PATIENCE
-        while data := data[self._emulator.feed(data, _STEP) :]:
-            if time.thread_time() >= until:
-                return False
-        return True
-
-    @property
-    def line(self) -> Screen:
-        y, x = self._emulator.cursor
-        return y, tuple(self._screen.rows[y].text), x
-
-    @property
-    def drawable(self) -> bool:
-        """True if cells can be drawn now."""
-        return patch.redrawable(self._emulator)
-
-    def draw(self, y: int, cells: Mapping[int, str], column: int, *, underlined: bool) -> bytes:
-        """Return the bytes that draw `cells` by column over row `y`, in place of those drawn before, and move the
-        cursor to `column`."""
-        changed = [*cells, *(self._over[1] if self._over else ())]
-        over = range(min(changed, default=0), max(changed, default=-1) + 1)
-        self._over = y, over
-        return patch.drawn(self._screen, y, cells, over, column, underlined=underlined)
-
-    def take_back(self) -> bytes:
-        """Return the bytes that restore what was drawn over; empty if nothing was."""
-        over, self._over = self._over, None
-        return patch.restored(self._screen, over[0], over[1].start, over[1].stop) if over else b""
-
-
 class Predictor:
     """Prediction over one connection: returns the bytes to draw for what is typed, and for what the daemon sends.
 
@@ -206,12 +165,14 @@ class Predictor:
         self._send, self._size = send, size
         self.underlines = False
         self._guesses = Guesses()
-        self._replica: Replica | None = None
+        self._model: Emulator | None = None
         """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
         self._position = 0
         self._asked: tuple[int, int] | None = None
         """The terminal's size when a model was asked for that has not come yet."""
         self._asked_at = 0.0
+        self._drawn: tuple[int, range] | None = None
+        """The row and the columns that are drawn over; no columns if the cursor alone is elsewhere."""
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
@@ -235,15 +196,12 @@ class Predictor:
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
-        replica = self._replica
-        if replica is None:
-            return b"", b""
-        back = replica.take_back()
-        if not replica.follow(data[max(0, self._position - position) :]):
+        back = self._take_back()
+        if self._model is None or not self._follow(self._model, data[max(0, self._position - position) :]):
             self._drop()
             return back, b""
         self._position = max(self._position, position + len(data))
-        self._guesses.look(replica.line)
+        self._guesses.look(_line(self._model))
         after = self._draw()
         return (_BEGIN + back, after + _END) if back and after else (back, after)
 
@@ -258,8 +216,7 @@ class Predictor:
     def _ask(self) -> None:
         """Ask the daemon for a model, if there is none and none is on its way."""
         now = time.monotonic()
-        missing = self._replica is None and self._asked is None
-        if missing and now - self._asked_at >= _ASK_EVERY:
+        if self._model is None and self._asked is None and now - self._asked_at >= _ASK_EVERY:
             self._asked, self._asked_at = self._size(), now
             self._send(protocol.frame(protocol.MODEL))
 
@@ -268,13 +225,22 @@ class Predictor:
         size, self._asked = self._asked, None
         if size is None or size != self._size() or not screen:
             return
-        replica = Replica(*size)
-        if replica.follow(screen):
-            self._replica, self._position = replica, position
-            self._guesses.look(replica.line)
+        model = Emulator(*size, max_lines=1)
+        if self._follow(model, screen):
+            self._model, self._position = model, position
+            self._guesses.look(_line(model))
+
+    @staticmethod
+    def _follow(model: Emulator, data: bytes) -> bool:
+        """Have a model take in what the terminal gets; return False if that takes too long."""
+        until = time.thread_time() + PATIENCE
+        while data := data[model.feed(data, _STEP) :]:
+            if time.thread_time() >= until:
+                return False
+        return True
 
     def _drop(self) -> None:
-        self._replica = None
+        self._model = None
         self._guesses.forget()
 
     # -- drawing
@@ -285,15 +251,27 @@ class Predictor:
         return _BEGIN + drawn + _END if drawn else self._take_back()
 
     def _draw(self) -> bytes:
-        """Return the bytes that draw the line that is guessed; empty if there is none, or nothing can be drawn."""
-        line, replica = self._guesses.shown, self._replica
-        if line is None or replica is None or not replica.drawable:
+        """Return the bytes that draw the guessed line in place of the drawn one; empty if there is none to draw."""
+        line, model = self._guesses.shown, self._model
+        if line is None or model is None or not patch.redrawable(model):
             return b""
         row, cells, column = line.screen
-        own = replica.line[1]
+        own = model.screen.rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != own[x]}
-        return replica.draw(row, guessed, column, underlined=self.underlines)
+        changed = [*guessed, *(self._drawn[1] if self._drawn else ())]
+        over = range(min(changed, default=0), max(changed, default=-1) + 1)
+        self._drawn = row, over
+        return patch.drawn(model.screen, row, guessed, over, column, underlined=self.underlines)
 
     def _take_back(self) -> bytes:
         """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""
-        return self._replica.take_back() if self._replica is not None else b""
+        drawn, self._drawn = self._drawn, None
+        if drawn is None or self._model is None:
+            return b""
+        row, over = drawn
+        return patch.restored(self._model.screen, row, over.start, over.stop)
+
+
+def _line(model: Emulator) -> Screen:
+    y, x = model.cursor
+    return y, tuple(model.screen.rows[y].text), x

@@ -18,19 +18,17 @@ _REST_ON = frozenset((b"?7", b"?8", b"?25", b"8", b"12"))
 _TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
 """Modes that are on at rest in some terminals and off in others: the program's choice stays."""
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
-_IGNORED = _TERMINALS_DIFFER | {b"", b"?", b"?1048"}
+_NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
-_PALETTES = (4, 5)
+_FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
+"""By kind of change, the bytes that put the cursor's shape and the character set of the terminal to rest."""
 _COMMANDS = {
     8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
 }  # fmt: skip
 """By OSC, the bytes that put it to rest: link, progress, pointer, state."""
-_RESOURCES = {b"s": b"\x1b[>0s", b"p": b"\x1b[>p"}
-"""By final byte of XTSHIFTESCAPE and XTSMPOINTER, which have one setting each."""
 _LAST_ROW = b"\x1b[9999;1H"
-_MARGINS = b"\x1b[?69l\x1b[r"
-_TAIL = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
-"""Pen, charset, keypad, cursor: put to rest whatever was seen."""
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
+"""Pen, charset, keypad, cursor: put to rest in any case."""
 
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # SGR and cursor movements, the bulk of all sequences, are passed quickly
@@ -112,15 +110,14 @@ class Undo:
             number, _, body = text.partition(b";")
             self._command(int(number), body)
         elif kind == "resource":  # XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`), XTSHIFTESCAPE (`s`)
-            number, final = text[1:-1].partition(b";")[0], b"m" if text[-1:] == b"n" else text[-1:]
-            self._rest[b">" + final + number] = _RESOURCES.get(final, b"\x1b[>%s%s" % (number, final))
+            number, final = text[1:-1].partition(b";")[0], text[-1:].replace(b"n", b"m")
+            value = {b"s": b"0", b"p": b""}.get(final, number)
+            self._rest[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
         elif kind == "charset":  # 96-character sets go to the same G1 to G3
             slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text, text)
             self._rest[slot] = b"\x1b%sB" % slot
-        elif kind == "shape":
-            self._rest[b"shape"] = b"\x1b[0 q"
-        elif kind == "coding":
-            self._rest[b"coding"] = b"\x1b%G"
+        elif kind in _FIXED:
+            self._rest[text[-1:]] = _FIXED[kind]
         elif kind == "reset":
             self._reset()
         else:
@@ -137,7 +134,7 @@ class Undo:
                     self._alternate = (self._alternate or mode) if final == b"h" else b""
             elif final == rest:
                 self._rest.pop(mode, None)
-            elif mode not in _IGNORED:
+            elif mode not in _TERMINALS_DIFFER | _NO_SETTINGS:
                 self._rest[mode] = b"\x1b[%s%s" % (mode, rest)
 
     def _set_flags(self, kind: bytes, first: int = 0, *_: int) -> None:
@@ -154,7 +151,7 @@ class Undo:
         """Follow an OSC."""
         if number <= 2:
             self._titled = self._titled or not self._title_pushes
-        elif number in _PALETTES:
+        elif number in (4, 5):  # palettes
             fields = body.split(b";")
             for index, value in zip(fields[::2], fields[1::2], strict=False):
                 if value != b"?" and index.isdigit() and len(index) < 4:
@@ -191,10 +188,10 @@ class Undo:
             out += [b"\x1b[?1049h", flags, b"\x1b[?1049l"]
         stops = range(9, (columns or _MAX_COLUMNS) + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
-        out.append(b"\x1b7" + _MARGINS + tabs + b"\x1b8")
+        out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
         if origin := rest.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_TAIL, *rest.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
+        out += [_ALWAYS, *rest.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
     def _undo_flags(self, screen: int) -> bytes:
