@@ -9,7 +9,7 @@ from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_NOTIFICATION, Display, notification
 from sesh.client.options import AttachOptions
-from sesh.client.own_line import OwnLine
+from sesh.client.own_line import OwnLine, Skip
 from sesh.loop.timers import Timers
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class View:
     @property
     def continues(self) -> bool:
         """True if the bytes behind `position` are all that the terminal lacks: nothing is covered or broken off."""
-        return self.display.started and not (self.display.covered or self.display.unfinished or self.line.skips)
+        display = self.display
+        return display.started and not (display.covered or display.unfinished) and self.line.skip is Skip.NOTHING
 
     # -- from the daemon
 
@@ -49,9 +50,8 @@ class View:
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
-            self.position = position
+            self.position, greeting, self.greeting = position, self.greeting, ""
             self.display.screen(data, self._withdrawn())
-            greeting, self.greeting = self.greeting, ""
             self.say(greeting)
             return
         data = data[max(0, self.position - position) :]  # another link may have brought the first bytes already
@@ -109,7 +109,7 @@ class View:
 
     def refuse_key(self, why: str) -> None:
         """Say why a key is not passed on; a further key takes the line away."""
-        if self.line.stands:
+        if self.line.text:
             self.line.end()
         else:
             self.line.show(why)
@@ -119,8 +119,10 @@ class View:
         self.take_back()
         self.display.cover(text)
 
+    # -- the screen
+
     def redraw(self) -> None:
-        """Have the screen drawn again from what the terminal lacks on: it shows something else now."""
+        """Have the screen drawn again, and the output that the terminal lacks: it shows something else now."""
         self.take_back()
         self.line.ask(self.position)
 
