@@ -28,36 +28,31 @@ _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
 """Output that leaves the cursor on a fresh row: nothing behind the line feed prints."""
 _TAIL_SIZE = 64
 
-_OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
-"""Names in TERM_PROGRAM."""
+_OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 LONGEST_NOTIFICATION = 200
-"""Characters."""
 BELL = b"\a"
 
 
 class Display:
-    """The queue of bytes for the terminal, and the settings that they change."""
+    """The queue of bytes for the terminal, and the settings that they change.
+
+    `started`: the terminal shows the session. `covered`: a line of sesh's own lies over the last row. A character whose
+    end has not come is kept: broken off, it would print, and wrap at the end of a row.
+    """
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
         self._notification = b""
-        """A notification that waits for the end of a sequence."""
-        self._alternate = False
+        self._was_alternate = False
         """True if the alternate screen was on when the display was suspended last."""
         self._reset()
 
     def _reset(self) -> None:
         """Start from a terminal that does not show the session."""
-        self.started = False
-        """True if the terminal shows the session."""
-        self.covered = False
-        """True if a line of sesh's own lies over the last row."""
+        self.started = self.covered = False
         self._queue = bytearray()
         self._undo = Undo()
-        self._tail = b""
-        """The newest output."""
-        self._character = b""
-        """The bytes of a character whose end has not come. Broken off, it would print, and wrap at the end of a row."""
+        self._character = self._tail = b""
 
     @property
     def pending(self) -> int:
@@ -175,12 +170,12 @@ class Display:
     def suspend(self, farewell: Message | None = None) -> None:
         """Restore the terminal for a while, without a line, if it shows the session. `farewell`: as in `leave`."""
         if self.started:
-            self._alternate = self._undo.alternate
+            self._was_alternate = self._undo.alternate
             self._restore(farewell or {})
 
     def resume(self) -> None:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
-        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(*self.terminal.grid()))
+        self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
 
 
 def _fitted(text: str, columns: int) -> str:
@@ -206,7 +201,7 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
         return BELL
     if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
         return b"\x1b]99;;%s\x1b\\" % text
-    if environment.get("TERM_PROGRAM") in _OSC_9 or "ghostty" in term or "wezterm" in term:
+    if environment.get("TERM_PROGRAM") in _OSC_9_PROGRAMS or "ghostty" in term or "wezterm" in term:
         return b"\x1b]9;%s\x1b\\" % text
     if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
         return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))

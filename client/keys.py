@@ -31,19 +31,16 @@ class KeyParser:
 
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key or _NO_KEY
-        self._pending = b""
-        """An incomplete sequence."""
-        self._passed = 0
-        """The number of its bytes that were passed on, and are kept only to know the state."""
-        self._pasting = False
+        self._pending, self._passed = b"", 0
+        """An incomplete sequence, and the number of its bytes that were passed on: they are kept to know the state."""
         self._prefix = b""
         """The first of two keys, and the releases and modifiers typed with it."""
         self._events: list[Event] = []
         self._input = bytearray()
         """Input behind the events."""
+        self._pasting = False
         self._read_at = self._burst_at = -inf
         self._burst_size = 0
-        """Bytes since `_burst_at`."""
 
     @property
     def holding(self) -> bool:

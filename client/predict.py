@@ -86,12 +86,10 @@ class Guesses:
         """The line before the keys on their way, and one after each of them that is guessed."""
         self._first: Line | None = None
         """The line before the first of the keys that are guessed without a break."""
-        self._echoes = False
-        """True if the program has printed any of those."""
+        self._echoes, self._hidden = False, False
+        """True if the program has printed any of those keys; if the terminal shows nothing of typed keys."""
         self._typed = self._echoed = self._barrier = 0
         """Numbers of input: the newest; the newest that is echoed; that before whose echo nothing is guessed, or 0."""
-        self._hidden = False
-        """True if the terminal shows nothing of typed keys."""
 
     @property
     def shown(self) -> Line | None:

@@ -11,13 +11,10 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from types import FrameType
 from typing import Any
 
 from sesh import platform, wire
 from sesh.errors import Refused
-
-Handler = Callable[[int, FrameType | None], object] | int | None
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
@@ -39,7 +36,7 @@ class RawTerminal:
         self.inbound, self.outbound = inbound, outbound
         self.signals = -1
         self.signalled = False
-        self._attributes: list[Any] | None = None
+        self._attributes: list[Any] = []
         self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
@@ -84,15 +81,12 @@ class RawTerminal:
 
     def raw(self) -> None:
         """Pass every byte unchanged, both ways. Raises OSError if the terminal is gone."""
-        if self._attributes is not None:
-            _repeated(lambda: tty.setraw(self.inbound, termios.TCSANOW))
+        _repeated(lambda: tty.setraw(self.inbound, termios.TCSANOW))
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
-        attributes = self._attributes
-        if attributes is not None:
-            with suppress(OSError):
-                _repeated(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, attributes))
+        with suppress(OSError):
+            _repeated(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -187,8 +181,8 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
-        while wire.polled([(self.inbound, select.POLLIN)], deadline):  # what is there already is read in any case
-            if self.read() == b"" or time.monotonic() >= deadline:
+        while wire.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
+            if time.monotonic() >= deadline:
                 return
 
     def take_signals(self) -> set[int]:

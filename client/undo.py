@@ -55,10 +55,8 @@ class Undo:
     def __init__(self) -> None:
         self._carry = b""
         """The incomplete sequence, or character, at the end of the stream."""
-        self._titled = False
-        """True if a title was set while none was pushed."""
-        self._title_pushes: list[int] = []
-        """The kind of each title that was pushed and not popped (XTWINOPS 22)."""
+        self._titled, self._title_pushes = False, list[int]()
+        """True if a title was set while none was pushed; the kind of each that was pushed (XTWINOPS 22)."""
         self._reset()
 
     def _reset(self) -> None:
