@@ -129,7 +129,7 @@ class Attachment:
         elif self.session_id and self.link is not None:
             self._go_offline()
         else:
-            raise Left(Outcome(Ending.LOST, self.name, self.host, reason=reason), _END_DRAIN)
+            self.leave(Ending.LOST, reason=reason, drain=_END_DRAIN)
 
     def _go_offline(self) -> None:
         """Hold what is typed until another link takes the place of the lost one."""
@@ -202,9 +202,11 @@ class Attachment:
 
     # -- the end
 
-    def leave(self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "") -> NoReturn:
-        """End without waiting for the daemon, or for the terminal to take output. `number`: of a signal."""
-        raise Left(Outcome(kind, self.name, self.host, reason=reason, signal=number))
+    def leave(
+        self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
+    ) -> NoReturn:
+        """End the attachment. `number`: of a signal. `drain`: as in `Left`."""
+        raise Left(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
@@ -229,33 +231,25 @@ class Attachment:
                 self.display.terminal.drop_input()  # what else came with the key reaches no shell outside
                 self.detach()
                 return
-            if self.phase is Phase.OFFLINE:
-                self._hold_keys(event[1])
-            elif self.phase is not Phase.LEAVING:
-                self._send_keys(event[1])
+            if self.phase is not Phase.LEAVING:
+                self._take_keys(event[1])
 
-    def _send_keys(self, data: bytes) -> None:
-        # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
-        keys = has_keys(data)
+    def _take_keys(self, data: bytes) -> None:
+        """Send what is typed, or keep it until there is a link: the daemon says in WELCOME which input it has."""
+        offline = self.phase is Phase.OFFLINE
+        if offline and pressed(data, _CTRL_C):
+            self.leave(Ending.LOST)
+        keys = has_keys(data)  # else the terminal reports where the mouse is, or its focus
         if keys and self.link is not None:
             self.link.typed(data, self.channel.round_trip.smoothed)
         if self.options.read_only:
-            if keys:
+            if keys and not offline:
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
-        elif self.session_id and self.phase is Phase.GREETING:
-            self.channel.input.hold(data)  # the daemon says in WELCOME which input it has
+        elif offline or (self.session_id and self.phase is Phase.GREETING):
+            self.channel.input.hold(data)
         else:
             self.channel.type(data)
             self.view.typed(self.channel.input.number, data)
-
-    def _hold_keys(self, data: bytes) -> None:
-        """Keep what is typed without a link, but for the key that gives up."""
-        if pressed(data, _CTRL_C):
-            self.leave(Ending.LOST)
-        if self.link is not None:
-            self.link.typed(data, self.channel.round_trip.smoothed)
-            if not self.options.read_only:
-                self.channel.input.hold(data)
 
     def redisplay(self) -> None:
         """Show the session again: the terminal showed something else (`View.suspend`), or this process was stopped."""
@@ -304,8 +298,7 @@ class Attachment:
         self.timers.clear("welcome")
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
-        if self.phase is Phase.GREETING:
-            self.phase = Phase.ATTACHED
+        self.phase = Phase.ATTACHED
         if resuming:
             self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
             return
@@ -326,20 +319,15 @@ class Attachment:
         if kind == protocol.NOTICE:
             self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
-            self.view.notify(_news(message, self.host), shown=(message.get("name") or "") == self.name)
+            name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
+            self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
             raise Left(Outcome.ended(self.name, self.host, message), _END_DRAIN)
         elif kind == protocol.DETACH:
-            self.farewell, reason = message, str(message.get("reason") or "")
-            raise Left(Outcome(Ending.DETACHED, self.name, self.host, reason=reason), _DETACH_DRAIN)
+            self.farewell = message
+            self.leave(reason=str(message.get("reason") or ""), drain=_DETACH_DRAIN)
         elif self.phase is Phase.ATTACHED:
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
             raise Left(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None), _DETACH_DRAIN)
-
-
-def _news(message: Message, host: str | None) -> str:
-    """Return the line on a session that needs the person, in a TELL."""
-    name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-    return wording.needs(name, state, question, host)

@@ -14,6 +14,7 @@ from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.paths import lacks_descriptors
+from sesh.wire import polled
 
 
 class Loop:
@@ -22,8 +23,6 @@ class Loop:
     def __init__(self, attachment: Attachment, terminal: RawTerminal) -> None:
         self.attachment, self._terminal = attachment, terminal
         self._keys = KeyParser(attachment.options.detach_key)
-        self._poll = select.poll()  # poll(2) itself: `loop.poller` would add to the cost of an echo
-        self._wanted: dict[int, int] = {}
 
     def run(self, *, typed_ahead: bytes = b"") -> Outcome:
         """Carry bytes until the attachment ends; after a SWITCH it may be called again.
@@ -68,16 +67,11 @@ class Loop:
         attachment.timers.run()
         attachment.look_after_link(ready)
 
-    def _wait(self) -> dict[int, int]:
+    def _wait(self) -> list[int]:
         """Block until there is something to do; return the ready descriptors."""
-        wanted = self._interest()
-        if wanted != self._wanted:
-            self._poll, self._wanted = select.poll(), wanted
-            for descriptor, events in wanted.items():
-                self._poll.register(descriptor, events)
         left, link = self.attachment.timers.wait_time(), self.attachment.watched
-        seconds = min(inf if left is None else left, inf if link is None else link.due - time.monotonic())
-        return dict(self._poll.poll(None if seconds == inf else max(0.0, seconds) * 1000))
+        due = min(inf if left is None else time.monotonic() + left, inf if link is None else link.due)
+        return polled(self._interest().items(), None if due == inf else due)
 
     def _interest(self) -> dict[int, int]:
         """Return what to poll for: a descriptor that nothing is wanted of would always be ready once it hung up."""
