@@ -15,8 +15,7 @@ WINDOW = 256 << 10
 """Bytes of input in flight: sent and not acknowledged."""
 LIMIT, HELD = 16 << 20, 1 << 20
 """Bytes of unsent input beyond which the terminal is not read; and, without a link, beyond which more is dropped."""
-_MAX_FRAME = 64 << 10
-_READ_SIZE = 32 << 10
+_MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _TELL_GOT = 4 << 10
 """Bytes that have come over a link before the daemon is informed of them."""
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
@@ -47,7 +46,6 @@ class RoundTrip:
         self._count, self._unanswered, self._pinged_at = 0, b"", -inf
 
     def wants_ping(self, now: float) -> bool:
-        """Return whether the last PING is long enough ago."""
         return now - self._pinged_at >= _PING_EVERY
 
     def ping(self, now: float) -> bytes:
@@ -69,22 +67,23 @@ class RoundTrip:
 
 
 class UnacknowledgedInput:
-    """Input by number: kept until it is acknowledged, and sent again over the next link. Pure: it returns frames."""
+    """Input by number: kept until it is acknowledged, and sent again over the next link. Pure: it returns frames.
+
+    `number`: of the newest frame. `arrived`: all of it has reached the program. `full`: so much is unsent that the
+    terminal is not to be read.
+    """
 
     def __init__(self) -> None:
         self._unsent = bytearray()
         self._in_flight: deque[tuple[int, bytes]] = deque()
         self.number = 0
-        """The number of the newest frame."""
 
     @property
     def arrived(self) -> bool:
-        """True if all of it has reached the program."""
         return not (self._unsent or self._in_flight)
 
     @property
     def full(self) -> bool:
-        """True if so much is unsent that the terminal is not to be read."""
         return len(self._unsent) >= LIMIT
 
     def add(self, data: bytes) -> list[bytes]:
@@ -127,14 +126,16 @@ class UnacknowledgedInput:
 
 
 class Channel:
-    """The frames of an attachment. Without a connection nothing is sent. `on_link`: the daemon is on another host."""
+    """The frames of an attachment: `unsent` bytes, and those that have come. Without a connection nothing is sent.
+
+    `on_link`: the daemon is on another host.
+    """
 
     def __init__(self, *, on_link: bool) -> None:
         self.connection: Connection | None = None
         self.round_trip = RoundTrip()
         self.input = UnacknowledgedInput()
         self.frames: deque[tuple[int, bytes]] = deque()
-        """Frames that have come and are not handled yet."""
         self.unsent = b""
         self._on_link = on_link
         self._broken = False
@@ -166,7 +167,6 @@ class Channel:
         self.send(hello)
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
         if self.connection is not None:
             self.connection.close()
         self.connection, self.unsent = None, b""
@@ -190,7 +190,6 @@ class Channel:
         return not self._broken
 
     def type(self, data: bytes) -> None:
-        """Send input."""
         self.send(b"".join(self.input.add(data)))
         if self._on_link and self.round_trip.wants_ping(time.monotonic()):
             self.ping()

@@ -12,17 +12,17 @@ from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
 
 
 class Ending(Enum):
-    """The ways an attachment ends; the value stands in the event log."""
+    """The ways an attachment ends; the value stands in the event log.
+
+    ENDED: the program has. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
+    sends the client to another session, which the outcome names.
+    """
 
     DETACHED = "detached"
     ENDED = "ended"
-    """The program has ended."""
     LOST = "lost"
-    """The daemon died, or the link broke."""
     SIGNAL = "signal"
-    """This process got one."""
     SWITCH = "switch"
-    """The daemon sends the client to another session, which the outcome names."""
 
 
 @dataclass

@@ -21,7 +21,7 @@ STANDS = 3.0
 """Seconds after which the line goes without a key."""
 _QUIET = 0.25
 """Seconds without output after which the line is laid again."""
-_LONGEST = 4096
+LONGEST = 4096
 """Characters of all lines that are shown as one."""
 
 _MARK = b"redraw"
@@ -50,7 +50,7 @@ class OwnLine:
 
     def show(self, text: str) -> None:
         """Lay a line over the last row once the screen has come; before one that stands, as the row may be full."""
-        asked, self.text = self.text != "", (f"{text}; {self.text}" if self.text else text)[:_LONGEST]
+        asked, self.text = self.text != "", (f"{text}; {self.text}" if self.text else text)[:LONGEST]
         if self._screen is not None:
             self._display.cover(self.text)
         elif not asked:

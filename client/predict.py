@@ -4,10 +4,10 @@
                  ▲
     output ──▶ model: the screen without any guess;   ECHOED: it holds the effect of input up to a number
 
-The keys on their way lead through a row of lines: the row of the cursor as it is before the first of
-them, and as it is after each. ECHOED makes the lines before a key's own past. The screen must show one of the others;
-while it does not, nothing is drawn. Once all is echoed the lines begin again with what the screen shows then, and
-nothing is drawn until the program has printed a key of these. Keys behind one of unknown effect are not guessed.
+The keys on their way lead through a list of lines: the row of the cursor as it is before the first key, and as it is
+after each. ECHOED drops the lines before a key's own. The screen must show one of those that are left; while it does
+not, nothing is drawn. Once all is echoed the list begins again with the row that the screen shows, and nothing is drawn
+until the program has printed a key. Keys behind one of unknown effect are not guessed.
 
 Drawn cells are taken back before output passes, so that none ever meets a guess: in the end the terminal shows what it
 would show without prediction, whatever was guessed.
@@ -194,8 +194,10 @@ class Predictor:
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
+        if self._model is None:
+            return b"", b""
         back = self._take_back()
-        if self._model is None or not self._follow(self._model, data[max(0, self._position - position) :]):
+        if not self._follow(self._model, data[max(0, self._position - position) :]):
             self._drop()
             return back, b""
         self._position = max(self._position, position + len(data))
@@ -238,7 +240,7 @@ class Predictor:
         return True
 
     def _drop(self) -> None:
-        self._model = None
+        self._model = self._asked = None  # a request may be lost with its link
         self._guesses.forget()
 
     # -- drawing

@@ -39,7 +39,6 @@ class AttachedLink:
 
     @property
     def health(self) -> Health:
-        """What is known of the link."""
         return self.reopen.health.state
 
     @property
@@ -49,7 +48,7 @@ class AttachedLink:
 
     @property
     def since(self) -> str:
-        """The same, as on a clock."""
+        """`heard_at`, as on a clock."""
         return moments.time_of_day(self.heard_at)
 
     def begin(self) -> None:

@@ -9,7 +9,7 @@ from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_NOTIFICATION, Display, notification
 from sesh.client.options import AttachOptions
-from sesh.client.own_line import OwnLine, Skip
+from sesh.client.own_line import LONGEST, OwnLine, Skip
 from sesh.loop.timers import Timers
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class View:
         if text and self.display.started:
             self.line.show(text)
         else:
-            self.greeting = "; ".join(filter(None, (self.greeting, text)))
+            self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST]
 
     def refuse_key(self, why: str) -> None:
         """Say why a key is not passed on; a further key takes the line away."""
