@@ -330,4 +330,4 @@ class Attachment:
         elif self.phase is Phase.ATTACHED:
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
-            raise Left(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None), _DETACH_DRAIN)
+            raise Left(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))

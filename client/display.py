@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import select
-import time
 from collections.abc import Mapping
 
 from sesh.about import CALLED
 from sesh.client.terminal import RawTerminal
-from sesh.client.undo import Undo, unfinished_character
+from sesh.client.undo import Undo
 from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
-from sesh.wire import polled
 from sesh.wording import plain
 
 MAX_PENDING = 1 << 20
@@ -82,7 +79,7 @@ class Display:
         `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are.
         """
         data = self._character + data
-        end = len(data) - unfinished_character(data)
+        end = len(data) - _unfinished_character(data)
         data, self._character = data[:end], data[end:]
         if self.covered:
             self.covered, before = False, _CLEAR + before
@@ -102,9 +99,9 @@ class Display:
         del self._queue[: self.terminal.write(self._queue)]
 
     def drain(self, seconds: float) -> None:
-        """Write the queue, unless the terminal takes nothing for so many seconds. Raises OSError if it has gone."""
-        while self._queue and polled([(self.terminal.outbound, select.POLLOUT)], time.monotonic() + seconds):
-            self.flush()
+        """Write the queue before the end; drop nothing of it if the terminal takes nothing for so many seconds."""
+        if seconds and self.terminal.write_all(bytes(self._queue), seconds):
+            self._queue.clear()
 
     def notify(self, sequence: bytes = b"") -> None:
         """Have the terminal show a notification, between two sequences of the program; only the newest waits."""
@@ -176,6 +173,14 @@ class Display:
     def resume(self) -> None:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
         self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
+
+
+def _unfinished_character(data: bytes) -> int:
+    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
+    for length, byte in enumerate(reversed(data[-4:]), 1):
+        if byte & 0xC0 != 0x80:
+            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
+    return 0
 
 
 def _fitted(text: str, columns: int) -> str:

@@ -167,12 +167,11 @@ class RawTerminal:
             return 0
 
     def write_all(self, data: bytes, seconds: float) -> bool:
-        """Write all of `data` within so many seconds; return whether the terminal took it."""
-        deadline = time.monotonic() + seconds
+        """Write all of `data`; return False if the terminal takes nothing for so many seconds, or has gone."""
         view = memoryview(data)
         try:
             while view := view[self.write(view) :]:
-                if not wire.polled([(self.outbound, select.POLLOUT)], deadline):
+                if not wire.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
                     return False
         except OSError:
             return False

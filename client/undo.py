@@ -54,7 +54,7 @@ class Undo:
 
     def __init__(self) -> None:
         self._carry = b""
-        """The incomplete sequence, or character, at the end of the stream."""
+        """The incomplete sequence at the end of the stream."""
         self._titled, self._title_pushes = False, list[int]()
         """True if a title was set while none was pushed; the kind of each that was pushed (XTWINOPS 22)."""
         self._reset()
@@ -76,7 +76,7 @@ class Undo:
 
     @property
     def unfinished(self) -> bool:
-        """True if the stream ends within a sequence or a character."""
+        """True if the stream ends within a sequence."""
         return self._carry != b""
 
     @property
@@ -85,7 +85,7 @@ class Undo:
         return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
 
     def feed(self, block: bytes) -> None:
-        """Follow a block of the stream; blocks may split a sequence or a character anywhere."""
+        """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block
         end = _unfinished_at(data)
         for match in _CHANGE.finditer(data, 0, end):
@@ -204,18 +204,10 @@ def _numbers(parameters: bytes) -> list[int]:
 
 
 def _unfinished_at(data: bytes) -> int:
-    """Return the index of the incomplete sequence or character at the end of the data; its length without one."""
+    """Return the index of the incomplete sequence at the end of the data; its length without one."""
     last = data.rfind(b"\x1b")
     before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # maybe half of the ST of a string
     for start in (before, last):
         if start >= 0 and _UNFINISHED.match(data, start):
             return start
-    return len(data) - unfinished_character(data)
-
-
-def unfinished_character(data: bytes) -> int:
-    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
-    for length, byte in enumerate(reversed(data[-4:]), 1):
-        if byte & 0xC0 != 0x80:
-            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
-    return 0
+    return len(data)

@@ -82,7 +82,7 @@ def test_a_screen_and_its_flags_are_left_in_their_order() -> None:
     assert b"\x1b[?1049h\x1b[=0;1u\x1b[?1049l" in undo(b"\x1b[?1049h\x1b[=7u\x1b[?1049l")
 
 
-@pytest.mark.parametrize("begun", [b"\x1b]0;a title", b"\x1b]0;a title\x1b", b"\x1b[3", b"\x1b", "\u00e9".encode()[:1]])
+@pytest.mark.parametrize("begun", [b"\x1b]0;a title", b"\x1b]0;a title\x1b", b"\x1b[3", b"\x1b"])
 def test_what_the_end_leaves_unfinished_is_known(begun: bytes) -> None:
     follower = Undo()
     follower.feed(b"text " + begun)
