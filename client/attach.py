@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 from sesh import names, wire
-from sesh.client import hello
+from sesh.client import options as client_options
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
 from sesh.client.loop import Loop
-from sesh.client.outcome import AttachOptions, Ending, Outcome
+from sesh.client.options import AttachOptions
+from sesh.client.outcome import Ending, Outcome
 from sesh.client.reconnect import Reconnect
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
@@ -51,140 +53,106 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
     """Return the HELLO of this terminal's client, for a request to `host` that it goes along with."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    wishes: Hello = {"client": hello.token(), "replace": options.replace, "seen": seen}
-    return hello.introduction(terminal, options, host, wishes)
+    more: Hello = {"client": client_options.token(), "replace": options.replace, "seen": seen}
+    return client_options.introduction(terminal, options, host, more)
 
 
 class _Client:
     """One terminal, attached to one session after the other as it is switched."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
-        self.display, self.options, self._connect, self._reconnect = display, options, connect, reconnect
-        self._loop: Loop
-        self._previous: Loop | None = None
-        """The attachment to leave once the next session has answered, while a switch is under way."""
+        self._display, self._options, self._connect, self._reconnect = display, options, connect, reconnect
         self._shown = Shown(display.terminal.path())
+        self._attachment: Attachment
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
-        self._loop = self._attach(connection, name, host, replace=self.options.replace)
-        self._loop.attachment.view.greeting = self.options.first_notice
-        if quit_key.taken():
-            self._loop.typed_ahead(KEY)
+        loop = self._begin(connection, name, host, replace=self._options.replace)
+        self._attachment.view.greeting = self._options.first_notice
         lines: list[str] = []
         farewell: Message = {}
+        ended = False
         try:
-            outcome = self._run_attachments()
+            outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
+            while (following := self._following(loop, outcome)) is not None:
+                loop = following
+                outcome = loop.run()
             self._complete(outcome)
-            attachment = self._loop.attachment
-            lines, farewell = [outcome.line()], attachment.farewell
+            lines, farewell = [outcome.line()], self._attachment.farewell
+            ended = outcome.kind is Ending.ENDED
         finally:
-            self.display.leave(lines, farewell)
-            for loop in (self._previous, self._loop):
-                if loop is not None:
-                    self._close(loop.attachment)
+            self._display.leave(lines, farewell)
+            self._close(ended=ended)
         return outcome
 
-    def _complete(self, outcome: Outcome) -> None:
-        """Add to the final outcome what goes on, and the state of its link."""
-        attachment, link = self._loop.attachment, self._loop.attachment.link
-        outcome.typed = self.options.typed(outcome.name)
-        if self._previous is not None:  # the next session had not answered yet
-            outcome.name, outcome.host = self._previous.attachment.name, self._previous.attachment.host
-            return
-        if outcome.kind is Ending.DETACHED and not attachment.session_id:
-            outcome.early = True
-            return
-        if outcome.kind is Ending.DETACHED and outcome.reason not in ("replaced", "hangup"):
-            outcome.runs = str(attachment.farewell.get("command") or "")
-            outcome.waiting = self.options.waiting(outcome.name if outcome.host is None else "")
-        if link is not None:
-            outcome.round_trip, outcome.heard_at = attachment.channel.round_trip.smoothed, link.heard_at
-            outcome.undelivered = link.health is not Health.UP and not attachment.channel.input.arrived
+    def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
+        self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._reconnect)
+        self._attachment.connect(connection, replace=replace)
+        return Loop(self._attachment, self._display.terminal)
 
-    def _close(self, attachment: Attachment) -> None:
-        """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
-        if attachment.link is not None:
-            attachment.link.reopen.close()
-        attachment.channel.close(detach=True)
-        ended = attachment.outcome is not None and attachment.outcome.kind is Ending.ENDED
-        self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
+    def _following(self, loop: Loop, outcome: Outcome) -> Loop | None:
+        """Return the loop to run after an attachment: that of the next session, or the same one again; None at the end.
 
-    def _run_attachments(self) -> Outcome:
-        while True:
-            attachment = self._loop.attachment
-            try:
-                outcome = self._loop.run()
-            except SeshError as error:
-                if self._previous is None:
-                    raise
-                attachment.channel.close(detach=True)
-                self._loop, self._previous = self._previous, None
-                self._loop.attachment.stay(str(error))
-                continue
-            if outcome.kind is Ending.SWITCH:
-                self._switch(outcome)
-            elif outcome.kind is Ending.LOST and outcome.reason == "reloaded" and self._previous is None:
-                attachment.connect(self._connect_to(attachment.name, attachment.host))
-            else:
-                return outcome
-
-    def _switch(self, outcome: Outcome) -> None:
-        """Connect to the session that the daemon named; leave the present one once that has answered."""
-        old = self._loop
-        target = _checked_target(old.attachment, outcome.name, outcome.host)
-        if target is None:
-            old.attachment.stay()
-            return
+        Raises the error if a reloaded daemon cannot be reached.
+        """
+        attachment = self._attachment
+        if outcome.kind is Ending.LOST and outcome.reason == "reloaded":
+            attachment.connect(self._connect(attachment.name, attachment.host))
+            return loop
+        if outcome.kind is not Ending.SWITCH:
+            return None
         try:
-            connection = self._connect_to(*target)
-        except SeshError as error:
-            old.attachment.stay(str(error))
-            return
-        self._previous = old
-        self._loop = self._attach(connection, *target)
+            name, host = _checked_target(attachment, outcome.name, outcome.host)
+            connection = self._connect_to(name, host)
+        except (SeshError, KeyboardInterrupt) as error:
+            attachment.stay("" if isinstance(error, (UsageError, KeyboardInterrupt)) else str(error))
+            if isinstance(error, KeyboardInterrupt) and error.args[0] not in (signal.SIGINT, signal.SIGQUIT):
+                signal.raise_signal(error.args[0])  # it ends the attachment
+            return loop
+        self._display.suspend(attachment.farewell)
+        self._close(ended=False)
+        return self._begin(connection, name, host)
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """Connect to the next session; on a host with the terminal as it was, since ssh may ask something."""
         if host is None:
             return self._connect(name, None)
-        self.display.suspend()
-        self.display.terminal.cooked()
-        try:
+        self._display.suspend()
+        with self._display.terminal.lent():
             return self._connect(name, host)
-        finally:
-            self.display.terminal.raw()
 
-    def _welcomed(self) -> None:
-        """Leave the session before the one that has answered; set off output that is new to the terminal by a rule."""
-        old, self._previous = self._previous, None
-        if old is not None:
-            self.display.suspend(old.attachment.farewell)
-            self._close(old.attachment)
-        attachment = self._loop.attachment
-        since = self._shown.since(attachment.host, attachment.session_id)
-        if since and self.options.replay:
-            label = f"{attachment.name}@{attachment.host}" if attachment.host else attachment.name
-            self.display.rule(f"── {label}, since {since} ──")
+    def _close(self, *, ended: bool) -> None:
+        """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
+        attachment = self._attachment
+        if attachment.link is not None:
+            attachment.link.reopen.close()
+        attachment.channel.close()
+        self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
-    def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
-        said = connection.peer.greeted
-        client = said["client"] if said else hello.token()
-        attachment = Attachment(self.display, name, host, self.options, client, self._welcomed, self._reconnect)
-        attachment.connect(connection, {"replace": replace, "seen": self._shown.positions(host)})
-        return Loop(attachment, self.display.terminal)
+    def _complete(self, outcome: Outcome) -> None:
+        """Add to the final outcome what goes on, and the state of its link."""
+        attachment, link = self._attachment, self._attachment.link
+        outcome.typed = self._options.typed(outcome.name)
+        outcome.early = outcome.kind is Ending.DETACHED and not attachment.session_id
+        if outcome.kind is Ending.DETACHED and not outcome.early and outcome.reason not in ("replaced", "hangup"):
+            outcome.runs = str(attachment.farewell.get("command") or "")
+            outcome.waiting = self._options.waiting(outcome.name if outcome.host is None else "")
+        if link is not None and not outcome.early:
+            outcome.round_trip, outcome.heard_at = attachment.channel.round_trip.smoothed, link.heard_at
+            outcome.undelivered = link.health is not Health.UP and not attachment.channel.input.arrived
 
 
-def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:
-    """Return name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
-    if attachment.host is not None:
-        if host not in (None, attachment.host):
-            return None
-        host = attachment.host
-    try:
-        names.check_name(name)
-        if host is not None:
-            names.check_host(host)
-    except UsageError:
-        return None
-    return None if (name, host) == (attachment.name, attachment.host) else (name, host)
+def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
+    """Return name and host of a SWITCH: a remote daemon may only name sessions of its own host.
+
+    Raises UsageError if it leads to no other session.
+    """
+    names.check_name(name)
+    if host is not None:
+        names.check_host(host)
+    if attachment.host is not None and host not in (None, attachment.host):
+        raise UsageError(f"{attachment.host} may not lead to another host")
+    host = attachment.host or host
+    if (name, host) == (attachment.name, attachment.host):
+        raise UsageError(f"this terminal shows {name} already")
+    return name, host

@@ -1,24 +1,25 @@
 """One attachment to one session: what the terminal and the daemon bring is acted on here (see `client.loop`).
 
-greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ ending ──all shown──▶ `run` returns
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `Left` is raised, and `Loop.run` returns
     ▲                    │ link lost
-    └──── next link ── offline ──refused──▶ login (nothing is tried before Enter)
+    └──── next link ── offline; if the host refuses, a person logs in
 """
 
 from __future__ import annotations
 
-import contextlib
 import signal
-from collections.abc import Callable, Container
+from collections.abc import Container
 from enum import Enum
+from typing import NoReturn
 
 from sesh import protocol, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
-from sesh.client.hello import greeting, introduction
 from sesh.client.keys import Event
-from sesh.client.outcome import AttachOptions, Ending, Outcome
-from sesh.client.reconnect import ENTER, AttachedLink, Reconnect
+from sesh.client.options import AttachOptions, greeting, introduction, token
+from sesh.client.outcome import Ending, Outcome
+from sesh.client.reconnect import AttachedLink, Reconnect
+from sesh.client.shown import Shown
 from sesh.client.view import FRAMES, View
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keynames import Key
@@ -31,12 +32,11 @@ from sesh.wire import Connection
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
 """Seconds for the daemon to answer HELLO, here and over a link."""
-_FLUSH_TIMEOUT = 0.2
-"""Seconds for the terminal to take pending output."""
+_DETACH_DRAIN, _END_DRAIN = 0.2, 10.0
+"""Seconds in which the terminal may take nothing of the output that waits, after a detach and after the program's end,
+before it is left."""
 _CTRL_C = Key.parse("C-c")
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
-
-
 _MAY_TRY_AGAIN = LoginRefused, Unreachable, TimedOut, OSError
 """Errors of a login that a person was asked for, after which the person may try another one."""
 
@@ -47,16 +47,21 @@ class Phase(Enum):
     GREETING = "HELLO is sent"
     ATTACHED = "the session shows"
     OFFLINE = "the link is lost; what is typed is kept"
-    LOGIN = "the host asks a person to log in"
     LEAVING = "the daemon was asked to let the client go"
-    ENDING = "the outcome stands; output that waits is shown"
+
+
+class Left(Exception):
+    """Ends an attachment. `drain`: seconds for a terminal that takes nothing of the output before the end."""
+
+    def __init__(self, outcome: Outcome, drain: float = 0.0) -> None:
+        super().__init__(outcome)
+        self.outcome, self.drain = outcome, drain
 
 
 class Attachment:
     """One client attached to one session, over one link after the other if they are lost.
 
-    `outcome` stands once it has ended; a SWITCH that fails is taken back. `on_welcome` is called at the first WELCOME,
-    before anything is shown. `reconnect`: replaces a lost link.
+    `reconnect`: makes what replaces a lost link. After a SWITCH that leads nowhere it goes on.
     """
 
     def __init__(
@@ -65,14 +70,12 @@ class Attachment:
         name: str,
         host: str | None,
         options: AttachOptions,
-        client: str,
-        on_welcome: Callable[[], None],
+        shown: Shown,
         reconnect: Reconnect | None,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
-        self._client, self._on_welcome = client, on_welcome
+        self._shown, self._client = shown, token()
         self.session_id = ""
-        self.outcome: Outcome | None = None
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         self.phase = Phase.GREETING
@@ -86,14 +89,17 @@ class Attachment:
 
     # -- its connections
 
-    def connect(self, connection: Connection, wishes: Hello | None = None) -> None:
+    def connect(self, connection: Connection, *, replace: bool = False) -> None:
         """Begin on a connection; or go on over one that replaces a lost link, with the unacknowledged input."""
         resuming, continues = self.session_id != "", self.view.continues
-        if self.phase is Phase.LOGIN:
+        if resuming and not self.display.started:
             self.display.resume()
-        hello: Hello = self._claim() if resuming else {"client": self._client, **(wishes or {})}
+        if connection.peer.greeted is not None:
+            self._client = connection.peer.greeted["client"]
+        hello: Hello = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
+        hello = self._claim() if resuming else hello
         self.channel.open(connection, greeting(self.display.terminal, self.options, self.host, connection, hello))
-        self.phase, self.outcome = Phase.GREETING, None
+        self.phase = Phase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if resuming and self.link is not None:
             self.link.begin()
@@ -112,7 +118,18 @@ class Attachment:
     def _unanswered(self) -> None:
         if not self.session_id:
             raise silent_daemon(self.name)
-        self._disconnected()
+        self.disconnected()
+
+    def disconnected(self, reason: str = "") -> None:
+        """The daemon has closed the connection, or is about to (`reason`)."""
+        if self.phase is Phase.LEAVING:
+            self.leave()
+        elif not (self.session_id or reason):
+            raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
+        elif self.session_id and self.link is not None:
+            self._go_offline()
+        else:
+            self.leave(Ending.LOST, reason=reason, drain=_END_DRAIN)
 
     def _go_offline(self) -> None:
         """Hold what is typed until another link takes the place of the lost one."""
@@ -123,63 +140,49 @@ class Attachment:
         if self.link is not None:
             self.link.reopen.closed()
 
-    def _disconnected(self, reason: str = "") -> None:
-        """The daemon has closed the connection, or is about to (`reason`)."""
-        if self.phase is Phase.LEAVING:
-            self.leave()
-        elif not (self.session_id or reason):
-            raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
-        elif self.session_id and self.link is not None:
-            self._go_offline()
-        else:
-            self._end(Outcome(Ending.LOST, self.name, self.host, reason=reason))
-
     def _replace(self, result: Result) -> None:
         """Go on over another link, or end with the error after which there is none."""
+        try:
+            result = self._log_in(result) if isinstance(result, LoginRefused) else result
+        except SeshError as error:
+            result = error
         if isinstance(result, Connection):
             self.connect(result)
-            self.take_leftovers()
-        elif isinstance(result, LoginRefused if self.phase is not Phase.LOGIN else _MAY_TRY_AGAIN):
-            self._await_login(result)
+            self.handle_frames()
         elif isinstance(result, Ended):
-            self._end(Outcome.ended(self.name, self.host, result.result))
+            raise Left(Outcome.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
             said = result.line(self.host) if isinstance(result, NotFound) else ""
-            self._end(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
+            raise Left(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
         else:
             raise result  # a fault of our own, which is not to be lost in a thread
 
-    def _await_login(self, reason: Exception) -> None:
-        """Show why a person has to log in, in place of the session; no input is kept."""
-        assert self.link is not None  # noqa: S101 (without one there is no such phase)
-        lines = self.link.login_lines(reason)
-        if self.phase is not Phase.LOGIN:
-            self.phase = Phase.LOGIN
-            self.display.suspend()
-            dropped = "; what was typed since then was dropped" if self.channel.input.drop() else ""
-            lines.insert(0, f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
-        for line in lines:
-            self.display.line(line)
+    def _log_in(self, reason: Exception) -> Connection:
+        """Have a person log in, in place of the session; nothing is tried before Enter, and no input is kept.
 
-    def _log_in(self) -> None:
-        assert self.link is not None  # noqa: S101 (without one there is no such phase)
-        try:
-            result: Result = self.link.log_in()
-        except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
-            number = interrupt.args[0]
-            kind = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}.get(number, Ending.SIGNAL)
-            self.leave(kind, number=number)
-            return
-        except (SeshError, OSError) as error:
-            result = error
-        self._replace(result)
-
-    # -- for the loop
-
-    def take_leftovers(self) -> None:
-        """Handle the frames that came before the connection was this attachment's."""
-        if self.channel.connection is not None:
-            self._handle_frames(self.channel.connection.leftovers())
+        Raises the error after which a further login is of no use.
+        """
+        assert self.link is not None  # noqa: S101 (nobody logs in again on this machine)
+        terminal = self.display.terminal
+        self.view.suspend()
+        dropped = "; what was typed since then was dropped" if self.channel.input.drop() else ""
+        self.display.line(f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
+        while True:
+            for line in self.link.login_lines(reason):
+                self.display.line(line)
+            try:
+                with terminal.lent():
+                    if not terminal.await_enter():
+                        self.leave(reason="hangup")
+                    return self.link.reopen.log_in()
+            except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
+                number = interrupt.args[0]
+                ways = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
+                self.leave(ways.get(number, Ending.SIGNAL), number)
+            except _MAY_TRY_AGAIN as error:
+                reason = error
+            finally:
+                terminal.drop_input()
 
     @property
     def watched(self) -> AttachedLink | None:
@@ -199,27 +202,25 @@ class Attachment:
 
     # -- the end
 
-    def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
-        """End the attachment when all output is shown, or `at_once` if nobody can see it or waits for it."""
-        if self.outcome is None:
-            self.outcome = outcome
-            self.timers.clear("welcome")
-            with contextlib.suppress(OSError):  # what lies over the output is taken back, if there is a terminal
-                self.view.take_back()
-        self.phase = Phase.LEAVING if at_once else Phase.ENDING
-
-    def leave(self, kind: Ending = Ending.DETACHED, *, reason: str = "", number: int | None = None) -> None:
-        """End without waiting for the daemon, or for the terminal to take output. `number`: of a signal."""
-        self._end(Outcome(kind, self.name, self.host, reason=reason, signal=number), at_once=True)
+    def leave(
+        self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
+    ) -> NoReturn:
+        """End the attachment. `number`: of a signal. `drain`: as in `Left`."""
+        raise Left(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
         if self.phase is not Phase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
-            return
         self.view.take_back()
         self.phase = Phase.LEAVING
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
+
+    def stay(self, reason: str = "") -> None:
+        """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
+        self.view.say(reason)
+        if not self.display.started:
+            self.redisplay()
 
     # -- from the terminal
 
@@ -230,42 +231,28 @@ class Attachment:
                 self.display.terminal.drop_input()  # what else came with the key reaches no shell outside
                 self.detach()
                 return
-            if self.phase in (Phase.GREETING, Phase.ATTACHED):
-                self._send_keys(event[1])
-            elif self.phase in (Phase.OFFLINE, Phase.LOGIN):
-                self._hold_keys(event[1])
+            if self.phase is not Phase.LEAVING:
+                self._take_keys(event[1])
 
-    def _send_keys(self, data: bytes) -> None:
-        # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
-        keys = has_keys(data)
+    def _take_keys(self, data: bytes) -> None:
+        """Send what is typed, or keep it until there is a link: the daemon says in WELCOME which input it has."""
+        offline = self.phase is Phase.OFFLINE
+        if offline and pressed(data, _CTRL_C):
+            self.leave(Ending.LOST)
+        keys = has_keys(data)  # else the terminal reports where the mouse is, or its focus
         if keys and self.link is not None:
             self.link.typed(data, self.channel.round_trip.smoothed)
         if self.options.read_only:
-            if keys:
-                self.view.say_once(f"read-only: keys are not passed on; {self.options.detaches}")
-        elif self.session_id and self.phase is Phase.GREETING:
-            self.channel.input.hold(data)  # the daemon says in WELCOME which input it has
+            if keys and not offline:
+                self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
+        elif offline or (self.session_id and self.phase is Phase.GREETING):
+            self.channel.input.hold(data)
         else:
             self.channel.type(data)
             self.view.typed(self.channel.input.number, data)
 
-    def _hold_keys(self, data: bytes) -> None:
-        """Keep what is typed without a link, but for the keys that try again, log in, and give up."""
-        if pressed(data, _CTRL_C):
-            self.leave(Ending.LOST)
-        elif self.phase is Phase.LOGIN:
-            if pressed(data, *ENTER):
-                self._log_in()
-        elif self.link is not None:
-            self.link.typed(data, self.channel.round_trip.smoothed)
-            if not self.options.read_only:
-                self.channel.input.hold(data)
-
     def redisplay(self) -> None:
         """Show the session again: the terminal showed something else (`View.suspend`), or this process was stopped."""
-        if self.phase is Phase.LOGIN:
-            self._await_login(Unreachable(f"no link to {self.host}"))
-            return
         if not self.display.started:
             self.display.resume()
         if self.link is not None:
@@ -275,54 +262,54 @@ class Attachment:
 
     # -- from the daemon
 
-    def received(self, frames: list[tuple[int, bytes]] | None) -> None:
-        """Handle the frames that have come; None if nothing will come any more."""
-        if frames is None:
-            self._disconnected()
-            return
-        if self.link is not None and frames:
+    def received(self) -> None:
+        """Read from the daemon, and handle the frames that have come."""
+        alive = self.channel.read()
+        if self.link is not None and self.channel.frames:
             self.link.heard()
-        self._handle_frames(frames)
+        self.handle_frames()
+        if not alive:
+            self.disconnected()
 
-    def _handle_frames(self, frames: list[tuple[int, bytes]]) -> None:
-        """Handle frames up to that which ends the attachment; ignore those of unknown types."""
-        for kind, payload in frames:
-            connection = self.channel.connection
-            if connection is None or (self.outcome is not None and self.outcome.kind is not Ending.SWITCH):
-                return
-            if not self.channel.welcome and kind not in FRAMES:
-                if connection.accept(kind, payload):
-                    self._handle_welcome()
-                continue
-            self.channel.take(kind, payload)
-            if kind in FRAMES:
-                self.view.handle(kind, payload)
-            elif kind == protocol.RELOADED:
-                self._disconnected("reloaded")
-            elif kind == protocol.PONG:
-                if self.channel.answered(payload) and self.link is not None:
-                    self.link.heard(pong=True)
-                self.view.judge(kind, payload)
-            elif kind in _JSON_FRAMES:
-                self._handle_message(kind, connection.message(kind, payload))
+    def handle_frames(self) -> None:
+        """Handle the frames that have come, in their order; the rest of them if one has ended the attachment."""
+        while self.channel.frames and self.channel.connection is not None:
+            self._handle(self.channel.connection, *self.channel.frames.popleft())
+
+    def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
+        if not self.channel.welcome:
+            if connection.accept(kind, payload):
+                self._handle_welcome()
+            return
+        self.channel.take(kind, payload)
+        if kind in FRAMES:
+            self.view.handle(kind, payload)
+        elif kind == protocol.RELOADED:
+            self.disconnected("reloaded")
+        elif kind == protocol.PONG:
+            if self.channel.answered(payload) and self.link is not None:
+                self.link.heard(pong=True)
+            self.view.judge(kind, payload)
+        elif kind in _JSON_FRAMES:
+            self._handle_message(kind, connection.message(kind, payload))
 
     def _handle_welcome(self) -> None:
         welcome, resuming = self.channel.welcome, self.session_id != ""
         self.timers.clear("welcome")
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
-        if self.phase is Phase.GREETING:
-            self.phase = Phase.ATTACHED
+        self.phase = Phase.ATTACHED
         if resuming:
-            for frame in self.channel.input.resume(int(welcome.get("last_input") or 0)):
-                self.channel.send(frame)
+            self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
             return
         if self.link is not None:
             self.link.begin()
             self.channel.ping()
-        self._on_welcome()
+        since = self._shown.since(self.host, self.session_id)
+        if since and self.options.replay:  # set off output that is new to the terminal
+            self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
         if welcome.get("new") is True and not self.options.read_only:
-            self.view.introduce(f"new session {self.name}", self.options.detaches)
+            self.view.greeting = f"{self.view.greeting or f'new session {self.name}'} · {self.options.leaves()}"
         else:
             self.view.say(str(welcome.get("missed") or ""))
 
@@ -332,29 +319,15 @@ class Attachment:
         if kind == protocol.NOTICE:
             self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
-            self.view.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
+            name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
+            self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            self._end(Outcome.ended(self.name, self.host, message))
+            raise Left(Outcome.ended(self.name, self.host, message), _END_DRAIN)
         elif kind == protocol.DETACH:
             self.farewell = message
-            self.timers.ensure("leave", _FLUSH_TIMEOUT, self.leave)
-            self._end(Outcome(Ending.DETACHED, self.name, self.host, reason=str(message.get("reason") or "")))
+            self.leave(reason=str(message.get("reason") or ""), drain=_DETACH_DRAIN)
         elif self.phase is Phase.ATTACHED:
-            self.view.take_back()
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
-            self.outcome = Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None)
-
-    def stay(self, reason: str = "") -> None:
-        """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
-        self.outcome = None
-        self.view.say(reason)
-        if not self.display.started:
-            self.redisplay()
-
-
-def _news(message: Message, host: str | None) -> str:
-    """Return the line on a session that needs the person, in a TELL."""
-    name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-    return wording.needs(name, state, question, host)
+            raise Left(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))

@@ -4,45 +4,155 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
+from math import inf
 
-from sesh import errors, protocol
-from sesh.client.round_trip import RoundTrip
-from sesh.client.unacknowledged_input import UnacknowledgedInput
+from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
-_READ_SIZE = 32 << 10
+WINDOW = 256 << 10
+"""Bytes of input in flight: sent and not acknowledged."""
+LIMIT, HELD = 16 << 20, 1 << 20
+"""Bytes of unsent input beyond which the terminal is not read; and, without a link, beyond which more is dropped."""
+_MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _TELL_GOT = 4 << 10
-"""Bytes that have come over a link from which on the daemon learns of them."""
+"""Bytes that have come over a link before the daemon is informed of them."""
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
-_LONGEST_PING = 64
-"""Bytes of the payload."""
+_MAX_ANSWERS = 64 << 10
+"""Unsent bytes beyond which the daemon gets no answers: it could call for any number of them, and reads none."""
 _GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
-"""Seconds for a daemon's goodbye; over a link two round trips more, but no more than the second, which also counts if
-the round trip was not measured."""
-LIMIT = 64 << 10
-"""Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
+"""Seconds for a daemon's goodbye; over a link two round trips more, if they are known, and at most the second."""
+
+_ON, _OFF = 0.030, 0.020
+"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
+_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
+"""The same for underlining them."""
+_SAMPLES = 3
+"""Samples of which the least counts: a busy machine makes one longer, nothing makes one shorter."""
+_LONGEST_ROUND_TRIP = 1.0
+"""Seconds: an answer that took longer came after an outage."""
+_PING_EVERY = 3.0
+"""Seconds between two PINGs while keys are typed; more would cost a slow link as much as the keys do."""
+
+
+class RoundTrip:
+    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`, `very_long`: with a margin. Pure."""
+
+    def __init__(self) -> None:
+        self.smoothed = 0.0
+        self.long = self.very_long = False
+        self._samples: list[float] = []
+        self._count, self._unanswered, self._pinged_at = 0, b"", -inf
+
+    def wants_ping(self, now: float) -> bool:
+        return now - self._pinged_at >= _PING_EVERY
+
+    def ping(self, now: float) -> bytes:
+        """Return the payload of a PING that is sent now."""
+        self._count, self._pinged_at = self._count + 1, now
+        self._unanswered = b"%d" % self._count
+        return self._unanswered
+
+    def answered(self, payload: bytes, now: float) -> bool:
+        """Take in a PONG; return whether it answers the newest PING."""
+        if not payload or payload != self._unanswered:
+            return False
+        self._unanswered = b""
+        self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_ROUND_TRIP)][-_SAMPLES:]
+        self.smoothed = min(self._samples)
+        self.long = self.smoothed > (_OFF if self.long else _ON)
+        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
+        return True
+
+
+class UnacknowledgedInput:
+    """Input by number: kept until it is acknowledged, and sent again over the next link. Pure: it returns frames.
+
+    `number`: of the newest frame. `arrived`: all of it has reached the program. `full`: so much is unsent that the
+    terminal is not to be read.
+    """
+
+    def __init__(self) -> None:
+        self._unsent = bytearray()
+        self._in_flight: deque[tuple[int, bytes]] = deque()
+        self.number = 0
+
+    @property
+    def arrived(self) -> bool:
+        return not (self._unsent or self._in_flight)
+
+    @property
+    def full(self) -> bool:
+        return len(self._unsent) >= LIMIT
+
+    def add(self, data: bytes) -> list[bytes]:
+        """Take typed bytes; return the frames to send now."""
+        self._unsent += data
+        return self._frames()
+
+    def hold(self, data: bytes) -> None:
+        """Take typed bytes while nothing can be sent; drop the bytes beyond `HELD`."""
+        self._unsent += data[: max(0, HELD - len(self._unsent))]
+
+    def drop(self) -> bool:
+        """Forget unsent input; return whether there was any."""
+        dropped = bool(self._unsent)
+        self._unsent.clear()
+        return dropped
+
+    def acknowledge(self, number: int) -> list[bytes]:
+        """Forget the frames up to `number`, which have reached the program; return the frames to send now."""
+        while self._in_flight and self._in_flight[0][0] <= number:
+            self._in_flight.popleft()
+        return self._frames()
+
+    def resume(self, last: int) -> list[bytes]:
+        """Return the frames to send over a new connection to a daemon that has received those up to number `last`."""
+        again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight if number > last]
+        return again + self.acknowledge(last)
+
+    def _frames(self) -> list[bytes]:
+        frames = []
+        room = WINDOW - sum(len(data) for _, data in self._in_flight)
+        while self._unsent and room > 0:
+            data = bytes(self._unsent[: min(_MAX_FRAME, room)])
+            del self._unsent[: len(data)]
+            room -= len(data)
+            self.number += 1
+            self._in_flight.append((self.number, data))
+            frames.append(protocol.numbered(protocol.INPUT, self.number, data))
+        return frames
 
 
 class Channel:
-    """The frames of an attachment. Without a connection nothing is sent. `on_link`: the daemon is on another host."""
+    """The frames of an attachment: `unsent` bytes, and those that have come. Without a connection nothing is sent.
+
+    `on_link`: the daemon is on another host.
+    """
 
     def __init__(self, *, on_link: bool) -> None:
         self.connection: Connection | None = None
         self.round_trip = RoundTrip()
         self.input = UnacknowledgedInput()
+        self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
-        """Frames that wait to be sent."""
         self._on_link = on_link
         self._broken = False
         """True if the daemon takes nothing more; what it sent before can still be read, and then the end."""
-        self._got = self._got_sent = 0
-        """Bytes of the screen that have come over this link, and the number of which the daemon was told."""
+        self._got = self._told_got = 0
+        """Bytes of the screen that have come over this link, and the number that the daemon was informed of."""
 
     @property
     def welcome(self) -> Welcome:
         """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome if self.connection is not None else {}
+
+    @property
+    def goodbye_time(self) -> float:
+        """Seconds for the daemon to say how it left the screen."""
+        trip = self.round_trip.smoothed or (_LONGEST_GOODBYE if self._on_link else 0.0)
+        return min(_GOODBYE + 2 * trip, _LONGEST_GOODBYE)
 
     # -- its connections
 
@@ -50,26 +160,17 @@ class Channel:
         """Go over to a connection, and send HELLO."""
         self.close()
         self.connection, self._broken = connection, False
-        self._got = self._got_sent = 0
+        self.frames.extend(connection.leftovers())
+        self._got = self._told_got = 0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
         self.send(hello)
 
-    def close(self, *, detach: bool = False) -> None:
-        """Close the connection, if there is one."""
-        if self.connection is None:
-            return
-        if detach:
-            self.send(protocol.message(protocol.DETACH, {}))
-        connection, self.connection, self.unsent = self.connection, None, b""
-        connection.close()
-
-    @property
-    def goodbye_time(self) -> float:
-        """Seconds for the daemon to say how it left the screen."""
-        trips = 2 * self.round_trip.smoothed
-        measured = trips or not self._on_link
-        return min(_GOODBYE + trips, _LONGEST_GOODBYE) if measured else _LONGEST_GOODBYE
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        self.connection, self.unsent = None, b""
+        self.frames.clear()
 
     # -- out
 
@@ -89,9 +190,7 @@ class Channel:
         return not self._broken
 
     def type(self, data: bytes) -> None:
-        """Send input."""
-        for frame in self.input.add(data):
-            self.send(frame)
+        self.send(b"".join(self.input.add(data)))
         if self._on_link and self.round_trip.wants_ping(time.monotonic()):
             self.ping()
 
@@ -100,39 +199,33 @@ class Channel:
         self.send(protocol.frame(protocol.PING, self.round_trip.ping(time.monotonic())))
 
     def _answer(self, data: bytes) -> None:
-        """Send an answer, unless much waits: the other side can call for as many as it likes."""
-        if len(self.unsent) <= LIMIT:
+        if len(self.unsent) <= _MAX_ANSWERS:
             self.send(data)
 
     # -- in
 
-    def read(self) -> list[tuple[int, bytes]] | None:
-        """Return the frames that have come; None if nothing will come any more."""
+    def read(self) -> bool:
+        """Read the frames that have come; return False if nothing will come any more."""
         assert self.connection is not None  # noqa: S101 (nothing is ready without one)
         try:
             data = os.read(self.connection.inbound, _READ_SIZE)
         except BlockingIOError:
-            return []
+            return True
         except OSError:
             data = b""
-        return self.connection.decoder.feed(data) if data else None
+        self.frames.extend(self.connection.decoder.feed(data))
+        return data != b""
 
     def take(self, kind: int, payload: bytes) -> None:
-        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING.
-
-        Raises ProtocolError if a PING is too long.
-        """
+        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING."""
         if kind in _SCREEN and self._on_link:
             self._got += max(0, len(payload) - 8)
-            if self._got - self._got_sent >= _TELL_GOT:
-                self._got_sent = self._got
+            if self._got - self._told_got >= _TELL_GOT:
+                self._told_got = self._got
                 self._answer(protocol.numbered(protocol.GOT, self._got, b""))
         elif kind == protocol.ACK:
-            for frame in self.input.acknowledge(protocol.split_number(payload)[0]):
-                self.send(frame)
+            self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))
         elif kind == protocol.PING:
-            if len(payload) > _LONGEST_PING:
-                raise errors.malformed("PING", f"has {len(payload)} bytes")
             self._answer(protocol.frame(protocol.PONG, payload))
 
     def answered(self, payload: bytes) -> bool:

@@ -1,53 +1,55 @@
-"""The terminal as a display: output, a line of sesh's own, and the undo of both when the client leaves."""
+"""The terminal as a display: output, a line of sesh's own, notifications, and the undo of all at the end."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from sesh.client.own_row import CLEAR, overlay
+from sesh.about import CALLED
 from sesh.client.terminal import RawTerminal
-from sesh.client.undo import Undo, unfinished_character
+from sesh.client.undo import Undo
 from sesh.messages import Message
-from sesh.vt.render.clean_screen import CANCEL, clean_screen, fresh_row
+from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
 from sesh.wording import plain
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
-_MAX_NOTIFICATIONS = 8 << 10
-"""Bytes of notifications that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
 """Seconds for the terminal to take the last bytes when the client leaves."""
 _LATE_REPLIES = 0.1
 """Seconds in which the terminal may still answer a query that the program made."""
 _LAST_ROW = 9999
+_CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW
+"""Bytes that blank the last row; the saved cursor is lost."""
 _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
 """Output that leaves the cursor on a fresh row: nothing behind the line feed prints."""
 _TAIL_SIZE = 64
 
+_OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
+LONGEST_NOTIFICATION = 200
+BELL = b"\a"
+
 
 class Display:
-    """The queue of bytes for the terminal, and the settings that they change."""
+    """The queue of bytes for the terminal, and the settings that they change.
+
+    `started`: the terminal shows the session. `covered`: a line of sesh's own lies over the last row. A character whose
+    end has not come is kept: broken off, it would print, and wrap at the end of a row.
+    """
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
-        self._notifications = b""
-        """Notifications that wait for the end of a sequence."""
-        self._alternate = False
+        self._notification = b""
+        self._was_alternate = False
         """True if the alternate screen was on when the display was suspended last."""
         self._reset()
 
     def _reset(self) -> None:
         """Start from a terminal that does not show the session."""
-        self.started = False
-        """True if the terminal shows the session."""
-        self.covered = False
-        """True if a line of sesh's own lies over the last row."""
+        self.started = self.covered = False
         self._queue = bytearray()
         self._undo = Undo()
-        self._tail = b""
-        """The newest output."""
-        self._character = b""
-        """The bytes of a character whose end has not come. Broken off, it would print, and wrap at the end of a row."""
+        self._character = self._tail = b""
 
     @property
     def pending(self) -> int:
@@ -55,9 +57,9 @@ class Display:
         return len(self._queue)
 
     @property
-    def unfinished(self) -> int:
-        """Bytes of the incomplete sequence or character at the end of the output."""
-        return self._undo.unfinished
+    def unfinished(self) -> bool:
+        """True if the output ends within a sequence or a character."""
+        return self._undo.unfinished or self._character != b""
 
     @property
     def in_string(self) -> bool:
@@ -77,17 +79,16 @@ class Display:
         `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are.
         """
         data = self._character + data
-        end = len(data) - unfinished_character(data)
+        end = len(data) - _unfinished_character(data)
         data, self._character = data[:end], data[end:]
         if self.covered:
-            self.covered, before = False, CLEAR + before
+            self.covered, before = False, _CLEAR + before
         if data:
             self.started = True
             self._undo.feed(data)
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after if before or after else data)
-        if self._notifications:
-            self.tell(b"")
+        self.notify()
 
     def draw(self, data: bytes) -> None:
         """Write bytes that change no setting. Raises OSError if the terminal has gone."""
@@ -97,20 +98,31 @@ class Display:
         """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
         del self._queue[: self.terminal.write(self._queue)]
 
-    def tell(self, notification: bytes) -> None:
-        """Have the terminal show a notification to the person, between two sequences of the program."""
-        notifications = self._notifications + notification
-        self._notifications = notifications if len(notifications) <= _MAX_NOTIFICATIONS else notification
-        if self.started and not self.unfinished:
-            self.draw(self._notifications)
-            self._notifications = b""
+    def drain(self, seconds: float) -> None:
+        """Write the queue before the end; drop nothing of it if the terminal takes nothing for so many seconds."""
+        if seconds and self.terminal.write_all(bytes(self._queue), seconds):
+            self._queue.clear()
+
+    def notify(self, sequence: bytes = b"") -> None:
+        """Have the terminal show a notification, between two sequences of the program; only the newest waits."""
+        self._notification = sequence or self._notification
+        if self._notification and self.started and not self.unfinished:
+            self.draw(self._notification)
+            self._notification = b""
 
     # -- lines of sesh's own
 
     def cover(self, text: str) -> None:
-        """Lay a line over the last row; it breaks off an unfinished sequence, and the screen has to be drawn again."""
+        """Lay a line over the last row, in reverse video; the screen has to be drawn again later.
+
+        It breaks off an unfinished sequence. Lost are the saved cursor (DECSC), margins and what else changes how the
+        line is drawn.
+        """
+        columns, _ = self.terminal.grid()
+        # ECH, as EL would make a row that goes on with the one above a line of its own
+        row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX%s\x1b[0m" % (_LAST_ROW, columns, _fitted(text, columns).encode())
         self.covered = True
-        self.draw(CANCEL + overlay(text, self.terminal.grid()[0]))
+        self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
         self.flush()
 
     def line(self, text: str) -> None:
@@ -144,7 +156,7 @@ class Display:
         rows_below = farewell.get("rows_below")
         if self._queue or not isinstance(rows_below, int):
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
-        undo = (CLEAR if self.covered else b"") + self._undo.undo(self.terminal.size()[0])
+        undo = (_CLEAR if self.covered else b"") + self._undo.undo(self.terminal.size()[0])
         if rows_below > 0:
             undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
         fresh = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
@@ -155,9 +167,47 @@ class Display:
     def suspend(self, farewell: Message | None = None) -> None:
         """Restore the terminal for a while, without a line, if it shows the session. `farewell`: as in `leave`."""
         if self.started:
-            self._alternate = self._undo.alternate
+            self._was_alternate = self._undo.alternate
             self._restore(farewell or {})
 
     def resume(self) -> None:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
-        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(*self.terminal.grid()))
+        self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
+
+
+def _unfinished_character(data: bytes) -> int:
+    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
+    for length, byte in enumerate(reversed(data[-4:]), 1):
+        if byte & 0xC0 != 0x80:
+            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
+    return 0
+
+
+def _fitted(text: str, columns: int) -> str:
+    """Return as much of the text as surely fits into so many columns; each non-ASCII character counts as wide."""
+    shown, room = "", columns - 2
+    for character in filter(str.isprintable, text):
+        room -= 1 if character.isascii() else 2
+        if room < 0:
+            break
+        shown += character
+    return f" {shown} "
+
+
+def notification(line: str, environment: Mapping[str, str]) -> bytes:
+    """Return the bytes that show a line as a notification on the terminal of this environment: a bell if it knows none.
+
+    Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
+    rxvt-unicode that VTE and foot took over (OSC 777).
+    """
+    text = plain(line)[:LONGEST_NOTIFICATION].encode("utf-8", "replace")
+    term = environment.get("TERM", "")
+    if environment.get("TMUX") or term.startswith(("screen", "tmux")):
+        return BELL
+    if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
+        return b"\x1b]99;;%s\x1b\\" % text
+    if environment.get("TERM_PROGRAM") in _OSC_9_PROGRAMS or "ghostty" in term or "wezterm" in term:
+        return b"\x1b]9;%s\x1b\\" % text
+    if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
+        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
+    return BELL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from sesh import typed
@@ -20,109 +21,73 @@ _MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # which nobody can press
 
 
-class Pace:
-    """Judges reads by their time: which are bursts, and when a paste must be over. Pure."""
-
-    def __init__(self) -> None:
-        self._read_at = self._began_at = 0.0
-        self._size = 0
-        """Bytes since `_began_at`."""
-
-    def pauses(self, now: float) -> bool:
-        """Return whether so much time has passed since the last read that a paste is over."""
-        return now >= self._read_at + _PASTE_ENDS
-
-    def bursts(self, data: bytes, now: float) -> bool:
-        """Take in a read; return whether it is part of a burst. One key alone is none, whatever came before."""
-        if now >= self._began_at + _BURST_TIME:
-            self._began_at, self._size = now, 0
-        self._size += len(data)
-        self._read_at = now
-        return self._size >= _BURST and typed.token(data, 0)[0] < len(data)
-
-
 class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size.
-    While `holding` is true it keeps a sequence that may become the detach key: call `flush` after FLUSH_DELAY
-    seconds without another read. It looks at nothing inside a bracketed paste.
+    Pure: feed it reads of any size. An incomplete sequence is held back, as it may become the detach key: while
+    `holding` is true, call `flush` after FLUSH_DELAY seconds without another read. It looks at nothing inside a
+    bracketed paste.
     """
 
     def __init__(self, key: DetachKey | None) -> None:
-        self._detaches = key is not None
-        if key is None:
-            key = _NO_KEY
-        self._key = key
-        self._lead_as_escape = bytes.maketrans(key.lead, ESCAPE)
-        """Translates the other byte that the key may begin with into ESC, so that one search finds the next of both."""
-        self._pending = b""
-        """An incomplete sequence."""
-        self._passed = 0
-        """The number of its bytes that were passed on, and are kept only to know the state."""
-        self._pasting = False
+        self._key = key or _NO_KEY
+        self._pending, self._passed = b"", 0
+        """An incomplete sequence, and the number of its bytes that were passed on: they are kept to know the state."""
         self._prefix = b""
         """The first of two keys, and the releases and modifiers typed with it."""
         self._events: list[Event] = []
         self._input = bytearray()
         """Input behind the events."""
+        self._pasting = False
+        self._read_at = self._burst_at = -inf
+        self._burst_size = 0
 
     @property
     def holding(self) -> bool:
         """True if an incomplete sequence is held back."""
         return len(self._pending) > self._passed
 
-    def feed(self, data: bytes, *, burst: bool = False) -> list[Event]:
+    def feed(self, data: bytes, now: float | None = None) -> list[Event]:
         """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key.
 
-        `burst`: nobody types so fast, so no byte is a key.
+        `now`: the time in seconds, by which bursts and lost ends of pastes are known.
         """
-        if self.special(data):
-            return self._parse(_NO_KEY if burst else self._key, data, last=False)
+        key = self._key
+        if now is not None:
+            self._pasting = self._pasting and now < self._read_at + _PASTE_ENDS
+            key = _NO_KEY if self._in_burst(data, now) else key
+            self._read_at = now
+        if self._pending or self._prefix or self._pasting or ESCAPE in data or self._key.lead in data:
+            return self._parse(key, data, last=False)
         return [("input", data)] if data else []
-
-    def end_paste(self) -> None:
-        """Take a paste as ended, if one goes on: its end marker was lost."""
-        self._pasting = False
-
-    def special(self, data: bytes) -> bool:
-        """Return whether `data` may be more than one event of input, or is not all of what comes next."""
-        held = self._pending or self._prefix or self._pasting
-        return bool(held) or ESCAPE in data or self._key.lead in data
 
     def flush(self) -> list[Event]:
         """Take held bytes as they are, since nothing more came."""
         return self._parse(self._key, b"", last=True)
 
+    def _in_burst(self, data: bytes, now: float) -> bool:
+        """Return whether a read is part of a burst. One key alone is none, whatever came before."""
+        if now >= self._burst_at + _BURST_TIME:
+            self._burst_at, self._burst_size = now, 0
+        self._burst_size += len(data)
+        return self._burst_size >= _BURST and typed.token(data, 0)[0] < len(data)
+
     def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
         """Take held bytes and `data` apart. `last`: nothing more comes, so pass an incomplete sequence on."""
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
-        marked = b""
         end = 0
         while end < len(buffer):
+            start = end
             if self._pasting:
-                end = self._paste(buffer, end, passed)
+                end = self._paste(buffer, start, passed)
                 continue
-            marked = marked or buffer.translate(self._lead_as_escape)
-            start = end if self._prefix else marked.find(ESCAPE, end)  # every token counts behind the first of two
-            if start < 0:
-                start = len(buffer)
-            self._input += buffer[max(end, passed) : start]
-            if start == len(buffer):
-                break
             end, whole = self._token(key, buffer, start, passed)
-            sequence, sent = buffer[start:end], max(passed - start, 0)
-            if not whole and not (last and len(buffer) > passed):
-                if not self._may_become_key(key, sequence):
-                    self._input += sequence[sent:]
-                    sent = len(sequence)
-                self._pending, self._passed = sequence, sent
-                break
-            if end > passed:
-                self._act(key, sequence, sequence[sent:])
-            if not whole:  # passed on by a flush, and maybe still the beginning of a paste
-                self._pending, self._passed = sequence, len(sequence)
+            sequence, rest = buffer[start:end], buffer[max(start, passed) : end]
+            if rest and (whole or last):
+                self._act(key, sequence, rest)
+            if not whole:  # it may still become a key, or begin a paste
+                self._pending, self._passed = sequence, len(sequence) if last else len(sequence) - len(rest)
         self._end_input()
         events, self._events = self._events, []
         return events
@@ -147,16 +112,6 @@ class KeyParser:
             self._pending, self._passed = buffer[end - begun :], begun
         self._input += buffer[max(start, passed) : end]
         return end
-
-    def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
-        """Return whether an incomplete sequence can still become a key, or begin a paste."""
-        if not self._detaches:
-            return unfinished == b"\x1b["
-        if self._prefix:  # any key must stay behind the first one
-            return not typed.is_report(unfinished)
-        if unfinished[:2] == b"\x1bO":
-            return key.first.application.startswith(b"\x1bO")
-        return not unfinished[2:].strip(b"0123456789:;")
 
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
 import time
 from math import inf
 
-from sesh.client.attachment import Attachment, Phase
+from sesh.client.attachment import Attachment, Left, Phase
 from sesh.client.display import MAX_PENDING
-from sesh.client.keys import FLUSH_DELAY, KeyParser, Pace
+from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.paths import lacks_descriptors
+from sesh.wire import polled
 
 
 class Loop:
@@ -21,31 +23,30 @@ class Loop:
     def __init__(self, attachment: Attachment, terminal: RawTerminal) -> None:
         self.attachment, self._terminal = attachment, terminal
         self._keys = KeyParser(attachment.options.detach_key)
-        self._pace = Pace()
-        self._poll = select.poll()  # poll(2) itself: `loop.poller` would add to the cost of an echo
-        self._wanted: dict[int, int] = {}
 
-    def typed_ahead(self, key: bytes) -> None:
-        """Leave if `key`, typed before the terminal was raw, is the detach key; any other was lost."""
-        if ("detach",) in self._keys.feed(key):
-            self.attachment.detach()
-
-    def run(self) -> Outcome:
+    def run(self, *, typed_ahead: bytes = b"") -> Outcome:
         """Carry bytes until the attachment ends; after a SWITCH it may be called again.
+
+        `typed_ahead`: a key typed before the terminal was raw, which counts if it is the detach key.
 
         Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
         """
-        attachment = self.attachment
-        attachment.take_leftovers()
-        while (outcome := attachment.outcome) is None or (
-            attachment.phase is Phase.ENDING and attachment.display.pending  # what is to be seen before the end
-        ):
-            try:
+        attachment, display = self.attachment, self.attachment.display
+        try:
+            if ("detach",) in self._keys.feed(typed_ahead):
+                attachment.detach()
+            attachment.handle_frames()
+            while True:
                 self._turn()
-            except OSError as error:
-                if lacks_descriptors(error):
-                    raise
-                attachment.leave(reason="hangup")  # the terminal is gone
+        except Left as left:
+            outcome = left.outcome
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                attachment.view.take_back()
+                display.drain(left.drain)
+        except OSError as error:
+            if lacks_descriptors(error):
+                raise
+            outcome = Outcome(Ending.DETACHED, attachment.name, attachment.host, reason="hangup")  # of the terminal
         return outcome
 
     def _turn(self) -> None:
@@ -62,20 +63,15 @@ class Loop:
         if connection is not None and channel.unsent and connection.outbound in ready:
             channel.send()
         if connection is not None and connection is channel.connection and connection.inbound in ready:
-            attachment.received(channel.read())
+            attachment.received()
         attachment.timers.run()
         attachment.look_after_link(ready)
 
-    def _wait(self) -> dict[int, int]:
+    def _wait(self) -> list[int]:
         """Block until there is something to do; return the ready descriptors."""
-        wanted = self._interest()
-        if wanted != self._wanted:
-            self._poll, self._wanted = select.poll(), wanted
-            for descriptor, events in wanted.items():
-                self._poll.register(descriptor, events)
         left, link = self.attachment.timers.wait_time(), self.attachment.watched
-        seconds = min(inf if left is None else left, inf if link is None else link.due - time.monotonic())
-        return dict(self._poll.poll(None if seconds == inf else max(0.0, seconds) * 1000))
+        due = min(inf if left is None else time.monotonic() + left, inf if link is None else link.due)
+        return polled(self._interest().items(), None if due == inf else due)
 
     def _interest(self) -> dict[int, int]:
         """Return what to poll for: a descriptor that nothing is wanted of would always be ready once it hung up."""
@@ -87,7 +83,7 @@ class Loop:
             wanted[terminal.inbound] = select.POLLIN
         if pending:
             wanted[terminal.outbound] = wanted.get(terminal.outbound, 0) | select.POLLOUT
-        if connection is not None and attachment.phase is not Phase.ENDING and pending < MAX_PENDING:
+        if connection is not None and pending < MAX_PENDING:
             wanted[connection.inbound] = select.POLLIN
         if connection is not None and channel.unsent:  # the same descriptor, if it is a socket
             wanted[connection.outbound] = wanted.get(connection.outbound, 0) | select.POLLOUT
@@ -99,13 +95,7 @@ class Loop:
             return  # another process read it first
         if not data:
             attachment.leave(reason="hangup")
-            return
-        if attachment.timers.is_set("resize"):
-            attachment.view.resize()
-        now = time.monotonic()
-        if self._pace.pauses(now):
-            self._keys.end_paste()
-        attachment.typed(self._keys.feed(data, burst=self._pace.bursts(data, now)))
+        attachment.typed(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
             attachment.timers.set("keys", FLUSH_DELAY, lambda: attachment.typed(self._keys.flush()))
         else:
@@ -120,12 +110,9 @@ class Loop:
             terminal.suspend()
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
-            attachment.leave(Ending.SIGNAL, number=number)
-            return
+            attachment.leave(Ending.SIGNAL, number)
         if stopped or signal.SIGCONT in signals:
             terminal.raw()
             attachment.redisplay()
-        elif signal.SIGWINCH in signals and attachment.host is None:
-            attachment.view.resize()
         elif signal.SIGWINCH in signals:
-            attachment.view.resize_soon()
+            attachment.view.resize()

@@ -1,62 +1,28 @@
-"""The options of an attachment, and how it ended."""
+"""How an attachment ended, and the line that says so."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from sesh.about import CALLED, SESH
 from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
-from sesh.keynames import DetachKey
-
-
-@dataclass
-class AttachOptions:
-    """The options of a client that attaches.
-
-    `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
-    (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
-    covers lines printed before. `predict`: show the effect of keys before their echo comes, on a link to another host.
-    `renew`: more names of variables that shells take over. `waiting`: counts the sessions that wait for the person,
-    without the one that is left. `typed`: returns the words that lead to a session, as some names are verbs.
-    """
-
-    read_only: bool = False
-    replace: bool = False
-    replay: bool = True
-    detach_key: DetachKey | None = None
-    lines: int | None = None
-    predict: str = "never"
-    renew: Sequence[str] = ()
-    first_notice: str = ""
-    waiting: Callable[[str], int] = lambda _: 0
-    typed: Callable[[str], str] = str
-
-    @property
-    def detaches(self) -> str:
-        """What leaves a session, in words."""
-        return f"{self.detach_key.name if self.detach_key is not None else f'{CALLED} --detach'} leaves"
-
-    @property
-    def leaves(self) -> str:
-        """What leaves a session that has no link, in words."""
-        return f"{self.detach_key.name if self.detach_key is not None else 'Ctrl-C'} leaves"
 
 
 class Ending(Enum):
-    """The ways an attachment ends; the value stands in the event log."""
+    """The ways an attachment ends; the value stands in the event log.
+
+    ENDED: the program has. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
+    sends the client to another session, which the outcome names.
+    """
 
     DETACHED = "detached"
     ENDED = "ended"
-    """The program has ended."""
     LOST = "lost"
-    """The daemon died, or the link broke."""
     SIGNAL = "signal"
-    """This process got one."""
     SWITCH = "switch"
-    """The daemon sends the client to another session, which the outcome names."""
 
 
 @dataclass
@@ -65,10 +31,10 @@ class Outcome:
 
     `code`, `signal`: of the program, or of this process. `reason`: as the daemon gives it. `said`: the host's own words
     for a session that is not there any more. `early`: the person left before the daemon had answered. `runs`: the
-    program that runs on after a detach. `waiting`: the number of other sessions that wait for the person. `typed`:
-    the words that lead to the session; its name if empty. `round_trip`:
-    of the link, in seconds; 0 if that was not measured. `heard_at`: when anything came last over that link (seconds
-    since the epoch); 0 without one. `undelivered`: True if keys may not have reached the program.
+    program that runs on after a detach. `waiting`: the number of other sessions that wait for the person. `typed`: the
+    words that lead to the session; its name if empty. `round_trip`: of the link, in seconds; 0 if unknown. `heard_at`:
+    when the last bytes came over that link (seconds since the epoch); 0 without one. `undelivered`: True if keys may
+    not have reached the program.
     """
 
     kind: Ending
@@ -101,18 +67,19 @@ class Outcome:
 
     def line(self) -> str:
         """Return the closing line, without its brackets."""
-        return f"{self._line()}; keys typed last may not have arrived" if self.undelivered else self._line()
+        line = self.said or (self._lost() if self.kind is Ending.LOST else self._ended() or self._left())
+        return f"{line}; keys typed last may not have arrived" if self.undelivered else line
 
-    def _line(self) -> str:
-        if self.said:
-            return self.said
-        if self.kind is Ending.LOST:
-            if self.host:
-                why = f" ({self.reason})" if self.reason else ""
-                return f"lost the link to @{self.host}{why}; {self.name} may still run there"
-            return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
+    def _lost(self) -> str:
+        if self.host:
+            why = f" ({self.reason})" if self.reason else ""
+            return f"lost the link to @{self.host}{why}; {self.name} may still run there"
+        return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
+
+    def _ended(self) -> str:
+        """Return the line for a program that ended; empty if it goes on."""
         if self.kind is not Ending.ENDED:
-            return self._left()
+            return ""
         if self.reason == "killed":
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:

@@ -18,7 +18,7 @@ from sesh.client.display import Display
 from sesh.loop.timers import Timers
 
 STANDS = 3.0
-"""Seconds from the first time that the line is laid, after which it goes without a key."""
+"""Seconds after which the line goes without a key."""
 _QUIET = 0.25
 """Seconds without output after which the line is laid again."""
 LONGEST = 4096
@@ -26,92 +26,74 @@ LONGEST = 4096
 
 _MARK = b"redraw"
 
-Handle = Callable[[int, bytes], None]
-
 
 class Skip(Enum):
-    """What is skipped of the screen's frames."""
+    """The frames of the screen that are skipped."""
 
-    NOTHING = "nothing"
-    UNTIL_PONG = "all until the daemon has read what was asked"
+    NOTHING = "none"
+    UNTIL_PONG = "all until the daemon has read the request"
     UNTIL_SCREEN = "output until the screen comes"
 
 
 class OwnLine:
     """One line at a time. `send` sends to the daemon, `handle` shows a frame that has waited."""
 
-    def __init__(self, display: Display, send: Callable[[bytes], object], timers: Timers, handle: Handle) -> None:
+    def __init__(
+        self, display: Display, send: Callable[[bytes], object], timers: Timers, handle: Callable[[int, bytes], None]
+    ) -> None:
         self._display, self._send, self._timers, self._handle = display, send, timers, handle
-        self._text = ""
+        self.text = ""
         """The line that is laid, or that will be once the screen has come."""
         self._screen: bytes | None = None
         """The REDRAW that waits while the line is laid."""
-        self._skips = Skip.NOTHING
-
-    @property
-    def skips(self) -> bool:
-        """True while what comes is not shown, as a screen was asked for."""
-        return self._skips is not Skip.NOTHING
+        self.skip = Skip.NOTHING
 
     def show(self, text: str) -> None:
         """Lay a line over the last row once the screen has come; before one that stands, as the row may be full."""
-        asked, self._text = self._text != "", (f"{text}; {self._text}" if self._text else text)[:LONGEST]
+        asked, self.text = self.text != "", (f"{text}; {self.text}" if self.text else text)[:LONGEST]
         if self._screen is not None:
-            self._display.cover(self._text)
+            self._display.cover(self.text)
         elif not asked:
             self._await_quiet()
 
     def ask(self, shown: int) -> None:
         """Ask for the screen and the lines from a position on, up to which the terminal shows output.
 
-        What comes before the answer is skipped: the answer holds its effect. A PONG tells it from an earlier screen.
+        Frames before the answer are skipped: the answer holds their effect. A PONG tells it from an earlier screen.
         """
-        self._skips = Skip.UNTIL_PONG
+        self.skip = Skip.UNTIL_PONG
         self._send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, shown.to_bytes(8, "big")))
 
     def pong(self, payload: bytes) -> None:
         """Take in a PONG: the next screen is the one that was asked for last."""
-        if self._skips is Skip.UNTIL_PONG and payload == _MARK:
-            self._skips = Skip.UNTIL_SCREEN
-
-    def _await_quiet(self) -> None:
-        self._timers.set("line", _QUIET, self._ask)
-
-    def _ask(self) -> None:
-        if self._display.in_string:  # a screen in the midst of an image would end that
-            self._await_quiet()
-        else:
-            self._send(protocol.frame(protocol.REDRAW))
+        if self.skip is Skip.UNTIL_PONG and payload == _MARK:
+            self.skip = Skip.UNTIL_SCREEN
 
     def takes(self, kind: int, payload: bytes, shown: int) -> bool:
         """Take a frame of OUTPUT, SCREEN or REDRAW; return whether it is not to be shown now.
 
         `shown`: the position up to which the terminal shows output.
         """
-        if self._skips is not Skip.NOTHING:
-            if self._skips is Skip.UNTIL_PONG or kind == protocol.OUTPUT:
-                return True
-            self._skips = Skip.NOTHING
-            if self._text:
-                self._await_quiet()
-            return False
-        if kind != protocol.REDRAW:
+        if self.skip is Skip.UNTIL_PONG or (self.skip is Skip.UNTIL_SCREEN and kind == protocol.OUTPUT):
+            return True
+        if self.skip is not Skip.NOTHING or kind != protocol.REDRAW:
+            self.skip = Skip.NOTHING
             self._lift()
-            if self._text:
+            if self.text:
                 self._await_quiet()
             return False
         if len(payload) >= 8 + protocol.CHUNK:  # the rest of the screen comes in further frames
             self.end()
-        if not self._text:  # it was ended meanwhile: a screen that shows nothing else is not needed any more
+        if not self.text:  # it was ended meanwhile: a screen that shows nothing else is not needed any more
             return protocol.split_number(payload)[0] == shown
         self._screen = payload
-        self._display.cover(self._text)
+        self._display.cover(self.text)
         self._timers.ensure("end of line", STANDS, self.end)
         return True
 
     def end(self) -> None:
         """Remove the line and show the screen."""
-        self._text = ""
+        self.text = ""
         self._timers.clear("line")
         self._timers.clear("end of line")
         self._lift()
@@ -122,6 +104,15 @@ class OwnLine:
         self.end()
         if screen is not None:
             self.ask(protocol.split_number(screen)[0])
+
+    def _await_quiet(self) -> None:
+        self._timers.set("line", _QUIET, self._request)
+
+    def _request(self) -> None:
+        if self._display.in_string:  # a screen in the midst of an image would end that
+            self._await_quiet()
+        else:
+            self._send(protocol.frame(protocol.REDRAW))
 
     def _lift(self) -> None:
         screen, self._screen = self._screen, None

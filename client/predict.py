@@ -2,12 +2,12 @@
 
     typed ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
                  ▲
-    output ──▶ Replica: the screen without any guess;   ECHOED: it holds the effect of input up to a number
+    output ──▶ model: the screen without any guess;   ECHOED: it holds the effect of input up to a number
 
-There is one rule. The keys on their way lead through a row of lines: the row of the cursor as it is before the first of
-them, and as it is after each. ECHOED makes the lines before a key's own past. The screen must show one of the others;
-while it does not, nothing is drawn. Once all is echoed the lines begin again with what the screen shows then, and
-nothing is drawn until the program has printed a key of these. Keys behind one of unknown effect are not guessed.
+The keys on their way lead through a list of lines: the row of the cursor as it is before the first key, and as it is
+after each. ECHOED drops the lines before a key's own. The screen must show one of those that are left; while it does
+not, nothing is drawn. Once all is echoed the list begins again with the row that the screen shows, and nothing is drawn
+until the program has printed a key. Keys behind one of unknown effect are not guessed.
 
 Drawn cells are taken back before output passes, so that none ever meets a guess: in the end the terminal shows what it
 would show without prediction, whatever was guessed.
@@ -18,15 +18,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sesh import protocol
-from sesh.client.round_trip import RoundTrip
 from sesh.typed import tokens
+from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
-
-if TYPE_CHECKING:
-    from sesh.client.replica import Replica
+from sesh.vt.render import patch
 
 Screen = tuple[int, tuple[str, ...], int]
 """The row of the cursor, its cells, and the cursor's column, from 0."""
@@ -39,6 +37,8 @@ _EDITING = {
 }  # fmt: skip
 _NARROW = re.compile(f"[{NARROW}]")
 
+PATIENCE, _STEP = 0.05, 0.008
+"""Seconds of processor time for one piece of output, looked at after each step: beyond them it is not followed."""
 _ASK_EVERY = 1.0
 """Seconds between two requests for a model: one that cannot be had, or takes too much time, costs little."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
@@ -86,12 +86,10 @@ class Guesses:
         """The line before the keys on their way, and one after each of them that is guessed."""
         self._first: Line | None = None
         """The line before the first of the keys that are guessed without a break."""
-        self._echoes = False
-        """True if the program has printed any of those."""
+        self._echoes, self._hidden = False, False
+        """True if the program has printed any of those keys; if the terminal shows nothing of typed keys."""
         self._typed = self._echoed = self._barrier = 0
         """Numbers of input: the newest; the newest that is echoed; that before whose echo nothing is guessed, or 0."""
-        self._hidden = False
-        """True if the terminal shows nothing of typed keys."""
 
     @property
     def shown(self) -> Line | None:
@@ -158,64 +156,52 @@ class Guesses:
 class Predictor:
     """Prediction over one connection: returns the bytes to draw for what is typed, and for what the daemon sends.
 
-    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal. `always`: on short links too.
+    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal.
     """
 
-    def __init__(
-        self,
-        send: Callable[[bytes], object],
-        size: Callable[[], tuple[int, int]],
-        round_trip: RoundTrip,
-        *,
-        always: bool,
-    ) -> None:
-        self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
+    def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
+        self._send, self._size = send, size
+        self.underlines = False
         self._guesses = Guesses()
-        self._replica: Replica | None = None
+        self._model: Emulator | None = None
         """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
         self._position = 0
         self._asked: tuple[int, int] | None = None
         """The terminal's size when a model was asked for that has not come yet."""
         self._asked_at = 0.0
-
-    @property
-    def _wanted(self) -> bool:
-        return self._always or self._round_trip.long
+        self._drawn: tuple[int, range] | None = None
+        """The row and the columns that are drawn over; no columns if the cursor alone is elsewhere."""
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
-        if kind == protocol.ECHOED:
+        if kind == protocol.MODEL:
+            self._take_model(*protocol.split_number(payload))
+        elif kind == protocol.PONG:
+            self._ask()
+        else:
             number, _, flags = protocol.split_echoed(payload)
             self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
             if number:  # else the flags alone have changed
                 self._guesses.echoed(number)
             return self._redraw()
-        if kind == protocol.MODEL:
-            self._take_model(*protocol.split_number(payload))
-            return b""
-        if not self._wanted:
-            return self.withdraw()
-        self._ask()
         return b""
 
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess at input that was sent under this number; return the bytes to draw."""
-        back = b"" if self._wanted else self.withdraw()
         self._ask()
         self._guesses.typed(number, data)
-        return back + self._redraw()
+        return self._redraw()
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
-        replica = self._replica
-        if replica is None:
+        if self._model is None:
             return b"", b""
-        back = replica.take_back()
-        if not replica.follow(data[max(0, self._position - position) :]):
+        back = self._take_back()
+        if not self._follow(self._model, data[max(0, self._position - position) :]):
             self._drop()
             return back, b""
         self._position = max(self._position, position + len(data))
-        self._guesses.look(replica.line)
+        self._guesses.look(_line(self._model))
         after = self._draw()
         return (_BEGIN + back, after + _END) if back and after else (back, after)
 
@@ -228,10 +214,9 @@ class Predictor:
     # -- the model
 
     def _ask(self) -> None:
-        """Ask the daemon for a model, if one is wanted and none is there or on its way."""
+        """Ask the daemon for a model, if there is none and none is on its way."""
         now = time.monotonic()
-        missing = self._replica is None and self._asked is None
-        if self._wanted and missing and now - self._asked_at >= _ASK_EVERY:
+        if self._model is None and self._asked is None and now - self._asked_at >= _ASK_EVERY:
             self._asked, self._asked_at = self._size(), now
             self._send(protocol.frame(protocol.MODEL))
 
@@ -240,15 +225,22 @@ class Predictor:
         size, self._asked = self._asked, None
         if size is None or size != self._size() or not screen:
             return
-        from sesh.client.replica import Replica  # loads pyte
+        model = Emulator(*size, max_lines=1)
+        if self._follow(model, screen):
+            self._model, self._position = model, position
+            self._guesses.look(_line(model))
 
-        replica = Replica(*size)
-        if replica.follow(screen):
-            self._replica, self._position = replica, position
-            self._guesses.look(replica.line)
+    @staticmethod
+    def _follow(model: Emulator, data: bytes) -> bool:
+        """Have a model take in what the terminal gets; return False if that takes too long."""
+        until = time.thread_time() + PATIENCE
+        while data := data[model.feed(data, _STEP) :]:
+            if time.thread_time() >= until:
+                return False
+        return True
 
     def _drop(self) -> None:
-        self._replica = None
+        self._model = self._asked = None  # a request may be lost with its link
         self._guesses.forget()
 
     # -- drawing
@@ -259,15 +251,27 @@ class Predictor:
         return _BEGIN + drawn + _END if drawn else self._take_back()
 
     def _draw(self) -> bytes:
-        """Return the bytes that draw the line that is guessed; empty if there is none, or nothing can be drawn."""
-        line, replica = self._guesses.shown, self._replica
-        if line is None or replica is None or not replica.drawable:
+        """Return the bytes that draw the guessed line in place of the drawn one; empty if there is none to draw."""
+        line, model = self._guesses.shown, self._model
+        if line is None or model is None or not patch.redrawable(model):
             return b""
         row, cells, column = line.screen
-        own = replica.line[1]
+        own = model.screen.rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != own[x]}
-        return replica.draw(row, guessed, column, underlined=self._round_trip.very_long)
+        changed = [*guessed, *(self._drawn[1] if self._drawn else ())]
+        over = range(min(changed, default=0), max(changed, default=-1) + 1)
+        self._drawn = row, over
+        return patch.drawn(model.screen, row, guessed, over, column, underlined=self.underlines)
 
     def _take_back(self) -> bytes:
         """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""
-        return self._replica.take_back() if self._replica is not None else b""
+        drawn, self._drawn = self._drawn, None
+        if drawn is None or self._model is None:
+            return b""
+        row, over = drawn
+        return patch.restored(self._model.screen, row, over.start, over.stop)
+
+
+def _line(model: Emulator) -> Screen:
+    y, x = model.cursor
+    return y, tuple(model.screen.rows[y].text), x

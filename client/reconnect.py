@@ -1,18 +1,13 @@
-"""The link of an attachment to another host: its health, as the last row tells it, and the way back.
-
-A host that lets nobody in without a person is logged in to in place.
-"""
+"""The link of an attachment to another host: its health, as the last row tells it, and the way back."""
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Container
 from math import inf
 
 from sesh import moments
-from sesh.client.outcome import AttachOptions
-from sesh.client.terminal import EXIT_SIGNALS
+from sesh.client.options import AttachOptions
 from sesh.client.view import View
 from sesh.errors import Late, LoginRefused
 from sesh.keynames import Key
@@ -20,20 +15,20 @@ from sesh.link.health import Health
 from sesh.link.race import LostSession, Result
 from sesh.link.reopen import Reopen
 from sesh.typed import pressed
-from sesh.wire import Connection
 
 Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
 """Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
 TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before the last row tells it: one that is back sooner costs no redraw."""
-ENTER = Key.parse("Enter"), Key.parse("C-j")
+_ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
 class AttachedLink:
     """The links of an attachment, one after the other. `reopen` watches and replaces them."""
 
     def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
-        self.reopen, self._view, self._host, self._options = reopen, view, host, options
+        self.reopen, self._view, self._host = reopen, view, host
+        self._leaves = options.leaves(without="Ctrl-C")
         self._doubted_at, self._told = inf, ""
         """When the link began to be doubted; the line that stands on the last row."""
 
@@ -44,20 +39,17 @@ class AttachedLink:
 
     @property
     def health(self) -> Health:
-        """What is known of the link."""
         return self.reopen.health.state
 
     @property
     def heard_at(self) -> float:
-        """When anything came last over the link (seconds since the epoch)."""
+        """When the last bytes came over the link (seconds since the epoch)."""
         return time.time() - time.monotonic() + self.reopen.health.heard_at
 
     @property
     def since(self) -> str:
-        """The same, as on a clock."""
+        """`heard_at`, as on a clock."""
         return moments.time_of_day(self.heard_at)
-
-    # -- facts
 
     def begin(self) -> None:
         """Watch a connection, the first or one that has taken the place of another."""
@@ -76,70 +68,38 @@ class AttachedLink:
         """Keys were typed: Enter tries at once while the link does not answer."""
         self.reopen.health.round_trip = round_trip
         self.reopen.health.sent(time.monotonic())
-        if self.health is not Health.UP and pressed(keys, *ENTER):
+        if self.health is not Health.UP and pressed(keys, *_ENTER):
             self.reopen.attempts.wished(time.monotonic())
-
-    # -- what is to be done
 
     def run(self, ready: Container[int]) -> Result | None:
         """Do what is due. Return the next connection, or the error after which there is none."""
         result, now = self.reopen.run(ready), time.monotonic()
-        if self.health is Health.UP:
-            self._doubted_at = inf
-        elif self._doubted_at == inf:
-            self._doubted_at = now
-        elif now >= self._doubted_at + TELL_AFTER:
+        self._doubted_at = inf if self.health is Health.UP else min(self._doubted_at, now)
+        if now >= self._doubted_at + TELL_AFTER:
             self._tell()
         return result
 
     def _tell(self) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
-        reason, since, leaves = self.reopen.reason, self.since, self._options.leaves
-        state, place, why = "no link", f" to {self._host}", f" ({reason})"
+        since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""
-        texts = (  # the host, which is known, goes first where the row is narrow, the key that leaves never
-            f"{state}{place} since {since}{why}; Enter tries now, {leaves}",
-            f"{state} since {since}{why}; Enter tries, {leaves}",
-            f"{reason}; {leaves}" if why else "",  # it may hold an address at which to log in
-            f"{state} since {since}; Enter tries, {leaves}",
-            f"{state}; {leaves}",
-        )
+        else:
+            state, place, why = "no link", f" to {self._host}", f" ({reason})"
+        texts = [  # where the row is narrow the host, which is known, is left out first, and never the key that leaves
+            f"{state}{place} {since}{why}; Enter tries now, {leaves}",
+            f"{state} {since}{why}; Enter tries, {leaves}",
+            *([f"{reason}; {leaves}"] if why else []),  # it may hold an address at which to log in
+            f"{state}; Enter tries, {leaves}",
+        ]
         room = self._view.display.terminal.grid()[0] - 2
-        text = next((text for text in texts if 0 < len(text) <= room), texts[-1])
+        text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._told or not self._view.display.covered:
             self._view.cover(text)
             self._told = text
 
-    # -- a login that the person at the terminal is asked for
-
     def login_lines(self, reason: Exception) -> list[str]:
-        """Return the lines that say why a person has to log in, and how."""
-        leaves = self._options.leaves
+        r"""Return the lines that say why a person has to log in, and how; Ctrl-\ is a signal there."""
         if isinstance(reason, LoginRefused) and reason.asks:
-            return [f"{self._host} asks for a password or a second factor: Enter logs in, {leaves}"]
-        return [str(reason), f"Enter tries again, {leaves}"]
-
-    def log_in(self) -> Connection:
-        """Make an attempt with the terminal as it was before it was raw; drop input beside ssh's prompt.
-
-        Raises the attempt's error, KeyboardInterrupt with its number at a signal that ends the client.
-        """
-        terminal = self._view.display.terminal
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTSTP, *EXIT_SIGNALS)}
-        try:
-            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            for number in EXIT_SIGNALS:
-                signal.signal(number, _interrupt)
-            terminal.cooked()
-            return self.reopen.log_in()
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            terminal.raw()
-            terminal.drop_input()
-            terminal.take_signals()
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
+            return [f"{self._host} asks for a password or a second factor: Enter logs in, Ctrl-\\ leaves"]
+        return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 from sesh import identity, moments, paths, reading, writing
 from sesh.check import fits
@@ -46,9 +47,7 @@ class Shown:
     def since(self, host: str | None, session: str) -> str:
         """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
         _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
-        if not left_at:
-            return ""
-        return moments.on_a_clock(left_at)
+        return moments.on_a_clock(left_at) if left_at else ""
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
         """Remember that the terminal leaves a session, shown up to `position`; forget it if it has ended (None)."""
@@ -57,7 +56,8 @@ class Shown:
             self._sessions[host or _HERE, session] = (position, int(time.time()))
         elif before is None:
             return
-        self._write()
+        if self._terminal:
+            self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Return the content of the file; nothing if it is of an earlier terminal, or damaged."""
@@ -76,22 +76,15 @@ class Shown:
 
     def _write(self) -> None:
         """Write the file. If that fails, lines are shown again, which keeps nobody from leaving."""
-        if not self._terminal:
-            return
-        for oldest in list(self._sessions)[:-MAX_SESSIONS]:
-            del self._sessions[oldest]
-        lines = [self._terminal]
-        for (host, session), (position, seconds) in self._sessions.items():
-            lines.append(f"{session} {position} {seconds} {host}")
-        try:
+        latest = list(self._sessions.items())[-MAX_SESSIONS:]
+        lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
+        with suppress(Refused, OSError):
             folder = writing.ready_directory()
             path = os.path.join(folder, self._entry)
             first = not os.path.lexists(path)
-            writing.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+            writing.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())
             if first:
                 _make_room(folder)
-        except (Refused, OSError):
-            return
 
 
 def _make_room(folder: str) -> None:
@@ -105,5 +98,5 @@ def _make_room(folder: str) -> None:
                 living.append(path)
             else:
                 os.unlink(path)
-    for path in sorted(living, key=lambda path: os.lstat(path).st_mtime)[: max(0, len(living) - MAX_TERMINALS)]:
+    for path in sorted(living, key=os.path.getmtime)[:-MAX_TERMINALS]:
         os.unlink(path)

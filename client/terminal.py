@@ -8,15 +8,13 @@ import select
 import signal
 import termios
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from sesh import platform, wire
 from sesh.errors import Refused
-
-Handler = Callable[[int, FrameType | None], object] | int | None
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
@@ -27,88 +25,93 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors (0 and 1), raw inside the `with` block.
 
-    Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode of
-    the descriptors. Signals arrive as bytes on `signals`, a descriptor to poll. Where possible the terminal is opened
-    again for output, so that the file description shared with other processes never becomes non-blocking. Raises
-    Refused if one of the descriptors is not a terminal.
+    Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode.
+    Signals arrive as bytes on `signals`, a descriptor to poll; `signalled` is true as soon as one has come, before that
+    polls as readable. Raises Refused if one of the descriptors is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
         if not (os.isatty(inbound) and os.isatty(outbound)):
             raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
-        self.inbound = inbound
-        self.outbound = self._given_outbound = outbound
+        self.inbound, self.outbound = inbound, outbound
         self.signals = -1
         self.signalled = False
-        """True if a signal has come since the last `take_signals`; set before `signals` polls as readable."""
-        self._attributes: list[Any] | None = None
-        self._blocking: dict[int, bool] = {}
-        self._handlers: dict[int, Handler] = {}
-        self._wakeup = self._old_wakeup = -1
+        self._attributes: list[Any] = []
+        self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
         try:
-            self._attributes = termios.tcgetattr(self.inbound)
-            self.outbound = _reopen(self._given_outbound)
-            if self.outbound == self._given_outbound:
-                self._blocking = {fd: os.get_blocking(fd) for fd in (self.inbound, self.outbound)}
-                os.set_blocking(self.outbound, False)
-            self.signals, self._wakeup = os.pipe()
-            os.set_blocking(self.signals, False)
-            os.set_blocking(self._wakeup, False)
-            self._old_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-            for number in _HANDLED_SIGNALS:
-                self._handlers[number] = signal.signal(number, self._on_signal)
-            self.raw()
-        except BaseException as error:
-            self.__exit__()
-            if isinstance(error, (OSError, termios.error)):
-                raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
-            raise
+            with ExitStack() as undo:
+                self._attributes = termios.tcgetattr(self.inbound)
+                self._open_outbound(undo)
+                self._handle_signals(undo)
+                undo.callback(self.cooked)
+                self.raw()
+                self._undo = undo.pop_all()
+        except (OSError, termios.error) as error:
+            raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cooked()
-        for descriptor, blocking in self._blocking.items():
-            os.set_blocking(descriptor, blocking)
-        self._blocking = {}
-        if self.outbound != self._given_outbound:
-            _close(self.outbound)
-            self.outbound = self._given_outbound
-        self._restore_handlers()
+        self._undo.close()
+
+    def _open_outbound(self, undo: ExitStack) -> None:
+        """Make output non-blocking, on a file description of our own if possible: other processes share the given."""
+        given, self.outbound = self.outbound, _reopen(self.outbound)
+        if self.outbound != given:
+            undo.callback(_close, self.outbound)
+        else:
+            undo.callback(os.set_blocking, given, os.get_blocking(given))
+        os.set_blocking(self.outbound, False)
+
+    def _handle_signals(self, undo: ExitStack) -> None:
+        """Have signals noted; Python writes a signal's number to the wakeup descriptor only if a handler is set."""
+        self.signals, wakeup = os.pipe()
+        for descriptor in (self.signals, wakeup):
+            undo.callback(_close, descriptor)
+            os.set_blocking(descriptor, False)
+        undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
+        for number in _HANDLED_SIGNALS:
+            undo.callback(signal.signal, number, signal.signal(number, self._note_signal) or signal.SIG_DFL)
+
+    def _note_signal(self, _number: int, _frame: object) -> None:
+        self.signalled = True
 
     # -- the line discipline
 
     def raw(self) -> None:
         """Pass every byte unchanged, both ways. Raises OSError if the terminal is gone."""
-        if self._attributes is None:
-            return
-        iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
-        iflag &= ~(
-            termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
-            | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
-        )  # fmt: skip
-        cflag = (cflag & ~(termios.CSIZE | termios.PARENB)) | termios.CS8
-        lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
-        characters = list(characters)
-        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters])
+        _repeated(lambda: tty.setraw(self.inbound, termios.TCSANOW))
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
-        if self._attributes is None:
-            return
         with suppress(OSError):
-            self._set(self._attributes)
+            _repeated(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
 
-    def _set(self, attributes: list[Any]) -> None:
-        while True:
-            try:
-                termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
-                return
-            except termios.error as error:  # a background process stops here until it is in the foreground
-                if error.args[0] != errno.EINTR:
-                    raise OSError(*error.args) from error
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Restore the line discipline for a program that may ask the person, such as ssh.
+
+        Raises KeyboardInterrupt, with its number, at a signal that ends the client.
+        """
+        with ExitStack() as undo:
+            undo.callback(self.take_signals)
+            undo.callback(self.raw)
+            for number in EXIT_SIGNALS:
+                undo.callback(signal.signal, number, signal.signal(number, _interrupt))
+            undo.callback(signal.signal, signal.SIGTSTP, signal.signal(signal.SIGTSTP, signal.SIG_DFL))
+            self.cooked()
+            yield
+
+    def await_enter(self) -> bool:
+        """Wait while lent until Enter is pressed, and show nothing of other keys; return False if the terminal goes."""
+        attributes = termios.tcgetattr(self.inbound)
+        attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
+        wire.polled([(self.inbound, select.POLLIN)], None)
+        line = self.read()
+        self.cooked()
+        return line != b""
 
     def suspend(self) -> None:
         """Restore the terminal and stop this process, as SIGTSTP would; return, raw again, when it is continued.
@@ -124,7 +127,7 @@ class RawTerminal:
     def size(self) -> tuple[int, int, int, int]:
         """Return columns, rows, and width and height in pixels; 0 for unknown."""
         try:
-            return platform.window_size(self._given_outbound)
+            return platform.window_size(self.outbound)
         except OSError:
             return 0, 0, 0, 0
 
@@ -164,12 +167,11 @@ class RawTerminal:
             return 0
 
     def write_all(self, data: bytes, seconds: float) -> bool:
-        """Write all of `data` within so many seconds; return whether the terminal took it."""
-        deadline = time.monotonic() + seconds
+        """Write all of `data`; return False if the terminal takes nothing for so many seconds, or has gone."""
         view = memoryview(data)
         try:
             while view := view[self.write(view) :]:
-                if not wire.polled([(self.outbound, select.POLLOUT)], deadline):
+                if not wire.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
                     return False
         except OSError:
             return False
@@ -178,25 +180,9 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
-        while wire.polled([(self.inbound, select.POLLIN)], deadline):  # what is there already is read in any case
-            if self.read() == b"" or time.monotonic() >= deadline:
+        while wire.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
+            if time.monotonic() >= deadline:
                 return
-
-    # -- signals
-
-    def _restore_handlers(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._handlers = {}
-        if self.signals >= 0:
-            signal.set_wakeup_fd(self._old_wakeup)
-            _close(self.signals)
-            _close(self._wakeup)
-            self.signals = self._wakeup = -1
-
-    def _on_signal(self, _number: int, _frame: object) -> None:
-        """Note a signal; Python writes its number to the wakeup descriptor only if a handler is set."""
-        self.signalled = True
 
     def take_signals(self) -> set[int]:
         """Return the numbers of the signals that have come since the last call.
@@ -210,6 +196,21 @@ class RawTerminal:
             return set()
         continued = signals.rfind(signal.SIGCONT) > signals.rfind(signal.SIGTSTP)
         return set(signals) - {signal.SIGTSTP if continued else signal.SIGCONT}
+
+
+def _repeated(change: Callable[[], object]) -> None:
+    """Change the line discipline: in the background this process stops there until it is in the foreground."""
+    while True:
+        try:
+            change()
+            return
+        except termios.error as error:
+            if error.args[0] != errno.EINTR:
+                raise OSError(*error.args) from error
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _close(descriptor: int) -> None:

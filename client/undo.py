@@ -1,8 +1,8 @@
 """Follows the terminal settings that output changes, and returns the bytes that put them to rest.
 
-Pure. One rule: whatever was set goes to its rest; modes alone not if the program has put them to rest itself, for with
-all else twice is as good as once. Only changes are looked for, never text: one regular expression over each block.
-Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
+Pure. One rule: a setting that was set goes to its rest. A mode that the program has put to rest itself is left alone,
+as some modes move the cursor or clear the screen. Only changes are searched for, never text: one regular expression
+over each block. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
@@ -16,34 +16,33 @@ from sesh.vt.render.clean_screen import CANCEL
 _REST_ON = frozenset((b"?7", b"?8", b"?25", b"8", b"12"))
 """Modes that are on at rest: auto-wrap, repeating keys, the cursor, bidirectional text, no local echo."""
 _TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
-"""Modes that some terminals have on at rest, some off: the program's choice stays."""
+"""Modes that are on at rest in some terminals and off in others: the program's choice stays."""
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
-_CURSOR_SAVED = b"?1048"
+_NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
-_PALETTES = (4, 5)
+_FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
+"""By kind of change, the bytes that put the cursor's shape and the character set of the terminal to rest."""
 _COMMANDS = {
     8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
 }  # fmt: skip
 """By OSC, the bytes that put it to rest: link, progress, pointer, state."""
-_FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
-"""By kind of change, the bytes that put the cursor's shape and the character set of the terminal to rest."""
 _LAST_ROW = b"\x1b[9999;1H"
-_MARGINS = b"\x1b[?69l\x1b[r"
-_TAIL = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
-"""Pen, charset, keypad, cursor: at rest whatever was seen."""
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
+"""Pen, charset, keypad, cursor: put to rest in any case."""
 
 _CHANGE = re.compile(
-    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*[rs])|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
+    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # SGR and cursor movements, the bulk of all sequences, are passed quickly
+    rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
     rb"|(?P<title>2[23][0-9;]*t)|(?P<shape>[0-9]* q)|(?P<tabs>[0-9;]*g))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
-    rb"|(?P<charset>[)*+\-./])[ -/]*[0-~]|(?P<coding>%@)|(?P<escape>[Hc]))"
+    rb"|(?P<charset>[)*+\-./])[ -/]*[0-~]|(?P<coding>%@)|(?P<tab>H)|(?P<reset>c))"
 )
-"""A change of a setting. What is always put to rest (margins, pen, first charset, keypad) is not among them."""
+"""A change of a setting. What `undo` always puts to rest (margins, pen, first charset, keypad) is not among them."""
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
-_HEAD = 16
-"""Bytes that are kept of a string that is too long: what it sets."""
+_LONGEST, _HEAD = 8 << 10, 16
+"""Bytes of an unfinished string that are kept; and those kept of a longer one, enough to tell its kind."""
 _MAX_COLUMNS = 512
 """Columns up to which tab stops are set again if the terminal's width is unknown."""
 _MAX_PUSHES = 10
@@ -55,16 +54,13 @@ class Undo:
 
     def __init__(self) -> None:
         self._carry = b""
-        self._dropped = 0
-        """Bytes of the unfinished string that are not kept."""
-        self._titled = False
-        """True if a title was set while none was pushed."""
-        self._titles: list[int] = []
-        """What was pushed of the titles (XTWINOPS 22)."""
+        """The incomplete sequence at the end of the stream."""
+        self._titled, self._title_pushes = False, list[int]()
+        """True if a title was set while none was pushed; the kind of each that was pushed (XTWINOPS 22)."""
         self._reset()
 
     def _reset(self) -> None:
-        """Start from a terminal at rest, as after RIS (which leaves the titles alone)."""
+        """Start from a terminal at rest, as after RIS, which leaves the titles alone."""
         self._rest: dict[bytes, bytes] = {}
         """By setting, the bytes that put it to rest."""
         self._tabs = False
@@ -79,34 +75,29 @@ class Undo:
         return self._alternate != b""
 
     @property
-    def unfinished(self) -> int:
-        """Length of the incomplete sequence, or character, at the end of the stream."""
-        return len(self._carry) + self._dropped
+    def unfinished(self) -> bool:
+        """True if the stream ends within a sequence."""
+        return self._carry != b""
 
     @property
     def in_string(self) -> bool:
-        """True within a string: an image, as a rule."""
+        """True if the stream ends within a string, as a rule an image."""
         return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
 
     def feed(self, block: bytes) -> None:
-        """Follow a block of the stream; blocks may split a sequence or a character anywhere."""
+        """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block
-        start = _unfinished_at(data)
-        for match in _CHANGE.finditer(data, 0, start):
+        end = _unfinished_at(data)
+        for match in _CHANGE.finditer(data, 0, end):
             self._change(match)
-        kept = data[start:]
-        if start:
-            self._dropped = 0
-        if len(kept) > grammar.LIMIT:
-            self._dropped += len(kept) - _HEAD
-            kept = kept[:_HEAD]
-        self._carry = kept
+        carry = data[end:]
+        self._carry = carry if len(carry) <= _LONGEST else carry[:_HEAD]
 
     # -- following the stream
 
     def _change(self, match: Match[bytes]) -> None:
-        kind = match.lastgroup or ""
-        text = match[kind]
+        kind = match.lastgroup
+        text = match[kind or 0]
         if kind == "modes":
             self._set_modes(text)
         elif kind == "flags":
@@ -116,14 +107,16 @@ class Undo:
         elif kind == "command":
             number, _, body = text.partition(b";")
             self._command(int(number), body)
-        elif kind == "resource":
-            self._set_resource(text)
+        elif kind == "resource":  # XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`), XTSHIFTESCAPE (`s`)
+            number, final = text[1:-1].partition(b";")[0], text[-1:].replace(b"n", b"m")
+            value = {b"s": b"0", b"p": b""}.get(final, number)
+            self._rest[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
         elif kind == "charset":  # 96-character sets go to the same G1 to G3
             slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text, text)
             self._rest[slot] = b"\x1b%sB" % slot
         elif kind in _FIXED:
-            self._rest[kind.encode()] = _FIXED[kind]
-        elif text == b"c":
+            self._rest[text[-1:]] = _FIXED[kind]
+        elif kind == "reset":
             self._reset()
         else:
             self._tabs = True
@@ -133,22 +126,14 @@ class Undo:
         private, final = text[:1].strip(b"0123456789;hl"), text[-1:]
         for number in text[len(private) : -1].split(b";"):
             mode = private + number.lstrip(b"0")
-            if final == b"s" or mode in _TERMINALS_DIFFER or mode in (private, _CURSOR_SAVED):
-                continue
+            rest = b"h" if mode in _REST_ON else b"l"
             if mode in _ALTERNATE:
                 if final != b"r":
                     self._alternate = (self._alternate or mode) if final == b"h" else b""
-                continue
-            rest = b"h" if mode in _REST_ON else b"l"
-            self._rest.pop(mode, None)  # some modes move the cursor or clear the screen whenever they are put to rest
-            if final != rest:
+            elif final == rest:
+                self._rest.pop(mode, None)
+            elif mode not in _TERMINALS_DIFFER | _NO_SETTINGS:
                 self._rest[mode] = b"\x1b[%s%s" % (mode, rest)
-
-    def _set_resource(self, text: bytes) -> None:
-        """Follow XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`) and XTSHIFTESCAPE (`s`)."""
-        number, final = text[1:-1].partition(b";")[0], b"m" if text[-1:] == b"n" else text[-1:]
-        own = {b"s": b"\x1b[>0s", b"p": b"\x1b[>p"}
-        self._rest[b">" + final + number] = own.get(final, b"\x1b[>%s%s" % (number, final))
 
     def _set_flags(self, kind: bytes, first: int = 0, *_: int) -> None:
         """Follow kitty's keyboard flags: pushed (`>`), popped (`<`), set (`=`)."""
@@ -163,8 +148,8 @@ class Undo:
     def _command(self, number: int, body: bytes) -> None:
         """Follow an OSC."""
         if number <= 2:
-            self._titled = self._titled or not self._titles
-        elif number in _PALETTES:
+            self._titled = self._titled or not self._title_pushes
+        elif number in (4, 5):  # palettes
             fields = body.split(b";")
             for index, value in zip(fields[::2], fields[1::2], strict=False):
                 if value != b"?" and index.isdigit() and len(index) < 4:
@@ -176,14 +161,13 @@ class Undo:
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._rest[b"]%d" % number] = _COMMANDS[number]
 
-    def _push_or_pop_title(self, operation: int, which: int = 0, *_: int) -> None:
-        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `which` t)."""
-        if operation == 22 and which <= 2:
-            self._titles = [*self._titles, which][-_MAX_PUSHES:]
-        elif operation == 23 and which in self._titles:
-            self._titles.reverse()
-            self._titles.remove(which)  # the newest
-            self._titles.reverse()
+    def _push_or_pop_title(self, operation: int, kind: int = 0, *_: int) -> None:
+        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `kind` t)."""
+        pushes = self._title_pushes
+        if operation == 22 and kind <= 2:
+            self._title_pushes = [*pushes, kind][-_MAX_PUSHES:]
+        elif operation == 23 and kind in pushes:
+            del pushes[len(pushes) - 1 - pushes[::-1].index(kind)]
 
     # -- undoing the changes
 
@@ -194,20 +178,18 @@ class Undo:
         cannot be kept: origin mode, an alternate screen without a saved cursor.
         """
         rest = dict(self._rest)
-        screen = int(self.alternate)
-        out = [CANCEL, self._undo_flags(screen)]
+        out = [CANCEL, self._undo_flags(int(self.alternate))]
         if self.alternate:
-            out.append(b"\x1b[%sl" % self._alternate)
-            out.append(b"" if self._alternate == b"?1049" else _LAST_ROW)
+            out += [b"\x1b[%sl" % self._alternate, b"" if self._alternate == b"?1049" else _LAST_ROW]
             out.append(self._undo_flags(0))
         elif flags := self._undo_flags(1):  # left behind on the alternate screen
             out += [b"\x1b[?1049h", flags, b"\x1b[?1049l"]
         stops = range(9, (columns or _MAX_COLUMNS) + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
-        out.append(b"\x1b7" + _MARGINS + tabs + b"\x1b8")
+        out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
         if origin := rest.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_TAIL, *rest.values(), *(b"\x1b[23;%dt" % which for which in reversed(self._titles))]
+        out += [_ALWAYS, *rest.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
     def _undo_flags(self, screen: int) -> bytes:
@@ -216,24 +198,16 @@ class Undo:
         return pops + (b"\x1b[=0;1u" if self._flags_set[screen] else b"")
 
 
-def unfinished_character(data: bytes | bytearray) -> int:
-    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
-    for length, byte in enumerate(reversed(data[-4:]), 1):
-        if byte & 0xC0 != 0x80:
-            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
-    return 0
-
-
 def _numbers(parameters: bytes) -> list[int]:
     """Return the parameters of a control sequence; 0 for one that is empty or absurdly long."""
     return [int(part) if part.isdigit() and len(part) < 6 else 0 for part in parameters.split(b";")]
 
 
 def _unfinished_at(data: bytes) -> int:
-    """Return the index of the incomplete sequence or character at the end of the data; its length without one."""
+    """Return the index of the incomplete sequence at the end of the data; its length without one."""
     last = data.rfind(b"\x1b")
     before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # maybe half of the ST of a string
     for start in (before, last):
         if start >= 0 and _UNFINISHED.match(data, start):
             return start
-    return len(data) - unfinished_character(data)
+    return len(data)

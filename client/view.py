@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from sesh import protocol
 from sesh.client.channel import Channel
-from sesh.client.display import Display
-from sesh.client.notification import BELL, LONGEST, notification
-from sesh.client.outcome import AttachOptions
-from sesh.client.own_line import LONGEST as LONGEST_LINE
-from sesh.client.own_line import OwnLine
-from sesh.client.predict import Predictor
+from sesh.client.display import BELL, LONGEST_NOTIFICATION, Display, notification
+from sesh.client.options import AttachOptions
+from sesh.client.own_line import LONGEST, OwnLine, Skip
 from sesh.loop.timers import Timers
+
+if TYPE_CHECKING:
+    from sesh.client.predict import Predictor
 
 FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
 """The kinds of frame that a view shows."""
-
-
-_RESIZED_AFTER = 0.1
-"""Seconds that a window keeps its size until a session behind a link is told of it."""
 
 
 class View:
     """The frames of the screen go in, bytes for the display come out. `remote`: the options on a link, else None."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
-        self.display, self._timers, self._send = display, timers, channel.send
+        self.display, self._channel = display, channel
+        self._predicts = "never" if remote is None or remote.read_only else remote.predict
         self._predictor: Predictor | None = None
-        if remote is not None and remote.predict != "never" and not remote.read_only:
-            always = remote.predict == "always"
-            self._predictor = Predictor(channel.send, display.terminal.grid, channel.round_trip, always=always)
         self.line = OwnLine(display, channel.send, timers, self._show)
         self.position = 0
         """Position of the first byte of the program's output that was not shown yet."""
         self.greeting = ""
         """A line for the next screen."""
-        self._said = False
 
     @property
     def continues(self) -> bool:
         """True if the bytes behind `position` are all that the terminal lacks: nothing is covered or broken off."""
-        return self.display.started and not (self.display.covered or self.display.unfinished or self.line.skips)
+        display = self.display
+        return display.started and not (display.covered or display.unfinished) and self.line.skip is Skip.NOTHING
 
     # -- from the daemon
 
@@ -55,11 +50,9 @@ class View:
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
-            self.position = position
+            self.position, greeting, self.greeting = position, self.greeting, ""
             self.display.screen(data, self._withdrawn())
-            if self.greeting:
-                self.line.show(self.greeting)
-                self.greeting = ""
+            self.say(greeting)
             return
         data = data[max(0, self.position - position) :]  # another link may have brought the first bytes already
         position = max(position, self.position)
@@ -71,67 +64,74 @@ class View:
         """Handle ECHOED, MODEL or PONG, which comes behind all output so far."""
         if kind == protocol.PONG:
             self.line.pong(payload)
+            self._follow_round_trip()
         if self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))
 
-    def tell(self, news: str, *, shown: bool) -> None:
-        """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
-        that it shows."""
+    def notify(self, news: str, *, shown: bool) -> None:
+        """Have the terminal notify the person of a session; where it only rings, a line says of which, if not of the
+        session that it shows."""
         sequence = notification(news, os.environ)
-        self.display.tell(sequence)
+        self.display.notify(sequence)
         if sequence == BELL and not shown:
-            self.line.show(news[:LONGEST])
+            self.line.show(news[:LONGEST_NOTIFICATION])
 
     # -- from the terminal
 
     def typed(self, number: int, data: bytes) -> None:
         """Show the effect of input that was sent under this number, as far as it is known."""
         self.line.end()
+        self._follow_round_trip()
         if self._predictor is not None:
             self.display.draw(self._predictor.typed(number, data))
+
+    def _follow_round_trip(self) -> None:
+        """Begin prediction on a long round trip, end it on a short one."""
+        round_trip = self._channel.round_trip
+        if self._predicts == "never" or not (self._predicts == "always" or round_trip.long):
+            self.display.draw(self._withdrawn())
+            self._predictor = None
+            return
+        if self._predictor is None:
+            from sesh.client.predict import Predictor  # loads pyte
+
+            self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
+        self._predictor.underlines = round_trip.very_long
+
+    # -- lines of sesh's own
 
     def say(self, text: str) -> None:
         """Show a line over the screen, or over the first one that comes."""
         if text and self.display.started:
             self.line.show(text)
         else:
-            self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST_LINE]
+            self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST]
 
-    def introduce(self, new: str, leaves: str) -> None:
-        """Say with the first screen how to leave a session that is new; in front where the row is narrow."""
-        said = self.greeting or new
-        whole = f"{said} · {leaves}"
-        self.greeting = whole if len(whole) < self.display.terminal.grid()[0] - 2 else f"{leaves} · {said}"
-
-    def say_once(self, text: str) -> None:
-        """Show a line at the first call; at each later one remove the line that stands."""
-        said, self._said = self._said, True
-        if said:
+    def refuse_key(self, why: str) -> None:
+        """Say why a key is not passed on; a further key takes the line away."""
+        if self.line.text:
             self.line.end()
         else:
-            self.line.show(text)
+            self.line.show(why)
 
     def cover(self, text: str) -> None:
         """Lay a line over the last row that stands until `redraw`: the daemon cannot be asked for the screen."""
         self.take_back()
         self.display.cover(text)
 
+    # -- the screen
+
     def redraw(self) -> None:
-        """Have the screen drawn again from what the terminal lacks on: it shows something else now."""
+        """Have the screen drawn again, and the output that the terminal lacks: it shows something else now."""
         self.take_back()
         self.line.ask(self.position)
 
     def resize(self) -> None:
-        """Tell the daemon of the terminal's size, and take guesses and line back, which are for another one."""
-        self._timers.clear("resize")
-        self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size())))
+        """Inform the daemon of the terminal's size, and take guesses and line back, which are for another one."""
+        size = protocol.size_payload(*self.display.terminal.size())
+        self._channel.send(protocol.frame(protocol.RESIZE, size))
         self.display.draw(self._withdrawn())
         self.line.resized()
-
-    def resize_soon(self) -> None:
-        """Do that once the window rests: a session behind a link draws its screen for each size."""
-        self.take_back()
-        self._timers.set("resize", _RESIZED_AFTER, self.resize)
 
     def suspend(self) -> None:
         """Give the terminal back for a while."""

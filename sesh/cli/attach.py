@@ -14,7 +14,8 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import typed
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
-from sesh.client.outcome import AttachOptions, Ending, Outcome
+from sesh.client.options import AttachOptions
+from sesh.client.outcome import Ending, Outcome
 from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.link.race import LostSession

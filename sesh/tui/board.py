@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from sesh import config, wording
-from sesh.client.notification import BELL, notification
+from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.errors import NotFound
 from sesh.names import is_name, natural

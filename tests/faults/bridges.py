@@ -198,7 +198,6 @@ ATTACKS: dict[str, Attack] = {
     "detach-name": attaches(protocol.DETACH, name="a\nb"),
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
     "notice": lined,
-    "long-ping": floods(protocol.frame(protocol.PING, b"x" * 1_000_000)),
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, b"\xc3\xa4")),
     "held": floods(protocol.numbered(protocol.REDRAW, 0, b"\xc3\xa4")),
     "job-range": job,

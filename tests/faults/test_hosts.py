@@ -213,10 +213,3 @@ def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert terminal.termios() == terminal.first_termios
-
-
-def test_a_ping_is_short(evil: Evil) -> None:
-    terminal = evil.attaches("long-ping")
-    assert terminal.exit_code() == 1
-    assert "malformed" in terminal.text()
-    assert terminal.termios() == terminal.first_termios

@@ -17,7 +17,7 @@ HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic"}
 """Packages that a session can be attached without: they would take longer to load than all of the rest."""
 
 LATE = {
-    ("client/predict.py", "sesh.client.replica"): "pyte",
+    ("client/view.py", "sesh.client.predict"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
     ("remote/deploy/fleet.py", "rich.console"): "rich",
     ("remote/deploy/fleet.py", "rich.progress"): "rich",

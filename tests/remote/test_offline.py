@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from sesh.client import unacknowledged_input
+from sesh.client import channel
 from sesh.remote.ssh import link
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
@@ -58,7 +58,7 @@ def typed_in_pieces(terminal: Terminal, *pieces: bytes) -> None:
 def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     home: Home, far: There, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unacknowledged_input, "HELD", 5000)
+    monkeypatch.setattr(channel, "HELD", 5000)
     terminal = attached(home)
     cut(far, terminal)
     typed_in_pieces(terminal, *PIECES)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh import wire
-from sesh.client.notification import notification
+from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from sesh.daemon.clients import client
 from tests.support import PROMPT, Home, Result, Terminal, wait_until

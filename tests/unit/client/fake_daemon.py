@@ -18,7 +18,7 @@ import os, sys
 sys.path += {PATHS!r}
 from sesh import wire
 from sesh.client.attach import attach
-from sesh.client.outcome import AttachOptions
+from sesh.client.options import AttachOptions
 from sesh.keynames import DetachKey
 from sesh.errors import SeshError
 def connect(name, host):

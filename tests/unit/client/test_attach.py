@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
-from sesh.client.unacknowledged_input import WINDOW
+from sesh.client.channel import WINDOW
 from tests.support import Home, Terminal, wait_until
 from tests.unit.client.fake_daemon import FAREWELL, FakeDaemon, Peer, client, command
 
@@ -178,7 +178,7 @@ def test_a_program_that_does_not_read_holds_up_keys_but_not_the_detach_key(home:
 
 
 def test_the_terminal_is_not_read_once_much_was_typed_ahead(home: Home, daemon: FakeDaemon) -> None:
-    limit = "from sesh.client import unacknowledged_input; unacknowledged_input.LIMIT = 1 << 16"
+    limit = "from sesh.client import channel; channel.LIMIT = 1 << 16"
     with Terminal(command("work", before=limit), env=home.env, cwd=home.path) as terminal:
         peer = daemon.accept()
         peer.welcome(b"$ ")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.keys import KeyParser, Pace
+from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
 from sesh.keynames import CHORDS, DetachKey, bytes_of
 
@@ -95,16 +95,13 @@ def test_what_only_resembles_the_key_passes(other: bytes) -> None:
 
 
 def test_a_burst_holds_no_key_and_a_paste_ends_without_its_marker() -> None:
-    keys, pace = parser(), Pace()
-    assert not pace.bursts(b"x" * 10, 100.0)
-    assert pace.bursts(b"x" * 60, 100.005)
-    assert not pace.bursts(b"\x1c", 100.006), "a key alone was pressed"
-    assert keys.feed(b"x\x1cy", burst=True) == [("input", b"x\x1cy")]
-    keys.feed(b"\x1b[200~torn")
-    assert not pace.pauses(104.0)
-    assert pace.pauses(106.0)
-    keys.end_paste()
-    assert keys.feed(b"\x1c") == [DETACH]
+    keys = parser()
+    keys.feed(b"x" * 10, 100.0)
+    assert keys.feed(b"x" * 53 + b"\x1cy", 100.005) == [("input", b"x" * 53 + b"\x1cy")]
+    assert keys.feed(b"\x1c", 100.006) == [DETACH], "a key alone was pressed"
+    keys.feed(b"\x1b[200~torn", 101.0)
+    assert keys.feed(b"\x1c", 105.0) == [("input", b"\x1c")]
+    assert keys.feed(b"\x1c", 111.0) == [DETACH]
 
 
 def test_the_release_of_the_key_is_swallowed() -> None:
@@ -161,13 +158,6 @@ def test_a_lone_escape_is_held_until_the_flush() -> None:
 def test_other_keys_and_reports_are_never_held_back(whole: bytes) -> None:
     keys = parser()
     assert keys.feed(whole) == [("input", whole)]
-    assert not keys.holding
-
-
-@pytest.mark.parametrize("begun", [b"\x1b[<35;1", b"\x1b[?62", b"\x1bO", b"\x1b[M a"])
-def test_what_cannot_become_the_key_is_not_held_back(begun: bytes) -> None:
-    keys = parser()
-    assert keys.feed(begun) == [("input", begun)]
     assert not keys.holding
 
 

@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.predict import MOST_GUESSED, Predictor
-from sesh.client.replica import PATIENCE
-from sesh.client.round_trip import RoundTrip
+from sesh.client.predict import MOST_GUESSED, PATIENCE, Predictor
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 
@@ -71,9 +69,8 @@ class Person:
         self.log, self.shown = b"", 0
         self.keys: list[bytes] = []
         self.number, self.size = 0, (COLUMNS, ROWS)
-        slow = RoundTrip()
-        slow.answered(slow.ping(0.0), 0.1)
-        self.predictor = Predictor(self._asks, lambda: self.size, slow, always=False)
+        self.predictor = Predictor(self._asks, lambda: self.size)
+        self.predictor.underlines = True
         self.prints(program.row())
 
     def _asks(self, frame: bytes) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.round_trip import RoundTrip
+from sesh.client.channel import RoundTrip
 
 
 def measured(*milliseconds: float) -> RoundTrip:

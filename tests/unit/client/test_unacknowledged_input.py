@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client import unacknowledged_input
-from sesh.client.unacknowledged_input import WINDOW, UnacknowledgedInput
+from sesh.client import channel
+from sesh.client.channel import WINDOW, UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
@@ -46,7 +46,7 @@ def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
     assert b"".join(data for _, data in went) == b"".join(step for step in steps if isinstance(step, bytes))
 
 
-@patch.object(unacknowledged_input, "HELD", 1000)
+@patch.object(channel, "HELD", 1000)
 @given(st.lists(st.binary(min_size=1, max_size=400), max_size=12))
 def test_while_nothing_can_be_sent_it_keeps_a_beginning(pieces: list[bytes]) -> None:
     typed = UnacknowledgedInput()

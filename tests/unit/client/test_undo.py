@@ -82,11 +82,13 @@ def test_a_screen_and_its_flags_are_left_in_their_order() -> None:
     assert b"\x1b[?1049h\x1b[=0;1u\x1b[?1049l" in undo(b"\x1b[?1049h\x1b[=7u\x1b[?1049l")
 
 
-@pytest.mark.parametrize("begun", [b"\x1b]0;a title", b"\x1b]0;a title\x1b", b"\x1b[3", b"\x1b", "\u00e9".encode()[:1]])
-def test_what_the_end_leaves_unfinished_is_counted(begun: bytes) -> None:
+@pytest.mark.parametrize("begun", [b"\x1b]0;a title", b"\x1b]0;a title\x1b", b"\x1b[3", b"\x1b"])
+def test_what_the_end_leaves_unfinished_is_known(begun: bytes) -> None:
     follower = Undo()
     follower.feed(b"text " + begun)
-    assert follower.unfinished == len(begun)
+    assert follower.unfinished
+    follower.feed(b"\x1b\\")
+    assert not follower.unfinished
 
 
 def test_an_endless_string_costs_bounded_memory() -> None:
@@ -94,8 +96,8 @@ def test_an_endless_string_costs_bounded_memory() -> None:
     follower.feed(b"\x1b]52;c;")
     for _ in range(64):
         follower.feed(b"A" * 65536)
-        assert len(follower._carry) <= 2 * 65536
-    assert follower.unfinished == 7 + 64 * 65536
+        assert len(follower._carry) < 65536
+    assert follower.unfinished
     follower.feed(b"\x07\x1b[?2004h")
     assert follower.undo() == BARE + b"\x1b[?2004l"
 
@@ -115,16 +117,15 @@ def test_any_cutting_gives_the_same(data: bytes, places: list[int]) -> None:
     "stream",
     [
         b"\x1b]8;;http://x\x1bPq",  # the string ends at an ESC that begins another one
-        b"\x1b]0;" + b"x" * 70_000 + b"\x07",
-        b"\x1b]22;" + b"x" * 65_530 + b"\x1b\\",
+        b"\x1b]0;" + b"x" * 9_000 + b"\x07",
         b"\x1b[=1;2;3;4u\x1b[22;1;2;3t",
     ],
-    ids=["ended by an ESC", "too long", "as long as allowed", "too many parameters"],
+    ids=["ended by an ESC", "too long", "too many parameters"],
 )
 def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
     whole = Undo()
     whole.feed(stream)
-    for size in (1, 3, 1_000, 65_537):
+    for size in (1, 3, 1_000, 8_192):
         pieces = Undo()
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])

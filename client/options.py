@@ -1,14 +1,44 @@
-"""The HELLO of a client: its terminal, its wishes, and how far the terminal shows the session."""
+"""The options of an attachment, and the HELLO of a client that has them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sesh import protocol, renewed, wire
-from sesh.client.outcome import AttachOptions
+from sesh.about import CALLED
 from sesh.client.terminal import RawTerminal
+from sesh.keynames import DetachKey
 from sesh.messages import Hello, Introduction
 from sesh.wire import Connection
+
+
+@dataclass
+class AttachOptions:
+    """The options of a client that attaches.
+
+    `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
+    (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
+    covers lines printed before. `predict`: show the effect of keys before their echo comes, on a link to another host.
+    `renew`: more names of variables that shells take over. `waiting`: counts the sessions that wait for the person,
+    without the one that is left. `typed`: returns the words that lead to a session, as some names are verbs.
+    """
+
+    read_only: bool = False
+    replace: bool = False
+    replay: bool = True
+    detach_key: DetachKey | None = None
+    lines: int | None = None
+    predict: str = "never"
+    renew: Sequence[str] = ()
+    first_notice: str = ""
+    waiting: Callable[[str], int] = lambda _: 0
+    typed: Callable[[str], str] = str
+
+    def leaves(self, without: str = f"{CALLED} --detach") -> str:
+        """Say what leaves a session; `without`: what does if there is no detach key."""
+        return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
 
 def token() -> str:

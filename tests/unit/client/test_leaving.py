@@ -1,0 +1,75 @@
+"""However and whenever a session is left, the terminal is at rest, as it was when the client began."""
+
+from __future__ import annotations
+
+import random
+
+from sesh import protocol
+from sesh.client.channel import Channel
+from sesh.client.display import Display
+from sesh.client.view import View
+from sesh.loop.timers import Timers
+from sesh.messages import Message
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import repaint
+from tests.fidelity.rest import held
+from tests.support import rounds
+from tests.unit.vt.streams import cut, piece
+
+COLUMNS, ROWS = 40, 8
+#: What a random program does not print: a control within a sequence, a single shift with no character behind it.
+_ODD = {b"\x1b[3\n1m", b"\x1b[3\x7f1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
+
+
+class Terminal:
+    """A terminal that notes what it is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> int:
+        self.written += data
+        return len(data)
+
+    def write_all(self, data: bytes, _seconds: float) -> bool:
+        self.write(data)
+        return True
+
+    def discard(self, _seconds: float) -> None:
+        """Nothing is typed at it."""
+
+    def size(self) -> tuple[int, int, int, int]:
+        return COLUMNS, ROWS, 0, 0
+
+    def grid(self) -> tuple[int, int]:
+        return COLUMNS, ROWS
+
+
+def play(rng: random.Random, view: View) -> None:
+    """Have a random program print, while lines of sesh's own are laid and taken away, and stop at a random byte."""
+    data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
+    session = Emulator(COLUMNS, ROWS)
+    for block in cut(rng, data[: rng.randrange(len(data))]):
+        view.handle(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
+        session.feed(block)
+        if rng.random() < 0.1:
+            view.line.show("a line of sesh")
+            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + repaint(session, lines=0))
+        elif rng.random() < 0.1:
+            view.line.end()
+
+
+def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
+    for seed in range(rounds(200, 1000)):
+        rng = random.Random(seed)
+        terminal = Terminal()
+        display = Display(terminal)  # type: ignore[arg-type]  # what of it is called
+        view = View(display, Channel(on_link=False), Timers(), None)
+        play(rng, view)
+        goodbye: Message = {}
+        if seed % 2:  # else the daemon was killed, or the link is lost
+            goodbye = {"reason": "detached", "rows_below": rng.randrange(3), "queries": False}
+            view.take_back()
+        display.leave(["detached from work"], goodbye)
+        assert not held(terminal.written, COLUMNS, ROWS), seed
+        assert terminal.written.endswith(b"[detached from work]\r\n")
