@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -34,7 +33,7 @@ _noted: dict[tuple[str, str], float] = {}
 
 def destination_of(caller: Caller, host: str) -> Destination:
     """The destination that the name of a host means. Raises InvalidHost."""
-    return Destination(host, via=caller.settings().via(host), near=known.near)
+    return Destination(host, via=caller.settings().via(host))
 
 
 def origin(destination: Destination) -> Near:
@@ -194,30 +193,30 @@ def reopening(
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
-def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
-    """One attempt at a link that shares nothing with the lost one; returned once it has the turn.
+def beside(destination: Destination, attempt: Attempt) -> Link:
+    """One attempt at a link that shares nothing with the lost one; returned once it has won.
 
-    `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
-    thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
-    alike, Unreachable if this one failed, Interrupted.
+    If the last login asked a person, it is the shared connection instead. It may run in a thread beside a raw
+    terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail alike, Unreachable
+    if this one failed, Interrupted.
     """
-    if attempt.lost and attempt.session is not None:
-        _note_loss(attempt.session)
+    if attempt.lost and (lost := attempt.session) is not None:
+        _note_loss(lost)
     near, patience = origin(destination), known.stale_after(destination.host)
     try:
         with _worded(destination):
             if attempt.asks:
-                link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
+                link = opening.open_link(destination, near, ask=True, stop=attempt.stop, patience=patience)
             elif known.paused_until(destination.host):
                 raise _refused(destination.host)
             elif known.asks(destination.host):
                 opening.drop_shared(destination)
                 until = time.monotonic() + START_TIMEOUT
                 link = opening.open_link(
-                    destination, near, ask=False, deadline=until, early=early, stop=attempt.stop, say=attempt.hear
+                    destination, near, ask=False, deadline=until, stop=attempt.stop, say=attempt.hear
                 )
             else:
-                link = opening.open_beside(destination, near, attempt, early)
+                link = opening.open_beside(destination, near, attempt)
     except AuthenticationFailed as error:
         known.note(destination.host, {"asks": True})
         if attempt.lost:  # of many links that were lost at once the first one tries
@@ -231,16 +230,13 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
 def back(destination: Destination, attempt: Attempt) -> Link:
     """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
     `beside`."""
+    link = beside(destination, attempt)
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
-    nobody = Caller()
-    early = Early(Entry.again(lost).frames(nobody)) if attempt.has_turn else None
-    link = beside(destination, attempt, early)
-    lost = attempt.session or lost
-    answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
+    answer, output = led(Caller(), link, Entry.again(lost), stop=attempt.stop)
     _note_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
-        threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
+        opening.drop_shared(destination)
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
