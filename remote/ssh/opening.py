@@ -141,9 +141,9 @@ def open_link(
     return link
 
 
-def open_beside(destination: Destination, near: Near, attempt: Attempt) -> Link:
+def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything. Raises as `open_link`."""
-    way = _Way(destination, near, seconds=attempt.seconds, say=attempt.hear)
+    way = _Way(destination, near, early, seconds=attempt.seconds, say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 

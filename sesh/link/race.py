@@ -51,6 +51,8 @@ class Attempt:
     ) -> None:
         self.seconds, self.lost, self.asks = seconds, lost, asks
         self.stop = Stop()
+        self.first = False
+        """True if no other ran at its beginning: its request may go with HELLO, which saves a round trip."""
         self.heard = ""
         """The last line of ssh: it may wait for a person to do something."""
         self.wins: Callable[[], bool] = lambda: True
@@ -102,7 +104,7 @@ class Race:
 
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""
-        attempt.wins = lambda: self._win(number)
+        attempt.wins, attempt.first = lambda: self._win(number), not self._running
         self._running[number] = attempt
         try:
             Thread(target=self._run, args=(number, attempt, way), daemon=True).start()

@@ -193,12 +193,12 @@ def reopening(
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
-def beside(destination: Destination, attempt: Attempt) -> Link:
+def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """One attempt at a link that shares nothing with the lost one; returned once it has won.
 
-    If the last login asked a person, it is the shared connection instead. It may run in a thread beside a raw
-    terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail alike, Unreachable
-    if this one failed, Interrupted.
+    `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
+    thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
+    alike, Unreachable if this one failed, Interrupted.
     """
     if attempt.lost and (lost := attempt.session) is not None:
         _note_loss(lost)
@@ -206,17 +206,17 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
     try:
         with _worded(destination):
             if attempt.asks:
-                link = opening.open_link(destination, near, ask=True, stop=attempt.stop, patience=patience)
+                link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
             elif known.paused_until(destination.host):
                 raise _refused(destination.host)
             elif known.asks(destination.host):
                 opening.drop_shared(destination)
                 until = time.monotonic() + START_TIMEOUT
                 link = opening.open_link(
-                    destination, near, ask=False, deadline=until, stop=attempt.stop, say=attempt.hear
+                    destination, near, ask=False, deadline=until, early=early, stop=attempt.stop, say=attempt.hear
                 )
             else:
-                link = opening.open_beside(destination, near, attempt)
+                link = opening.open_beside(destination, near, attempt, early)
     except AuthenticationFailed as error:
         known.note(destination.host, {"asks": True})
         if attempt.lost:  # of many links that were lost at once the first one tries
@@ -230,10 +230,14 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
 def back(destination: Destination, attempt: Attempt) -> Link:
     """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
     `beside`."""
-    link = beside(destination, attempt)
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
-    answer, output = led(Caller(), link, Entry.again(lost), stop=attempt.stop)
+    nobody = Caller()
+    early = Early(Entry.again(lost).frames(nobody)) if attempt.first else None
+    link = beside(destination, attempt, early)
+    if early is None:
+        lost = attempt.session or lost  # the position of this moment
+    answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
     _note_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
         opening.drop_shared(destination)
