@@ -41,7 +41,7 @@ class _Way:
     early: Early | None = None
     asks: bool = False
     detached: bool = True
-    seconds: float = 0.0
+    seconds: int = 0
     say: Say = bool
     link: Link | None = field(default=None, init=False)
 
@@ -67,8 +67,7 @@ class _Way:
     def _started(self) -> Link:
         """Start the command that carries a link. Raises Unreachable, OSError."""
         destination, stderr = self.destination, tempfile.TemporaryFile()
-        seconds = max(1, round(self.seconds)) if self.seconds else 0
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, alone=seconds > 0, connect_timeout=seconds)
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, own=self.seconds)
         environment = ssh.environment(ask=self.asks)
         if destination.via is not None:
             # A command that leads to another user on this machine must not pass this user's settings of sesh on.
@@ -143,7 +142,7 @@ def open_link(
 
 def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything. Raises as `open_link`."""
-    way = _Way(destination, near, early, seconds=attempt.seconds, say=attempt.hear)
+    way = _Way(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 
@@ -186,5 +185,5 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
 def _won(way: _Way, deadline: float, attempt: Attempt) -> Link:
     """A link that has won its race."""
     link = way.open(deadline, attempt.stop)
-    attempt.turn(link)
+    attempt.win(link)
     return link

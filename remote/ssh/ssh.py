@@ -20,13 +20,8 @@ CONNECT_TIMEOUT = 10
 """Seconds to connect, if the user's configuration sets none."""
 FAILED = 255
 """ssh's own exit code, as against the remote command's."""
-_NEEDED = (
-    ("remotecommand", "none", "RemoteCommand=none"),
-    ("sessiontype", "default", "SessionType=default"),
-    ("stdinnull", "no", "StdinNull=no"),
-    ("forkafterauthentication", "no", "ForkAfterAuthentication=no"),
-)
-"""Keyword, value and option that a command needs to run with stdin and stdout of its own."""
+_NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
+"""The settings that a command needs to run with stdin and stdout of its own; an older ssh does not have all."""
 _BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
 """A configuration that is the user's, but asks nobody: ssh hands `-F` on to the ssh of a jump host, and no option."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
@@ -69,16 +64,12 @@ def _agent_link(agent: str) -> str:
     return link
 
 
-def options(destination: Destination, *, ask: bool, connect_timeout: int = 0) -> list[str]:
-    """The options of sesh's own: by variables, and where the user's configuration leaves the matter open.
-
-    `connect_timeout`: seconds, in place of any other.
-    """
+def options(destination: Destination, *, ask: bool) -> list[str]:
+    """The options by variables, and those that the user's configuration leaves open."""
     chosen = batch_options(destination, ask=ask) + environment_options()
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += option("StrictHostKeyChecking", "accept-new")
-    if connect_timeout or destination.setting("connecttimeout") in ("", "none"):
-        chosen += option("ConnectTimeout", str(connect_timeout or CONNECT_TIMEOUT))
+    chosen += option("ConnectTimeout", str(connect_timeout(destination)))
     for variable, keyword, untouched, default in VARIABLES:
         if default and not os.environ.get(variable) and destination.setting(keyword.lower()) in ("", untouched):
             chosen += option(keyword, default)
@@ -103,25 +94,24 @@ def connect_timeout(destination: Destination) -> int:
     return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
-def command(
-    destination: Destination, remote: str, *, ask: bool = False, alone: bool = False, connect_timeout: int = 0
-) -> list[str]:
+def command(destination: Destination, remote: str, *, ask: bool = False, own: int = 0) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
-    It uses the shared connection if one stands; with `alone` a connection of its own. For a host that another command
-    reaches, that command runs `sh -c` with the line. `connect_timeout`: as in `options`.
+    It uses the shared connection if one stands. `own`: seconds to connect, for a connection of its own. For a host that
+    another command reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
     argv = [program(), "-o", "ControlPersist=no"]  # with it ssh silences the command that leads to the host
-    argv += [*options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
+    argv += ["-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has them; requested again they would fail
-    for keyword, needed, setting in _NEEDED:
-        if destination.setting(keyword).lower() not in ("", needed):
-            argv += ["-o", setting]
-    if alone:
-        argv += ["-o", "ControlPath=none"]
-    elif owns_control_path(destination):
+    for keyword, needed in _NEEDED.items():
+        if destination.setting(keyword.lower()).lower() not in ("", needed):
+            argv += option(keyword, needed)
+    if own:
+        argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own))]
+    argv += options(destination, ask=ask)  # of an option that is given twice the first counts
+    if not own and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock, Thread
 
 from sesh.errors import Interrupted
@@ -31,55 +31,45 @@ class LostSession:
     hello: Introduction | None = None
 
 
-def _no_session() -> LostSession | None:
-    return None
-
-
+@dataclass
 class Attempt:
     """One attempt, which `stop` ends.
 
-    `seconds`: for ssh to connect. `lost`: the link before is known to be lost. `asks`: ssh may prompt.
+    `seconds`: for ssh to connect. `describe`: returns the session to ask for. `lost`: the link before is known to be
+    lost. `asks`: ssh may prompt. `first`: no other ran at its beginning, so that its request may go with HELLO, which
+    saves a round trip. `heard`: the last line of ssh. `claim`: returns whether no other has won, and ends the others.
     """
 
-    def __init__(
-        self,
-        seconds: float = 0.0,
-        session: Callable[[], LostSession | None] = _no_session,
-        *,
-        lost: bool = False,
-        asks: bool = False,
-    ) -> None:
-        self.seconds, self.lost, self.asks = seconds, lost, asks
-        self.stop = Stop()
-        self.first = False
-        """True if no other ran at its beginning: its request may go with HELLO, which saves a round trip."""
-        self.heard = ""
-        """The last line of ssh: it may wait for a person to do something."""
-        self.wins: Callable[[], bool] = lambda: True
-        """Returns whether no other attempt has won before, and ends the others."""
-        self._session = session
+    seconds: float = 0.0
+    describe: Callable[[], LostSession | None] = lambda: None
+    lost: bool = False
+    asks: bool = False
+    first: bool = False
+    heard: str = ""
+    claim: Callable[[], bool] = lambda: True
+    stop: Stop = field(default_factory=Stop)
 
     @property
     def session(self) -> LostSession | None:
         """The session to ask for, with the position of this moment."""
-        return self._session()
+        return self.describe()
 
     def hear(self, line: str) -> None:
         """Take a line of ssh's."""
         self.heard = line
 
-    def turn(self, connection: Connection) -> None:
+    def win(self, connection: Connection) -> None:
         """Win the race, as the far end of the connection has answered.
 
         If another attempt has won, close the connection and raise Interrupted: two must not greet the same session.
         """
-        if not self.wins():
+        if not self.claim():
             connection.close()
             raise Interrupted("another attempt has won")
 
 
 Way = Callable[[Attempt], Connection]
-"""Makes one attempt, in a thread, and calls its `turn`. Raises Ended if the session has ended."""
+"""Makes one attempt, in a thread, and calls its `win`. Raises Ended if the session has ended."""
 
 
 class Race:
@@ -104,7 +94,7 @@ class Race:
 
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""
-        attempt.wins, attempt.first = lambda: self._win(number), not self._running
+        attempt.claim, attempt.first = lambda: self._claim(number), not self._running
         self._running[number] = attempt
         try:
             Thread(target=self._run, args=(number, attempt, way), daemon=True).start()
@@ -124,7 +114,7 @@ class Race:
             elif isinstance(result, Connection):
                 result.close()  # the race was over before
 
-    def _win(self, number: int) -> bool:
+    def _claim(self, number: int) -> bool:
         with self._lock:
             if number not in self._running or self._winner not in (None, number):
                 return False

@@ -154,7 +154,7 @@ class Reopen:
 
     def log_in(self) -> Connection:
         """Make one attempt here and now, for which ssh may prompt. Raises what the way raises."""
-        return self._way(Attempt(session=self._session, lost=True, asks=True))
+        return self._way(Attempt(describe=self._session, lost=True, asks=True))
 
     def close(self) -> None:
         """End all that runs."""

@@ -222,7 +222,7 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
         if attempt.lost:  # of many links that were lost at once the first one tries
             known.record_failure(destination.host, error.reason, refused=True)
         raise
-    attempt.turn(link)
+    attempt.win(link)
     known.end_pause(destination.host)
     return link
 

@@ -30,14 +30,14 @@ def connection() -> wire.Connection:
 
 
 def ways(*steps: Exception | wire.Connection) -> Way:
-    """Attempts with these results, one after the other; a connection has had its turn."""
+    """Attempts with these results, one after the other; a connection has won."""
     rest = list(steps)
 
     def attempt(own: Attempt) -> wire.Connection:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
-        own.turn(step)
+        own.win(step)
         return step
 
     return attempt
@@ -139,7 +139,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
             spare = connection()
             answer.wait(30)
         try:
-            one.turn(spare)
+            one.win(spare)
         except Interrupted:
             closed.append(spare)
             raise
@@ -171,7 +171,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
         raise Unreachable("ended")
 
     def asking(one: Attempt) -> wire.Connection:
-        one.turn(there)
+        one.win(there)
         go_on.wait(30)
         return there
 

@@ -150,9 +150,9 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     def close(*_: object, **__: object) -> None:
         host.closed = True
 
-    def command(*_: object, alone: bool, **__: object) -> list[str]:
-        path = tmp_path / f"way{alone:d}"  # it takes ssh's options
-        path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if alone else host.shared}\n", encoding="utf-8")
+    def command(*_: object, own: int, **__: object) -> list[str]:
+        path = tmp_path / f"way{own}"  # it takes ssh's options
+        path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if own else host.shared}\n", encoding="utf-8")
         path.chmod(0o755)
         return [str(path)]
 
