@@ -57,7 +57,7 @@ _VARIABLES = (
         "SESH_PERSIST, SESH_KEEPALIVE",
         "How long shared connections stay open (8h), and seconds between keepalives (30).",
     ),
-    ("SESH_COMPRESSION", "yes or no: whether ssh compresses. Default: yes, except for hosts within 20 ms."),
+    ("SESH_COMPRESSION", "yes or no: whether ssh compresses. Default: yes."),
     (
         "SESH_CTRL_DIR",
         "Directory for the sockets of shared connections. Default: under XDG_RUNTIME_DIR, else SESH_DIR.",

@@ -31,8 +31,6 @@ _LARGEST = 16 << 20
 """Bytes of the file."""
 _STALE_AFTER = 1.5
 """Seconds without a byte after which a connection that stood is doubted, beside two round trips."""
-_NEAR = 0.02
-"""Seconds of round trip within one network."""
 _read: tuple[bytes, Hosts, list[str]] = (b"", {}, [])
 """The file as it was read last, its hosts and its faults: a list that is looked at draws them again and again."""
 
@@ -95,11 +93,6 @@ def stale_after(host: str) -> float:
     """Return the seconds without a byte after which a shared connection is doubted; 0 for never, where another login
     would ask a person."""
     return 0.0 if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
-
-
-def near(host: str) -> bool:
-    """Return whether the last round trip was so short that compressing costs more than it saves."""
-    return of(host).get("round_trip", _NEAR) < _NEAR
 
 
 # -- failures

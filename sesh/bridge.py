@@ -1,21 +1,18 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then one request at a
-time:
+It answers HELLO with WELCOME, then one `op` request at a time: the op's name in the request, its arguments as DATA, its
+result as DATA, notes in the answer; an op that yields sends a DATA frame for each item. `asks`: there is a person who
+can be asked. A `question` is then the answer, and the request comes again with one answer more.
 
-`op` {op, asks, answers} and the op's arguments as DATA: the result comes as DATA, notes as `notes`; an op that yields
-sends a DATA frame for each item. `asks`: there is a person who can be asked. A `question` is then the answer, and the
-request comes again with one answer more.
-
-An op may lead to a session (attach, create, a job): the answer has its name and `session_id`, and from then on the
-bytes of the session's daemon pass through untouched. Its request has more words:
+An op may lead to a session: the answer has its name and `session_id`, and from then on the bytes of the session's
+daemon pass through untouched. Its request has more words:
 
 - `session_id`: of the session, whatever its name is now, or for the one that is created. If one has or had that id, the
   answer leads to it, or is its `result`: a request that comes again does nothing twice.
-- `greeting`: the words of a HELLO, which the daemon is told at once, with the agent and the display that the link
+- `greeting`: the words of a HELLO, which the bridge sends to the daemon, with the agent and the display that the link
   forwards.
-- `pings`: a terminal is going to be attached, and asks for a sign of life at least once a minute: it is gone if nothing
-  comes from it for two, and the link ends.
+- `pings`: a terminal is going to be attached, which sends a PING at least once a minute; the link ends after two
+  minutes without a byte.
 
 PING is answered with PONG at any time.
 """
@@ -39,7 +36,7 @@ from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.messages import Answer, Ask, Hello, Welcome
 from sesh.moments import uptime
-from sesh.names import LONGEST_ID, is_id, is_name, printable
+from sesh.names import LONGEST_ID, is_id, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
@@ -47,22 +44,22 @@ from sesh.reach.origin import Origin
 from sesh.store import records, results
 
 Answered = tuple[Answer, bytes, wire.Connection | None]
-"""An answer, the bytes that go with it, and the connection whose bytes are to pass from then on."""
+"""An answer, the bytes that go with it, and the daemon's connection if the op led to one."""
 
 _LARGEST_BLOCK = 1 << 20
-"""Bytes of one read of a session's bytes."""
+"""Bytes of one read from a daemon."""
 _LONGEST_COMMAND = 1024
-"""Characters of a command that the other side keeps; of a longer one it is the program alone."""
+"""Characters; of a longer command an answer has the program alone."""
 _ENTERING = ".entering."
-"""Begins the name of the file that is locked while a session is entered that may be created, before its id."""
+"""With an id, the name of the lock of a session that is being created."""
 _SILENT = 120.0
-"""Seconds without a byte after which another side that `pings` is gone."""
+"""Seconds without a byte after which a link whose client `pings` ends."""
 _ATTEMPTS = 5
-"""Tries to find a session that is renamed again and again meanwhile."""
+"""Tries to find a session that is renamed meanwhile."""
 
 
 class LinkCaller(Caller):
-    """The person at the other end of a link: notes are gathered, answers have come with the request."""
+    """The person at the other end of a link: notes go with the answer, answers have come with the request."""
 
     def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
         self.origin, self.can_ask = origin, asks
@@ -73,26 +70,26 @@ class LinkCaller(Caller):
         self.notes.append((line, False))
 
     def remember(self, line: str) -> None:
-        """Marks the line noted last: the first screen shows it again."""
+        """Mark the line noted last: the first screen shows it again."""
         if self.notes and self.notes[-1][0] == line:
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Returns the next answer. Raises Question if there is none: the request comes again with one more."""
+        """Return the next answer. Raises Question if there is none: the request comes again with one more."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
 
 
 def serve() -> int:
-    """Serves one link until the other side closes it; returns the exit code."""
+    """Serve one link until the other side closes it; return the exit code."""
     inbound, outbound = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # whatever is printed by accident must not come between the frames
     os.close(nothing)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    with suppress(OSError):  # a home that is not there is told of by who needs it
+    with suppress(OSError):  # without a home each op says what it lacks
         os.chdir(paths.home())
     near = wire.Connection(inbound, outbound)
     try:
@@ -104,25 +101,23 @@ def serve() -> int:
 
 
 class Bridge:
-    """One link, once its other side is greeted: a thread reads it, while the main thread carries out requests.
+    """One link after its HELLO: a thread reads it, and answers PING, while the main thread carries out requests.
 
-    The thread answers PING and keeps all else for the main thread; once a request has led to a session's daemon, it
-    passes all on to that, and the main thread passes back what the daemon says.
+    Once a request has led to a daemon, the thread passes all frames on to it, and the main thread its bytes back.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
         self._sending, self._leading = Lock(), Lock()
         self._come: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
-        """Frames that have come, and at last why no more do."""
+        """Frames that have come, and the error that ended the link as the last item."""
         self._daemon: wire.Connection | None = None
         self._pings = False
-        """True if the other side is gone once nothing comes from it for a while."""
         self._ended, self._audience = os.pipe()
-        """The second is ready, polled for no events, once the other side has gone: then the first is closed."""
+        """The first is closed once the other side has gone, which makes the second ready."""
 
     def run(self) -> int:
-        """Carries out requests in turn; returns the exit code. Raises Unreachable once the other side has gone."""
+        """Carry out requests in turn; return the exit code. Raises Unreachable once the other side has gone."""
         Thread(target=self._read, daemon=True).start()
         carried = bytearray()
         while True:
@@ -146,9 +141,9 @@ class Bridge:
         return come
 
     def _lead(self, daemon: wire.Connection, *, pings: bool) -> None:
-        """Passes all that has come and that comes from now on to a daemon.
+        """Pass all frames on to a daemon, those that have come too.
 
-        The other side hears of the daemon later: so the daemon, not this bridge, answers a PING sent after that.
+        This precedes the answer, so that the daemon, not the bridge, answers a PING that is sent after the answer.
         """
         with self._leading:
             while not self._come.empty():
@@ -156,14 +151,14 @@ class Bridge:
             self._daemon, self._pings = daemon, pings
 
     def _pass_back(self, daemon: wire.Connection) -> int:
-        """Passes back what the daemon says, all that it said before it closed too; returns the exit code."""
+        """Pass the daemon's bytes back to the last one; return the exit code."""
         with suppress(ConnectionResetError):
             while block := os.read(daemon.inbound, _LARGEST_BLOCK):
                 self._send(block)
         return 0
 
     def _read(self) -> None:
-        """Reads the link to its end, in a thread of its own."""
+        """Read the link to its end, in a thread of its own."""
         try:
             while True:
                 try:
@@ -193,7 +188,7 @@ class Bridge:
             self._near.send(data)
 
     def _answer(self, request: Mapping[str, object], data: bytes) -> wire.Connection | None:
-        """Carries out one request and answers it; returns the connection to a daemon if it led to one."""
+        """Carry out one request and answer it; return the connection to a daemon if it led to one."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         daemon: wire.Connection | None = None
         try:
@@ -211,7 +206,7 @@ class Bridge:
             self._send(_refusal(number, error))
             return None
         if daemon is not None and "greeting" in words:
-            with suppress(Unreachable):  # the other side meets the daemon's end
+            with suppress(Unreachable):  # its end passes back
                 daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         if daemon is not None:
             self._lead(daemon, pings=words.get("pings", False))
@@ -235,7 +230,7 @@ class Bridge:
 
 
 def _pass_on(daemon: wire.Connection, kind: int, payload: bytes) -> None:
-    """Passes a frame to a session's daemon; what that has said before it closed is still read if it takes no more."""
+    """Pass a frame to a daemon; if it takes no more, its last bytes still pass back."""
     view = memoryview(protocol.frame(kind, payload))
     with suppress(OSError):
         while view:
@@ -243,7 +238,7 @@ def _pass_on(daemon: wire.Connection, kind: int, payload: bytes) -> None:
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
-    """Answers HELLO; returns the machine that it came from, None if that speaks another protocol number."""
+    """Answer HELLO; return the machine that it came from, None if that speaks another protocol number."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
@@ -253,7 +248,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
         "version": __version__,
         "home": paths.home(),
         "now": time.time(),
-        "uptime": uptime(),  # by which the other side says until when a daemon here may begin
+        "uptime": uptime(),  # the clock of a request's deadline
     }
     near.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
@@ -316,10 +311,10 @@ def _refusal(number: object, error: Exception) -> bytes:
 def _entered(
     caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
 ) -> Answered:
-    """Carries out an op that leads to a session: once, however often the request comes with its `session_id`."""
+    """Carry out an op that leads to a session: once, however often the request comes with its `session_id`."""
     session_id = _checked_id(request.get("session_id"))
     with _one_at_a_time(session_id if op.creates else ""):
-        if session_id and (there := _by_id(session_id, arguments, caller.origin)) is not None:
+        if session_id and (there := _by_id(session_id, caller.origin)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
                 records.link_agent(session_id, agent)  # that of the link over which it began may be gone
             return there
@@ -334,7 +329,7 @@ def _entered(
 
 @contextmanager
 def _one_at_a_time(session_id: str) -> Iterator[None]:
-    """Carries out one request for an id at a time: the same one, over another link, waits until the first is done."""
+    """Let one request for an id in at a time: the same request may have come over another link."""
     if not session_id:
         yield
         return
@@ -347,14 +342,13 @@ def _one_at_a_time(session_id: str) -> Iterator[None]:
                 os.unlink(os.path.join(folder, _ENTERING + session_id))
 
 
-def _by_id(session_id: str, arguments: Mapping[str, Any], origin: Origin | None) -> Answered | None:
+def _by_id(session_id: str, origin: Origin | None) -> Answered | None:
     """The session with this id, or its result and output; None if this machine knows neither.
 
-    The name that the other side knows is tried first. Raises NotFound with the reason for a session that was lost.
+    Raises NotFound with the reason for a session that was lost.
     """
-    known = str(arguments.get("name") or "")
     for _ in range(_ATTEMPTS):
-        current = next((each for each in [known, *paths.names()] if _has_id(each, session_id)), "")
+        current = next((name for name in paths.names() if _has_id(name, session_id)), "")
         connection = find.running(current) if current else None
         if connection is None:
             break
@@ -362,10 +356,7 @@ def _by_id(session_id: str, arguments: Mapping[str, Any], origin: Origin | None)
             return _described(current, session_id), b"", connection
         connection.close()  # another session has taken that name meanwhile
     if result := results.by_id(session_id):
-        answer: Answer = {"result": result}
-        if "name" in result:
-            answer["name"] = result["name"]
-        return answer, results.output(result), None
+        return {"name": result.get("name", ""), "result": result}, results.output(result), None
     if current and (dormant := find.dormant(current)) is not None:
         raise find.lost(dormant, origin.host if origin is not None else None)
     return None
@@ -380,12 +371,12 @@ def _checked_id(value: object) -> str:
 
 
 def _has_id(name: str, session_id: str) -> bool:
-    """Tells whether a session's record has this id; a session that has just ended has no record."""
-    return is_name(name) and (records.readable(name) or {}).get("id") == session_id
+    """Return whether a session's record has this id."""
+    return (records.readable(name) or {}).get("id") == session_id
 
 
 def _described(name: str, session_id: str) -> Answer:
-    """What the other side keeps of a session that it goes to: its name and id, and where and with what it began."""
+    """The answer that leads to a session: its name and id, and what the other side keeps for its lists."""
     record = records.readable(name) or {}
     command = record.get("command") or []
     return {

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 
 from sesh import paths, programs
 from sesh.errors import InvalidHost, Late, Unreachable
 from sesh.names import check_host, printable
 
 TIMEOUT = 60.0
-"""Seconds for `ssh -G`, at most: a `Match exec` and a name server take their time."""
+"""Seconds for `ssh -G`: a `Match exec` and a name server take their time."""
 
 
 class Destination:
     """One host.
 
-    `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, if the user's
-    configuration names one; ssh is not used then. `near`: whether the host is so near that compressing does not pay.
+    `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there in the place of ssh.
     `settings`: of ssh for the host, if they are known.
     """
 
-    def __init__(
-        self,
-        host: str,
-        via: list[str] | None = None,
-        near: Callable[[str], bool] | None = None,
-        settings: dict[str, list[str]] | None = None,
-    ) -> None:
+    def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
         self.host = check_host(host)
-        self.via, self.near = via, near
+        self.via = via
         self._settings = settings
 
     @property
@@ -72,7 +64,7 @@ class Destination:
 
     def sharing(self) -> Destination:
         """Return the same host, over a shared connection of sesh's own although the user's configuration has none."""
-        return Destination(self.host, near=self.near, settings={**self.settings, "controlpath": ["none"]})
+        return Destination(self.host, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:
@@ -82,23 +74,25 @@ def program() -> str:
 
 
 VARIABLES = (
-    ("SESH_IDENTITY", "IdentityFile", "", (), True),
-    ("SESH_PROXYJUMP", "ProxyJump", "", (), True),
-    ("SESH_COMPRESSION", "Compression", "yes", ("no",), True),
-    ("SESH_KEEPALIVE", "ServerAliveInterval", "30", ("", "0"), False),
-    ("SESH_PERSIST", "ControlPersist", "8h", ("", "no"), False),
+    ("SESH_IDENTITY", "IdentityFile", "", ""),
+    ("SESH_PROXYJUMP", "ProxyJump", "", ""),
+    ("SESH_COMPRESSION", "Compression", "no", "yes"),
+    ("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
+    ("SESH_PERSIST", "ControlPersist", "no", "8h"),
 )
-"""Variable, keyword of ssh_config, default, values of ssh_config that leave room for the default and for a variable,
-and whether the variable overrides any other value too."""
+"""A variable, the keyword of ssh_config that it sets, ssh's default for that, and sesh's if neither says anything."""
+_SHORTEST_PERSIST = "5"
+"""ControlPersist for `SESH_PERSIST=no`: a connection that no command owns would stay for ever with `no`."""
 
 
 def environment_options() -> list[str]:
-    """The options of the variables that override ssh_config. Raises InvalidHost for a jump host that is none."""
+    """The options of the variables, which override ssh_config. Raises InvalidHost for a jump host that is none."""
     options: list[str] = []
-    for variable, keyword, _, _, overrides in VARIABLES:
-        if overrides and (value := os.environ.get(variable)):
+    for variable, keyword, _, _ in VARIABLES:
+        if value := os.environ.get(variable):
             for hop in value.split(",") if keyword == "ProxyJump" else ():
                 check_host(hop)
+            value = _SHORTEST_PERSIST if (keyword, value) == ("ControlPersist", "no") else value
             options += option(keyword, paths.expanded(value))
     return options
 
@@ -111,25 +105,24 @@ def option(keyword: str, value: str) -> list[str]:
 def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
     """Output of `ssh -G` with these options, by lower-case keyword. Raises InvalidHost if ssh refuses the host,
     Unreachable."""
-    chosen = "" if program() == "ssh" else "SESH_SSH has to name one program that takes all of ssh's options"
-    named, host = f"SESH_SSH={program()}" if chosen else "ssh", destination.host
+    ssh, host = program(), destination.host
+    hint = "install the OpenSSH client" if ssh == "ssh" else "SESH_SSH has to name a program that takes ssh's options"
     try:
-        done = programs.run([program(), *options, "-G", *destination.target], timeout)
-    except FileNotFoundError as error:
-        missing = f"SESH_SSH: there is no program {printable(program())}" if chosen else "ssh is not installed"
-        raise Unreachable(missing, hint=chosen or "install the OpenSSH client") from error
+        done = programs.run([ssh, *options, "-G", *destination.target], timeout)
     except OSError as error:
-        raise programs.cannot_run(named, error, chosen) from error
+        raise programs.cannot_run(printable(ssh), error, hint) from error
     except subprocess.TimeoutExpired as error:
         hint = "a `Match exec` in ssh_config, or a name server, may hold it up"
-        raise Late(f"{named} -G {host} did not end within {timeout:.3g} s", hint=hint) from error
+        raise Late(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint) from error
     settings: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")
         settings.setdefault(keyword.lower(), []).append(value)
-    if not done.returncode and (not chosen or "hostname" in settings):
+    if not done.returncode and "hostname" in settings:
         return settings
-    reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
-    if chosen:
-        raise Unreachable(f"{named} -G {host}: {reason[0]}", hint=chosen)
-    raise InvalidHost(f"ssh refuses the host {host}: {reason[0]}")
+    reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
+    given = [f"{name}={os.environ[name]}" for name, *_ in VARIABLES if os.environ.get(name)]
+    if ssh != "ssh" or (given and reason.startswith("command-line")):
+        hint = f"check {', '.join(map(printable, given))}" if ssh == "ssh" else hint
+        raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=hint)
+    raise InvalidHost(f"ssh refuses the host {host}: {reason}")

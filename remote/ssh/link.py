@@ -12,18 +12,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from sesh import errors, protocol, wire
 from sesh.about import CALLED, __version__
-from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
+from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable, silent_host
 from sesh.link.health import Health, LinkHealth
 from sesh.messages import Answer, Introduction, Near, Welcome
 from sesh.moments import uptime
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import Heard, Say, unheard
+from sesh.remote.ssh.words import Heard, Say
 
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start and say WELCOME, once ssh is connected."""
@@ -32,7 +33,7 @@ SESSION_TIMEOUT = 60.0
 _LOOK = 0.1
 """Seconds between two looks at what ssh prints."""
 _MAX_NOISE = 1 << 20
-"""Bytes of what login files print that are kept, for the reason of a failure."""
+"""Bytes at the end of what login files print that are kept, for the reason of a failure."""
 _EXIT_TIMEOUT = 1.0
 """Seconds for the command that carries a link to end, once the link has."""
 _MOST_EARLY = 16 << 10
@@ -49,17 +50,17 @@ class Early:
 
 
 class Link(wire.Connection):
-    """A connection to sesh on another host. Closing it ends the command that carries it."""
+    """A connection to sesh on another host, over a command with pipes as stdin and stdout, which ends with it."""
 
     far = True
 
-    def __init__(
-        self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
-    ) -> None:
-        super().__init__(inbound, outbound)
+    def __init__(self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+        assert process.stdin is not None  # noqa: S101 (it has pipes)
+        assert process.stdout is not None  # noqa: S101
+        super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
         self.remote_info: Welcome = {}
-        """What the sesh there says of itself and its machine."""
+        """The WELCOME of the sesh there."""
         self.asked: bool | None = None
         """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
         self.clock = 0.0
@@ -95,12 +96,10 @@ class Link(wire.Connection):
         """Send HELLO, and `early` with it (see `take_sent`)."""
         self._sent_early = early is not None and len(early.frames) <= _MOST_EARLY
         frames = early.frames if early is not None and self._sent_early else b""
-        try:
+        with suppress(Unreachable):  # it has ended: what it printed says why
             super().send(wire.greeting("bridge", near=near) + frames, deadline)
-        except Unreachable:
-            return  # it has ended: what it printed says why
 
-    def await_bridge(self, deadline: float, say: Say = unheard) -> None:
+    def await_bridge(self, deadline: float, say: Say) -> None:
         """Wait for the mark of the bridge and its WELCOME; `say` gets what ssh prints meanwhile. Raises NotDeployed,
         Unreachable, ProtocolError."""
         self._skip_login_output(deadline, say)
@@ -108,7 +107,7 @@ class Link(wire.Connection):
         try:
             self.remote_info = self.expect_welcome(deadline)
         except TimedOut:
-            raise starting.unheard(host) from None
+            raise silent_host(host) from None
         except Unreachable as error:
             if error.answered:
                 raise
@@ -116,6 +115,29 @@ class Link(wire.Connection):
         now = time.time()
         self.clock = self.remote_info.get("now", now) - now
         self.peer.ahead = self.remote_info.get("uptime", 0.0) - uptime()  # less the time that WELCOME took to come
+
+    def _skip_login_output(self, deadline: float, say: Say) -> None:
+        """Skip what login files print, up to the bridge's first bytes."""
+        seen, heard = b"", Heard(self._stderr.fileno())
+        while protocol.BRIDGE not in seen:
+            if not wire.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
+                heard.pass_on(say)
+                if time.monotonic() < deadline:
+                    continue
+                late = silent_host(self.destination.host)
+                late.reason = heard.reason() or late.reason
+                raise late
+            data = os.read(self.inbound, 4096)
+            if not data:
+                raise starting.failure(self.destination, self._exit_code(), heard.text(), seen)
+            self._spoke, seen = True, (seen + data)[-_MAX_NOISE:]
+        self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
+
+    def spoke(self) -> bool:
+        """Return whether anything has come from the host: the start line prints to stderr at once."""
+        with suppress(ValueError):  # the file is closed, and will not grow
+            self._spoke = self._spoke or os.fstat(self._stderr.fileno()).st_size > 0
+        return self._spoke
 
     def take_sent(self) -> bool:
         """Return whether the request that comes now, number 1, was sent with HELLO. True only once."""
@@ -154,6 +176,18 @@ class Link(wire.Connection):
         name, session_id = str(answer.get("name") or ""), str(answer.get("session_id") or "")
         self.peer = wire.Peer(name, session_id, greeted, self.peer.ahead)
         return answer, output
+
+    def incompatible(self) -> ProtocolError:
+        """Return the error for the other side; until a session answers, that is the sesh on the host."""
+        if self._led:
+            return super().incompatible()
+        host, version = self.destination.host, self.welcome.get("version")
+        error = ProtocolError(
+            f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
+            hint=f"install this one there: {CALLED} --deploy @{host}",
+        )
+        error.answered = True  # it has begun nothing of what went with HELLO
+        return error
 
     # -- frames
 
@@ -220,7 +254,10 @@ class Link(wire.Connection):
 
     def close(self) -> None:
         """Close the connection and end the command that carries it; a second call does nothing."""
-        super().close()
+        self.inbound = self.outbound = -1
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
         self.spoke()
         try:
             self._process.wait(0.05)
@@ -232,45 +269,6 @@ class Link(wire.Connection):
     def _broken(self) -> bool:
         """Return whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
         return self._exit_code() not in (0, -signal.SIGTERM)
-
-    def incompatible(self) -> ProtocolError:
-        """Return the error for the other side; until a session answers, that is the sesh on the host."""
-        if self._led:
-            return super().incompatible()
-        host, version = self.destination.host, self.welcome.get("version")
-        error = ProtocolError(
-            f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
-            hint=f"install this one there: {CALLED} --deploy @{host}",
-        )
-        error.answered = True  # it has begun nothing of what went with HELLO
-        return error
-
-    # -- the start of the bridge
-
-    def spoke(self) -> bool:
-        """Return whether anything has come from the host: the start line speaks on stderr at once."""
-        try:
-            self._spoke = self._spoke or os.fstat(self._stderr.fileno()).st_size > 0
-        except ValueError:
-            pass  # it is closed, and has spoken no more
-        return self._spoke
-
-    def _skip_login_output(self, deadline: float, say: Say) -> None:
-        """Skip what login files print, up to the bridge's first bytes."""
-        host, seen, heard = self.destination.host, b"", Heard(self._stderr.fileno())
-        while protocol.BRIDGE not in seen:
-            if not wire.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
-                heard.pass_on(say)
-                if time.monotonic() < deadline:
-                    continue
-                late = starting.not_begun(host, something_came=self.spoke())
-                late.reason = heard.reason() or late.reason
-                raise late
-            data = os.read(self.inbound, 4096)
-            if not data:
-                raise starting.failure(self.destination, self._exit_code(), self._stderr, seen)
-            self._spoke, seen = True, (seen + data)[-_MAX_NOISE:]
-        self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
     def _exit_code(self) -> int:
         try:

@@ -2,12 +2,16 @@
 
 ensure ──▶ the socket takes sessions? ──yes──▶ done
              │ no
-             ├─ no mark stands: make it, start ssh, wait ──▶ socket, or ssh's own words
-             └─ another process's mark: wait for the socket, or the end of its ssh
+             ├─ the mark is free: start ssh, wait ──▶ socket, or ssh's own words
+             └─ another process has it: wait for the socket, or the end of its ssh
+
+The mark is a locked file beside the socket. It is the stderr of an ssh that asks nobody, so that the lock stands until
+that ssh has gone to the background or ended, and whoever waits can read its words.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import socket
@@ -19,19 +23,21 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from sesh import programs
-from sesh.errors import LoginRefused, Unreachable, silent_host
+from sesh.errors import Unreachable, silent_host
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
-from sesh.remote.ssh.mark import SUFFIX, Mark
-from sesh.remote.ssh.words import AuthenticationFailed, Say
+from sesh.remote.ssh.words import AuthenticationFailed, Heard, Say
 from sesh.stop import Stop
 
 _CONTROL_TIMEOUT = 2.0
 """Seconds for `ssh -O`, which asks no host."""
 _TICK = 0.005
 """Seconds between two looks at a login: a password is typed in longer."""
+_LONGEST_SILENCE = 60.0
+"""Seconds without a word after which an ssh hangs, and its mark counts no more."""
 _SOCKET = re.compile(r"[0-9a-f]{24}")
 
 
@@ -82,32 +88,29 @@ def ensure(
 
     `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: if there is a terminal. `timeout`:
     seconds. `say`: gets what ssh prints while it is waited for. `stop`: ends the waiting. An ssh that may ask nobody
-    goes on alone: its connection, or its refusal, is for who comes next. Returns whether somebody was asked to log in;
-    None if that is not known. Raises Unreachable with ssh's own reason, Interrupted.
+    goes on alone: its connection is for who comes next. Returns whether somebody was asked to log in; None if that is
+    not known. Raises Unreachable with ssh's own reason, Interrupted.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     destination.resolve(TIMEOUT if timeout is None else timeout)
     if not is_shared(destination):
         return None
     ask = (ssh.can_prompt() if ask is None else ask) and not _autossh()
-    watch = _Watch(destination, ask, deadline, say or (_print if ask else words.unheard), stop or Stop())
-    path = ssh.own_path(destination) + SUFFIX
+    login = _Login(destination, ask, deadline, say or (_print if ask else bool), stop or Stop())
     while not is_alive(destination):
-        mine = Mark.make(path)
-        if mine is not None:
-            with mine:
-                if not is_alive(destination):  # else another process has just opened it
-                    return _log_in(mine, watch)
-                mine.remove()
-        elif (other := Mark.find(path)) is not None:
-            with other:
-                _follow(other, watch)
+        with open(f"{ssh.own_path(destination)}.start", "a+b") as mark:
+            if not _locked(mark):
+                login.follow(mark)
+            elif is_alive(destination):  # another process has just opened it
+                _remove(mark)
+            elif _is_in_place(mark):
+                return login.run(mark)
     return None
 
 
 @dataclass
-class _Watch:
-    """The wait for a login. `asked`: ssh has hidden what is typed, as it does to ask for a secret."""
+class _Login:
+    """A login, of this process or of another one. `asked`: ssh has hidden what is typed, as it does for a secret."""
 
     destination: Destination
     ask: bool
@@ -116,88 +119,104 @@ class _Watch:
     stop: Stop
     asked: bool = False
 
-    def stands(self, mark: Mark, runs: Callable[[], bool]) -> bool:
-        """Wait until the shared connection stands; return False if ssh ends before. Raises Late, Interrupted."""
-        while runs():
+    def run(self, mark: BinaryIO) -> bool | None:
+        """Have an ssh become the shared connection, and wait until it is. Returns as `ensure` does."""
+        mark.truncate(0)  # at once, as those who follow look at its time
+        host, process = self.destination.host, self._started(mark)
+        try:
+            stands = self._stands(mark, lambda: process.poll() is not None)
+            if stands and not _autossh():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_CONTROL_TIMEOUT)  # it goes to the background just now
+        except BaseException:
+            if self.ask:
+                process.kill()
+                _remove(mark)
+            raise
+        finally:
+            threading.Thread(target=process.wait, daemon=True).start()  # the kernel keeps one that nobody waits for
+        _remove(mark)
+        if stands or process.returncode == 0:
+            return self.asked or (None if self.ask else False)
+        printed = Heard(mark.fileno()).text()
+        if words.reasons(printed) or not self.ask:
+            raise words.failure(self.destination, printed)
+        if self.asked:
+            raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
+        raise Unreachable(f"cannot reach {host}: ssh has said why")
+
+    def _started(self, mark: BinaryIO) -> subprocess.Popen[bytes]:
+        """Start the ssh. Raises Unreachable."""
+        if ssh.owns_control_path(self.destination):
+            with suppress(FileNotFoundError):
+                os.unlink(ssh.control_path(self.destination))  # of one that was killed; ssh would find it taken
+        argv = _command(self.destination, mark.name, ask=self.ask)
+        try:
+            return programs.start(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None
+                if self.ask
+                else mark,  # a prompt comes on the terminal, so its words have to come there too
+                env=ssh.environment(ask=self.ask),
+                start_new_session=not self.ask,
+            )
+        except OSError as error:
+            _remove(mark)
+            raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
+
+    def follow(self, mark: BinaryIO) -> None:
+        """Wait for the login of another process. Raises its failure, as some hosts lock out who is refused often; not
+        for a person, who may succeed."""
+
+        def hangs() -> bool:
+            return abs(time.time() - os.fstat(mark.fileno()).st_mtime) > _LONGEST_SILENCE  # a clock may have been set
+
+        if self._stands(mark, lambda: _locked(mark) or hangs()):
+            return
+        printed = Heard(mark.fileno()).text()
+        if hangs():
+            _remove(mark)
+        elif words.reasons(printed) and not self.ask:
+            raise words.failure(self.destination, printed)
+
+    def _stands(self, mark: BinaryIO, ended: Callable[[], bool]) -> bool:
+        """Wait until the shared connection stands; return False if its ssh ends before. Raises Late, Interrupted."""
+        heard = Heard(mark.fileno())
+        while not ended():
             if is_alive(self.destination):
                 return True
-            mark.heard.pass_on(self.say)
+            heard.pass_on(self.say)
             self.asked = self.asked or (self.ask and _hides_keys())
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 late = silent_host(self.destination.host)
-                late.reason = mark.heard.reason() or late.reason
+                late.reason = heard.reason() or late.reason
                 raise late
             self.stop.sleep(_TICK)
         return is_alive(self.destination)
 
 
-def _log_in(mark: Mark, watch: _Watch) -> bool | None:
-    """Have an ssh become the shared connection, and wait until it is. Returns as `ensure` does."""
-    host, ask = watch.destination.host, watch.ask
-    process = _started(watch.destination, mark, ask=ask)
+def _locked(mark: BinaryIO) -> bool:
+    """Take the lock of a mark; return False if another process has it, or its ssh."""
     try:
-        mark.pass_to(process.pid, asks=ask)
-        stands = watch.stands(mark, lambda: process.poll() is None)
-        if stands and not _autossh():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_CONTROL_TIMEOUT)  # it goes to the background just now
-    except BaseException:
-        if ask:
-            process.kill()
-            mark.remove()
-        raise
-    finally:
-        threading.Thread(target=process.wait, daemon=True).start()  # the kernel keeps one that nobody waits for
-    mark.remove()
-    if stands or process.returncode == 0:
-        return watch.asked or (None if ask else False)
-    printed = mark.heard.text()
-    if words.reasons(printed) or not ask:
-        raise words.failure(watch.destination, printed)
-    if watch.asked:
-        raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
-    raise Unreachable(f"cannot reach {host}: ssh has said why")
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-def _started(destination: Destination, mark: Mark, *, ask: bool) -> subprocess.Popen[bytes]:
-    """Start the ssh. Raises Unreachable."""
-    if ssh.owns_control_path(destination):
-        with suppress(FileNotFoundError):
-            os.unlink(ssh.control_path(destination))  # of one that was killed; ssh would find it taken
-    argv = _command(destination, mark.path, ask=ask)
+def _is_in_place(mark: BinaryIO) -> bool:
+    """Return whether other processes find this mark: one that was just removed locks out nobody."""
     try:
-        with open(mark.path, "ab") as errors:
-            return programs.start(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if ask else errors,  # a prompt comes on the terminal, so its words have to come there too
-                env=ssh.environment(ask=ask),
-                start_new_session=not ask,
-            )
-    except OSError as error:
-        mark.remove()
-        raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
+        return os.path.samestat(os.stat(mark.name), os.fstat(mark.fileno()))
+    except FileNotFoundError:
+        return False
 
 
-def _follow(mark: Mark, watch: _Watch) -> None:
-    """Wait for the login of another process, and remove what it has left. Raises its failure, as some hosts lock out
-    who is refused often; not for a person, who may succeed."""
-
-    def runs() -> bool:
-        return mark.runs() and (mark.asks or not mark.old)
-
-    waited = runs()
-    if watch.stands(mark, runs):
-        return
-    mark.end()  # if it hangs
-    mark.remove()
-    printed = mark.heard.text()
-    if watch.ask or mark.asks or not words.reasons(printed):
-        return
-    failure = words.failure(watch.destination, printed)
-    if waited or (isinstance(failure, LoginRefused) and not mark.old):
-        raise failure
+def _remove(mark: BinaryIO) -> None:
+    if _is_in_place(mark):
+        os.unlink(mark.name)
 
 
 def _command(destination: Destination, errors: str, *, ask: bool) -> list[str]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
+import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 
 from sesh import programs, wire
-from sesh.errors import SeshError, Unreachable
+from sesh.errors import Unreachable
 from sesh.link.race import Attempt, Race
 from sesh.messages import Near
-from sesh.remote.ssh import master, ssh, words
+from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import START_TIMEOUT, Early, Link
-from sesh.remote.ssh.starting import BRIDGE_COMMAND, NotStarted
-from sesh.remote.ssh.words import Say, unheard
+from sesh.remote.ssh.starting import BRIDGE_COMMAND
+from sesh.remote.ssh.words import AuthenticationFailed, Say
 from sesh.stop import Stop
 
 _used: dict[str, object] = {}
@@ -43,60 +41,59 @@ class _Way:
     early: Early | None = None
     asks: bool = False
     detached: bool = True
-    seconds: float = 0.0
-    say: Say = unheard
+    seconds: int = 0
+    say: Say = bool
+    link: Link | None = field(default=None, init=False)
 
-    def open(self, deadline: float, stop: Stop, started: Callable[[Link], object] = bool) -> Link:
-        """A link whose bridge has said WELCOME; `started` gets it before. Raises as `open_link`."""
-        link = self._start()
-        started(link)
-        with ExitStack() as on_failure:
-            on_failure.callback(link.close)
-            on_failure.callback(self._note_reached, link)
+    @property
+    def silent(self) -> bool:
+        """True if nothing has come from the host yet."""
+        return self.link is None or not self.link.spoke()
+
+    def open(self, deadline: float, stop: Stop) -> Link:
+        """Open a link whose bridge has said WELCOME. Raises as `open_link`."""
+        self.link = link = self._started()
+        try:
             with stop.calling(link.abort):
                 link.greet(self.near, self.early, deadline)
                 link.await_bridge(deadline, self.say)
-            on_failure.pop_all()
+        except BaseException:
+            if self.early is not None and not self.silent:
+                self.early.reached = True
+            link.close()
+            raise
         return link
 
-    def _note_reached(self, link: Link) -> None:
-        if self.early is not None and link.spoke():
-            self.early.reached = True
-
-    def _start(self) -> Link:
-        """Start the command that carries a link. Raises Unreachable, OSError.
-
-        An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the
-        link.
-        """
-        destination = self.destination
-        seconds = max(1, round(self.seconds)) if self.seconds else 0
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, alone=seconds > 0, connect_timeout=seconds)
+    def _started(self) -> Link:
+        """Start the command that carries a link. Raises Unreachable, OSError."""
+        destination, stderr = self.destination, tempfile.TemporaryFile()
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, own=self.seconds)
         environment = ssh.environment(ask=self.asks)
         if destination.via is not None:
             # A command that leads to another user on this machine must not pass this user's settings of sesh on.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
-        in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
-        with ExitStack() as on_failure, ExitStack() as child_ends:
-            stderr = on_failure.enter_context(tempfile.TemporaryFile())
-            stdin, outbound = os.pipe()
-            child_ends.callback(os.close, stdin)
-            on_failure.callback(os.close, outbound)
-            inbound, stdout = os.pipe()
-            child_ends.callback(os.close, stdout)
-            on_failure.callback(os.close, inbound)
-            if not self.detached and destination.via is None and in_main_thread:
-                for number in (signal.SIGINT, signal.SIGQUIT):
-                    child_ends.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
-            try:
-                process = programs.start(
-                    argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=self.detached
-                )
-            except OSError as error:
-                hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
-                raise programs.cannot_run(argv[0], error, hint) from error
-            on_failure.pop_all()  # the link closes them from here on
-            return Link(destination, process, stderr, inbound, outbound)
+        try:
+            process = programs.start(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                bufsize=0,
+                env=environment,
+                start_new_session=self.detached,
+                preexec_fn=None if self.detached or destination.via is not None else _ignore_keys,
+            )
+        except OSError as error:
+            stderr.close()
+            hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
+            raise programs.cannot_run(argv[0], error, hint) from error
+        return Link(destination, process, stderr)
+
+
+def _ignore_keys() -> None:
+    r"""Ignore Ctrl-C and Ctrl-\ in an ssh that keeps the terminal: they are for the user of the link."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def open_link(
@@ -108,15 +105,15 @@ def open_link(
     early: Early | None = None,
     stop: Stop | None = None,
     patience: float = 0.0,
-    say: Say = unheard,
+    say: Say = bool,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `near`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a terminal.
     `deadline`: for all of it (monotonic); without one a person may take any time to log in. `patience`: seconds of
     silence after which a shared connection that stood before is raced with one of its own; 0 for never, as somebody
-    would be asked. `say`: gets what ssh prints. Raises Unreachable, NotDeployed,
-    ProtocolError, Interrupted; OSError if this machine lacks what it takes. Nothing but `early` was asked of the host.
+    would be asked. `say`: gets what ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError
+    if this machine lacks what it takes. Nothing but `early` was asked of the host.
     """
     asking = ssh.can_prompt() if ask is None else ask
     stop = stop or Stop()
@@ -125,20 +122,17 @@ def open_link(
     asked = master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
-    # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
+    # Over a shared connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     way = _Way(destination, near, early, asks=asking, detached=detached, say=say)
     try:
-        if stood is not None and patience:
-            link = _raced(way, patience, until, stop)
-        else:
-            link = way.open(until, stop)
-    except words.AuthenticationFailed:  # refused over the shared one: ssh asks for this one
+        link = _raced(way, patience, until, stop) if stood is not None and patience else way.open(until, stop)
+    except AuthenticationFailed:  # the host takes no more sessions over the shared one: ssh asks for this one
         if not (asking and detached):
             raise
-        link = _Way(destination, near, early, asks=True, detached=False, say=say).open(until, stop)
-    except Unreachable as error:
-        if stood is None or isinstance(error, NotStarted) or master.is_alive(destination):
+        link = replace(way, detached=False).open(until, stop)
+    except Unreachable:
+        if stood is None or master.is_alive(destination):
             raise
         master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)  # it was cut just now: once more
         link = way.open(until, stop)
@@ -148,7 +142,7 @@ def open_link(
 
 def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything. Raises as `open_link`."""
-    way = _Way(destination, near, early, seconds=attempt.seconds, say=attempt.hear)
+    way = _Way(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 
@@ -158,53 +152,38 @@ def drop_shared(destination: Destination) -> None:
         master.close(destination)
 
 
-def renew_shared(destination: Destination) -> None:
-    """Drop it once the link is back over a connection of its own; if it forwarded what the user has set, open another,
-    unasked."""
-    try:
-        drop_shared(destination)
-        if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
-            master.ensure(destination, ask=False, timeout=START_TIMEOUT)
-            _used[destination.host] = master.identity(destination)
-    except (SeshError, OSError):
-        return  # the next link opens it, and says why not
-
-
 def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     """A link over the shared connection, or over one of its own that begins once the shared one was silent for
     `patience` seconds: whichever says WELCOME first. A shared connection that is silent to the end takes no more
     sessions."""
-    destination = way.destination
-    own = _Way(destination, way.near, seconds=ssh.connect_timeout(destination), say=way.say)
-    before = master.identity(destination)
-    race, shared, failures = Race(), list[Link](), dict[int, Exception]()
-    own_at, running = time.monotonic() + patience, 1
-
-    def opened(attempt: Attempt, which: _Way, started: Callable[[Link], object]) -> Link:
-        link = which.open(deadline, attempt.stop, started)
-        attempt.turn(link)
-        return link
-
-    try:
-        race.begin(_SHARED, Attempt(), partial(opened, which=way, started=shared.append))
-        while running:
-            stop.check()
-            until = min(own_at, time.monotonic() + _TICK)
-            ready = wire.polled([(race.descriptor, select.POLLIN)], until)
-            for number, result in race.results(ready):
-                running -= 1
-                if isinstance(result, Exception):
+    destination, before = way.destination, master.identity(way.destination)
+    own = replace(way, early=None, asks=False, detached=True, seconds=ssh.connect_timeout(destination))
+    own_at, running, failures = time.monotonic() + patience, 1, dict[int, Exception]()
+    with closing(Race()) as race:
+        try:
+            race.begin(_SHARED, Attempt(), partial(_won, way, deadline))
+            while running:
+                stop.check()
+                ready = wire.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
+                for number, result in race.results(ready):
+                    if isinstance(result, Link):
+                        return result
+                    running -= 1
+                    assert isinstance(result, Exception)  # noqa: S101 (the attempts return nothing else)
                     failures[number] = result
-                    continue
-                assert isinstance(result, Link)  # noqa: S101 (which `opened` gives)
-                return result
-            if running and time.monotonic() >= own_at:
-                own_at = inf
-                if not any(link.spoke() for link in shared):
-                    race.begin(_OWN, Attempt(), partial(opened, which=own, started=bool))
-                    running += 1
-        raise failures.get(_OWN) or failures[_SHARED]
-    finally:
-        race.close()
-        if own_at == inf and not any(link.spoke() for link in shared) and before == master.identity(destination):
-            master.close(destination, cuts=False)
+                if running and time.monotonic() >= own_at:
+                    own_at = inf
+                    if way.silent:
+                        race.begin(_OWN, Attempt(), partial(_won, own, deadline))
+                        running += 1
+        finally:
+            if own_at == inf and way.silent and before == master.identity(destination):
+                master.close(destination, cuts=False)
+    raise failures.get(_OWN) or failures[_SHARED]
+
+
+def _won(way: _Way, deadline: float, attempt: Attempt) -> Link:
+    """A link that has won its race."""
+    link = way.open(deadline, attempt.stop)
+    attempt.win(link)
+    return link

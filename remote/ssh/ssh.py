@@ -14,34 +14,16 @@ import time
 from sesh import paths, programs, writing
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
-from sesh.remote.ssh.destination import (
-    VARIABLES,
-    Destination,
-    environment_options,
-    option,
-    program,
-    resolve,
-)
+from sesh.remote.ssh.destination import VARIABLES, Destination, environment_options, option, program
 
 CONNECT_TIMEOUT = 10
 """Seconds to connect, if the user's configuration sets none."""
 FAILED = 255
 """ssh's own exit code, as against the remote command's."""
-FORWARDS = ("localforward", "remoteforward", "dynamicforward")
-"""Settings that a connection of its own does not carry out."""
-_NEEDED = (
-    ("remotecommand", "none", "RemoteCommand=none"),
-    ("sessiontype", "default", "SessionType=default"),
-    ("stdinnull", "no", "StdinNull=no"),
-    ("forkafterauthentication", "no", "ForkAfterAuthentication=no"),
-)
-"""Keyword, value and option that a command needs to run with stdin and stdout of its own."""
+_NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
+"""The settings that a command needs to run with stdin and stdout of its own; an older ssh does not have all."""
 _BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
 """A configuration that is the user's, but asks nobody: ssh hands `-F` on to the ssh of a jump host, and no option."""
-_WAY = ("user", "hostname", "port", "proxyjump", "identityfile")
-"""Keywords whose values show which configuration ssh has read."""
-_SHORTEST_PERSIST = "5"
-"""ControlPersist for `SESH_PERSIST=no`: a connection that nobody's command owns would stay for ever with `no`."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
 _SOCKET_NAME = 24
@@ -82,23 +64,15 @@ def _agent_link(agent: str) -> str:
     return link
 
 
-def options(destination: Destination, *, ask: bool, connect_timeout: int = 0) -> list[str]:
-    """The options of sesh's own: by variables, and where the user's configuration leaves the matter open.
-
-    `connect_timeout`: seconds, in place of any other.
-    """
+def options(destination: Destination, *, ask: bool) -> list[str]:
+    """The options by variables, and those that the user's configuration leaves open."""
     chosen = batch_options(destination, ask=ask) + environment_options()
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += option("StrictHostKeyChecking", "accept-new")
-    if connect_timeout or destination.setting("connecttimeout") in ("", "none"):
-        chosen += option("ConnectTimeout", str(connect_timeout or CONNECT_TIMEOUT))
-    near = destination.near is not None and destination.near(destination.host)
-    for variable, keyword, default, is_open, overrides in VARIABLES:
-        value = os.environ.get(variable) or ("" if keyword == "Compression" and near else default)
-        given = overrides and variable in os.environ
-        if value and not given and destination.setting(keyword.lower()) in is_open:
-            value = _SHORTEST_PERSIST if (keyword, value) == ("ControlPersist", "no") else value
-            chosen += option(keyword, value)
+    chosen += option("ConnectTimeout", str(connect_timeout(destination)))
+    for variable, keyword, untouched, default in VARIABLES:
+        if default and not os.environ.get(variable) and destination.setting(keyword.lower()) in ("", untouched):
+            chosen += option(keyword, default)
     return chosen
 
 
@@ -106,28 +80,12 @@ def batch_options(destination: Destination, *, ask: bool) -> list[str]:
     """The options by which ssh, and that of each jump host, asks nobody; none if it may ask."""
     if ask:
         return []
-    file = _batch_file(destination) if destination.jumps else ""
-    return ["-F", file] if file else ["-o", "BatchMode=yes"]
-
-
-def _batch_file(destination: Destination) -> str:
-    """The file that sets BatchMode; empty if ssh is a script that has it read another file than the user's."""
+    if not destination.jumps or program() != "ssh":  # a script around ssh may have a `-F` of its own
+        return ["-o", "BatchMode=yes"]
     path = os.path.join(control_directory(), "sesh.config")
     if not os.path.exists(path):
         writing.write_whole(path, _BATCH.encode())
-    if _is_script(program()):
-        settings = resolve(destination, *environment_options(), "-F", path)
-        if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
-            return ""
-    return path
-
-
-def _is_script(name: str) -> bool:
-    try:
-        with open(programs.find(name) or os.devnull, "rb") as file:
-            return file.read(2) == b"#!"
-    except OSError:
-        return False  # only a compiled program can be run by those who may not read it
+    return ["-F", path]
 
 
 def connect_timeout(destination: Destination) -> int:
@@ -136,25 +94,24 @@ def connect_timeout(destination: Destination) -> int:
     return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
-def command(
-    destination: Destination, remote: str, *, ask: bool = False, alone: bool = False, connect_timeout: int = 0
-) -> list[str]:
+def command(destination: Destination, remote: str, *, ask: bool = False, own: int = 0) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
-    It uses the shared connection if one stands; with `alone` a connection of its own. For a host that another command
-    reaches, that command runs `sh -c` with the line. `connect_timeout`: as in `options`.
+    It uses the shared connection if one stands. `own`: seconds to connect, for a connection of its own. For a host that
+    another command reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
     argv = [program(), "-o", "ControlPersist=no"]  # with it ssh silences the command that leads to the host
-    argv += [*options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
+    argv += ["-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has them; requested again they would fail
-    for keyword, needed, setting in _NEEDED:
-        if destination.setting(keyword).lower() not in ("", needed):
-            argv += ["-o", setting]
-    if alone:
-        argv += ["-o", "ControlPath=none"]
-    elif owns_control_path(destination):
+    for keyword, needed in _NEEDED.items():
+        if destination.setting(keyword.lower()).lower() not in ("", needed):
+            argv += option(keyword, needed)
+    if own:
+        argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own))]
+    argv += options(destination, ask=ask)  # of an option that is given twice the first counts
+    if not own and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
 

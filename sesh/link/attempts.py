@@ -1,12 +1,11 @@
 """When attempts at another link begin. Pure: all times are arguments (seconds, monotonic).
 
-    trouble ──▶ 1st ──▶ next, 1 s after the 1st began and once that failed, or had its time to connect ──▶ …
+    doubt, loss ──▶ 1st ──▶ next, 1 s after the 1st began and once that failed, or had its time to connect ──▶ …
                   sign: the next one 0.1 s after the newest, beside it
                   30 s without a sign: the pauses grow to 10 s
                   refused: none before Enter
 
-At most two run, and nothing ends one but its own timeout, the one that wins, and an answer over the link: neither a
-sign nor a key does, so an attempt that makes progress is never given up for a newer one.
+At most two run. A sign or a key ends none: an attempt that makes progress is never given up for a newer one.
 """
 
 from __future__ import annotations
@@ -16,20 +15,16 @@ from math import inf
 AT_ONCE = 2
 PACE, AGAIN = 1.0, 0.1
 """Seconds from the beginning of the newest attempt to the next: at the least, and after a sign."""
-CLOSED_PAUSE = 0.2
-"""Seconds, less a round trip, before the first attempt where the other end closed the link: a server that is restarted
-listens again by then."""
 LONG_OUTAGE, LONGEST_PACE = 30.0, 10.0
-"""Seconds of outage after which attempts begin more seldom; seconds between two at the most."""
+"""Seconds without a sign after which the pauses grow; seconds of the longest pause."""
 CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0
-"""Seconds for ssh to connect: at first, and at the most; between them half of the outage, as the network that is back
-may be a slower one."""
+"""Seconds for ssh to connect, shortest and longest. Half of the outage between: the network may come back slower."""
 LOGIN_TRIPS, LONG_TRIP = 10, 0.15
-"""The round trips that ssh gets besides through a jump host, or above that round trip."""
+"""Round trips that ssh gets in addition through a jump host, or above that round trip in seconds."""
 
 
 class Attempts:
-    """The attempts of one link at a time. `indirect`: a jump host is on the way."""
+    """The attempts at the next link. `indirect`: a jump host is on the way."""
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect, self.round_trip = indirect, 0.0
@@ -38,7 +33,7 @@ class Attempts:
         self.refusal: Exception | None = None
         """The error of an attempt which says that none can succeed without a person."""
         self.reason = ""
-        """Why the attempt that failed last did, in a few words."""
+        """Why the last attempt failed, in a few words."""
         self._number, self._began_at = 0, -inf
         self._trouble_at = self._signed_at = self._next_at = inf
 
@@ -47,21 +42,20 @@ class Attempts:
         """When to call `act`; infinite while none is to begin."""
         return self._next_at if len(self.running) < AT_ONCE and self.refusal is None else inf
 
-    def begin(self, now: float, *, closed: bool = False) -> None:
-        """The link is doubted, lost, or was `closed` by the other end."""
+    def begin(self, now: float) -> None:
+        """The link is doubted or lost."""
         if self._trouble_at == inf:
             self._trouble_at = self._signed_at = now
-            first = now + max(0.0, CLOSED_PAUSE - self.round_trip) if closed else now
-            self._next_at = max(first, self._began_at + PACE)
+            self._next_at = max(now, self._began_at + PACE)
 
     def sign(self, now: float) -> None:
-        """An attempt may succeed now: the network has changed, or the person wishes one."""
+        """An attempt may succeed now: the network has changed, or a person has pressed Enter."""
         if self._trouble_at < inf:
             self._signed_at = now
             self._next_at = min(self._next_at, max(now, self._began_at + AGAIN))
 
     def wished(self, now: float) -> None:
-        """The person asks for an attempt (Enter), whatever was refused before."""
+        """A person asks for an attempt (Enter), whatever was refused before."""
         self.refusal = None
         self.sign(now)
 
@@ -73,7 +67,7 @@ class Attempts:
             self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
 
     def ended(self) -> None:
-        """The link answers, or another one has taken its place: no attempt is needed any more."""
+        """The link answers, or another one has taken its place."""
         self.running.clear()
         self.reason, self.refusal = "", None
         self._trouble_at = self._signed_at = self._next_at = inf

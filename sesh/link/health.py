@@ -11,10 +11,8 @@ from math import inf
 
 PATIENCE = 0.3
 """Seconds, beside 1.5 round trips, after which a link with an unanswered PING is doubted."""
-QUIET, SILENT = 2.0, 4.0
-"""Seconds of silence before a PING: after output, and after an answer to a PING."""
-KEY_SILENCE = 1.0
-"""Seconds of silence before a PING, once a key was sent: its ACK may take as long as the program does."""
+QUIET, KEY_SILENCE = 3.0, 1.0
+"""Seconds of silence before a PING, and once a key was sent: its ACK may take as long as the program does."""
 LOST_AFTER = 10.0
 """Seconds of silence after a PING until the link is lost."""
 ANYWAY = 60.0
@@ -24,7 +22,7 @@ SIGN_TIME, AGAIN = 0.06, 0.1
 _STALE = 0.05
 """Seconds after a PING in which bytes other than its answer may be older than the PING."""
 _LONGEST_TRIP = 1.0
-"""Seconds that count as a round trip at the most: an answer that took longer came after an outage."""
+"""Seconds of the longest round trip: an answer that took longer came after an outage."""
 _STOPPED = 2.0
 """Seconds of delay that mean that this process was stopped, or the machine slept."""
 
@@ -66,7 +64,7 @@ class LinkHealth:
             self.round_trip = min(now - self._pinged_at, _LONGEST_TRIP)
         if pong or not awaits or now >= self._pinged_at + _STALE:
             self.state, self._doubt_at, self._lost_at = Health.UP, inf, inf
-            self._ping_at = min(now + (SILENT if pong else QUIET), self._pinged_at + ANYWAY)
+            self._ping_at = min(now + QUIET, self._pinged_at + ANYWAY)
 
     def sent(self, now: float) -> None:
         """A key was sent, which the other end will answer."""

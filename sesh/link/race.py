@@ -1,15 +1,11 @@
-"""Attempts at a connection, side by side in threads: one at a time has the turn to ask for the session.
-
-The first one has it from its beginning, so that it asks without a round trip more, until another answers before it. So
-no two of them greet the same session, and no attempt has to guess which other one succeeds.
-"""
+"""Attempts at a connection, side by side in threads: the first whose far end answers goes on alone."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock, Thread
 
 from sesh.errors import Interrupted
 from sesh.messages import Introduction
@@ -35,146 +31,120 @@ class LostSession:
     hello: Introduction | None = None
 
 
+@dataclass
 class Attempt:
-    """One attempt. `seconds`: for ssh to connect. `lost`: the link before is known to be lost. `asks`: ssh may prompt.
+    """One attempt, which `stop` ends.
 
-    `stop` ends what it waits for. The code of the attempt calls `turn` once the far end has answered.
+    `seconds`: for ssh to connect. `describe`: returns the session to ask for. `lost`: the link before is known to be
+    lost. `asks`: ssh may prompt. `first`: no other ran at its beginning, so that its request may go with HELLO, which
+    saves a round trip. `heard`: the last line of ssh. `claim`: returns whether no other has won, and ends the others.
     """
 
-    def __init__(
-        self, seconds: float = 0.0, session: LostSession | None = None, *, lost: bool = False, asks: bool = False
-    ) -> None:
-        self.seconds, self.lost, self.asks = seconds, lost, asks
-        self.stop = Stop()
-        self.answered = False
-        self.session = session
-        """What to ask for: as of its beginning, and from its turn on as of then."""
-        self.result: Result | None = None
-        self.heard = ""
-        """What ssh has said last: it may wait for a person to do something."""
-        self._turn = threading.Event()
-        self._announce: Callable[[], object] = bool
-        self._lock = threading.Lock()
+    seconds: float = 0.0
+    describe: Callable[[], LostSession | None] = lambda: None
+    lost: bool = False
+    asks: bool = False
+    first: bool = False
+    heard: str = ""
+    claim: Callable[[], bool] = lambda: True
+    stop: Stop = field(default_factory=Stop)
 
     @property
-    def has_turn(self) -> bool:
-        """True if it may ask."""
-        return self._turn.is_set()
+    def session(self) -> LostSession | None:
+        """The session to ask for, with the position of this moment."""
+        return self.describe()
 
     def hear(self, line: str) -> None:
         """Take a line of ssh's."""
         self.heard = line
 
-    def turn(self, connection: Connection) -> None:
-        """Wait for the turn, as the far end of a connection has answered.
+    def win(self, connection: Connection) -> None:
+        """Win the race, as the far end of the connection has answered.
 
-        If another attempt has won it closes the connection, and raises Interrupted.
+        If another attempt has won, close the connection and raise Interrupted: two must not greet the same session.
         """
-        with self._lock:
-            self.answered = True
-            if not self.stop.stopped:
-                self._announce()
-        self._turn.wait()
-        if self.stop.stopped:
+        if not self.claim():
             connection.close()
             raise Interrupted("another attempt has won")
 
-    def grant(self, session: LostSession | None) -> None:
-        """Give it the turn."""
-        self.session = session
-        self._turn.set()
-
-    def end(self) -> None:
-        """End the attempt; a connection that it has, or comes to have, is closed."""
-        with self._lock:
-            self.stop.stop()
-            self._turn.set()
-            if isinstance(self.result, Connection):
-                self.result.close()
-
-    def run(self, way: Way, announce: Callable[[], object]) -> None:
-        """Run `way`, in a thread; `announce` is called there at its answer, and at its end."""
-        self._announce = announce
-        try:
-            result: Result = way(self)
-        except Exception as error:
-            result = error
-        with self._lock:
-            if not self.stop.stopped:
-                self.result = result
-                self._announce()
-            elif isinstance(result, Connection):
-                result.close()
-
 
 Way = Callable[[Attempt], Connection]
-"""Makes one attempt; it may block. Raises Ended if the session has ended, Interrupted if the attempt was ended."""
+"""Makes one attempt, in a thread, and calls its `win`. Raises Ended if the session has ended."""
 
 
 class Race:
-    """The attempts that run. `session`: called for the one that gets the turn, in the thread that uses the race.
+    """The attempts that run. `descriptor` is readable once one has ended."""
 
-    `descriptor` is readable once an attempt has answered or ended.
-    """
-
-    def __init__(self, session: Callable[[], LostSession | None] = lambda: None) -> None:
-        self._session = session
-        self._attempts: dict[int, Attempt] = {}
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: dict[int, Attempt] = {}
+        self._results: list[tuple[int, Result]] = []
+        self._winner: int | None = None
         self.descriptor, self._outbound = os.pipe()
-        self._holder: int | None = None
-        """The number of the attempt that has the turn."""
 
     @property
     def heard(self) -> str:
-        """What the ssh of an attempt that runs has said last; empty if none has said anything."""
-        return next((attempt.heard for attempt in self._attempts.values() if attempt.heard), "")
+        """The last line of an ssh that runs; empty if none has printed anything."""
+        return next((attempt.heard for attempt in self._running.copy().values() if attempt.heard), "")
 
     @property
     def decided(self) -> bool:
-        """True if the attempt that has the turn has answered: it has asked, or is about to."""
-        return self._holder is not None and self._attempts[self._holder].answered
+        """True from the first answer until the result of that attempt is taken."""
+        return self._winner is not None
 
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""
-        first = not self._attempts
-        if first:
-            attempt.grant(self._session())
-        threading.Thread(target=attempt.run, args=(way, lambda: os.write(self._outbound, b".")), daemon=True).start()
-        self._attempts[number] = attempt
-        self._holder = number if first else self._holder
+        attempt.claim, attempt.first = lambda: self._claim(number), not self._running
+        self._running[number] = attempt
+        try:
+            Thread(target=self._run, args=(number, attempt, way), daemon=True).start()
+        except RuntimeError:
+            del self._running[number]
+            raise
+
+    def _run(self, number: int, attempt: Attempt, way: Way) -> None:
+        try:
+            result: Result = way(attempt)
+        except Exception as error:
+            result = error
+        with self._lock:
+            if self._running.pop(number, None) is not None:
+                self._results.append((number, result))
+                os.write(self._outbound, b".")
+            elif isinstance(result, Connection):
+                result.close()  # the race was over before
+
+    def _claim(self, number: int) -> bool:
+        with self._lock:
+            if number not in self._running or self._winner not in (None, number):
+                return False
+            self._winner = number
+            losers = [attempt for other, attempt in self._running.items() if other != number]
+        for attempt in losers:
+            attempt.stop.stop()
+        return True
 
     def results(self, ready: Container[int]) -> list[tuple[int, Result]]:
-        """Give the turn to the first that answers; return the results of those that have ended, by number."""
+        """Return the results of the attempts that have ended, by number; `ready`: the readable descriptors."""
         if self.descriptor not in ready:
             return []
         os.read(self.descriptor, 1 << 10)
-        ended: list[tuple[int, Result]] = []
-        for number, attempt in list(self._attempts.items()):
-            if number not in self._attempts:
-                continue  # it has just lost
-            if attempt.result is not None:
-                ended.append((number, attempt.result))
-                self._drop(number)
-            elif attempt.answered and self._holder != number:
-                loser = number if self.decided else self._holder
-                if loser is not None:
-                    self._attempts[loser].end()
-                    ended.append((loser, Interrupted("another attempt has won")))
-                    self._drop(loser)
-                if loser != number:
-                    self._holder = number
-                    attempt.grant(self._session())
-        return ended
-
-    def _drop(self, number: int) -> None:
-        del self._attempts[number]
-        self._holder = None if self._holder == number else self._holder
+        with self._lock:
+            results, self._results = self._results, []
+            if self._winner in dict(results):
+                self._winner = None
+        return results
 
     def end(self) -> None:
-        """End all attempts."""
-        self._holder = None
-        while self._attempts:
-            self._attempts.popitem()[1].end()
+        """End all attempts; a connection that one has, or comes to have, is closed."""
+        with self._lock:
+            running, results = list(self._running.values()), self._results
+            self._running, self._results, self._winner = {}, [], None
+        for attempt in running:
+            attempt.stop.stop()
+        for _, result in results:
+            if isinstance(result, Connection):
+                result.close()
 
     def close(self) -> None:
         """End all attempts, and close the descriptor."""

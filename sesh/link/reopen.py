@@ -1,6 +1,6 @@
-"""One link after the other to the same place: watched, and replaced by whatever attempt wins.
+"""Watches a link, and replaces it by the first attempt that wins.
 
-facts (bytes, keys, signs) ─▶ LinkHealth ─▶ doubted, lost ─▶ Attempts ─▶ Race ─▶ the next connection
+bytes, keys, signs ─▶ LinkHealth ─▶ doubted, lost ─▶ Attempts ─▶ Race ─▶ the next connection
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from sesh.link.wake import Wake
 from sesh.wire import Connection, polled
 
 _LONGEST_WAIT = 0.25
-"""Seconds between two looks whether who waits is to stop."""
+"""Seconds between two calls of `pause`, which may raise."""
 _MAY_PASS = Unreachable, TimedOut, Interrupted, OSError
 """Errors of an attempt after which another one may succeed; LoginRefused is none of them."""
 
 
 class Reopen:
-    """Watches a link, and opens the next one, beside it or in its place.
+    """Watches one link after the other to the same place.
 
-    `way` makes one attempt, in a thread. `ask` sends a PING. `session`: what the winner asks for (`Race`). `asks`: the
-    last login asked a person, so that nothing is attempted beside a link that is only doubted. `indirect`: a jump host
-    is on the way. `patience`: as `LinkHealth` has it.
+    `way` makes one attempt, in a thread. `ask` sends a PING. `session`: returns what an attempt asks for. `asks`:
+    returns whether the last login asked a person: then nothing is attempted beside a link that is only doubted.
+    `indirect`, `patience`: as `Attempts` and `LinkHealth` have them.
 
     Call `run` when a descriptor is readable (poll them anew each time) and at `due`; `restored` for each next link.
     """
@@ -45,10 +45,10 @@ class Reopen:
         self._way, self._ask, self._session, self._asks, self._patience = way, ask, session, asks, patience
         self.health = LinkHealth(time.monotonic(), patience=patience)
         self.attempts = Attempts(indirect=indirect)
-        self._race = Race(session)
+        self._race = Race()
         self._wake = Wake()
         self._person_asked = asks()
-        """Whether the last login asked a person; read while the link lives, as a lost one may leave no descriptor."""
+        """Read while the link lives, as a lost one may leave no descriptor."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -62,7 +62,7 @@ class Reopen:
 
     @property
     def reason(self) -> str:
-        """Why there is no link yet, in a few words: what ssh says while it waits, or why the last attempt failed."""
+        """Why there is no link yet, in a few words: the last line of an ssh that runs, or of the last failure."""
         return self._race.heard or self.attempts.reason
 
     # -- facts
@@ -82,8 +82,6 @@ class Reopen:
 
     def closed(self) -> None:
         """The other end closed the link."""
-        if self.health.state is Health.UP:
-            self.attempts.begin(time.monotonic(), closed=True)
         self.health.closed()
 
     # -- what is to be done
@@ -98,14 +96,16 @@ class Reopen:
         if self._wake.happened(ready):
             self.sign()
         for number, result in self._race.results(ready):
-            if self._counts(number, result, now):
+            if not isinstance(result, (SeshError, OSError)) or isinstance(result, Ended):
                 self._end_attempts()
-                return result
+                return result  # among them a fault of our own, which is not to be lost in a thread
+            passes = isinstance(result, _MAY_PASS) and not isinstance(result, LoginRefused)
+            self.attempts.failed(number, now, _reason(result), refusal=None if passes else result)
         if self.health.act(now):
             self._ask()
         state = self.health.state
         if self._race.decided:
-            return None  # the session knows it: its result counts, even if the link answers now
+            return None  # the session knows the winner: its result counts, even if the link answers now
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
@@ -113,6 +113,23 @@ class Reopen:
         elif state is Health.LOST or not self._person_asked:
             self._attempt(now)
         return None
+
+    def _attempt(self, now: float) -> None:
+        """Begin the attempts that are due."""
+        attempts = self.attempts
+        attempts.round_trip = self.health.round_trip
+        attempts.begin(now)
+        while (due := attempts.act(now)) is not None:
+            number, seconds = due
+            try:
+                lost = self.health.state is Health.LOST
+                self._race.begin(number, Attempt(seconds, self._session, lost=lost), self._way)
+            except RuntimeError as error:  # this machine has no room for a thread
+                attempts.failed(number, now, _reason(error))
+
+    def _end_attempts(self) -> None:
+        self._race.end()
+        self.attempts.ended()
 
     def wait(self, host: str, pause: Callable[[float], object], deadline: float | None = None) -> Connection:
         """Wait for the connection that takes the place of a lost link.
@@ -137,39 +154,12 @@ class Reopen:
 
     def log_in(self) -> Connection:
         """Make one attempt here and now, for which ssh may prompt. Raises what the way raises."""
-        attempt = Attempt(lost=True, asks=True)
-        attempt.grant(self._session())
-        return self._way(attempt)
+        return self._way(Attempt(describe=self._session, lost=True, asks=True))
 
     def close(self) -> None:
         """End all that runs."""
         self._race.close()
         self._wake.close()
-
-    def _attempt(self, now: float) -> None:
-        """Begin the attempts that are due."""
-        attempts = self.attempts
-        attempts.round_trip = self.health.round_trip
-        attempts.begin(now)
-        while (due := attempts.act(now)) is not None:
-            number, seconds = due
-            attempt = Attempt(seconds, self._session(), lost=self.health.state is Health.LOST)
-            try:
-                self._race.begin(number, attempt, self._way)
-            except RuntimeError as error:  # this machine has no room for a thread
-                attempts.failed(number, now, _reason(error))
-
-    def _counts(self, number: int, result: Result, now: float) -> bool:
-        """Take in the result of an attempt; return whether it is the last word."""
-        if isinstance(result, (Connection, Ended)) or not isinstance(result, (SeshError, OSError)):
-            return True  # the latter is a fault of our own, which is not to be lost in a thread
-        passes = isinstance(result, _MAY_PASS) and not isinstance(result, LoginRefused)
-        self.attempts.failed(number, now, _reason(result), refusal=None if passes else result)
-        return False
-
-    def _end_attempts(self) -> None:
-        self._race.end()
-        self.attempts.ended()
 
 
 def _reason(error: Exception) -> str:

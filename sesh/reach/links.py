@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -34,7 +33,7 @@ _noted: dict[tuple[str, str], float] = {}
 
 def destination_of(caller: Caller, host: str) -> Destination:
     """The destination that the name of a host means. Raises InvalidHost."""
-    return Destination(host, via=caller.settings().via(host), near=known.near)
+    return Destination(host, via=caller.settings().via(host))
 
 
 def origin(destination: Destination) -> Near:
@@ -195,14 +194,14 @@ def reopening(
 
 
 def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
-    """One attempt at a link that shares nothing with the lost one; returned once it has the turn.
+    """One attempt at a link that shares nothing with the lost one; returned once it has won.
 
     `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
     thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
     alike, Unreachable if this one failed, Interrupted.
     """
-    if attempt.lost and attempt.session is not None:
-        _note_loss(attempt.session)
+    if attempt.lost and (lost := attempt.session) is not None:
+        _note_loss(lost)
     near, patience = origin(destination), known.stale_after(destination.host)
     try:
         with _worded(destination):
@@ -223,7 +222,7 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
         if attempt.lost:  # of many links that were lost at once the first one tries
             known.record_failure(destination.host, error.reason, refused=True)
         raise
-    attempt.turn(link)
+    attempt.win(link)
     known.end_pause(destination.host)
     return link
 
@@ -234,13 +233,14 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
     nobody = Caller()
-    early = Early(Entry.again(lost).frames(nobody)) if attempt.has_turn else None
+    early = Early(Entry.again(lost).frames(nobody)) if attempt.first else None
     link = beside(destination, attempt, early)
-    lost = attempt.session or lost
+    if early is None:
+        lost = attempt.session or lost  # the position of this moment
     answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
     _note_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
-        threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
+        opening.drop_shared(destination)
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)

@@ -19,10 +19,16 @@ from tests.support.waiting import PATIENCE
 
 Settings = Mapping[str, str | None]
 
-# ssh reads passwd's home, whatever HOME says; so these come first in the PATH of the test. Each call is written down.
+# ssh reads passwd's home, whatever HOME says; so these come first in the PATH of the test, and put the test's own
+# configuration in the place of the user's, with BatchMode too. Each call is written down.
 # Two that come at once do not mix: what one `printf` prints is written at once.
 _WRAPPER = """#!/bin/sh
 printf '%s\\037' {name} "$@" '\036' >>{calls}
+for word; do
+    shift
+    case $word in */sesh.config) word={config}.batch;; esac
+    set -- "$@" "$word"
+done
 exec {program} {options} "$@"
 """
 
@@ -180,12 +186,17 @@ class Farm:
         self._hosts: list[Far] = []
         self._proxies: list[Proxy] = []
         home.write(".ssh/config", "")
+        home.write(".ssh/config.batch", f"BatchMode yes\nInclude {self.config}\n")
         home.write(".ssh/known_hosts", "")
         os.chmod(os.path.dirname(self.config), 0o700)
         ssh = os.path.join(home.path, "bin", "ssh")
         for name, options in (("ssh", ""), ("scp", f"-S {ssh}"), ("sftp", f"-S {ssh}")):
             lines = _WRAPPER.format(
-                name=name, calls=self._calls, program=need(name), options=options or f"-F {self.config}"
+                name=name,
+                calls=self._calls,
+                config=self.config,
+                program=need(name),
+                options=options or f"-F {self.config}",
             )
             home.write(f"bin/{name}", lines, 0o755)
 

@@ -19,5 +19,4 @@ def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """The same, and silence on a link is noticed within a second."""
     brisk(monkeypatch, notice_after)
     monkeypatch.setattr(health, "QUIET", 0.3)
-    monkeypatch.setattr(health, "SILENT", 0.3)
     monkeypatch.setattr(health, "LOST_AFTER", 0.6)

@@ -24,7 +24,7 @@ BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 def run(destination: Destination, line: str, *, alone: bool = False) -> subprocess.CompletedProcess[str]:
     """Runs a line on the host as the product does, without a prompt."""
     return subprocess.run(
-        ssh.command(destination, line, alone=alone),
+        ssh.command(destination, line, own=10 * alone),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -145,6 +145,23 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
         master.ensure(Destination("box"), ask=False, timeout=0.2)
     master.ensure(Destination("box"), ask=False)
     wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1))
+
+
+def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mark stood for as long as ssh would wait."""
+    far = farm.host("box", proxied=True, config={"ConnectTimeout": "300"})
+    far.proxy.silence()
+    with pytest.raises(Unreachable, match="box does not answer"):
+        master.ensure(Destination("box"), ask=False, timeout=0.2)
+    wait_until(lambda: far.proxy.accepted == 1)
+    far.proxy.strand()
+    far.proxy.restore()
+    monkeypatch.setattr(master, "_LONGEST_SILENCE", 0.1)
+    master.ensure(Destination("box"), ask=False)
+    assert far.proxy.accepted == 2
+    assert master.is_alive(Destination("box"))
 
 
 def test_forwardings_belong_to_the_shared_connection_alone(here: Home, farm: Farm) -> None:

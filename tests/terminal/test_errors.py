@@ -78,7 +78,7 @@ ERRORS = {
         ("SESH_PERSIST=x @127.0.0.1:1 --list", "SESH_PERSIST=x"),
         ("SESH_KEEPALIVE=x @127.0.0.1:1 --list", "SESH_KEEPALIVE=x"),
         ("@gone --list", "/no/program, via, gone, config.toml"),
-        ("SESH_SSH=/no/ssh @box --list", "SESH_SSH, no program /no/ssh"),
+        ("SESH_SSH=/no/ssh @box --list", "SESH_SSH, /no/ssh"),
         ("SESH_SSH=/etc/passwd @box --list", "SESH_SSH, /etc/passwd"),
     ],
     (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh --deploy @bare")],

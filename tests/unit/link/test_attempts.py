@@ -10,28 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sesh.errors import LoginRefused
 from sesh.link import attempts
-from sesh.link.attempts import AGAIN, AT_ONCE, CLOSED_PAUSE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, Attempts
+from sesh.link.attempts import AGAIN, AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, Attempts
 from sesh.link.health import Health, LinkHealth
 from tests.support import rounds
 
 START = 1000.0
-
-
-def begun(tries: Attempts, until: float, now: float = START) -> list[float]:
-    """When attempts begin until then, none of which ends."""
-    moments = []
-    while tries.due <= until:
-        now = max(now, tries.due)
-        assert tries.act(now) is not None
-        moments.append(round(now - START, 3))
-    return moments
-
-
-def test_a_closed_link_is_replaced_after_a_moment_and_one_that_was_doubted_at_once() -> None:
-    for closed, first in ((True, CLOSED_PAUSE), (False, 0)):
-        tries = Attempts()
-        tries.begin(START, closed=closed)
-        assert begun(tries, START + 60) == [first, first + CONNECT_TIME]
 
 
 def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
@@ -164,7 +147,6 @@ class Links(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.link.state is not Health.LOST)
     def the_link_is_closed(self) -> None:
-        self.tries.begin(self.now, closed=True)
         self.link.closed()
         self.free_since = self.now
         self.act()

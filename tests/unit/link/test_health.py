@@ -7,7 +7,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.link.health import ANYWAY, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, SILENT, Health, LinkHealth
+from sesh.link.health import ANYWAY, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
 
 START = 1000.0
 
@@ -52,17 +52,17 @@ def test_silence_is_asked_about_then_doubted_then_a_loss() -> None:
     assert clock.state() is Health.LOST
 
 
-def test_what_comes_ends_a_doubt_and_what_answers_is_asked_the_more_seldom() -> None:
+def test_what_comes_ends_a_doubt_and_puts_off_the_next_ping() -> None:
     clock = Clock()
     clock.run(QUIET + 1)
     assert clock.state() is Health.DOUBTED
     clock.heard(pong=True)
     clock.link.round_trip = 0.0
     assert clock.state() is Health.UP
-    clock.run(SILENT + 0.1)
+    clock.run(QUIET - 0.1)
     clock.heard()
     clock.run(QUIET)
-    assert clock.pings == [QUIET, QUIET + 1 + SILENT, QUIET + 1 + SILENT + 0.1 + QUIET]
+    assert clock.pings == [QUIET, QUIET + 1 + QUIET - 0.1 + QUIET]
 
 
 def test_a_link_that_output_keeps_busy_is_asked_once_a_minute() -> None:
@@ -120,5 +120,5 @@ def test_a_link_is_given_up_within_fifteen_seconds_whenever_it_goes_silent(last:
     while clock.now < START + last:
         clock.run(min(0.06, START + last - clock.now))
         clock.heard()
-    clock.run(LOST_AFTER + SILENT + 0.5)
+    clock.run(LOST_AFTER + QUIET + 0.5)
     assert clock.state() is Health.LOST

@@ -30,14 +30,14 @@ def connection() -> wire.Connection:
 
 
 def ways(*steps: Exception | wire.Connection) -> Way:
-    """Attempts with these results, one after the other; a connection has had its turn."""
+    """Attempts with these results, one after the other; a connection has won."""
     rest = list(steps)
 
     def attempt(own: Attempt) -> wire.Connection:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
-        own.turn(step)
+        own.win(step)
         return step
 
     return attempt
@@ -45,7 +45,7 @@ def ways(*steps: Exception | wire.Connection) -> Way:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PACE", "CONNECT_TIME", "AGAIN", "CLOSED_PAUSE"):
+    for name in ("PACE", "CONNECT_TIME", "AGAIN"):
         monkeypatch.setattr(attempts, name, 0.005)
     for name in ("PATIENCE", "QUIET"):
         monkeypatch.setattr(health, name, 0.005)
@@ -127,14 +127,22 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
     made: Made, there: wire.Connection
 ) -> None:
     """The last to greet a session took the place of the others."""
-    answer, fail, spare = threading.Barrier(3), threading.Event(), connection()
+    answer, fail = threading.Barrier(3), threading.Event()
     turns: list[LostSession | None] = []
+    closed: list[wire.Connection] = []
     outcomes: list[Exception | wire.Connection] = [Unreachable("it broke"), there]
 
     def attempt(one: Attempt) -> wire.Connection:
-        if not turns:
+        if turns:
+            spare = there
+        else:
+            spare = connection()
             answer.wait(30)
-        one.turn(spare)
+        try:
+            one.win(spare)
+        except Interrupted:
+            closed.append(spare)
+            raise
         turns.append(one.session)
         fail.wait(30)
         outcome = outcomes.pop(0)
@@ -151,7 +159,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
     fail.set()
     assert until(watch, bool) is there
     assert turns == [SESSION] * 2
-    assert spare.inbound == -1, "the connection of the one that lost"
+    assert [each.inbound for each in closed] == [-1], "the connection of the one that lost"
 
 
 def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Made, there: wire.Connection) -> None:
@@ -163,7 +171,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
         raise Unreachable("ended")
 
     def asking(one: Attempt) -> wire.Connection:
-        one.turn(there)
+        one.win(there)
         go_on.wait(30)
         return there
 

@@ -10,6 +10,7 @@ import pytest
 
 from sesh.errors import ExitCode, InvalidHost, Unreachable
 from sesh.remote.ssh import aliases as room
+from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, environment_options, program
 from tests.support import Home
 
@@ -109,11 +110,12 @@ def test_a_program_that_does_not_take_the_options_of_ssh_is_told_of(
     monkeypatch.setenv("SESH_SSH", str(path))
     with pytest.raises(Unreachable) as caught:
         _ = Destination("box").settings
-    assert caught.value.message == f"SESH_SSH={path} -G box: {reason}"
+    assert caught.value.message == f"{path} -G box: {reason}"
+    assert "SESH_SSH" in caught.value.hint
 
 
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:
-    fake('read -r line; echo "user ${line:-nobody}"')
+    fake('read -r line; echo "hostname box"; echo "user ${line:-nobody}"')
     assert Destination("box").setting("user") == "nobody"
 
 
@@ -129,6 +131,16 @@ def test_the_ssh_of_bridges_is_the_one_chosen_but_never_autossh(
     else:
         monkeypatch.setenv("SESH_SSH", chosen)
     assert program() == used
+
+
+def test_a_variable_overrides_ssh_config_which_overrides_what_sesh_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Destination("box", settings={"serveraliveinterval": ["0"], "controlpersist": ["60"], "compression": ["no"]})
+    monkeypatch.setenv("SESH_COMPRESSION", "no")
+    keywords = "ServerAliveInterval", "ControlPersist", "Compression"
+    given = [word for word in ssh.options(box, ask=True) if word.startswith(keywords)]
+    assert given == ["Compression=no", "ServerAliveInterval=30"]
+    monkeypatch.setenv("SESH_PERSIST", "no")
+    assert "ControlPersist=5" in ssh.options(box, ask=True)
 
 
 def test_identity_and_jump_host_of_the_environment_are_options(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

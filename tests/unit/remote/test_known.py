@@ -15,8 +15,6 @@ import pytest
 from sesh import paths
 from sesh.errors import Refused
 from sesh.remote import known
-from sesh.remote.ssh import ssh
-from sesh.remote.ssh.destination import Destination
 from tests.support import ROOT
 
 
@@ -120,19 +118,9 @@ def test_a_host_that_refused_a_login_is_skipped_for_a_minute_or_until_it_answers
 def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_would_be_asked() -> None:
     known.record("box")
     known.note("box", {"round_trip": 0.25})
-    assert (known.stale_after("box"), known.stale_after("other"), known.near("box")) == (2.0, 1.5, False)
+    assert (known.stale_after("box"), known.stale_after("other")) == (2.0, 1.5)
     known.note("box", {"round_trip": 0.001, "asks": True})
-    assert (known.stale_after("box"), known.near("box")) == (0, True)
-
-
-def test_ssh_compresses_unless_the_host_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Destination("box", near=known.near, settings={"compression": ["no"]})
-    known.record("box")
-    for round_trip, given in ((0.05, True), (0.01, False)):
-        assert known.note("box", {"round_trip": round_trip})
-        assert ("Compression=yes" in ssh.options(box, ask=True)) == given
-    monkeypatch.setenv("SESH_COMPRESSION", "yes")
-    assert "Compression=yes" in ssh.options(box, ask=True)
+    assert known.stale_after("box") == 0
 
 
 def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) -> None:
