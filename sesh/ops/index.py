@@ -146,9 +146,9 @@ def _here(stop: Stop) -> Iterator[Report]:
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
     try:
-        stop.add(reader.close)
-        for rows in local_index.watch(audience):
-            yield Report(rows)
+        with stop.calling(reader.close):
+            for rows in local_index.watch(audience):
+                yield Report(rows)
     finally:
         reader.close()
         os.close(audience)

@@ -1,34 +1,20 @@
-"""A host as the target of ops: `sesh --bridge` calls them there, over a link.
-
-Apart from `target`, so that a verb that concerns this machine only does not load it.
-"""
+"""A host as the target of ops: `sesh --bridge` calls them there, over a link."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from typing import Any
 
-from sesh.about import CALLED
-from sesh.errors import (
-    Ended,
-    ExitCode,
-    Interrupted,
-    Lost,
-    NamingHost,
-    ProtocolError,
-    SeshError,
-    TimedOut,
-    Unreachable,
-)
-from sesh.link.race import LostSession
+from sesh.errors import Ended, ExitCode, Interrupted, Lost, NamingHost, ProtocolError, SeshError, Unreachable
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer
 from sesh.reach import calls, links
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.link_stream import LinkStream
 from sesh.reach.links import Entry
 from sesh.reach.op import ATTACH, Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
@@ -44,17 +30,19 @@ from sesh.wire import Connection
 class HostTarget(Target):
     """Another host. Each call opens a link of its own, over the shared ssh connection.
 
-    `offer`: whether the person may be asked to install sesh there if it is missing.
+    `offer`: the person may be asked to install sesh there if it is missing.
     """
+
+    host: str
+    destination: Destination
 
     def __init__(self, caller: Caller, host: str, *, offer: bool = False) -> None:
         super().__init__(caller)
-        self.host: str | None = host
-        self.destination: Destination = links.destination_of(caller, host)
-        self.offer = offer
+        self.host, self.offer = host, offer
+        self.destination = links.destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable, NotDeployed."""
+        """Have the host carry out an op; return its result. Raises the op's errors there, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
         early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
         with NamingHost(self.host):
@@ -64,52 +52,108 @@ class HostTarget(Target):
             self._note_changes(op.wire_name, data, result)
         return result
 
-    def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
-        """Corrects what is kept of the host's sessions after an op that has ended, renamed or made sure of some."""
-        host = self.destination.host
-        if op in ("sessions.kill", "sessions.kill_all"):
-            known.drop(host, result["killed"])
-        elif op == "sessions.rename":
-            known.rename(host, result["renamed_from"], result["name"])
-        elif op in ("sessions.open_", "sessions.new", "sessions.job"):
-            name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
-            known.saw(host, name, time.time(), command=(data.get("spec") or {}).get("command"))
-
-    def note_ended(self, name: str) -> None:
-        """Corrects what is kept of the host's sessions after one has ended."""
-        known.drop(self.destination.host, [name])
-
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Has the host carry out an op that leads to a session; the connection is the link.
+        """Have the host carry out an op that leads to a session; the connection is the link."""
+        try:
+            return self._entered(self._entry(op, named(op, args, kwargs)))
+        except Ended as ended:
+            ended.message += " has ended"
+            raise
 
-        Raises KeyboardInterrupt with a line that says that the session may be there.
-        """
-        entry = self._entry(op, named(op, args, kwargs))
-        early = Early(entry.frames(self.caller))
-        with NamingHost(self.host):
-            try:
-                link = self._opened(early)
-                early.reached = True
-                answer, _ = links.led(self.caller, link, entry)
-                self._keep(link, answer)
-            except KeyboardInterrupt:
-                if not (op.creates and early.reached):
-                    raise
-                what = f"{entry.arguments.get('name') or 'NAME'} may have been created"
-                raise KeyboardInterrupt(f"interrupted; {what}; check with: {CALLED} @{self.host}") from None
-        return answer["name"], link
+    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
+        """Return a link that was led to a session there. Raises NotFound, TimedOut past the deadline (monotonic)."""
+        return self._entered(Entry(ATTACH, {"name": name}, pings=attaches), deadline)[1]
+
+    def _begun(
+        self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
+    ) -> Entered:
+        entry = self._entry(op, data)
+        try:
+            return self._entered(entry, deadline, interrupts)
+        except SeshError as error:
+            if entry.asked and not error.answered and not isinstance(error, Ended):
+                unknown = f"{error.message}; the job may or may not have started"
+                error.message = interrupts.message if isinstance(error, Interrupted) else unknown
+                error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
+            raise
 
     def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Entry:
         session_id = os.urandom(8).hex() if op.creates else ""
         return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _opened(self, early: Early | None = None, deadline: float | None = None) -> Link:
+    def _entered(self, entry: Entry, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
+        """Lead a link to a session. If it is lost before the answer, another one asks for the same session's id, so
+        that nothing is created twice. Raises Ended if the session has ended meanwhile."""
+        early, lost = Early(entry.frames(self.caller)), False
+        with NamingHost(self.host):
+            while True:
+                try:
+                    with interrupts.at_first() if interrupts is not None else nullcontext():
+                        link = self._reopened(interrupts, deadline) if lost else self._opened(early, deadline)
+                    entry.asked = True
+                    answer, output = links.led(self.caller, link, entry, deadline)
+                    break
+                except Lost:
+                    if not entry.session_id:
+                        raise
+                    lost = True
+                    self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
+                except (Interrupted, ProtocolError):
+                    entry.asked = entry.asked or early.reached
+                    raise
+            if lost:
+                self.caller.note(f"reconnected to @{self.host}")
+            if "result" in answer:
+                link.close()
+                raise Ended(answer["name"], answer["result"], output)
+            self._note_entered(link, answer)
+        return answer["name"], link
+
+    def _opened(self, early: Early | None, deadline: float | None = None) -> Link:
         return links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
 
-    def _keep(self, link: Link, answer: Answer) -> None:
-        """Keeps what a list shows of the session that a link was led to, for times when the host does not answer."""
+    def _reopened(self, interrupts: Interrupts | None, deadline: float | None) -> Link:
+        """Open a new link in the place of a lost one; Ctrl-C stops the attempts."""
+        with closing(links.reopening(self.destination, links.beside)) as reopen:
+            link = reopen.wait(self.host, interrupts.sleep if interrupts is not None else time.sleep, deadline)
+        assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
+        return link
+
+    # -- a stream
+
+    def _stream(
+        self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
+    ) -> Stream:
+        assert isinstance(connection, Link)  # noqa: S101 (which `_entered` gives)
+        return LinkStream(
+            connection,
+            name,
+            self._reopening,
+            note=self.caller.note,
+            ended=self._ended,
+            deadline=deadline,
+            sleep=sleep,
+        )
+
+    def _reopening(self, stream: LinkStream) -> Reopen:
+        return links.reopening(self.destination, links.back, stream.ping, stream.lost_session)
+
+    def _ended(self, stream: Stream) -> Ended | None:
+        """Ask for the end of a stream's session over another link; None if the host does not know."""
+        try:
+            with self._opened(None, stream.deadline) as link:
+                entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
+                answer, output = links.led(self.caller, link, entry, stream.deadline)
+        except SeshError:
+            return None
+        return Ended(stream.name, answer["result"], output) if "result" in answer else None
+
+    # -- what is known of the host
+
+    def _note_entered(self, link: Link, answer: Answer) -> None:
+        """Keep what a list shows of the session that a link leads to, for times when the host does not answer."""
         known.saw(
-            self.destination.host,
+            self.host,
             answer["name"],
             time.time(),
             id=answer.get("session_id") or None,
@@ -118,101 +162,43 @@ class HostTarget(Target):
             home=link.home or None,
         )
 
-    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """A link that was led to a session there; see `Target`. Raises NotFound."""
-        entry = Entry(ATTACH, {"name": name}, pings=attaches)
-        with NamingHost(self.host):
-            link = self._opened(Early(entry.frames(self.caller)), deadline)
-            try:
-                links.led(self.caller, link, entry, deadline)
-            except Lost:
-                if deadline is None or time.monotonic() < deadline:
-                    raise
-                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
-        return link
+    def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
+        """Correct what is known of the host's sessions after an op that has ended, renamed or made some."""
+        if op in ("sessions.kill", "sessions.kill_all"):
+            known.drop(self.host, result["killed"])
+        elif op == "sessions.rename":
+            known.rename(self.host, result["renamed_from"], result["name"])
+        elif op in ("sessions.open_", "sessions.new", "sessions.job"):
+            name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
+            known.saw(self.host, name, time.time(), command=(data.get("spec") or {}).get("command"))
 
-    def _reopening(self, stream: Stream) -> Reopen:
-        """What watches and replaces the link of a stream."""
-
-        def session() -> LostSession:
-            heard_at = reopen.health.heard_at
-            return LostSession(stream.name, str(self.host), stream.session_id, stream.position or 0, heard_at)
-
-        reopen = links.reopening(self.destination, links.back, stream.ping, session)
-        return reopen
-
-    def _ended(self, stream: Stream) -> Ended | None:
-        """The end of a stream's session, asked over another link; None if the host does not know."""
-        try:
-            with links.opened(self.caller, self.destination, deadline=stream.deadline) as link:
-                entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
-                answer, output = links.led(self.caller, link, entry, stream.deadline)
-        except SeshError:
-            return None
-        return Ended(stream.name, answer["result"], output) if "result" in answer else None
-
-    def _begun(
-        self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
-    ) -> Entered:
-        """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        entry = self._entry(op, data)
-        early, asked, lost = Early(entry.frames(self.caller)), False, False
-        while True:
-            try:
-                with interrupts.at_first():
-                    link = self._reopened(interrupts, deadline) if lost else self._opened(early, deadline)
-                asked = True
-                answer, output = links.led(self.caller, link, entry, deadline)
-                break
-            except Lost:
-                lost, state = True, "before the job was known to have started; reconnecting"
-                self.caller.note(f"lost the link to @{self.host} {state}")
-            except SeshError as error:
-                asked = asked or (early.reached and isinstance(error, (Interrupted, ProtocolError)))
-                if asked and not error.answered:
-                    unknown = "the job may or may not have started"
-                    is_own = isinstance(error, Interrupted)
-                    error.message = interrupts.message if is_own else f"{error.message}; {unknown}"
-                    error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
-                raise
-        if lost:
-            self.caller.note(f"reconnected to @{self.host}")
-        if "result" in answer:
-            link.close()
-            raise Ended(answer["name"], answer["result"], output)
-        self._keep(link, answer)
-        return answer["name"], link
-
-    def _reopened(self, interrupts: Interrupts, deadline: float | None) -> Link:
-        """Opens a new link for a lost one; Ctrl-C stops the attempts."""
-        with closing(links.reopening(self.destination, links.beside)) as reopen:
-            link = reopen.wait(self.destination.host, interrupts.sleep, deadline)
-        assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
-        return link
+    def note_ended(self, name: str) -> None:
+        known.drop(self.host, [name])
 
     def log_attached(self, name: str) -> None:
-        """Logs that a terminal is attached to a session there."""
-        eventlog.log("connect", host=self.destination.host, session=name)
+        eventlog.log("connect", host=self.host, session=name)
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
-        """Logs the end of that, and the link's round trip; keeps when the session was last known to run."""
-        eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
+        at = host or self.host
+        eventlog.log("disconnect", host=at, session=name, reason=kind)
         if kind == "ended":
-            known.drop(host or self.destination.host, [name])
+            known.drop(at, [name])
         elif heard_at:
-            known.saw(host or self.destination.host, name, heard_at)
-        if host == self.destination.host and round_trip:
-            known.note(host, {"round_trip": round(round_trip, 4)})
+            known.saw(at, name, heard_at)
+        if at == self.host and round_trip:
+            known.note(at, {"round_trip": round(round_trip, 4)})
+
+    # -- the user's files
+
+    def sync(self) -> None:
+        """Push the user's files there; an error is noted, and stops nothing."""
+        try:
+            sync.sync(self.destination, self._connect)
+        except Unreachable:
+            return  # the link that comes next reports the same
+        except SeshError as error:
+            self.caller.note(str(error))
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
             master.ensure(destination)
-
-    def sync(self) -> None:
-        """Pushes the user's files there; an error is noted, and stops nothing."""
-        try:
-            sync.sync(self.destination, self._connect)
-        except Unreachable:
-            return  # the link that comes next meets the same, and says it
-        except SeshError as error:
-            self.caller.note(str(error))

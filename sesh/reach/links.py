@@ -28,17 +28,17 @@ from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
-_noted: dict[tuple[str, str], float] = {}
+_logged: dict[tuple[str, str], float] = {}
 """The loss of each session's link that is in the event log, by name and host: when anything had come last."""
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
-    """The destination that the name of a host means. Raises InvalidHost."""
+    """Return the destination that the name of a host means. Raises InvalidHost."""
     return Destination(host, via=caller.settings().via(host), near=known.near)
 
 
 def origin(destination: Destination) -> Near:
-    """A description of this machine for the other side, which reads it with `origin.Origin`."""
+    """Describe this machine for the other side, which reads it with `origin.Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": destination.host,
@@ -48,6 +48,9 @@ def origin(destination: Destination) -> Near:
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
     }
+
+
+# -- opening a link
 
 
 def opened(
@@ -60,16 +63,14 @@ def opened(
     early: Early | None = None,
     stop: Stop | None = None,
 ) -> Link:
-    """A link to sesh on a host.
+    """Open a link to sesh on a host.
 
-    `offer`: whether the person may be asked to install sesh
-    there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
-    recorded as used. `early`: goes with HELLO. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut,
-    Interrupted.
+    `offer`: the person may be asked to install sesh there if it is missing. `deadline`: for all of it (monotonic).
+    `passing`: nobody has named the host, so it is not recorded as used. `early`: goes with HELLO. `stop`: ends the
+    attempt. Raises Unreachable, NotDeployed, TimedOut, Interrupted.
     """
-    connecting = nullcontext() if passing else caller.connecting(destination.host)
     try:
-        with connecting, _worded(destination, deadline):
+        with nullcontext() if passing else caller.connecting(destination.host), _worded(destination, deadline):
             link = opening.open_link(
                 destination,
                 origin(destination),
@@ -93,17 +94,17 @@ def opened(
 
 
 def record(destination: Destination, link: Link) -> None:
-    """Record what a link has shown of a host that was named."""
+    """Record what a link has shown of a host that a person has named."""
     known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
 
 
 @contextmanager
 def _worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
-    """Gives errors within a block the words for a link: TimedOut past the deadline, LocalFault for a fault of ours."""
+    """Turn errors of a link into TimedOut past the deadline, and those of this machine into LocalFault."""
     try:
         yield
-    except (Unreachable, TimedOut):
-        if deadline is not None and time.monotonic() >= deadline:
+    except (Unreachable, TimedOut) as error:
+        if deadline is not None and time.monotonic() >= deadline and not error.answered:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
     except OSError as error:
@@ -114,7 +115,7 @@ def _worded(destination: Destination, deadline: float | None = None) -> Iterator
 
 
 def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
-    """Installs sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
+    """Install sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
     question = f"@{destination.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
@@ -133,7 +134,7 @@ class Entry:
     """The request that leads a link to a session: an op, and what the bridge needs beside its arguments.
 
     `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon, which goes along.
-    `pings`: a terminal is attached, and sends PINGs.
+    `pings`: a terminal is attached, and sends PINGs. `asked`: the host may have carried it out.
     """
 
     op: str
@@ -141,14 +142,15 @@ class Entry:
     session_id: str = ""
     greeting: Introduction | None = None
     pings: bool = False
+    asked: bool = False
 
     @classmethod
     def again(cls, lost: LostSession) -> Entry:
-        """To a session whose link is lost."""
+        """Return the entry to a session whose link is lost."""
         return cls(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
 
     def frames(self, caller: Caller, answers: Sequence[str] = ()) -> bytes:
-        """The request; `answers`: to the questions that came in its answers before."""
+        """Return the request; `answers`: to the questions that were its answers before."""
         words: Words = {"session_id": self.session_id, "pings": self.pings}
         if self.greeting is not None:
             words["greeting"] = self.greeting
@@ -158,26 +160,26 @@ class Entry:
 def led(
     caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
 ) -> tuple[Answer, bytes]:
-    """Leads a link to a session's daemon; returns the host's answer, and the output that comes with it.
+    """Lead a link to a session's daemon; return the host's answer, and the output that comes with it.
 
     The answer names the session, or holds the `result` of one with the `session_id` that has ended. `stop`: ends the
-    link. Raises NotFound, Lost, Interrupted; the link is closed if it fails.
+    link. Raises NotFound, Lost, TimedOut past the deadline, Interrupted; the link is closed if it fails.
     """
-    silence = START_TIMEOUT if entry.op == ATTACH else inf  # of a session that is created nothing is heard for long
+    silence = START_TIMEOUT if entry.op == ATTACH else inf  # an op that creates a session may take long
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         timeout = seconds_left(deadline, SESSION_TIMEOUT)
         return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
 
     try:
-        with (stop or Stop()).calling(link.abort):
+        with (stop or Stop()).calling(link.abort), _worded(link.destination, deadline):
             return calls.answered(caller, ask)
     except BaseException:
         link.close()
         raise
 
 
-# -- the next link in the place of a lost one
+# -- replacing a lost link
 
 
 def reopening(
@@ -188,49 +190,54 @@ def reopening(
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
+    """Return what watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
     asks = partial(known.asks, destination.host)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
 def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
-    """One attempt at a link that shares nothing with the lost one; returned once it has the turn.
+    """Make one attempt at a link that shares nothing with the lost one; return it once it has the turn.
 
-    `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
-    thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
-    alike, Unreachable if this one failed, Interrupted.
+    `early`: goes with HELLO. If the last login asked a person, the shared connection is opened again instead, unasked.
+    It may run in a thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another
+    attempt would fail alike, Unreachable if this one failed, Interrupted.
     """
+    host = destination.host
     if attempt.lost and attempt.session is not None:
-        _note_loss(attempt.session)
-    near, patience = origin(destination), known.stale_after(destination.host)
+        _log_loss(attempt.session)
     try:
         with _worded(destination):
-            if attempt.asks:
-                link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
-            elif known.paused_until(destination.host):
-                raise _refused(destination.host)
-            elif known.asks(destination.host):
+            if known.paused_until(host) and not attempt.asks:
+                raise _refused(host)
+            if attempt.asks or known.asks(host):
                 opening.drop_shared(destination)
-                until = time.monotonic() + START_TIMEOUT
                 link = opening.open_link(
-                    destination, near, ask=False, deadline=until, early=early, stop=attempt.stop, say=attempt.hear
+                    destination,
+                    origin(destination),
+                    ask=attempt.asks,
+                    deadline=None if attempt.asks else time.monotonic() + START_TIMEOUT,
+                    early=early,
+                    stop=attempt.stop,
+                    say=attempt.hear,
                 )
             else:
-                link = opening.open_beside(destination, near, attempt, early)
+                link = opening.open_beside(destination, origin(destination), attempt, early)
     except AuthenticationFailed as error:
-        known.note(destination.host, {"asks": True})
-        if attempt.lost:  # of many links that were lost at once the first one tries
-            known.record_failure(destination.host, error.reason, refused=True)
+        known.note(host, {"asks": True})
+        if attempt.lost:  # of many links that were lost at once only the first one is tried
+            known.record_failure(host, error.reason, refused=True)
         raise
     attempt.turn(link)
-    known.end_pause(destination.host)
+    known.end_pause(host)
     return link
 
 
 def back(destination: Destination, attempt: Attempt) -> Link:
-    """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
-    `beside`."""
+    """Make one attempt to come back to a session by its id.
+
+    Raises Ended if it has ended meanwhile, NotFound, and as `beside`.
+    """
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
     nobody = Caller()
@@ -238,7 +245,7 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     link = beside(destination, attempt, early)
     lost = attempt.session or lost
     answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
-    _note_loss(lost)
+    _log_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
@@ -250,14 +257,15 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     return link
 
 
-def _note_loss(lost: LostSession) -> None:
-    if _noted.get((lost.name, lost.host)) != lost.heard_at:
-        _noted[lost.name, lost.host] = lost.heard_at
+def _log_loss(lost: LostSession) -> None:
+    """Log the loss of a session's link, once for all attempts."""
+    if _logged.get((lost.name, lost.host)) != lost.heard_at:
+        _logged[lost.name, lost.host] = lost.heard_at
         eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
 
 
 def _refused(host: str) -> AuthenticationFailed:
-    """The error for a host that has just refused another link."""
+    """Return the error for a host that has just refused another link."""
     reason = known.failure(host)
     error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
     error.reason = reason
