@@ -1,16 +1,21 @@
-"""A host as the target of ops: `sesh --bridge` calls them there, over a link."""
+"""A host as the target of ops: `sesh --bridge` calls them there, over a link of each call's own."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from typing import Any, TypeVar
 
-from sesh.errors import Ended, ExitCode, Interrupted, Lost, NamingHost, ProtocolError, SeshError, Unreachable
+from sesh import errors, wire
+from sesh.check import Check
+from sesh.errors import Ended, ExitCode, Interrupted, NamingHost, SeshError, Unreachable
+from sesh.link.health import Health
+from sesh.link.race import Attempt
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer
+from sesh.protocol import DATA
 from sesh.reach import calls, links
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
@@ -24,14 +29,19 @@ from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.remote.sync import sync
+from sesh.stop import Stop
 from sesh.wire import Connection
+
+Item = TypeVar("Item")
+
+_OPEN_TIMEOUT = 20.0
+"""Seconds for the first link of a list."""
+_LIST_PATIENCE = 1.5
+"""Seconds, beside 1.5 round trips, for the answer to a PING, after which the rows of a list are shown as old."""
 
 
 class HostTarget(Target):
-    """Another host. Each call opens a link of its own, over the shared ssh connection.
-
-    `offer`: the person may be asked to install sesh there if it is missing.
-    """
+    """Another host. `offer`: the person may be asked to install sesh there if it is missing."""
 
     host: str
     destination: Destination
@@ -69,7 +79,7 @@ class HostTarget(Target):
     ) -> Entered:
         entry = self._entry(op, data)
         try:
-            return self._entered(entry, deadline, interrupts)
+            return self._entered(entry, deadline, interrupts.sleep, interrupts.at_first)
         except SeshError as error:
             if entry.asked and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
@@ -81,24 +91,30 @@ class HostTarget(Target):
         session_id = os.urandom(8).hex() if op.creates else ""
         return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _entered(self, entry: Entry, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
-        """Lead a link to a session. If it is lost before the answer, another one asks for the same session's id, so
-        that nothing is created twice. Raises Ended if the session has ended meanwhile."""
+    def _entered(
+        self,
+        entry: Entry,
+        deadline: float | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        opening: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> Entered:
+        """Lead a link to a session. If it is lost before the answer, another one asks for the id that the session has
+        or is to have, so that nothing is created twice. Raises Ended if the session has ended meanwhile."""
         early, lost = Early(entry.frames(self.caller)), False
         with NamingHost(self.host):
             while True:
                 try:
-                    with interrupts.at_first() if interrupts is not None else nullcontext():
-                        link = self._reopened(interrupts, deadline) if lost else self._opened(early, deadline)
+                    with opening():
+                        link = self._reopened(deadline, sleep) if lost else self._opened(early, deadline)
                     entry.asked = True
                     answer, output = links.led(self.caller, link, entry, deadline)
                     break
-                except Lost:
+                except errors.Lost:
                     if not entry.session_id:
                         raise
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                except (Interrupted, ProtocolError):
+                except (Interrupted, errors.ProtocolError):
                     entry.asked = entry.asked or early.reached
                     raise
             if lost:
@@ -112,10 +128,9 @@ class HostTarget(Target):
     def _opened(self, early: Early | None, deadline: float | None = None) -> Link:
         return links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
 
-    def _reopened(self, interrupts: Interrupts | None, deadline: float | None) -> Link:
-        """Open a new link in the place of a lost one; Ctrl-C stops the attempts."""
+    def _reopened(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
         with closing(links.reopening(self.destination, links.beside)) as reopen:
-            link = reopen.wait(self.host, interrupts.sleep if interrupts is not None else time.sleep, deadline)
+            link = reopen.wait(self.host, sleep, deadline)
         assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
         return link
 
@@ -125,15 +140,8 @@ class HostTarget(Target):
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (which `_entered` gives)
-        return LinkStream(
-            connection,
-            name,
-            self._reopening,
-            note=self.caller.note,
-            ended=self._ended,
-            deadline=deadline,
-            sleep=sleep,
-        )
+        note, ended = self.caller.note, self._ended
+        return LinkStream(connection, name, self._reopening, note=note, ended=ended, deadline=deadline, sleep=sleep)
 
     def _reopening(self, stream: LinkStream) -> Reopen:
         return links.reopening(self.destination, links.back, stream.ping, stream.lost_session)
@@ -147,6 +155,52 @@ class HostTarget(Target):
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None
+
+    def items(
+        self,
+        op: Op[..., Iterator[Item]],
+        words: Callable[[Link], Mapping[str, object]],
+        stop: Stop | None = None,
+        *,
+        changed: Callable[[Health], object] | None = None,
+    ) -> Iterator[Item]:
+        """Yield the items of an op that yields without end, over as many links as it takes.
+
+        `words`: returns the op's arguments, for each link. `stop`: ends it from another thread, by Interrupted.
+        `changed`: called for a list when the link is doubted or lost, and once it or another one answers. The host of a
+        list is not recorded as used, nor are its links logged. Raises Unreachable if no link can be opened at first,
+        LoginRefused if one cannot come back without a person, the op's errors.
+        """
+        caller, host, stop, lists = self.caller, self.destination, stop or Stop(), changed is not None
+
+        def way(destination: Destination, attempt: Attempt) -> Link:
+            with stop.calling(attempt.stop.stop):  # this process may end before the thread that waits for the attempt
+                return links.beside(destination, attempt)
+
+        def reopening(stream: LinkStream) -> Reopen:
+            return links.reopening(host, way, stream.ping, patience=_LIST_PATIENCE if lists else None)
+
+        def ask() -> None:
+            stream.connection.send(calls.frames(op.wire_name, words(stream.connection)))
+
+        stop.check()
+        deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
+        link = links.opened(caller, host, offer=self.offer, deadline=deadline, passing=lists, stop=stop)
+        stream = LinkStream(link, "", reopening, note=caller.note, sleep=stop.sleep, changed=changed)
+        stream.audience = caller.audience
+        with stream, stop.calling(stream.cut):
+            try:
+                for kind, _, payload in stream.frames(ask):
+                    if kind != DATA:
+                        wire.checked(stream.connection.message(kind, payload))
+                        return
+                    check = Check(far=True)
+                    item: Item = calls.checked(op, payload, check)
+                    calls.note_left_out(caller, check, self.host)
+                    if item or not check.left_out:  # an item of which nothing is left is not the end of a list
+                        yield item
+            except errors.DaemonDied:
+                raise Unreachable(f"sesh on @{self.host} ended, and with it what it had to say") from None
 
     # -- what is known of the host
 
@@ -179,14 +233,14 @@ class HostTarget(Target):
         eventlog.log("connect", host=self.host, session=name)
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
-        at = host or self.host
-        eventlog.log("disconnect", host=at, session=name, reason=kind)
+        host = host or self.host
+        eventlog.log("disconnect", host=host, session=name, reason=kind)
         if kind == "ended":
-            known.drop(at, [name])
+            known.drop(host, [name])
         elif heard_at:
-            known.saw(at, name, heard_at)
-        if at == self.host and round_trip:
-            known.note(at, {"round_trip": round(round_trip, 4)})
+            known.saw(host, name, heard_at)
+        if host == self.host and round_trip:
+            known.note(host, {"round_trip": round(round_trip, 4)})
 
     # -- the user's files
 
