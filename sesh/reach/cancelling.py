@@ -1,7 +1,4 @@
-"""Ctrl-C while sesh waits for something that goes on without it; with `--tie` all signals that would end sesh.
-
-Signals are noted from the start: a Ctrl-C that comes before the request was sent is delivered once it is.
-"""
+"""Ctrl-C while sesh waits for something that goes on without it; with `--tie` all signals that would end sesh."""
 
 from __future__ import annotations
 
@@ -23,12 +20,14 @@ _MOST = 3
 class Interrupts(Stop):
     """The signals of this process as bytes: `inbound` becomes readable, `taken` reads them.
 
-    A context manager: within it signals of this process come, save those that it ignores; without it, and in a thread,
-    only `stop` brings any.
+    A context manager: only within it do signals of this process come, in the main thread, save those that it ignores;
+    `stop` is a Ctrl-C from another thread. They are noted from the start: a Ctrl-C that comes before the request was
+    sent is delivered once it is.
 
-    `handler` is called with each signal, None while `inbound` is polled. At first it counts: the third Ctrl-C in a row
-    raises Interrupted with `message`, the line for a person who stops the waiting. Within a block `calling` a way, each
-    Ctrl-C calls the way. SIGQUIT stops the waiting at any time if its effect was the default.
+    `handler`: called with each signal, None while `inbound` is polled. The third Ctrl-C in a row raises Interrupted
+    with `message`, the line for a person who stops the waiting, and so does SIGQUIT, if its effect was the default.
+    `typed`: a Ctrl-C was taken, so the terminal has printed `^C`. `terminal`: with `--tie`, polled for its end, as the
+    SIGHUP may go to another process alone (su).
     """
 
     def __init__(self, *, tie: bool, message: str) -> None:
@@ -37,10 +36,7 @@ class Interrupts(Stop):
         self.handler: Callable[[int], None] | None = self._count
         self._pressed_at: list[float] = []
         """Moments of the last Ctrl-C in a row (monotonic)."""
-        self.typed = False
-        """True once a Ctrl-C was taken: a terminal has printed `^C` then."""
-        self.terminal = -1
-        """With `--tie`: the terminal, polled for its end, as the SIGHUP may go to another process alone (su)."""
+        self.typed, self.terminal = False, -1
         self.inbound, self._wakeup = os.pipe()
         self._undo = ExitStack()
         for descriptor in (self.inbound, self._wakeup):

@@ -17,7 +17,7 @@ from sesh.link.reopen import Reopen
 from sesh.messages import Answer
 from sesh.protocol import DATA
 from sesh.reach import calls, links
-from sesh.reach.caller import Caller
+from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
 from sesh.reach.links import Entry
@@ -25,7 +25,7 @@ from sesh.reach.op import ATTACH, Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import master
+from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.remote.sync import sync
@@ -125,8 +125,52 @@ class HostTarget(Target):
             self._note_entered(link, answer)
         return answer["name"], link
 
-    def _opened(self, early: Early | None, deadline: float | None = None) -> Link:
-        return links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
+    def _opened(
+        self,
+        early: Early | None = None,
+        deadline: float | None = None,
+        *,
+        passing: bool = False,
+        stop: Stop | None = None,
+    ) -> Link:
+        """Open a link to sesh on the host. Raises Unreachable, NotDeployed, TimedOut past the deadline, Interrupted.
+
+        `early`: goes with HELLO. `passing`: nobody has named the host, so it is not recorded as used. `stop`: ends it.
+        """
+        caller, host = self.caller, self.destination
+        try:
+            with nullcontext() if passing else caller.connecting(self.host), links.worded(host, deadline):
+                link = opening.open_link(
+                    host,
+                    links.origin(host),
+                    ask=caller.ssh_prompts,
+                    deadline=deadline,
+                    early=early,
+                    stop=stop,
+                    patience=known.stale_after(self.host),
+                    say=caller.heard,
+                )
+        except errors.NotDeployed as missing:
+            if not (self.offer and caller.can_ask):
+                raise
+            self._deploy(missing)
+            return self._opened(early, deadline, passing=passing, stop=stop)
+        if passing:
+            known.end_pause(self.host)
+        else:
+            links.record(host, link)
+        return link
+
+    def _deploy(self, missing: errors.NotDeployed) -> None:
+        """Install sesh on the host if the person agrees. Raises `missing` if not, DeployError."""
+        if self.caller.ask(f"@{self.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
+            raise missing
+        from sesh.remote.deploy import fleet  # loads rich and fabric
+
+        self.offer = False
+        for result in fleet.deploy_all([self.destination]):
+            if result.error is not None:
+                raise result.error
 
     def _reopened(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
         with closing(links.reopening(self.destination, links.beside)) as reopen:
@@ -149,7 +193,7 @@ class HostTarget(Target):
     def _ended(self, stream: Stream) -> Ended | None:
         """Ask for the end of a stream's session over another link; None if the host does not know."""
         try:
-            with self._opened(None, stream.deadline) as link:
+            with self._opened(deadline=stream.deadline) as link:
                 entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
                 answer, output = links.led(self.caller, link, entry, stream.deadline)
         except SeshError:
@@ -185,7 +229,7 @@ class HostTarget(Target):
 
         stop.check()
         deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
-        link = links.opened(caller, host, offer=self.offer, deadline=deadline, passing=lists, stop=stop)
+        link = self._opened(deadline=deadline, passing=lists, stop=stop)
         stream = LinkStream(link, "", reopening, note=caller.note, sleep=stop.sleep, changed=changed)
         stream.audience = caller.audience
         with stream, stop.calling(stream.cut):

@@ -1,4 +1,4 @@
-"""Links to sesh on other hosts, and the attempts that replace those that are lost."""
+"""Links to sesh on other hosts: led to a session, and replaced when they are lost; `host_target` opens them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 
 from sesh import paths, platform
 from sesh.about import SESH
-from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Introduction, Near, Words
 from sesh.reach import calls
-from sesh.reach.caller import YES_NO, Caller
+from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
@@ -29,7 +29,7 @@ from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
 _logged: dict[tuple[str, str], float] = {}
-"""The loss of each session's link that is in the event log, by name and host: when anything had come last."""
+"""The losses that are in the event log, by session and host: when the link was alive last."""
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
@@ -38,7 +38,7 @@ def destination_of(caller: Caller, host: str) -> Destination:
 
 
 def origin(destination: Destination) -> Near:
-    """Describe this machine for the other side, which reads it with `origin.Origin`."""
+    """Describe this machine for the other side, which reads it as an `Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": destination.host,
@@ -50,56 +50,13 @@ def origin(destination: Destination) -> Near:
     }
 
 
-# -- opening a link
-
-
-def opened(
-    caller: Caller,
-    destination: Destination,
-    *,
-    offer: bool = False,
-    deadline: float | None = None,
-    passing: bool = False,
-    early: Early | None = None,
-    stop: Stop | None = None,
-) -> Link:
-    """Open a link to sesh on a host.
-
-    `offer`: the person may be asked to install sesh there if it is missing. `deadline`: for all of it (monotonic).
-    `passing`: nobody has named the host, so it is not recorded as used. `early`: goes with HELLO. `stop`: ends the
-    attempt. Raises Unreachable, NotDeployed, TimedOut, Interrupted.
-    """
-    try:
-        with nullcontext() if passing else caller.connecting(destination.host), _worded(destination, deadline):
-            link = opening.open_link(
-                destination,
-                origin(destination),
-                ask=caller.ssh_prompts,
-                deadline=deadline,
-                early=early,
-                stop=stop,
-                patience=known.stale_after(destination.host),
-                say=caller.heard,
-            )
-    except NotDeployed as error:
-        if not (offer and caller.can_ask):
-            raise
-        _deploy(caller, destination, error)
-        return opened(caller, destination, deadline=deadline, passing=passing, early=early, stop=stop)
-    if passing:
-        known.end_pause(destination.host)
-    else:
-        record(destination, link)
-    return link
-
-
 def record(destination: Destination, link: Link) -> None:
     """Record what a link has shown of a host that a person has named."""
     known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
 
 
 @contextmanager
-def _worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
+def worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
     """Turn errors of a link into TimedOut past the deadline, and those of this machine into LocalFault."""
     try:
         yield
@@ -114,27 +71,15 @@ def _worded(destination: Destination, deadline: float | None = None) -> Iterator
         raise fault from error
 
 
-def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
-    """Install sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
-    question = f"@{destination.host} has no sesh; deploy it there?"
-    if caller.ask(question, YES_NO, "y") != "y":
-        raise missing
-    from sesh.remote.deploy import fleet  # loads rich and fabric
-
-    for result in fleet.deploy_all([destination]):
-        if result.error is not None:
-            raise result.error
-
-
 # -- leading a link to a session
 
 
 @dataclass
 class Entry:
-    """The request that leads a link to a session: an op, and what the bridge needs beside its arguments.
+    """The request that leads a link to a session: an op, its arguments, and words for the bridge.
 
-    `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon, which goes along.
-    `pings`: a terminal is attached, and sends PINGs. `asked`: the host may have carried it out.
+    `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon. `pings`: a terminal
+    is attached, and sends PINGs. `asked`: the host may have carried it out.
     """
 
     op: str
@@ -162,8 +107,8 @@ def led(
 ) -> tuple[Answer, bytes]:
     """Lead a link to a session's daemon; return the host's answer, and the output that comes with it.
 
-    The answer names the session, or holds the `result` of one with the `session_id` that has ended. `stop`: ends the
-    link. Raises NotFound, Lost, TimedOut past the deadline, Interrupted; the link is closed if it fails.
+    The answer has the `result` if the session has ended. `stop`: ends the link. Raises NotFound, Lost, TimedOut past
+    the deadline, Interrupted; then the link is closed.
     """
     silence = START_TIMEOUT if entry.op == ATTACH else inf  # an op that creates a session may take long
 
@@ -172,7 +117,7 @@ def led(
         return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
 
     try:
-        with (stop or Stop()).calling(link.abort), _worded(link.destination, deadline):
+        with (stop or Stop()).calling(link.abort), worded(link.destination, deadline):
             return calls.answered(caller, ask)
     except BaseException:
         link.close()
@@ -190,7 +135,7 @@ def reopening(
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """Return what watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
+    """Return the Reopen that watches and replaces a link to a host; `way` is `beside` or `back`."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
     asks = partial(known.asks, destination.host)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
@@ -199,17 +144,20 @@ def reopening(
 def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """Make one attempt at a link that shares nothing with the lost one; return it once it has the turn.
 
-    `early`: goes with HELLO. If the last login asked a person, the shared connection is opened again instead, unasked.
-    It may run in a thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another
-    attempt would fail alike, Unreachable if this one failed, Interrupted.
+    If the last login asked a person, the shared connection is opened again instead, without asking. There is no caller
+    to print notes: it may run in a thread beside a raw terminal. Raises LoginRefused if another attempt would fail
+    alike, Unreachable if this one failed, Interrupted.
     """
     host = destination.host
     if attempt.lost and attempt.session is not None:
         _log_loss(attempt.session)
     try:
-        with _worded(destination):
+        with worded(destination):
             if known.paused_until(host) and not attempt.asks:
-                raise _refused(host)
+                reason = known.failure(host)
+                refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
+                refused.reason = reason
+                raise refused
             if attempt.asks or known.asks(host):
                 opening.drop_shared(destination)
                 link = opening.open_link(
@@ -234,10 +182,7 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
 
 
 def back(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to come back to a session by its id.
-
-    Raises Ended if it has ended meanwhile, NotFound, and as `beside`.
-    """
+    """Make one attempt to come back to a session by its id. Raises Ended, NotFound, and as `beside`."""
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
     nobody = Caller()
@@ -262,11 +207,3 @@ def _log_loss(lost: LostSession) -> None:
     if _logged.get((lost.name, lost.host)) != lost.heard_at:
         _logged[lost.name, lost.host] = lost.heard_at
         eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
-
-
-def _refused(host: str) -> AuthenticationFailed:
-    """Return the error for a host that has just refused another link."""
-    reason = known.failure(host)
-    error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
-    error.reason = reason
-    return error

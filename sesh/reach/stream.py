@@ -1,8 +1,4 @@
-"""One conversation with the daemon of a session, or over a link (`link_stream`), over several connections if need be.
-
-Other readers of a daemon: `Connection.answer` takes one request's answer; `ops.local_index` reads all daemons of this
-machine at once.
-"""
+"""One conversation with the daemon of a session, over several connections if need be; over links: `link_stream`."""
 
 from __future__ import annotations
 

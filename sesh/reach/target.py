@@ -97,15 +97,14 @@ class Target:
     def sync(self) -> None:
         """Push the user's files to a host before something begins there."""
 
+    def note_ended(self, name: str) -> None:
+        """Correct what is known of a host's sessions after a job has ended."""
+
     def log_attached(self, name: str) -> None:
         """Log that a terminal is attached to a session of a host."""
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
-        """Log the end of an attachment, and keep what it has shown of the host.
+        """Log the end of an attachment, to the session `name` on `host` by then, and keep what is known of it.
 
-        `name`, `host`: the session at its end. `round_trip`: in seconds. `heard_at`: when anything came last over a
-        link (seconds since the epoch), 0 for never.
+        `round_trip`: in seconds. `heard_at`: when a link was alive last (seconds since the epoch), 0 for never.
         """
-
-    def note_ended(self, name: str) -> None:
-        """Correct what is known of a host's sessions after a job has ended."""

@@ -1,7 +1,7 @@
-"""Work in threads whose items one thread takes: questions to several hosts at once, links that a list keeps.
+"""Work in threads whose items one thread takes: questions to several hosts at once, the links of a list.
 
-The threads are daemon threads, as the interpreter waits for those of a ThreadPoolExecutor when it exits: a list that is
-left would wait for a host that hangs.
+They are daemon threads: at exit the interpreter joins those of a ThreadPoolExecutor, and a list that is left would wait
+for a host that hangs.
 """
 
 from __future__ import annotations
