@@ -52,11 +52,11 @@ class HostTarget(Target):
         self.destination = links.destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Have the host carry out an op; return its result. Raises the op's errors there, Unreachable, NotDeployed."""
+        """Have the host carry out an op; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
         early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
         with NamingHost(self.host):
-            with self._opened(early) as link:
+            with self._open(early) as link:
                 self.clock = link.clock
                 result = calls.request(self.caller, link, op, data)
             self._note_changes(op.wire_name, data, result)
@@ -65,21 +65,21 @@ class HostTarget(Target):
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Have the host carry out an op that leads to a session; the connection is the link."""
         try:
-            return self._entered(self._entry(op, named(op, args, kwargs)))
+            return self._enter(self._entry(op, named(op, args, kwargs)))
         except Ended as ended:
             ended.message += " has ended"
             raise
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """Return a link that was led to a session there. Raises NotFound, TimedOut past the deadline (monotonic)."""
-        return self._entered(Entry(ATTACH, {"name": name}, pings=attaches), deadline)[1]
+        """Return a link that leads to a session of the host. Raises NotFound, TimedOut past the deadline."""
+        return self._enter(Entry(ATTACH, {"name": name}, pings=attaches), deadline)[1]
 
-    def _begun(
+    def _begin(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         entry = self._entry(op, data)
         try:
-            return self._entered(entry, deadline, interrupts.sleep, interrupts.at_first)
+            return self._enter(entry, deadline, interrupts.sleep, interrupts.at_first)
         except SeshError as error:
             if entry.asked and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
@@ -91,23 +91,26 @@ class HostTarget(Target):
         session_id = os.urandom(8).hex() if op.creates else ""
         return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _entered(
+    def _enter(
         self,
         entry: Entry,
         deadline: float | None = None,
         sleep: Callable[[float], object] = time.sleep,
-        opening: Callable[[], AbstractContextManager[None]] = nullcontext,
+        at_first: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Entered:
         """Lead a link to a session. If it is lost before the answer, another one asks for the id that the session has
-        or is to have, so that nothing is created twice. Raises Ended if the session has ended meanwhile."""
+        or is to have, so that nothing is created twice. `at_first`: holds while no request was sent.
+
+        Raises Ended if the session has ended meanwhile.
+        """
         early, lost = Early(entry.frames(self.caller)), False
         with NamingHost(self.host):
             while True:
                 try:
-                    with opening():
-                        link = self._reopened(deadline, sleep) if lost else self._opened(early, deadline)
+                    with at_first():
+                        link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
                     entry.asked = True
-                    answer, output = links.led(self.caller, link, entry, deadline)
+                    answer, output = links.lead(self.caller, link, entry, deadline)
                     break
                 except errors.Lost:
                     if not entry.session_id:
@@ -125,7 +128,7 @@ class HostTarget(Target):
             self._note_entered(link, answer)
         return answer["name"], link
 
-    def _opened(
+    def _open(
         self,
         early: Early | None = None,
         deadline: float | None = None,
@@ -154,7 +157,7 @@ class HostTarget(Target):
             if not (self.offer and caller.can_ask):
                 raise
             self._deploy(missing)
-            return self._opened(early, deadline, passing=passing, stop=stop)
+            return self._open(early, deadline, passing=passing, stop=stop)
         if passing:
             known.end_pause(self.host)
         else:
@@ -172,10 +175,10 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def _reopened(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
-        with closing(links.reopening(self.destination, links.beside)) as reopen:
+    def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
+        with closing(links.reopening(self.destination, links.reconnect)) as reopen:
             link = reopen.wait(self.host, sleep, deadline)
-        assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
+        assert isinstance(link, Link)  # noqa: S101 (which `reconnect` gives)
         return link
 
     # -- a stream
@@ -183,19 +186,19 @@ class HostTarget(Target):
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
-        assert isinstance(connection, Link)  # noqa: S101 (which `_entered` gives)
-        note, ended = self.caller.note, self._ended
+        assert isinstance(connection, Link)  # noqa: S101 (which `_enter` gives)
+        note, ended = self.caller.note, self._end_of
         return LinkStream(connection, name, self._reopening, note=note, ended=ended, deadline=deadline, sleep=sleep)
 
     def _reopening(self, stream: LinkStream) -> Reopen:
-        return links.reopening(self.destination, links.back, stream.ping, stream.lost_session)
+        return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)
 
-    def _ended(self, stream: Stream) -> Ended | None:
+    def _end_of(self, stream: Stream) -> Ended | None:
         """Ask for the end of a stream's session over another link; None if the host does not know."""
         try:
-            with self._opened(deadline=stream.deadline) as link:
+            with self._open(deadline=stream.deadline) as link:
                 entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
-                answer, output = links.led(self.caller, link, entry, stream.deadline)
+                answer, output = links.lead(self.caller, link, entry, stream.deadline)
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None
@@ -219,7 +222,7 @@ class HostTarget(Target):
 
         def way(destination: Destination, attempt: Attempt) -> Link:
             with stop.calling(attempt.stop.stop):  # this process may end before the thread that waits for the attempt
-                return links.beside(destination, attempt)
+                return links.reconnect(destination, attempt)
 
         def reopening(stream: LinkStream) -> Reopen:
             return links.reopening(host, way, stream.ping, patience=_LIST_PATIENCE if lists else None)
@@ -229,7 +232,7 @@ class HostTarget(Target):
 
         stop.check()
         deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
-        link = self._opened(deadline=deadline, passing=lists, stop=stop)
+        link = self._open(deadline=deadline, passing=lists, stop=stop)
         stream = LinkStream(link, "", reopening, note=caller.note, sleep=stop.sleep, changed=changed)
         stream.audience = caller.audience
         with stream, stop.calling(stream.cut):
@@ -289,7 +292,7 @@ class HostTarget(Target):
     # -- the user's files
 
     def sync(self) -> None:
-        """Push the user's files there; an error is noted, and stops nothing."""
+        """Push the user's files to the host; an error is noted, and stops nothing."""
         try:
             sync.sync(self.destination, self._connect)
         except Unreachable:

@@ -102,7 +102,7 @@ class Entry:
         return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
 
 
-def led(
+def lead(
     caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
 ) -> tuple[Answer, bytes]:
     """Lead a link to a session's daemon; return the host's answer, and the output that comes with it.
@@ -135,13 +135,13 @@ def reopening(
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """Return the Reopen that watches and replaces a link to a host; `way` is `beside` or `back`."""
+    """Return the Reopen that watches and replaces a link to a host; `way` is `reconnect` or `resume`."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
     asks = partial(known.asks, destination.host)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
-def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
+def reconnect(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """Make one attempt at a link that shares nothing with the lost one; return it once it has the turn.
 
     If the last login asked a person, the shared connection is opened again instead, without asking. There is no caller
@@ -181,15 +181,15 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
     return link
 
 
-def back(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to come back to a session by its id. Raises Ended, NotFound, and as `beside`."""
+def resume(destination: Destination, attempt: Attempt) -> Link:
+    """Make one attempt to come back to a session by its id. Raises Ended, NotFound, and as `reconnect`."""
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
     nobody = Caller()
     early = Early(Entry.again(lost).frames(nobody)) if attempt.has_turn else None
-    link = beside(destination, attempt, early)
+    link = reconnect(destination, attempt, early)
     lost = attempt.session or lost
-    answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
+    answer, output = lead(nobody, link, Entry.again(lost), stop=attempt.stop)
     _log_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()

@@ -73,10 +73,10 @@ class Target:
 
         Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
         """
-        name, connection = self._begun(op, named(op, args, kwargs), interrupts, deadline)
+        name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline, interrupts.sleep)
 
-    def _begun(
+    def _begin(
         self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts, _deadline: float | None
     ) -> Entered:
         return op(self.caller, **data)
@@ -84,9 +84,9 @@ class Target:
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, _sleep: Callable[[float], None]
     ) -> Stream:
-        return Stream(connection, name, ended=self._ended, deadline=deadline)
+        return Stream(connection, name, ended=self._end_of, deadline=deadline)
 
-    def _ended(self, stream: Stream) -> errors.Ended | None:
+    def _end_of(self, stream: Stream) -> errors.Ended | None:
         """Return the end of a stream's session, found by its name if its id is unknown; None if it is not kept."""
         session_id = stream.session_id
         result = results.by_id(session_id) if session_id else find.result(stream.name)
