@@ -146,7 +146,7 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
 ) -> None:
     """For eleven seconds its rows looked as if they were of now."""
     monkeypatch.setattr(host_target, "_LIST_PATIENCE", 0.5)
-    for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
+    for name, seconds in {"QUIET": 0.5, "SILENT": 0.5, "LOST_AFTER": 99.0}.items():
         monkeypatch.setattr(health, name, seconds)
     far = beside("box")
     known(home, far)
@@ -159,3 +159,4 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
         assert (row["labels"], row["stale"]["reason"]) == ({"n": "before"}, "no answer yet")
         far.goes_on()
         watched.until(lambda rows: rows and "stale" not in rows[0])
+        wait_until(lambda: len(far.held()) == 1, what="the attempts beside it have ended")
