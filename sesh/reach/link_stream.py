@@ -118,10 +118,10 @@ class LinkStream(Stream):
         return self._reopen.descriptors, self._reopen.due
 
     def _look_after_link(self, ready: list[int]) -> None:
-        self._note_state()
         if not ready and time.monotonic() < self._reopen.due:
             return
         result = self._reopen.run(ready)
+        self._note_state()  # now: the next turn may be a long wait
         if isinstance(result, Exception):
             raise result
         self._next = result

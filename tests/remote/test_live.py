@@ -159,4 +159,3 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
         assert (row["labels"], row["stale"]["reason"]) == ({"n": "before"}, "no answer yet")
         far.goes_on()
         watched.until(lambda rows: rows and "stale" not in rows[0])
-        wait_until(lambda: len(far.held()) == 1, what="the attempts beside it have ended")
