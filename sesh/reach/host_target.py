@@ -187,8 +187,8 @@ class HostTarget(Target):
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (which `_enter` gives)
-        note, ended = self.caller.note, self._end_of
-        return LinkStream(connection, name, self._reopening, note=note, ended=ended, deadline=deadline, sleep=sleep)
+        note, end = self.caller.note, self._end_of
+        return LinkStream(connection, name, self._reopening, note=note, end_of=end, deadline=deadline, sleep=sleep)
 
     def _reopening(self, stream: LinkStream) -> Reopen:
         return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)

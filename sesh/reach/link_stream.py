@@ -18,11 +18,11 @@ from sesh.wire import Connection
 
 
 class LinkStream(Stream):
-    """A conversation with a session's daemon on a host, or, without a `name`, with the bridge there.
+    """A conversation with a session's daemon on a host, or without a `name` with its bridge.
 
-    `reopening`: returns what watches and replaces the link. `note`: gets a line when the link is lost, and when it is
-    back. `sleep`: called while a lost link is replaced; it may raise to end that. `changed`: called when the link is
-    doubted, lost, or answers again: then the stream is a list's, which is not in the event log.
+    `reopening`: returns the Reopen that watches and replaces the link. `note`: gets a line when the link is lost, and
+    when it is back. `sleep`: called while a lost link is replaced; it may raise to end that. `changed`: called when the
+    link of a list, which is not in the event log, is doubted, lost, or answers again.
     """
 
     connection: Link
@@ -34,12 +34,12 @@ class LinkStream(Stream):
         reopening: Callable[[LinkStream], Reopen],
         *,
         note: Callable[[str], object],
-        ended: Callable[[Stream], Ended | None] | None = None,
+        end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
         sleep: Callable[[float], object] = time.sleep,
         changed: Callable[[Health], object] | None = None,
     ) -> None:
-        super().__init__(link, name, ended=ended, deadline=deadline)
+        super().__init__(link, name, end_of=end_of, deadline=deadline)
         self.host: str = link.destination.host
         self._note, self._sleep, self._changed = note, sleep, changed
         self._state = Health.UP
@@ -84,12 +84,11 @@ class LinkStream(Stream):
         self.connection.ping()
 
     def lost_session(self) -> LostSession:
-        """Return what another link has to come back to."""
+        """Return the session that another link comes back to."""
         heard_at = self._reopen.health.heard_at
         return LostSession(self.name, self.host, self.session_id, self.position or 0, heard_at)
 
     def reconnect(self) -> None:
-        """Replace the link, which was lost. Raises Ended if the session has ended meanwhile."""
         self.connection.close()
         connection, self._next = self._next, None
         self.reconnecting = True

@@ -25,10 +25,10 @@ READY, LATE = -1, -2
 class Stream:
     """A conversation with a daemon of this machine, which may be reloaded meanwhile. A context manager.
 
-    `connection`: the present one, fresh at first. `name`: of the session, also after a rename. `ended`: returns the end
-    of the session once its daemon is gone, None if unknown. `deadline` (monotonic): of the whole conversation.
-    `position`: behind the last byte of output that came. `skipped`: bytes of output that were not kept, or came too
-    fast. `audience`: the descriptor that output goes to, negative if unknown: `frames` ends when its reader closes it.
+    `connection`: the present one, fresh at first. `name`: of the session, also after a rename. `end_of`: returns the
+    end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): of the whole conversation.
+    `position`: behind the last byte of output that came. `skipped`: bytes of output that did not come. `audience`: the
+    descriptor that output goes to, negative if unknown: `frames` ends when its reader closes it.
     """
 
     host: str | None = None
@@ -40,13 +40,13 @@ class Stream:
         connection: Connection,
         name: str,
         *,
-        ended: Callable[[Stream], Ended | None] | None = None,
+        end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
     ) -> None:
         self.connection, self.name, self.deadline = connection, name, deadline
         self.position: int | None = None
         self.skipped, self.audience = 0, -1
-        self._ended, self._cut = ended, False
+        self._end_of, self._cut = end_of, False
 
     def __enter__(self) -> Stream:
         return self
@@ -81,8 +81,8 @@ class Stream:
     ) -> Iterator[Frame]:
         """Yield OUTPUT without bytes that came before, DATA, RESPONSE, READY and LATE, without end.
 
-        `ask`: sends HELLO and requests, over each connection. `others`: what else to poll, called each time. `until`
-        (monotonic): LATE comes from then on. Raises Ended, DaemonDied, and what `ask` raises.
+        `ask`: sends HELLO and requests, over each connection. `others`: returns more to poll. `until` (monotonic): LATE
+        comes from then on. Raises Ended, DaemonDied, and the errors of `ask`.
         """
         while True:
             try:
@@ -101,8 +101,7 @@ class Stream:
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
         # After `cut` the daemon is not gone, and another session's end may be found by the name.
-        ended = self._ended(self) if self._ended is not None and not self._cut else None
-        return ended or errors.DaemonDied(f"the daemon of {self.name} died")
+        return (not self._cut and self._end_of(self)) or errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         connection, frames = self.connection, self.connection.leftovers()
@@ -137,7 +136,7 @@ class Stream:
         return ready
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:
-        """Return descriptors to poll for the link, and when to look after it (monotonic): here there is no link."""
+        """Return the descriptors to poll for a link, and when to look after it (monotonic)."""
         return (), inf
 
     def _look_after_link(self, ready: list[int]) -> None:

@@ -84,7 +84,7 @@ class Target:
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, _sleep: Callable[[float], None]
     ) -> Stream:
-        return Stream(connection, name, ended=self._end_of, deadline=deadline)
+        return Stream(connection, name, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:
         """Return the end of a stream's session, found by its name if its id is unknown; None if it is not kept."""

@@ -24,8 +24,6 @@ _MOST_UNREAD = 1000
 """Items that wait to be taken; a thread that has another one waits too."""
 _LEAVING = 3.0
 """Seconds for stopped threads to end what they have begun, such as an ssh."""
-
-
 _ENDED = object()
 """The last item of work that ended without an error."""
 
@@ -71,14 +69,14 @@ class Workers(Generic[Key, Item]):
         return set(self._stops)
 
     def begin(self, key: Key, work: Callable[[Stop], Iterator[Item]]) -> None:
-        """Begin work under a key that has none. Raises LocalFault if this machine has no room for a thread."""
-        stop = Stop()
+        """Begin work under a key that has none."""
+        self._stops[key] = stop = Stop()
         thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            raise LocalFault("this machine has no room for another thread") from None
-        self._stops[key] = stop
+            self._put(key, stop, LocalFault("this machine has no room for another thread"))
+            return
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
     def end(self, key: Key) -> None:
