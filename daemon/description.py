@@ -133,7 +133,6 @@ def record(session: Session) -> Record:
         "reason": end.reason,
         "state": session.activity.standing().state if end.code is not None else None,
         "version": __version__,
-        "marked": records.moment_of_writing(identified["boot"]),
     }
 
 

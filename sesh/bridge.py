@@ -314,7 +314,7 @@ def _entered(
     """Carry out an op that leads to a session: once, however often the request comes with its `session_id`."""
     session_id = _checked_id(request.get("session_id"))
     with _one_at_a_time(session_id if op.creates else ""):
-        if session_id and (there := _by_id(session_id, caller.origin)) is not None:
+        if session_id and (there := _by_id(session_id)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
                 records.link_agent(session_id, agent)  # that of the link over which it began may be gone
             return there
@@ -342,7 +342,7 @@ def _one_at_a_time(session_id: str) -> Iterator[None]:
                 os.unlink(os.path.join(folder, _ENTERING + session_id))
 
 
-def _by_id(session_id: str, origin: Origin | None) -> Answered | None:
+def _by_id(session_id: str) -> Answered | None:
     """The session with this id, or its result and output; None if this machine knows neither.
 
     Raises NotFound with the reason for a session that was lost.
@@ -358,7 +358,7 @@ def _by_id(session_id: str, origin: Origin | None) -> Answered | None:
     if result := results.by_id(session_id):
         return {"name": result.get("name", ""), "result": result}, results.output(result), None
     if current and (dormant := find.dormant(current)) is not None:
-        raise find.lost(dormant, origin.host if origin is not None else None)
+        raise find.without_daemon(dormant)
     return None
 
 

@@ -132,9 +132,7 @@ class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
 
 
 class NotFound(SeshError, code="not_found"):
-    """There is no such session. `dormant`: it is here, and has no daemon."""
-
-    dormant = False
+    """There is no such session."""
 
 
 class Exists(SeshError, code="exists"):

@@ -1,4 +1,4 @@
-"""Stopping calls from another thread: those of the API that wait, attempts at a link. Ctrl-C is `reach.cancelling`."""
+"""Stop a call from another thread: a call of the API that waits, an attempt at a link. Ctrl-C: `reach.cancelling`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from sesh.errors import Interrupted, SeshError, Unreachable
 
 Way = Callable[[], object]
 
-_GOES_ON = "stopped waiting; the session goes on"
-
 
 class Stop:
     """A stop for a call that may wait for long: `stop()` in another thread ends the waiting.
@@ -20,7 +18,7 @@ class Stop:
     waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
     """
 
-    message = _GOES_ON
+    message = "stopped waiting; the session goes on"
     """The line for whoever stops the waiting."""
 
     def __init__(self) -> None:
@@ -33,17 +31,19 @@ class Stop:
         return self._event.is_set()
 
     def stop(self) -> None:
-        """Ends the calls that it was given to, each by its `way`."""
+        """End the calls that have this Stop, each by its `way`."""
         with self._lock:
             self._event.set()
             for way in self._ways:
-                with suppress(SeshError):  # the other side of the call cannot be reached, and so the call ends too
+                with suppress(SeshError):  # the other side of the call is unreachable, and so the call ends too
                     way()
 
     @contextmanager
     def calling(self, way: Way) -> Iterator[None]:
-        """Has `stop` call `way` within a block. Raises Interrupted if that cut the block off, or came before."""
-        self.add(way)
+        """Have `stop` call `way` within a block. Raises Interrupted if that ended the block, or came before."""
+        with self._lock:
+            self.check()
+            self._ways.append(way)
         try:
             yield
         except Unreachable:
@@ -51,18 +51,8 @@ class Stop:
                 raise Interrupted(self.message) from None
             raise
         finally:
-            self.remove(way)
-
-    def add(self, way: Way) -> None:
-        """Has `stop` call `way`. Raises Interrupted if it was stopped before."""
-        with self._lock:
-            self.check()
-            self._ways.append(way)
-
-    def remove(self, way: Way) -> None:
-        """Has `stop` no longer call `way`."""
-        with self._lock:
-            self._ways.remove(way)
+            with self._lock:
+                self._ways.remove(way)
 
     def check(self) -> None:
         """Raises Interrupted if it was stopped already."""
@@ -70,6 +60,6 @@ class Stop:
             raise Interrupted("stopped before it began")
 
     def sleep(self, seconds: float) -> None:
-        """Waits so long. Raises Interrupted if it is stopped."""
+        """Wait so long. Raises Interrupted if it is stopped."""
         if self._event.wait(seconds):
             raise Interrupted(self.message)

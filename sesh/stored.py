@@ -45,7 +45,6 @@ class Record(TypedDict, total=False):
     state: str | None
     version: str
     found_lost: bool
-    marked: str
 
 
 class Facts(TypedDict):

@@ -13,7 +13,7 @@ from functools import partial
 from math import inf
 
 from sesh import programs, wire
-from sesh.errors import Unreachable
+from sesh.errors import SeshError, Unreachable
 from sesh.link.race import Attempt, Race
 from sesh.messages import Near
 from sesh.remote.ssh import master, ssh
@@ -25,6 +25,7 @@ from sesh.stop import Stop
 
 _used: dict[str, object] = {}
 """By host: the identity of the shared connection that the newest link of this process uses."""
+_FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _SHARED, _OWN = 1, 2
 """The two sides of a race, by number."""
 _TICK = 0.2
@@ -150,6 +151,17 @@ def drop_shared(destination: Destination) -> None:
     """End the shared connection of a lost link, unless another process has replaced it."""
     if _used.get(destination.host) == master.identity(destination):
         master.close(destination)
+
+
+def renew_shared(destination: Destination) -> None:
+    """Drop the shared connection of a lost link; open another, unasked, if it holds ports that ssh_config forwards."""
+    try:
+        drop_shared(destination)
+        if any(destination.setting(keyword) for keyword in _FORWARDS):
+            master.ensure(destination, ask=False, timeout=START_TIMEOUT)
+            _used[destination.host] = master.identity(destination)
+    except (SeshError, OSError):
+        return  # the next command opens it, or says why not
 
 
 def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:

@@ -223,7 +223,7 @@ class _Ways:
         """Return what watches and replaces a link."""
         destination = self._destinations[host]
         assert destination is not None  # noqa: S101 (a link leads to a host)
-        return links.reopening(destination, links.back, ask, session)
+        return links.reopening(destination, links.resume, ask, session)
 
 
 def _waiting(left: str) -> int:

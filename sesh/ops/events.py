@@ -10,7 +10,6 @@ from functools import partial
 
 from sesh import moments, paths, protocol, system, wire, writing
 from sesh.errors import DaemonDied, Ended, SeshError
-from sesh.reach import held
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
@@ -202,7 +201,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
     def words(_link: object) -> dict[str, object]:
         return {"since": since, "begun": begun} if begun else {}
 
-    for item in held.items(target, all_events, words, stop):
+    for item in target.items(all_events, words, stop):
         if "begun" in item:
             begun = item["begun"]
             continue

@@ -19,7 +19,6 @@ from sesh.names import natural
 from sesh.ops import local_index, lookup
 from sesh.ops.local_index import GONE
 from sesh.ops.views import bears
-from sesh.reach import held
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.workers import Workers
@@ -146,9 +145,9 @@ def _here(stop: Stop) -> Iterator[Report]:
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
     try:
-        stop.add(reader.close)
-        for rows in local_index.watch(audience):
-            yield Report(rows)
+        with stop.calling(reader.close):
+            for rows in local_index.watch(audience):
+                yield Report(rows)
     finally:
         reader.close()
         os.close(audience)
@@ -180,7 +179,7 @@ class _HostReports:
         target = HostTarget(self._caller, self._host)
         changed = partial(self._judged, stop)
         try:
-            for rows in held.items(target, local_index.follow, self._begin, stop, changed=changed):
+            for rows in target.items(local_index.follow, self._begin, stop, changed=changed):
                 if rows:
                     self._change(rows)
                 else:

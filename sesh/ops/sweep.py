@@ -136,7 +136,7 @@ def _age_of(name: str, kind: Kind) -> float:
                 return 0.0
             if kind is Kind.ENDED or record.get("found_lost"):
                 return records.age(record)
-            records.write({**record, "found_lost": True, "marked": records.moment_of_writing(identity.boot_id())})
+            records.write({**record, "found_lost": True})
     except (OSError, Refused):
         return 0.0  # it is not cleared where nobody is asked
     return 0.0

@@ -1,7 +1,7 @@
 """The caller of an op: its place, the notes for it, and the questions to it.
 
-A Caller is passed to every op. The plain one is a program, which gets no notes and cannot be asked (the Python API);
-the command line's prints notes and asks on the terminal; the bridge's carries both over the link.
+The plain Caller is a program, which gets no notes and cannot be asked (the Python API). That of the command line prints
+notes and asks on the terminal; that of the bridge carries both over the link.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sesh.names import subject
 from sesh.reach.origin import Origin
 
 Answers = Sequence[tuple[str, str]]
+"""The answers to a question: small letters or digits, each with its meaning."""
 
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
@@ -24,35 +25,50 @@ NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
 
 
 class Caller:
-    """The caller of an op. `local`: asks no remote. `session_id`: the id for a session that the op creates."""
+    """The caller of an op.
+
+    `origin`: the machine that calls over a link; None for this one. `can_ask`: a person can be asked. `watched`: a
+    person sees notes at once. `hears_questions`: gets a note if a command that is waited for asks something. `piped`:
+    stdin is a pipe in which bytes wait. `ssh_prompts`: ssh may ask; None if a person sits at the terminal. `audience`:
+    the descriptor that followed output goes to, negative if unknown. `local`: no remote is asked. `session_id`: for a
+    session that the op creates.
+    """
 
     origin: Origin | None = None
-    """The machine that the question came from over a link; None for this one."""
     can_ask = False
-    """True if a person can be asked."""
-    ssh_prompts: bool | None = False
-    """True if ssh may ask for a password; None if a person sits at the terminal."""
     watched = False
-    """True if a person sees notes at once."""
     hears_questions = False
-    """True if who waits for a command is told that it asks something."""
     piped = False
-    """True if our stdin is a pipe in which bytes wait."""
+    ssh_prompts: bool | None = False
     audience = -1
-    """The descriptor that followed output goes to, negative if unknown; following ends when its reader closes it."""
     local = False
     session_id: str | None = None
     _warned: frozenset[str] = frozenset()
 
     def note(self, line: str) -> None:
-        """Tells the person something, in one line; commands in it are written as `{SESH} --verb`."""
+        """Tell the person something, in one line; commands in it are written as `{SESH} --verb`."""
+
+    def remember(self, line: str) -> None:
+        """Keep a line for the first screen of the session that is entered, as that screen covers earlier notes."""
+
+    def entering(self, line: str) -> None:
+        """Note a line, and again on the first screen of the session."""
+        self.note(line)
+        self.remember(line)
 
     def heard(self, line: str) -> None:
-        """Shows a person what ssh says while it connects."""
+        """Show a person what ssh prints while it connects."""
+
+    def status(self, line: str) -> None:
+        """Show what is waited for, in the place of the line before; an empty one removes it."""
+
+    def connecting(self, _host: str) -> AbstractContextManager[None]:
+        """Within the block a host is waited for; a person reads so once it takes a while."""
+        return nullcontext()
 
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Tells at once what a command asks that is waited for. `feeding`: how it would get our stdin, if that is
-        `piped`; `passing`: the line stands no longer than the command runs."""
+        """Tell what a command asks that is waited for. `feeding`: how it would get our stdin, if that is `piped`;
+        `passing`: the line stands no longer than the command runs."""
         if self.piped:
             self.note(f"{subject(name)} waits for input on its terminal; {feeding}")
             return
@@ -63,35 +79,19 @@ class Caller:
         else:
             self.note(line)
 
-    def status(self, line: str) -> None:
-        """Shows what is waited for, in the place of the line before; an empty one removes it."""
-
-    def connecting(self, _host: str) -> AbstractContextManager[None]:
-        """A block in which a host is waited for; a line says so once it takes a while, where a person reads it."""
-        return nullcontext()
-
-    def remember(self, line: str) -> None:
-        """Keeps a line for the first screen of the session that is entered now, as that screen covers earlier notes."""
-
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Asks the person; returns the letter of the answer, empty if they choose none. Only if `can_ask`.
+        """Ask the person, if `can_ask`; return the letter of the answer, empty for none. Raises Interrupted.
 
-        `answers`: small letters or digits, each with its meaning; `above`: text with SGR that is shown before. Raises
-        Interrupted.
+        `default`: the letter for Enter; `above`: text with SGR that is shown before.
         """
         raise Question(question, answers, default, above)
 
     def agrees(self, question: str) -> bool:
-        """Returns whether the person answers a question with yes; Enter means no."""
+        """Return whether the person answers a question with yes; Enter means no."""
         return self.ask(question, YES_NO, "n") == "y"
 
-    def entering(self, line: str) -> None:
-        """Notes a line, and has it said again on the first screen of the session."""
-        self.note(line)
-        self.remember(line)
-
     def settings(self) -> Config:
-        """The user's settings. Faults of their file are noted once; the other settings hold."""
+        """Return the user's settings. Faults of their file are noted once; the other settings hold."""
         settings = config.load()
         for warning in settings.warnings:
             if warning not in self._warned:
@@ -102,10 +102,7 @@ class Caller:
 
 
 class Question(SeshError):
-    """A question for the person.
-
-    `answers`: letter and meaning of each; `default`: the letter for Enter; `above`: text that is shown before.
-    """
+    """A question for the person, as `Caller.ask` has it."""
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)

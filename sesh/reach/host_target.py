@@ -1,115 +1,260 @@
-"""A host as the target of ops: `sesh --bridge` calls them there, over a link.
-
-Apart from `target`, so that a verb that concerns this machine only does not load it.
-"""
+"""A host as the target of ops: `sesh --bridge` calls them there, over a link of each call's own."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from typing import Any, TypeVar
 
-from sesh.about import CALLED
-from sesh.errors import (
-    Ended,
-    ExitCode,
-    Interrupted,
-    Lost,
-    NamingHost,
-    ProtocolError,
-    SeshError,
-    TimedOut,
-    Unreachable,
-)
-from sesh.link.race import LostSession
+from sesh import errors, wire
+from sesh.check import Check
+from sesh.errors import Ended, ExitCode, Interrupted, NamingHost, SeshError, Unreachable
+from sesh.link.health import Health
+from sesh.link.race import Attempt
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer
+from sesh.protocol import DATA
 from sesh.reach import calls, links
-from sesh.reach.caller import Caller
+from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.link_stream import LinkStream
 from sesh.reach.links import Entry
 from sesh.reach.op import ATTACH, Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import master
+from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.remote.sync import sync
+from sesh.stop import Stop
 from sesh.wire import Connection
+
+Item = TypeVar("Item")
+
+_OPEN_TIMEOUT = 20.0
+"""Seconds for the first link of a list."""
+_LIST_PATIENCE = 1.5
+"""Seconds, beside 1.5 round trips, for the answer to a PING, after which the rows of a list are shown as old."""
 
 
 class HostTarget(Target):
-    """Another host. Each call opens a link of its own, over the shared ssh connection.
+    """Another host. `offer`: the person may be asked to install sesh there if it is missing."""
 
-    `offer`: whether the person may be asked to install sesh there if it is missing.
-    """
+    host: str
+    destination: Destination
 
     def __init__(self, caller: Caller, host: str, *, offer: bool = False) -> None:
         super().__init__(caller)
-        self.host: str | None = host
-        self.destination: Destination = links.destination_of(caller, host)
-        self.offer = offer
+        self.host, self.offer = host, offer
+        self.destination = links.destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable, NotDeployed."""
+        """Have the host carry out an op; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
         early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
         with NamingHost(self.host):
-            with self._opened(early) as link:
+            with self._open(early) as link:
                 self.clock = link.clock
                 result = calls.request(self.caller, link, op, data)
             self._note_changes(op.wire_name, data, result)
         return result
 
-    def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
-        """Corrects what is kept of the host's sessions after an op that has ended, renamed or made sure of some."""
-        host = self.destination.host
-        if op in ("sessions.kill", "sessions.kill_all"):
-            known.drop(host, result["killed"])
-        elif op == "sessions.rename":
-            known.rename(host, result["renamed_from"], result["name"])
-        elif op in ("sessions.open_", "sessions.new", "sessions.job"):
-            name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
-            known.saw(host, name, time.time(), command=(data.get("spec") or {}).get("command"))
-
-    def note_ended(self, name: str) -> None:
-        """Corrects what is kept of the host's sessions after one has ended."""
-        known.drop(self.destination.host, [name])
-
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Has the host carry out an op that leads to a session; the connection is the link.
+        """Have the host carry out an op that leads to a session; the connection is the link."""
+        try:
+            return self._enter(self._entry(op, named(op, args, kwargs)))
+        except Ended as ended:
+            ended.message += " has ended"
+            raise
 
-        Raises KeyboardInterrupt with a line that says that the session may be there.
-        """
-        entry = self._entry(op, named(op, args, kwargs))
-        early = Early(entry.frames(self.caller))
-        with NamingHost(self.host):
-            try:
-                link = self._opened(early)
-                early.reached = True
-                answer, _ = links.led(self.caller, link, entry)
-                self._keep(link, answer)
-            except KeyboardInterrupt:
-                if not (op.creates and early.reached):
-                    raise
-                what = f"{entry.arguments.get('name') or 'NAME'} may have been created"
-                raise KeyboardInterrupt(f"interrupted; {what}; check with: {CALLED} @{self.host}") from None
-        return answer["name"], link
+    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
+        """Return a link that leads to a session of the host. Raises NotFound, TimedOut past the deadline."""
+        return self._enter(Entry(ATTACH, {"name": name}, pings=attaches), deadline)[1]
+
+    def _begin(
+        self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
+    ) -> Entered:
+        entry = self._entry(op, data)
+        try:
+            return self._enter(entry, deadline, interrupts.sleep, interrupts.at_first)
+        except SeshError as error:
+            if entry.asked and not error.answered and not isinstance(error, Ended):
+                unknown = f"{error.message}; the job may or may not have started"
+                error.message = interrupts.message if isinstance(error, Interrupted) else unknown
+                error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
+            raise
 
     def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Entry:
         session_id = os.urandom(8).hex() if op.creates else ""
         return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _opened(self, early: Early | None = None, deadline: float | None = None) -> Link:
-        return links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
+    def _enter(
+        self,
+        entry: Entry,
+        deadline: float | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        at_first: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> Entered:
+        """Lead a link to a session. If it is lost before the answer, another one asks for the id that the session has
+        or is to have, so that nothing is created twice. `at_first`: holds while no request was sent.
 
-    def _keep(self, link: Link, answer: Answer) -> None:
-        """Keeps what a list shows of the session that a link was led to, for times when the host does not answer."""
+        Raises Ended if the session has ended meanwhile.
+        """
+        early, lost = Early(entry.frames(self.caller)), False
+        with NamingHost(self.host):
+            while True:
+                try:
+                    with at_first():
+                        link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
+                    entry.asked = True
+                    answer, output = links.lead(self.caller, link, entry, deadline)
+                    break
+                except errors.Lost:
+                    if not entry.session_id:
+                        raise
+                    lost = True
+                    self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
+                except (Interrupted, errors.ProtocolError):
+                    entry.asked = entry.asked or early.reached
+                    raise
+            if lost:
+                self.caller.note(f"reconnected to @{self.host}")
+            if "result" in answer:
+                link.close()
+                raise Ended(answer["name"], answer["result"], output)
+            self._note_entered(link, answer)
+        return answer["name"], link
+
+    def _open(
+        self,
+        early: Early | None = None,
+        deadline: float | None = None,
+        *,
+        passing: bool = False,
+        stop: Stop | None = None,
+    ) -> Link:
+        """Open a link to sesh on the host. Raises Unreachable, NotDeployed, TimedOut past the deadline, Interrupted.
+
+        `early`: goes with HELLO. `passing`: nobody has named the host, so it is not recorded as used. `stop`: ends it.
+        """
+        caller, host = self.caller, self.destination
+        try:
+            with nullcontext() if passing else caller.connecting(self.host), links.worded(host, deadline):
+                link = opening.open_link(
+                    host,
+                    links.origin(host),
+                    ask=caller.ssh_prompts,
+                    deadline=deadline,
+                    early=early,
+                    stop=stop,
+                    patience=known.stale_after(self.host),
+                    say=caller.heard,
+                )
+        except errors.NotDeployed as missing:
+            if not (self.offer and caller.can_ask):
+                raise
+            self._deploy(missing)
+            return self._open(early, deadline, passing=passing, stop=stop)
+        if passing:
+            known.end_pause(self.host)
+        else:
+            links.record(host, link)
+        return link
+
+    def _deploy(self, missing: errors.NotDeployed) -> None:
+        """Install sesh on the host if the person agrees. Raises `missing` if not, DeployError."""
+        if self.caller.ask(f"@{self.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
+            raise missing
+        from sesh.remote.deploy import fleet  # loads rich and fabric
+
+        self.offer = False
+        for result in fleet.deploy_all([self.destination]):
+            if result.error is not None:
+                raise result.error
+
+    def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
+        with closing(links.reopening(self.destination, links.reconnect)) as reopen:
+            link = reopen.wait(self.host, sleep, deadline)
+        assert isinstance(link, Link)  # noqa: S101 (which `reconnect` gives)
+        return link
+
+    # -- a stream
+
+    def _stream(
+        self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
+    ) -> Stream:
+        assert isinstance(connection, Link)  # noqa: S101 (which `_enter` gives)
+        note, end = self.caller.note, self._end_of
+        return LinkStream(connection, name, self._reopening, note=note, end_of=end, deadline=deadline, sleep=sleep)
+
+    def _reopening(self, stream: LinkStream) -> Reopen:
+        return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)
+
+    def _end_of(self, stream: Stream) -> Ended | None:
+        """Ask for the end of a stream's session over another link; None if the host does not know."""
+        try:
+            with self._open(deadline=stream.deadline) as link:
+                entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
+                answer, output = links.lead(self.caller, link, entry, stream.deadline)
+        except SeshError:
+            return None
+        return Ended(stream.name, answer["result"], output) if "result" in answer else None
+
+    def items(
+        self,
+        op: Op[..., Iterator[Item]],
+        words: Callable[[Link], Mapping[str, object]],
+        stop: Stop | None = None,
+        *,
+        changed: Callable[[Health], object] | None = None,
+    ) -> Iterator[Item]:
+        """Yield the items of an op that yields without end, over as many links as it takes.
+
+        `words`: returns the op's arguments, for each link. `stop`: ends it from another thread, by Interrupted.
+        `changed`: called for a list when the link is doubted or lost, and once it or another one answers. The host of a
+        list is not recorded as used, nor are its links logged. Raises Unreachable if no link can be opened at first,
+        LoginRefused if one cannot come back without a person, the op's errors.
+        """
+        caller, host, stop, lists = self.caller, self.destination, stop or Stop(), changed is not None
+
+        def way(destination: Destination, attempt: Attempt) -> Link:
+            with stop.calling(attempt.stop.stop):  # this process may end before the thread that waits for the attempt
+                return links.reconnect(destination, attempt)
+
+        def reopening(stream: LinkStream) -> Reopen:
+            return links.reopening(host, way, stream.ping, patience=_LIST_PATIENCE if lists else None)
+
+        def ask() -> None:
+            stream.connection.send(calls.frames(op.wire_name, words(stream.connection)))
+
+        stop.check()
+        deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
+        link = self._open(deadline=deadline, passing=lists, stop=stop)
+        stream = LinkStream(link, "", reopening, note=caller.note, sleep=stop.sleep, changed=changed)
+        stream.audience = caller.audience
+        with stream, stop.calling(stream.cut):
+            try:
+                for kind, _, payload in stream.frames(ask):
+                    if kind != DATA:
+                        wire.checked(stream.connection.message(kind, payload))
+                        return
+                    check = Check(far=True)
+                    item: Item = calls.checked(op, payload, check)
+                    calls.note_left_out(caller, check, self.host)
+                    if item or not check.left_out:  # an item of which nothing is left is not the end of a list
+                        yield item
+            except errors.DaemonDied:
+                raise Unreachable(f"sesh on @{self.host} ended, and with it what it had to say") from None
+
+    # -- what is known of the host
+
+    def _note_entered(self, link: Link, answer: Answer) -> None:
+        """Keep what a list shows of the session that a link leads to, for times when the host does not answer."""
         known.saw(
-            self.destination.host,
+            self.host,
             answer["name"],
             time.time(),
             id=answer.get("session_id") or None,
@@ -118,101 +263,43 @@ class HostTarget(Target):
             home=link.home or None,
         )
 
-    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """A link that was led to a session there; see `Target`. Raises NotFound."""
-        entry = Entry(ATTACH, {"name": name}, pings=attaches)
-        with NamingHost(self.host):
-            link = self._opened(Early(entry.frames(self.caller)), deadline)
-            try:
-                links.led(self.caller, link, entry, deadline)
-            except Lost:
-                if deadline is None or time.monotonic() < deadline:
-                    raise
-                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
-        return link
+    def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
+        """Correct what is known of the host's sessions after an op that has ended, renamed or made some."""
+        if op in ("sessions.kill", "sessions.kill_all"):
+            known.drop(self.host, result["killed"])
+        elif op == "sessions.rename":
+            known.rename(self.host, result["renamed_from"], result["name"])
+        elif op in ("sessions.open_", "sessions.new", "sessions.job"):
+            name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
+            known.saw(self.host, name, time.time(), command=(data.get("spec") or {}).get("command"))
 
-    def _reopening(self, stream: Stream) -> Reopen:
-        """What watches and replaces the link of a stream."""
-
-        def session() -> LostSession:
-            heard_at = reopen.health.heard_at
-            return LostSession(stream.name, str(self.host), stream.session_id, stream.position or 0, heard_at)
-
-        reopen = links.reopening(self.destination, links.back, stream.ping, session)
-        return reopen
-
-    def _ended(self, stream: Stream) -> Ended | None:
-        """The end of a stream's session, asked over another link; None if the host does not know."""
-        try:
-            with links.opened(self.caller, self.destination, deadline=stream.deadline) as link:
-                entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
-                answer, output = links.led(self.caller, link, entry, stream.deadline)
-        except SeshError:
-            return None
-        return Ended(stream.name, answer["result"], output) if "result" in answer else None
-
-    def _begun(
-        self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
-    ) -> Entered:
-        """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        entry = self._entry(op, data)
-        early, asked, lost = Early(entry.frames(self.caller)), False, False
-        while True:
-            try:
-                with interrupts.at_first():
-                    link = self._reopened(interrupts, deadline) if lost else self._opened(early, deadline)
-                asked = True
-                answer, output = links.led(self.caller, link, entry, deadline)
-                break
-            except Lost:
-                lost, state = True, "before the job was known to have started; reconnecting"
-                self.caller.note(f"lost the link to @{self.host} {state}")
-            except SeshError as error:
-                asked = asked or (early.reached and isinstance(error, (Interrupted, ProtocolError)))
-                if asked and not error.answered:
-                    unknown = "the job may or may not have started"
-                    is_own = isinstance(error, Interrupted)
-                    error.message = interrupts.message if is_own else f"{error.message}; {unknown}"
-                    error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
-                raise
-        if lost:
-            self.caller.note(f"reconnected to @{self.host}")
-        if "result" in answer:
-            link.close()
-            raise Ended(answer["name"], answer["result"], output)
-        self._keep(link, answer)
-        return answer["name"], link
-
-    def _reopened(self, interrupts: Interrupts, deadline: float | None) -> Link:
-        """Opens a new link for a lost one; Ctrl-C stops the attempts."""
-        with closing(links.reopening(self.destination, links.beside)) as reopen:
-            link = reopen.wait(self.destination.host, interrupts.sleep, deadline)
-        assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
-        return link
+    def note_ended(self, name: str) -> None:
+        known.drop(self.host, [name])
 
     def log_attached(self, name: str) -> None:
-        """Logs that a terminal is attached to a session there."""
-        eventlog.log("connect", host=self.destination.host, session=name)
+        eventlog.log("connect", host=self.host, session=name)
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
-        """Logs the end of that, and the link's round trip; keeps when the session was last known to run."""
-        eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
+        host = host or self.host
+        eventlog.log("disconnect", host=host, session=name, reason=kind)
         if kind == "ended":
-            known.drop(host or self.destination.host, [name])
+            known.drop(host, [name])
         elif heard_at:
-            known.saw(host or self.destination.host, name, heard_at)
-        if host == self.destination.host and round_trip:
+            known.saw(host, name, heard_at)
+        if host == self.host and round_trip:
             known.note(host, {"round_trip": round(round_trip, 4)})
+
+    # -- the user's files
+
+    def sync(self) -> None:
+        """Push the user's files to the host; an error is noted, and stops nothing."""
+        try:
+            sync.sync(self.destination, self._connect)
+        except Unreachable:
+            return  # the link that comes next reports the same
+        except SeshError as error:
+            self.caller.note(str(error))
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
             master.ensure(destination)
-
-    def sync(self) -> None:
-        """Pushes the user's files there; an error is noted, and stops nothing."""
-        try:
-            sync.sync(self.destination, self._connect)
-        except Unreachable:
-            return  # the link that comes next meets the same, and says it
-        except SeshError as error:
-            self.caller.note(str(error))

@@ -1,23 +1,24 @@
-"""Links to sesh on other hosts, and the attempts that replace those that are lost."""
+"""Links to sesh on other hosts: led to a session, and replaced when they are lost; `host_target` opens them."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 
 from sesh import paths, platform
 from sesh.about import SESH
-from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Introduction, Near, Words
 from sesh.reach import calls
-from sesh.reach.caller import YES_NO, Caller
+from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
@@ -27,17 +28,17 @@ from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
-_noted: dict[tuple[str, str], float] = {}
-"""The loss of each session's link that is in the event log, by name and host: when anything had come last."""
+_logged: dict[tuple[str, str], float] = {}
+"""The losses that are in the event log, by session and host: when the link was alive last."""
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
-    """The destination that the name of a host means. Raises InvalidHost."""
+    """Return the destination that the name of a host means. Raises InvalidHost."""
     return Destination(host, via=caller.settings().via(host))
 
 
 def origin(destination: Destination) -> Near:
-    """A description of this machine for the other side, which reads it with `origin.Origin`."""
+    """Describe this machine for the other side, which reads it as an `Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": destination.host,
@@ -49,60 +50,18 @@ def origin(destination: Destination) -> Near:
     }
 
 
-def opened(
-    caller: Caller,
-    destination: Destination,
-    *,
-    offer: bool = False,
-    deadline: float | None = None,
-    passing: bool = False,
-    early: Early | None = None,
-    stop: Stop | None = None,
-) -> Link:
-    """A link to sesh on a host.
-
-    `offer`: whether the person may be asked to install sesh
-    there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
-    recorded as used. `early`: goes with HELLO. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut,
-    Interrupted.
-    """
-    connecting = nullcontext() if passing else caller.connecting(destination.host)
-    try:
-        with connecting, _worded(destination, deadline):
-            link = opening.open_link(
-                destination,
-                origin(destination),
-                ask=caller.ssh_prompts,
-                deadline=deadline,
-                early=early,
-                stop=stop,
-                patience=known.stale_after(destination.host),
-                say=caller.heard,
-            )
-    except NotDeployed as error:
-        if not (offer and caller.can_ask):
-            raise
-        _deploy(caller, destination, error)
-        return opened(caller, destination, deadline=deadline, passing=passing, early=early, stop=stop)
-    if passing:
-        known.end_pause(destination.host)
-    else:
-        record(destination, link)
-    return link
-
-
 def record(destination: Destination, link: Link) -> None:
-    """Record what a link has shown of a host that was named."""
+    """Record what a link has shown of a host that a person has named."""
     known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
 
 
 @contextmanager
-def _worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
-    """Gives errors within a block the words for a link: TimedOut past the deadline, LocalFault for a fault of ours."""
+def worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
+    """Turn errors of a link into TimedOut past the deadline, and those of this machine into LocalFault."""
     try:
         yield
-    except (Unreachable, TimedOut):
-        if deadline is not None and time.monotonic() >= deadline:
+    except (Unreachable, TimedOut) as error:
+        if deadline is not None and time.monotonic() >= deadline and not error.answered:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
     except OSError as error:
@@ -112,27 +71,15 @@ def _worded(destination: Destination, deadline: float | None = None) -> Iterator
         raise fault from error
 
 
-def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
-    """Installs sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
-    question = f"@{destination.host} has no sesh; deploy it there?"
-    if caller.ask(question, YES_NO, "y") != "y":
-        raise missing
-    from sesh.remote.deploy import fleet  # loads rich and fabric
-
-    for result in fleet.deploy_all([destination]):
-        if result.error is not None:
-            raise result.error
-
-
 # -- leading a link to a session
 
 
 @dataclass
 class Entry:
-    """The request that leads a link to a session: an op, and what the bridge needs beside its arguments.
+    """The request that leads a link to a session: an op, its arguments, and words for the bridge.
 
-    `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon, which goes along.
-    `pings`: a terminal is attached, and sends PINGs.
+    `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon. `pings`: a terminal
+    is attached, and sends PINGs. `asked`: the host may have carried it out.
     """
 
     op: str
@@ -140,43 +87,44 @@ class Entry:
     session_id: str = ""
     greeting: Introduction | None = None
     pings: bool = False
+    asked: bool = False
 
     @classmethod
     def again(cls, lost: LostSession) -> Entry:
-        """To a session whose link is lost."""
+        """Return the entry to a session whose link is lost."""
         return cls(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
 
     def frames(self, caller: Caller, answers: Sequence[str] = ()) -> bytes:
-        """The request; `answers`: to the questions that came in its answers before."""
+        """Return the request; `answers`: to the questions that were its answers before."""
         words: Words = {"session_id": self.session_id, "pings": self.pings}
         if self.greeting is not None:
             words["greeting"] = self.greeting
         return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
 
 
-def led(
+def lead(
     caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
 ) -> tuple[Answer, bytes]:
-    """Leads a link to a session's daemon; returns the host's answer, and the output that comes with it.
+    """Lead a link to a session's daemon; return the host's answer, and the output that comes with it.
 
-    The answer names the session, or holds the `result` of one with the `session_id` that has ended. `stop`: ends the
-    link. Raises NotFound, Lost, Interrupted; the link is closed if it fails.
+    The answer has the `result` if the session has ended. `stop`: ends the link. Raises NotFound, Lost, TimedOut past
+    the deadline, Interrupted; then the link is closed.
     """
-    silence = START_TIMEOUT if entry.op == ATTACH else inf  # of a session that is created nothing is heard for long
+    silence = START_TIMEOUT if entry.op == ATTACH else inf  # an op that creates a session may take long
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         timeout = seconds_left(deadline, SESSION_TIMEOUT)
         return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
 
     try:
-        with (stop or Stop()).calling(link.abort):
+        with (stop or Stop()).calling(link.abort), worded(link.destination, deadline):
             return calls.answered(caller, ask)
     except BaseException:
         link.close()
         raise
 
 
-# -- the next link in the place of a lost one
+# -- replacing a lost link
 
 
 def reopening(
@@ -187,60 +135,65 @@ def reopening(
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
+    """Return the Reopen that watches and replaces a link to a host; `way` is `reconnect` or `resume`."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
     asks = partial(known.asks, destination.host)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
-def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
-    """One attempt at a link that shares nothing with the lost one; returned once it has won.
+def reconnect(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
+    """Make one attempt at a link that shares nothing with the lost one; return it once it has won.
 
-    `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
-    thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
+    If the last login asked a person, the shared connection is opened again instead, without asking. There is no caller
+    to print notes: it may run in a thread beside a raw terminal. Raises LoginRefused if another attempt would fail
     alike, Unreachable if this one failed, Interrupted.
     """
+    host = destination.host
     if attempt.lost and (lost := attempt.session) is not None:
-        _note_loss(lost)
-    near, patience = origin(destination), known.stale_after(destination.host)
+        _log_loss(lost)
     try:
-        with _worded(destination):
-            if attempt.asks:
-                link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
-            elif known.paused_until(destination.host):
-                raise _refused(destination.host)
-            elif known.asks(destination.host):
+        with worded(destination):
+            if known.paused_until(host) and not attempt.asks:
+                reason = known.failure(host)
+                refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
+                refused.reason = reason
+                raise refused
+            if attempt.asks or known.asks(host):
                 opening.drop_shared(destination)
-                until = time.monotonic() + START_TIMEOUT
                 link = opening.open_link(
-                    destination, near, ask=False, deadline=until, early=early, stop=attempt.stop, say=attempt.hear
+                    destination,
+                    origin(destination),
+                    ask=attempt.asks,
+                    deadline=None if attempt.asks else time.monotonic() + START_TIMEOUT,
+                    early=early,
+                    stop=attempt.stop,
+                    say=attempt.hear,
                 )
             else:
-                link = opening.open_beside(destination, near, attempt, early)
+                link = opening.open_beside(destination, origin(destination), attempt, early)
     except AuthenticationFailed as error:
-        known.note(destination.host, {"asks": True})
-        if attempt.lost:  # of many links that were lost at once the first one tries
-            known.record_failure(destination.host, error.reason, refused=True)
+        known.note(host, {"asks": True})
+        if attempt.lost:  # of many links that were lost at once only the first one is tried
+            known.record_failure(host, error.reason, refused=True)
         raise
     attempt.win(link)
-    known.end_pause(destination.host)
+    known.end_pause(host)
     return link
 
 
-def back(destination: Destination, attempt: Attempt) -> Link:
-    """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
-    `beside`."""
+def resume(destination: Destination, attempt: Attempt) -> Link:
+    """Make one attempt to come back to a session by its id. Raises Ended, NotFound, and as `reconnect`."""
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
     nobody = Caller()
     early = Early(Entry.again(lost).frames(nobody)) if attempt.first else None
-    link = beside(destination, attempt, early)
+    link = reconnect(destination, attempt, early)
     if early is None:
         lost = attempt.session or lost  # the position of this moment
-    answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
-    _note_loss(lost)
+    answer, output = lead(nobody, link, Entry.again(lost), stop=attempt.stop)
+    _log_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
-        opening.drop_shared(destination)
+        threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
@@ -250,15 +203,8 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     return link
 
 
-def _note_loss(lost: LostSession) -> None:
-    if _noted.get((lost.name, lost.host)) != lost.heard_at:
-        _noted[lost.name, lost.host] = lost.heard_at
+def _log_loss(lost: LostSession) -> None:
+    """Log the loss of a session's link, once for all attempts."""
+    if _logged.get((lost.name, lost.host)) != lost.heard_at:
+        _logged[lost.name, lost.host] = lost.heard_at
         eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
-
-
-def _refused(host: str) -> AuthenticationFailed:
-    """The error for a host that has just refused another link."""
-    reason = known.failure(host)
-    error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
-    error.reason = reason
-    return error

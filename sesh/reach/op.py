@@ -1,7 +1,7 @@
 """An op: a typed function `(caller, …) -> data` that is carried out here, or on a host that is asked for it by name.
 
-`target.call(sessions.kill, names=[…])` calls the function here, and over a link sends its name and its arguments. Its
-annotations are what a host's answer and a link's arguments are checked against (`sesh.check`).
+`target.call(sessions.kill, names=[…])` calls the function here, and over a link sends its name and its arguments. A
+host's answer and a link's arguments are checked against its annotations (`sesh.check`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Result_co = TypeVar("Result_co", covariant=True)
 Entered = tuple[str, Connection]
 """The answer of an op that leads to a session: its name, and a connection to its daemon."""
 ATTACH = "enter.attach"
-"""The wire name of the op that leads to a session which must be there."""
+"""The wire name of the op that leads to an existing session."""
 
 
 class Op(Protocol[Arguments, Result_co]):
@@ -35,10 +35,9 @@ class Op(Protocol[Arguments, Result_co]):
 def op(
     *, creates: bool = False, reads: bool = False
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
-    """Marks a function as an op: a host carries out no other.
+    """Mark a function as an op: a host carries out no other.
 
-    `creates`: it may create a session. `reads`: it changes nothing, so that it may be asked for again if its answer is
-    lost.
+    `creates`: it may create a session. `reads`: it changes nothing, and may be asked for twice.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:
@@ -51,6 +50,6 @@ def op(
 
 
 def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
-    """The arguments of a call as they go over a link, each by its name."""
+    """Return the arguments of a call as they go over a link, each by its name."""
     _caller, *bound = inspect.signature(op).bind(None, *args, **kwargs).arguments.items()
     return dict(bound)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import errors
-from sesh.link.reopen import Reopen
 from sesh.messages import Introduction
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -26,28 +25,28 @@ class Target:
 
     host: str | None = None
     greeting: Introduction | None = None
-    """The HELLO for the session to which `enter` or `connect` leads on a host, if it may go along with the request."""
+    """The HELLO for the session that `enter` leads to on a host: it goes with the request."""
     destination: Destination | None = None
     """The host as ssh knows it."""
     clock = 0.0
-    """Seconds by which the clock there was ahead of this one at the last call."""
+    """Seconds by which the clock there was ahead at the last call."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Carries out an op; returns its result. Raises the op's errors."""
+        """Carry out an op; return its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Carries out an op that leads to a session; returns its name, and a fresh connection to its daemon."""
+        """Carry out an op that leads to a session; return its name, and a fresh connection to its daemon."""
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """A connection to a session that must be there, on which nothing was said yet.
+        """Return a fresh connection to a session that must be there.
 
-        `attaches`: a terminal, so that a host notes it as the session attached last there. Raises as `find.required`
-        does, TimedOut past the deadline (monotonic).
+        `attaches`: for a terminal; a host notes the session as attached last there. Raises as `find.required` does,
+        TimedOut past the deadline (monotonic).
         """
         try:
             return find.required(name, deadline)
@@ -57,25 +56,9 @@ class Target:
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
     def open_stream(self, name: str, limit: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Stream:
-        """A conversation with a session's daemon. `limit`: seconds for all of it, connecting included."""
+        """Begin a conversation with a session's daemon. `limit`: seconds for all of it, connecting included."""
         deadline = None if limit is None else time.monotonic() + limit
         return self._stream(self.connect(name, deadline), name, deadline, sleep)
-
-    def _stream(
-        self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
-    ) -> Stream:
-        again, ended = self._reopening, self._ended
-        stream = Stream(connection, name, host=self.host, reopening=again, ended=ended, deadline=deadline, sleep=sleep)
-        stream.tell = self.caller.note
-        return stream
-
-    _reopening: Callable[[Stream], Reopen] | None = None
-
-    def _ended(self, stream: Stream) -> errors.Ended | None:
-        """The end of a stream's session, found by its name if the daemon has not said its id; None if unknown."""
-        session_id = stream.session_id
-        result = results.by_id(session_id) if session_id else find.result(stream.name)
-        return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
 
     def begin(
         self,
@@ -86,27 +69,42 @@ class Target:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Stream:
-        """A job begun, exactly once, by an op that leads to its session.
+        """Begin a job, exactly once, by an op that leads to its session.
 
         Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
         """
-        name, connection = self._begun(op, named(op, args, kwargs), interrupts, deadline)
+        name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline, interrupts.sleep)
 
-    def _begun(
+    def _begin(
         self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts, _deadline: float | None
     ) -> Entered:
         return op(self.caller, **data)
 
+    def _stream(
+        self, connection: Connection, name: str, deadline: float | None, _sleep: Callable[[float], None]
+    ) -> Stream:
+        return Stream(connection, name, end_of=self._end_of, deadline=deadline)
+
+    def _end_of(self, stream: Stream) -> errors.Ended | None:
+        """Return the end of a stream's session, found by its name if its id is unknown; None if it is not kept."""
+        session_id = stream.session_id
+        result = results.by_id(session_id) if session_id else find.result(stream.name)
+        return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
+
+    # -- what only a host needs
+
     def sync(self) -> None:
-        """Pushes the user's files to a host before something begins there; nothing to do here."""
-
-    def log_attached(self, name: str) -> None:
-        """Logs that a terminal is attached to a session of a host."""
-
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
-        """Logs the end of that. `name`, `host`: the session that it was attached to last; `round_trip`: in seconds;
-        `heard_at`: when it was last heard of over a link (seconds since the epoch), 0 if it was not."""
+        """Push the user's files to a host before something begins there."""
 
     def note_ended(self, name: str) -> None:
-        """Notes that a job has ended, for lists that a host does not answer; nothing to do here."""
+        """Correct what is known of a host's sessions after a job has ended."""
+
+    def log_attached(self, name: str) -> None:
+        """Log that a terminal is attached to a session of a host."""
+
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
+        """Log the end of an attachment, to the session `name` on `host` by then, and keep what is known of it.
+
+        `round_trip`: in seconds. `heard_at`: when a link was alive last (seconds since the epoch), 0 for never.
+        """

@@ -1,9 +1,8 @@
-"""Checkpoints: the screen of a session not long ago, in a file beside its record, read when its daemon has died.
+"""Checkpoints: the screen and scrollback of a session not long ago, read once its daemon has died.
 
-A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON (`CheckpointHeader` in
-`sesh.stored`), then bytes as a terminal takes them. It holds the screen, and the commands of its shell. Before these
-bytes belong those of `.scrollback0.ID` or `.scrollback1.ID`, as many as the checkpoint says: what scrolled off. They
-grow, and now and then the other file takes their place.
+`.checkpoint.ID` is one line of JSON (`CheckpointHeader` in `sesh.stored`), then the screen as bytes for a terminal.
+What scrolled off before is in `.scrollback0.ID` or `.scrollback1.ID`, as the header says: lines are appended to that
+file, and now and then the other one replaces it.
 """
 
 from __future__ import annotations
@@ -26,31 +25,28 @@ LARGEST = 32 << 20
 """Bytes of a screen: 32 for each cell of the largest one."""
 _LONGEST_HEADER = 1 << 20
 LEAST_READ = 4 << 20
-"""Bytes of what scrolled off that are read in any case, however few lines a session keeps."""
-_MISSING = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
-"""What stands at the end of a torn file, behind its last whole line. CAN ends a sequence that is not finished."""
+"""Bytes of scrollback that are read in any case, however few lines a session keeps."""
+_GAP = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
+"""Notice in the place of missing bytes; CAN ends an unfinished sequence before it."""
+
+
+# -- writing
 
 
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
-    """Puts the checkpoint of a session in place, in one step. Raises OSError."""
+    """Replace the checkpoint of a session in one step. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
     writing.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
 
 
-def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
-    """What a checkpoint says of what scrolled off: nothing if it says none."""
-    off = header.get("scrollback")
-    return {"file": 0, "bytes": 0, "lines": measures.SCROLLBACK} if not off or None in off.values() else off
-
-
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
-    """Writes behind what scrolled off before; returns what has then. Raises OSError, see `writing.extend`."""
+    """Append to a scrollback file; return its new size. Raises OSError, see `writing.extend`."""
     writing.extend(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
 
 def drop(session_id: str, file: int) -> None:
-    """Removes a file of what scrolled off, if it is there. Raises OSError."""
+    """Remove a scrollback file. Raises OSError."""
     try:
         os.unlink(records.scrollback_paths(session_id)[file])
     except FileNotFoundError:
@@ -58,7 +54,7 @@ def drop(session_id: str, file: int) -> None:
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
-    """Puts what `read` returned in place again, whole or not at all. Raises OSError."""
+    """Write again what `read` returned, all of it or nothing. Raises OSError."""
     off: ScrolledOff = {**scrolled_off(header), "bytes": 0}
     screen = max(0, len(data) - (header.get("screen") or 0))
     try:
@@ -68,16 +64,19 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
         raise
 
 
-def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
-    """The checkpoint of a session, what scrolled off before its screen; None if there is none.
+# -- reading
 
-    Raises Refused for a foreign file, and a damaged one, or one of another format. Of one that lacks its end the rest
-    is read.
+
+def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
+    """Return the checkpoint of a session, its scrollback before its screen; None if there is none.
+
+    A notice stands where a file is shorter than it was written, as after a loss of power. Raises Refused for a
+    foreign or damaged file, or one of another format.
     """
     if (found := _read(session_id, LARGEST)) is None:
         return None
     header, screen = found
-    screen = _told(screen, header.get("screen") or 0)
+    screen = _with_gap_notice(screen, header.get("screen") or 0)
     off = scrolled_off(header)
     if not off["bytes"]:
         return header, screen
@@ -85,12 +84,12 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     start = max(0, off["bytes"] - max(LEAST_READ, measures.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
     lines = reading.read_own(path, size, whole=False, start=start) or b""
-    torn = lines.find(b"\n") + 1 if start else 0  # bytes of a line whose beginning is not read
-    return header, _told(lines[torn:], size - torn) + screen
+    torn = lines.find(b"\n") + 1 if start else 0  # the rest of a line that begins before `start`
+    return header, _with_gap_notice(lines[torn:], size - torn) + screen
 
 
 def header(session_id: object) -> CheckpointHeader:
-    """The header of a checkpoint; empty if there is none that can be read."""
+    """Return the header of a checkpoint; empty if there is none that can be read."""
     try:
         found = _read(session_id, 0)
     except Refused:
@@ -99,7 +98,7 @@ def header(session_id: object) -> CheckpointHeader:
 
 
 def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
-    """The header of a checkpoint, and at least the first `most` bytes behind it."""
+    """Return the header of a checkpoint, and at least the first `most` bytes of its screen."""
     if not is_id(session_id):
         return None
     path = records.checkpoint_path(session_id)
@@ -113,35 +112,36 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
     return header, screen
 
 
-def _told(data: bytes, size: int) -> bytes:
-    """The data, `size` bytes as they were written; a line says it if the last of them are missing, as after a loss of
-    power."""
+def _with_gap_notice(data: bytes, size: int) -> bytes:
+    """Return the data; if it is shorter than `size`, its whole lines and a notice."""
     missing = size - len(data)
-    return data if missing <= 0 else data[: data.rfind(b"\n") + 1] + _MISSING % missing
+    return data if missing <= 0 else data[: data.rfind(b"\n") + 1] + _GAP % missing
+
+
+def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
+    """Return which scrollback belongs to a checkpoint: by default none."""
+    off = header.get("scrollback")
+    return {"file": 0, "bytes": 0, "lines": measures.SCROLLBACK} if not off or None in off.values() else off
+
+
+# -- as a terminal
 
 
 def new_terminal(columns: int, rows: int, lines: int = measures.SCROLLBACK) -> Emulator:
-    """A blank terminal with a scrollback of so many lines. Outside of daemons, only who needs one loads pyte: here."""
-    from sesh.vt.emulator import Emulator
+    """Return a blank terminal with a scrollback of so many lines."""
+    from sesh.vt.emulator import Emulator  # pyte: most verbs need no terminal
 
     return Emulator(columns, rows, max_lines=lines, max_bytes=measures.scrollback_bytes(lines))
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
-    """The terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
+    """Return the terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
     try:
-        drawn, size = _sides(*header["drawn"]), _sides(*header["size"])
-        terminal = new_terminal(*drawn, scrolled_off(header)["lines"])
+        (columns, rows), size = header["drawn"], header["size"]
+        terminal = new_terminal(columns, rows, scrolled_off(header)["lines"])
         terminal.feed(data)
-        if drawn != size:
+        if size != [columns, rows]:
             terminal.resize(*size)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
     return terminal
-
-
-def _sides(columns: int, rows: int) -> tuple[int, int]:
-    """These columns and rows. Raises ValueError if no screen has them."""
-    if not all(1 <= side <= measures.LARGEST_SIDE for side in (columns, rows)):
-        raise ValueError("a size that no terminal has")
-    return columns, rows

@@ -1,4 +1,4 @@
-"""The files that sesh makes, known by their names and, where somebody else's may be called so, by how they begin.
+"""Tell the files that sesh makes by their names, and where that is not enough, by how they begin.
 
 Whatever removes a file asks here first: no other file is ever removed.
 """
@@ -32,37 +32,34 @@ STATE = re.compile(r"\.lock|events\.jsonl(?:\.1)?|remotes\.json|remotes/[^/]+\.s
 _VERSION = re.compile(r".+-[0-9a-f]{12}")
 _WORK_LOG = re.compile(rf"\d{{4}}-\d\d-\d\d-({_NAME})\.md")
 _HEAD = 1 << 10
-"""Bytes of a file that show whose it is."""
+"""Bytes of a file that tell what it is."""
 
 
 def is_record(path: str) -> bool:
-    """Returns whether a file is a session's record, whole or torn: it is empty, or begins with the session's name."""
+    """Return whether a file is a session's record, whole or torn: it is empty, or begins with the session's name."""
     name, suffix = os.path.splitext(os.path.basename(path))
     begin = _begin(path) if suffix == paths.RECORD else None
     return begin == b"" or (begin is not None and begin.startswith(f'{{"name":"{name}",'.encode()))
 
 
 def is_work_log(path: str) -> bool:
-    """Returns whether a file is the log of an agent's work in a session: HOST/DATE-NAME.md, headed by NAME."""
+    """Return whether a file is the log of an agent's work in a session: HOST/DATE-NAME.md, headed by NAME."""
     folder, entry = os.path.split(path)
     match = _WORK_LOG.fullmatch(entry)
-    begin = _begin(path) if match is not None else None
-    if match is None or begin is None:
+    if match is None:
         return False
     headings = (f"# `{match[1]}`: ", f"# `{match[1]}` on `{os.path.basename(folder)}`: ")
-    return begin.startswith(tuple(map(os.fsencode, headings)))
+    return (_begin(path) or b"").startswith(tuple(map(os.fsencode, headings)))
 
 
 def is_version(path: str) -> bool:
-    """Returns whether a directory is a version that a deploy put there: VERSION-HASH, with a list of its files."""
-    manifest = os.path.join(path, "MANIFEST")
-    return (
-        _VERSION.fullmatch(os.path.basename(path)) is not None and not os.path.islink(path) and os.path.isfile(manifest)
-    )
+    """Return whether a directory is a version that a deploy made: VERSION-HASH, with a list of its files."""
+    named = _VERSION.fullmatch(os.path.basename(path)) is not None
+    return named and not os.path.islink(path) and os.path.isfile(os.path.join(path, "MANIFEST"))
 
 
 def _begin(path: str) -> bytes | None:
-    """The first bytes of a private file of the user; None if there is no such file."""
+    """Return the first bytes of a private file of the user; None if there is no such file."""
     try:
         return reading.read_own(path, _HEAD, whole=False)
     except (OSError, Refused):

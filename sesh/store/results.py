@@ -1,7 +1,7 @@
-"""Results of sessions: kept for a week, the newest hundred, so that no exit code is lost with whoever waited for it.
+"""Results of sessions, kept for a week and the newest hundred: no exit code is lost with the process that waited.
 
-A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; a job's retained output lies
-beside it as `ID.out`.
+A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; `ID.out` holds a job's
+output.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
 
 from sesh import paths, protocol, reading, writing
 from sesh.errors import Refused
-from sesh.names import is_id, is_name
+from sesh.names import is_id
 from sesh.schema import JobResult, RunFacts, RunResult
 from sesh.store import files
 
@@ -26,12 +25,19 @@ _RESULT, _OUTPUT = ".json", ".out"
 
 
 def directory() -> str:
-    """The directory of results; it is neither made nor checked here."""
+    """Return the directory of results, which may be missing or unsafe."""
     return os.path.join(paths.directory(), ".results")
 
 
+def _path(session_id: str, suffix: str) -> str:
+    return os.path.join(directory(), session_id + suffix)
+
+
+# -- writing
+
+
 def keep(result: JobResult, output: bytes | None) -> None:
-    """Keeps a result under its `id`; the oldest ones go. A full disk keeps no session from ending."""
+    """Keep a result under its `id`, and remove the oldest ones. A full disk keeps no session from ending."""
     folder = directory()
     try:
         try:
@@ -47,7 +53,7 @@ def keep(result: JobResult, output: bytes | None) -> None:
 
 
 def _write(result: JobResult, output: bytes | None) -> None:
-    """Writes a result and its output, both or neither. Raises OSError."""
+    """Write a result and its output, both or neither. Raises OSError."""
     path = _path(result["id"], _OUTPUT)
     if output is not None:
         writing.write_whole(path, output)
@@ -59,8 +65,34 @@ def _write(result: JobResult, output: bytes | None) -> None:
         raise
 
 
+def _prune(folder: str) -> None:
+    """Remove results that are too old or beyond the newest ones, and what killed processes left unfinished."""
+    written: dict[str, float] = {}
+    for found in os.scandir(folder):
+        try:
+            written[found.name] = found.stat(follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            continue  # another session's daemon removes the same ones
+    now = time.time()
+    stems = [entry[: -len(_RESULT)] for entry in sorted(written, key=written.__getitem__) if entry.endswith(_RESULT)]
+    kept = {stem for stem in stems[-NEWEST:] if now - written[stem + _RESULT] < OLDEST}
+    for entry, at in written.items():
+        stem, suffix = os.path.splitext(entry)
+        if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):
+            gone = writing.is_abandoned(os.path.join(folder, entry))
+        elif stem + _RESULT in written:
+            gone = stem not in kept
+        else:
+            gone = now - at > writing.SETTLED  # the result of a younger output is about to be written
+        if gone:
+            try:
+                os.unlink(os.path.join(folder, entry))
+            except FileNotFoundError:
+                continue
+
+
 def sync(session_id: str) -> None:
-    """Waits until the result of a session is on the disk: nobody waits for that, so it comes after the answers."""
+    """Wait until the result of a session is on the disk; called after the answers, as nobody waits for that."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
             writing.sync(path)
@@ -69,140 +101,82 @@ def sync(session_id: str) -> None:
 
 
 def rename(session_id: str, name: str) -> None:
-    """Gives a result the new name of its session, renamed since it ended. Raises OSError, Refused."""
+    """Give a result the new name of its session. Raises OSError, Refused."""
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
         writing.write_whole(_path(session_id, _RESULT), content, durable=True)
 
 
+# -- reading
+
+
 def by_id(session_id: str) -> JobResult | None:
-    """The result of the session with this id. Raises Refused for a damaged one."""
-    return _read(_path(session_id, _RESULT)) if is_id(session_id) else None
-
-
-def newest(name: str) -> JobResult | None:
-    """The result of the session of this name that ended last."""
-    return _last(result for result in every() if result.get("name") == name)
-
-
-def _last(results: Iterable[JobResult]) -> JobResult | None:
-    return max(results, key=_end, default=None)
-
-
-def _end(result: JobResult) -> float:
-    """The moment of an end, to sort by it."""
-    return float(result.get("ended") or 0)
-
-
-def ids() -> set[str]:
-    """The ids of all results that are kept, as far as their directory is to be trusted."""
-    try:
-        entries = os.listdir(directory()) if paths.trusted(directory()) else []
-    except FileNotFoundError:
-        return set()
-    return {entry[: -len(_RESULT)] for entry in entries if entry[:1] != "." and entry.endswith(_RESULT)}
-
-
-def of_job(name: str) -> JobResult | None:
-    """The result of the job of this name that ended last; other sessions of it keep no output."""
-    return _last(result for result in every() if result.get("name") == name and result.get("job"))
-
-
-def jobs() -> list[JobResult]:
-    """The results of jobs in the order of their ends. Of each name the newest result counts: an older job, and one
-    before a later session of its name, is superseded."""
-    newest = {result.get("name", ""): result for result in sorted(every(), key=_end)}
-    return sorted((job for name, job in newest.items() if job.get("job") and is_name(name)), key=_end)
-
-
-def labelled(labels: dict[str, str]) -> list[str]:
-    """The names of the jobs that have all of these labels, in the order of their ends."""
-    return [job["name"] for job in jobs() if labels.items() <= (job.get("labels") or {}).items()]
-
-
-def every() -> list[JobResult]:
-    """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
-    return [result for result in _readings() if not isinstance(result, Refused)]
-
-
-def damage() -> list[str]:
-    """The errors of result files that are not believed, with the fix."""
-    return [str(error) for error in _readings() if isinstance(error, Refused)]
-
-
-def _readings() -> Iterator[JobResult | Refused]:
-    """Yields each result, or why it is not believed. Raises Refused if their directory is not to be trusted."""
-    folder = directory()
-    if not paths.trusted(paths.directory()) or not paths.trusted(folder):
-        return
-    for entry in os.listdir(folder):
-        if entry[:1] != "." and entry.endswith(_RESULT):
-            try:
-                result = _read(os.path.join(folder, entry))
-            except Refused as error:
-                yield error
-            else:
-                if result is not None:
-                    yield result
-
-
-def _path(session_id: str, suffix: str) -> str:
-    return os.path.join(directory(), session_id + suffix)
+    """Return the result of a session, None if there is none. Raises Refused for a damaged one."""
+    if not is_id(session_id):
+        return None
+    result: JobResult | None = files.read(_path(session_id, _RESULT), JobResult, _LARGEST)
+    return None if result is None else {**result, "id": session_id}  # the file's name leads to the output
 
 
 def output(result: JobResult) -> bytes:
-    """The output that a job's result kept, as it came from its terminal; empty if none was kept."""
+    """Return the output of a job's result, as it came from its terminal; empty if none was kept."""
     return reading.read_own(_path(str(result["id"]), _OUTPUT), _LARGEST) or b""
 
 
-def _read(path: str) -> JobResult | None:
-    result: JobResult | None = files.read(path, JobResult, _LARGEST)
-    if result is None:
-        return None
-    return {**result, "id": os.path.basename(path)[: -len(_RESULT)]}  # the name of the file, which leads to the output
+def ids() -> set[str]:
+    """Return the ids of all results. Raises Refused if their directory is not trusted."""
+    if not paths.trusted(paths.directory()) or not paths.trusted(directory()):
+        return set()
+    return {entry[: -len(_RESULT)] for entry in os.listdir(directory()) if entry.endswith(_RESULT)}
 
 
-def _prune(folder: str) -> None:
-    """Removes results that are too old or beyond the newest ones, and what killed processes left."""
-    written: dict[str, float] = {}
-    for entry in os.scandir(folder):
-        stem, suffix = os.path.splitext(entry.name)
+def every() -> list[JobResult]:
+    """Return all results in the order of their ends. Raises Refused if their directory is not trusted."""
+    return _all()[0]
+
+
+def damage() -> list[str]:
+    """Return the errors of result files that are damaged, with the fix."""
+    return _all()[1]
+
+
+def _all() -> tuple[list[JobResult], list[str]]:
+    results, damaged = list[JobResult](), list[str]()
+    for session_id in ids():
         try:
-            if is_left(entry.path):
-                os.unlink(entry.path)
-            elif is_id(stem) and suffix == _RESULT:
-                written[stem] = entry.stat(follow_symlinks=False).st_mtime
-        except FileNotFoundError:
-            continue  # another session's daemon removes the same ones
-    old = time.time() - OLDEST
-    for index, stem in enumerate(sorted(written, key=written.__getitem__, reverse=True)):
-        if index >= NEWEST or written[stem] < old:
-            for suffix in (_OUTPUT, _RESULT):
-                try:
-                    os.unlink(os.path.join(folder, stem + suffix))
-                except FileNotFoundError:
-                    continue
+            if (result := by_id(session_id)) is not None:
+                results.append(result)
+        except Refused as error:
+            damaged.append(str(error))
+    return sorted(results, key=lambda result: float(result.get("ended") or 0)), damaged
 
 
-def is_left(path: str) -> bool:
-    """Returns whether a killed process left a file unfinished, or an output without its result.
+def newest(name: str) -> JobResult | None:
+    """Return the result of the session of this name that ended last."""
+    return next((result for result in reversed(every()) if result.get("name") == name), None)
 
-    Raises FileNotFoundError.
-    """
-    stem, suffix = os.path.splitext(path)
-    if suffix != _OUTPUT or not is_id(os.path.basename(stem)):
-        return writing.is_abandoned(path)
-    return time.time() - os.lstat(path).st_mtime > writing.SETTLED and not os.path.lexists(stem + _RESULT)
+
+def of_job(name: str) -> JobResult | None:
+    """Return the result of the job of this name that ended last; only jobs keep their output."""
+    return next((result for result in reversed(every()) if result.get("name") == name and result.get("job")), None)
+
+
+def labelled(labels: dict[str, str]) -> list[str]:
+    """Return the names of jobs with these labels in the order of their ends; a later session supersedes a job."""
+    results = [result for result in every() if "name" in result]
+    last = {result["name"]: result for result in results}
+    jobs = [result for result in results if result.get("job") and last[result["name"]] is result]
+    return [job["name"] for job in jobs if labels.items() <= (job.get("labels") or {}).items()]
+
+
+# -- as JSON
 
 
 def command_json(
     session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
 ) -> RunResult:
-    """A command that has ended as the JSON of `--run` and `--exec` shows it.
-
-    `facts`: the daemon's account of it. `output`: its output; if that is not UTF-8, `output_base64` has it too.
-    """
+    """Return a command that has ended as the JSON of `--run` and `--exec`; `facts`: the daemon's account of it."""
     decoded = output.decode("utf-8", "replace")
     result: RunResult = {
         "session": session,

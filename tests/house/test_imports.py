@@ -28,7 +28,7 @@ LATE = {
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
-    ("sesh/reach/links.py", "sesh.remote.deploy"): "rich",
+    ("sesh/reach/host_target.py", "sesh.remote.deploy"): "rich",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }
 """The imports within functions: the file, the module, and what is not to be loaded by all that load the file."""

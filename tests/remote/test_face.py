@@ -7,7 +7,7 @@ import re
 import pytest
 
 from sesh.link import health
-from sesh.reach import held
+from sesh.reach import host_target
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, wait_until
@@ -73,7 +73,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
 ) -> None:
     """The list of a host is behind: what was asked by then got the answer."""
     brisk(monkeypatch)
-    monkeypatch.setattr(held, "_WATCHED_TIME", 99.0)  # a silent link is not doubted
+    monkeypatch.setattr(host_target, "_LIST_PATIENCE", 99.0)  # a silent link is not doubted
     monkeypatch.setattr(health, "LOST_AFTER", 99.0)
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"

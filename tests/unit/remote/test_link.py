@@ -15,8 +15,8 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import Interrupted, LocalFault, NotDeployed, Unreachable
-from sesh.reach import links
 from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
@@ -110,9 +110,11 @@ def test_descriptors_that_run_out_are_one_line_for_the_user(monkeypatch: pytest.
     def none_left() -> None:
         raise OSError(24, "Too many open files")
 
+    target = HostTarget(Caller(), "box")
+    target.destination = through("true")
     monkeypatch.setattr(os, "pipe", none_left)
     with pytest.raises(LocalFault, match="Too many open files") as caught:
-        links.opened(Caller(), through("true"))
+        target.connect("work")
     assert (caught.value.code, caught.value.reason) == ("unreachable", "Too many open files")
 
 

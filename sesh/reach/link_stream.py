@@ -1,0 +1,128 @@
+"""A conversation over a link, which goes on over another link if that one is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sesh import errors
+from sesh.errors import Ended, SeshError
+from sesh.link.health import Health
+from sesh.link.race import LostSession
+from sesh.link.reopen import Reopen
+from sesh.names import subject
+from sesh.reach.stream import Stream
+from sesh.remote import eventlog
+from sesh.remote.ssh.link import Link
+from sesh.wire import Connection
+
+
+class LinkStream(Stream):
+    """A conversation with a session's daemon on a host, or without a `name` with its bridge.
+
+    `reopening`: returns the Reopen that watches and replaces the link. `note`: gets a line when the link is lost, and
+    when it is back. `sleep`: called while a lost link is replaced; it may raise to end that. `changed`: called when the
+    link of a list, which is not in the event log, is doubted, lost, or answers again.
+    """
+
+    connection: Link
+
+    def __init__(
+        self,
+        link: Link,
+        name: str,
+        reopening: Callable[[LinkStream], Reopen],
+        *,
+        note: Callable[[str], object],
+        end_of: Callable[[Stream], Ended | None] = lambda _: None,
+        deadline: float | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        changed: Callable[[Health], object] | None = None,
+    ) -> None:
+        super().__init__(link, name, end_of=end_of, deadline=deadline)
+        self.host: str = link.destination.host
+        self._note, self._sleep, self._changed = note, sleep, changed
+        self._state = Health.UP
+        self._next: Connection | None = None
+        """The connection that replaces a link which is only doubted."""
+        self._reopen = reopening(self)
+        self._log("connect")
+        self._take(link)
+
+    def __enter__(self) -> LinkStream:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, error, trace)
+        self._reopen.close()
+        self._log("disconnect", reason="closed")
+        if isinstance(error, SeshError):
+            error.host = error.host or self.host
+
+    def _log(self, event: str, **facts: object) -> None:
+        if self._changed is None:
+            eventlog.log(event, host=self.host, session=self.name or None, **facts)
+
+    def _take(self, connection: Connection) -> None:
+        assert isinstance(connection, Link)  # noqa: S101 (which `links` gives)
+        self.connection = connection
+        self.name = connection.peer.name or self.name
+        self._reopen.restored()
+        connection.keepalive = self._reopen.health
+        self._note_state()
+        if self._cut:
+            connection.abort()
+
+    def _note_state(self) -> None:
+        state = self._reopen.health.state
+        if state is not self._state:
+            self._state = state
+            if self._changed is not None:
+                self._changed(state)
+
+    def ping(self) -> None:
+        self.connection.ping()
+
+    def lost_session(self) -> LostSession:
+        """Return the session that another link comes back to."""
+        heard_at = self._reopen.health.heard_at
+        return LostSession(self.name, self.host, self.session_id, self.position or 0, heard_at)
+
+    def reconnect(self) -> None:
+        self.connection.close()
+        connection, self._next = self._next, None
+        self.reconnecting = True
+        try:
+            self._take(connection or self._another())
+        finally:
+            self.reconnecting = False
+
+    def _another(self) -> Connection:
+        """Wait for the connection that replaces a lost link, and note so."""
+        self._reopen.closed()
+        self._note_state()
+        goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
+        self._note(f"lost the link to @{self.host}{goes_on}")
+        lost_at = time.monotonic()
+        if not self.name:  # else the attempt that comes back to the session logs it
+            self._log("disconnect", reason="lost")
+        connection = self._reopen.wait(self.host, self._sleep, self.deadline)
+        if not self.name:
+            self._log("reconnect", gap=round(time.monotonic() - lost_at, 3))
+        name = connection.peer.name or self.name
+        self._note(f"reconnected to @{self.host}{f'; {self.name} is now called {name}' if name != self.name else ''}")
+        return connection
+
+    def _link_watch(self) -> tuple[tuple[int, ...], float]:
+        return self._reopen.descriptors, self._reopen.due
+
+    def _look_after_link(self, ready: list[int]) -> None:
+        if not ready and time.monotonic() < self._reopen.due:
+            return
+        result = self._reopen.run(ready)
+        self._note_state()  # now: the next turn may be a long wait
+        if isinstance(result, Exception):
+            raise result
+        self._next = result
+        if result is not None or self._reopen.health.state is Health.LOST:
+            raise errors.Lost(f"the link to @{self.host} went silent")
