@@ -14,7 +14,6 @@ from sesh.remote.deploy.survey import shell_line, shown
 from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import exchange, piped
-from sesh.stop import Stop
 
 TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
@@ -80,15 +79,14 @@ class SshCarrier:
         return result
 
 
-def connect_by_ssh(destination: Destination, *, ask: bool = False, stop: Stop | None = None) -> SshCarrier:
-    """Connect by ssh, or by the destination's own command. Raises Unreachable, InvalidHost, Refused, Interrupted.
+def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier:
+    """Connect by ssh, or by the destination's own command. `ask`: ssh may prompt.
 
-    Where the user's configuration shares no connection, one is shared until the carrier is closed. `ask`: ssh may
-    prompt. `stop`: ends the login.
+    Where the user's configuration shares no connection, one is shared until the carrier is closed. Raises SeshError.
     """
     if destination.via is not None:
         return SshCarrier(destination)
     own = not master.is_shared(destination)
     shared = destination.sharing() if own else destination
-    master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT, stop=stop)
+    master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT)
     return SshCarrier(shared, own_master=own)

@@ -11,12 +11,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated, TypedDict
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable, malformed
+from sesh.errors import Interrupted, InvalidHost, ProtocolError, SeshError, Unreachable, malformed
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
@@ -25,8 +26,6 @@ from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
-from sesh.remote.ssh.words import AuthenticationFailed
-from sesh.stop import Stop
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 TRIALS = [
@@ -39,28 +38,17 @@ TRIALS = [
 _MAX_STDERR = 4096
 
 
-class DeployError(SeshError):
+class DeployError(SeshError, code="refused"):
     """A step failed. `step`: one of STEPS; `stderr`: what was printed on the host about it.
 
-    `prompt_may_help`: whether ssh could log in by asking the user. `foreign`: whether the reason is a program that sesh
-    did not install, and that stays.
+    `foreign`: whether the reason is a program that sesh did not install, and that stays.
     """
 
-    code = "refused"
-
     def __init__(
-        self,
-        step: str,
-        message: str,
-        stderr: str = "",
-        *,
-        code: str | None = None,
-        prompt_may_help: bool = False,
-        foreign: bool = False,
+        self, step: str, message: str, stderr: str = "", *, code: str | None = None, foreign: bool = False
     ) -> None:
         super().__init__(message, code="unreachable" if step == "connect" else code)
-        self.step, self.prompt_may_help, self.foreign = step, prompt_may_help, foreign
-        self.stderr = stderr[-_MAX_STDERR:]
+        self.step, self.stderr, self.foreign = step, stderr[-_MAX_STDERR:], foreign
 
 
 @dataclass
@@ -73,20 +61,22 @@ class Deployment:
 
     version: str
     python: str
-    python_version: str
     platform: str
     path: str
     bytes: int = 0
+    seconds: float = 0.0
     changed: bool = False
     replaced: bool = False
-    seconds: float = 0.0
+
+    def facts(self) -> dict[str, object]:
+        """Return what is printed and logged."""
+        return {name: value for name, value in asdict(self).items() if name != "replaced"}
 
 
 class State(TypedDict):
     """The answer of the host to an order; see `Installer.run`."""
 
     python: str
-    release: str
     platform: str
     path: str
     replaced: bool
@@ -117,72 +107,72 @@ def deploy(
     host, began = destination.host, time.monotonic()
     eventlog.log("deploy_start", host=host)
     try:
-        with closing(connect() if connect else open_carrier(destination)) as carrier:
-            made = _Deploy(destination, carrier, force, progress).run()
+        made = _Deploy(destination, force, progress).run(connect or partial(open_carrier, destination))
     except SeshError as error:
         step, stderr = (error.step, error.stderr) if isinstance(error, DeployError) else (STEPS[0], "")
         eventlog.log("deploy_failed", host=host, step=step, stderr=stderr or str(error))
         raise
-    made.seconds = time.monotonic() - began
-    facts = {name: getattr(made, name) for name in ("version", "python", "platform", "path", "bytes", "changed")}
-    eventlog.log("deploy_done", host=host, **facts, seconds=round(made.seconds, 3))
+    made.seconds = round(time.monotonic() - began, 3)
+    eventlog.log("deploy_done", host=host, **made.facts())
     known.record(host, made.version)
     return made
 
 
-def open_carrier(destination: Destination, *, ask: bool = False, stop: Stop | None = None) -> Carrier:
-    """Take the first step: connect by fabric, or by ssh where that has to. Raises DeployError, InvalidHost.
+def open_carrier(destination: Destination) -> Carrier:
+    """Connect by fabric; by ssh where fabric cannot or must not. Raises SeshError."""
+    if destination.via is None and not master.is_alive(destination) and not known.asks(destination.host):
+        try:
+            from sesh.remote.deploy import fabric_carrier
 
-    `ask`: ssh may prompt; by itself nothing but ssh ever does. `stop`: ends a login by ssh.
-    """
-    try:
-        quiet = None if ask or known.asks(destination.host) else _connect_by_fabric(destination)
-        return quiet or connect_by_ssh(destination, ask=ask, stop=stop)
-    except InvalidHost:
-        raise
-    except SeshError as error:
-        prompt_may_help = isinstance(error, AuthenticationFailed)
-        raise DeployError("connect", str(error), prompt_may_help=prompt_may_help) from error
-
-
-def _connect_by_fabric(destination: Destination) -> Carrier | None:
-    if destination.via is not None or master.is_alive(destination):
-        return None
-    try:
-        from sesh.remote.deploy import fabric_carrier
-    except ModuleNotFoundError:
-        return None  # a deployed copy has no fabric
-    return fabric_carrier.connect(destination)
+            if carrier := fabric_carrier.connect(destination):
+                return carrier
+        except ModuleNotFoundError:
+            pass  # a deployed copy has no fabric
+    return connect_by_ssh(destination)
 
 
 class _Deploy:
-    """One deploy over a connection, from the second step on."""
+    """One deploy; `step` is the current step."""
 
-    def __init__(
-        self, destination: Destination, carrier: Carrier, force: bool, progress: Callable[[str], object]
-    ) -> None:
+    carrier: Carrier
+
+    def __init__(self, destination: Destination, force: bool, progress: Callable[[str], object]) -> None:
         self.host, self.has_shell = destination.host, destination.via is None
-        self.carrier, self.force, self.progress = carrier, force, progress
-        self.step = STEPS[0]
+        self.force, self.progress = force, progress
+        self.step = ""
 
     def begin(self, step: str) -> None:
         self.step = step
         self.progress(step)
 
-    def run(self) -> Deployment:
-        self.begin("detect_platform")
-        with self.failing():
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Make the errors within a block those of the current step."""
+        try:
+            yield
+        except (DeployError, InvalidHost, Interrupted):
+            raise
+        except Unreachable as error:  # the first command may be the login
+            step = "connect" if self.step == "detect_platform" else self.step
+            raise DeployError(step, str(error)) from error
+        except (SeshError, OSError) as error:
+            code = error.code if isinstance(error, ProtocolError) else None
+            raise DeployError(self.step, f"{self.host}: {shown(str(error))}", code=code) from error
+
+    def run(self, connect: Callable[[], Carrier]) -> Deployment:
+        self.begin("connect")
+        with self.failing(), closing(connect()) as self.carrier:
+            self.begin("detect_platform")
             package = bundle.build()
-            order: Order = {"name": package.name, "program": PROGRAM, "force": self.force}
+            order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
             order["room"] = 3 * package.size  # the archive, its files, and these compiled
             state = self.carry_out(order)
-            made = Deployment(__version__, state["python"], state["release"], state["platform"], state["path"])
-            if scratch := state["scratch"]:
+            made = Deployment(__version__, state["python"], state["platform"], state["path"])
+            if state["scratch"]:
                 self.begin("upload")
-                sha256 = hashlib.sha256(package.archive).hexdigest()
-                order |= {"scratch": scratch, "sha256": sha256, "trials": TRIALS}
+                order |= {"scratch": state["scratch"], "sha256": hashlib.sha256(package.archive).hexdigest()}
                 try:
-                    self.carrier.put(package.archive, os.path.join(scratch, install.ARCHIVE))
+                    self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
                 except SeshError:
                     with suppress(SeshError):
                         self.carry_out(order)  # it finds no whole archive, and removes what is there
@@ -217,15 +207,3 @@ class _Deploy:
             raise malformed("the answer", "names no step of a deploy")
         reason, stderr = f"{self.host}: {shown(failed['reason'])}", failed["stderr"] or result.err
         raise DeployError(failed["step"], reason, stderr, foreign=failed["foreign"])
-
-    @contextmanager
-    def failing(self) -> Iterator[None]:
-        """Make the errors within a block those of the current step."""
-        try:
-            yield
-        except Unreachable as error:
-            step = self.step if self.step != "detect_platform" else "connect"
-            raise DeployError(step, str(error)) from error
-        except (ProtocolError, Refused, OSError) as error:
-            code = error.code if isinstance(error, SeshError) else None
-            raise DeployError(self.step, f"{self.host}: {shown(str(error))}", code=code) from error

@@ -34,13 +34,11 @@ KEEPALIVE, UNACKNOWLEDGED = 15, 30
 """Seconds between keepalives, and those after which a connection ends whose packets the host does not acknowledge."""
 _LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
-_TAKEN = {
+_FOLLOWED = {
     *_PATHS, "hostname", "user", "port", "identitiesonly", "identityagent", "connecttimeout",
-    # of no effect on a login that only runs commands
-    "host", "addkeystoagent", "compression", "controlmaster", "controlpath", "controlpersist", "forwardagent",
-    "forwardx11", "forwardx11trusted", "gssapiauthentication", "hashknownhosts", "localforward", "loglevel",
-    "requesttty", "sendenv", "serveralivecountmax", "serveraliveinterval", "setenv", "stricthostkeychecking",
-    "tcpkeepalive", "updatehostkeys", "visualhostkey",
+    # of no effect here, and often set for all hosts
+    "host", "gssapiauthentication", "hashknownhosts", "sendenv", "serveraliveinterval", "stricthostkeychecking",
+    "updatehostkeys",
 }  # fmt: skip
 """Settings that fabric follows, or may pass over: if another one is not ssh's default, ssh connects."""
 
@@ -141,7 +139,7 @@ def is_plain(destination: Destination) -> bool:
     """Return whether fabric would do all that the user's configuration says, and can parse it."""
     settings, usual = destination.settings, ssh_defaults()
     return (
-        all(settings.get(keyword) == usual.get(keyword) for keyword in {*settings, *usual} - _TAKEN)
+        all(settings.get(keyword) == usual.get(keyword) for keyword in {*settings, *usual} - _FOLLOWED)
         and destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
         and not any(set(path) & set('%"\\') for keyword in _PATHS for path in settings.get(keyword, []))
         and not any(_has_marks(path) for path in _files(destination, *_PATHS[1:]))

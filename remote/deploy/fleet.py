@@ -13,10 +13,11 @@ from sesh import wording
 from sesh.about import CALLED
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
-from sesh.remote.deploy.carrier import Carrier
+from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
 from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, deploy, open_carrier
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.words import AuthenticationFailed
 
 MAX_AT_ONCE = 16
 _STDERR = 2
@@ -42,12 +43,12 @@ class HostResult:
         if not done.changed:
             return f"{host} has sesh {done.version} already"
         size = f"{done.bytes / 1e6:.1f} MB, {done.seconds:.1f} s"
-        return f"installed sesh {done.version} on {host} with Python {done.python_version} ({size})"
+        return f"installed sesh {done.version} on {host} with {done.python} ({size})"
 
     @property
     def needs_login(self) -> bool:
         """Whether ssh could log in if it asked the person at the terminal."""
-        return isinstance(self.error, DeployError) and self.error.prompt_may_help and ssh.can_prompt()
+        return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
@@ -64,7 +65,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         for result in asking:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may name an address alone
             try:
-                result.carrier = open_carrier(result.destination, ask=True)
+                result.carrier = connect_by_ssh(result.destination, ask=True)
             except SeshError as error:
                 result.error = error
                 eventlog.prose(str(result), failed=True)

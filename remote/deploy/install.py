@@ -16,6 +16,7 @@ import json
 import os
 import py_compile
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -24,7 +25,6 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
 from typing import TypedDict
 
 
@@ -49,8 +49,8 @@ SYSTEMS = ("Linux", "Darwin")
 SIGNATURE = "# sesh's launcher, written by sesh --deploy"
 """The second line of a ~/.local/bin/sesh that is ours."""
 ARCHIVE, MANIFEST, START, TEMPORARY = "archive", "MANIFEST", "start.py", ".tmp-"
-STALE = 600.0
-"""Seconds after which a scratch directory that nobody has locked is one of a deploy that was killed or cut off."""
+STALE = 3600.0
+"""Seconds after which a scratch directory that has not changed is one of a deploy that was killed or cut off."""
 TRIAL_TIMEOUT = 60.0
 """Seconds for each trial; the first run on a small board is slow."""
 _NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never loads them
@@ -104,15 +104,13 @@ class Installer:
                 with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
-        release = ".".join(map(str, sys.version_info[:3]))
-        facts = {"python": self.python, "release": release, "platform": f"{system} {machine}", "path": self.final}
+        facts = {"python": self.python, "platform": f"{system} {machine}", "path": self.final}
         return {**facts, "replaced": bool(before), "scratch": scratch}
 
     def launcher(self, version: str) -> bytes:
         """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""
-        argv = [self.python, "-I", "-S", "-B", os.path.join(version, START)]
-        quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
-        return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {quoted} "$@"\n')
+        line = shlex.join([self.python, "-I", "-S", "-B", os.path.join(version, START)])
+        return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {line} "$@"\n')
 
     def launcher_before(self) -> bytes:
         """Return the ~/.local/bin/sesh that is there, empty if none is. Raises Failed if it has to stay."""
@@ -147,10 +145,9 @@ class Installer:
                 raise Failed(f"{folder} is no directory of that user alone; check it, or move it away")
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            with contextlib.suppress(OSError):  # locked, or just removed by its own deploy
+            with contextlib.suppress(OSError):  # just removed by its own deploy
                 if name.startswith(TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
-                    with _locked(path, wait=False):
-                        shutil.rmtree(path, ignore_errors=True)
+                    shutil.rmtree(path, ignore_errors=True)
         if shutil.disk_usage(self.versions).free < self.order["room"]:
             raise Failed(f"not enough space in {self.versions}: it needs {(self.order['room'] >> 20) + 1} MB")
         return tempfile.mkdtemp(prefix=TEMPORARY, dir=self.versions)
@@ -159,16 +156,14 @@ class Installer:
         """Unpack the archive in a scratch directory, try the version, and switch to it; remove the directory."""
         self.step = "upload"
         version = os.path.join(scratch, "version")
-        with _locked(scratch, wait=False):
-            try:
-                self._unpack(os.path.join(scratch, ARCHIVE), version)
-                self.step = "smoke_test"
-                self._try(version, os.path.join(scratch, self.order["program"]))
-                self.step = "switch"
-                with _locked(self.versions, wait=True):
-                    self._switch(version, scratch)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            self._unpack(os.path.join(scratch, ARCHIVE), version)
+            self.step = "smoke_test"
+            self._try(version, os.path.join(scratch, self.order["program"]))
+            self.step = "switch"
+            self._switch(version, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _unpack(self, archive: str, version: str) -> None:
         if hashlib.sha256(_read(archive)).hexdigest() != self.order["sha256"]:
@@ -215,11 +210,14 @@ class Installer:
 
     def _switch(self, version: str, scratch: str) -> None:
         """Move a version to its place, then the launcher onto ~/.local/bin/sesh, each by one rename."""
-        self.launcher_before()
         folder = os.path.dirname(self.program)
         unfinished = os.path.join(folder, ".sesh-new")
         os.makedirs(folder, 0o755, exist_ok=True)
+        lock = os.open(self.versions, os.O_RDONLY | os.O_CLOEXEC)
         try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            self.launcher_before()
             _write(unfinished, self.launcher(self.final))
             os.sync()  # after a loss of power the launcher must not lead to empty files
             if not self.is_whole():  # another deploy may have been faster
@@ -230,22 +228,7 @@ class Installer:
         finally:
             with contextlib.suppress(FileNotFoundError):  # it is in its place
                 os.unlink(unfinished)
-
-
-@contextlib.contextmanager
-def _locked(path: str, *, wait: bool) -> Iterator[None]:
-    """Hold a lock on a directory, if its file system has locks. Raises BlockingIOError if it is held, unless `wait`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except OSError:
-            pass  # no locks, as on some network file systems
-        yield
-    finally:
-        os.close(descriptor)
+            os.close(lock)
 
 
 def _read(path: str) -> bytes:

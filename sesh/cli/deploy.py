@@ -159,14 +159,4 @@ def _row(result: HostResult) -> DeployedHost:
             "foreign": getattr(error, "foreign", False),
         }
         return {"host": host, "ok": False, "error": facts}
-    return {
-        "host": host,
-        "ok": True,
-        "version": made.version,
-        "python": made.python,
-        "platform": made.platform,
-        "path": made.path,
-        "bytes": made.bytes,
-        "seconds": made.seconds,
-        "changed": made.changed,
-    }
+    return {"host": host, "ok": True, **made.facts()}  # type: ignore[typeddict-item]  # by their names

@@ -49,7 +49,7 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     steps: list[str] = []
 
     first = deploy(Destination("box"), progress=steps.append)
-    assert steps == ["detect_platform", "upload", "unpack"]
+    assert steps == ["connect", "detect_platform", "upload", "unpack"]
     assert (first.version, first.changed, first.bytes > 1_000_000) == (__version__, True, True)
     assert (versions(far), litter(far)) == ([os.path.basename(first.path)], [])
     assert far.run(f"{PROGRAM} --attach --help").stdout.startswith("Usage: sesh ")
