@@ -9,15 +9,15 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, TypedDict
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Interrupted, InvalidHost, ProtocolError, SeshError, Unreachable, malformed
+from sesh.errors import SeshError, Unreachable, malformed
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
@@ -47,7 +47,7 @@ class DeployError(SeshError, code="refused"):
     def __init__(
         self, step: str, message: str, stderr: str = "", *, code: str | None = None, foreign: bool = False
     ) -> None:
-        super().__init__(message, code="unreachable" if step == "connect" else code)
+        super().__init__(message, code=code)
         self.step, self.stderr, self.foreign = step, stderr[-_MAX_STDERR:], foreign
 
 
@@ -102,16 +102,17 @@ def deploy(
     """Install this sesh on a host. If it is complete and in use already, nothing is sent.
 
     `force`: replace a ~/.local/bin/sesh that is not ours. `progress`: gets each step as it begins. `connect`: opens the
-    connection, which is closed in the end. Raises DeployError, InvalidHost, Interrupted.
+    connection, which is closed in the end. Raises DeployError.
     """
     host, began = destination.host, time.monotonic()
     eventlog.log("deploy_start", host=host)
+    work = _Deploy(destination, force, progress)
     try:
-        made = _Deploy(destination, force, progress).run(connect or partial(open_carrier, destination))
-    except SeshError as error:
-        step, stderr = (error.step, error.stderr) if isinstance(error, DeployError) else (STEPS[0], "")
-        eventlog.log("deploy_failed", host=host, step=step, stderr=stderr or str(error))
-        raise
+        made = work.run(connect or partial(open_carrier, destination))
+    except (SeshError, OSError) as error:
+        failure = work.failure(error)
+        eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.stderr or str(failure))
+        raise failure from error
     made.seconds = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", host=host, **made.facts())
     known.record(host, made.version)
@@ -145,23 +146,9 @@ class _Deploy:
         self.step = step
         self.progress(step)
 
-    @contextmanager
-    def failing(self) -> Iterator[None]:
-        """Make the errors within a block those of the current step."""
-        try:
-            yield
-        except (DeployError, InvalidHost, Interrupted):
-            raise
-        except Unreachable as error:  # the first command may be the login
-            step = "connect" if self.step == "detect_platform" else self.step
-            raise DeployError(step, str(error)) from error
-        except (SeshError, OSError) as error:
-            code = error.code if isinstance(error, ProtocolError) else None
-            raise DeployError(self.step, f"{self.host}: {shown(str(error))}", code=code) from error
-
     def run(self, connect: Callable[[], Carrier]) -> Deployment:
         self.begin("connect")
-        with self.failing(), closing(connect()) as self.carrier:
+        with closing(connect()) as self.carrier:
             self.begin("detect_platform")
             package = bundle.build()
             order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
@@ -191,7 +178,7 @@ class _Deploy:
         if not row:
             last = last_line(result.err) or last_line(result.out.replace(order["token"], "")) or "it printed nothing"
             if not self.has_shell:
-                raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err)
+                raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err, code="unreachable")
             message = f"{self.host} gives no answer (exit {result.code}): {last}; {login_files_hint(self.host)}"
             raise DeployError(self.step, message, result.err)
         if row.startswith("none"):
@@ -207,3 +194,12 @@ class _Deploy:
             raise malformed("the answer", "names no step of a deploy")
         reason, stderr = f"{self.host}: {shown(failed['reason'])}", failed["stderr"] or result.err
         raise DeployError(failed["step"], reason, stderr, foreign=failed["foreign"])
+
+    def failure(self, error: SeshError | OSError) -> DeployError:
+        """Return the error of the current step."""
+        if isinstance(error, DeployError):
+            return error
+        if isinstance(error, Unreachable):
+            step = "connect" if self.step == "detect_platform" else self.step  # the first command may be the login
+            return DeployError(step, str(error), code=error.code)
+        return DeployError(self.step, f"{self.host}: {shown(str(error))}", code=getattr(error, "code", None))

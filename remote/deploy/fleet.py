@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sesh import wording
-from sesh.about import CALLED
+from sesh.about import CALLED, __version__
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
 from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
@@ -32,16 +32,15 @@ class HostResult:
 
     destination: Destination
     deployment: Deployment | None = None
-    error: SeshError | None = None
+    error: DeployError | None = None
     carrier: Carrier | None = None
 
     def __str__(self) -> str:
-        done, host = self.deployment, self.destination.host
-        if done is None:
-            step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
-            return f"{host} failed{step}: {str(self.error).removeprefix(f'{host}: ')}"
-        if not done.changed:
-            return f"{host} has sesh {done.version} already"
+        done, error, host = self.deployment, self.error, self.destination.host
+        if error is not None:
+            return f"{host} failed ({error.step}): {str(error).removeprefix(f'{host}: ')}"
+        if done is None or not done.changed:
+            return f"{host} has sesh {__version__} already"
         size = f"{done.bytes / 1e6:.1f} MB, {done.seconds:.1f} s"
         return f"installed sesh {done.version} on {host} with {done.python} ({size})"
 
@@ -67,7 +66,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
             try:
                 result.carrier = connect_by_ssh(result.destination, ask=True)
             except SeshError as error:
-                result.error = error
+                result.error = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
         _deploy_at_once([result for result in asking if result.carrier], force)
     except KeyboardInterrupt as error:
@@ -93,10 +92,11 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
                 bars.update(task, completed=STEPS.index(step), description=text)
 
             with room:
-                result.error = None
+                result.error = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
                 try:
                     result.deployment = deploy(result.destination, force=force, progress=progress, connect=connect)
-                except SeshError as error:
+                    result.error = None
+                except DeployError as error:
                     result.error = error
                 finally:
                     result.carrier = None

@@ -20,7 +20,7 @@ from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master
-from sesh.schema import DeployedHost, PrintedDeployError
+from sesh.schema import DeployedHost
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 
@@ -150,13 +150,13 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgra
 
 
 def _row(result: HostResult) -> DeployedHost:
-    host, made, error = result.destination.host, result.deployment, result.error
-    if made is None:
-        facts: PrintedDeployError = {
-            "code": getattr(error, "code", "internal"),
-            "message": str(error),
-            "step": getattr(error, "step", None),
-            "foreign": getattr(error, "foreign", False),
-        }
-        return {"host": host, "ok": False, "error": facts}
-    return {"host": host, "ok": True, **made.facts()}  # type: ignore[typeddict-item]  # by their names
+    host, error = result.destination.host, result.error
+    if error is None:
+        facts = result.deployment.facts() if result.deployment else {}
+        return {"host": host, "ok": True, **facts}  # type: ignore[typeddict-item]  # by their names
+    code, message = error.code, str(error)
+    return {
+        "host": host,
+        "ok": False,
+        "error": {"code": code, "message": message, "step": error.step, "foreign": error.foreign},
+    }
