@@ -201,5 +201,5 @@ class _Deploy:
             return error
         if isinstance(error, Unreachable):
             step = "connect" if self.step == "detect_platform" else self.step  # the first command may be the login
-            return DeployError(step, str(error), code=error.code)
+            return DeployError(step, str(error), code=error.code if step == "connect" else None)
         return DeployError(self.step, f"{self.host}: {shown(str(error))}", code=getattr(error, "code", None))

@@ -66,7 +66,7 @@ class Push:
             if by_rsync and code in _NO_RSYNC:
                 by_rsync = False
                 groups = self._without_rsync([*group, *(tree for others in groups for tree in others)], "there")
-            elif code and len(group) > 1:
+            elif code != 0 and len(group) > 1:
                 groups[:0] = [[tree] for tree in group]
             else:
                 yield from ((tree, (code, stderr)) for tree in group)

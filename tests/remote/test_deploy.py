@@ -15,7 +15,7 @@ from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
-from tests.support import Home
+from tests.support import Home, wait_until
 
 PROGRAM = ".local/bin/sesh"
 VERSIONS = ".local/share/sesh/versions"
@@ -70,9 +70,10 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     [
         ({"Ciphers": "aes128-ctr"}, {}),
         ({}, {"KexAlgorithms": "sntrup761x25519-sha512@openssh.com"}),
+        ({"ControlPath": "~/own-%C", "ControlMaster": "no"}, {}),
         ({"IdentityFile": "/nonexistent", "CertificateFile": "/nonexistent"}, {}),
     ],
-    ids=["ciphers", "key exchange", "certificate"],
+    ids=["ciphers", "key exchange", "no shared connection", "certificate"],
 )
 def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     here: Home, farm: Farm, config: dict[str, str | None], sshd: dict[str, str | None]
@@ -86,6 +87,9 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     way = open_carrier(Destination("box"))
     assert isinstance(way, SshCarrier)
     assert way.run("exec sh -c 'echo it; exit 3'") == (3, "it\n", "")
+    way.close()
+    if "ControlPath" in config:
+        wait_until(lambda: not farm.masters(), what="the connection that the user wants none of ends")
 
 
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
