@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, TypedDict
 
@@ -26,6 +25,7 @@ from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
+from sesh.schema import DeployedHost
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 TRIALS = [
@@ -51,35 +51,12 @@ class DeployError(SeshError, code="refused"):
         self.step, self.stderr, self.foreign = step, stderr[-_MAX_STDERR:], foreign
 
 
-@dataclass
-class Deployment:
-    """The result of a deploy.
-
-    `python`, `path`: the interpreter that runs it, and its directory; `bytes`: uploaded; `changed`: whether anything
-    was missing before; `replaced`: whether another sesh was in service, from which sessions may still run.
-    """
-
-    version: str
-    python: str
-    platform: str
-    path: str
-    bytes: int = 0
-    seconds: float = 0.0
-    changed: bool = False
-    replaced: bool = False
-
-    def facts(self) -> dict[str, object]:
-        """Return what is printed and logged."""
-        return {name: value for name, value in asdict(self).items() if name != "replaced"}
-
-
 class State(TypedDict):
     """The answer of the host to an order; see `Installer.run`."""
 
     python: str
     platform: str
     path: str
-    replaced: bool
     scratch: str
 
 
@@ -98,8 +75,8 @@ def deploy(
     force: bool = False,
     progress: Callable[[str], object] = bool,
     connect: Callable[[], Carrier] | None = None,
-) -> Deployment:
-    """Install this sesh on a host. If it is complete and in use already, nothing is sent.
+) -> DeployedHost:
+    """Install this sesh on a host. If it is complete and in use already, nothing is sent, and nothing `changed`.
 
     `force`: replace a ~/.local/bin/sesh that is not ours. `progress`: gets each step as it begins. `connect`: opens the
     connection, which is closed in the end. Raises DeployError.
@@ -108,15 +85,15 @@ def deploy(
     eventlog.log("deploy_start", host=host)
     work = _Deploy(destination, force, progress)
     try:
-        made = work.run(connect or partial(open_carrier, destination))
+        deployed = work.run(connect or partial(open_carrier, destination))
     except (SeshError, OSError) as error:
         failure = work.failure(error)
         eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.stderr or str(failure))
         raise failure from error
-    made.seconds = round(time.monotonic() - began, 3)
-    eventlog.log("deploy_done", host=host, **made.facts())
-    known.record(host, made.version)
-    return made
+    deployed["seconds"] = round(time.monotonic() - began, 3)
+    eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
+    known.record(host, __version__)
+    return deployed
 
 
 def open_carrier(destination: Destination) -> Carrier:
@@ -146,7 +123,8 @@ class _Deploy:
         self.step = step
         self.progress(step)
 
-    def run(self, connect: Callable[[], Carrier]) -> Deployment:
+    def run(self, connect: Callable[[], Carrier]) -> DeployedHost:
+        deployed: DeployedHost = {"host": self.host, "ok": True, "version": __version__}
         self.begin("connect")
         with closing(connect()) as self.carrier:
             self.begin("detect_platform")
@@ -154,20 +132,20 @@ class _Deploy:
             order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
             order["room"] = 3 * package.size  # the archive, its files, and these compiled
             state = self.carry_out(order)
-            made = Deployment(__version__, state["python"], state["platform"], state["path"])
-            if state["scratch"]:
-                self.begin("upload")
-                order |= {"scratch": state["scratch"], "sha256": hashlib.sha256(package.archive).hexdigest()}
-                try:
-                    self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
-                except SeshError:
-                    with suppress(SeshError):
-                        self.carry_out(order)  # it finds no whole archive, and removes what is there
-                    raise
-                self.begin("unpack")
-                self.carry_out(order)
-                made.bytes, made.changed, made.replaced = len(package.archive), True, state["replaced"]
-        return made
+            deployed |= {"python": state["python"], "platform": state["platform"], "path": state["path"]}
+            if not state["scratch"]:
+                return {**deployed, "bytes": 0, "changed": False}
+            self.begin("upload")
+            order |= {"scratch": state["scratch"], "sha256": hashlib.sha256(package.archive).hexdigest()}
+            try:
+                self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
+            except SeshError:
+                with suppress(SeshError):
+                    self.carry_out(order)  # it finds no whole archive, and removes what is there
+                raise
+            self.begin("unpack")
+            self.carry_out(order)
+        return {**deployed, "bytes": len(package.archive), "changed": True}
 
     def carry_out(self, order: Order) -> State:
         """Have the host carry out an order. Raises DeployError if a step fails there."""

@@ -14,10 +14,11 @@ from sesh.about import CALLED, __version__
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
 from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
-from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, deploy, open_carrier
+from sesh.remote.deploy.deploy import STEPS, DeployError, deploy, open_carrier
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import AuthenticationFailed
+from sesh.schema import DeployedHost
 
 MAX_AT_ONCE = 16
 _STDERR = 2
@@ -28,26 +29,29 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 
 @dataclass
 class HostResult:
-    """The result for one host: its `deployment`, or the `error`. `carrier`: the connection, while it stands."""
+    """The result for one host: what it has now, or the error. `carrier`: the connection, while it stands."""
 
     destination: Destination
-    deployment: Deployment | None = None
-    error: DeployError | None = None
+    outcome: DeployedHost | DeployError
     carrier: Carrier | None = None
 
-    def __str__(self) -> str:
-        done, error, host = self.deployment, self.error, self.destination.host
-        if error is not None:
-            return f"{host} failed ({error.step}): {str(error).removeprefix(f'{host}: ')}"
-        if done is None or not done.changed:
-            return f"{host} has sesh {__version__} already"
-        size = f"{done.bytes / 1e6:.1f} MB, {done.seconds:.1f} s"
-        return f"installed sesh {done.version} on {host} with {done.python} ({size})"
+    @property
+    def error(self) -> DeployError | None:
+        return self.outcome if isinstance(self.outcome, DeployError) else None
 
     @property
     def needs_login(self) -> bool:
         """Whether ssh could log in if it asked the person at the terminal."""
         return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
+
+    def __str__(self) -> str:
+        done, host = self.outcome, self.destination.host
+        if isinstance(done, DeployError):
+            return f"{host} failed ({done.step}): {str(done).removeprefix(f'{host}: ')}"
+        if not done["changed"]:
+            return f"{host} has sesh {__version__} already"
+        size = f"{done['bytes'] / 1e6:.1f} MB, {done['seconds']:.1f} s"
+        return f"installed sesh {__version__} on {host} with {done['python']} ({size})"
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
@@ -57,7 +61,8 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     and no program reads the events. Hosts where ssh must ask come last: it asks for one after the other, and then they
     are deployed to in parallel. Raises Interrupted.
     """
-    results = [HostResult(destination) for destination in destinations]
+    unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
+    results = [HostResult(destination, unknown) for destination in destinations]
     try:
         _deploy_at_once(results, force)
         asking = [result for result in results if result.needs_login]
@@ -66,7 +71,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
             try:
                 result.carrier = connect_by_ssh(result.destination, ask=True)
             except SeshError as error:
-                result.error = DeployError("connect", str(error), code=error.code)
+                result.outcome = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
         _deploy_at_once([result for result in asking if result.carrier], force)
     except KeyboardInterrupt as error:
@@ -92,12 +97,10 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
                 bars.update(task, completed=STEPS.index(step), description=text)
 
             with room:
-                result.error = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
                 try:
-                    result.deployment = deploy(result.destination, force=force, progress=progress, connect=connect)
-                    result.error = None
+                    result.outcome = deploy(result.destination, force=force, progress=progress, connect=connect)
                 except DeployError as error:
-                    result.error = error
+                    result.outcome = error
                 finally:
                     result.carrier = None
                     bars.update(task, visible=False)

@@ -86,8 +86,8 @@ class Installer:
     def run(self) -> dict[str, object]:
         """Carry out the order. Raises Failed, OSError, and leaves nothing of its own then.
 
-        Return the facts of the host, the `path` of the version, whether another one was `replaced`, and the `scratch`
-        directory for the archive; empty if there is nothing to do.
+        Return the facts of the host, the `path` of the version, and the `scratch` directory for the archive; empty if
+        there is nothing to do.
         """
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:
@@ -104,8 +104,7 @@ class Installer:
                 with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
-        facts = {"python": self.python, "platform": f"{system} {machine}", "path": self.final}
-        return {**facts, "replaced": bool(before), "scratch": scratch}
+        return {"python": self.python, "platform": f"{system} {machine}", "path": self.final, "scratch": scratch}
 
     def launcher(self, version: str) -> bytes:
         """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""

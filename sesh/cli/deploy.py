@@ -20,7 +20,7 @@ from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master
-from sesh.schema import DeployedHost
+from sesh.schema import DeployedHost, PrintedDeployError
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 
@@ -137,26 +137,22 @@ def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts, print each result as JSON (a person has seen it already); return the exit code."""
+    had_sesh = {host for host in hosts if known.of(host).get("version")}
     results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
+    older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]
     if cli.json:
         printing.value({"ok": not failed, "hosts": rows})
-    elif older := " ".join(
-        f"@{each.destination.host}" for each in results if each.deployment and each.deployment.replaced
-    ):
-        cli.note(f"running sessions keep their old version until: {CALLED} {older} --reload")
+    elif older:
+        command = " ".join([CALLED, *(f"@{host}" for host in older), "--reload"])
+        cli.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 
 
 def _row(result: HostResult) -> DeployedHost:
-    host, error = result.destination.host, result.error
-    if error is None:
-        facts = result.deployment.facts() if result.deployment else {}
-        return {"host": host, "ok": True, **facts}  # type: ignore[typeddict-item]  # by their names
-    code, message = error.code, str(error)
-    return {
-        "host": host,
-        "ok": False,
-        "error": {"code": code, "message": message, "step": error.step, "foreign": error.foreign},
-    }
+    made = result.outcome
+    if not isinstance(made, SeshError):
+        return made
+    facts: PrintedDeployError = {"code": made.code, "message": str(made), "step": made.step, "foreign": made.foreign}
+    return {"host": result.destination.host, "ok": False, "error": facts}

@@ -50,15 +50,15 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
 
     first = deploy(Destination("box"), progress=steps.append)
     assert steps == ["connect", "detect_platform", "upload", "unpack"]
-    assert (first.version, first.changed, first.bytes > 1_000_000) == (__version__, True, True)
-    assert (versions(far), litter(far)) == ([os.path.basename(first.path)], [])
+    assert (first["version"], first["changed"], first["bytes"] > 1_000_000) == (__version__, True, True)
+    assert (versions(far), litter(far)) == ([os.path.basename(first["path"])], [])
     assert far.run(f"{PROGRAM} --attach --help").stdout.startswith("Usage: sesh ")
     assert far.run(f"{PROGRAM} --open work").code == 0
     assert json.loads(far.run(f"{PROGRAM} --status work --json").stdout)["state"] == "running"
     job = far.run(f"{PROGRAM} --exec --print -- sesh --version", env={"PATH": "/usr/bin:/bin"})
     assert (job.stdout, job.code) == (f"sesh {__version__}\n", 0)
     second = deploy(Destination("box"))
-    assert (second.changed, second.bytes, second.path) == (False, 0, first.path)
+    assert (second["changed"], second["bytes"], second["path"]) == (False, 0, first["path"])
     assert far.run(f"{PROGRAM} --kill work").code == 0
     seen = [(event["event"], event["host"]) for event in events(here)]
     assert seen == [("deploy_start", "box"), ("deploy_done", "box")] * 2

@@ -29,7 +29,6 @@ STATE = {
     "release": platform.python_version(),
     "platform": "Linux x86_64",
     "path": "/x",
-    "replaced": False,
     "scratch": "/x",
 }
 
@@ -83,7 +82,7 @@ MALFORMED: list[list[object]] = [
     [{**FAILURE, "step": "reboot"}],
     [{**FAILURE, "step": ["unpack"]}],
     [{"path": "/x"}],
-    [{**STATE, "replaced": "no"}],
+    [{**STATE, "python": None}],
     [{**STATE, "scratch": ["none"]}],
     ["null"],
 ]
