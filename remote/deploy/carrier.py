@@ -38,7 +38,7 @@ class Carrier(Protocol):
         """
 
     def put(self, data: bytes, path: str) -> None:
-        """Write a new file of the host. Raises Unreachable, ProtocolError, and Refused if the host cannot write it."""
+        """Write a new file of the host. Raises SeshError."""
 
     def close(self) -> None:
         """Close the connection; what another thread does over it fails."""

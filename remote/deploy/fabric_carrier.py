@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from sesh.errors import ProtocolError, Refused, Unreachable, silent_host
+from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, CommandResult
+from sesh.remote.deploy.survey import shown
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MOST_STDOUT
@@ -55,34 +56,29 @@ class FabricCarrier:
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
         try:
             done = self._connection.run(line, watchers=[_Bound()], **options)
-        except invoke.exceptions.Failure as error:
-            if error.reason:
-                raise ProtocolError(f"{self._host} {error.reason}") from error
-            raise self._lost(error) from error
-        except (*_LOST, invoke.exceptions.ThreadException) as error:
-            raise self._lost(error) from error
+        except (*_LOST, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
+            if reason := getattr(error, "reason", None):
+                raise ProtocolError(f"{self._host} {reason}") from error
+            raise self._lost("stopped answering") from error
         if done.exited < 0:  # the connection has ended, not the program
-            raise self._lost(EOFError())
+            raise self._lost("stopped answering")
         return CommandResult(done.exited, done.stdout, done.stderr)
 
     def put(self, data: bytes, path: str) -> None:
         try:
             self._connection.put(io.BytesIO(data), path)
         except _LOST as error:
-            if isinstance(error, OSError) and not isinstance(error, TimeoutError) and self._connection.is_connected:
-                raise Refused(f"cannot write {path}: {error}") from error
-            raise self._lost(error) from error
+            raise self._lost(f"cannot write {path}: {shown(str(error)) or 'the connection was lost'}") from error
 
     def close(self) -> None:
         self._closed = True
         with suppress(*_LOST):  # of a connection that is gone
             self._connection.close()
 
-    def _lost(self, error: Exception) -> Unreachable:
+    def _lost(self, reason: str) -> Unreachable:
         # Paramiko may take it for alive still; what removes the rest of a deploy has to log in again.
         self._connection.client.close()
-        known = isinstance(error, _LOST) and str(error)
-        return Unreachable(f"{self._host} stopped answering: {known or 'the connection was lost'}")
+        return Unreachable(f"{self._host} {reason}")
 
 
 class _Bound(invoke.watchers.StreamWatcher):
