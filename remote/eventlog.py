@@ -1,4 +1,4 @@
-"""The log of what happens with remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
+"""The event log of remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
 Without the variable they go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known, and
 the user gets prose on stderr. docs/HOSTS.md lists the events; keys are only ever added.
@@ -65,7 +65,7 @@ def _events(file: str) -> Iterator[Event]:
 def log(event: str, **fields: object) -> None:
     """Append one event in a single write, so that processes may share the file; it is created with mode 0600.
 
-    A log that cannot be written stops nothing, as the default one before a remote is known, and the directory is there;
+    A log that cannot be written stops nothing (the default one before a remote is known, as its directory is missing);
     one that the user has named is reported once, on stderr.
     """
     file, is_named = path(), wanted()
@@ -95,7 +95,7 @@ def _size(file: str) -> int:
 
 
 def prose(text: str, *, failed: bool = False) -> None:
-    """Print a line on stderr, unless a program reads the events; what `failed` is printed in any case."""
+    """Print a line on stderr, unless a program reads the events; a failure in any case."""
     if failed or not wanted():
         _print(text)
 

@@ -1,7 +1,6 @@
-"""The bundle: this version of sesh with all that it needs, as one archive of `.py` files for any machine.
+"""The bundle: this version of sesh and the packages that it needs, as one archive of `.py` files for any machine.
 
-Packages are copied from this environment, without their binary parts, which each of them can do without. The same input
-gives the same bytes.
+Packages are copied from this environment without their optional binary parts. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _LEFT_OUT = re.compile(r"pygments/lexers/(?!__init__|_mapping)")  # a fifth of t
 _UNWANTED = re.compile(r"(.*/)?(__pycache__/.*|\..*)|/.*")
 _METADATA = re.compile(r"[^/]+\.dist-info/(METADATA|.*(licen|copying).*)", re.IGNORECASE)
 _START = b"""\
-\"\"\"Starts the sesh that lies beside this file.\"\"\"
+\"\"\"Starts the sesh in the directory of this file.\"\"\"
 
 import os
 import sys
@@ -58,7 +57,7 @@ _building = threading.Lock()
 
 
 def build() -> Bundle:
-    """The bundle, made once for all hosts. Raises Refused if a package is missing here."""
+    """Build the bundle, once for all hosts. Raises Refused if a package is missing on this machine."""
     with _building:
         return _built()
 
@@ -69,7 +68,7 @@ def _built() -> Bundle:
 
 
 def files() -> dict[str, bytes]:
-    """The files of this version by their paths. Raises Refused."""
+    """Read the files of this version, by path. Raises Refused."""
     found = about.files()
     for package in _packages():
         found |= _files(package)
@@ -94,7 +93,7 @@ def packed(contents: dict[str, bytes]) -> Bundle:
 
 
 def _packages() -> list[Distribution]:
-    """All packages that sesh needs, and those that these require on this machine."""
+    """Find the packages that sesh needs, and their own requirements."""
     packages: dict[str, Distribution] = {}
     wanted = list(REQUIRED)
     for name in wanted:
@@ -112,7 +111,7 @@ def _packages() -> list[Distribution]:
 
 
 def _files(package: Distribution) -> dict[str, bytes]:
-    """The files of a package by their paths, with a RECORD of them, so that a deployed sesh can deploy in its turn."""
+    """Read the files of a package, by path. A RECORD of them lets a deployed sesh deploy itself."""
     if package.files is None:
         name = package.name
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")

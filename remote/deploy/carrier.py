@@ -1,6 +1,6 @@
-"""Carriers of a deploy: they run a command on a host and put a file there, and ask nobody for anything.
+"""A carrier runs commands on a host and puts files on it. It never prompts.
 
-This one does so by the user's ssh over a shared connection, or by the command that reaches the host.
+SshCarrier uses the user's ssh, over a shared connection, or the host's `via` command; FabricCarrier uses fabric.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Carrier(Protocol):
         """Write a new file of the host. Raises SeshError."""
 
     def close(self) -> None:
-        """Close the connection; what another thread does over it fails."""
+        """Close the connection. A call of another thread over it fails."""
 
 
 class SshCarrier:

@@ -1,6 +1,6 @@
-"""Deploying to one host: install this version of sesh, in steps that each leave in service what was in service.
+"""Deploy to one host: install this version of sesh on it. If a step fails, the old version stays in use.
 
-The host is asked what is missing, gets the archive, and carries out the rest (`install`): two lines and a file.
+Two commands and a file do it: look whether the version is missing, put the archive, install it (`install`).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _MAX_STDERR = 4096
 
 
 class DeployError(SeshError, code="refused"):
-    """A step failed. `step`: one of STEPS; `stderr`: what was printed on the host about it.
+    """A step failed. `step`: one of STEPS; `stderr`: output of the program that failed on the host.
 
-    `foreign`: whether the reason is a program that sesh did not install, and that stays.
+    `foreign`: the host has another program called sesh, which is left alone.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DeployError(SeshError, code="refused"):
 
 
 class State(TypedDict):
-    """The answer of the host to an order; see `Installer.run`."""
+    """The host's answer to an order that succeeded; see `Installer.run`."""
 
     python: str
     platform: str
@@ -61,7 +61,7 @@ class State(TypedDict):
 
 
 class Failure(TypedDict):
-    """The step that failed on the host, the reason, and what a program printed about it."""
+    """The host's answer to an order that failed."""
 
     step: str
     reason: str
@@ -78,8 +78,8 @@ def deploy(
 ) -> DeployedHost:
     """Install this sesh on a host. If it is complete and in use already, nothing is sent, and nothing `changed`.
 
-    `force`: replace a ~/.local/bin/sesh that is not ours. `progress`: gets each step as it begins. `connect`: opens the
-    connection, which is closed in the end. Raises DeployError.
+    `force`: replace a ~/.local/bin/sesh that is not ours. `progress`: called with each step as it begins. `connect`:
+    opens the connection, which is closed at the end. Raises DeployError.
     """
     host, began = destination.host, time.monotonic()
     eventlog.log("deploy_start", host=host)
@@ -97,7 +97,7 @@ def deploy(
 
 
 def open_carrier(destination: Destination) -> Carrier:
-    """Connect by fabric; by ssh where fabric cannot or must not. Raises SeshError."""
+    """Connect by fabric, or by ssh if fabric cannot or must not. Raises SeshError."""
     if destination.via is None and not master.is_alive(destination) and not known.asks(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
@@ -110,7 +110,7 @@ def open_carrier(destination: Destination) -> Carrier:
 
 
 class _Deploy:
-    """One deploy; `step` is the current step."""
+    """The state of one deploy: its connection, and the current step."""
 
     carrier: Carrier
 
@@ -141,14 +141,14 @@ class _Deploy:
                 self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
             except SeshError:
                 with suppress(SeshError):
-                    self.carry_out(order)  # it finds no whole archive, and removes what is there
+                    self.carry_out(order)  # the hash differs, so it removes the scratch directory
                 raise
             self.begin("unpack")
             self.carry_out(order)
         return {**deployed, "bytes": len(package.archive), "changed": True}
 
     def carry_out(self, order: Order) -> State:
-        """Have the host carry out an order. Raises DeployError if a step fails there."""
+        """Run an order on the host. Raises DeployError if a step fails on it."""
         order["token"] = secrets.token_hex(8)
         result = self.carrier.run(command(order))
         _, found, rest = result.out.rpartition(f"{order['token']} ")

@@ -1,6 +1,6 @@
-"""A carrier by fabric, for logins that need nothing special; ssh makes all others.
+"""A carrier that uses fabric, for logins with keys and a plain ssh configuration; ssh makes all other logins.
 
-paramiko judges host keys as ssh would: by the known_hosts files that `ssh -G` names. It asks nobody.
+paramiko checks host keys against the known_hosts files that `ssh -G` names, and never prompts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ with warnings.catch_warnings():
 LOGIN_TIMEOUT = 15
 """Seconds for each step of logging in."""
 KEEPALIVE, UNACKNOWLEDGED = 15, 30
-"""Seconds between keepalives, and those after which a connection ends whose packets the host does not acknowledge."""
+"""Seconds between keepalives, and seconds without an acknowledgement (TCP) after which the connection ends."""
 _LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
 _FOLLOWED = {
@@ -41,7 +41,7 @@ _FOLLOWED = {
     "host", "gssapiauthentication", "hashknownhosts", "sendenv", "serveraliveinterval", "stricthostkeychecking",
     "updatehostkeys",
 }  # fmt: skip
-"""Settings that fabric follows, or may pass over: if another one is not ssh's default, ssh connects."""
+"""Settings that fabric follows or may ignore: if any other differs from ssh's default, ssh connects."""
 
 
 class FabricCarrier:
@@ -76,16 +76,16 @@ class FabricCarrier:
             self._connection.close()
 
     def _lost(self, reason: str) -> Unreachable:
-        # Paramiko may take it for alive still; what removes the rest of a deploy has to log in again.
+        # Paramiko may believe that it is alive; the command that cleans up has to log in again.
         self._connection.client.close()
         return Unreachable(f"{self._host} {reason}")
 
 
 class _Bound(invoke.watchers.StreamWatcher):
-    """Ends a command that prints too much: fabric keeps all of its output."""
+    """Ends a command that prints too much, as fabric keeps all output in memory."""
 
     def submit(self, stream: str) -> Iterator[str]:
-        """Return what is typed in answer to the output so far: nothing."""
+        """Check the output so far. Return the answers to type: none."""
         if len(stream) > MOST_STDOUT:
             reason = f"printed more than {MOST_STDOUT >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
@@ -105,9 +105,9 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """Connect by fabric; None if it must not or cannot log in, or the host has no SFTP: then ssh tries.
+    """Connect by fabric. Return None if it must not or cannot log in, or the host has no SFTP.
 
-    Raises Unreachable for a host that does not answer: ssh would wait for it once more.
+    Raises Unreachable for a host that does not answer: ssh would wait as long again.
     """
     if not is_plain(destination):
         return None

@@ -1,4 +1,4 @@
-"""Deploying to several hosts at once: each in a thread, with a progress bar on a terminal and a line elsewhere."""
+"""Deploy to several hosts in parallel: a thread for each, a progress bar on a terminal, a line for each result."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAX_AT_ONCE = 16
 _STDERR = 2
 _CONNECTING = "connecting …"
 _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switch"}
-"""Steps as the bar shows them; the host carries out the last three in one go."""
+"""Names of steps on the bar. One command on the host runs the last three."""
 
 
 @dataclass
 class HostResult:
-    """The result for one host: what it has now, or the error. `carrier`: the connection, while it stands."""
+    """The result for one host: the facts of the deploy, or the error. `carrier`: the connection while it is open."""
 
     destination: Destination
     outcome: DeployedHost | DeployError
@@ -57,9 +57,9 @@ class HostResult:
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
     """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
 
-    Each host has a line on stderr when it is done or has failed, and until then a progress bar if that is a terminal
-    and no program reads the events. Hosts where ssh must ask come last: it asks for one after the other, and then they
-    are deployed to in parallel. Raises Interrupted.
+    Each result is a line on stderr; until then the host has a progress bar, if stderr is a terminal and no program
+    reads the events. Hosts that need a password or a second factor come last: ssh prompts for one after the other, then
+    they are deployed to in parallel. Raises Interrupted.
     """
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
     results = [HostResult(destination, unknown) for destination in destinations]
@@ -77,13 +77,13 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     except KeyboardInterrupt as error:
         for result in results:
             if result.carrier:
-                result.carrier.close()  # which ends nothing on the host
+                result.carrier.close()  # the command on the host goes on
         raise Interrupted("interrupted; the step that had begun may still be carried out there") from error
     return results
 
 
 def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
-    """Deploy to hosts in parallel, over the connections that stand already or that need no person."""
+    """Deploy to hosts in parallel, over open connections or new ones without prompts."""
     room, ended = threading.BoundedSemaphore(MAX_AT_ONCE), queue.SimpleQueue[HostResult]()
     with _bars() as bars:
 
@@ -108,7 +108,7 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
 
         for result in results:
             task = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
-            # It ends with the process: after Ctrl-C nobody waits for a host.
+            # A daemon thread: after Ctrl-C the process does not wait for a host.
             threading.Thread(target=run, args=(result, task), daemon=True).start()
         for _ in results:
             result = ended.get()
@@ -117,7 +117,7 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
 
 
 def _bars() -> Any:
-    """A bar for each host: a rich.progress.Progress, which is disabled where nobody looks at it."""
+    """Return a rich.progress.Progress, disabled unless a person sees it."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

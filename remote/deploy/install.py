@@ -1,8 +1,7 @@
-"""The part of a deploy that runs on the host: it unpacks a version, tries it, and puts it into service.
+"""The part of a deploy that runs on the host: unpack a version, try it, switch to it.
 
-This file is sent within a command line and runs by itself, so it imports nothing but the standard library. Its argument
-is an order (JSON in base64). It prints one line of JSON behind the order's token, which tells it from the output of
-login files.
+This file is sent within a command line, so it imports the standard library alone. Its argument is an order (JSON in
+base64). It prints the order's token and one line of JSON; the token marks it among the output of login files.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from typing import TypedDict
 
 
 class Order(TypedDict, total=False):
-    """What the host has to do: without `scratch` look what is missing, with it install the archive that lies there.
+    """An order to look whether a version is missing, or, with `scratch`, to install the archive in that directory.
 
     `name`: of the version's directory; `room`: bytes that it needs; `sha256`: of the archive; `trials`: arguments of
     the commands that must succeed.
@@ -59,10 +58,7 @@ _SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")
 
 
 class Failed(Exception):
-    """The current step failed: the reason, and what a program printed about it.
-
-    `foreign`: because of a program that sesh did not install, and that stays.
-    """
+    """The current step failed. `stderr`: output of a program; `foreign`: another program called sesh is in the way."""
 
     def __init__(self, reason: str, stderr: str = "", *, foreign: bool = False) -> None:
         super().__init__(reason)
@@ -70,7 +66,7 @@ class Failed(Exception):
 
 
 class Installer:
-    """Carries out one order in the directory of versions; `step` is the current step of the deploy."""
+    """Carries out one order. `step`: the current step of the deploy."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -84,10 +80,10 @@ class Installer:
         self.step = "detect_platform"
 
     def run(self) -> dict[str, object]:
-        """Carry out the order. Raises Failed, OSError, and leaves nothing of its own then.
+        """Carry out the order. If it raises (Failed, OSError), everything is as before.
 
-        Return the facts of the host, the `path` of the version, and the `scratch` directory for the archive; empty if
-        there is nothing to do.
+        Return facts of the host, the `path` of the version, and the `scratch` directory for the archive, empty if
+        nothing is missing.
         """
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:
@@ -107,12 +103,12 @@ class Installer:
         return {"python": self.python, "platform": f"{system} {machine}", "path": self.final, "scratch": scratch}
 
     def launcher(self, version: str) -> bytes:
-        """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""
+        """Return the script that runs a version by this interpreter, isolated from other packages."""
         line = shlex.join([self.python, "-I", "-S", "-B", os.path.join(version, START)])
         return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {line} "$@"\n')
 
     def launcher_before(self) -> bytes:
-        """Return the ~/.local/bin/sesh that is there, empty if none is. Raises Failed if it has to stay."""
+        """Return the current ~/.local/bin/sesh, empty if it is missing. Raises Failed if it must stay."""
         try:
             text = _read(self.program)
         except FileNotFoundError:
@@ -136,7 +132,7 @@ class Installer:
             return False
 
     def new_scratch(self) -> str:
-        """Make a directory beside the versions, for the archive. Raises Failed if another user could change it."""
+        """Make a directory for the archive. Raises Failed if another user could change it, or the disk is full."""
         os.makedirs(self.versions, 0o755, exist_ok=True)
         for folder in (self.home, self.data, self.versions):
             status = os.stat(folder) if folder == self.home else os.lstat(folder)
@@ -152,7 +148,7 @@ class Installer:
         return tempfile.mkdtemp(prefix=TEMPORARY, dir=self.versions)
 
     def install(self, scratch: str) -> None:
-        """Unpack the archive in a scratch directory, try the version, and switch to it; remove the directory."""
+        """Unpack, try and switch to the version in a scratch directory. Remove that directory in any case."""
         self.step = "upload"
         version = os.path.join(scratch, "version")
         try:
@@ -180,7 +176,7 @@ class Installer:
         )
 
     def _try(self, version: str, launcher: str) -> None:
-        """Run the trials through a launcher as its users do, in a home of their own."""
+        """Run the trials through a launcher, as users do, in a HOME of their own."""
         _write(launcher, self.launcher(version))
         short = "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108 (a socket's path must be short)
         home = tempfile.mkdtemp(prefix="sesh-", dir=short)
@@ -244,7 +240,7 @@ def _write(path: str, content: bytes) -> None:
 
 
 def carry_out(order: Order) -> dict[str, object]:
-    """Carry out an order; return the facts, or the step that failed, the reason, and what a program printed."""
+    """Carry out an order; return the answer: the facts, or the step that failed and the reason."""
     installer = Installer(order)
     try:
         return installer.run()
@@ -258,7 +254,7 @@ def carry_out(order: Order) -> dict[str, object]:
 def main() -> None:
     """Carry out the order in the last argument."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(1))  # so that all is cleared away
+        signal.signal(number, lambda *_: sys.exit(1))  # which cleans up
     os.umask(0o022)
     order: Order = json.loads(base64.b64decode(sys.argv[-1]))
     print(order["token"], end=" ", flush=True)  # no other Python begins this order

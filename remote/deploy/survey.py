@@ -39,13 +39,13 @@ def shell_line(script: str) -> str:
 
 
 def command(order: install.Order) -> str:
-    """Return the line that has the first Python that can carry out the order do so.
+    """Return the line that runs an order by the first Python that can.
 
-    It prints the order's token and the answer in one line. If no Python can, it prints the token, `none`, and for each
-    one what it says last: its version if that is too old, or the module that it lacks.
+    It prints the order's token and the answer in one line. If no Python can, it prints the token, `none`, and the last
+    words of each: its version if that is too old, or the module that it lacks.
     """
     token, text = order["token"], base64.b64encode(json.dumps(order).encode()).decode()
-    # d, n, p: a directory, a name, the path; r: what this Python prints; f: all that cannot.
+    # d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
     one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '
         f'r=$("$p" -I -c "{_BOOTSTRAP}" {_script()} {text} 2>&1); '

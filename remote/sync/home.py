@@ -1,4 +1,4 @@
-"""Listed paths in HOME: where they lead, what of them stays here, and a digest that shows whether they have changed.
+"""Paths in HOME that the user lists: resolve them, leave out what is protected, and digest the rest.
 
 Credentials and what belongs to sesh are neither sent nor deleted: a copy of a private key on each host is a loss that
 nobody notices, and a mirrored `.ssh` locks its owner out.
@@ -43,8 +43,8 @@ OWN = (
 class Tree:
     """A listed path as it was scanned.
 
-    `path`: relative to HOME; `source`: the real path. `entries`: name in the tree, path and status, of the tree itself,
-    as "", and of all that it holds, in one order. `left_out`: names of what is protected in it.
+    `path`: relative to HOME; `source`: the real path. `entries`: name in the tree, path and status: first the path
+    itself, named "", then its content, in a fixed order. `left_out`: names of protected files in it.
     """
 
     path: str
@@ -108,7 +108,7 @@ class HomeDirectory:
         return tree
 
     def _scan(self, tree: Tree) -> None:
-        """Find what a tree holds. Links are not followed. What cannot be read is passed over: pushing it says that."""
+        """Add the content of a tree. Links are not followed. Unreadable files are an error of the push."""
         for folder, folders, files in os.walk(tree.source):
             for entry in sorted(folders + files):
                 path = os.path.join(folder, entry)
@@ -132,7 +132,7 @@ class HomeDirectory:
         return found[0].strip("/") if found else ""
 
     def protected(self, tree: Tree) -> list[str]:
-        """Return what is neither sent nor deleted when a tree is: names at any depth, paths in HOME after a slash.
+        """Return names (at any depth) and `/paths` (in HOME) that are neither sent nor deleted with a tree.
 
         A tree may be a link to a directory above credentials: `settings`, which leads to `.config`, has `gh` too.
         """
@@ -159,5 +159,5 @@ def _path(line: str) -> str:
     if ".." in parts or "\0" in path:
         raise Refused("outside HOME; write it relative to HOME, without ..")
     if not parts:
-        raise Refused("it is HOME itself; name what to sync in it")
+        raise Refused("it is HOME itself; name a path in it")
     return "/".join(parts)

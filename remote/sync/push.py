@@ -1,6 +1,6 @@
-"""Sending trees to HOME on a host: by rsync, which also deletes there, or as a tar archive.
+"""Send trees to HOME on a host: by rsync, which also deletes files on it, or as a tar archive.
 
-The login shell there reads fixed text alone: names travel in rsync's protocol, or in the archive.
+The host's login shell reads fixed text alone: names travel in rsync's protocol, or in the archive.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
 
 Ended = tuple[int | None, str]
-"""The exit code of a program, 0 if what it was to send is there, None if it was not run to its end; its stderr."""
+"""The exit code of a program (0 if all arrived, None if it did not run to its end), and its stderr."""
 
 
 class Push:
@@ -41,7 +41,7 @@ class Push:
         self._ask = ssh.can_prompt()
 
     def shares_home(self) -> bool:
-        """Return whether HOME on the host is this one: whether a new file shows there. Raises OSError too."""
+        """Return whether HOME on the host is this one: a new file shows on both. Raises OSError too."""
         destination = self._destination
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
@@ -101,8 +101,8 @@ class Push:
         return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]
 
     def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        """Write the list of trees of one kind; return rsync's words. As a slash follows the name of a directory, a link
-        to one is followed, but no link in it; where -L follows each link, nothing but listed files is sent."""
+        """Write the list of trees of one kind; return rsync's command. The slash behind a directory's name follows a
+        link to it, and no link in it. -L follows all links, but then only the listed files are sent."""
         directories = trees[0].is_directory
         stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
         options = ["-rlpt", "--delete"] if directories else ["-dLpt", "--delete"]
@@ -114,7 +114,7 @@ class Push:
         return ["rsync", *options, "-e", shell, *map(_exclude, excluded), "--", f"{self._home.top}/", "sesh:./"]
 
     def _tar(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        """Write an archive of trees; return the words that unpack it there."""
+        """Write an archive of trees; return the command that unpacks it on the host."""
         # GNU's format has no limit for names, and every tar today reads it.
         with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
             for tree in trees:
@@ -123,7 +123,7 @@ class Push:
         return [*self._there(), "sesh", "tar", "-xpof", "-"]  # as that user's own files
 
     def _there(self) -> list[str]:
-        """Return the words that run a program in HOME there, before one that counts for nothing and the program's."""
+        """Return the command that runs a program in HOME on the host; append any word, then the program's."""
         script = 'umask 077; cd && exec "$@"'  # directories above a listed path become their owner's alone
         return ssh.command(
             self._destination,
@@ -133,7 +133,7 @@ class Push:
 
 
 def _exclude(path: str) -> str:
-    """Return rsync's option that neither sends nor deletes a path, in upper or lower case; one that begins with a
-    slash at the top of what is sent, others at any depth."""
+    """Return rsync's option that neither sends nor deletes a path, in upper or lower case; without a slash at its
+    beginning at any depth."""
     escaped = (f"\\{each}" if each in "*?[\\" else each for each in path)
     return "--exclude=" + "".join(f"[{e.lower()}{e.upper()}]" if e.isascii() and e.isalpha() else e for e in escaped)

@@ -2,7 +2,7 @@
 
 Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since it was last pushed to
 that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; tar only
-adds and replaces. A line that is refused or not there is said once for each remote, and again if the reason changes.
+adds and replaces. A refused line is reported once for each remote, and again if the reason changes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
 
 @dataclass
 class Sync:
-    """One sync with a host: the listed paths that were pushed, that are there unchanged, and that failed, and why."""
+    """The state of one sync: listed paths that were pushed, were skipped as unchanged, or failed, with the reason."""
 
     destination: Destination
     pushed: list[str] = field(default_factory=list)
@@ -84,10 +84,10 @@ class Sync:
                 self._fail(line, None, reason, said=before.get(line) == reason)
             if changed:
                 self._push(home, changed)
-        finally:  # also after Ctrl-C, for what was pushed before
-            there = {path: digests[path] for path in (*self.skipped, *self.pushed)}
-            self._log("sync_done", ok=len(there) == len(digests) and not refused)
-            if (now := there | refused) != before:
+        finally:  # after Ctrl-C too
+            done = {path: digests[path] for path in (*self.skipped, *self.pushed)}
+            self._log("sync_done", ok=len(done) == len(digests) and not refused)
+            if (now := done | refused) != before:
                 _remember(self.destination, now)
 
     def _push(self, home: HomeDirectory, changed: list[Tree]) -> None:
@@ -120,7 +120,7 @@ class Sync:
 
 
 def remembered(destination: Destination) -> dict[str, str]:
-    """The digests of what was pushed to a host, and why lines were refused; empty if the name leads elsewhere now.
+    """Return the digests of pushed paths and the reasons of refused lines; empty if the name leads elsewhere now.
 
     A damaged file costs one push. Raises Refused for an unsafe directory.
     """
@@ -141,4 +141,4 @@ def _remember(destination: Destination, found: dict[str, str]) -> None:
         writing.make_private(os.path.dirname(path), "XDG_STATE_HOME")
         writing.write_whole(path, data)
     except OSError:
-        return  # the next time pushes once more
+        return  # the next sync pushes again
