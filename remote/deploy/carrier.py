@@ -17,6 +17,8 @@ from sesh.remote.ssh.exchange import exchange, piped
 
 TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
+ANSWER_TIMEOUT = 15.0
+"""Seconds for a login shell over a shared connection that was open before."""
 
 
 class CommandResult(NamedTuple):
@@ -88,5 +90,16 @@ def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier
         return SshCarrier(destination)
     own = not master.is_shared(destination)
     shared = destination.sharing() if own else destination
+    if master.is_alive(shared) and not _answers(shared):
+        master.close(shared, cuts=False)  # its sessions go on if it comes back
     master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT)
     return SshCarrier(shared, own_master=own)
+
+
+def _answers(destination: Destination) -> bool:
+    """Return whether the host answers over the shared connection, which may have died unnoticed."""
+    try:
+        exchange(piped(ssh.command(destination, "exec true"), ask=False), destination.host, timeout=ANSWER_TIMEOUT)
+    except TimeoutError:
+        return False
+    return True

@@ -9,6 +9,7 @@ import pytest
 
 from sesh.about import __version__
 from sesh.remote import known
+from sesh.remote.deploy import carrier
 from sesh.remote.deploy.carrier import SshCarrier
 from sesh.remote.deploy.deploy import DeployError, deploy, open_carrier
 from sesh.remote.deploy.fabric_carrier import FabricCarrier
@@ -90,6 +91,15 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     way.close()
     if "ControlPath" in config:
         wait_until(lambda: not farm.masters(), what="the connection that the user wants none of ends")
+
+
+def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier, "ANSWER_TIMEOUT", 0.5)
+    far = farm.host("box", installed=False, proxied=True)
+    master.ensure(Destination("box"))
+    far.proxy.strand()
+    way = open_carrier(Destination("box"))
+    assert (type(way), way.run("echo it").out) == (SshCarrier, "it\n")
 
 
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
