@@ -1,4 +1,4 @@
-"""The log of what happens with remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
+"""The event log of remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
 Without the variable they go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known, and
 the user gets prose on stderr. docs/HOSTS.md lists the events; keys are only ever added.
@@ -65,43 +65,37 @@ def _events(file: str) -> Iterator[Event]:
 def log(event: str, **fields: object) -> None:
     """Append one event in a single write, so that processes may share the file; it is created with mode 0600.
 
-    A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
+    A log that cannot be written stops nothing (the default one before a remote is known, as its directory is missing);
+    one that the user has named is reported once, on stderr.
     """
-    file = path()
-    if not (wanted() or _ready(file)):
-        return
-    entry = {"ts": moments.stamp(), "event": event, **fields}
-    line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
+    file, is_named = path(), wanted()
+    line = json.dumps({"ts": moments.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
     try:
+        if not is_named:
+            _rotate(file)
         # File names that are not UTF-8 hold surrogates. A log that the user has named may be /dev/stderr.
-        writing.append(file, line.encode("utf-8", "replace"), through_links=wanted())
-    except OSError as error:
+        writing.append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
+    except (OSError, Refused) as error:
         # Another thread does not know what the terminal shows.
-        if wanted() and file not in _warned and threading.current_thread() is threading.main_thread():
+        if is_named and file not in _warned and threading.current_thread() is threading.main_thread():
             _warned.add(file)
-            _print(f"cannot write events to SESH_EVENT_LOG={file}: {error.strerror}")
+            _print(f"cannot write events to SESH_EVENT_LOG={file}: {error}")
 
 
-def _ready(file: str) -> bool:
-    """Rotate the default log if it is full; return whether it can be written."""
-    try:
-        if _is_full(file):
-            with writing.locked(os.path.dirname(file)):
-                if _is_full(file):  # no other process has rotated it meanwhile
-                    os.replace(file, file + _ROTATED)
-    except FileNotFoundError:
-        pass  # the first event makes it, once a remote is known and the directory there
-    except (OSError, Refused):
-        return False
-    return True
+def _rotate(file: str) -> None:
+    """Put the default log aside if it is full. Raises OSError, Refused."""
+    if _size(file) > _MAX_SIZE:
+        with writing.locked(os.path.dirname(file)):
+            if _size(file) > _MAX_SIZE:  # no other process has rotated it meanwhile
+                os.replace(file, file + _ROTATED)
 
 
-def _is_full(file: str) -> bool:
-    return os.lstat(file).st_size > _MAX_SIZE
+def _size(file: str) -> int:
+    return os.lstat(file).st_size if os.path.lexists(file) else 0
 
 
 def prose(text: str, *, failed: bool = False) -> None:
-    """Print a line on stderr, unless a program reads the events; what `failed` is printed in any case."""
+    """Print a line on stderr, unless a program reads the events; a failure in any case."""
     if failed or not wanted():
         _print(text)
 

@@ -7,6 +7,7 @@ returns False. Only an unsafe directory is an error: all that reads or writes ra
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -31,8 +32,6 @@ _LARGEST = 16 << 20
 """Bytes of the file."""
 _STALE_AFTER = 1.5
 """Seconds without a byte after which a connection that stood is doubted, beside two round trips."""
-_read: tuple[bytes, Hosts, list[str]] = (b"", {}, [])
-"""The file as it was read last, its hosts and its faults: a list that is looked at draws them again and again."""
 
 
 # -- hosts
@@ -211,26 +210,27 @@ def _content() -> tuple[Hosts, list[str]]:
     """Return the hosts that are believed, and the faults of the file."""
     paths.trusted(paths.state_directory(), "XDG_STATE_HOME")
     try:
-        return _parsed()
+        return _read()
     except Refused as error:
         return {}, [str(error)]
 
 
-def _parsed() -> tuple[Hosts, list[str]]:
+def _read() -> tuple[Hosts, list[str]]:
     """Return the hosts in the file, and the faults of those that are left out. Raises Refused if it is damaged."""
-    global _read  # noqa: PLW0603
     path = paths.remotes_file()
-    data = reading.read_own(path, _LARGEST) or b""
-    if data != _read[0]:
-        known: Hosts = {}
-        faults: list[str] = []
-        for host, facts in files.parse(path, data, dict[str, object]).items() if data else ():
-            try:
-                known[check_host(host)] = check.of(KnownHost)(Check(far=True), facts)
-            except (Malformed, errors.InvalidHost) as error:
-                faults.append(str(reading.damaged(path, f"{printable(host)}: {error}")))
-        _read = data, known, faults
-    return _read[1], _read[2]
+    return _parsed(path, reading.read_own(path, _LARGEST) or b"{}")
+
+
+@functools.lru_cache(maxsize=1)  # a list that is looked at draws them again and again
+def _parsed(path: str, data: bytes) -> tuple[Hosts, list[str]]:
+    known: Hosts = {}
+    faults: list[str] = []
+    for host, facts in files.parse(path, data, dict[str, object]).items():
+        try:
+            known[check_host(host)] = check.of(KnownHost)(Check(far=True), facts)
+        except (Malformed, errors.InvalidHost) as error:
+            faults.append(str(reading.damaged(path, f"{printable(host)}: {error}")))
+    return known, faults
 
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> bool:
@@ -245,7 +245,6 @@ def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> bool:
 
 def _change(change: Callable[[Hosts], Hosts]) -> bool:
     """Write what `change` makes of the known hosts while no other process does."""
-    global _read  # noqa: PLW0603
     folder = paths.state_directory()
     try:
         writing.make_private(folder, "XDG_STATE_HOME")
@@ -253,14 +252,11 @@ def _change(change: Callable[[Hosts], Hosts]) -> bool:
         return False
     try:
         with writing.locked(folder):
-            before, _ = _parsed()
+            before, _ = _read()
             after = change(before)
             data = json.dumps(after).encode()
-            if len(data) > _LARGEST:
-                return False
-            if after != before:
+            if after != before and len(data) <= _LARGEST:
                 writing.write_whole(paths.remotes_file(), data, durable=True)
-                _read = data, after, []
+            return len(data) <= _LARGEST
     except (OSError, Refused):
         return False  # a damaged file stays for the user, and without a lock nothing can be written
-    return True

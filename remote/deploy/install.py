@@ -1,8 +1,7 @@
-"""The part of a deploy that runs on the host: it unpacks and tries a version, and puts it into service.
+"""The part of a deploy that runs on the host: unpack a version, try it, switch to it.
 
-This file is sent within a command line and runs by itself, so it imports nothing but the standard library. Its argument
-is an order (JSON in base64). It prints one line of JSON behind the order's token, which tells it from the output of
-login files.
+This file is sent within a command line, so it imports the standard library alone. Its argument is an order (JSON in
+base64). It prints the order's token and one line of JSON; the token marks it among the output of login files.
 """
 
 from __future__ import annotations
@@ -10,73 +9,64 @@ from __future__ import annotations
 import base64
 import compileall
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
 import os
-import pwd  # noqa: F401 (what sesh needs, and some distributions leave out)
 import py_compile
 import re
-import select  # noqa: F401 (the same)
+import shlex
 import shutil
 import signal
-import socket  # noqa: F401 (the same)
 import stat
 import subprocess
 import sys
-import sysconfig  # noqa: F401 (the same)
 import tempfile
-import termios  # noqa: F401 (the same)
 import time
 import zipfile
-from collections.abc import Iterator
-from typing import Any, NoReturn, TypedDict
-
-Trial = tuple[int, str, list[str]]
-"""The exit code and a part of the output that `sesh ARGUMENTS` must have on the host."""
+from typing import TypedDict
 
 
 class Order(TypedDict, total=False):
-    """`action`: `look` or `install`; `name`: of the version's directory; `room`: bytes that it needs.
+    """An order to look whether a version is missing, or, with `scratch`, to install the archive in that directory.
 
-    Of `install` only: `scratch`, the directory that `look` has made, `sha256` of the archive in it (empty if the
-    version is whole already), and `trials`.
+    `name`: of the version's directory; `room`: bytes that it needs; `sha256`: of the archive; `trials`: arguments of
+    the commands that must succeed.
     """
 
     token: str
-    action: str
     name: str
     program: str
     force: bool
     room: int
+    trials: list[list[str]]
     scratch: str
     sha256: str
-    trials: list[Trial]
 
 
+SYSTEMS = ("Linux", "Darwin")
 SIGNATURE = "# sesh's launcher, written by sesh --deploy"
 """The second line of a ~/.local/bin/sesh that is ours."""
 ARCHIVE, MANIFEST, START, TEMPORARY = "archive", "MANIFEST", "start.py", ".tmp-"
-STALE = 600.0
-"""Seconds after which a scratch directory that nobody has locked is one of a deploy that was killed or cut off."""
+STALE = 3600.0
+"""Seconds after which a scratch directory that has not changed is one of a deploy that was killed or cut off."""
 TRIAL_TIMEOUT = 60.0
 """Seconds for each trial; the first run on a small board is slow."""
 _NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never loads them
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")
+"""Variables that would lead a trial to the user's own sessions and settings."""
 
 
 class Failed(Exception):
-    """The current step failed: the reason, and what a program printed about it."""
+    """The current step failed. `stderr`: output of a program; `foreign`: another program called sesh is in the way."""
 
-    def __init__(self, reason: str, stderr: str = "") -> None:
+    def __init__(self, reason: str, stderr: str = "", *, foreign: bool = False) -> None:
         super().__init__(reason)
-        self.stderr = stderr
+        self.stderr, self.foreign = stderr, foreign
 
 
 class Installer:
-    """Carries out one order in the directory of versions; `step` is the current step of the deploy."""
+    """Carries out one order. `step`: the current step of the deploy."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -85,273 +75,190 @@ class Installer:
         self.versions = os.path.join(self.data, "versions")
         self.program = os.path.join(self.home, ".local", "bin", order["program"])
         self.final = os.path.join(self.versions, order["name"])
-        self.python = _interpreter()
-        self.step = "upload"
+        # Outside of virtual environments, which come and go.
+        self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
+        self.step = "detect_platform"
 
     def run(self) -> dict[str, object]:
-        """Carry out the order. Raises Failed, OSError, and leaves nothing of its own then.
+        """Carry out the order. If it raises (Failed, OSError), everything is as before.
 
-        Return the facts of the host, the `path` of the version, whether it is `whole`, the kind of the `program` in
-        ~/.local/bin, and the `scratch` directory for the archive; empty if there is nothing to do.
+        Return facts of the host, the `path` of the version, and the `scratch` directory for the archive, empty if
+        nothing is missing.
         """
+        system, machine = os.uname().sysname, os.uname().machine
+        if system not in SYSTEMS:
+            raise Failed(f"it runs {system}; sesh runs on Linux and macOS")
+        before, scratch = self.launcher_before(), ""
         try:
-            install = self.order["action"] == "install"
-            if install:
-                self._install()
-            whole, program, scratch = self.is_whole(self.final), self.program_kind(), ""
-            is_done = install or (whole and program == "current")
-            if not is_done and (program != "foreign" or self.order["force"]):
-                scratch = self._new_scratch()
-            here = {"python": self.python, "release": ".".join(map(str, sys.version_info[:3]))}
-            here |= {"system": os.uname().sysname, "machine": os.uname().machine}
-            return {**here, "path": self.final, "whole": whole, "program": program, "scratch": scratch}
+            if "scratch" in self.order:
+                self.install(self.order["scratch"])
+            elif before != self.launcher(self.final) or not self.is_whole():
+                self.step = "upload"
+                scratch = self.new_scratch()
         except BaseException:
             for folder in (self.versions, self.data):
                 with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
+        return {"python": self.python, "platform": f"{system} {machine}", "path": self.final, "scratch": scratch}
 
-    def _install(self) -> None:
-        scratch = self.order["scratch"]
-        with _locked(scratch, wait=False):
-            try:
-                version = self._unpacked(scratch) if self.order["sha256"] else self.final
-                self.step = "smoke_test"
-                self._try(version, scratch)
-                self.step = "switch"
-                with _locked(self.versions, wait=True):
-                    self._switch(version, scratch)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+    def launcher(self, version: str) -> bytes:
+        """Return the script that runs a version by this interpreter, isolated from other packages."""
+        line = shlex.join([self.python, "-I", "-S", "-B", os.path.join(version, START)])
+        return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {line} "$@"\n')
 
-    # -- a version
-
-    def is_whole(self, path: str) -> bool:
-        """Return whether a version is complete and unchanged, by its manifest, whose hash is in its name."""
+    def launcher_before(self) -> bytes:
+        """Return the current ~/.local/bin/sesh, empty if it is missing. Raises Failed if it must stay."""
         try:
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                return False
-            manifest = _read(os.path.join(path, MANIFEST))
-            if not self.order["name"].endswith(hashlib.sha256(manifest).hexdigest()[:12]):
+            text = _read(self.program)
+        except FileNotFoundError:
+            return b""
+        except OSError:
+            text = b"a link or a directory"
+        if text.split(b"\n")[1:2] != [SIGNATURE.encode()] and not self.order["force"]:
+            self.step = "switch"
+            raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it", foreign=True)
+        return text if os.access(self.program, os.X_OK) else b"does not run"
+
+    def is_whole(self) -> bool:
+        """Return whether the version is complete and unchanged, by its manifest, whose hash is in its name."""
+        try:
+            manifest = _read(os.path.join(self.final, MANIFEST))
+            if not self.final.endswith(hashlib.sha256(manifest).hexdigest()[:12]):
                 return False
             files = [line.split(" ", 1) for line in manifest.decode().splitlines()]
-            return all(hashlib.sha256(_read(os.path.join(path, name))).hexdigest() == sha for sha, name in files)
+            return all(hashlib.sha256(_read(os.path.join(self.final, name))).hexdigest() == sha for sha, name in files)
         except OSError:
             return False
 
-    def _new_scratch(self) -> str:
-        """A new directory beside the versions, for the archive. Raises Failed if another user could change it."""
-        if os.stat(self.home).st_uid != os.geteuid():
-            reason = f"HOME on the host is {self.home}, another user's; the command must set it, as `sudo -H` does"
-            raise Failed(reason)
+    def new_scratch(self) -> str:
+        """Make a directory for the archive. Raises Failed if another user could change it, or the disk is full."""
         os.makedirs(self.versions, 0o755, exist_ok=True)
-        for folder in (self.data, self.versions):
-            status = os.lstat(folder)
+        for folder in (self.home, self.data, self.versions):
+            status = os.stat(folder) if folder == self.home else os.lstat(folder)
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
-                raise Failed(f"{folder} on the host does not belong to that user; check it and move it away")
-        self._remove_leftovers()
-        if shutil.disk_usage(self.versions).free < self.order["room"]:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return tempfile.mkdtemp(prefix=TEMPORARY, dir=self.versions)
-
-    def _remove_leftovers(self) -> None:
+                raise Failed(f"{folder} is no directory of that user alone; check it, or move it away")
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            with contextlib.suppress(OSError):  # locked, or just removed by its own deploy
+            with contextlib.suppress(OSError):  # just removed by its own deploy
                 if name.startswith(TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
-                    with _locked(path, wait=False):
-                        shutil.rmtree(path, ignore_errors=True)
+                    shutil.rmtree(path, ignore_errors=True)
+        if shutil.disk_usage(self.versions).free < self.order["room"]:
+            raise Failed(f"not enough space in {self.versions}: it needs {(self.order['room'] >> 20) + 1} MB")
+        return tempfile.mkdtemp(prefix=TEMPORARY, dir=self.versions)
 
-    def _unpacked(self, scratch: str) -> str:
-        """Check the archive, unpack and compile it; return the path of the version."""
-        archive, version = os.path.join(scratch, ARCHIVE), os.path.join(scratch, "version")
+    def install(self, scratch: str) -> None:
+        """Unpack, try and switch to the version in a scratch directory. Remove that directory in any case."""
+        self.step = "upload"
+        version = os.path.join(scratch, "version")
+        try:
+            self._unpack(os.path.join(scratch, ARCHIVE), version)
+            self.step = "smoke_test"
+            self._try(version, os.path.join(scratch, self.order["program"]))
+            self.step = "switch"
+            self._switch(version, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _unpack(self, archive: str, version: str) -> None:
         if hashlib.sha256(_read(archive)).hexdigest() != self.order["sha256"]:
             raise Failed("the upload was corrupted (sha256 differs); try again")
         self.step = "unpack"
         with zipfile.ZipFile(archive) as members:
             members.extractall(version)
-        os.unlink(archive)
-        if not self.is_whole(version):
-            raise Failed("what was unpacked does not match its manifest")
-        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH  # nothing in a version changes later
         compileall.compile_dir(
             os.path.join(version, "lib"),
             quiet=2,
             rx=_NOT_COMPILED,
             stripdir=version,
             prependdir=self.final,
-            invalidation_mode=unchecked,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # nothing in a version changes later
         )
-        for folder, _, names in os.walk(version, topdown=False):
-            for path in (*(os.path.join(folder, name) for name in names), folder):
-                _sync(path)
-        return version
 
-    def _try(self, version: str, scratch: str) -> None:
-        """Run the trials through a launcher as its users do, in directories of their own."""
-        launcher = os.path.join(scratch, self.order["program"])
+    def _try(self, version: str, launcher: str) -> None:
+        """Run the trials through a launcher, as users do, in a HOME of their own."""
         _write(launcher, self.launcher(version))
         short = "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108 (a socket's path must be short)
-        folder = tempfile.mkdtemp(prefix="sesh-", dir=short)
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("SESH_")}
-        variables |= {f"XDG_{name}_HOME": os.path.join(folder, name.lower()) for name in ("CONFIG", "STATE", "CACHE")}
-        variables["SESH_DIR"] = os.path.join(folder, "s")
+        home = tempfile.mkdtemp(prefix="sesh-", dir=short)
+        variables = {name: value for name, value in os.environ.items() if not _SETTINGS.fullmatch(name)}
+        variables["HOME"] = home
         try:
-            for code, out, arguments in self.order["trials"]:
-                done = _ran([launcher, *arguments], variables)
-                if done.returncode != code or out not in done.stdout:
-                    last = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
-                    line = f"`{self.order['program']} {' '.join(arguments)}`"
-                    reason = f"{line} ended with {done.returncode} instead of {code}: {last}"
-                    raise Failed(f"the new version does not work on the host: {reason}", done.stdout + done.stderr)
+            for arguments in self.order["trials"]:
+                done = subprocess.run(
+                    [launcher, *arguments],
+                    env=variables,
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    timeout=TRIAL_TIMEOUT,
+                    check=False,
+                )
+                if done.returncode:
+                    last = (done.stdout.strip() or "it printed nothing").splitlines()[-1]
+                    line = f"`{self.order['program']} {' '.join(arguments)}` ended with {done.returncode}: {last}"
+                    raise Failed(f"the new version does not work: {line}", done.stdout)
         finally:
-            if os.path.isdir(variables["SESH_DIR"]):
-                _ran([launcher, "--local", "--kill-all", "-y"], variables)
-            shutil.rmtree(folder, ignore_errors=True)
-
-    # -- into service
+            shutil.rmtree(home, ignore_errors=True)
 
     def _switch(self, version: str, scratch: str) -> None:
-        """Move a version to its place and the launcher onto ~/.local/bin/sesh, each by one rename, or neither."""
-        if self.program_kind() == "foreign" and not self.order["force"]:
-            raise Failed(f"{self.program} on the host was not installed by sesh and stays; --force replaces it")
-        placed = not self.is_whole(self.final)  # another deploy may have been faster
-        if placed:
-            if os.path.lexists(self.final):
-                os.rename(self.final, os.path.join(scratch, "broken"))
-            os.rename(version, self.final)
-            _sync(self.versions)
+        """Move a version to its place, then the launcher onto ~/.local/bin/sesh, each by one rename."""
         folder = os.path.dirname(self.program)
-        temporary = os.path.join(folder, ".sesh-new")
+        unfinished = os.path.join(folder, ".sesh-new")
+        os.makedirs(folder, 0o755, exist_ok=True)
+        lock = os.open(self.versions, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.makedirs(folder, 0o755, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)  # of a deploy that was killed: this one holds the lock
-            _write(temporary, self.launcher(self.final))
-            os.rename(temporary, self.program)
-        except BaseException:
-            if placed:
-                os.rename(self.final, os.path.join(scratch, "withdrawn"))
-            with contextlib.suppress(OSError):  # it was never there
-                os.unlink(temporary)
-            raise
-        _sync(folder)
-
-    def launcher(self, version: str) -> str:
-        """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""
-        argv = [self.python, "-I", "-S", "-B", os.path.join(version, START)]
-        quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
-        return f'#!/bin/sh\n{SIGNATURE}\nexec {quoted} "$@"\n'
-
-    def program_kind(self) -> str:
-        """Return the kind of ~/.local/bin/sesh: `missing`, `current`, `ours` (of another version) or `foreign`."""
-        try:
-            text = _read(self.program)
-        except FileNotFoundError:
-            return "missing"
-        except OSError:  # a link or a directory too
-            return "foreign"
-        if text == os.fsencode(self.launcher(self.final)) and os.access(self.program, os.X_OK):
-            return "current"
-        return "ours" if text.split(b"\n")[1:2] == [SIGNATURE.encode()] else "foreign"
-
-
-def _interpreter() -> str:
-    """Return `python3.N` beside this interpreter, outside a virtual environment and if that exists; else its path."""
-    path = sys.executable
-    named = os.path.join(os.path.dirname(path), "python{}.{}".format(*sys.version_info))
-    return named if sys.prefix == sys.base_prefix and os.path.exists(named) else os.path.realpath(path)
-
-
-def _ran(argv: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end: 126 if it cannot be run, 124 if it hangs."""
-    try:
-        return subprocess.run(
-            argv,
-            env=variables,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TRIAL_TIMEOUT,
-            check=False,
-        )
-    except OSError as error:
-        return subprocess.CompletedProcess(argv, 126, "", str(error.strerror))
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(argv, 124, "", f"did not end within {TRIAL_TIMEOUT:g} s")
-
-
-@contextlib.contextmanager
-def _locked(path: str, *, wait: bool) -> Iterator[None]:
-    """Hold a lock on a directory, if its file system has locks. Raises BlockingIOError if it is held, unless `wait`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF):
-                raise
-        yield
-    finally:
-        os.close(descriptor)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            self.launcher_before()
+            _write(unfinished, self.launcher(self.final))
+            os.sync()  # after a loss of power the launcher must not lead to empty files
+            if not self.is_whole():  # another deploy may have been faster
+                if os.path.lexists(self.final):
+                    os.rename(self.final, os.path.join(scratch, "broken"))
+                os.rename(version, self.final)
+            os.rename(unfinished, self.program)
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # it is in its place
+                os.unlink(unfinished)
+            os.close(lock)
 
 
 def _read(path: str) -> bytes:
-    """The content of a file that is no link and no fifo."""
+    """Return the content of a file that is no link and no fifo."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         return file.read()
 
 
-def _write(path: str, text: str) -> None:
-    """Write a new program and sync it to disk."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+def _write(path: str, content: bytes) -> None:
+    """Write a program."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o755), "wb") as file:
-        file.write(os.fsencode(text))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _on_signal(*_: Any) -> NoReturn:
-    raise Failed("it was stopped on the host")
+        file.write(content)
 
 
 def carry_out(order: Order) -> dict[str, object]:
-    """Carry out an order; return `done`, or `failed` with its step, reason and what a program printed."""
+    """Carry out an order; return the answer: the facts, or the step that failed and the reason."""
     installer = Installer(order)
     try:
-        return {"done": installer.run()}
+        return installer.run()
     except Failed as error:
-        reason, stderr = str(error), error.stderr
-    except (OSError, zipfile.BadZipFile) as error:
-        stderr = f"{type(error).__name__}: {error}"
-        if getattr(error, "errno", None) in _NO_SPACE:
-            reason = f"not enough space in {installer.data} on the host: needs {(order['room'] >> 20) + 1} MB"
-        elif isinstance(error, OSError):
-            reason = f"cannot write {error.filename or installer.data} on the host: {error.strerror}"
-        else:
-            reason = f"cannot read the archive: {error}"
-    return {"failed": {"step": installer.step, "reason": reason, "stderr": stderr}}
+        reason, stderr, foreign = str(error), error.stderr, error.foreign
+    except (OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
+        reason, stderr, foreign = str(error), repr(error), False
+    return {"step": installer.step, "reason": reason, "stderr": stderr, "foreign": foreign}
 
 
 def main() -> None:
     """Carry out the order in the last argument."""
-    for number in _ENDING:
-        signal.signal(number, _on_signal)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(1))  # which cleans up
     os.umask(0o022)
     order: Order = json.loads(base64.b64decode(sys.argv[-1]))
-    answer = carry_out(order)
-    with contextlib.suppress(BrokenPipeError):  # the link was cut; what was begun is done
-        print(order["token"], json.dumps(answer), flush=True)
+    print(order["token"], end=" ", flush=True)  # no other Python begins this order
+    print(json.dumps(carry_out(order)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`make pyz`: sesh.pyz, the archive of a deploy with a `__main__`; `python3 sesh.pyz work` needs nothing else.
 
-Daemons need files: so it unpacks itself as a deploy would, once, and runs from there.
+Daemons need files: so it unpacks itself once, as a deploy would, and runs from those.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zipfile
 from sesh.remote.deploy import bundle
 
 _MAIN = '''\
-"""Unpacks this sesh if it is not there yet, and runs it."""
+"""Unpack this sesh, the first time, and run it."""
 
 import compileall, os, sys, tempfile, zipfile
 

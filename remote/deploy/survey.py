@@ -1,18 +1,26 @@
-"""The first line of a deploy: it finds a Python on the host that can run sesh, and has it look what is missing."""
+"""The line by which the login shell of a host finds a Python for sesh, and has it carry out an order (`install`)."""
 
 from __future__ import annotations
 
-import re
-import shlex
+import base64
+import functools
+import json
+import os
+import zlib
 
-from sesh.wording import one_line, plain
+from sesh.errors import Refused
+from sesh.remote.deploy import install
+from sesh.wording import one_line
 
 OLDEST = "3.10"
-UNQUOTABLE = frozenset("\\!\n")
+_UNQUOTABLE = frozenset("\\!\n")
 """Characters that some login shells do not leave alone between quotes."""
-_BOOTSTRAP = "import sys,zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
-_LONGEST_ROW, _LONGEST_SHOWN, _MOST_SHOWN = 8192, 200, 4
-"""Characters of a row that are read, of a host's own words that are shown; the number of Pythons that are named."""
+_BOOTSTRAP = (
+    "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit(sys.version.split()[0]);"
+    "exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+)
+_LONGEST_SHOWN = 200
+"""Characters of a host's own words that are shown."""
 _NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3 python"
 _FOLDERS = "/usr/local/bin /usr/bin /bin /opt/homebrew/bin /opt/local/bin /run/current-system/sw/bin"
 """Directories of the system, which come before those of PATH: a Python of the user's own goes sooner."""
@@ -24,52 +32,39 @@ _LAST_FOLDERS = (
 
 
 def shell_line(script: str) -> str:
-    """A line that runs `script` by sh; POSIX shells, fish and csh read it alike.
-
-    The script must be one line without backslashes and exclamation marks. Raises ValueError.
-    """
-    if set(script) & UNQUOTABLE:
-        raise ValueError(f"login shells read this differently: {script}")
+    """A line that runs `script` by sh; POSIX shells, fish and csh read it alike. Raises Refused if they would not."""
+    if set(script) & _UNQUOTABLE:
+        raise Refused("the host has a path that no shell passes on")
     return "exec sh -c '" + script.replace("'", "'\"'\"'") + "'"
 
 
-def command(token: str, script: str, order: str) -> str:
-    """Return the line that has the first Python that can carry out the script's order.
+def command(order: install.Order) -> str:
+    """Return the line that runs an order by the first Python that can.
 
-    Before the script's answer it prints a row that begins with `token` for each Python that cannot, and `token` and
-    `end` without any. The shell's variables: `d`, `n`, `p`, a directory, the name of an interpreter and its path; `v`,
-    `r`, the version that it prints and what the script prints.
+    It prints the order's token and the answer in one line. If no Python can, it prints the token, `none`, and the last
+    words of each: its version if that is too old, or the module that it lacks.
     """
+    token, text = order["token"], base64.b64encode(json.dumps(order).encode()).decode()
+    # d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
     one = (
-        'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; v=$("$p" -V 2>&1 | tail -n 1); r=; '
-        'case "$v" in "Python 3.1"[0-9]*|"Python 3."[2-9][0-9]*) '
-        f'r=$("$p" -I -c "{_BOOTSTRAP}" {script} {order} 2>&1);; esac; '
+        'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '
+        f'r=$("$p" -I -c "{_BOOTSTRAP}" {_script()} {text} 2>&1); '
         f'case "$r" in *"{token} "*) printf %s "$r"; echo; exit;; esac; '
-        f'echo "{token} found $v|$p|$(printf %s "$r" | tail -n 1)"'
+        'f="$f; $p: $(printf %s "$r" | tail -n 1)"'
     )
     return shell_line(
         # Split PATH at colons only: directories may hold blanks.
-        "IFS=:; set -f; set -- $PATH; set +f; unset IFS; "
-        f'for d in {_FOLDERS} "$@" {_LAST_FOLDERS}; do for n in {_NAMES}; do {one}; done; done; echo "{token} end"'
+        "IFS=:; set -f; set -- $PATH; set +f; unset IFS; f=; "
+        f'for d in {_FOLDERS} "$@" {_LAST_FOLDERS}; do for n in {_NAMES}; do {one}; done; done; '
+        f'echo "{token} none$f"'
     )
 
 
-def python_command(python: str, script: str, order: str) -> str:
-    """The line by which that Python carries out the script's order."""
-    return shell_line(f'exec {shlex.quote(python)} -I -c "{_BOOTSTRAP}" {script} {order}')
-
-
-def unsuitable(rows: list[str]) -> str:
-    """Name the Pythons that cannot run sesh, with the reason; empty if there are none."""
-    found = [row[:_LONGEST_ROW].removeprefix("found ") for row in rows if row.startswith("found ")]
-    return "; ".join(_described(*[*row.split("|", 2), "", ""][:3]) for row in found[:_MOST_SHOWN])
-
-
-def _described(version: str, path: str, printed: str) -> str:
-    number = re.match(r"Python (\S{1,20})", version)
-    missing = re.search(r"No module named '?(\w+)", printed)
-    description = f"{shown(path)} ({plain(number[1]) if number else 'does not run'})"
-    return f"{description}, without its module {missing[1]}" if missing else description
+@functools.cache
+def _script() -> str:
+    """install.py, as a word of a command line."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "install.py"), "rb") as file:
+        return base64.b64encode(zlib.compress(file.read(), 9)).decode()
 
 
 def shown(words: str) -> str:

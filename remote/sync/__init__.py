@@ -1,1 +1,1 @@
-"""Pushing the user's files to a host before a session starts there."""
+"""Push the user's files to a host before a session starts on it."""

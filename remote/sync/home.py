@@ -1,4 +1,4 @@
-"""Listed paths in HOME: where they lead, what of them stays here, and a digest that shows whether they have changed.
+"""Paths in HOME that the user lists: resolve them, leave out what is protected, and digest the rest.
 
 Credentials and what belongs to sesh are neither sent nor deleted: a copy of a private key on each host is a loss that
 nobody notices, and a mirrored `.ssh` locks its owner out.
@@ -10,11 +10,10 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sesh.errors import NotFound, Refused
+from sesh.errors import Refused
 
 CREDENTIALS = (
     # keys, and where they are kept
@@ -24,11 +23,10 @@ CREDENTIALS = (
     ".aws", ".azure", ".kube", ".oci", ".boto", ".s3cfg", ".config/gcloud", ".config/doctl", ".config/hcloud",
     ".config/rclone", ".config/containers/auth.json", ".docker/config.json", ".docker/contexts",
     ".terraform.d/credentials.tfrc.json", ".vault-token", ".databrickscfg",
-    # servers and databases
-    ".netrc", ".pgpass", ".my.cnf", ".mylogin.cnf", ".smbcredentials",
-    # where code and packages are published
-    ".git-credentials", ".config/git/credentials", ".config/gh", ".config/glab-cli", ".config/hub", ".npmrc",
-    ".pypirc", ".gem/credentials", ".cargo/credentials", ".cargo/credentials.toml",
+    # servers, databases, where code and packages are published
+    ".netrc", ".pgpass", ".my.cnf", ".mylogin.cnf", ".smbcredentials", ".git-credentials", ".config/git/credentials",
+    ".config/gh", ".config/glab-cli", ".config/hub", ".npmrc", ".pypirc", ".gem/credentials", ".cargo/credentials",
+    ".cargo/credentials.toml",
     # agents and browsers
     ".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json", ".mozilla", ".config/chromium",
     ".config/google-chrome",
@@ -39,25 +37,41 @@ OWN = (
     ".local/state/sesh",
 )  # fmt: skip
 """What belongs to sesh, protected directly in HOME."""
-TICK = 0.05
-"""Seconds within which the time of files advances for sure: two changes within one tick would leave one digest."""
 
 
 @dataclass
 class Tree:
     """A listed path as it was scanned.
 
-    `path`: relative to HOME. `source`: the real path. `protected`: what stays alone below it, beside whole names of
-    CREDENTIALS; `left_out`: what of both is there. `bytes`: of all files.
+    `path`: relative to HOME; `source`: the real path. `entries`: name in the tree, path and status: first the path
+    itself, named "", then its content, in a fixed order. `left_out`: names of protected files in it.
     """
 
     path: str
     source: str
-    directory: bool
-    protected: set[str]
+    entries: list[tuple[str, str, os.stat_result]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    bytes: int = 0
-    digest: str = ""
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.entries[0][2].st_mode)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all its files."""
+        return sum(status.st_size for _, _, status in self.entries if stat.S_ISREG(status.st_mode))
+
+    @property
+    def digest(self) -> str:
+        """A digest of names, modes, sizes and times. A changed file has another ctime even if size and mtime were kept,
+        so contents are not read."""
+        digest = hashlib.sha256()
+        for name, _, status in self.entries:
+            facts = f"{name}\0{status.st_mode:o}"
+            if not stat.S_ISDIR(status.st_mode):
+                facts += f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+            digest.update(os.fsencode(f"{facts}\0"))
+        return digest.hexdigest()
 
 
 class HomeDirectory:
@@ -68,41 +82,33 @@ class HomeDirectory:
         self._inside = f"{self.top.rstrip('/')}/"
         # A protected name may be a link: with `.ssh` one to `dotfiles/ssh`, that directory holds the keys.
         real = (os.path.realpath(self._inside + path) for path in CREDENTIALS)
-        self._places = [*OWN, *(self._relative(path) for path in real if path.startswith(self._inside))]
-        here, anywhere = ("|".join(map(re.escape, paths)) for paths in (self._places, CREDENTIALS))
+        places = [*OWN, *(self._relative(path) for path in real if path.startswith(self._inside))]
+        here, anywhere = ("|".join(map(re.escape, paths)) for paths in (places, CREDENTIALS))
         self._protected = re.compile(f"^/(?:{here})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:
         """Scan the path that a line names; a link is followed if it stays in HOME.
 
-        Raises Refused for a path that leaves HOME or is protected, NotFound for one that is not there.
+        Raises Refused for a path that leaves HOME, is protected, or is not there.
         """
         path = _path(line)
         source = os.path.realpath(self._inside + path)
         if not source.startswith(self._inside):
             raise Refused("a symbolic link in it points outside HOME")
-        places = (path, self._relative(source))
-        if found := next(filter(None, map(self._holder, places)), ""):
+        if found := self._holder(path) or self._holder(self._relative(source)):
             raise Refused(f"{found} is never copied: it holds credentials, or belongs to sesh")
+        tree = Tree(path, source)
         try:
-            mode = os.stat(source).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise Refused("not a file or directory")
-            tree = Tree(path, source, stat.S_ISDIR(mode), {name for place in places for name in self._below(place)})
-            tree.digest = self._digest(tree)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound("does not exist") from error
+            tree.entries.append(("", source, os.stat(source)))
         except OSError as error:
-            raise Refused(f"it cannot be read: {error.strerror}") from error
+            raise Refused(f"cannot be read: {error.strerror}") from error
+        if not (tree.is_directory or os.path.isfile(source)):
+            raise Refused("not a file or directory")
+        self._scan(tree)
         return tree
 
-    def entries(self, tree: Tree) -> Iterator[tuple[str, str, os.stat_result]]:
-        """Yield (name in the tree, path, status) of the tree itself, as "", and of all that it holds, in one order.
-
-        Links are not followed. What is protected is passed over, and what cannot be read: pushing it says that.
-        """
-        yield "", tree.source, os.stat(tree.source)
-        tree.left_out.clear()
+    def _scan(self, tree: Tree) -> None:
+        """Add the content of a tree. Links are not followed. Unreadable files are an error of the push."""
         for folder, folders, files in os.walk(tree.source):
             for entry in sorted(folders + files):
                 path = os.path.join(folder, entry)
@@ -112,21 +118,10 @@ class HomeDirectory:
                     folders[:] = [each for each in folders if each != entry]
                     continue
                 with suppress(FileNotFoundError):
-                    yield name, path, os.lstat(path)
+                    status = os.lstat(path)
+                    if stat.S_IFMT(status.st_mode) in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+                        tree.entries.append((name, path, status))
             folders.sort()
-
-    def _digest(self, tree: Tree) -> str:
-        """Digest names, modes, sizes and times. A changed file has another ctime even if size and mtime were kept, so
-        contents are not read."""
-        digest = hashlib.sha256()
-        for name, _, status in self.entries(tree):
-            facts = f"{name}\0{status.st_mode:o}"
-            if not stat.S_ISDIR(status.st_mode):
-                facts += f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-            if stat.S_ISREG(status.st_mode):
-                tree.bytes += status.st_size
-            digest.update(os.fsencode(f"{facts}\0"))
-        return digest.hexdigest()
 
     def _relative(self, path: str) -> str:
         return path[len(self._inside) :]
@@ -136,14 +131,23 @@ class HomeDirectory:
         found = self._protected.search(f"/{path}/")
         return found[0].strip("/") if found else ""
 
-    def _below(self, path: str) -> Iterator[str]:
-        """Yield the protected paths below a path, relative to it: places, and the rest of names that begin above."""
-        begin = re.compile(f"{re.escape(path)}/(.+)", re.IGNORECASE | re.DOTALL)
-        yield from (match[1] for match in map(begin.match, self._places) if match)
-        for entry in CREDENTIALS:
-            for slash in re.finditer("/", entry):
-                if f"/{path}".lower().endswith(f"/{entry[: slash.start()]}"):
-                    yield entry[slash.end() :]
+    def protected(self, tree: Tree) -> list[str]:
+        """Return names (at any depth) and `/paths` (in HOME) that are neither sent nor deleted with a tree.
+
+        A tree may be a link to a directory above credentials: `settings`, which leads to `.config`, has `gh` too.
+        """
+        source = f"/{self._relative(tree.source)}".lower()
+        below = [
+            entry[slash.end() :]
+            for entry in CREDENTIALS
+            for slash in re.finditer("/", entry)
+            if source.endswith(f"/{entry[: slash.start()]}")
+        ]
+        return [
+            *CREDENTIALS,
+            *(f"/{each}" for each in OWN),
+            *(f"/{tree.path}/{name}" for name in tree.left_out + below),
+        ]
 
 
 def _path(line: str) -> str:
@@ -155,5 +159,5 @@ def _path(line: str) -> str:
     if ".." in parts or "\0" in path:
         raise Refused("outside HOME; write it relative to HOME, without ..")
     if not parts:
-        raise Refused("it is HOME itself; name what to sync in it")
+        raise Refused("it is HOME itself; name a path in it")
     return "/".join(parts)

@@ -1,6 +1,6 @@
-"""Sending trees to HOME on a host: by rsync, which also deletes there, or as a tar archive.
+"""Send trees to HOME on a host: by rsync, which also deletes files on it, or as a tar archive.
 
-The login shell there reads fixed text alone: names travel in rsync's protocol, or in the archive.
+The host's login shell reads fixed text alone: names travel in rsync's protocol, or in the archive.
 """
 
 from __future__ import annotations
@@ -9,40 +9,28 @@ import os
 import subprocess
 import tarfile
 import tempfile
-import uuid
-from collections.abc import Callable, Iterator
-from enum import Enum
+from collections.abc import Iterator
 from typing import IO
 
 from sesh import programs
-from sesh.errors import ProtocolError, Refused, silent_host
+from sesh.errors import ProtocolError, silent_host
+from sesh.remote import eventlog
 from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import Printed, exchange, piped
-from sesh.remote.sync.home import CREDENTIALS, HomeDirectory, Tree
+from sesh.remote.sync.home import HomeDirectory, Tree
 
-PROBE_TIMEOUT = 15.0
-"""Seconds for the host to answer the probe; a connection that takes longer has gone silent."""
-_IN_HOME = 'umask 077; cd && exec "$@"'
-"""Runs its arguments in HOME. Directories above a listed path, if they are missing, become their owner's alone."""
+TIMEOUT = 30.0
+"""Seconds for the host to answer, and a person to log in; a connection that takes longer has gone silent."""
 _VANISHED = 24
 """rsync's exit code if files vanished meanwhile: the rest has arrived."""
+_NO_RSYNC = (2, 12, 127)
+"""Its exit codes if there is no rsync on the host, or login files print text, which is not rsync's protocol."""
 _MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
 
-
-class Way(Enum):
-    """How trees get to a host; where it is an archive, why."""
-
-    SAME_HOME = "HOME is the same"
-    RSYNC = ""
-    NO_RSYNC_HERE = "no rsync here"
-    NO_RSYNC_THERE = "no rsync on the host"
-    NOISE = "login files on the host print text, so rsync cannot run"
-
-
 Ended = tuple[int | None, str]
-"""The exit code of a program, 0 if what it was to send is there, None if it was not run to its end; its stderr."""
+"""The exit code of a program (0 if all arrived, None if it did not run to its end), and its stderr."""
 
 
 class Push:
@@ -52,52 +40,50 @@ class Push:
         self._destination, self._home = destination, home
         self._ask = ssh.can_prompt()
 
-    def probe(self) -> Way:
-        """Find out how trees get there. Raises Refused or OSError if they cannot, ProtocolError."""
-        token = f"sesh-{uuid.uuid4().hex}"
-        answers_soon = not self._ask or self._destination.via is not None or master.is_shared(self._destination)
-        # Whether HOME there is the same shows by a new file in it.
+    def shares_home(self) -> bool:
+        """Return whether HOME on the host is this one: a new file shows on both. Raises OSError too."""
+        destination = self._destination
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
-            same = f"[ -e ./{os.path.basename(marker.name)} ] && echo same"
-            rsync = "command -v rsync >/dev/null 2>&1 && echo rsync"
-            script = "\n".join(["cd || exit", f"echo; echo {token}", same, rsync, "echo end", ""]).encode()
-            process = piped(ssh.command(self._destination, "exec sh -s", ask=self._ask), ask=self._ask)
-            try:  # a password may take long to type
-                timeout = PROBE_TIMEOUT if answers_soon else None
-                done = exchange(process, self._destination.host, script, timeout=timeout)
+            line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
+            process = piped(ssh.command(destination, line, ask=self._ask), ask=self._ask)
+            try:
+                done = exchange(process, destination.host, timeout=TIMEOUT)
             except TimeoutError as error:
-                master.close(self._destination)
-                raise silent_host(self._destination.host) from error
-        code, stderr = self._ended(done)
-        noise, _, answer = done.out.decode("utf-8", "replace").partition(f"\n{token}\n")
-        facts = answer.split()
-        if "end" not in facts:
-            raise Refused(stderr or f"exit code {code}")
-        if "same" in facts:
-            return Way.SAME_HOME
-        if programs.find("rsync") is None:
-            return Way.NO_RSYNC_HERE
-        if "rsync" not in facts:
-            return Way.NO_RSYNC_THERE
-        return Way.NOISE if noise.strip() else Way.RSYNC
+                master.close(destination)
+                raise silent_host(destination.host) from error
+        return self._ended(done)[0] == 0
 
-    def send(self, way: Way, trees: list[Tree]) -> Iterator[tuple[Tree, Ended]]:
+    def send(self, trees: list[Tree]) -> Iterator[tuple[Tree, Ended]]:
         """Send trees in as few runs of a program as possible; if one fails, each of its trees by itself."""
-        method, groups = self._tar, [trees]
-        if way is Way.RSYNC:
-            method, groups = self._rsync, [[tree for tree in trees if tree.directory is kind] for kind in (True, False)]
-        for group in filter(None, groups):
-            together = self._tried(method, group)
-            for tree in group:
-                alone = len(group) > 1 and together[0] != 0
-                yield tree, self._tried(method, [tree]) if alone else together
+        by_rsync = programs.find("rsync") is not None
+        if by_rsync:
+            groups = [[tree for tree in trees if tree.is_directory is kind] for kind in (True, False)]
+        else:
+            groups = self._without_rsync(trees, "here")
+        while groups:
+            group = groups.pop(0)
+            code, stderr = self._tried(group, by_rsync=by_rsync) if group else (0, "")
+            if by_rsync and code in _NO_RSYNC:
+                by_rsync = False
+                groups = self._without_rsync([*group, *(tree for others in groups for tree in others)], "there")
+            elif code != 0 and len(group) > 1:
+                groups[:0] = [[tree] for tree in group]
+            else:
+                yield from ((tree, (code, stderr)) for tree in group)
 
-    def _tried(self, method: Callable[[list[Tree], IO[bytes]], list[str]], trees: list[Tree]) -> Ended:
-        """Run the program that a method names, with the stdin that it writes."""
+    def _without_rsync(self, trees: list[Tree], where: str) -> list[list[Tree]]:
+        host = self._destination.host
+        for tree in trees:
+            eventlog.log("tool_missing", host=host, tool="rsync", path=tree.path, where=where)
+        reason = "no rsync here" if where == "here" else f"rsync does not run on {host}"
+        eventlog.prose(f"{reason}: files deleted here stay on {host}")
+        return [trees]
+
+    def _tried(self, trees: list[Tree], *, by_rsync: bool) -> Ended:
         pipe, variables = subprocess.PIPE, ssh.environment(ask=self._ask)
         try:
             with tempfile.TemporaryFile() as stdin:
-                argv = method(trees, stdin)
+                argv = (self._rsync if by_rsync else self._tar)(trees, stdin)
                 stdin.seek(0)
                 process = programs.start(
                     argv, stdin=stdin, stdout=pipe, stderr=pipe, env=variables, start_new_session=not self._ask
@@ -109,51 +95,45 @@ class Push:
             return None, f"{error.filename or trees[0].path}: {error.strerror or error}"
         return self._ended(done)
 
-    def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        """Send trees of one kind. As a slash follows the name of a directory, a link to one is followed, but no link
-        in it; where -L follows each link, nothing but listed files is sent."""
-        directories = trees[0].directory
-        stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
-        options = ["-rlpt", "--delete"] if directories else ["-dLpt", "--delete"]
-        # Size and whole seconds alone would not show a file that was written twice within one.
-        options += ["--checksum", "--relative", "--no-implied-dirs", "--files-from=-", "--from0", "-q"]
-        excluded = [*CREDENTIALS, *(f"/{tree.path}/{name}" for tree in trees for name in sorted(tree.protected))]
-        # Words of -e are quoted so, and rsync appends `HOST rsync --server …` to them.
-        shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._there())
-        return ["rsync", *options, "-e", shell, *map(_exclude, excluded), "--", f"{self._home.top}/", "sesh:./"]
-
-    def _tar(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        pack(self._home, trees, stdin)
-        return [*self._there(), "sesh", "tar", "-xpf", "-"]
-
-    def _there(self) -> list[str]:
-        """Return the words that run a program in HOME there, before one that counts for nothing and the program's."""
-        script = _IN_HOME if self._destination.via is not None else f"exec sh -c '{_IN_HOME}'"
-        return ssh.command(self._destination, script, ask=self._ask)
-
     def _ended(self, done: Printed) -> Ended:
         if done.code == ssh.FAILED and self._destination.via is None:
             raise words.failure(self._destination, done.stderr)
         return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]
 
+    def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
+        """Write the list of trees of one kind; return rsync's command. The slash behind a directory's name follows a
+        link to it, and no link in it. -L follows all links, but then only the listed files are sent."""
+        directories = trees[0].is_directory
+        stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
+        options = ["-rlpt", "--delete"] if directories else ["-dLpt", "--delete"]
+        # Size and whole seconds alone would not show a file that was written twice within one.
+        options += ["--checksum", "--relative", "--no-implied-dirs", "--files-from=-", "--from0", "-q"]
+        excluded = dict.fromkeys(path for tree in trees for path in self._home.protected(tree))
+        # Words of -e are quoted so, and rsync appends `HOST rsync --server …` to them.
+        shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._there())
+        return ["rsync", *options, "-e", shell, *map(_exclude, excluded), "--", f"{self._home.top}/", "sesh:./"]
 
-def pack(home: HomeDirectory, trees: list[Tree], file: IO[bytes]) -> None:
-    """Write an archive of files, directories and links, without their owners. Raises OSError."""
-    # GNU's format has no limit for names, and every tar today reads it.
-    with tarfile.open(mode="w", fileobj=file, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
-        for tree in trees:
-            for name, path, _ in home.entries(tree):
-                archive.add(path, f"{tree.path}/{name}".rstrip("/"), recursive=False, filter=_member)
+    def _tar(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
+        """Write an archive of trees; return the command that unpacks it on the host."""
+        # GNU's format has no limit for names, and every tar today reads it.
+        with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
+            for tree in trees:
+                for name, path, _ in tree.entries:
+                    archive.add(path, f"{tree.path}/{name}".rstrip("/"), recursive=False)
+        return [*self._there(), "sesh", "tar", "-xpof", "-"]  # as that user's own files
 
-
-def _member(found: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    found.uid = found.gid = 0
-    found.uname = found.gname = ""
-    return found if found.isreg() or found.isdir() or found.issym() or found.islnk() else None
+    def _there(self) -> list[str]:
+        """Return the command that runs a program in HOME on the host; append any word, then the program's."""
+        script = 'umask 077; cd && exec "$@"'  # directories above a listed path become their owner's alone
+        return ssh.command(
+            self._destination,
+            script if self._destination.via is not None else f"exec sh -c '{script}'",
+            ask=self._ask,
+        )
 
 
 def _exclude(path: str) -> str:
-    """Return rsync's option that neither sends nor deletes a path, in upper or lower case; one that begins with a
-    slash at the top of what is sent, others at any depth."""
+    """Return rsync's option that neither sends nor deletes a path, in upper or lower case; without a slash at its
+    beginning at any depth."""
     escaped = (f"\\{each}" if each in "*?[\\" else each for each in path)
     return "--exclude=" + "".join(f"[{e.lower()}{e.upper()}]" if e.isascii() and e.isalpha() else e for e in escaped)

@@ -2,25 +2,24 @@
 
 Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since it was last pushed to
 that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; tar only
-adds and replaces. A line that is refused or not there is said once for each remote, and again if the reason changes.
+adds and replaces. A refused line is reported once for each remote, and again if the reason changes.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sesh import config, paths, reading, writing
-from sesh.errors import NotFound, ProtocolError, Refused
+from sesh.errors import ProtocolError, Refused
 from sesh.names import printable
 from sesh.remote import eventlog
 from sesh.remote.ssh import master, words
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync.home import TICK, HomeDirectory, Tree
-from sesh.remote.sync.push import Push, Way
+from sesh.remote.sync.home import HomeDirectory, Tree
+from sesh.remote.sync.push import Push
 
 _LARGEST = 4 << 20
 """Bytes of a file of digests."""
@@ -54,11 +53,7 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
 
 @dataclass
 class Sync:
-    """One sync with a host.
-
-    `pushed`, `skipped`: listed paths that are there, the latter unchanged; `failed`: those that are not, with the
-    reason.
-    """
+    """The state of one sync: listed paths that were pushed, were skipped as unchanged, or failed, with the reason."""
 
     destination: Destination
     pushed: list[str] = field(default_factory=list)
@@ -66,16 +61,19 @@ class Sync:
     failed: dict[str, str] = field(default_factory=dict)
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
-        home, trees, refused = HomeDirectory(paths.home()), dict[str, Tree](), dict[str, str]()
+        home, digests, changed, refused = HomeDirectory(paths.home()), dict[str, str](), list[Tree](), dict[str, str]()
+        before = remembered(self.destination)
         for line in lines:
             try:
                 tree = home.tree(line)
-                trees[tree.path] = tree
-            except (NotFound, Refused) as error:
+            except Refused as error:
                 refused[line] = str(error)
-        before = remembered(self.destination)
-        changed = [tree for path, tree in trees.items() if before.get(path) != tree.digest]
-        self.skipped = [path for path, tree in trees.items() if before.get(path) == tree.digest]
+                continue
+            digests[tree.path] = tree.digest
+            if before.get(tree.path) == tree.digest:
+                self.skipped.append(tree.path)
+            else:
+                changed.append(tree)
         if not changed and not refused:
             return
         if changed:
@@ -86,39 +84,29 @@ class Sync:
                 self._fail(line, None, reason, said=before.get(line) == reason)
             if changed:
                 self._push(home, changed)
-        finally:  # also after Ctrl-C, for what was pushed before
-            there = [*self.skipped, *self.pushed]
-            self._log("sync_done", ok=len(there) == len(trees) and not refused)
-            now = {path: trees[path].digest for path in there} | ({} if eventlog.wanted() else refused)
-            if now != before:
+        finally:  # after Ctrl-C too
+            done = {path: digests[path] for path in (*self.skipped, *self.pushed)}
+            self._log("sync_done", ok=len(done) == len(digests) and not refused)
+            if (now := done | refused) != before:
                 _remember(self.destination, now)
 
     def _push(self, home: HomeDirectory, changed: list[Tree]) -> None:
-        host = self.destination.host
-        eventlog.prose(f"syncing files to {host} …")
-        push = Push(self.destination, home)
+        eventlog.prose(f"syncing files to {self.destination.host} …")
         try:
-            way = push.probe()
-        except (OSError, Refused, ProtocolError) as error:
+            push = Push(self.destination, home)
+            if push.shares_home():
+                self.skipped += [tree.path for tree in changed]
+                return
+            for tree, (code, stderr) in push.send(changed):
+                if code != 0:
+                    self._fail(tree.path, code, stderr)
+                    continue
+                self.pushed.append(tree.path)
+                left_out = {"left_out": [f"{tree.path}/{name}" for name in tree.left_out]} if tree.left_out else {}
+                self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
+        except (OSError, ProtocolError) as error:  # nothing was sent
             for tree in changed:
                 self._fail(tree.path, None, str(error))
-            return
-        if way is Way.SAME_HOME:
-            self.skipped += [tree.path for tree in changed]
-            return
-        if way is not Way.RSYNC:
-            where = "here" if way is Way.NO_RSYNC_HERE else "there"
-            for tree in changed:
-                self._log("tool_missing", tool="rsync", path=tree.path, where=where)
-            eventlog.prose(f"{way.value}: files deleted here stay on {host}")
-        time.sleep(TICK)
-        for tree, (code, stderr) in push.send(way, changed):
-            if code != 0:
-                self._fail(tree.path, code, stderr)
-                continue
-            self.pushed.append(tree.path)
-            left_out = {"left_out": [f"{tree.path}/{name}" for name in tree.left_out]} if tree.left_out else {}
-            self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
 
     def _fail(self, path: str, code: int | None, stderr: str, *, said: bool = False) -> None:
         reason = (words.reasons(stderr) or [f"exit code {code}"])[0]
@@ -132,7 +120,7 @@ class Sync:
 
 
 def remembered(destination: Destination) -> dict[str, str]:
-    """The digests of what was pushed to a host, and why lines were refused; empty if the name leads elsewhere now.
+    """Return the digests of pushed paths and the reasons of refused lines; empty if the name leads elsewhere now.
 
     A damaged file costs one push. Raises Refused for an unsafe directory.
     """
@@ -153,4 +141,4 @@ def _remember(destination: Destination, found: dict[str, str]) -> None:
         writing.make_private(os.path.dirname(path), "XDG_STATE_HOME")
         writing.write_whole(path, data)
     except OSError:
-        return  # the next time pushes once more
+        return  # the next sync pushes again

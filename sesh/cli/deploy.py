@@ -137,36 +137,22 @@ def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts, print each result as JSON (a person has seen it already); return the exit code."""
+    had_sesh = {host for host in hosts if known.of(host).get("version")}
     results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
+    older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]
     if cli.json:
         printing.value({"ok": not failed, "hosts": rows})
-    elif older := " ".join(
-        f"@{each.destination.host}" for each in results if each.deployment and each.deployment.replaced
-    ):
-        cli.note(f"running sessions keep their old version until: {CALLED} {older} --reload")
+    elif older:
+        command = " ".join([CALLED, *(f"@{host}" for host in older), "--reload"])
+        cli.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 
 
 def _row(result: HostResult) -> DeployedHost:
-    host, made, error = result.destination.host, result.deployment, result.error
-    if made is None:
-        facts: PrintedDeployError = {
-            "code": getattr(error, "code", "internal"),
-            "message": str(error),
-            "step": getattr(error, "step", None),
-            "foreign": getattr(error, "foreign", False),
-        }
-        return {"host": host, "ok": False, "error": facts}
-    return {
-        "host": host,
-        "ok": True,
-        "version": made.version,
-        "python": made.python,
-        "platform": made.platform,
-        "path": made.path,
-        "bytes": made.bytes,
-        "seconds": made.seconds,
-        "changed": made.changed,
-    }
+    made = result.outcome
+    if not isinstance(made, SeshError):
+        return made
+    facts: PrintedDeployError = {"code": made.code, "message": str(made), "step": made.step, "foreign": made.foreign}
+    return {"host": result.destination.host, "ok": False, "error": facts}

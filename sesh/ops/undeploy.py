@@ -1,4 +1,4 @@
-"""`--forget --remove`: the sesh that `--deploy` put on this machine, removed with all that it keeps."""
+"""`--forget --remove`: remove the sesh that `--deploy` installed on this machine, and its files."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ _GRACE = 2.0
 
 @op()
 def remove(caller: Caller) -> list[str]:
-    """Remove what a deploy put here, and what sesh keeps here, but no settings; return the paths.
+    """Remove the files of a deploy and of sessions from this machine, but no settings; return the paths.
 
-    Raises Refused, having removed nothing, if a session or a daemon is there, or if sesh was not deployed.
+    Raises Refused, having removed nothing, if a session or a daemon exists, or if sesh was not deployed.
     """
     data = os.path.join(paths.home(), ".local", "share", "sesh")
     versions = os.path.join(data, "versions")
     if not os.path.isdir(versions):
-        raise Refused("this sesh was not put there by --deploy", hint="remove it as it was installed")
+        raise Refused("this sesh was not installed by --deploy", hint="remove it as it was installed")
     if names := [session["name"] for session in listing.summaries()]:
         raise Refused(f"it has sessions: {', '.join(names)}", hint=f"end them: {SESH} --kill-all -y")
     packages = [path for each in os.listdir(versions) if os.path.isdir(path := f"{versions}/{each}/lib/sesh")]
     deadline = time.monotonic() + _GRACE
     while any(map(writing.held, packages)):
         if time.monotonic() > deadline:
-            raise Refused("a daemon still runs from what --deploy put there", hint=f"see: {SESH} --sweep")
+            raise Refused("a daemon still runs from a version that --deploy installed", hint=f"see: {SESH} --sweep")
         time.sleep(0.05)  # no event tells that a lock was given back
     folders = {
         os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # another SESH_DIR may hold other files
         paths.state_directory(): own.STATE,
     }
     launcher = os.path.join(paths.home(), ".local", "bin", PROGRAM)
-    there = [path for path in (*folders, launcher, versions) if os.path.lexists(path)]
+    present = [path for path in (*folders, launcher, versions) if os.path.lexists(path)]
     try:
         for folder, made in folders.items():
             _clear(folder, made)
@@ -57,9 +57,9 @@ def remove(caller: Caller) -> list[str]:
         raise Refused(f"cannot remove {error.filename}: {error.strerror}", hint="remove it by hand") from error
     _remove_empty(versions)
     _remove_empty(data)
-    for path in filter(os.path.lexists, there):
+    for path in filter(os.path.lexists, present):
         caller.note(f"{path} stays: not all of it was made by sesh")
-    return [path for path in there if not os.path.lexists(path)]
+    return [path for path in present if not os.path.lexists(path)]
 
 
 def _clear(folder: str, made: re.Pattern[str]) -> None:

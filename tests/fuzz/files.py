@@ -17,7 +17,7 @@ from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.daemon.shell import variables
-from sesh.errors import NotFound, Refused, SeshError, UsageError
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.ops import dormant, enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
@@ -133,7 +133,7 @@ def _sync() -> Iterator[Check]:
             for line in sync.listed():
                 try:
                     tree = place.tree(line)
-                except (NotFound, Refused) as error:
+                except Refused as error:
                     told(error)
                     continue
                 assert os.path.realpath(tree.source).startswith(home.path + "/")

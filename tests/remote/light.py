@@ -8,14 +8,18 @@ from __future__ import annotations
 import functools
 import re
 
-from sesh.remote.deploy import bundle, deploy
+from sesh.remote.deploy import bundle
 
-TRIALS = deploy.TRIALS[:1]
+TRIALS = [["--version"]]
 _LOADED = re.compile(
     r"lib/(ptyprocess|pyte|sesh|typer|shellingham|annotated_doc|wcwidth)/(?!table_grapheme_overrides/_known_)"
 )
 
 
+def files() -> dict[str, bytes]:
+    return {path: data for path, data in bundle.files().items() if _LOADED.match(path)}
+
+
 @functools.cache
 def build() -> bundle.Bundle:
-    return bundle.Bundle({path: data for path, data in bundle.build().files.items() if _LOADED.match(path)})
+    return bundle.packed(files())

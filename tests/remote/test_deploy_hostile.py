@@ -11,6 +11,7 @@ import pytest
 
 from sesh.errors import ProtocolError
 from sesh.remote.deploy.deploy import open_carrier
+from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Farm
 from tests.support import Home
@@ -26,13 +27,12 @@ ATTACK = "\x1b]52;c;cHdu\x1b\\\x1b]0;PWN\x07[link=https://evil/]here[/link][/nop
 STATE = {
     "python": "/usr/bin/python3",
     "release": platform.python_version(),
-    "system": os.uname().sysname,
-    "machine": os.uname().machine,
+    "platform": "Linux x86_64",
     "path": "/x",
-    "whole": False,
-    "program": "missing",
     "scratch": "/x",
 }
+
+FAILURE = {"step": "unpack", "reason": "full", "stderr": "", "foreign": False}
 
 
 def host(home: Home, word: str, answers: list[object]) -> None:
@@ -51,17 +51,17 @@ def host(home: Home, word: str, answers: list[object]) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        f"found {ATTACK}|{ATTACK}|{ATTACK}",
-        {"failed": {"step": "unpack", "reason": ATTACK, "stderr": ATTACK}},
-        {"failed": {"step": "unpack", "reason": "x" * 10_000, "stderr": ""}},
-        {"failed": {"step": ATTACK, "reason": "full", "stderr": ""}},
-        {"done": {**STATE, "scratch": f"/{ATTACK}"}},
-        {"done": {**STATE, "system": ATTACK}},
+        f"none; {ATTACK}: {ATTACK}",
+        {**FAILURE, "reason": ATTACK, "stderr": ATTACK},
+        {**FAILURE, "reason": "x" * 10_000},
+        {**FAILURE, "step": ATTACK},
+        {**STATE, "scratch": f"/{ATTACK}"},
+        {**STATE, "platform": ATTACK},
     ],
-    ids=["python", "reason", "long", "step", "path", "system"],
+    ids=["python", "reason", "long", "step", "path", "platform"],
 )
 def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(home: Home, answer: object) -> None:
-    host(home, "box", [answer, *(["end"] if isinstance(answer, str) else [])])
+    host(home, "box", [answer])
     terminal = home.terminal("--deploy", "@box", columns=300)
     assert terminal.exit_code() == 1
     for sequence in (b"\x1b]", b"PWN\x07", b"internal error"):
@@ -77,27 +77,27 @@ MALFORMED: list[list[object]] = [
     ["[1]"],
     ["9" * 5_000],
     ["[" * 5_000],
-    [{"failed": {"step": "unpack"}}],
-    [{"failed": "full"}],
-    [{"failed": {"step": "reboot", "reason": "full", "stderr": ""}}],
-    [{"failed": {"step": ["unpack"], "reason": "full", "stderr": ""}}],
-    [{"done": {"path": "/x"}}],
-    [{"done": {**STATE, "whole": "no"}}],
-    [{"done": {**STATE, "program": ["none"]}}],
-    [{"done": None}],
+    [{"step": "unpack", "reason": "full"}],
+    [{"reason": "full"}],
+    [{**FAILURE, "step": "reboot"}],
+    [{**FAILURE, "step": ["unpack"]}],
+    [{"path": "/x"}],
+    [{**STATE, "python": None}],
+    [{**STATE, "scratch": ["none"]}],
+    ["null"],
 ]
 
 
 def test_a_malformed_answer_fails_that_host_alone(home: Home) -> None:
     for number, answers in enumerate(MALFORMED):
         host(home, f"bad{number}", answers)
-    host(home, "poor", ["end"])
+    host(home, "poor", ["none"])
     hosts = [f"@bad{number}" for number in range(len(MALFORMED))]
     done = home.sesh("--deploy", *hosts, "@poor", "--json", timeout=60)
     assert done.code == 1
     *bad, poor = done.json()["hosts"]
     said = [(each["error"]["code"], each["error"]["step"]) for each in bad]
-    assert said == [("protocol", "python")] * len(MALFORMED)
+    assert said == [("protocol", "detect_platform")] * len(MALFORMED)
     assert poor["error"]["step"] == "python"
     assert "no Python" in poor["error"]["message"]
 
@@ -115,7 +115,7 @@ def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm) -> None:
     farm.host("box", installed=False)
     way = open_carrier(Destination("box"))
     try:
-        assert way.name == "fabric"
+        assert isinstance(way, FabricCarrier)
         with pytest.raises(ProtocolError, match="box printed more than"):
             way.run("yes >&2 & exec yes")
     finally:

@@ -7,6 +7,7 @@ import pytest
 from docs.printed import PrintedForgotten, PrintedHosts
 from sesh.about import __version__
 from sesh.remote.deploy import bundle
+from tests.remote import light
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.test_deploy import versions
@@ -39,7 +40,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
         assert home.sesh(word, "--open", "work").code == 0
     assert home.sesh("@theirs", "--list").code == 0
     before = foreign.read(".local/bin/sesh")
-    newer = bundle.Bundle({**bundle.build().files, "lib/sesh/newer.py": b""})
+    newer = bundle.packed({**light.files(), "lib/sesh/newer.py": b""})
     monkeypatch.setattr(bundle, "build", lambda: newer)
     upgraded = home.sesh("--upgrade", timeout=60)
     assert upgraded.code == 0
@@ -50,7 +51,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     assert again.code == 1
     one, theirs = again.json()["hosts"]
     assert (one["changed"], theirs["error"]["foreign"]) == (False, True)
-    assert theirs["error"]["message"].startswith("~/.local/bin/sesh on theirs ")
+    assert theirs["error"]["message"].startswith(f"theirs: {foreign.home}/.local/bin/sesh ")
     assert "--force" in theirs["error"]["message"]
     assert versions(foreign) == []
     assert foreign.read(".local/bin/sesh") == before

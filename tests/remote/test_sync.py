@@ -150,7 +150,7 @@ def test_a_connection_that_has_gone_silent_is_given_up(farm: Farm, here: Home, m
     here.write("a", "more")
     far.proxy.strand()
     with monkeypatch.context() as patch:
-        patch.setattr(push, "PROBE_TIMEOUT", 0.5)
+        patch.setattr(push, "TIMEOUT", 0.5)
         with pytest.raises(Unreachable):
             sync(Destination("box"))
     assert pushed(here, far, "a") == ["a"]

@@ -27,21 +27,26 @@ def made() -> Bundle:
     return bundle.build()
 
 
-def test_all_of_sesh_is_in_it_and_nothing_else_of_the_checkout(made: Bundle) -> None:
-    own = {path for path in made.files if path.startswith("lib/sesh/") and path.endswith(".py")}
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    return bundle.files()
+
+
+def test_all_of_sesh_is_in_it_and_nothing_else_of_the_checkout(files: dict[str, bytes]) -> None:
+    own = {path for path in files if path.startswith("lib/sesh/") and path.endswith(".py")}
     assert own == {os.path.join("lib", "sesh", m.path) if m.room else f"lib/{m.path}" for m in modules()}
-    assert {"lib/sesh/py.typed", "lib/sesh/cli/skill.md"} <= made.files.keys()
-    assert [path for path in made.files if re.search(r"__pycache__|\.pyc$|(^|/)tests/", path)] == []
+    assert {"lib/sesh/py.typed", "lib/sesh/cli/skill.md"} <= files.keys()
+    assert [path for path in files if re.search(r"__pycache__|\.pyc$|(^|/)tests/", path)] == []
 
 
-def test_what_sesh_needs_is_in_it_as_plain_python_and_what_only_deploying_needs_is_not(made: Bundle) -> None:
-    tops = {path.split("/")[1] for path in made.files if path.count("/") > 1 and ".dist-info" not in path}
+def test_what_sesh_needs_is_in_it_as_plain_python_and_what_only_deploying_needs_is_not(files: dict[str, bytes]) -> None:
+    tops = {path.split("/")[1] for path in files if path.count("/") > 1 and ".dist-info" not in path}
     needed = {"ptyprocess", "pyte", "wcwidth", "typer", "shellingham", "rich", "tomli", "sesh"}
     assert needed <= tops
     assert tops.isdisjoint(
         {"pydantic", "fabric", "paramiko", "invoke", "cryptography", "pytest", "hypothesis", "pip", "mypy"}
     )
-    outside = {path for path in made.files if not path.startswith("lib/sesh/") and ".dist-info/" not in path}
+    outside = {path for path in files if not path.startswith("lib/sesh/") and ".dist-info/" not in path}
     assert [path for path in outside if not path.endswith(".py")] == []
 
 
@@ -57,10 +62,10 @@ def test_it_runs_alone_on_any_python_of_the_host(made: Bundle, tmp_path: Path) -
     assert run.stdout == f"{made.name}\n", "it deploys itself in its turn"
 
 
-def test_its_name_is_made_of_the_version_and_of_all_that_is_in_it(made: Bundle) -> None:
+def test_its_name_is_made_of_the_version_and_of_all_that_is_in_it(made: Bundle, files: dict[str, bytes]) -> None:
     assert re.fullmatch(rf"{re.escape(__version__)}-[0-9a-f]{{12}}", made.name)
-    assert Bundle(made.files).name == made.name
-    assert Bundle({**made.files, "lib/sesh/__init__.py": b"#"}).name != made.name
+    assert bundle.packed(files) == made
+    assert bundle.packed({**files, "lib/sesh/__init__.py": b"#"}).name != made.name
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_process_at_another_time(made: Bundle, tmp_path: Path) -> None:
