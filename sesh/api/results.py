@@ -41,7 +41,7 @@ class Result:
 def result_of(
     session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes
 ) -> Result:
-    """Returns the Result for a daemon's account of a command."""
+    """Return the Result for a daemon's account of a command."""
     timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
     code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
     return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)

@@ -68,7 +68,7 @@ class _Server(MCPServer[Any]):
         return tool
 
     async def _watch(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-        """Stops a call that the client cancels: the end of the client cancels calls too, and stops none."""
+        """Stop a call that the client cancels: the end of the client cancels calls too, and stops none."""
         if ctx.method == "notifications/cancelled":
             stop = self._stops.pop((ctx.params or {}).get("requestId"), None)
             if stop is not None:
@@ -95,13 +95,13 @@ def _refusal(error: SeshError) -> CallToolResult:
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    """Returns a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
+    """Return a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
     text = TextContent(type="text", text=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return CallToolResult(content=[text], structured_content=body, is_error=is_error)
 
 
 def serve() -> int:
-    """Serves until the client closes its end; the exit code. A thread may still wait for a command then."""
+    """Serve until the client closes its end; the exit code. A thread may still wait for a command then."""
     worklog.prune()
     try:
         anyio.run(_Server().run_stdio_async)

@@ -41,7 +41,7 @@ _AT_ONCE = 32
 """Sessions that are asked, or ended, at a time."""
 
 STOP: ContextVar[Stop] = ContextVar("stop")
-"""Ends the call that the present thread works for."""
+"""End the call that the present thread works for."""
 
 
 class Tools:
@@ -269,7 +269,7 @@ HINTS = {
 
 
 def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
-    """Ends a session, without `others` only one that was created here; returns None if it is gone."""
+    """End a session, without `others` only one that was created here; return None if it is gone."""
     try:
         (entry.session.kill if others else entry.close)()
     except NotFound:
@@ -290,7 +290,7 @@ def _named(entry: UsedSession) -> dict[str, Any]:
 
 
 def _row(entry: UsedSession) -> dict[str, object]:
-    """Returns all that is known of a session, or the reason why nothing is."""
+    """Return all that is known of a session, or the reason why nothing is."""
     own = {**_named(entry), "log": entry.log}
     try:
         answer = entry.session.status()
@@ -300,7 +300,7 @@ def _row(entry: UsedSession) -> dict[str, object]:
 
 
 def _screen_hint(session: Session) -> str | None:
-    """Returns a hint if a full-screen program shows, whose rows are no lines."""
+    """Return a hint if a full-screen program shows, whose rows are no lines."""
     try:
         alternate = session.screen("json")["alternate"]
     except SeshError:
@@ -313,7 +313,7 @@ def _is_on(entry: UsedSession, host: str | None) -> bool:
 
 
 def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> answers.Ran:
-    """Returns the answer for a command, which is logged first."""
+    """Return the answer for a command, which is logged first."""
     output, hint = answers.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:

@@ -64,7 +64,7 @@ class ByHand(Refused):
 
 
 def _read(path: str) -> bytes | None:
-    """Returns the bytes of the settings, None without a file. Raises Refused."""
+    """Return the bytes of the settings, None without a file. Raises Refused."""
     try:
         return reading.read_regular(path, _LARGEST)
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def _read(path: str) -> bytes | None:
 
 
 def _value(data: bytes | None) -> Value | None:
-    """Returns the parsed settings, None if `_written` would not give the bytes back."""
+    """Return the parsed settings, None if `_written` would not give the bytes back."""
     if not (data or b"").strip():
         return {}
     try:
@@ -85,7 +85,7 @@ def _value(data: bytes | None) -> Value | None:
 
 
 def _written(value: Value, like: bytes | None) -> bytes:
-    """Returns a value as JSON in the style of other settings: their indent, or one line, and their end."""
+    """Return a value as JSON in the style of other settings: their indent, or one line, and their end."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
     if match := _INDENT.match(text):
@@ -97,13 +97,13 @@ def _written(value: Value, like: bytes | None) -> bytes:
 
 
 def settings(agent: str) -> str:
-    """Returns the path of an agent's settings."""
+    """Return the path of an agent's settings."""
     variable, folder, file, *_ = AGENTS[agent]
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 
 
 def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Returns whether hooks of sesh are there, whether all are current, whether the agent runs hooks.
+    """Return whether hooks of sesh are there, whether all are current, whether the agent runs hooks.
 
     Of settings that the person changes by hand the second is as the first. Raises Refused.
     """
@@ -118,7 +118,7 @@ def standing(agent: str) -> tuple[bool, bool, bool]:
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
-    """Adds and renews the hooks, or removes them; returns whether that changed anything.
+    """Add and renew the hooks, or removes them; return whether that changed anything.
 
     Raises ByHand if the person has to do it, Refused.
     """
@@ -149,21 +149,21 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 
 def snippet(agent: str) -> str:
-    """Returns the settings that have nothing but the hooks of sesh."""
+    """Return the settings that have nothing but the hooks of sesh."""
     value: Value = {}
     _add(value, agent)
     return json.dumps(value, indent=2)
 
 
 def _lists(value: Value) -> list[tuple[str, list[Any]]]:
-    """Returns the events of the settings, each with its list of groups."""
+    """Return the events of the settings, each with its list of groups."""
     hooks = value.get("hooks")
     each = hooks.items() if isinstance(hooks, dict) else ()
     return [(event, groups) for event, groups in each if isinstance(groups, list)]
 
 
 def _add(value: Value, agent: str) -> None:
-    """Adds our groups to settings. Raises Refused if something else is in their place."""
+    """Add our groups to settings. Raises Refused if something else is in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent][4]:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
@@ -173,7 +173,7 @@ def _add(value: Value, agent: str) -> None:
 
 
 def _remove(value: Value, agent: str) -> None:
-    """Removes our groups from settings, and the lists and the table that held nothing else."""
+    """Remove our groups from settings, and the lists and the table that held nothing else."""
     for event, groups in _lists(value):
         rest = [group for group in groups if not _is_ours(group, agent)]
         if len(rest) < len(groups):
@@ -185,7 +185,7 @@ def _remove(value: Value, agent: str) -> None:
 
 
 def _group(agent: str, program: str = "") -> Value:
-    """Returns a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
+    """Return a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
     command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
@@ -202,7 +202,7 @@ def _is_ours(group: Any, agent: str) -> bool:
 
 
 def _is_current(group: Value, agent: str) -> bool:
-    """Returns whether a group of ours calls this sesh, by whatever link."""
+    """Return whether a group of ours calls this sesh, by whatever link."""
     program = shlex.split(group["hooks"][0]["command"])[0]
     return os.path.realpath(program) == os.path.realpath(launcher()) and group == _group(agent, program)
 
@@ -211,7 +211,7 @@ def _is_current(group: Value, agent: str) -> bool:
 
 
 def report(state: str, question: str) -> str:
-    """Reports the state of the program that called; returns the session's name.
+    """Report the state of the program that called; return the session's name.
 
     Raises UsageError, and Refused outside of any session.
     """
@@ -223,7 +223,7 @@ def report(state: str, question: str) -> str:
 
 
 def session(verb: str, words: str) -> str:
-    """Returns the name of the session that the caller runs in. Raises Refused outside of any."""
+    """Return the name of the session that the caller runs in. Raises Refused outside of any."""
     tty = identity.controlling_tty()
     record = listing.current(tty) if tty else _by_environment_file()
     if record is None:
@@ -233,7 +233,7 @@ def session(verb: str, words: str) -> str:
 
 
 def _by_environment_file() -> Record | None:
-    """Returns the record of the session that `SESH_ENV_FILE` names: an agent runs its hooks without a terminal."""
+    """Return the record of the session that `SESH_ENV_FILE` names: an agent runs its hooks without a terminal."""
     path = os.environ.get("SESH_ENV_FILE", "")
     every = (records.readable(name) for name in paths.names()) if path else ()
     return next(
@@ -245,7 +245,7 @@ def _by_environment_file() -> Record | None:
 
 
 def take(agent: str, text: str) -> None:
-    """Passes on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
+    """Pass on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
     event, record = json.loads(text), _session_of_agent(agent)
     name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
@@ -267,7 +267,7 @@ def take(agent: str, text: str) -> None:
 
 
 def _session_of_agent(agent: str) -> Record | None:
-    """Returns the record of the session on whose terminal the agent runs.
+    """Return the record of the session on whose terminal the agent runs.
 
     Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal: there it is
     the terminal of the agent, if it is the agent that began that session. Codex's server has none, and serves many.
@@ -282,7 +282,7 @@ def _session_of_agent(agent: str) -> Record | None:
 
 
 def _waits(name: str) -> bool:
-    """Returns whether the session has the question already: most permissions are two events, the second less exact.
+    """Return whether the session has the question already: most permissions are two events, the second less exact.
 
     Claude Code asks for the network of its sandbox by the notification alone (seen in 2.1.76).
     """

@@ -7,6 +7,7 @@ job that has ended and is gone, the kept result has screen and lines.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from sesh import errors, moments, names, paths, wording, writing
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
-from sesh.ops import create, end
+from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Checkpoint = tuple[CheckpointHeader, bytes]
 
+_ALL = sys.maxsize
 _MOST_ABOVE = 8 << 20
 """Characters of the old output that stand above a session that is started again."""
 _WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
@@ -102,7 +104,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
     if answer == "c" and caller.agrees(f"{name}: its screen and scrollback go; close it?"):
-        if not end.forget(name, str(session_id)):
+        if not forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
         code = summary.get("exit_code")
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
@@ -208,7 +210,7 @@ def _restart_spec(
     """Return the specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
-    before = [*_last_of(emulator), *_alternate(emulator), _divider(summary), ""] if emulator is not None else [""]
+    before = [*_shown(emulator), _divider(summary), ""] if emulator is not None else [""]
     if command is not None and gate:  # the cursor stays in this row, which is the session's question
         before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
     return {
@@ -223,29 +225,12 @@ def _restart_spec(
     }
 
 
-def _last_of(emulator: Emulator) -> list[str]:
-    """Return the lines that a terminal holds, without the oldest if they are too long together.
-
-    Twice as many are taken each time until these are known: a terminal may hold a million.
-    """
-    lines: list[str] = []
-    asked, size = 0, 0
-    while len(lines) == asked and size < _MOST_ABOVE:
-        asked = 2 * asked or 1000
-        lines = emulator.last_lines(asked, ansi=True)
-        size = sum(map(len, lines))
-    for first, line in enumerate(lines):
-        if size <= _MOST_ABOVE:
-            return lines[first:]
-        size -= len(line)
-    return []
-
-
-def _alternate(emulator: Emulator) -> list[str]:
-    """Return the alternate screen: text that a full-screen program had not saved is nowhere else."""
+def _shown(emulator: Emulator) -> list[str]:
+    """Return the last lines, then the alternate screen: text that a full-screen program had not saved is only there."""
     from sesh.vt.render.export import screen_ansi
 
-    return screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else []
+    lines, _ = emulator.lines_before(_ALL, _ALL, _MOST_ABOVE, ansi=True)
+    return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
@@ -269,6 +254,25 @@ def _locked(name: str) -> Iterator[Record]:
         if record is None:
             raise find.absent(name)
         yield record
+
+
+def forget(name: str, session_id: str = "") -> bool:
+    """Remove the files of a dormant session; return False for another state, another machine's, or another id.
+
+    Raises Refused if they cannot be removed.
+    """
+    if not paths.trusted(paths.directory()):
+        return False
+    try:
+        with _locked(name) as record:
+            if session_id and record.get("id") != session_id:
+                return False
+            records.remove(name)
+    except (NotFound, FileNotFoundError):  # the whole directory may be gone
+        return False
+    except OSError as error:
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=writing.remedy(error)) from error
+    return True
 
 
 def rename(old: str, new: str) -> None:

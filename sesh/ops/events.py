@@ -32,7 +32,7 @@ _EVENTS = 1
 
 
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
-    """Yields the events of a session until it ends, over as many connections as needed.
+    """Yield the events of a session until it ends, over as many connections as needed.
 
     `since`: the number of an event, after which they begin; None for only those from now on. Raises DaemonDied.
     """
@@ -51,7 +51,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
 
 def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
-    """Yields events until the other side ends them. Raises its error."""
+    """Yield events until the other side ends them. Raises its error."""
     for kind, _, payload in stream.frames(ask):
         if kind == protocol.DATA:
             event: Event = stream.connection.message(kind, payload)
@@ -62,7 +62,7 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
 
 
 def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yields the events of a session that has ended, after number `since`, from its result.
+    """Yield the events of a session that has ended, after number `since`, from its result.
 
     That has the first one and the last two; the others are counted as missed.
     """
@@ -98,7 +98,7 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
 
 @op()
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
-    """Yields the events of all sessions of this machine, later ones included, without end.
+    """Yield the events of all sessions of this machine, later ones included, without end.
 
     The first item is the moment from which they count (`begun`). Items with a `note` alone come in between: a line that
     says that a daemon died. Events have the session's `id`. To go on after a lost link, `since` is the number of the
@@ -133,7 +133,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
 
 def _running() -> Iterator[tuple[str, str]]:
-    """Yields the sessions that have a socket, each with its id."""
+    """Yield the sessions that have a socket, each with its id."""
     for name in paths.names():
         record = records.readable(name) if os.path.exists(paths.socket_path(name)) else None
         if record is not None and record.get("id"):
@@ -158,7 +158,7 @@ def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
 
 
 def _counted(events: Iterator[Event], since: int, begun: str) -> Iterator[Event]:
-    """Yields the events that come after the moment `begun`, if none came before; what is missing then is not said."""
+    """Yield the events that come after the moment `begun`, if none came before; what is missing then is not said."""
     passed = since > 0
     for event in events:
         passed = passed or (event["ts"] > begun and event["event"] != "missed")
@@ -167,7 +167,7 @@ def _counted(events: Iterator[Event], since: int, begun: str) -> Iterator[Event]
 
 
 def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> Iterator[tuple[str, Event | SeshError]]:
-    """Yields what the workers have, until there may be new sessions.
+    """Yield what the workers have, until there may be new sessions.
 
     `watch`: becomes readable then; negative if the kernel has no such descriptor. `audience`: see `Caller`.
     """
@@ -184,7 +184,7 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 
 
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
-    """Yields the events and notes of `all_events` of a machine, also after a lost link.
+    """Yield the events and notes of `all_events` of a machine, also after a lost link.
 
     `stop`: ends those of a host from another thread, by Interrupted. Raises Unreachable if sesh over there ends.
     """
@@ -221,5 +221,5 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 
 @op()
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
-    """Returns the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
+    """Return the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

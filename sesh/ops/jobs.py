@@ -34,16 +34,16 @@ class Sink(Protocol):
     pending: bytes
 
     def take(self, data: bytes) -> None:
-        """Takes more output."""
+        """Take more output."""
 
     def end(self) -> None:
-        """Ends the output."""
+        """End the output."""
 
     def write(self) -> None:
-        """Writes some of the pending output; called when there is room."""
+        """Write some of the pending output; called when there is room."""
 
     def leave_line(self) -> None:
-        """Leaves a line that has begun on a terminal, for a note; called when nothing is pending."""
+        """Leave a line that has begun on a terminal, for a note; called when nothing is pending."""
 
 
 COLLECTED = 32 << 20
@@ -57,7 +57,7 @@ _GRACE = 2.5
 
 
 class Waiter:
-    """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
+    """Wait for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
     Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
     signals, noted since before the job was asked for. `output`: gets the output as it comes, None if nobody wants that.
@@ -91,7 +91,7 @@ class Waiter:
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def result(self) -> tuple[JobResult, bytes]:
-        """Waits for the job's end; returns the daemon's account of it, and the collected output.
+        """Wait for the job's end; return the daemon's account of it, and the collected output.
 
         Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
         """
@@ -140,7 +140,7 @@ class Waiter:
         return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
     def _ask(self) -> None:
-        """Asks for the job's end, and for the output after the last byte that came."""
+        """Ask for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
         if position:
@@ -186,7 +186,7 @@ class Waiter:
             self._output.write()
 
     def _answered(self, data: bytes) -> JobResult | None:
-        """Returns the job's end if the answer has it."""
+        """Return the job's end if the answer has it."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED:
             self._forwarder.answered(response)
@@ -219,7 +219,7 @@ class Waiter:
                 self._send(_interrupt(self._unanswered[-1]))
 
     def _while_lost(self, _number: int) -> None:
-        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
+        """Handle a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
 
         With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
         """
@@ -232,7 +232,7 @@ class Waiter:
         self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
     def _send(self, asked: bytes) -> None:
-        """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
+        """Ask something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
         try:
             self._stream.connection.send(asked, time.monotonic() + 1)
         except (errors.TimedOut, errors.Unreachable):
@@ -256,7 +256,7 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end; returns its name, the daemon's account, its output if `wanted`, or its end.
+    """Begin a job and wait for its end; return its name, the daemon's account, its output if `wanted`, or its end.
 
     `data`: the arguments of `enter.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
     exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
@@ -295,7 +295,7 @@ def run(
 
 @op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
-    """Returns the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
+    """Return the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
     last = results.of_job(name)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
@@ -304,13 +304,13 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Returns the names of jobs that are gone and had all of these labels; a session of the name supersedes."""
+    """Return the names of jobs that are gone and had all of these labels; a session of the name supersedes."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 
 
 class StdinForwarder:
-    """Feeds a job from our stdin, one chunk at a time.
+    """Feed a job from our stdin, one chunk at a time.
 
     `feeds`: whether there is anything to feed. `mends`: whether a lost connection may be made again; the chunk that was
     on its way is then sent again.
@@ -329,7 +329,7 @@ class StdinForwarder:
         return self._chunk is None and not self._over
 
     def read(self, connection: wire.Connection) -> None:
-        """Reads a chunk and sends it; at the end of stdin, its end."""
+        """Read a chunk and sends it; at the end of stdin, its end."""
         try:
             self._chunk = reading.stdin_block(_CHUNK)
         except Refused:
@@ -338,7 +338,7 @@ class StdinForwarder:
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:
-        """Sends the chunk that has not been answered, if there is one."""
+        """Send the chunk that has not been answered, if there is one."""
         if self._chunk is not None:
             words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
             try:
@@ -347,7 +347,7 @@ class StdinForwarder:
                 return  # the job may have ended: what was said before the connection closed is still to be read
 
     def answered(self, answer: Answer) -> None:
-        """Notes that the job has the chunk, or will have no more."""
+        """Note that the job has the chunk, or will have no more."""
         self._over = self._ends or answer.get("open") is not True
         self._sent += len(self._chunk or b"")
         self._chunk = None

@@ -25,7 +25,7 @@ VERSION = 1
 
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
-    """Returns the sessions here and on known remotes that have not ended.
+    """Return the sessions here and on known remotes that have not ended.
 
     Remotes that do not answer are noted.
     """
@@ -60,7 +60,7 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 
 
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
-    """Returns the sessions of a layout: the output of `--export`, or a bare list of sessions.
+    """Return the sessions of a layout: the output of `--export`, or a bare list of sessions.
 
     Unknown keys are ignored. Raises UsageError, which names the value that is wrong.
     """
@@ -81,7 +81,7 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
 
 
 def _checked(value: object, place: str) -> LayoutEntry:
-    """Returns one session with all keys. Raises Malformed."""
+    """Return one session with all keys. Raises Malformed."""
     if isinstance(value, dict):
         labels = value.get("labels") or {}
         value = {**{key: value.get(key) or None for key in LayoutEntry.__annotations__}, "labels": labels}
@@ -103,7 +103,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
 
 @op()
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
-    """Creates the sessions of a layout that are not here, whatever host they name.
+    """Create the sessions of a layout that are not here, whatever host they name.
 
     Returns a row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives
     it.
@@ -140,7 +140,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Returns whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
+    """Return whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

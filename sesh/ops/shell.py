@@ -38,7 +38,7 @@ _UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_
 
 
 def plain(output: bytes) -> bytes:
-    """Returns the output without escape sequences; all other controls stay."""
+    """Return the output without escape sequences; all other controls stay."""
     return _SEQUENCES.sub(b"", output)
 
 
@@ -47,7 +47,7 @@ def plain(output: bytes) -> bytes:
 
 @contextmanager
 def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """Has errors within a block exit with 125, which is not taken for the command's own code.
+    """Have errors within a block exit with 125, which is not taken for the command's own code.
 
     `asked`: the command may have run; then they exit with 255.
     """
@@ -69,7 +69,7 @@ def run(
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Ran:
-    """Has a session's shell run a command; returns the daemon's account of it, and its output.
+    """Have a session's shell run a command; return the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
     alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
@@ -102,7 +102,7 @@ class OutputWriter:
         self._held = b""
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        """Takes more output, or the last of it."""
+        """Take more output, or the last of it."""
         data, self._held = self._held + data, b""
         if not self._ansi:
             unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
@@ -143,7 +143,7 @@ class _Run:
         """Whether the command was asked for; whether a link that it was asked for over was lost; Ctrl-C was sent."""
 
     def answer(self) -> Ran:
-        """Waits for the answer."""
+        """Wait for the answer."""
         until = None if self._deadline is None else self._deadline + _GRACE
         for kind, _, data in self._stream.frames(self._ask, until=until):
             if kind == LATE:
@@ -186,13 +186,13 @@ class _Run:
         return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def _hear(self, answer: Answer) -> None:
-        """Takes the answer to another request: tells of the question, once."""
+        """Take the answer to another request: tells of the question, once."""
         if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
             tell, self._tell = self._tell, None
             tell(str(answer.get("question") or ""))
 
     def interrupt(self) -> None:
-        """Has the shell interrupt the command. Raises Interrupted between two links."""
+        """Have the shell interrupt the command. Raises Interrupted between two links."""
         if self._stream.reconnecting:
             raise errors.Interrupted(self._stop.message)
         self._interrupted = True
@@ -202,7 +202,7 @@ class _Run:
             return  # the answer is on its way, or never comes
 
     def failed(self, error: SeshError) -> SeshError:
-        """Returns the error to raise: it says, also by its exit code, whether the command may have run."""
+        """Return the error to raise: it says, also by its exit code, whether the command may have run."""
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             again = isinstance(error, NotFound)  # the session was looked for again
             if self._sent and (again or not error.answered) and error.exit_code == ExitCode.FAILED:
@@ -221,7 +221,7 @@ class _Run:
         return errors.Unknown(f"{what}; the command may have run", hint=look)
 
     def ended(self, ended: errors.Ended) -> Ran:
-        """Returns the account of the command, if its session has ended with it. Raises InternalError."""
+        """Return the account of the command, if its session has ended with it. Raises InternalError."""
         last, key = ended.result.get("run"), self._words.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
@@ -235,7 +235,7 @@ class _Run:
 
 @op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
-    """Returns the commands that were run in a session's shell, the newest last. Raises NotFound."""
+    """Return the commands that were run in a session's shell, the newest last. Raises NotFound."""
     try:
         commands = protocol.parse(find.read(name, "history", n=None)[1])["commands"]
     except NotFound:
@@ -245,7 +245,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
-    """Returns one of these commands with its `output`, escape sequences included. Raises NotFound."""
+    """Return one of these commands with its `output`, escape sequences included. Raises NotFound."""
     try:
         answer, output = find.read(name, "history", n=number)
     except NotFound:
@@ -257,7 +257,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """Returns a daemon's account of a command, with its start as a stamp."""
+    """Return a daemon's account of a command, with its start as a stamp."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -22,7 +22,7 @@ from sesh import identity, paths, platform, proc, reading, system, writing
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
-from sesh.ops import end
+from sesh.ops import sessions
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
@@ -145,7 +145,7 @@ def _age_of(name: str, kind: Kind) -> float:
 def _forget(name: str, session_id: str) -> bool:
     """Forget a session; return False if another one has its name by now."""
     try:
-        end.end_this(name, session_id)
+        sessions.end(name, session_id)
     except NotFound:
         return name not in paths.names()
     return True

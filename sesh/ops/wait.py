@@ -56,7 +56,7 @@ class _Match(Exception):
 
 
 def met(stream: Stream, conditions: Conditions) -> Condition:
-    """Waits for the condition that comes first; returns its name (`met`), with `match`, `exit_code` and `position`.
+    """Wait for the condition that comes first; return its name (`met`), with `match`, `exit_code` and `position`.
 
     Without a condition it waits for the end. Raises TimedOut, Refused if the session ends and that was not a condition,
     DaemonDied.
@@ -82,14 +82,14 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
 
 
 def for_end(conditions: Conditions) -> bool:
-    """Returns whether the end is a condition, as it is if there is no other."""
+    """Return whether the end is a condition, as it is if there is no other."""
     prompt, waiting = conditions["prompt"], conditions["waiting"]
     others = prompt or waiting or conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not others
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Returns the end of a session that was gone before the wait, as `met` does.
+    """Return the end of a session that was gone before the wait, as `met` does.
 
     Raises `missing` if its end is no condition, or is unknown.
     """
@@ -101,7 +101,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Returns the end of a session that is gone, as `met` does; None if it is unknown."""
+    """Return the end of a session that is gone, as `met` does; None if it is unknown."""
     end = find.result(name)
     if end is None:
         return None
@@ -128,7 +128,7 @@ class _Wait:
         """The position of the output when the wait began."""
 
     def answer(self) -> Answer:
-        """Returns the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
+        """Return the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
@@ -180,7 +180,7 @@ class _Wait:
         return self._stream.connection.request("logs", deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
-        """Searches output; bytes that were searched before are passed over."""
+        """Search output; bytes that were searched before are passed over."""
         if self._lines is None:
             self._lines = LineReader(position, self._columns)
         lines = self._lines
@@ -192,13 +192,13 @@ class _Wait:
         self._test([*tested, (current.untrimmed, current.end)])
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
-        """Searches lines, each with the position after it. Raises _Match, TimedOut, Refused."""
+        """Search lines, each with the position after it. Raises _Match, TimedOut, Refused."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
 
 
 class LiveLog:
-    """Follows the lines of one session until it ends; a new connection continues after the last byte received.
+    """Follow the lines of one session until it ends; a new connection continues after the last byte received.
 
     `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
     a time; `note`: gets a line about lines that are left out.
@@ -222,7 +222,7 @@ class LiveLog:
         """True if the session had ended before it was asked: then the existing lines are all."""
 
     def follow(self) -> None:
-        """Writes lines until the session ends. Raises DaemonDied."""
+        """Write lines until the session ends. Raises DaemonDied."""
         try:
             for kind, position, data in self._stream.frames(self._ask):
                 if kind == protocol.OUTPUT:
@@ -245,7 +245,7 @@ class LiveLog:
             self._write([self._text(self._lines.current)])
 
     def _ask(self) -> None:
-        """Asks for bytes before lines, so that none is missing between the two."""
+        """Ask for bytes before lines, so that none is missing between the two."""
         self._early, self._carried, self._over = [], bytearray(), False
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
@@ -256,7 +256,7 @@ class LiveLog:
         self._stream.greet(asked)
 
     def _begin(self, answer: Answer) -> None:
-        """Writes the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
+        """Write the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
         text = self._carried.decode("utf-8", "replace")
         text = wording.without_controls(text) if self._stream.connection.far else text
         lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
@@ -273,7 +273,7 @@ class LiveLog:
             self._take(*early)
 
     def _take(self, position: int, data: bytes) -> None:
-        """Writes the lines that a block of output ends; the part that the existing lines hold is passed over."""
+        """Write the lines that a block of output ends; the part that the existing lines hold is passed over."""
         lines = self._lines
         if lines is None:
             self._early.append((position, data))
