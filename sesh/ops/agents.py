@@ -17,29 +17,38 @@ import os
 import re
 import shlex
 import stat
-from typing import Any
+from typing import Any, NamedTuple
 
 from sesh import identity, paths, proc, reading, system, wire, writing
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.protocol import STATES
-from sesh.store import listing, records
+from sesh.store import listing
 from sesh.stored import Record
 
 Value = dict[str, Any]
 
+
+class _Agent(NamedTuple):
+    """An agent: the variable of its folder, that folder, the settings in it, and its hooks."""
+
+    variable: str
+    folder: str
+    file: str
+    timeout: int
+    events: tuple[str, ...]
+
+
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
-    "claude": ("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
-    "codex": ("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),
-    "gemini": (
-        "GEMINI_CLI_HOME", "~", ".gemini/settings.json", 10_000,
+    "claude": _Agent("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
+    "codex": _Agent("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),  # it ends SessionEnd after 3 s
+    "gemini": _Agent(
+        "GEMINI_CLI_HOME", "~", ".gemini/settings.json", 10_000,  # ms
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-"""The variable of an agent's folder, its default, the file in it, the timeout of a hook, the events. Gemini counts in
-ms; codex stops a SessionEnd hook after 3 s."""
 _LARGEST = 4 << 20
 """Bytes of a file of settings."""
 _SILENT = "2>/dev/null || true"
@@ -113,7 +122,7 @@ def standing(agent: str) -> tuple[bool, bool, bool]:
         return there, there, True
     found = [(event, group) for event, groups in _lists(value) for group in groups if _is_ours(group, agent)]
     current = sorted(event for event, group in found if _is_current(group, agent))
-    whole = len(current) == len(found) and current == sorted(AGENTS[agent][4])
+    whole = len(current) == len(found) and current == sorted(AGENTS[agent].events)
     return bool(found), whole, not value.get("disableAllHooks")
 
 
@@ -165,7 +174,7 @@ def _lists(value: Value) -> list[tuple[str, list[Any]]]:
 def _add(value: Value, agent: str) -> None:
     """Add our groups to settings. Raises Refused if something else is in their place."""
     hooks = value.setdefault("hooks", {})
-    for event in AGENTS[agent][4]:
+    for event in AGENTS[agent].events:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
         if not isinstance(groups, list):
             raise Refused(f"the place for the hooks is taken: see {event} in hooks; nothing was changed")
@@ -187,7 +196,7 @@ def _remove(value: Value, agent: str) -> None:
 def _group(agent: str, program: str = "") -> Value:
     """Return a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
     command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
-    return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
+    return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent].timeout}]}
 
 
 def _is_ours(group: Any, agent: str) -> bool:
@@ -224,21 +233,25 @@ def report(state: str, question: str) -> str:
 
 def session(verb: str, words: str) -> str:
     """Return the name of the session that the caller runs in. Raises Refused outside of any."""
-    tty = identity.controlling_tty()
-    record = listing.current(tty) if tty else _by_environment_file()
-    if record is None:
+    if (record := _session_of()) is None:
         hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {SESH} {verb}{words}'
         raise Refused(f"{verb} works only inside a session", hint=hint)
     return str(record["name"])
 
 
-def _by_environment_file() -> Record | None:
-    """Return the record of the session that `SESH_ENV_FILE` names: an agent runs its hooks without a terminal."""
-    path = os.environ.get("SESH_ENV_FILE", "")
-    every = (records.readable(name) for name in paths.names()) if path else ()
-    return next(
-        (record for record in every if record and records.environment_path(str(record.get("id"))) == path), None
-    )
+def _session_of(agent: str = "") -> Record | None:
+    """Return the record of the session on whose terminal the caller runs, or the process that started it apart.
+
+    Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal. `agent`:
+    only the agent counts as that process: Codex's server has no terminal either, and serves many.
+    """
+    tty = identity.controlling_tty()
+    if not tty:
+        starter = identity.session_starter()
+        words = [os.path.basename(word) for word in proc.command_of(starter) if word[:1] != "-"]
+        if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
+            tty = identity.controlling_tty(starter)
+    return listing.current(tty)
 
 
 # -- what an agent's hook reports
@@ -246,7 +259,7 @@ def _by_environment_file() -> Record | None:
 
 def take(agent: str, text: str) -> None:
     """Pass on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
-    event, record = json.loads(text), _session_of_agent(agent)
+    event, record = json.loads(text), _session_of(agent)
     name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
     if record is None or state is None:
@@ -264,21 +277,6 @@ def take(agent: str, text: str) -> None:
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not system.shutting_down():
         wire.ask(session, "resume", command=[])  # the shell goes on without the agent
-
-
-def _session_of_agent(agent: str) -> Record | None:
-    """Return the record of the session on whose terminal the agent runs.
-
-    Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal: there it is
-    the terminal of the agent, if it is the agent that began that session. Codex's server has none, and serves many.
-    """
-    tty = identity.controlling_tty()
-    if not tty:
-        starter = identity.session_starter()
-        words = [os.path.basename(word) for word in proc.command_of(starter) if word[:1] != "-"]
-        if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
-            tty = identity.controlling_tty(starter)
-    return listing.current(tty)
 
 
 def _waits(name: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from sesh import moments, paths, protocol, system, wire, writing
+from sesh.check import MOST_ROWS
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.reach import held
 from sesh.reach.caller import Caller
@@ -43,54 +44,42 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
-        for event in _items(stream, ask):
-            since = event.get("seq", since)
-            yield event
+        for kind, _, payload in stream.frames(ask):
+            if kind == protocol.DATA:
+                event: Event = stream.connection.message(kind, payload)
+                since = event.get("seq", since)
+                yield event
+            elif kind == protocol.RESPONSE:
+                wire.checked(stream.connection.message(kind, payload))
+                return
     except Ended as ended:
         yield from _last(stream.name, ended.result, since)
 
 
-def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
-    """Yield events until the other side ends them. Raises its error."""
-    for kind, _, payload in stream.frames(ask):
-        if kind == protocol.DATA:
-            event: Event = stream.connection.message(kind, payload)
-            yield event
-        elif kind == protocol.RESPONSE:
-            wire.checked(stream.connection.message(kind, payload))
-            return
-
-
 def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yield the events of a session that has ended, after number `since`, from its result.
+    """Yield the events of a session that has ended, after number `since`, None for the last two.
 
-    That has the first one and the last two; the others are counted as missed.
+    Its result has the first one and the last two; the others are counted as missed.
     """
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
-    if last is None or moment is None or state is None or (since is not None and since >= last):
+    if last is None or moment is None or state is None:
         return
-    stamp = moments.exact_stamp(moment)
-    if since == 0:
-        began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
-        created: Event = {"seq": 1, "ts": began, "event": "created", "session": name}
-        command, directory = result.get("command") or [], str(result.get("directory") or "")
-        yield {**created, "command": command, "directory": directory}
-        since = 1
-    missed = last - 2 - since if since is not None else 0
-    if missed > 0:
-        yield {"seq": last - 2, "ts": stamp, "event": "missed", "session": name, "count": missed}
-    if since is None or since < last - 1:
-        activity: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
-        yield {**activity, "state": state, "why": "exit", "question": None, "kind": None}
-    yield {
-        "seq": last,
-        "ts": stamp,
-        "event": "exited",
-        "session": name,
-        "exit_code": result.get("exit_code"),
-        "signal": result.get("signal"),
-        "reason": result.get("reason"),
-    }
+    ended = moments.exact_stamp(moment)
+    began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
+    command, directory = result.get("command") or [], str(result.get("directory") or "")
+    code, signal, reason = result.get("exit_code"), result.get("signal"), result.get("reason")
+    kept: list[tuple[int, Event]] = [
+        (1, {"ts": began, "event": "created", "command": command, "directory": directory}),
+        (last - 1, {"ts": ended, "event": "activity", "state": state, "why": "exit", "question": None, "kind": None}),
+        (last, {"ts": ended, "event": "exited", "exit_code": code, "signal": signal, "reason": reason}),
+    ]
+    at = last - 2 if since is None else since
+    for number, event in kept:
+        if number > at + 1:
+            yield {"seq": number - 1, "ts": ended, "event": "missed", "session": name, "count": number - 1 - at}
+        if number > at:
+            yield {**event, "seq": number, "session": name}
+            at = number
 
 
 # -- all sessions
@@ -116,7 +105,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             for name, session_id in _running():
                 if session_id not in followed:
                     followed.add(session_id)
-                    workers.begin(session_id, partial(_followed, name, last.get(session_id, 0), begun))
+                    workers.begin(session_id, partial(_followed, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
             for session_id in sorted(kept - past - followed):
                 yield from _ended(session_id, last.get(session_id, 0), begun)
@@ -140,11 +129,9 @@ def _running() -> Iterator[tuple[str, str]]:
             yield name, str(record["id"])
 
 
-def _followed(name: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
+def _followed(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
     with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
-        for event in _counted(follow(stream, since), since, begun):
-            event["id"] = stream.session_id
-            yield event
+        yield from _counted(follow(stream, since), session_id, since, begun)
 
 
 def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
@@ -152,17 +139,17 @@ def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
         result = results.by_id(session_id)
     except SeshError:
         return  # it cannot be believed
-    for event in _counted(_last(result["name"], result, since), since, begun) if result is not None else ():
-        event["id"] = session_id
-        yield event
+    if result is not None:
+        yield from _counted(_last(result["name"], result, since), session_id, since, begun)
 
 
-def _counted(events: Iterator[Event], since: int, begun: str) -> Iterator[Event]:
+def _counted(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
     """Yield the events that come after the moment `begun`, if none came before; what is missing then is not said."""
     passed = since > 0
     for event in events:
         passed = passed or (event["ts"] > begun and event["event"] != "missed")
         if passed:
+            event["id"] = session_id
             yield event
 
 
@@ -196,7 +183,6 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
         return
     assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
-    ended: dict[str, None] = {}
     begun = ""
 
     def words(_link: object) -> dict[str, object]:
@@ -208,11 +194,10 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
             continue
         session_id = item.pop("id", None)
         if session_id is not None and "seq" in item:
-            ended |= {session_id: None} if item.get("event") == "exited" else {}
+            since.pop(session_id, None)
             since[session_id] = item["seq"]  # of those that have ended too, as long as their results are kept
-            if len(ended) > results.NEWEST:
-                oldest = next(iter(ended))
-                del ended[oldest], since[oldest]
+            if len(since) > MOST_ROWS:
+                del since[next(iter(since))]
         yield item
 
 

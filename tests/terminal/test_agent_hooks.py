@@ -118,7 +118,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
         return [{"session": {"activity": {"why": "hook", **stands}}}]
 
     monkeypatch.setattr(wire, "ask", ask)
-    monkeypatch.setattr(agents, "_session_of_agent", lambda _agent: {"name": "work"})
+    monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
         agents.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
         assert (stands["state"], stands["question"] or None) == (state, question), event

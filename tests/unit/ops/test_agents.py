@@ -81,7 +81,7 @@ def added_and_removed(agent: str, text: str) -> None:
     path, before = put(agent, text), json.loads(text)
     assert agents.integrate(agent)
     command = f"{shlex.quote(LAUNCHER)} --hook {agent} 2>/dev/null || true"
-    added, events = path.read_bytes(), agents.AGENTS[agent][4]
+    added, events = path.read_bytes(), agents.AGENTS[agent].events
     assert commands(path, agent) == {event: [command] for event in events}
     after = json.loads(added)
     assert {**after, "hooks": None} == {**before, "hooks": None}
@@ -162,7 +162,7 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     path = put("claude", text)
     monkeypatch.setattr(sys, "argv", ["/old/sesh"])
     older = ("UserPromptSubmit", "Stop", "PostToolUse")
-    monkeypatch.setitem(agents.AGENTS, "claude", (*agents.AGENTS["claude"][:3], 5, older))
+    monkeypatch.setitem(agents.AGENTS, "claude", agents.AGENTS["claude"]._replace(timeout=5, events=older))
     assert agents.integrate("claude")
     monkeypatch.undo()
     monkeypatch.setenv("HOME", str(path.parent.parent))
@@ -170,7 +170,7 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     assert commands(path, "claude").keys() == set(older)
     assert agents.standing("claude")[:2] == (True, False)
     assert agents.integrate("claude")
-    assert commands(path, "claude").keys() == set(agents.AGENTS["claude"][4])
+    assert commands(path, "claude").keys() == set(agents.AGENTS["claude"].events)
     assert "/old/sesh" not in path.read_text()
     assert agents.integrate("claude", remove=True)
     assert path.read_text() == text
