@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from sesh import errors, paths, protocol, reading, wire
@@ -26,26 +27,6 @@ from sesh.reach.target import Target
 from sesh.schema import JobOutput, JobResult, JobSpec, Name
 from sesh.store import results
 
-
-class Sink(Protocol):
-    """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
-
-    descriptor: int
-    pending: bytes
-
-    def take(self, data: bytes) -> None:
-        """Take more output."""
-
-    def end(self) -> None:
-        """End the output."""
-
-    def write(self) -> None:
-        """Write some of the pending output; called when there is room."""
-
-    def leave_line(self) -> None:
-        """Leave a line that has begun on a terminal, for a note; called when nothing is pending."""
-
-
 COLLECTED = 32 << 20
 """Bytes of a job's output that are collected for who wants it at the end."""
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4
@@ -56,13 +37,29 @@ _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
 
-class Waiter:
-    """Wait for a job over its daemon's stream, and handles Ctrl-C meanwhile.
+class Sink(Protocol):
+    """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
 
-    Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
-    signals, noted since before the job was asked for. `output`: gets the output as it comes, None if nobody wants that.
-    `wanted`: the output, or its end, is collected. `forwarder`: feeds the job. `tells`: a question of the job is
-    reported, as it does not get what is typed here.
+    descriptor: int
+    pending: bytes
+
+    def take(self, data: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+    def write(self) -> None:
+        """Write some of the pending output; called when there is room."""
+
+    def leave_line(self) -> None:
+        """Leave a line that has begun on a terminal, for a note; called when nothing is pending."""
+
+
+class _Waiter:
+    """The wait for a job over its daemon's stream; Ctrl-C meanwhile goes to the job.
+
+    Past the stream's deadline the daemon is stuck, as the job's time has been up for a while. `interrupts`: the
+    signals, noted since before the job was asked for. `output`: gets the output as it comes. `collects`: the output, or
+    its end, is part of the result. `tells`: a question of the job is reported, as it does not get what is typed here.
     """
 
     def __init__(
@@ -70,14 +67,14 @@ class Waiter:
         stream: Stream,
         interrupts: Interrupts,
         caller: Caller,
-        forwarder: StdinForwarder,
-        *,
+        forwarder: _StdinForwarder,
         output: Sink | None,
-        wanted: bool,
+        *,
+        collects: bool,
         tells: bool,
     ) -> None:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
-        self._output, self._collected, self._tells = output, bytearray() if wanted else None, tells
+        self._output, self._collected, self._tells = output, bytearray() if collects else None, tells
         self._ending = False
         """True if the job is to be killed, over each further connection too."""
         self._unanswered: list[str] = []
@@ -192,21 +189,17 @@ class Waiter:
             self._forwarder.answered(response)
         elif response.get("id") == _SIGNAL:
             del self._unanswered[:1]  # answers come in order
-        elif response.get("id") == _QUESTION:
-            if response.get("met") == "waiting":
-                self._tell_of_question(str(response.get("question") or ""))
+        elif response.get("id") == _QUESTION and response.get("met") == "waiting":
+            self._tells = False
+            if self._output is not None:
+                self._output.leave_line()
+            question, feeding = str(response.get("question") or ""), "to feed it this input, use --stdin"
+            self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
                 raise errors.malformed("RESPONSE", ".exit_code is missing")
             return response  # type: ignore[return-value]  # which `wire` has checked
         return None
-
-    def _tell_of_question(self, question: str) -> None:
-        self._tells = False
-        if self._output is not None:
-            self._output.leave_line()
-        feeding = "to feed it this input, use --stdin"
-        self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
 
     def _pass_on(self, signals: bytes) -> None:
         for number in signals:
@@ -233,10 +226,8 @@ class Waiter:
 
     def _send(self, asked: bytes) -> None:
         """Ask something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
-        try:
+        with suppress(errors.TimedOut, errors.Unreachable):
             self._stream.connection.send(asked, time.monotonic() + 1)
-        except (errors.TimedOut, errors.Unreachable):
-            return
 
 
 def _interrupt(key: str) -> bytes:
@@ -264,7 +255,7 @@ def run(
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
-    forwarder = StdinForwarder(feeds=stdin, mends=target.host is not None)
+    forwarder = _StdinForwarder(feeds=stdin, mends=target.host is not None)
     begun = False
     try:
         with interrupts.at_first():
@@ -272,7 +263,7 @@ def run(
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             tells = not stdin and target.caller.hears_questions
-            waiter = Waiter(stream, interrupts, target.caller, forwarder, output=sink, wanted=wanted, tells=tells)
+            waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, tells=tells)
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
             try:
@@ -309,7 +300,7 @@ def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
     return [name for name in results.labelled(labels) if name not in names]
 
 
-class StdinForwarder:
+class _StdinForwarder:
     """Feed a job from our stdin, one chunk at a time.
 
     `feeds`: whether there is anything to feed. `mends`: whether a lost connection may be made again; the chunk that was
@@ -339,12 +330,11 @@ class StdinForwarder:
 
     def send(self, connection: wire.Connection) -> None:
         """Send the chunk that has not been answered, if there is one."""
-        if self._chunk is not None:
-            words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
-            try:
-                connection.send(wire.asking("feed", _FEED, self._chunk, **words))
-            except errors.Unreachable:
-                return  # the job may have ended: what was said before the connection closed is still to be read
+        if self._chunk is None:
+            return
+        words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
+        with suppress(errors.Unreachable):  # the job may have ended: its answer is still to be read
+            connection.send(wire.asking("feed", _FEED, self._chunk, **words))
 
     def answered(self, answer: Answer) -> None:
         """Note that the job has the chunk, or will have no more."""
