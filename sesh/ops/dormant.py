@@ -1,7 +1,7 @@
 """Dormant sessions, which have no daemon: it died, or the session ended while nobody was attached.
 
-Their screen and history can be read, and they are started again if a person, or a script's `--open`, wants that. Of a
-job that has ended and is gone, the kept result has screen and lines.
+Their screen and history can be read, and they can be started again. Of a job that has ended and is gone, the kept
+result has screen and lines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sesh import errors, moments, names, paths, wording, writing
@@ -55,35 +55,31 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 
 def _required(name: str) -> Emulator:
     """Return the terminal as it was kept. Raises NotFound."""
-    if find.dormant(name) is None and (job := results.of_job(name)) is not None:
+    summary = find.dormant(name)
+    if summary is None and (job := results.of_job(name)) is not None:
         terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
         terminal.feed(results.output(job))
         return terminal
-    error = find.without_daemon(_summary(name))
+    if summary is None:
+        raise find.absent(name)
+    error = find.without_daemon(summary)
     emulator = _emulator(checkpoints.read((records.read(name) or {}).get("id")))
     if emulator is None:
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
     return emulator
 
 
-def _summary(name: str) -> Summary:
-    """Return the summary of a dormant session. Raises NotFound for all others."""
-    if (summary := find.dormant(name)) is None:
-        raise find.absent(name)
-    return summary
-
-
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
     """Return the terminal at the checkpoint; None if that shows none."""
-    try:
+    with suppress(ValueError):
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
-    except ValueError:
-        return None
+    return None
 
 
 def history(name: str) -> list[RunFacts]:
     """Return the newest commands that were run in it, without their output. Raises NotFound."""
-    _summary(name)
+    if find.dormant(name) is None:
+        raise find.absent(name)
     return _history(records.read(name) or {})
 
 
@@ -127,24 +123,22 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Start sessions again that were lost or ended by a signal to their daemons, without names all of them.
 
-    The rows come in the order of lists. Only their own commands wait for Enter, unless `yes`. The session that was used
-    last is started last, so that lists by last use keep their order. Raises the error of a single name.
+    Only their own commands wait for Enter, unless `yes`. Raises the error of a single name.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)
         chosen = [name for name, session in sessions.items() if _restorable(session)]
-    used = {name: session["last_activity"] or "" for name, session in sessions.items()}
-    rows: dict[str, Made] = {}
-    for name in sorted(chosen, key=lambda name: used.get(name, "")):
+    rows: list[Made] = []
+    for name in chosen:
         try:
-            rows[name] = _restored(caller, name, sessions.get(name), gate=not yes)
+            rows.append(_restored(caller, name, sessions.get(name), gate=not yes))
         except SeshError as error:
             if len(names) == 1:
                 raise
-            rows[name] = {"name": name, "created": False, "error": error.facts()}
-    return [rows[name] for name in chosen]
+            rows.append({"name": name, "created": False, "error": error.facts()})
+    return rows
 
 
 def _restorable(session: Summary) -> bool:
@@ -154,13 +148,9 @@ def _restorable(session: Summary) -> bool:
 def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
-    restorable = _restorable(session)
-    if session["state"] == "exited" and not restorable:
-        hint = f"`{SESH} --open {name}` starts it again"
-        if find.dormant(name) is None:  # a job of --exec --keep
-            hint = f"`{SESH} --kill {name}` frees the name"
-        raise Refused(find.how(session), hint=hint)
-    created = restorable
+    created = _restorable(session)
+    if session["state"] == "exited" and not created:
+        raise Refused(find.how(session), hint=find.occupied(session).hint)
     try:
         if created:
             start_again(caller, create.launch_spec(caller), name, session, gate=gate).close()
@@ -235,15 +225,14 @@ def _shown(emulator: Emulator) -> list[str]:
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Put the files of a dormant session back after a failed start in its place, unless that left files itself."""
-    try:
-        with writing.locked(paths.directory()):
-            if not record or name in paths.names():
-                return
+    with (
+        suppress(OSError),
+        writing.locked(paths.directory()),
+    ):  # why it did not start may hold here too, and is reported
+        if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
                 checkpoints.restore(record["id"], *checkpoint)
-    except OSError:
-        return  # the reason that kept it from starting holds here too, and is reported
 
 
 @contextmanager
@@ -303,10 +292,9 @@ def _about(summary: Summary) -> str:
 
 def _last_screen(name: str) -> str:
     """Return the last screen, with colours; empty if none was kept."""
-    try:
+    with suppress(NotFound, Refused):
         return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
-    except (NotFound, Refused):
-        return ""
+    return ""
 
 
 def _divider(summary: Summary) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import attached_last, errors, measures, moments, paths, wording
+from sesh import attached_last, errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_name, is_name, printable_path, subject
@@ -17,7 +17,7 @@ from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Entered, op
 from sesh.schema import Created, LaunchSpec, Name, Seconds, Spec, Summary
-from sesh.store import listing, records, results
+from sesh.store import listing, records
 from sesh.wire import Connection
 
 _PATIENCE = 1.5
@@ -50,21 +50,9 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
         try:
             if summary is not None:
                 return name, dormant.enter(caller, launch_spec, name, summary, plain=_is_plain(spec))
-            connection = create.start(launch_spec, name)
+            return name, create.start(launch_spec, name)
         except Exists:  # another process has created it meanwhile, or it is just ending
             time.sleep(create.PAUSE)
-            continue
-        if _is_plain(spec) and caller.can_ask:
-            _remember_end(caller, name)
-        return name, connection
-
-
-def _remember_end(caller: Caller, name: str) -> None:
-    """Show on the first screen how the program or job that had this name ended; a shell ends every day."""
-    last = results.newest(name)
-    if last is not None and (last.get("job") or last.get("shell") is False):
-        ended = moments.ago(time.time() - float(last.get("ended") or 0))
-        caller.remember(f"new session {name}; the one before ended {ended}: {last.get('exit_code')}")
 
 
 @op()
