@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sesh import errors, moments, protocol, wire
 from sesh.about import SESH
@@ -47,10 +47,7 @@ def plain(output: bytes) -> bytes:
 
 @contextmanager
 def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """Have errors within a block exit with 125, which is not taken for the command's own code.
-
-    `asked`: the command may have run; then they exit with 255.
-    """
+    """Have errors within a block exit with 125, or with 255 if the command may have run (`asked`)."""
     try:
         yield
     except SeshError as error:
@@ -75,7 +72,7 @@ def run(
     alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
     rest. `stop`: interrupts the command. `tell`: gets the question if the session waits for a person meanwhile.
 
-    To a host the command is given again over another link, and it is still run but once. The account of one that ended
+    To a host the command is given again over another link, and is still run but once. The account of one that ended
     with its session while the link was down has `output_lost`. Raises Busy, and errors as `run_errors` has them.
     """
     with run_errors():
@@ -113,10 +110,7 @@ class OutputWriter:
 
 
 class _Run:
-    """One command: asked for over each connection, until its answer.
-
-    A host's has a key, by which the daemon knows that it has run already.
-    """
+    """One command, asked for over each connection; a host's has a key, by which the daemon knows that it has run."""
 
     def __init__(
         self,
@@ -156,7 +150,9 @@ class _Run:
                 answer: Answer = self._stream.connection.message(kind, data)
                 if answer.get("id") == _RUN:
                     return wire.checked(answer), bytes(self._carried)  # type: ignore[return-value]
-                self._hear(answer)
+                if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
+                    tell, self._tell = self._tell, None  # once
+                    tell(str(answer.get("question") or ""))
         raise AssertionError  # frames come without end
 
     def _ask(self) -> None:
@@ -185,21 +181,13 @@ class _Run:
         begin_by = self._stream.connection.not_after(deadline)
         return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
-    def _hear(self, answer: Answer) -> None:
-        """Take the answer to another request: tells of the question, once."""
-        if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
-            tell, self._tell = self._tell, None
-            tell(str(answer.get("question") or ""))
-
     def interrupt(self) -> None:
         """Have the shell interrupt the command. Raises Interrupted between two links."""
         if self._stream.reconnecting:
             raise errors.Interrupted(self._stop.message)
         self._interrupted = True
-        try:
+        with suppress(errors.TimedOut, errors.Unreachable):  # the answer is on its way, or never comes
             self._stream.connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
-        except (errors.TimedOut, errors.Unreachable):
-            return  # the answer is on its way, or never comes
 
     def failed(self, error: SeshError) -> SeshError:
         """Return the error to raise: it says, also by its exit code, whether the command may have run."""

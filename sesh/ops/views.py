@@ -22,7 +22,6 @@ from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
 _FORMATS = ("text", "ansi", "json")
-"""The formats of a screen, each with the one that the daemon is asked for."""
 _MOST_FAR = MOST_VALUES // 2
 """Lines that come over a link: commas in them may count as values too."""
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
@@ -115,8 +114,7 @@ def cells(target: Target, name: str) -> Screen:
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
     """Return the visible rows as text, plain or with colours."""
-    text: ScreenText = _screen(target, name, form, "text")
-    return text
+    return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # which has a text
 
 
 def _screen(target: Target, name: str, form: str, part: str) -> Any:
