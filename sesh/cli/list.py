@@ -127,7 +127,7 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
     for host, sessions, reason in lookup.lists(cli):
         group = [session for session in sessions if bears(session, wanted)]
         if table is not None and (group or reason):
-            _print_group(table, host, group, f"{reason}{lookup.pause(host)}" if reason else "", time.time())
+            _print_group(table, host, group, reason, time.time())
         rows += group
     return rows
 

@@ -29,8 +29,7 @@ from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
 from sesh.mcp.tools import HINTS, STOP, Tools
 
-_MOST = 200
-"""Calls at a time; more of them wait."""
+_MOST = 200  # calls at a time; more of them wait
 
 _ABOUT = f"""Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
 
@@ -46,8 +45,7 @@ class _Server(MCPServer[Any]):
         super().__init__(
             PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING", middleware=[self._watch]
         )
-        self._stops: dict[object, Stop] = {}
-        """Of the calls under way, by the request."""
+        self._stops: dict[object, Stop] = {}  # of the calls under way, by the request
         self._limiter = anyio.CapacityLimiter(_MOST)
         tools = Tools()
         for name, hints in HINTS.items():

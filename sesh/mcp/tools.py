@@ -35,13 +35,10 @@ Size = Annotated[
 Command = str | list[str]
 
 CHARACTERS = 30_000
-PATIENCE = 100.0
-"""Seconds that a call waits by default: less than most clients wait for an answer."""
-_AT_ONCE = 32
-"""Sessions that are asked, or ended, at a time."""
+PATIENCE = 100.0  # seconds that a call waits by default: less than most clients wait for an answer
+_AT_ONCE = 32  # sessions that are asked, or ended, at a time
 
-STOP: ContextVar[Stop] = ContextVar("stop")
-"""End the call that the present thread works for."""
+STOP: ContextVar[Stop] = ContextVar("stop")  # end the call that the present thread works for
 
 
 class Tools:

@@ -22,10 +22,8 @@ from sesh.errors import NotFound, Refused, SeshError
 from sesh.schema import Summary
 from sesh.store import own
 
-IDLE = 300.0
-"""Seconds without activity after which a session counts as idle."""
-_MOST_SESSIONS = 500
-"""Sessions that are remembered."""
+IDLE = 300.0  # seconds without activity after which a session counts as idle
+_MOST_SESSIONS = 500  # sessions that are remembered
 
 
 @dataclass(eq=False)
@@ -112,12 +110,9 @@ class SessionTable:
 
 
 _VARIABLE = "SESH_WORK_LOG"
-LARGEST = 8 << 20
-"""Bytes of a file."""
-OLDEST = 30 * 24 * 3600.0
-"""Seconds for which a file stays that nothing is added to."""
-_LAST_LINES = 40
-"""Last lines of an output that are logged."""
+LARGEST = 8 << 20  # bytes of a file
+OLDEST = 30 * 24 * 3600.0  # seconds for which a file stays that nothing is added to
+_LAST_LINES = 40  # last lines of an output that are logged
 
 
 def directory() -> str | None:

@@ -49,8 +49,7 @@ AGENTS = {
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-_LARGEST = 4 << 20
-"""Bytes of a file of settings."""
+_LARGEST = 4 << 20  # bytes of a file of settings
 _SILENT = "2>/dev/null || true"
 _INDENT = re.compile(r"\{\n([ \t]+)")
 

@@ -20,19 +20,15 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import LaunchSpec, SessionHere, Spec
-from sesh.store import records, results
+from sesh.store import records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-PAUSE = 0.01
-"""Seconds between two tries to take a name."""
+PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")
-_ROOM = 6
-"""Characters of a name that are left for a number that tells it from others: `-12345`."""
-_LARGEST = 1 << 16
-"""Bytes of a file that leads from a worktree to its repository."""
-_starting = Lock()
-"""Held while a session is created, which changes the umask of the whole process for a moment."""
+_ROOM = 6  # characters of a name that are left for a number that tells it from others: `-12345`
+_LARGEST = 1 << 16  # bytes of a file that leads from a worktree to its repository
+_starting = Lock()  # held while a session is created, which changes the umask of the whole process for a moment
 
 
 def launch_spec(
@@ -275,14 +271,3 @@ def valid(text: str) -> str:
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
     return name if is_name(name) else "session"
-
-
-def directories() -> list[str]:
-    """Return the directories of past sessions, jobs left out, the last one first."""
-    try:
-        ended = [result for result in results.every() if not result.get("job")]
-    except Refused:
-        return []
-    ended.sort(key=lambda result: float(result.get("ended") or 0), reverse=True)
-    listed = dict.fromkeys(str(result.get("directory")) for result in ended)
-    return [directory for directory in listed if directory[:1] == "/" and os.path.isdir(directory)]

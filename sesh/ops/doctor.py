@@ -24,8 +24,7 @@ from sesh.schema import Finding
 from sesh.store import listing, records, results
 
 OK, WARNING, ERROR = "ok", "warning", "error"
-_VERSION_TIME = 5.0
-"""Seconds for a program to say its version."""
+_VERSION_TIME = 5.0  # seconds for a program to say its version
 
 
 def row(check: str, state: str, message: str, remedy: str = "") -> Finding:

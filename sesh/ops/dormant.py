@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 Checkpoint = tuple[CheckpointHeader, bytes]
 
 _ALL = sys.maxsize
-_MOST_ABOVE = 8 << 20
-"""Characters of the old output that stand above a session that is started again."""
+_MOST_ABOVE = 8 << 20  # characters of the old output that stand above a session that is started again
 _WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
 """The keys of a command that the history of a session goes on with; damage may have taken some."""
 _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)

@@ -20,10 +20,8 @@ from sesh.schema import Created, LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.wire import Connection
 
-_PATIENCE = 1.5
-"""Seconds for a daemon to answer before a question about its session."""
-_ANSWER_TIMEOUT = 5.0
-"""Seconds for a daemon to answer, whatever else it does."""
+_PATIENCE = 1.5  # seconds for a daemon to answer before a question about its session
+_ANSWER_TIMEOUT = 5.0  # seconds for a daemon to answer, whatever else it does
 
 
 def _is_plain(spec: Spec) -> bool:

@@ -23,10 +23,8 @@ from sesh.schema import Event, JobResult, RemoteLog
 from sesh.stop import Stop
 from sesh.store import records, results
 
-_SCAN_INTERVAL = 1.0
-"""Seconds between two looks for new sessions, if the kernel does not report them."""
-_EVENTS = 1
-"""The number of the request."""
+_SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions, if the kernel does not report them
+_EVENTS = 1  # the number of the request
 
 
 # -- one session

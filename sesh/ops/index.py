@@ -34,20 +34,15 @@ from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing
 
-Key = tuple[str | None, str]
-"""A session: its host, None for this machine, and its name."""
+Key = tuple[str | None, str]  # a session: its host, None for this machine, and its name
 POLL, DEBOUNCE = 5.0, 0.2
 """Seconds between two polls of all sessions; from a sign of change to the poll, as one sign seldom comes alone."""
-HOSTS_POLL = 10.0
-"""Seconds between two looks for new remotes, and for links that have ended, which are opened again."""
-GONE = "gone"
-"""The state of a session that is no more, where changes are reported."""
+HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and for links that have ended, which are opened again
+GONE = "gone"  # the state of a session that is no more, where changes are reported
 _PATIENCE = 0.5
 _BLOCK = 1 << 16
-_ROWS = 20
-"""Sessions in one item of `follow`."""
-_LARGEST = 4 << 20
-"""Characters of a host's rows, about, beyond which its link is closed."""
+_ROWS = 20  # sessions in one item of `follow`
+_LARGEST = 4 << 20  # characters of a host's rows, about, beyond which its link is closed
 
 
 # -- this machine
@@ -202,8 +197,7 @@ class SessionIndex:
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
         self.inbound = self._workers.inbound
-        self._look_at = 0.0
-        """The moment of the next look at which machines are to be followed (monotonic)."""
+        self._look_at = 0.0  # the moment of the next look at which machines are to be followed (monotonic)
 
     def __enter__(self) -> SessionIndex:
         self._look()
@@ -287,9 +281,9 @@ def _here(stop: Stop) -> Iterator[Report]:
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
     try:
-        stop.add(reader.close)
-        for rows in watch(audience):
-            yield Report(rows)
+        with stop.calling(reader.close):
+            for rows in watch(audience):
+                yield Report(rows)
     finally:
         reader.close()
         os.close(audience)
@@ -305,11 +299,9 @@ class _HostReports:
         self._host, self._workers = host, workers
         self._caller = lookup.Gathering()
         self._rows: dict[str, Summary] = {}
-        self._sizes: dict[str, int] = {}
-        """The characters of each row, about."""
+        self._sizes: dict[str, int] = {}  # the characters of each row, about
         self._home, self._clock, self._remark = "", 0.0, ""
-        self._complete = False
-        """True once the link has reported all sessions."""
+        self._complete = False  # true once the link has reported all sessions
         self._saved = True
 
     def follow(self, stop: Stop) -> Iterator[Report]:

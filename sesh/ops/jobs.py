@@ -27,8 +27,7 @@ from sesh.reach.target import Target
 from sesh.schema import JobOutput, JobResult, JobSpec, Name
 from sesh.store import results
 
-COLLECTED = 32 << 20
-"""Bytes of a job's output that are collected for who wants it at the end."""
+COLLECTED = 32 << 20  # bytes of a job's output that are collected for who wants it at the end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4
 """The numbers of requests: the wait, Ctrl-C or the end of the job, chunks of stdin, one at a time, and its question."""
 STDIN = 0
@@ -75,8 +74,7 @@ class _Waiter:
     ) -> None:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
         self._output, self._collected, self._tells = output, bytearray() if collects else None, tells
-        self._ending = False
-        """True if the job is to be killed, over each further connection too."""
+        self._ending = False  # true if the job is to be killed, over each further connection too
         self._unanswered: list[str] = []
         """The keys of each Ctrl-C that the daemon has not answered: another link sends it again, and it counts once."""
         self._set_message()

@@ -28,15 +28,11 @@ from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
 
-_Answer = tuple[list[Summary], str]
-"""The sessions of a host, and a note on them, such as that some were left out."""
+_Answer = tuple[list[Summary], str]  # the sessions of a host, and a note on them, such as that some were left out
 
-PATIENCE = 2.0
-"""Seconds for a host to answer; all are asked at once, unless a list stays open."""
-_QUIET = 0.5
-"""Seconds of waiting before a line says which hosts are asked."""
-_SKEW = 2.0
-"""Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
+PATIENCE = 2.0  # seconds for a host to answer; all are asked at once, unless a list stays open
+_QUIET = 0.5  # seconds of waiting before a line says which hosts are asked
+_SKEW = 2.0  # seconds that a host's clock may differ from this one's unnoticed: an answer takes some time
 
 
 # -- the known remotes, and what they listed last
@@ -107,7 +103,9 @@ class Gathering(Caller):
         self.notes.append(line)
 
 
-def sessions_of(caller: Caller, host: str, deadline: float, stop: Stop, *, named: bool) -> list[Summary]:
+def sessions_of(
+    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
+) -> list[Summary]:
     """Return the sessions of one host; see `asked`."""
     destination = links.destination_of(caller, host)
     rows, opened = asked(caller, destination, session_ops.summaries, deadline, stop, named=named)
@@ -244,14 +242,9 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
             if (first := hosts.pop(0)) in answers:
                 yield first, unseen(answers[first], seen), ""
     for host in sorted(failures, key=natural):
-        yield host, unseen(last_known(host, failures[host]), seen), failures[host]
-
-
-def pause(host: str) -> str:
-    """Return the words behind the reason of a host that is not asked for a while; empty for others."""
-    if not (until := known.paused_until(host)):
-        return ""
-    return f"; not asked until {moments.time_of_day(until)}, `{CALLED} @{host}` asks at once"
+        why, until = failures[host], known.paused_until(host)
+        hint = f"; not asked until {moments.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
+        yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
 # -- finding a session

@@ -31,17 +31,12 @@ from sesh.reach.op import op
 from sesh.schema import Command, Hit, Hits
 from sesh.vt.render.screen_data import ScreenText
 
-PATIENCE = 5.0
-"""Seconds for one portion of lines."""
-_LONGEST = 10_000
-"""Characters of a pattern."""
-_PORTION = 1000
-"""Lines in one portion."""
-_LEAST = 0.001
-"""Seconds of a timer; none would end it."""
+PATIENCE = 5.0  # seconds for one portion of lines
+_LONGEST = 10_000  # characters of a pattern
+_PORTION = 1000  # lines in one portion
+_LEAST = 0.001  # seconds of a timer; none would end it
 _MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
-_MOST_HITS = 10_000
-"""Hits of one session."""
+_MOST_HITS = 10_000  # hits of one session
 _CHILD = """\
 import json, re, signal, sys
 expression = re.compile(sys.argv[1])

@@ -20,14 +20,10 @@ from sesh.reach.target import Target
 from sesh.schema import Sent
 from sesh.wire import Connection
 
-_TIMEOUT = 30.0
-"""Seconds for a program to take in one chunk."""
-_ENTERED = 3 * _TIMEOUT
-"""Seconds for a text and its Enter, also after another one."""
-_LONGEST_UNIT = 1 << 20
-"""Bytes of a text with Enter, or of an answer: it is typed in one step, after checks."""
-_ANY = "."
-"""The pattern that any question matches, also one without words."""
+_TIMEOUT = 30.0  # seconds for a program to take in one chunk
+_ENTERED = 3 * _TIMEOUT  # seconds for a text and its Enter, also after another one
+_LONGEST_UNIT = 1 << 20  # bytes of a text with Enter, or of an answer: it is typed in one step, after checks
+_ANY = "."  # the pattern that any question matches, also one without words
 
 
 def type_into(

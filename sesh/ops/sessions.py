@@ -22,14 +22,10 @@ from sesh.schema import Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, 
 from sesh.store import listing, records
 from sesh.stored import Record
 
-_RELOAD_TIMEOUT = 45.0
-"""Seconds for a daemon to have its emulator catch up, to try the new sesh and to become it."""
-_END_TIMEOUT = 5.0
-"""Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""
-_KILL_TIMEOUT = 2.0
-"""Seconds for a daemon to die of SIGKILL."""
-_COLUMNS = 200
-"""Columns of the names in a question; there may be hundreds."""
+_RELOAD_TIMEOUT = 45.0  # seconds for a daemon to have its emulator catch up, to try the new sesh and to become it
+_END_TIMEOUT = 5.0  # seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine
+_KILL_TIMEOUT = 2.0  # seconds for a daemon to die of SIGKILL
+_COLUMNS = 200  # columns of the names in a question; there may be hundreds
 
 
 @op(reads=True)

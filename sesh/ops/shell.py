@@ -22,15 +22,11 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.vt import grammar
 
-Ran = tuple[RunFacts, bytes]
-"""A daemon's account of a command, and its output."""
+Ran = tuple[RunFacts, bytes]  # a daemon's account of a command, and its output
 
-_GRACE = 2.5
-"""Seconds by which a daemon may be late to say that the time is up: the output so far is worth the wait."""
-_LONGEST = 4096
-"""Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
-_RUN, _INTERRUPT, _QUESTION = 1, 2, 3
-"""The numbers of requests: the command, Ctrl-C for it, and its question."""
+_GRACE = 2.5  # seconds by which a daemon may be late to say that the time is up: the output so far is worth the wait
+_LONGEST = 4096  # bytes that may be the beginning of an escape sequence and wait for the rest of it
+_RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # the numbers of requests: the command, Ctrl-C for it, and its question
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
 _STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"

@@ -22,8 +22,7 @@ from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
 _FORMATS = ("text", "ansi", "json")
-_MOST_FAR = MOST_VALUES // 2
-"""Lines that come over a link: commas in them may count as values too."""
+_MOST_FAR = MOST_VALUES // 2  # lines that come over a link: commas in them may count as values too
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 

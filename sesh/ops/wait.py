@@ -38,13 +38,10 @@ class Conditions(TypedDict):
     limit: float | None
 
 
-_GRACE = 0.5
-"""Seconds by which the daemon may be late to say that the time is up."""
+_GRACE = 0.5  # seconds by which the daemon may be late to say that the time is up
 _ALL_LINES = 1_000_000
-_COLUMNS = 80
-"""Columns of a session that has not said its own."""
-_WAIT, _LOGS = 9, 10
-"""The numbers of requests; smaller ones are those of `Connection.request`."""
+_COLUMNS = 80  # columns of a session that has not said its own
+_WAIT, _LOGS = 9, 10  # the numbers of requests; smaller ones are those of `Connection.request`
 
 
 class _Match(Exception):
@@ -114,8 +111,7 @@ class _Wait:
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
         self._columns = _COLUMNS
-        self._head: int | None = None
-        """The position of the output when the wait began."""
+        self._head: int | None = None  # the position of the output when the wait began
 
     def answer(self) -> Answer | JobResult:
         """Return the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
@@ -200,11 +196,9 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
-        self._early: list[tuple[int, bytes]] = []
-        """Output that came before the existing lines."""
+        self._early: list[tuple[int, bytes]] = []  # output that came before the existing lines
         self._carried = bytearray()
-        self._over = False
-        """True if the session had ended before it was asked: then the existing lines are all."""
+        self._over = False  # true if the session had ended before it was asked: then the existing lines are all
 
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
