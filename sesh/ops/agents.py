@@ -12,6 +12,7 @@ has comments or a layout of its own, is left to the person.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -110,38 +111,31 @@ def settings(agent: str) -> str:
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 
 
-def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Return whether hooks of sesh are there, whether all are current, whether the agent runs hooks.
-
-    Of settings that the person changes by hand the second is as the first. Raises Refused.
-    """
-    data = _read(settings(agent))
-    if (value := _value(data)) is None:
-        there = f"--hook {agent} {_SILENT}".encode() in (data or b"")
-        return there, there, True
-    found = [(event, group) for event, groups in _lists(value) for group in groups if _is_ours(group, agent)]
-    current = sorted(event for event, group in found if _is_current(group, agent))
-    whole = len(current) == len(found) and current == sorted(AGENTS[agent].events)
-    return bool(found), whole, not value.get("disableAllHooks")
+def disabled(agent: str) -> bool:
+    """Return whether the settings turn all hooks off, as far as sesh can read them. Raises Refused."""
+    value = _value(_read(settings(agent)))
+    return value is not None and bool(value.get("disableAllHooks"))
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
-    """Add and renew the hooks, or removes them; return whether that changed anything.
+    """Add and renew the hooks, or remove them; return whether that changed anything.
 
     Raises ByHand if the person has to do it, Refused.
     """
-    there, current, _ = standing(agent)
-    if not there if remove else current:
-        return False
     path = os.path.realpath(settings(agent))
     before = _read(path)
     if (value := _value(before)) is None:
+        if remove is not (f"--hook {agent} {_SILENT}".encode() in (before or b"")):
+            return False
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
         raise ByHand(f"{path} is not written as sesh would write it, and was left as it is; {how}")
-    _remove(value, agent)
+    changed = copy.deepcopy(value)
+    _remove(changed, agent)
     if not remove:
-        _add(value, agent)
-    after = _written(value, before)
+        _add(changed, agent)
+    if changed == value:
+        return False
+    after = _written(changed, before)
 
     def check() -> None:
         if _read(path) != before:
@@ -192,9 +186,9 @@ def _remove(value: Value, agent: str) -> None:
                 del value["hooks"]
 
 
-def _group(agent: str, program: str = "") -> Value:
+def _group(agent: str) -> Value:
     """Return a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
-    command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
+    command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent].timeout}]}
 
 
@@ -207,12 +201,6 @@ def _is_ours(group: Any, agent: str) -> bool:
     if len(group) > 1 or words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
         return False  # with a matcher it is the person's own
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
-
-
-def _is_current(group: Value, agent: str) -> bool:
-    """Return whether a group of ours calls this sesh, by whatever link."""
-    program = shlex.split(group["hooks"][0]["command"])[0]
-    return os.path.realpath(program) == os.path.realpath(launcher()) and group == _group(agent, program)
 
 
 # -- the state that any program reports

@@ -25,10 +25,7 @@ VERSION = 1
 
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
-    """Return the sessions here and on known remotes that have not ended.
-
-    Remotes that do not answer are noted.
-    """
+    """Return the sessions here and on known remotes that have not ended. Remotes that do not answer are noted."""
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
