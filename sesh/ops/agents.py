@@ -73,7 +73,6 @@ class ByHand(Refused):
 
 
 def _read(path: str) -> bytes | None:
-    """Return the bytes of the settings, None without a file. Raises Refused."""
     try:
         return reading.read_regular(path, _LARGEST)
     except FileNotFoundError:
@@ -106,7 +105,6 @@ def _written(value: Value, like: bytes | None) -> bytes:
 
 
 def settings(agent: str) -> str:
-    """Return the path of an agent's settings."""
     variable, folder, file, *_ = AGENTS[agent]
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 

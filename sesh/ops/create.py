@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Lock
 
 from sesh import measures, paths, platform, proc, reading
@@ -46,7 +47,7 @@ def launch_spec(
     UsageError for an invalid variable, label or size.
     """
     extra, labels = check_words({"env": env, "label": label})
-    origin = caller.origin
+    origin, settings = caller.origin, caller.settings()
     if origin is not None:
         columns, rows, width, height = origin.size
         environment, home = {**origin.environment(_environment()), "TERM": origin.term or ""}, paths.home()
@@ -70,11 +71,10 @@ def launch_spec(
         "rows": rows,
         "width": width,
         "height": height,
-        "keep": False,
-        "job": False,
-        "timeout": None,
         "login": origin is not None,
-        **_settings(caller),
+        "persist": settings.persist,
+        "outlive": settings.keep,
+        "scrollback": settings.scrollback,
         "id": caller.session_id,
     }
 
@@ -101,20 +101,18 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
-def _settings(caller: Caller) -> LaunchSpec:
-    """Return the settings for the files that are kept of a session."""
-    settings = caller.settings()
-    return {"persist": settings.persist, "outlive": settings.keep, "scrollback": settings.scrollback}
-
-
 def checked_directory(caller: Caller, directory: str) -> str:
     """Return a directory as an absolute path, as the caller wrote it if that is possible.
 
-    Raises Refused if there is none, or the caller may not enter it.
+    One below the home of another machine, where it was typed, is meant below the home of this one. Raises Refused if
+    there is none, or the caller may not enter it.
     """
     if not directory:
         raise Refused("DIR is empty; write . for the current directory")
-    directory = mapped(caller, directory)
+    if directory == "~" or directory[:2] == "~/":  # which no shell has taken, as from Python or JSON
+        directory = paths.expanded(directory)
+    if caller.origin is not None:
+        directory = caller.origin.directory(directory)
     try:
         path = directory if directory[0] == "/" else os.path.join(os.getcwd(), directory)
     except FileNotFoundError:
@@ -126,18 +124,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
-def mapped(caller: Caller, directory: str) -> str:
-    """Map a path under the home of the machine where it was typed to this machine's home.
-
-    `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
-    """
-    if directory == "~" or directory[:2] == "~/":
-        directory = paths.expanded(directory)
-    return caller.origin.directory(directory) if caller.origin is not None else directory
-
-
 def no_directory(path: str) -> str:
-    """Return why a path leads to no directory."""
     if os.path.lexists(path.replace("\0", "")):
         return f"{printable_path(path)} is not a directory"
     return f"there is no directory {printable_path(path)}"
@@ -174,10 +161,9 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
     """Start the session under the name `numbered` gives; return that and the connection."""
     while True:
         name = numbered(prefix, number)
-        try:
+        with suppress(Exists):  # another process was faster
             return name, start(launch_spec, name)
-        except Exists:  # another process was faster
-            number = int(name.removeprefix(prefix)) + 1
+        number = int(name.removeprefix(prefix)) + 1
 
 
 def numbered(prefix: str, number: int) -> str:
@@ -257,7 +243,6 @@ def _repository_name(root: str) -> str:
 
 
 def _first_line(path: str) -> str:
-    """Return the first line of a file, empty if it cannot be read."""
     try:
         content = reading.read_regular(path, _LARGEST)
     except OSError:

@@ -69,7 +69,6 @@ def _required(name: str) -> Emulator:
 
 
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
-    """Return the terminal at the checkpoint; None if that shows none."""
     with suppress(ValueError):
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     return None
@@ -290,7 +289,6 @@ def _about(summary: Summary) -> str:
 
 
 def _last_screen(name: str) -> str:
-    """Return the last screen, with colours; empty if none was kept."""
     with suppress(NotFound, Refused):
         return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
     return ""

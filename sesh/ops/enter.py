@@ -132,7 +132,6 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 @op(creates=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
-    """Enter a new session; see `_made`."""
     name, connection, _ = _made(caller, name, spec or {}, choice, asks=caller.can_ask)
     return name, connection
 
@@ -219,7 +218,6 @@ def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[
 
 
 def _about(session: Summary) -> str:
-    """Return the state, directory and command of a session in brackets."""
     state = wording.state(session) if session["state"] == "running" else ""
     facts = (state, wording.at_home(session.get("cwd") or ""), " ".join(session.get("command") or []))
     return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"

@@ -268,7 +268,6 @@ class SessionIndex:
 
 
 def _place(host: str | None) -> tuple[bool, object]:
-    """Return the sort key of a machine."""
     return host is not None, natural(host or "")
 
 
@@ -277,7 +276,6 @@ def _silent(host: str, why: str) -> Report:
 
 
 def _here(stop: Stop) -> Iterator[Report]:
-    """Yield the reports of this machine until it is stopped."""
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
     try:

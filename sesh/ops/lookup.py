@@ -99,7 +99,6 @@ class Gathering(Caller):
         self.notes: list[str] = []
 
     def note(self, line: str) -> None:
-        """Gather a line."""
         self.notes.append(line)
 
 

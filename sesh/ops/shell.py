@@ -133,7 +133,6 @@ class _Run:
         """Whether the command was asked for; whether a link that it was asked for over was lost; Ctrl-C was sent."""
 
     def answer(self) -> Ran:
-        """Wait for the answer."""
         until = None if self._deadline is None else self._deadline + _GRACE
         for kind, _, data in self._stream.frames(self._ask, until=until):
             if kind == LATE:
@@ -152,7 +151,7 @@ class _Run:
         raise AssertionError  # frames come without end
 
     def _ask(self) -> None:
-        """Asks, with the time that is left; a host for the first time along with HELLO."""
+        """Ask, with the time that is left; a host for the first time along with HELLO."""
         stream, along = self._stream, self._stream.host is not None and not self._sent
         self._lost, self._carried = self._sent, bytearray()
         self._stop.check()
@@ -241,7 +240,6 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """Return a daemon's account of a command, with its start as a stamp."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -59,7 +59,6 @@ class Leftover:
     pid: int | None = None
 
     def facts(self) -> LeftoverFacts:
-        """Return the leftover as JSON shows it."""
         return {"kind": self.kind.value, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
 
 

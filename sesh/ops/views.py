@@ -75,7 +75,6 @@ def _unanswered(name: str, error: SeshError) -> Summary:
 
 
 def check_format(form: str) -> None:
-    """Raise UsageError for an unknown format of a screen."""
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
 
@@ -112,7 +111,6 @@ def cells(target: Target, name: str) -> Screen:
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
-    """Return the visible rows as text, plain or with colours."""
     return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # which has a text
 
 
