@@ -49,10 +49,7 @@ def result_of(
 
 @dataclass(frozen=True)
 class Sent:
-    """What was typed, in `bytes`. `position`: in the session's output, for a wait's `since`.
-
-    `typed`: always True, as what was not typed is an error.
-    """
+    """The number of `bytes` typed (`typed` is always True), and the `position` of the output, for a wait's `since`."""
 
     bytes: int
     position: int | None

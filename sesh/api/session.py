@@ -33,11 +33,9 @@ Directory = str | os.PathLike[str]
 class Session:
     """The session `name` on this machine, or on `host`; nothing is asked before a method is called.
 
-    It holds no connection: each call opens its own, so one Session may be used by several threads at once, and there is
-    nothing to close. No call asks a person; ssh is never let prompt. In a process of one thread SIGVTALRM bounds the
-    search for a pattern; no other signal is handled.
-
-    Raises InvalidName, InvalidHost. What every call may raise: NotFound, Unreachable, and for a host NotDeployed.
+    Each call opens a connection of its own, so threads may share a Session, and there is nothing to close. No call asks
+    a person; ssh never prompts. SIGVTALRM bounds the search for a pattern in a process of one thread; no other signal
+    is handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host NotDeployed.
     """
 
     name: str
@@ -64,9 +62,8 @@ class Session:
 
         `directory`: the current one by default, on a host HOME. `command`: its program, the user's shell by default; a
         text is a line for `sh`, a list one program and its words. `size`: its columns and rows until a terminal
-        attaches, `"200x50"`; 80x24 by default.
-
-        Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
+        attaches, `"200x50"`; 80x24 by default. Raises Exists for one that has ended and is kept, CannotStart, Refused,
+        UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -115,9 +112,8 @@ class Session:
 
         `command`: a text is source of that shell, a list is quoted for it. `timeout`: after so many seconds the result
         says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
-        command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command.
-
-        Raises Busy if the shell is not at its prompt, or a person typed in between; NotFound.
+        command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command. Raises Busy if the shell is not
+        at its prompt, or a person typed in between; NotFound.
         """
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
@@ -143,9 +139,8 @@ class Session:
 
         `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
         `keep`: the session stays, to be looked at, until `kill`. The result's `data` is its output, of more than 32 MiB
-        the end. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
-
-        Raises Exists, CannotStart (127, 126), Refused.
+        the end. A job outlives its caller, and a link to its host that is lost; `stop` interrupts it. Raises Exists,
+        CannotStart (127, 126), Refused.
         """
         spec = _spec(command, directory, env, labels, size)
         return _executed(self._target, _job(spec, self.name, timeout, keep), stop)
@@ -164,8 +159,7 @@ class Session:
         timeout: float | None = None,
         keep: bool = False,
     ) -> Session:
-        """Begin a job as `exec` does, without waiting. Returns its session; without a name, under the lowest free
-        number.
+        """Begin a job as `exec` does, without waiting; return its session, without a name under the lowest free number.
 
         `wait()` gives its exit code, also after it has removed itself.
         """
@@ -229,10 +223,8 @@ class Session:
         `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `waiting`: it waits for a person;
         its question is the `match`. `idle`: it printed nothing for so many seconds. `pattern`: a line holds a match of
         the regular expression. Only output after the last `send` or `run` of anybody counts, or from `since` on: a
-        position, or "start" for all that is kept.
-
-        Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if `stop`
-        ended the waiting, UsageError for an invalid pattern.
+        position, or "start" for all that is kept. Raises TimedOut after `timeout` seconds, Refused if it ends and that
+        was not waited for, Interrupted if `stop` ended the waiting, UsageError for an invalid pattern.
         """
         if isinstance(since, Sent):
             since = since.position
@@ -240,17 +232,13 @@ class Session:
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
+        begin, limit = since if since is not None else "sent", _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
-            "exit_": exit,
-            "prompt": prompt,
-            "waiting": waiting,
-            "idle": _seconds(idle, "idle"),
-            "pattern": pattern,
-            "begin": since if since is not None else "sent",
-            "limit": _seconds(timeout, "timeout"),
-        }
+            "exit_": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
+            "begin": begin, "limit": limit,
+        }  # fmt: skip
         try:
-            with self._stream(stop, conditions["limit"]) as stream, stop.calling(stream.cut):
+            with self._stream(stop, limit) as stream, stop.calling(stream.cut):
                 condition = wait.met(stream, conditions)
         except NotFound as missing:  # it has ended already
             condition = wait.after_end(self._target, self.name, missing, conditions)
@@ -305,9 +293,7 @@ class Session:
 
         def sleep(seconds: float) -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise Silent(
-                    f"@{self.host} does not answer; what you started there keeps running, and you can wait for it"
-                )
+                raise Silent(f"@{self.host} does not answer; what you started there goes on, and you can wait for it")
             stop.sleep(seconds)
 
         stop.check()
@@ -346,8 +332,7 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     """Return the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
     `remotes`: also those of all known remotes, asked at once; of one that does not answer within two seconds what was
-    last known, with the key `stale`.
-    Raises Unreachable, NotDeployed for `host`.
+    last known, with the key `stale`. Raises Unreachable, NotDeployed for `host`.
     """
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]

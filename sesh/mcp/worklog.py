@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape, glob
 from threading import Lock
@@ -147,14 +147,11 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 
 def prune() -> None:
     """Remove logs that nothing was added to for 30 days; nobody else's file, whatever directory was named."""
-    folder = directory()
-    old = time.time() - OLDEST
+    folder, old = directory(), time.time() - OLDEST
     for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
-        try:
+        with suppress(OSError):  # gone already, or in a directory that cannot be changed
             if os.lstat(path).st_mtime < old and own.is_work_log(path):
                 os.unlink(path)
-        except OSError:
-            continue  # gone already, or in a directory that cannot be changed
 
 
 def _block(text: str) -> str:
@@ -164,10 +161,7 @@ def _block(text: str) -> str:
 
 def _add(file: str | None, text: str) -> None:
     """Append in one write. A file that cannot be written keeps nobody from working."""
-    if file is None:
-        return
-    try:
-        writing.make_private(os.path.dirname(file), _VARIABLE)
-        writing.append(file, text.encode("utf-8", "replace"), LARGEST)
-    except (OSError, Refused):
-        return
+    with suppress(OSError, Refused):
+        if file is not None:
+            writing.make_private(os.path.dirname(file), _VARIABLE)
+            writing.append(file, text.encode("utf-8", "replace"), LARGEST)
