@@ -223,10 +223,7 @@ def _shown(emulator: Emulator) -> list[str]:
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Put the files of a dormant session back after a failed start in its place, unless that left files itself."""
-    with (
-        suppress(OSError),
-        writing.locked(paths.directory()),
-    ):  # why it did not start may hold here too, and is reported
+    with suppress(OSError), writing.locked(paths.directory()):  # a full disk may be why it did not start
         if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
@@ -295,8 +292,6 @@ def _last_screen(name: str) -> str:
 
 
 def _divider(summary: Summary) -> str:
-    if summary["state"] == "exited":
-        ended = moments.here(summary.get("ended"), dated=True)
-        return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {ended} ──\x1b[m"
-    active = moments.here(summary.get("last_activity"), dated=True)
-    return f"\x1b[2m── {find.how(summary)}; last active {active} ──\x1b[m"
+    ended = summary.get("ended")
+    when = moments.here(ended or summary.get("last_activity"), dated=True)
+    return f"\x1b[2m── {find.how(summary)}{',' if ended else '; last active'} {when} ──\x1b[m"

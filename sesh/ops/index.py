@@ -11,7 +11,7 @@ import os
 import select
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -57,7 +57,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     writing.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
-    with _Signs() as signs:
+    with closing(_Signs()) as signs:
         while True:
             changed, polls = signs.take(), time.monotonic() >= poll_at
             current = [] if polls else [row for row in rows or () if signs.covers(row) and row.get("id") not in changed]
@@ -79,23 +79,18 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
 
 
 class _Signs:
-    """Signs that sessions have changed: their events, and new files in their directory. A context manager."""
+    """Signs that sessions have changed: their events, and new files in their directory."""
 
     def __init__(self) -> None:
-        self._directory = -1
+        self._directory = system.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}
         """The connections that bring events, by the id of the session, which a rename does not change."""
 
-    def __enter__(self) -> _Signs:
-        self._directory = system.watch_directory(paths.directory())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with ExitStack() as stack:
-            if self._directory >= 0:
-                stack.callback(os.close, self._directory)
-            for connection in self._followed.values():
-                stack.callback(connection.close)
+    def close(self) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
+        for connection in self._followed.values():
+            connection.close()
 
     @property
     def descriptors(self) -> list[int]:

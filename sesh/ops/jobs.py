@@ -66,7 +66,7 @@ class _Waiter:
         stream: Stream,
         interrupts: Interrupts,
         caller: Caller,
-        forwarder: _StdinForwarder,
+        forwarder: _StdinForwarder | None,
         output: Sink | None,
         *,
         collects: bool,
@@ -150,7 +150,8 @@ class _Waiter:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
-        self._forwarder.send(connection)
+        if self._forwarder is not None:
+            self._forwarder.send(connection)
 
     def _take(self, data: bytes) -> None:
         if self._output is not None:
@@ -166,7 +167,7 @@ class _Waiter:
             watched.append((self._interrupts.terminal, 0))
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
-        if self._forwarder.hungry:
+        if self._forwarder is not None and self._forwarder.hungry:
             watched.append((STDIN, select.POLLIN))
         return watched, True
 
@@ -175,7 +176,7 @@ class _Waiter:
             self._pass_on(self._interrupts.taken())
         elif descriptor == self._interrupts.terminal:
             self._pass_on(self._interrupts.hung_up())
-        elif descriptor == STDIN:
+        elif descriptor == STDIN and self._forwarder is not None:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
             self._output.write()
@@ -183,7 +184,7 @@ class _Waiter:
     def _answered(self, data: bytes) -> JobResult | None:
         """Return the job's end if the answer has it."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
-        if response.get("id") == _FEED:
+        if response.get("id") == _FEED and self._forwarder is not None:
             self._forwarder.answered(response)
         elif response.get("id") == _SIGNAL:
             del self._unanswered[:1]  # answers come in order
@@ -253,7 +254,7 @@ def run(
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
-    forwarder = _StdinForwarder(feeds=stdin, mends=target.host is not None)
+    forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
     begun = False
     try:
         with interrupts.at_first():
@@ -299,18 +300,17 @@ def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
 
 
 class _StdinForwarder:
-    """Feed a job from our stdin, one chunk at a time.
+    """Our stdin on its way to a job, one chunk at a time.
 
-    `feeds`: whether there is anything to feed. `mends`: whether a lost connection may be made again; the chunk that was
-    on its way is then sent again.
+    `mends`: a lost connection may be made again, and the chunk that has not been answered is sent again.
     """
 
-    def __init__(self, *, feeds: bool, mends: bool) -> None:
+    def __init__(self, *, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
-        self._chunk: bytes | None = b"" if feeds else None
+        self._chunk: bytes | None = b""
         """The bytes on their way, if any; empty ones come first, to tell the daemon which connection feeds."""
-        self._ends, self._over = False, not feeds
+        self._ends = self._over = False
 
     @property
     def hungry(self) -> bool:
@@ -318,7 +318,7 @@ class _StdinForwarder:
         return self._chunk is None and not self._over
 
     def read(self, connection: wire.Connection) -> None:
-        """Read a chunk and sends it; at the end of stdin, its end."""
+        """Read a chunk and send it; at the end of stdin, its end."""
         try:
             self._chunk = reading.stdin_block(_CHUNK)
         except Refused:

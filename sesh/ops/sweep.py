@@ -92,10 +92,8 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
                 outcome["cleared"] = True
             else:
                 outcome["left"] = "it is in use again"
-        except SeshError as error:
-            outcome["error"] = error.facts()
-        except OSError as error:
-            outcome["error"] = Refused(f"{error.strerror}").facts()
+        except (SeshError, OSError) as error:
+            outcome["error"] = (error if isinstance(error, SeshError) else Refused(f"{error.strerror}")).facts()
         rows.append(outcome)
     return rows
 
