@@ -292,6 +292,8 @@ def _last_screen(name: str) -> str:
 
 
 def _divider(summary: Summary) -> str:
-    ended = summary.get("ended")
-    when = moments.here(ended or summary.get("last_activity"), dated=True)
-    return f"\x1b[2m── {find.how(summary)}{',' if ended else '; last active'} {when} ──\x1b[m"
+    if ended := summary.get("ended"):
+        how = f"{summary['name']} exited {summary.get('exit_code')}, {moments.here(ended, dated=True)}"
+    else:
+        how = f"{find.how(summary)}; last active {moments.here(summary.get('last_activity'), dated=True)}"
+    return f"\x1b[2m── {how} ──\x1b[m"
