@@ -42,7 +42,7 @@ STOP: ContextVar[Stop] = ContextVar("stop")  # end the call that the present thr
 
 
 class Tools:
-    """The tools of one server, and the sessions that it has heard of."""
+    """The tools of one server, and its sessions."""
 
     def __init__(self) -> None:
         self.table = SessionTable()

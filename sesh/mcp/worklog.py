@@ -146,7 +146,7 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 
 
 def prune() -> None:
-    """Remove logs that nothing was added to for 30 days; nobody else's file, whatever directory was named."""
+    """Remove logs that nothing was added to for 30 days; no other file is removed."""
     folder, old = directory(), time.time() - OLDEST
     for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
         with suppress(OSError):  # gone already, or in a directory that cannot be changed

@@ -225,7 +225,7 @@ def session(verb: str, words: str) -> str:
 
 
 def _session_of(agent: str = "") -> Record | None:
-    """Return the record of the session on whose terminal the caller runs, or the process that started it apart.
+    """Return the record of the session on whose terminal the caller runs, or on that of the process that detached it.
 
     Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal. `agent`:
     only the agent counts as that process: Codex's server has no terminal either, and serves many.
@@ -243,7 +243,7 @@ def _session_of(agent: str = "") -> Record | None:
 
 
 def take(agent: str, text: str) -> None:
-    """Pass on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
+    """Report one event to the session; the caller bounds the time. Raises any error for malformed text, and SeshError."""
     event, record = json.loads(text), _session_of(agent)
     name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
@@ -265,7 +265,7 @@ def take(agent: str, text: str) -> None:
 
 
 def _waits(name: str) -> bool:
-    """Return whether the session has the question already: most permissions are two events, the second less exact.
+    """Return whether the session has the question: most permissions are two events, the second less exact.
 
     Claude Code asks for the network of its sandbox by the notification alone (seen in 2.1.76).
     """

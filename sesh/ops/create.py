@@ -27,8 +27,8 @@ from sesh.wire import Connection
 
 PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")
-_ROOM = 6  # characters of a name that are left for a number that tells it from others: `-12345`
-_LARGEST = 1 << 16  # bytes of a file that leads from a worktree to its repository
+_ROOM = 6  # characters that a name leaves free for a number: `-12345`
+_LARGEST = 1 << 16  # bytes of a file in which a worktree names its repository
 _starting = Lock()  # held while a session is created, which changes the umask of the whole process for a moment
 
 
@@ -118,7 +118,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(no_directory(directory), hint="create it first; a command stands behind --")
+        raise Refused(no_directory(directory), hint="create it first; a command comes after --")
     if not os.access(path, os.X_OK):
         raise Refused(f"you have no access to {printable_path(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
@@ -131,7 +131,7 @@ def no_directory(path: str) -> str:
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """Return the specification with the command of a record: its own shell, whatever the caller's is.
+    """Return the specification with the command of a record: its own shell, not the caller's.
 
     A resume command, of the specification or the record, runs in its place.
     """
@@ -190,13 +190,13 @@ def here(caller: Caller, directory: str) -> SessionHere:
     root, repository_name = repository(directory)
     taken = set(paths.names())
     name, number = repository_name, 1
-    while name in taken and not _stands_in(name, root):
+    while name in taken and not _is_in(name, root):
         number += 1
         name = f"{repository_name}-{number}"
     return {"name": name, "directory": directory, "there": name in taken}
 
 
-def _stands_in(name: str, root: str) -> bool:
+def _is_in(name: str, root: str) -> bool:
     """Return whether a session began in that repository or directory, or is there now."""
     record = records.readable(name)
     if record is None:  # it is being made: its daemon answers once it has one
@@ -236,7 +236,7 @@ def _repository_name(root: str) -> str:
         return os.path.basename(root)
     common = os.path.dirname(os.path.dirname(inner))
     repository = os.path.basename(common).removesuffix(".git")
-    if repository[:1] in ("", "."):  # `.git`, or a bare one beside its worktrees, such as `.bare`
+    if repository[:1] in ("", "."):  # `.git`, or a bare one in the folder of its worktrees, such as `.bare`
         repository = os.path.basename(os.path.dirname(common))
     head = _first_line(os.path.join(inner, "HEAD"))
     return f"{repository}-{head.removeprefix('ref: refs/heads/') if head[:5] == 'ref: ' else head[:7]}"

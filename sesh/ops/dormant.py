@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Checkpoint = tuple[CheckpointHeader, bytes]
 
 _ALL = sys.maxsize
-_MOST_ABOVE = 8 << 20  # characters of the old output that stand above a session that is started again
+_MOST_ABOVE = 8 << 20  # characters of old output above that of a restarted session
 _WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
 """The keys of a command that the history of a session goes on with; damage may have taken some."""
 _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
@@ -87,7 +87,7 @@ def _history(record: Record) -> list[RunFacts]:
 
 
 def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
-    """Start a dormant session for a person who attaches: again, or a new one in its place, as they say.
+    """Ask a person who attaches whether a dormant session starts again, gets replaced, or is closed; do it.
 
     `plain`: they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with its exit
     code if they close it, which is asked twice: no single key deletes what was kept. Raises as `create.start`.
@@ -108,7 +108,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
-    """Start a session in its place, `again` the same one, below its old output; note the outcome.
+    """Replace a dormant session: `again` by itself, below its old output, else by a new one; note the outcome.
 
     Raises as `create.start`; then nothing is noted.
     """
@@ -222,7 +222,7 @@ def _shown(emulator: Emulator) -> list[str]:
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Put the files of a dormant session back after a failed start in its place, unless that left files itself."""
+    """Restore the files of a dormant session after a failed restart, unless that left files itself."""
     with suppress(OSError), writing.locked(paths.directory()):  # a full disk may be why it did not start
         if record and name not in paths.names():
             records.write(record)

@@ -1,7 +1,7 @@
-"""Sessions found or created by name: to lead the caller there, or to make sure that they run.
+"""Sessions found or created by name: to attach to them, or to make sure that they run.
 
-An op that leads to a session answers its name and a connection to its daemon. Of a name that is taken, lost or ended a
-person decides what becomes of it; nobody is asked anything else.
+An op of type `Entered` returns the session's name and a connection to its daemon. A person is asked about names that
+are taken, lost or ended, and about nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sesh.store import listing, records
 from sesh.wire import Connection
 
 _PATIENCE = 1.5  # seconds for a daemon to answer before a question about its session
-_ANSWER_TIMEOUT = 5.0  # seconds for a daemon to answer, whatever else it does
+_ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
 
 
 def _is_plain(spec: Spec) -> bool:
@@ -185,7 +185,7 @@ def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bo
 
 
 def _end_replaced(name: str) -> None:
-    """End a session for the one in its place. Raises Refused if the caller types in it."""
+    """End a session that is replaced. Raises Refused if the caller types in it."""
     here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"you are in {name}, and it cannot replace itself; detach first")

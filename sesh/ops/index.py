@@ -38,7 +38,7 @@ Key = tuple[str | None, str]  # a session: its host, None for this machine, and 
 POLL, DEBOUNCE = 5.0, 0.2
 """Seconds between two polls of all sessions; from a sign of change to the poll, as one sign seldom comes alone."""
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and for links that have ended, which are opened again
-GONE = "gone"  # the state of a session that is no more, where changes are reported
+GONE = "gone"  # the reported state of a session that was removed
 _PATIENCE = 0.5
 _BLOCK = 1 << 16
 _ROWS = 20  # sessions in one item of `follow`
@@ -121,7 +121,7 @@ class _Signs:
         return changed
 
     def follow(self, sessions: Sequence[Summary]) -> None:
-        """Follow the events of these sessions, of as many as a process may, and of no others.
+        """Follow the events of these sessions alone, as far as a process may have connections.
 
         The daemon's WELCOME is a first sign, after which the session is asked once more: it may have changed before.
         """
@@ -152,7 +152,7 @@ def _events_of(name: str) -> wire.Connection | None:
 
 @op()
 def follow(caller: Caller) -> Iterator[list[Summary]]:
-    """Yield the sessions of this machine, and then those that have changed; those that are gone have the state `GONE`.
+    """Yield the sessions of this machine, and then those that have changed; removed ones have the state `GONE`.
 
     They come in several lists; an empty one ends a report.
     """
@@ -192,7 +192,7 @@ class SessionIndex:
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
         self.inbound = self._workers.inbound
-        self._look_at = 0.0  # the moment of the next look at which machines are to be followed (monotonic)
+        self._look_at = 0.0  # when the machines to follow are determined next (monotonic)
 
     def __enter__(self) -> SessionIndex:
         self._look()
@@ -203,7 +203,7 @@ class SessionIndex:
 
     @property
     def due(self) -> float:
-        """The seconds until `take` is to be called though nothing has come."""
+        """The seconds after which `take` is due without a report."""
         return max(0.0, self._look_at - time.monotonic())
 
     def take(self) -> bool:

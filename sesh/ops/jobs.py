@@ -27,7 +27,7 @@ from sesh.reach.target import Target
 from sesh.schema import JobOutput, JobResult, JobSpec, Name
 from sesh.store import results
 
-COLLECTED = 32 << 20  # bytes of a job's output that are collected for who wants it at the end
+COLLECTED = 32 << 20  # bytes of a job's output that are collected for its result
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4
 """The numbers of requests: the wait, Ctrl-C or the end of the job, chunks of stdin, one at a time, and its question."""
 STDIN = 0
@@ -74,7 +74,7 @@ class _Waiter:
     ) -> None:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
         self._output, self._collected, self._tells = output, bytearray() if collects else None, tells
-        self._ending = False  # true if the job is to be killed, over each further connection too
+        self._ending = False  # true if the job is to be killed: later connections ask for it again
         self._unanswered: list[str] = []
         """The keys of each Ctrl-C that the daemon has not answered: another link sends it again, and it counts once."""
         self._set_message()
@@ -294,7 +294,7 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of jobs that are gone and had all of these labels; a session of the name supersedes."""
+    """Return the names of jobs that are gone and had all of these labels, unless a session has the name."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 
@@ -322,7 +322,7 @@ class _StdinForwarder:
         try:
             self._chunk = reading.stdin_block(_CHUNK)
         except Refused:
-            self._chunk = b""  # the job goes on, as if its terminal were gone
+            self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""
         self.send(connection)
 

@@ -100,7 +100,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
 
 @op()
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
-    """Create the sessions of a layout that are not here, whatever host they name.
+    """Create the sessions of a layout that do not exist on this machine; their hosts do not count.
 
     Returns a row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives
     it.

@@ -46,7 +46,7 @@ for lines in map(json.loads, sys.stdin):
     sys.stdout.flush()
     signal.alarm(0)
 """
-"""The program that searches beside other threads: it reads lists of lines, and answers each with its matches."""
+"""The program of the child process: it reads lists of lines, and answers each with its matches."""
 
 
 class _TooLong(Exception):

@@ -175,7 +175,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
         if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(chosen), _COLUMNS)})?"):
             raise Refused("no session was ended")
     refused = {name: error for name, error in _end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = outcome(chosen, refused)  # what has ended meanwhile counts
+    killed, failed = outcome(chosen, refused)  # one that has just ended counts as killed
     return {"killed": killed, "failed": failed}
 
 

@@ -134,7 +134,7 @@ def _age_of(name: str, kind: Kind) -> float:
 
 
 def _forget(name: str, session_id: str) -> bool:
-    """Forget a session; return False if another one has its name by now."""
+    """Forget a session; return False if another one has its name."""
     try:
         sessions.end(name, session_id)
     except NotFound:
@@ -213,7 +213,7 @@ def _listener(path: str) -> int | None:
 
 
 def _versions() -> Iterator[Leftover]:
-    """Versions that `--deploy` put here, which nothing runs from and ~/.local/bin/sesh does not lead to."""
+    """Deployed versions that no process runs from and ~/.local/bin/sesh does not start."""
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     every = [record for name in paths.names() if (record := records.readable(name)) is not None]
@@ -291,7 +291,7 @@ def _ancestors() -> set[int]:
 
 
 def daemons() -> Iterator[Leftover]:
-    """Daemons of this directory that no name leads to any more, found by the sockets on which they still listen."""
+    """Daemons of this directory without a name, found by the sockets on which they still listen."""
     folder = paths.directory()
     spared = _ancestors()
     for name in paths.names():

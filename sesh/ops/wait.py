@@ -85,7 +85,7 @@ def for_end(conditions: Conditions) -> bool:
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return the end of a session that was gone before the wait, as `met` does.
+    """Return the end of a session that had ended before the wait, as `met` does.
 
     Raises `missing` if its end is no condition, or is unknown.
     """
@@ -96,7 +96,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Return the end of a session that is gone, as `met` does; None if it is unknown."""
+    """Return the end of a session that has ended, as `met` does; None if it is unknown."""
     end = find.result(name)
     return _end(end) if end is not None else None
 
@@ -161,7 +161,7 @@ class _Wait:
         return self._stream.connection.request("logs", deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
-        """Search output; bytes that were searched before are passed over."""
+        """Search output; bytes that were searched before are skipped."""
         if self._lines is None:
             self._lines = LineReader(position, self._columns)
         lines = self._lines
@@ -234,7 +234,7 @@ class LiveLog:
         self._stream.greet(asked)
 
     def _begin(self, answer: Answer) -> None:
-        """Write the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
+        """Write the existing lines, and those that came with them; the line with the cursor is unfinished."""
         text = self._carried.decode("utf-8", "replace")
         text = wording.without_controls(text) if self._stream.connection.far else text
         lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
@@ -251,7 +251,7 @@ class LiveLog:
             self._take(*early)
 
     def _take(self, position: int, data: bytes) -> None:
-        """Write the lines that a block of output ends; the part that the existing lines hold is passed over."""
+        """Write the lines that a block of output ends; the part that the existing lines have is skipped."""
         lines = self._lines
         if lines is None:
             self._early.append((position, data))
