@@ -243,7 +243,7 @@ def _session_of(agent: str = "") -> Record | None:
 
 
 def take(agent: str, text: str) -> None:
-    """Report one event to the session; the caller bounds the time. Raises any error for malformed text, and SeshError."""
+    """Report one event to the session; the caller bounds the time. Raises any error for malformed text, SeshError."""
     event, record = json.loads(text), _session_of(agent)
     name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
