@@ -18,12 +18,10 @@ from sesh.names import natural
 from sesh.ops import sessions as session_ops
 from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.op import Op, Result
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh import opening
-from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.link import Early
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
@@ -105,47 +103,24 @@ class Gathering(Caller):
 def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
 ) -> list[Summary]:
-    """Return the sessions of one host; see `asked`."""
-    destination = links.destination_of(caller, host)
-    rows, opened = asked(caller, destination, session_ops.summaries, deadline, stop, named=named)
-    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
-
-
-def asked(
-    caller: Caller,
-    destination: Destination,
-    op: Op[[], Result],
-    deadline: float,
-    stop: Stop | None = None,
-    *,
-    named: bool = False,
-) -> tuple[Result, Link]:
-    """Ask one host an op without arguments and without a prompt; return the result and the link, which is closed.
+    """Return the sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
 
     `stop`: ends it; a login goes on, for the next one. `named`: a person has named the host: it is recorded as used,
-    and a refusal of a moment ago does not count. Raises the host's error, Late at the deadline (monotonic).
+    and a refusal of a moment ago does not count.
     """
+    destination, op, stop = links.destination_of(caller, host), session_ops.summaries, stop or Stop()
     if named:
-        known.end_pause(destination.host)
-    stop = stop or Stop()
+        known.end_pause(host)
     early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask))
-    with (
-        opening.open_link(
-            destination,
-            links.origin(destination),
-            ask=False,
-            deadline=deadline,
-            early=early,
-            stop=stop,
-            patience=known.stale_after(destination.host),
-        ) as opened,
-        stop.calling(opened.abort),
-        NamingHost(destination.host),
-    ):
-        answer = calls.request(caller, opened, op, {}, deadline)
+    origin, patience = links.origin(destination), known.stale_after(host)
+    link = opening.open_link(
+        destination, origin, ask=False, deadline=deadline, early=early, stop=stop, patience=patience
+    )
+    with link, stop.calling(link.abort), NamingHost(host):
+        rows = calls.request(caller, link, op, {}, deadline)
     if named:
-        links.record(destination, opened)
-    return answer, opened
+        links.record(destination, link)
+    return [placed(row, host, link.home, link.clock) for row in rows]
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
