@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock
 
@@ -32,21 +31,12 @@ _LARGEST = 1 << 16  # bytes of a file in which a worktree names its repository
 _starting = Lock()  # held while a session is created, which changes the umask of the whole process for a moment
 
 
-def launch_spec(
-    caller: Caller,
-    *,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-    size: str | None = None,
-) -> LaunchSpec:
-    """Return the specification of a new session, without its name: the caller's surroundings, and the options.
+def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
+    """Return all that a new session's daemon needs but its name: the caller's surroundings, and the options.
 
-    Its size is `size`, else that of the caller's terminal. Raises Refused for a directory that does not exist,
-    UsageError for an invalid variable, label or size.
+    Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
-    extra, labels = check_words({"env": env, "label": label})
+    extra, labels = check_words(spec)
     origin, settings = caller.origin, caller.settings()
     if origin is not None:
         columns, rows, width, height = origin.size
@@ -59,11 +49,12 @@ def launch_spec(
         environment, home = _environment(), ""
         if terminal is None:
             environment.pop("TERM", None)
-    if size is not None:
+    if (size := spec.get("size")) is not None:
         (columns, rows), width, height = measures.parse_size(size), 0, 0
+    directory = spec.get("directory")
     return {
         "directory": checked_directory(caller, directory) if directory is not None else home,
-        "command": command,
+        "command": spec.get("command"),
         "environment": environment,
         "extra": extra,
         "labels": {key: value for key, value in labels.items() if value},

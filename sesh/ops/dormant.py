@@ -151,7 +151,7 @@ def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool)
         raise Refused(find.how(session), hint=find.occupied(session).hint)
     try:
         if created:
-            start_again(caller, create.launch_spec(caller), name, session, gate=gate).close()
+            start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
     except Exists:
         created = False  # somebody else was faster
     resume = session.get("resume")

@@ -44,7 +44,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
         if summary is None and near:
             hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
             raise Refused(f"no session {name}", hint=hint)
-        launch_spec = create.launch_spec(caller, **spec)
+        launch_spec = create.launch_spec(caller, spec)
         try:
             if summary is not None:
                 return name, dormant.enter(caller, launch_spec, name, summary, plain=_is_plain(spec))
@@ -81,7 +81,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
-        launch_spec = create.launch_spec(caller, **spec)
+        launch_spec = create.launch_spec(caller, spec)
         try:
             if (summary := find.dormant(name)) is not None:
                 dormant.start(caller, launch_spec, name, summary, again=_is_plain(spec)).close()
@@ -155,7 +155,7 @@ def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bo
     Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
     next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
     """
-    launch_spec = create.launch_spec(caller, **spec)
+    launch_spec = create.launch_spec(caller, spec)
     if name is None:
         return *create.start_numbered(launch_spec), True
     check_name(name)
@@ -241,7 +241,7 @@ def job(
     """
     name = check_name(name) if name is not None else None
     try:
-        launch_spec = create.launch_spec(caller, **(spec or {}))
+        launch_spec = create.launch_spec(caller, spec or {})
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
             return create.start_numbered(launch_spec)

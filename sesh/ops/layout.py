@@ -17,7 +17,7 @@ from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LayoutEntry, Made, Summary
+from sesh.schema import LayoutEntry, Made, Spec, Summary
 from sesh.store import listing
 
 VERSION = 1
@@ -117,12 +117,10 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             if find.ended(name):
                 raise find.taken(name)
             return row
-        launch_spec = create.launch_spec(
-            caller,
-            directory=entry["directory"],
-            command=None if _is_shell(entry["command"]) else entry["command"],
-            label=[f"{key}={value}" for key, value in entry["labels"].items()],
-        )
+        labels = [f"{key}={value}" for key, value in entry["labels"].items()]
+        command = None if _is_shell(entry["command"]) else entry["command"]
+        spec: Spec = {"directory": entry["directory"], "command": command, "label": labels}
+        launch_spec = create.launch_spec(caller, spec)
         launch_spec["resume"] = entry["resume"]
         if (summary := find.dormant(name)) is not None:
             dormant.start(caller, launch_spec, name, summary, again=True).close()
