@@ -241,8 +241,6 @@ def _is_run(path: str) -> bool:
 
 
 def _remove_version(path: str) -> bool:
-    if _is_run(path):
-        return False
     # Renamed first: nothing may start from one that is half gone.
     doomed = os.path.join(os.path.dirname(path), f".tmp-{os.path.basename(path)}")
     os.rename(path, doomed)

@@ -116,6 +116,13 @@ def test_settings_that_are_written_in_another_way_are_for_the_person(text: str |
         agents.integrate("claude", remove=True)
 
 
+def test_hooks_that_the_person_has_turned_off_are_noticed() -> None:
+    put("claude", '{"disableAllHooks": true}')
+    assert agents.disabled("claude")
+    put("claude", "{}")
+    assert not agents.disabled("claude")
+
+
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_file_and_a_folder_that_are_missing_are_made(agent: str) -> None:
     path = Path(agents.settings(agent))
