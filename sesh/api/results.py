@@ -41,7 +41,7 @@ class Result:
 def result_of(
     session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes
 ) -> Result:
-    """Returns the Result for a daemon's account of a command."""
+    """Return the Result for a daemon's account of a command."""
     timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
     code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
     return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
@@ -49,10 +49,7 @@ def result_of(
 
 @dataclass(frozen=True)
 class Sent:
-    """What was typed, in `bytes`. `position`: in the session's output, for a wait's `since`.
-
-    `typed`: always True, as what was not typed is an error.
-    """
+    """The number of `bytes` typed (`typed` is always True), and the `position` of the output, for a wait's `since`."""
 
     bytes: int
     position: int | None

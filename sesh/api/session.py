@@ -13,7 +13,7 @@ from sesh import check
 from sesh.api.results import Met, Result, Sent, result_of
 from sesh.errors import Busy, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import events, jobs, lookup, search, send, shell, views, wait
+from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach import target_of
 from sesh.reach.caller import Caller
@@ -33,11 +33,9 @@ Directory = str | os.PathLike[str]
 class Session:
     """The session `name` on this machine, or on `host`; nothing is asked before a method is called.
 
-    It holds no connection: each call opens its own, so one Session may be used by several threads at once, and there is
-    nothing to close. No call asks a person; ssh is never let prompt. In a process of one thread SIGVTALRM bounds the
-    search for a pattern; no other signal is handled.
-
-    Raises InvalidName, InvalidHost. What every call may raise: NotFound, Unreachable, and for a host NotDeployed.
+    Each call opens a connection of its own, so threads may share a Session, and there is nothing to close. No call asks
+    a person; ssh never prompts. SIGVTALRM bounds the search for a pattern in a process of one thread; no other signal
+    is handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host NotDeployed.
     """
 
     name: str
@@ -60,13 +58,12 @@ class Session:
         labels: Pairs | None = None,
         size: str | None = None,
     ) -> Session:
-        """Makes sure that the session runs. If it does already, `labels` are set, and the other words not applied.
+        """Make sure that the session runs. If it does already, `labels` are set, and the other words not applied.
 
         `directory`: the current one by default, on a host HOME. `command`: its program, the user's shell by default; a
         text is a line for `sh`, a list one program and its words. `size`: its columns and rows until a terminal
-        attaches, `"200x50"`; 80x24 by default.
-
-        Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
+        attaches, `"200x50"`; 80x24 by default. Raises Exists for one that has ended and is kept, CannotStart, Refused,
+        UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -81,13 +78,13 @@ class Session:
         labels: Pairs | None = None,
         size: str | None = None,
     ) -> bool:
-        """Makes sure, as `open` does, that this session runs. Returns whether it had to be created."""
+        """Make sure, as `open` does, that this session runs. Returns whether it had to be created."""
         spec = _spec(command, directory, env, labels, size)
         self._target.sync()
-        return self._target.call(session_ops.open_, name=self.name, spec=spec)
+        return self._target.call(enter.open_, name=self.name, spec=spec)
 
     def exists(self) -> bool:
-        """Returns whether it is there, running or kept; a lost one is not."""
+        """Return whether it is there, running or kept; a lost one is not."""
         try:
             return self._target.call(session_ops.there, name=self.name)
         except NotFound:
@@ -98,7 +95,7 @@ class Session:
         return {**self._target.call(views.status, name=self.name), "host": self.host}
 
     def kill(self) -> None:
-        """Ends it and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
+        """End it and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
         for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
             raise rebuild(error)
 
@@ -111,13 +108,12 @@ class Session:
         ansi: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Has the session's live shell run a command. Returns exactly its output, and its exit code.
+        """Have the session's live shell run a command. Returns exactly its output, and its exit code.
 
         `command`: a text is source of that shell, a list is quoted for it. `timeout`: after so many seconds the result
         says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
-        command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command.
-
-        Raises Busy if the shell is not at its prompt, or a person typed in between; NotFound.
+        command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command. Raises Busy if the shell is not
+        at its prompt, or a person typed in between; NotFound.
         """
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
@@ -139,13 +135,12 @@ class Session:
         keep: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Runs a command as the program of this session, which must not exist yet, and waits for its end.
+        """Run a command as the program of this session, which must not exist yet, and waits for its end.
 
         `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
         `keep`: the session stays, to be looked at, until `kill`. The result's `data` is its output, of more than 32 MiB
-        the end. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
-
-        Raises Exists, CannotStart (127, 126), Refused.
+        the end. A job outlives its caller, and a link to its host that is lost; `stop` interrupts it. Raises Exists,
+        CannotStart (127, 126), Refused.
         """
         spec = _spec(command, directory, env, labels, size)
         return _executed(self._target, _job(spec, self.name, timeout, keep), stop)
@@ -164,18 +159,17 @@ class Session:
         timeout: float | None = None,
         keep: bool = False,
     ) -> Session:
-        """Begins a job as `exec` does, without waiting. Returns its session; without a name, under the lowest free
-        number.
+        """Begin a job as `exec` does, without waiting; return its session, without a name under the lowest free number.
 
         `wait()` gives its exit code, also after it has removed itself.
         """
         data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
         target.sync()
-        return cls(target.call(session_ops.job, **data), target.host)
+        return cls(target.call(enter.job_detached, **data), target.host)
 
     def result(self) -> Result:
-        """Returns the result of the last job of this name, with the last MiB of output; kept for a week.
+        """Return the result of the last job of this name, with the last MiB of output; kept for a week.
 
         Raises Busy while it runs, NotFound if nothing is known.
         """
@@ -186,7 +180,7 @@ class Session:
         return result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
-        """Returns the commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
+        """Return the commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
         return self._target.call(shell.history, name=self.name)
 
     def send(
@@ -198,7 +192,7 @@ class Session:
         if_waiting: bool | str = False,
         force: bool = False,
     ) -> Sent:
-        """Types a text, Enter once the program has read and shown it, then keys by tmux's names (`C-c`, `Up`, `F5`).
+        """Type a text, Enter once the program has read and shown it, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
         `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if its question
         matches. `force`: with `enter`, also after what a person has typed, or where the program says that it asks.
@@ -224,15 +218,13 @@ class Session:
         timeout: float | None = None,
         stop: Stop | None = None,
     ) -> Met:
-        """Waits until the first of the conditions holds; without any, for the end.
+        """Wait until the first of the conditions holds; without any, for the end.
 
         `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `waiting`: it waits for a person;
         its question is the `match`. `idle`: it printed nothing for so many seconds. `pattern`: a line holds a match of
         the regular expression. Only output after the last `send` or `run` of anybody counts, or from `since` on: a
-        position, or "start" for all that is kept.
-
-        Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if `stop`
-        ended the waiting, UsageError for an invalid pattern.
+        position, or "start" for all that is kept. Raises TimedOut after `timeout` seconds, Refused if it ends and that
+        was not waited for, Interrupted if `stop` ended the waiting, UsageError for an invalid pattern.
         """
         if isinstance(since, Sent):
             since = since.position
@@ -240,24 +232,20 @@ class Session:
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
+        begin, limit = since if since is not None else "sent", _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
-            "exit_": exit,
-            "prompt": prompt,
-            "waiting": waiting,
-            "idle": _seconds(idle, "idle"),
-            "pattern": pattern,
-            "begin": since if since is not None else "sent",
-            "limit": _seconds(timeout, "timeout"),
-        }
+            "exit_": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
+            "begin": begin, "limit": limit,
+        }  # fmt: skip
         try:
-            with self._stream(stop, conditions["limit"]) as stream, stop.calling(stream.cut):
+            with self._stream(stop, limit) as stream, stop.calling(stream.cut):
                 condition = wait.met(stream, conditions)
         except NotFound as missing:  # it has ended already
             condition = wait.after_end(self._target, self.name, missing, conditions)
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
-        """Returns the last lines of scrollback and screen; `ansi`: with their colours."""
+        """Return the last lines of scrollback and screen; `ansi`: with their colours."""
         if not check.fits(int, lines):
             raise UsageError("lines must be an integer, 0 or more")
         return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
@@ -269,7 +257,7 @@ class Session:
     def screen(self, format: Literal["json"]) -> Screen: ...
 
     def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
-        """Returns the screen as it is now: rows as text, or with colours (`ansi`).
+        """Return the screen as it is now: rows as text, or with colours (`ansi`).
 
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
@@ -278,7 +266,7 @@ class Session:
         return views.drawn(self._target, self.name, format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
-        """Yields its events as they happen, until it ends: the keys of `sesh --events NAME --json`.
+        """Yield its events as they happen, until it ends: the keys of `sesh --events NAME --json`.
 
         `since`: those after that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
@@ -289,25 +277,23 @@ class Session:
                 yield event
 
     def label(self, **labels: str) -> dict[str, str]:
-        """Sets labels, an empty value removes one. Returns all that it has then."""
+        """Set labels, an empty value removes one. Returns all that it has then."""
         checked = dict(map(check_label, _pairs(labels)))
         return self._target.call(session_ops.label, name=self.name, labels=checked)
 
     def resume_with(self, command: Sequence[str]) -> None:
-        """Keeps the command by which it is started again after its end; without words it is forgotten."""
+        """Keep the command by which it is started again after its end; without words it is forgotten."""
         if isinstance(command, str):
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:
-        """Opens a stream of the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
+        """Open a stream of the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
         def sleep(seconds: float) -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise Silent(
-                    f"@{self.host} does not answer; what you started there keeps running, and you can wait for it"
-                )
+                raise Silent(f"@{self.host} does not answer; what you started there goes on, and you can wait for it")
             stop.sleep(seconds)
 
         stop.check()
@@ -329,7 +315,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     keep: bool = False,
     stop: Stop | None = None,
 ) -> Result:
-    """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
+    """Run a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
     spec = _spec(command, directory, env, labels, size)
     return _executed(_target(host), _job(spec, name, timeout, keep), stop)
 
@@ -343,11 +329,10 @@ def _executed(target: Target, job: JobSpec, stop: Stop | None) -> Result:
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
-    """Returns the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
+    """Return the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
     `remotes`: also those of all known remotes, asked at once; of one that does not answer within two seconds what was
-    last known, with the key `stale`.
-    Raises Unreachable, NotDeployed for `host`.
+    last known, with the key `stale`. Raises Unreachable, NotDeployed for `host`.
     """
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
@@ -358,19 +343,19 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
 
 
 def _target(host: str | None) -> Target:
-    """Returns the machine that calls go to. Raises InvalidHost."""
+    """Return the machine that calls go to. Raises InvalidHost."""
     return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
 
 
 def _pairs(values: Pairs | None) -> list[str]:
-    """Returns variables or labels as `K=V`."""
+    """Return variables or labels as `K=V`."""
     return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
 def _spec(
     command: Words | None, directory: Directory | None, env: Pairs | None, labels: Pairs | None, size: str | None
 ) -> Spec:
-    """Returns the session as the ops take it; a command that is a text is a line for the shell `sh`."""
+    """Return the session as the ops take it; a command that is a text is a line for the shell `sh`."""
     program = ["sh", "-c", command] if isinstance(command, str) else list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None
     spec: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
@@ -385,7 +370,7 @@ def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> Job
 
 
 def _seconds(value: float | None, name: str) -> float | None:
-    """Returns the value. Raises UsageError if it is no positive number."""
+    """Return the value. Raises UsageError if it is no positive number."""
     if value is not None and not (value and check.fits(Seconds, value)):
         raise UsageError(f"{name} must be a positive number of seconds")
     return value

@@ -85,7 +85,7 @@ def integrate(
             printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
             if programs.find(agent) is None:
                 printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
-    if not remove and not agents.standing(agent)[2]:
+    if not remove and agents.disabled(agent):
         cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.done(agent=agent, path=path, changed=changed)
 

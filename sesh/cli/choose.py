@@ -16,9 +16,8 @@ from sesh.cli.attach import ViewWords
 from sesh.cli.invocation import Invocation
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import check_label, natural
-from sesh.ops import enter, lookup, places
-from sesh.ops.index import Key, SessionIndex
-from sesh.ops.local_index import DEBOUNCE
+from sesh.ops import enter, lookup
+from sesh.ops.index import DEBOUNCE, Key, SessionIndex
 from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
@@ -70,7 +69,7 @@ def _chosen(
     if not printing.on_terminal() or printing.dumb():
         raise Refused(f"{cli.verb or '--pick'} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     picks = order is Order.RECENT
-    directories = places.directories() if picks and not (hosts or wanted) else []
+    directories: list[str] = []
     with SessionIndex(cli, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
         if picks and not directories:

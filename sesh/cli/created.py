@@ -6,7 +6,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import named
-from sesh.ops import sessions
+from sesh.ops import enter
 from sesh.schema import Spec
 
 
@@ -14,7 +14,7 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
     """`--new -d`, and `--new --json`: create a session and print its name."""
     target = cli.target
     target.sync()
-    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
+    answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice, quiet=cli.json)
     if not cli.json:
         printing.text(answer["name"])
     return report_session(cli, answer["name"], created=answer["created"])

@@ -13,7 +13,7 @@ from sesh.cli.list import show
 from sesh.cli.verbs import load, named, near_verb, typed
 from sesh.errors import NotFound, Unreachable
 from sesh.names import check_name
-from sesh.ops import enter, places
+from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 from sesh.reach import find
 from sesh.reach.op import Entered
@@ -76,7 +76,7 @@ def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords
     """`--here [DIR] [-- CMD…] [OPTIONS]`: attach to the session of a directory's repository, created if missing."""
     directory = checked_directory(cli, ".") if directory is None else directory
     target = cli.target
-    session = target.call(places.here, directory=directory)
+    session = target.call(create.here, directory=directory)
     name, spec = session["name"], cli.spec(None if session["there"] else session["directory"], (), ())
     if not printing.on_terminal():
         raise attach.without_terminal(name)

@@ -14,7 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import check_name, printable, subject
-from sesh.ops import jobs, sessions
+from sesh.ops import enter, jobs
 from sesh.query_remover import QueryRemover
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
@@ -140,7 +140,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
     target = cli.target
     try:
         target.sync()
-        name = target.call(sessions.job, **data)
+        name = target.call(enter.job_detached, **data)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.Unknown) else ExitCode.SESH_FAILED

@@ -69,9 +69,9 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
     if host is not None and watched and known.sessions(host.host) and not known.asks(host.host):
         try:
             with cli.connecting(host.host):
-                until = time.monotonic() + _PATIENCE
-                overview, link = lookup.asked(cli, host, views.overview, until, named=True)
-            return overview, link.clock
+                rows = lookup.sessions_of(cli, host.host, time.monotonic() + _PATIENCE, named=True)
+            home, clock = (rows[0].get("home", ""), rows[0].get("clock", 0.0)) if rows else ("", 0.0)
+            return {"sessions": rows, "refusals": [], "home": home}, clock
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # the person may log in, or have sesh deployed there
     return target.call(views.overview), target.clock

@@ -15,7 +15,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
-from sesh.ops import sessions
+from sesh.ops import enter, sessions
 from sesh.ops.views import bears
 from sesh.schema import ErrorFacts
 
@@ -41,7 +41,7 @@ def open_(
     check_name(name)
     target = cli.target
     target.sync()
-    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env or (), label or (), size))
+    created = target.call(enter.open_, name=name, spec=cli.spec(directory, env or (), label or (), size))
     return report_session(cli, name, created=created)
 
 

@@ -88,7 +88,7 @@ class Closed(BaseModel):
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Returns the end of a text, and how to read what comes before, if anything.
+    """Return the end of a text, and how to read what comes before, if anything.
 
     `skip`: lines of the session after the text. One line is read twice: a prompt may stand below a command's output.
     """

@@ -29,8 +29,7 @@ from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
 from sesh.mcp.tools import HINTS, STOP, Tools
 
-_MOST = 200
-"""Calls at a time; more of them wait."""
+_MOST = 200  # calls at a time; more of them wait
 
 _ABOUT = f"""Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
 
@@ -46,8 +45,7 @@ class _Server(MCPServer[Any]):
         super().__init__(
             PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING", middleware=[self._watch]
         )
-        self._stops: dict[object, Stop] = {}
-        """Of the calls under way, by the request."""
+        self._stops: dict[object, Stop] = {}  # of the calls under way, by the request
         self._limiter = anyio.CapacityLimiter(_MOST)
         tools = Tools()
         for name, hints in HINTS.items():
@@ -68,7 +66,7 @@ class _Server(MCPServer[Any]):
         return tool
 
     async def _watch(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-        """Stops a call that the client cancels: the end of the client cancels calls too, and stops none."""
+        """Stop a call that the client cancels: the end of the client cancels calls too, and stops none."""
         if ctx.method == "notifications/cancelled":
             stop = self._stops.pop((ctx.params or {}).get("requestId"), None)
             if stop is not None:
@@ -95,13 +93,13 @@ def _refusal(error: SeshError) -> CallToolResult:
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    """Returns a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
+    """Return a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
     text = TextContent(type="text", text=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return CallToolResult(content=[text], structured_content=body, is_error=is_error)
 
 
 def serve() -> int:
-    """Serves until the client closes its end; the exit code. A thread may still wait for a command then."""
+    """Serve until the client closes its end; the exit code. A thread may still wait for a command then."""
     worklog.prune()
     try:
         anyio.run(_Server().run_stdio_async)

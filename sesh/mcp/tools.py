@@ -35,17 +35,14 @@ Size = Annotated[
 Command = str | list[str]
 
 CHARACTERS = 30_000
-PATIENCE = 100.0
-"""Seconds that a call waits by default: less than most clients wait for an answer."""
-_AT_ONCE = 32
-"""Sessions that are asked, or ended, at a time."""
+PATIENCE = 100.0  # seconds that a call waits by default: less than most clients wait for an answer
+_AT_ONCE = 32  # sessions that are asked, or ended, at a time
 
-STOP: ContextVar[Stop] = ContextVar("stop")
-"""Ends the call that the present thread works for."""
+STOP: ContextVar[Stop] = ContextVar("stop")  # end the call that the present thread works for
 
 
 class Tools:
-    """The tools of one server, and the sessions that it has heard of."""
+    """The tools of one server, and its sessions."""
 
     def __init__(self) -> None:
         self.table = SessionTable()
@@ -84,9 +81,7 @@ class Tools:
         name: Name,
         command: Annotated[Command, Field(description="Shell source; or a list of words, quoted for the shell.")],
         host: Host = None,
-        timeout: Annotated[
-            float, Field(description="Seconds to wait; afterwards the command goes on.", gt=0)
-        ] = PATIENCE,
+        timeout: Annotated[float, Field(description="Seconds to wait; then the command goes on.", gt=0)] = PATIENCE,
         output_limit: Limit = CHARACTERS,
     ) -> answers.Ran:
         """Run a command in an open session's shell and get exactly its output and exit code. Use it for what ends by
@@ -103,9 +98,7 @@ class Tools:
         directory: str | None = None,
         env: dict[str, str] | None = None,
         timeout: Annotated[float | None, Field(description="End the job after this many seconds.", gt=0)] = None,
-        background: Annotated[
-            bool, Field(description="Return at once; `wait` with until=exit returns the exit code.")
-        ] = False,
+        background: Annotated[bool, Field(description="Return at once; `wait` until=exit has the exit code.")] = False,
         output_limit: Limit = CHARACTERS,
         *,
         size: Size = None,
@@ -116,9 +109,8 @@ class Tools:
             begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout, size=size)
             result = Result(begun.name, begun.host, [], None, b"")
         else:
-            result = execute(
-                command, name, host, directory=directory, env=env, timeout=timeout, size=size, stop=STOP.get()
-            )
+            stop = STOP.get()
+            result = execute(command, name, host, directory=directory, env=env, timeout=timeout, size=size, stop=stop)
         with self.table.during_call(Session(result.session, result.host), "started") as entry:
             if background:
                 entry.created()
@@ -134,13 +126,10 @@ class Tools:
         ] = [],  # noqa: B006 (read only; the schema shows it)
         if_waiting: Annotated[
             bool | str,
-            Field(
-                description="Only if it waits for a person; or only if what it asks matches this regular expression. "
-                "Otherwise nothing is typed, and the error `refused` gives its state."
-            ),
+            Field(description="Only if it waits for a person; or if what it asks matches this regular expression."),
         ] = False,
         force: Annotated[
-            bool, Field(description="With enter: type into somebody's draft, or where the program asks something, too.")
+            bool, Field(description="With enter: also into somebody's draft, or where the program asks something.")
         ] = False,
         host: Host = None,
     ) -> answers.Sent:
@@ -148,10 +137,8 @@ class Tools:
         wait, and look with screen. For a shell command use run, which gives its output and exit code."""
         with self.table.during_call(Session(name, host)) as entry:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
-        pressed = [*(["Enter"] if enter else []), *keys]
-        log_action(
-            entry.log, "send", " ".join([f"{len(text)} character{'s' if len(text) != 1 else ''}", *pressed]), "sent"
-        )
+        pressed = [f"{len(text)} character{'s' if len(text) != 1 else ''}", *(["Enter"] if enter else []), *keys]
+        log_action(entry.log, "send", " ".join(pressed), "sent")
         return answers.Sent(**_named(entry), position=sent.position, typed=sent.typed)
 
     def wait(
@@ -160,13 +147,10 @@ class Tools:
         until: Annotated[
             list[Literal["exit", "prompt", "waiting"]],
             Field(
-                description="exit: it has ended; prompt: its shell is at the prompt; waiting: it waits for a person, "
-                "and match is what it asks."
+                description="exit: it has ended; prompt: at its prompt; waiting for a person: match is its question."
             ),
         ] = [],  # noqa: B006
-        pattern: Annotated[
-            str | None, Field(description="Or a line of output matches this regular expression.")
-        ] = None,
+        pattern: Annotated[str | None, Field(description="Or a line matches this regular expression.")] = None,
         idle: Annotated[float | None, Field(description="Or nothing was printed for this many seconds.", gt=0)] = None,
         since: Annotated[
             int | None, Field(description="Look at output from this position on; by default, after the last send.")
@@ -218,9 +202,8 @@ class Tools:
     def status(self, name: str | None = None, host: Host = None) -> answers.Standing:
         """See all that is known of one session; without a name how all stand that you have used. Use it when a call
         failed: `connection` says whether the session is there, and `reason` why not."""
-        entries = [each for each in self.table.all() if _is_on(each, host)]
-        if name is not None:
-            entries = [self.table.entry(Session(name, host))]
+        known = [each for each in self.table.all() if _is_on(each, host)]
+        entries = known if name is None else [self.table.entry(Session(name, host))]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             rows = list(pool.map(_row, entries))
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
@@ -238,18 +221,14 @@ class Tools:
         self,
         host: Host = None,
         others: Annotated[
-            bool,
-            Field(
-                description="Also sessions that you did not create: every one on that machine, including people's own."
-            ),
+            bool, Field(description="Also those that you did not create: every one on that machine, people's own too.")
         ] = False,
     ) -> answers.Closed:
         """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
         it when your work is done; others=true ends people's sessions too."""
         if others:
-            entries = [
-                self.table.entry(Session(name, host)) for name in sorted({row["name"] for row in sessions(host)})
-            ]
+            names = sorted({row["name"] for row in sessions(host)})
+            entries = [self.table.entry(Session(name, host)) for name in names]
         else:
             entries = [entry for entry in self.table.all() if entry.ours and _is_on(entry, host)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -269,7 +248,7 @@ HINTS = {
 
 
 def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
-    """Ends a session, without `others` only one that was created here; returns None if it is gone."""
+    """End a session, without `others` only one that was created here; return None if it is gone."""
     try:
         (entry.session.kill if others else entry.close)()
     except NotFound:
@@ -290,7 +269,7 @@ def _named(entry: UsedSession) -> dict[str, Any]:
 
 
 def _row(entry: UsedSession) -> dict[str, object]:
-    """Returns all that is known of a session, or the reason why nothing is."""
+    """Return all that is known of a session, or the reason why nothing is."""
     own = {**_named(entry), "log": entry.log}
     try:
         answer = entry.session.status()
@@ -300,7 +279,7 @@ def _row(entry: UsedSession) -> dict[str, object]:
 
 
 def _screen_hint(session: Session) -> str | None:
-    """Returns a hint if a full-screen program shows, whose rows are no lines."""
+    """Return a hint if a full-screen program shows, whose rows are no lines."""
     try:
         alternate = session.screen("json")["alternate"]
     except SeshError:
@@ -313,18 +292,11 @@ def _is_on(entry: UsedSession, host: str | None) -> bool:
 
 
 def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> answers.Ran:
-    """Returns the answer for a command, which is logged first."""
+    """Return the answer for a command, which is logged first."""
     output, hint = answers.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
         ending = "timed out" + (", still running" if verb == "run" else "")
     log_action(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
-    return answers.Ran(
-        **_named(entry),
-        exit_code=result.exit_code,
-        output=output,
-        duration=result.duration,
-        timed_out=result.timed_out,
-        truncated=result.truncated or hint is not None,
-        hint=hint,
-    )
+    cut = result.truncated or hint is not None
+    return answers.Ran(**{**vars(result), "output": output, "truncated": cut, "hint": hint})

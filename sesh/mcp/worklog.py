@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape, glob
 from threading import Lock
@@ -22,10 +22,8 @@ from sesh.errors import NotFound, Refused, SeshError
 from sesh.schema import Summary
 from sesh.store import own
 
-IDLE = 300.0
-"""Seconds without activity after which a session counts as idle."""
-_MOST_SESSIONS = 500
-"""Sessions that are remembered."""
+IDLE = 300.0  # seconds without activity after which a session counts as idle
+_MOST_SESSIONS = 500  # sessions that are remembered
 
 
 @dataclass(eq=False)
@@ -39,20 +37,20 @@ class UsedSession:
     reached: bool = False
 
     def created(self) -> None:
-        """Notes that this server has created it; one that somebody makes under that name later has another id."""
+        """Note that this server has created it; one that somebody makes under that name later has another id."""
         try:
             self.ours = str(self.session.status().get("id") or "") or None
         except NotFound:
             self.ours = None  # it has ended already
 
     def close(self) -> None:
-        """Ends it. Raises NotFound if it is not the one any more that this server created."""
+        """End it. Raises NotFound if it is not the one any more that this server created."""
         if self.ours is None or self.session.status().get("id") != self.ours:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
     def standing(self, answer: Summary | SeshError) -> str:
-        """Returns the state of the session, by its facts or the error in their place.
+        """Return the state of the session, by its facts or the error in their place.
 
         `connecting`: the first call has not answered yet. `connected`; `idle`: nothing happened in it for five minutes.
         `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has ended.
@@ -77,7 +75,7 @@ class SessionTable:
         self._entries: dict[Session, UsedSession] = {}
 
     def entry(self, session: Session) -> UsedSession:
-        """Returns the entry of a session; a new one may displace the oldest."""
+        """Return the entry of a session; a new one may displace the oldest."""
         with self._lock:
             if session not in self._entries:
                 self._entries[session] = UsedSession(session, path(session.name, session.host))
@@ -86,13 +84,13 @@ class SessionTable:
             return self._entries[session]
 
     def all(self) -> list[UsedSession]:
-        """Returns the entries of all sessions that have answered, or are called now."""
+        """Return the entries of all sessions that have answered, or are called now."""
         with self._lock:
             return [entry for entry in self._entries.values() if entry.reached or entry.calls]
 
     @contextmanager
     def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
-        """Gives the entry of a session during a call.
+        """Give the entry of a session during a call.
 
         `opening`: what the log says of the first call, by default whether the session was created or found again.
         """
@@ -112,16 +110,13 @@ class SessionTable:
 
 
 _VARIABLE = "SESH_WORK_LOG"
-LARGEST = 8 << 20
-"""Bytes of a file."""
-OLDEST = 30 * 24 * 3600.0
-"""Seconds for which a file stays that nothing is added to."""
-_LAST_LINES = 40
-"""Last lines of an output that are logged."""
+LARGEST = 8 << 20  # bytes of a file
+OLDEST = 30 * 24 * 3600.0  # seconds for which a file stays that nothing is added to
+_LAST_LINES = 40  # last lines of an output that are logged
 
 
 def directory() -> str | None:
-    """Returns the folder of the files; None if none are wanted."""
+    """Return the folder of the files; None if none are wanted."""
     named = os.environ.get(_VARIABLE, "")
     if named in ("none", "0"):
         return None
@@ -129,20 +124,20 @@ def directory() -> str | None:
 
 
 def path(name: str, host: str | None) -> str | None:
-    """Returns the file of a session from today on; None if none are wanted."""
+    """Return the file of a session from today on; None if none are wanted."""
     folder = directory()
     machine = (host or "local").replace("/", "_")
     return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
 def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
-    """Notes that a session was opened, or is used for the first time."""
+    """Note that a session was opened, or is used for the first time."""
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
     _add(file, f"# {session}: {reason}, {moments.stamp()}\n\n")
 
 
 def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
-    """Notes one action: the verb, its words, how it ended, and the end of its output."""
+    """Note one action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
     shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
@@ -151,28 +146,22 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 
 
 def prune() -> None:
-    """Removes logs that nothing was added to for 30 days; nobody else's file, whatever directory was named."""
-    folder = directory()
-    old = time.time() - OLDEST
+    """Remove logs that nothing was added to for 30 days; no other file is removed."""
+    folder, old = directory(), time.time() - OLDEST
     for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
-        try:
+        with suppress(OSError):  # gone already, or in a directory that cannot be changed
             if os.lstat(path).st_mtime < old and own.is_work_log(path):
                 os.unlink(path)
-        except OSError:
-            continue  # gone already, or in a directory that cannot be changed
 
 
 def _block(text: str) -> str:
-    """Returns text as Markdown shows it untouched, without controls that a terminal could act upon."""
+    """Return text as Markdown shows it untouched, without controls that a terminal could act upon."""
     return "".join(f"    {wording.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
 
 
 def _add(file: str | None, text: str) -> None:
-    """Appends in one write. A file that cannot be written keeps nobody from working."""
-    if file is None:
-        return
-    try:
-        writing.make_private(os.path.dirname(file), _VARIABLE)
-        writing.append(file, text.encode("utf-8", "replace"), LARGEST)
-    except (OSError, Refused):
-        return
+    """Append in one write. A file that cannot be written keeps nobody from working."""
+    with suppress(OSError, Refused):
+        if file is not None:
+            writing.make_private(os.path.dirname(file), _VARIABLE)
+            writing.append(file, text.encode("utf-8", "replace"), LARGEST)

@@ -12,36 +12,45 @@ has comments or a layout of its own, is left to the person.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import shlex
 import stat
-from typing import Any
+from typing import Any, NamedTuple
 
 from sesh import identity, paths, proc, reading, system, wire, writing
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.protocol import STATES
-from sesh.store import listing, records
+from sesh.store import listing
 from sesh.stored import Record
 
 Value = dict[str, Any]
 
+
+class _Agent(NamedTuple):
+    """An agent: the variable of its folder, that folder, the settings in it, and its hooks."""
+
+    variable: str
+    folder: str
+    file: str
+    timeout: int
+    events: tuple[str, ...]
+
+
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
-    "claude": ("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
-    "codex": ("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),
-    "gemini": (
-        "GEMINI_CLI_HOME", "~", ".gemini/settings.json", 10_000,
+    "claude": _Agent("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
+    "codex": _Agent("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),  # it ends SessionEnd after 3 s
+    "gemini": _Agent(
+        "GEMINI_CLI_HOME", "~", ".gemini/settings.json", 10_000,  # ms
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-"""The variable of an agent's folder, its default, the file in it, the timeout of a hook, the events. Gemini counts in
-ms; codex stops a SessionEnd hook after 3 s."""
-_LARGEST = 4 << 20
-"""Bytes of a file of settings."""
+_LARGEST = 4 << 20  # bytes of a file of settings
 _SILENT = "2>/dev/null || true"
 _INDENT = re.compile(r"\{\n([ \t]+)")
 
@@ -64,7 +73,6 @@ class ByHand(Refused):
 
 
 def _read(path: str) -> bytes | None:
-    """Returns the bytes of the settings, None without a file. Raises Refused."""
     try:
         return reading.read_regular(path, _LARGEST)
     except FileNotFoundError:
@@ -74,7 +82,7 @@ def _read(path: str) -> bytes | None:
 
 
 def _value(data: bytes | None) -> Value | None:
-    """Returns the parsed settings, None if `_written` would not give the bytes back."""
+    """Return the parsed settings, None if `_written` would not give the bytes back."""
     if not (data or b"").strip():
         return {}
     try:
@@ -85,7 +93,7 @@ def _value(data: bytes | None) -> Value | None:
 
 
 def _written(value: Value, like: bytes | None) -> bytes:
-    """Returns a value as JSON in the style of other settings: their indent, or one line, and their end."""
+    """Return a value as JSON in the style of other settings: their indent, or one line, and their end."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
     if match := _INDENT.match(text):
@@ -97,43 +105,35 @@ def _written(value: Value, like: bytes | None) -> bytes:
 
 
 def settings(agent: str) -> str:
-    """Returns the path of an agent's settings."""
     variable, folder, file, *_ = AGENTS[agent]
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 
 
-def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Returns whether hooks of sesh are there, whether all are current, whether the agent runs hooks.
-
-    Of settings that the person changes by hand the second is as the first. Raises Refused.
-    """
-    data = _read(settings(agent))
-    if (value := _value(data)) is None:
-        there = f"--hook {agent} {_SILENT}".encode() in (data or b"")
-        return there, there, True
-    found = [(event, group) for event, groups in _lists(value) for group in groups if _is_ours(group, agent)]
-    current = sorted(event for event, group in found if _is_current(group, agent))
-    whole = len(current) == len(found) and current == sorted(AGENTS[agent][4])
-    return bool(found), whole, not value.get("disableAllHooks")
+def disabled(agent: str) -> bool:
+    """Return whether the settings turn all hooks off, as far as sesh can read them. Raises Refused."""
+    value = _value(_read(settings(agent)))
+    return value is not None and bool(value.get("disableAllHooks"))
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
-    """Adds and renews the hooks, or removes them; returns whether that changed anything.
+    """Add and renew the hooks, or remove them; return whether that changed anything.
 
     Raises ByHand if the person has to do it, Refused.
     """
-    there, current, _ = standing(agent)
-    if not there if remove else current:
-        return False
     path = os.path.realpath(settings(agent))
     before = _read(path)
     if (value := _value(before)) is None:
+        if remove is not (f"--hook {agent} {_SILENT}".encode() in (before or b"")):
+            return False
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
         raise ByHand(f"{path} is not written as sesh would write it, and was left as it is; {how}")
-    _remove(value, agent)
+    changed = copy.deepcopy(value)
+    _remove(changed, agent)
     if not remove:
-        _add(value, agent)
-    after = _written(value, before)
+        _add(changed, agent)
+    if changed == value:
+        return False
+    after = _written(changed, before)
 
     def check() -> None:
         if _read(path) != before:
@@ -149,23 +149,23 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 
 def snippet(agent: str) -> str:
-    """Returns the settings that have nothing but the hooks of sesh."""
+    """Return the settings that have nothing but the hooks of sesh."""
     value: Value = {}
     _add(value, agent)
     return json.dumps(value, indent=2)
 
 
 def _lists(value: Value) -> list[tuple[str, list[Any]]]:
-    """Returns the events of the settings, each with its list of groups."""
+    """Return the events of the settings, each with its list of groups."""
     hooks = value.get("hooks")
     each = hooks.items() if isinstance(hooks, dict) else ()
     return [(event, groups) for event, groups in each if isinstance(groups, list)]
 
 
 def _add(value: Value, agent: str) -> None:
-    """Adds our groups to settings. Raises Refused if something else is in their place."""
+    """Add our groups to settings. Raises Refused if something else is in their place."""
     hooks = value.setdefault("hooks", {})
-    for event in AGENTS[agent][4]:
+    for event in AGENTS[agent].events:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
         if not isinstance(groups, list):
             raise Refused(f"the place for the hooks is taken: see {event} in hooks; nothing was changed")
@@ -173,7 +173,7 @@ def _add(value: Value, agent: str) -> None:
 
 
 def _remove(value: Value, agent: str) -> None:
-    """Removes our groups from settings, and the lists and the table that held nothing else."""
+    """Remove our groups from settings, and the lists and the table that held nothing else."""
     for event, groups in _lists(value):
         rest = [group for group in groups if not _is_ours(group, agent)]
         if len(rest) < len(groups):
@@ -184,10 +184,10 @@ def _remove(value: Value, agent: str) -> None:
                 del value["hooks"]
 
 
-def _group(agent: str, program: str = "") -> Value:
-    """Returns a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
-    command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
-    return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
+def _group(agent: str) -> Value:
+    """Return a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
+    command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
+    return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent].timeout}]}
 
 
 def _is_ours(group: Any, agent: str) -> bool:
@@ -201,17 +201,11 @@ def _is_ours(group: Any, agent: str) -> bool:
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
-def _is_current(group: Value, agent: str) -> bool:
-    """Returns whether a group of ours calls this sesh, by whatever link."""
-    program = shlex.split(group["hooks"][0]["command"])[0]
-    return os.path.realpath(program) == os.path.realpath(launcher()) and group == _group(agent, program)
-
-
 # -- the state that any program reports
 
 
 def report(state: str, question: str) -> str:
-    """Reports the state of the program that called; returns the session's name.
+    """Report the state of the program that called; return the session's name.
 
     Raises UsageError, and Refused outside of any session.
     """
@@ -223,30 +217,34 @@ def report(state: str, question: str) -> str:
 
 
 def session(verb: str, words: str) -> str:
-    """Returns the name of the session that the caller runs in. Raises Refused outside of any."""
-    tty = identity.controlling_tty()
-    record = listing.current(tty) if tty else _by_environment_file()
-    if record is None:
+    """Return the name of the session that the caller runs in. Raises Refused outside of any."""
+    if (record := _session_of()) is None:
         hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {SESH} {verb}{words}'
         raise Refused(f"{verb} works only inside a session", hint=hint)
     return str(record["name"])
 
 
-def _by_environment_file() -> Record | None:
-    """Returns the record of the session that `SESH_ENV_FILE` names: an agent runs its hooks without a terminal."""
-    path = os.environ.get("SESH_ENV_FILE", "")
-    every = (records.readable(name) for name in paths.names()) if path else ()
-    return next(
-        (record for record in every if record and records.environment_path(str(record.get("id"))) == path), None
-    )
+def _session_of(agent: str = "") -> Record | None:
+    """Return the record of the session on whose terminal the caller runs, or on that of the process that detached it.
+
+    Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal. `agent`:
+    only the agent counts as that process: Codex's server has no terminal either, and serves many.
+    """
+    tty = identity.controlling_tty()
+    if not tty:
+        starter = identity.session_starter()
+        words = [os.path.basename(word) for word in proc.command_of(starter) if word[:1] != "-"]
+        if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
+            tty = identity.controlling_tty(starter)
+    return listing.current(tty)
 
 
 # -- what an agent's hook reports
 
 
 def take(agent: str, text: str) -> None:
-    """Passes on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
-    event, record = json.loads(text), _session_of_agent(agent)
+    """Report one event to the session; the caller bounds the time. Raises any error for malformed text, SeshError."""
+    event, record = json.loads(text), _session_of(agent)
     name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
     if record is None or state is None:
@@ -266,23 +264,8 @@ def take(agent: str, text: str) -> None:
         wire.ask(session, "resume", command=[])  # the shell goes on without the agent
 
 
-def _session_of_agent(agent: str) -> Record | None:
-    """Returns the record of the session on whose terminal the agent runs.
-
-    Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal: there it is
-    the terminal of the agent, if it is the agent that began that session. Codex's server has none, and serves many.
-    """
-    tty = identity.controlling_tty()
-    if not tty:
-        starter = identity.session_starter()
-        words = [os.path.basename(word) for word in proc.command_of(starter) if word[:1] != "-"]
-        if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
-            tty = identity.controlling_tty(starter)
-    return listing.current(tty)
-
-
 def _waits(name: str) -> bool:
-    """Returns whether the session has the question already: most permissions are two events, the second less exact.
+    """Return whether the session has the question: most permissions are two events, the second less exact.
 
     Claude Code asks for the network of its sandbox by the notification alone (seen in 2.1.76).
     """

@@ -1,44 +1,43 @@
-"""Creating a session: the specification for its daemon, its directory and its number."""
+"""What a new session is made of: the specification for its daemon, its directory, its name.
+
+A directory's session is named after its repository; in a worktree of git it is `repo-branch`, outside of any repository
+the name of the directory itself.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import unicodedata
+from contextlib import suppress
 from threading import Lock
 
-from sesh import measures, paths, platform
+from sesh import measures, paths, platform, proc, reading
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
-from sesh.errors import Exists, Refused, UsageError
-from sesh.names import check_label, check_variable, is_name, printable_path
+from sesh.errors import Exists, Refused, SeshError, UsageError
+from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.schema import LaunchSpec, Spec
+from sesh.reach.op import op
+from sesh.schema import LaunchSpec, SessionHere, Spec
+from sesh.store import records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-PAUSE = 0.01
-"""Seconds between two tries to take a name."""
-_starting = Lock()
-"""Held while a session is created, which changes the umask of the whole process for a moment."""
+PAUSE = 0.01  # seconds between two tries to take a name
+_MARKS = (".git", ".jj", ".hg")
+_ROOM = 6  # characters that a name leaves free for a number: `-12345`
+_LARGEST = 1 << 16  # bytes of a file in which a worktree names its repository
+_starting = Lock()  # held while a session is created, which changes the umask of the whole process for a moment
 
 
-def launch_spec(
-    caller: Caller,
-    *,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-    size: str | None = None,
-) -> LaunchSpec:
-    """Return the specification of a new session, without its name: the caller's surroundings, and the options.
+def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
+    """Return all that a new session's daemon needs but its name: the caller's surroundings, and the options.
 
-    Its size is `size`, else that of the caller's terminal. Raises Refused for a directory that does not exist,
-    UsageError for an invalid variable, label or size.
+    Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
-    extra, labels = check_words({"env": env, "label": label})
-    origin = caller.origin
+    extra, labels = check_words(spec)
+    origin, settings = caller.origin, caller.settings()
     if origin is not None:
         columns, rows, width, height = origin.size
         environment, home = {**origin.environment(_environment()), "TERM": origin.term or ""}, paths.home()
@@ -50,11 +49,12 @@ def launch_spec(
         environment, home = _environment(), ""
         if terminal is None:
             environment.pop("TERM", None)
-    if size is not None:
+    if (size := spec.get("size")) is not None:
         (columns, rows), width, height = measures.parse_size(size), 0, 0
+    directory = spec.get("directory")
     return {
         "directory": checked_directory(caller, directory) if directory is not None else home,
-        "command": command,
+        "command": spec.get("command"),
         "environment": environment,
         "extra": extra,
         "labels": {key: value for key, value in labels.items() if value},
@@ -62,11 +62,10 @@ def launch_spec(
         "rows": rows,
         "width": width,
         "height": height,
-        "keep": False,
-        "job": False,
-        "timeout": None,
         "login": origin is not None,
-        **_settings(caller),
+        "persist": settings.persist,
+        "outlive": settings.keep,
+        "scrollback": settings.scrollback,
         "id": caller.session_id,
     }
 
@@ -93,50 +92,37 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
-def _settings(caller: Caller) -> LaunchSpec:
-    """Return the settings for the files that are kept of a session."""
-    settings = caller.settings()
-    return {"persist": settings.persist, "outlive": settings.keep, "scrollback": settings.scrollback}
-
-
 def checked_directory(caller: Caller, directory: str) -> str:
     """Return a directory as an absolute path, as the caller wrote it if that is possible.
 
-    Raises Refused if there is none, or the caller may not enter it.
+    One below the home of another machine, where it was typed, is meant below the home of this one. Raises Refused if
+    there is none, or the caller may not enter it.
     """
     if not directory:
         raise Refused("DIR is empty; write . for the current directory")
-    directory = mapped(caller, directory)
+    if directory == "~" or directory[:2] == "~/":  # which no shell has taken, as from Python or JSON
+        directory = paths.expanded(directory)
+    if caller.origin is not None:
+        directory = caller.origin.directory(directory)
     try:
         path = directory if directory[0] == "/" else os.path.join(os.getcwd(), directory)
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(no_directory(directory), hint="create it first; a command stands behind --")
+        raise Refused(no_directory(directory), hint="create it first; a command comes after --")
     if not os.access(path, os.X_OK):
         raise Refused(f"you have no access to {printable_path(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
-def mapped(caller: Caller, directory: str) -> str:
-    """Map a path under the home of the machine where it was typed to this machine's home.
-
-    `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
-    """
-    if directory == "~" or directory[:2] == "~/":
-        directory = paths.expanded(directory)
-    return caller.origin.directory(directory) if caller.origin is not None else directory
-
-
 def no_directory(path: str) -> str:
-    """Return why a path leads to no directory."""
     if os.path.lexists(path.replace("\0", "")):
         return f"{printable_path(path)} is not a directory"
     return f"there is no directory {printable_path(path)}"
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """Return the specification with the command of a record: its own shell, whatever the caller's is.
+    """Return the specification with the command of a record: its own shell, not the caller's.
 
     A resume command, of the specification or the record, runs in its place.
     """
@@ -166,10 +152,9 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
     """Start the session under the name `numbered` gives; return that and the connection."""
     while True:
         name = numbered(prefix, number)
-        try:
+        with suppress(Exists):  # another process was faster
             return name, start(launch_spec, name)
-        except Exists:  # another process was faster
-            number = int(name.removeprefix(prefix)) + 1
+        number = int(name.removeprefix(prefix)) + 1
 
 
 def numbered(prefix: str, number: int) -> str:
@@ -180,3 +165,85 @@ def numbered(prefix: str, number: int) -> str:
     if not is_name(f"{prefix}{number}"):
         raise UsageError(f"{prefix}{number} is too long for a session name; choose another one")
     return f"{prefix}{number}"
+
+
+# -- the session of a directory
+
+
+@op(reads=True)
+def here(caller: Caller, directory: str) -> SessionHere:
+    """Return the session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
+
+    A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
+    such directory.
+    """
+    directory = checked_directory(caller, directory)
+    root, repository_name = repository(directory)
+    taken = set(paths.names())
+    name, number = repository_name, 1
+    while name in taken and not _is_in(name, root):
+        number += 1
+        name = f"{repository_name}-{number}"
+    return {"name": name, "directory": directory, "there": name in taken}
+
+
+def _is_in(name: str, root: str) -> bool:
+    """Return whether a session began in that repository or directory, or is there now."""
+    record = records.readable(name)
+    if record is None:  # it is being made: its daemon answers once it has one
+        try:
+            if (connection := find.running(name)) is not None:
+                connection.only("summary", timeout=find.PATIENCE)
+        except SeshError:
+            return False
+        record = records.readable(name)
+    if record is None or not records.here(record):
+        return False
+    now = proc.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
+
+
+def repository(directory: str) -> tuple[str, str]:
+    """Return the root of the repository that a directory lies in, else the directory; and the name of its session.
+
+    A repository in the home directory, as some have for their settings, is not that of all directories below.
+    """
+    folder = real = os.path.realpath(directory)
+    home = os.path.realpath(paths.home())
+    while folder == real or folder != home:
+        if any(os.path.lexists(os.path.join(folder, mark)) for mark in _MARKS):
+            return folder, valid(_repository_name(folder))
+        if folder == os.path.dirname(folder):
+            break
+        folder = os.path.dirname(folder)
+    return real, valid(os.path.basename(real) or "root")
+
+
+def _repository_name(root: str) -> str:
+    """Return the name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
+    pointer = _first_line(os.path.join(root, ".git"))
+    inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
+    if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":
+        return os.path.basename(root)
+    common = os.path.dirname(os.path.dirname(inner))
+    repository = os.path.basename(common).removesuffix(".git")
+    if repository[:1] in ("", "."):  # `.git`, or a bare one in the folder of its worktrees, such as `.bare`
+        repository = os.path.basename(os.path.dirname(common))
+    head = _first_line(os.path.join(inner, "HEAD"))
+    return f"{repository}-{head.removeprefix('ref: refs/heads/') if head[:5] == 'ref: ' else head[:7]}"
+
+
+def _first_line(path: str) -> str:
+    try:
+        content = reading.read_regular(path, _LARGEST)
+    except OSError:
+        return ""
+    return os.fsdecode(content).partition("\n")[0].strip()
+
+
+def valid(text: str) -> str:
+    """Return a name as near to `text` as the rule of names allows."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
+    name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
+    return name if is_name(name) else "session"

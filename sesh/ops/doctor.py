@@ -6,7 +6,7 @@ import os
 import pwd
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 from sesh import config, paths, platform, programs, system, writing
@@ -23,20 +23,12 @@ from sesh.remote.ssh.destination import program
 from sesh.schema import Finding
 from sesh.store import listing, records, results
 
-Check = Callable[[Caller], Iterator[Finding]]
-
 OK, WARNING, ERROR = "ok", "warning", "error"
-_ROOM = 16 << 20
-"""Bytes that should be free where sessions keep their files."""
-_VERSION_TIME = 5.0
-"""Seconds for a program to say its version."""
+_VERSION_TIME = 5.0  # seconds for a program to say its version
 
 
 def row(check: str, state: str, message: str, remedy: str = "") -> Finding:
-    """Return a finding as JSON shows it. `state`: ERROR if it keeps sesh from working.
-
-    Commands in the remedy are written as in `SeshError.hint`.
-    """
+    """Return a finding; ERROR keeps sesh from working. Commands in the remedy are written as in `SeshError.hint`."""
     return {"check": check, "state": state, "message": message, "remedy": remedy or None}
 
 
@@ -50,7 +42,8 @@ def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:
 def all_(caller: Caller) -> list[Finding]:
     """Return all findings, in the order in which a person should read them."""
     findings: list[Finding] = []
-    for name, check in CHECKS.items():
+    for check in _CHECKS:
+        name = check.__name__.lstrip("_")
         try:
             findings += check(caller)
         except SeshError as error:
@@ -65,7 +58,7 @@ def _python(_caller: Caller) -> Iterator[Finding]:
     for name, loss in (("ptyprocess", "sessions cannot be created"), ("pyte", "screens cannot be shown")):
         if find_spec(name) is None:
             yield row("packages", ERROR, f"{name} is missing: {loss}", "reinstall sesh")
-    if sys.version_info[:2] == (3, 10) and find_spec("tomli") is None:
+    if sys.version_info < (3, 11) and find_spec("tomli") is None:
         yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
 
@@ -74,9 +67,6 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
     writing.ready_directory()
     with writing.locked(path):
         pass
-    room = os.statvfs(path)
-    if room.f_bavail * room.f_frsize < _ROOM:
-        yield row("directory", WARNING, f"{path}: the disk is nearly full", "free some space")
     if kind := system.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
@@ -136,11 +126,9 @@ def _locale(caller: Caller) -> Iterator[Finding]:
 def _path(caller: Caller) -> Iterator[Finding]:
     """The directories of PATH, and what is called sesh in them: others have a program of that name."""
     own, folders = paths.expanded("~/.local/bin"), os.environ.get("PATH", "").split(os.pathsep)
-    if caller.origin is not None:
-        pass  # this is the PATH of a link; what sesh starts has the launcher's directory in it
-    elif own in (os.path.normpath(folder) for folder in folders if folder):
+    if own in (os.path.normpath(folder) for folder in folders if folder):
         yield row("path", OK, f"{own} is in PATH")
-    else:
+    elif caller.origin is None:  # a link has a PATH of its own; what sesh starts has the launcher's directory in it
         yield row("path", WARNING, f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
     seen: set[str] = set()
     for folder in filter(os.path.isabs, folders):
@@ -200,15 +188,4 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
         yield row("versions", OK, f"sesh {__version__} everywhere")
 
 
-CHECKS: dict[str, Check] = {
-    "python": _python,
-    "directory": _directory,
-    "daemons": _daemons,
-    "settings": _settings,
-    "terminal": _terminal,
-    "locale": _locale,
-    "path": _path,
-    "logout": _logout,
-    "ssh": _ssh,
-    "versions": _versions,
-}
+_CHECKS = (_python, _directory, _daemons, _settings, _terminal, _locale, _path, _logout, _ssh, _versions)

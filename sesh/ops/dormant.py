@@ -1,22 +1,23 @@
 """Dormant sessions, which have no daemon: it died, or the session ended while nobody was attached.
 
-Their screen and history can be read, and they are started again if a person, or a script's `--open`, wants that. Of a
-job that has ended and is gone, the kept result has screen and lines.
+Their screen and history can be read, and they can be started again. Of a job that has ended and is gone, the kept
+result has screen and lines.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sesh import errors, moments, names, paths, wording, writing
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
-from sesh.ops import create, end
+from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 Checkpoint = tuple[CheckpointHeader, bytes]
 
-_MOST_ABOVE = 8 << 20
-"""Characters of the old output that stand above a session that is started again."""
+_ALL = sys.maxsize
+_MOST_ABOVE = 8 << 20  # characters of old output above that of a restarted session
 _WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
 """The keys of a command that the history of a session goes on with; damage may have taken some."""
 _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
@@ -53,35 +54,30 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 
 def _required(name: str) -> Emulator:
     """Return the terminal as it was kept. Raises NotFound."""
-    if find.dormant(name) is None and (job := results.of_job(name)) is not None:
+    summary = find.dormant(name)
+    if summary is None and (job := results.of_job(name)) is not None:
         terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
         terminal.feed(results.output(job))
         return terminal
-    error = find.without_daemon(_summary(name))
+    if summary is None:
+        raise find.absent(name)
+    error = find.without_daemon(summary)
     emulator = _emulator(checkpoints.read((records.read(name) or {}).get("id")))
     if emulator is None:
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
     return emulator
 
 
-def _summary(name: str) -> Summary:
-    """Return the summary of a dormant session. Raises NotFound for all others."""
-    if (summary := find.dormant(name)) is None:
-        raise find.absent(name)
-    return summary
-
-
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
-    """Return the terminal at the checkpoint; None if that shows none."""
-    try:
+    with suppress(ValueError):
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
-    except ValueError:
-        return None
+    return None
 
 
 def history(name: str) -> list[RunFacts]:
     """Return the newest commands that were run in it, without their output. Raises NotFound."""
-    _summary(name)
+    if find.dormant(name) is None:
+        raise find.absent(name)
     return _history(records.read(name) or {})
 
 
@@ -91,7 +87,7 @@ def _history(record: Record) -> list[RunFacts]:
 
 
 def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
-    """Start a dormant session for a person who attaches: again, or a new one in its place, as they say.
+    """Ask a person who attaches whether a dormant session starts again, gets replaced, or is closed; do it.
 
     `plain`: they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with its exit
     code if they close it, which is asked twice: no single key deletes what was kept. Raises as `create.start`.
@@ -102,7 +98,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
     if answer == "c" and caller.agrees(f"{name}: its screen and scrollback go; close it?"):
-        if not end.forget(name, str(session_id)):
+        if not forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
         code = summary.get("exit_code")
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
@@ -112,7 +108,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
-    """Start a session in its place, `again` the same one, below its old output; note the outcome.
+    """Replace a dormant session: `again` by itself, below its old output, else by a new one; note the outcome.
 
     Raises as `create.start`; then nothing is noted.
     """
@@ -125,24 +121,22 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Start sessions again that were lost or ended by a signal to their daemons, without names all of them.
 
-    The rows come in the order of lists. Only their own commands wait for Enter, unless `yes`. The session that was used
-    last is started last, so that lists by last use keep their order. Raises the error of a single name.
+    Only their own commands wait for Enter, unless `yes`. Raises the error of a single name.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)
         chosen = [name for name, session in sessions.items() if _restorable(session)]
-    used = {name: session["last_activity"] or "" for name, session in sessions.items()}
-    rows: dict[str, Made] = {}
-    for name in sorted(chosen, key=lambda name: used.get(name, "")):
+    rows: list[Made] = []
+    for name in chosen:
         try:
-            rows[name] = _restored(caller, name, sessions.get(name), gate=not yes)
+            rows.append(_restored(caller, name, sessions.get(name), gate=not yes))
         except SeshError as error:
             if len(names) == 1:
                 raise
-            rows[name] = {"name": name, "created": False, "error": error.facts()}
-    return [rows[name] for name in chosen]
+            rows.append({"name": name, "created": False, "error": error.facts()})
+    return rows
 
 
 def _restorable(session: Summary) -> bool:
@@ -152,16 +146,12 @@ def _restorable(session: Summary) -> bool:
 def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
-    restorable = _restorable(session)
-    if session["state"] == "exited" and not restorable:
-        hint = f"`{SESH} --open {name}` starts it again"
-        if find.dormant(name) is None:  # a job of --exec --keep
-            hint = f"`{SESH} --kill {name}` frees the name"
-        raise Refused(find.how(session), hint=hint)
-    created = restorable
+    created = _restorable(session)
+    if session["state"] == "exited" and not created:
+        raise Refused(find.how(session), hint=find.occupied(session).hint)
     try:
         if created:
-            start_again(caller, create.launch_spec(caller), name, session, gate=gate).close()
+            start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
     except Exists:
         created = False  # somebody else was faster
     resume = session.get("resume")
@@ -208,7 +198,7 @@ def _restart_spec(
     """Return the specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
-    before = [*_last_of(emulator), *_alternate(emulator), _divider(summary), ""] if emulator is not None else [""]
+    before = [*_shown(emulator), _divider(summary), ""] if emulator is not None else [""]
     if command is not None and gate:  # the cursor stays in this row, which is the session's question
         before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
     return {
@@ -223,42 +213,21 @@ def _restart_spec(
     }
 
 
-def _last_of(emulator: Emulator) -> list[str]:
-    """Return the lines that a terminal holds, without the oldest if they are too long together.
-
-    Twice as many are taken each time until these are known: a terminal may hold a million.
-    """
-    lines: list[str] = []
-    asked, size = 0, 0
-    while len(lines) == asked and size < _MOST_ABOVE:
-        asked = 2 * asked or 1000
-        lines = emulator.last_lines(asked, ansi=True)
-        size = sum(map(len, lines))
-    for first, line in enumerate(lines):
-        if size <= _MOST_ABOVE:
-            return lines[first:]
-        size -= len(line)
-    return []
-
-
-def _alternate(emulator: Emulator) -> list[str]:
-    """Return the alternate screen: text that a full-screen program had not saved is nowhere else."""
+def _shown(emulator: Emulator) -> list[str]:
+    """Return the last lines, then the alternate screen: text that a full-screen program had not saved is only there."""
     from sesh.vt.render.export import screen_ansi
 
-    return screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else []
+    lines, _ = emulator.lines_before(_ALL, _ALL, _MOST_ABOVE, ansi=True)
+    return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Put the files of a dormant session back after a failed start in its place, unless that left files itself."""
-    try:
-        with writing.locked(paths.directory()):
-            if not record or name in paths.names():
-                return
+    """Restore the files of a dormant session after a failed restart, unless that left files itself."""
+    with suppress(OSError), writing.locked(paths.directory()):  # a full disk may be why it did not start
+        if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
                 checkpoints.restore(record["id"], *checkpoint)
-    except OSError:
-        return  # the reason that kept it from starting holds here too, and is reported
 
 
 @contextmanager
@@ -269,6 +238,25 @@ def _locked(name: str) -> Iterator[Record]:
         if record is None:
             raise find.absent(name)
         yield record
+
+
+def forget(name: str, session_id: str = "") -> bool:
+    """Remove the files of a dormant session; return False for another state, another machine's, or another id.
+
+    Raises Refused if they cannot be removed.
+    """
+    if not paths.trusted(paths.directory()):
+        return False
+    try:
+        with _locked(name) as record:
+            if session_id and record.get("id") != session_id:
+                return False
+            records.remove(name)
+    except (NotFound, FileNotFoundError):  # the whole directory may be gone
+        return False
+    except OSError as error:
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=writing.remedy(error)) from error
+    return True
 
 
 def rename(old: str, new: str) -> None:
@@ -298,16 +286,14 @@ def _about(summary: Summary) -> str:
 
 
 def _last_screen(name: str) -> str:
-    """Return the last screen, with colours; empty if none was kept."""
-    try:
+    with suppress(NotFound, Refused):
         return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
-    except (NotFound, Refused):
-        return ""
+    return ""
 
 
 def _divider(summary: Summary) -> str:
-    if summary["state"] == "exited":
-        ended = moments.here(summary.get("ended"), dated=True)
-        return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {ended} ──\x1b[m"
-    active = moments.here(summary.get("last_activity"), dated=True)
-    return f"\x1b[2m── {find.how(summary)}; last active {active} ──\x1b[m"
+    if ended := summary.get("ended"):
+        how = f"{summary['name']} exited {summary.get('exit_code')}, {moments.here(ended, dated=True)}"
+    else:
+        how = f"{find.how(summary)}; last active {moments.here(summary.get('last_activity'), dated=True)}"
+    return f"\x1b[2m── {how} ──\x1b[m"

@@ -1,26 +1,32 @@
-"""Ops that lead to a session: they find or create it, and return its name and a connection to its daemon.
+"""Sessions found or created by name: to attach to them, or to make sure that they run.
 
-Of a name that is taken, lost or ended a person decides what becomes of it; nobody is asked anything else.
+An op of type `Entered` returns the session's name and a connection to its daemon. A person is asked about names that
+are taken, lost or ended, and about nothing else.
 """
 
 from __future__ import annotations
 
 import time
 
-from sesh import attached_last, measures, moments, paths, wording
+from sesh import attached_last, errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_name, is_name, printable_path, subject
-from sesh.ops import create, dormant, end
+from sesh.ops import create, dormant, sessions
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Entered, op
-from sesh.schema import LaunchSpec, Seconds, Spec, Summary
-from sesh.store import records, results
+from sesh.schema import Created, LaunchSpec, Name, Seconds, Spec, Summary
+from sesh.store import listing, records
 from sesh.wire import Connection
 
-_PATIENCE = 1.5
-"""Seconds for a daemon to answer before a question about its session."""
+_PATIENCE = 1.5  # seconds for a daemon to answer before a question about its session
+_ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
+
+
+def _is_plain(spec: Spec) -> bool:
+    """Tell whether neither DIR nor CMD is given, so that a dormant session may be started again as it was."""
+    return spec.get("directory") is None and spec.get("command") is None
 
 
 @op(creates=True)
@@ -30,7 +36,6 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
     `near`: the verb that NAME may be a slip of: then nothing is created. Raises Refused, also if the person declines.
     """
     spec, name = spec or {}, check_name(name)
-    plain = spec.get("directory") is None and spec.get("command") is None
     while True:
         if (connection := find.running(name)) is not None:
             apply(caller, name, spec)
@@ -39,25 +44,13 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
         if summary is None and near:
             hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
             raise Refused(f"no session {name}", hint=hint)
-        launch_spec = create.launch_spec(caller, **spec)
+        launch_spec = create.launch_spec(caller, spec)
         try:
             if summary is not None:
-                return name, dormant.enter(caller, launch_spec, name, summary, plain=plain)
-            connection = create.start(launch_spec, name)
+                return name, dormant.enter(caller, launch_spec, name, summary, plain=_is_plain(spec))
+            return name, create.start(launch_spec, name)
         except Exists:  # another process has created it meanwhile, or it is just ending
             time.sleep(create.PAUSE)
-            continue
-        if plain and caller.can_ask:
-            _remember_end(caller, name)
-        return name, connection
-
-
-def _remember_end(caller: Caller, name: str) -> None:
-    """Show on the first screen how the program or job that had this name ended; a shell ends every day."""
-    last = results.newest(name)
-    if last is not None and (last.get("job") or last.get("shell") is False):
-        ended = moments.ago(time.time() - float(last.get("ended") or 0))
-        caller.remember(f"new session {name}; the one before ended {ended}: {last.get('exit_code')}")
 
 
 @op()
@@ -66,8 +59,7 @@ def attach(_caller: Caller, name: str) -> Entered:
     if name != "-":
         return name, find.required(check_name(name))
     for _, last in recent():
-        connection = find.running(last)
-        if connection is not None:
+        if (connection := find.running(last)) is not None:
             return last, connection
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
@@ -79,84 +71,40 @@ def recent() -> list[tuple[str, str]]:
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
 
 
-@op(creates=True)
-def new(
-    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", asks: bool = True
-) -> Entered:
-    """Enter a new session; see `made`."""
-    name, connection, _ = made(caller, name, spec or {}, choice, asks=asks)
-    return name, connection
+@op()
+def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
+    """Make sure that a session runs; return whether it was created now.
 
-
-def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
-    """Create a session; return its name, a connection, and whether it was created now.
-
-    Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
-    next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
+    A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
+    CannotStart, Refused, UsageError, Unreachable.
     """
-    launch_spec = create.launch_spec(caller, **spec)
-    if name is None:
-        return *create.start_numbered(launch_spec), True
-    check_name(name)
-    while True:
-        connection = find.running(name)
-        summary = find.dormant(name) if connection is None else None
-        if connection is None and summary is None:
-            try:
-                return name, create.start(launch_spec, name), True
-            except Exists:
-                time.sleep(create.PAUSE)  # another process was faster, or it is just ending
-                continue
-        choice = choice or _choice(caller, name, connection, summary, asks=asks and caller.can_ask)
-        if connection is not None:
-            connection.close()
-        if choice == "new":
-            return *create.start_numbered(launch_spec, f"{name}-", 2), True
-        if summary is not None:
-            if choice == "join":
-                raise find.occupied(summary)
-            return name, dormant.start(caller, launch_spec, name, summary, again=False), True
-        if choice == "join":
-            apply(caller, name, spec)
-            return name, find.required(name), False
-        end.end_for(name, "replace")
-        return name, create.start(launch_spec, name), True
+    spec = spec or {}
+    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    while (session := _summary(name)) is None:
+        launch_spec = create.launch_spec(caller, spec)
+        try:
+            if (summary := find.dormant(name)) is not None:
+                dormant.start(caller, launch_spec, name, summary, again=_is_plain(spec)).close()
+            else:
+                create.start(launch_spec, name).close()
+            return True
+        except Exists:  # another process was faster, or the session is just ending
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(create.PAUSE)
+    if session["state"] == "exited":
+        raise find.taken(name)
+    apply(caller, name, spec)
+    return False
 
 
-def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None, *, asks: bool) -> str:
-    """Ask the person what `--new` is to do with a name that is taken. Raises Exists if nobody can be asked."""
-    if connection is None:
-        assert summary is not None  # noqa: S101 (else the name is free)
-        if not asks:
-            raise find.occupied(summary, "--replace", "--new-name")
-        return _asked(caller, name, find.how(summary), "n")
-    state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
-    if not asks:
-        raise Exists(f"{state}; choose --join, --replace or --new-name")
+def _summary(name: str) -> Summary | None:
+    """Return a session's description of itself; None if there is none, or it ends meanwhile."""
+    connection = find.running(name)
     try:
-        session = find.summary(connection, _PATIENCE)
-    except SeshError:
-        return _asked(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
-    return _asked(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
-
-
-def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
-    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
-    choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
-    if choice is None:
-        raise Refused("nothing was done")
-    return choice
-
-
-def _about(session: Summary) -> str:
-    idle = moments.age(session.get("last_activity"), time.time())
-    facts = (
-        wording.state(session) if session["state"] == "running" else "",
-        f"idle {idle}" if idle else "",
-        wording.at_home(session.get("cwd") or ""),
-        " ".join(session.get("command") or []),
-    )
-    return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
+        return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
+    except errors.Unreachable:
+        return None
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
@@ -179,6 +127,105 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         caller.entering(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
+# -- new ones
+
+
+@op(creates=True)
+def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
+    name, connection, _ = _made(caller, name, spec or {}, choice, asks=caller.can_ask)
+    return name, connection
+
+
+@op()
+def new_detached(
+    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
+) -> Created:
+    """Create a session without a client; return its `name`, and whether it was `created` now.
+
+    `choice`: see `_made`. `quiet`: the person is not asked for it.
+    """
+    name, connection, created = _made(caller, name, spec or {}, choice, asks=caller.can_ask and not quiet)
+    connection.close()
+    return {"name": name, "created": created}
+
+
+def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
+    """Create a session; return its name, a connection, and whether it was created now.
+
+    Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
+    next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
+    """
+    launch_spec = create.launch_spec(caller, spec)
+    if name is None:
+        return *create.start_numbered(launch_spec), True
+    check_name(name)
+    while True:
+        connection = find.running(name)
+        summary = find.dormant(name) if connection is None else None
+        if connection is not None or summary is not None:
+            break
+        try:
+            return name, create.start(launch_spec, name), True
+        except Exists:
+            time.sleep(create.PAUSE)  # another process was faster, or it is just ending
+    choice = choice or _choice(caller, name, connection, summary, asks=asks)
+    if connection is not None:
+        connection.close()
+    if choice == "new":
+        return *create.start_numbered(launch_spec, f"{name}-", 2), True
+    if choice == "join":
+        if summary is not None:
+            raise find.occupied(summary)
+        apply(caller, name, spec)
+        return name, find.required(name), False
+    if summary is not None:
+        return name, dormant.start(caller, launch_spec, name, summary, again=False), True
+    _end_replaced(name)
+    return name, create.start(launch_spec, name), True
+
+
+def _end_replaced(name: str) -> None:
+    """End a session that is replaced. Raises Refused if the caller types in it."""
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
+    sessions.end(name)
+
+
+def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None, *, asks: bool) -> str:
+    """Ask the person what `--new` is to do with a name that is taken. Raises Exists if nobody can be asked."""
+    if summary is not None:
+        if not asks:
+            raise find.occupied(summary, "--replace", "--new-name")
+        return _asked(caller, name, find.how(summary), "n")
+    assert connection is not None  # noqa: S101 (a session that is not dormant runs)
+    state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
+    if not asks:
+        raise Exists(f"{state}; choose --join, --replace or --new-name")
+    try:
+        session = find.summary(connection, _PATIENCE)
+    except SeshError:
+        return _asked(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
+    return _asked(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
+
+
+def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
+    choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
+    if choice is None:
+        raise Refused("nothing was done")
+    return choice
+
+
+def _about(session: Summary) -> str:
+    state = wording.state(session) if session["state"] == "running" else ""
+    facts = (state, wording.at_home(session.get("cwd") or ""), " ".join(session.get("command") or []))
+    return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
+
+
+# -- jobs
+
+
 @op(creates=True)
 def job(
     caller: Caller,
@@ -194,7 +241,7 @@ def job(
     """
     name = check_name(name) if name is not None else None
     try:
-        launch_spec = create.launch_spec(caller, **(spec or {}))
+        launch_spec = create.launch_spec(caller, spec or {})
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
             return create.start_numbered(launch_spec)
@@ -207,6 +254,20 @@ def job(
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise
+
+
+@op()
+def job_detached(
+    caller: Caller,
+    name: str | None = None,
+    spec: Spec | None = None,
+    keep: bool = False,
+    timeout: float | None = None,
+) -> Name:
+    """Begin a job that nothing waits for; return the name of its session."""
+    name, connection = job(caller, name, spec, keep, timeout)
+    connection.close()
+    return name
 
 
 def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:

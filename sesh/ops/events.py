@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from sesh import moments, paths, protocol, system, wire, writing
+from sesh.check import MOST_ROWS
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
@@ -21,17 +22,15 @@ from sesh.schema import Event, JobResult, RemoteLog
 from sesh.stop import Stop
 from sesh.store import records, results
 
-_SCAN_INTERVAL = 1.0
-"""Seconds between two looks for new sessions, if the kernel does not report them."""
-_EVENTS = 1
-"""The number of the request."""
+_SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions, if the kernel does not report them
+_EVENTS = 1  # the number of the request
 
 
 # -- one session
 
 
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
-    """Yields the events of a session until it ends, over as many connections as needed.
+    """Yield the events of a session until it ends, over as many connections as needed.
 
     `since`: the number of an event, after which they begin; None for only those from now on. Raises DaemonDied.
     """
@@ -42,54 +41,42 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
-        for event in _items(stream, ask):
-            since = event.get("seq", since)
-            yield event
+        for kind, _, payload in stream.frames(ask):
+            if kind == protocol.DATA:
+                event: Event = stream.connection.message(kind, payload)
+                since = event.get("seq", since)
+                yield event
+            elif kind == protocol.RESPONSE:
+                wire.checked(stream.connection.message(kind, payload))
+                return
     except Ended as ended:
         yield from _last(stream.name, ended.result, since)
 
 
-def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
-    """Yields events until the other side ends them. Raises its error."""
-    for kind, _, payload in stream.frames(ask):
-        if kind == protocol.DATA:
-            event: Event = stream.connection.message(kind, payload)
-            yield event
-        elif kind == protocol.RESPONSE:
-            wire.checked(stream.connection.message(kind, payload))
-            return
-
-
 def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yields the events of a session that has ended, after number `since`, from its result.
+    """Yield the events of a session that has ended, after number `since`, None for the last two.
 
-    That has the first one and the last two; the others are counted as missed.
+    Its result has the first one and the last two; the others are counted as missed.
     """
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
-    if last is None or moment is None or state is None or (since is not None and since >= last):
+    if last is None or moment is None or state is None:
         return
-    stamp = moments.exact_stamp(moment)
-    if since == 0:
-        began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
-        created: Event = {"seq": 1, "ts": began, "event": "created", "session": name}
-        command, directory = result.get("command") or [], str(result.get("directory") or "")
-        yield {**created, "command": command, "directory": directory}
-        since = 1
-    missed = last - 2 - since if since is not None else 0
-    if missed > 0:
-        yield {"seq": last - 2, "ts": stamp, "event": "missed", "session": name, "count": missed}
-    if since is None or since < last - 1:
-        activity: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
-        yield {**activity, "state": state, "why": "exit", "question": None, "kind": None}
-    yield {
-        "seq": last,
-        "ts": stamp,
-        "event": "exited",
-        "session": name,
-        "exit_code": result.get("exit_code"),
-        "signal": result.get("signal"),
-        "reason": result.get("reason"),
-    }
+    ended = moments.exact_stamp(moment)
+    began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
+    command, directory = result.get("command") or [], str(result.get("directory") or "")
+    code, signal, reason = result.get("exit_code"), result.get("signal"), result.get("reason")
+    kept: list[tuple[int, Event]] = [
+        (1, {"ts": began, "event": "created", "command": command, "directory": directory}),
+        (last - 1, {"ts": ended, "event": "activity", "state": state, "why": "exit", "question": None, "kind": None}),
+        (last, {"ts": ended, "event": "exited", "exit_code": code, "signal": signal, "reason": reason}),
+    ]
+    at = last - 2 if since is None else since
+    for number, event in kept:
+        if number > at + 1:
+            yield {"seq": number - 1, "ts": ended, "event": "missed", "session": name, "count": number - 1 - at}
+        if number > at:
+            yield {**event, "seq": number, "session": name}
+            at = number
 
 
 # -- all sessions
@@ -97,7 +84,7 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
 
 @op()
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
-    """Yields the events of all sessions of this machine, later ones included, without end.
+    """Yield the events of all sessions of this machine, later ones included, without end.
 
     The first item is the moment from which they count (`begun`). Items with a `note` alone come in between: a line that
     says that a daemon died. Events have the session's `id`. To go on after a lost link, `since` is the number of the
@@ -115,7 +102,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             for name, session_id in _running():
                 if session_id not in followed:
                     followed.add(session_id)
-                    workers.begin(session_id, partial(_followed, name, last.get(session_id, 0), begun))
+                    workers.begin(session_id, partial(_followed, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
             for session_id in sorted(kept - past - followed):
                 yield from _ended(session_id, last.get(session_id, 0), begun)
@@ -132,18 +119,16 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
 
 def _running() -> Iterator[tuple[str, str]]:
-    """Yields the sessions that have a socket, each with its id."""
+    """Yield the sessions that have a socket, each with its id."""
     for name in paths.names():
         record = records.readable(name) if os.path.exists(paths.socket_path(name)) else None
         if record is not None and record.get("id"):
             yield name, str(record["id"])
 
 
-def _followed(name: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
+def _followed(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
     with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
-        for event in _counted(follow(stream, since), since, begun):
-            event["id"] = stream.session_id
-            yield event
+        yield from _counted(follow(stream, since), session_id, since, begun)
 
 
 def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
@@ -151,22 +136,22 @@ def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
         result = results.by_id(session_id)
     except SeshError:
         return  # it cannot be believed
-    for event in _counted(_last(result["name"], result, since), since, begun) if result is not None else ():
-        event["id"] = session_id
-        yield event
+    if result is not None:
+        yield from _counted(_last(result["name"], result, since), session_id, since, begun)
 
 
-def _counted(events: Iterator[Event], since: int, begun: str) -> Iterator[Event]:
-    """Yields the events that come after the moment `begun`, if none came before; what is missing then is not said."""
+def _counted(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
+    """Yield the events that come after the moment `begun`, if none came before; what is missing then is not said."""
     passed = since > 0
     for event in events:
         passed = passed or (event["ts"] > begun and event["event"] != "missed")
         if passed:
+            event["id"] = session_id
             yield event
 
 
 def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> Iterator[tuple[str, Event | SeshError]]:
-    """Yields what the workers have, until there may be new sessions.
+    """Yield what the workers have, until there may be new sessions.
 
     `watch`: becomes readable then; negative if the kernel has no such descriptor. `audience`: see `Caller`.
     """
@@ -183,7 +168,7 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 
 
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
-    """Yields the events and notes of `all_events` of a machine, also after a lost link.
+    """Yield the events and notes of `all_events` of a machine, also after a lost link.
 
     `stop`: ends those of a host from another thread, by Interrupted. Raises Unreachable if sesh over there ends.
     """
@@ -195,7 +180,6 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
         return
     assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
-    ended: dict[str, None] = {}
     begun = ""
 
     def words(_link: object) -> dict[str, object]:
@@ -207,11 +191,10 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
             continue
         session_id = item.pop("id", None)
         if session_id is not None and "seq" in item:
-            ended |= {session_id: None} if item.get("event") == "exited" else {}
+            since.pop(session_id, None)
             since[session_id] = item["seq"]  # of those that have ended too, as long as their results are kept
-            if len(ended) > results.NEWEST:
-                oldest = next(iter(ended))
-                del ended[oldest], since[oldest]
+            if len(since) > MOST_ROWS:
+                del since[next(iter(since))]
         yield item
 
 
@@ -220,5 +203,5 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 
 @op()
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
-    """Returns the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
+    """Return the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

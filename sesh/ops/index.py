@@ -1,43 +1,176 @@
-"""The sessions here and on hosts while a list of them is shown.
+"""Live lists of sessions: those of this machine as they change, and an index of this machine and of hosts.
 
-Each machine has a thread: here it watches the sessions, for a host it holds a link, which reports changes.
+Each machine has a thread. Here it watches the sessions: events and new files say at once what has changed, a poll finds
+what has no event, such as output, the directory or the program in front. A host does the same, and reports its changes
+over a link that is kept open.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
-from sesh import errors
+from sesh import errors, paths, system, wire, writing
 from sesh.check import MOST_ROWS
-from sesh.errors import Late, TimedOut, Unreachable
+from sesh.errors import Late, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.names import natural
-from sesh.ops import local_index, lookup
-from sesh.ops.local_index import GONE
+from sesh.ops import lookup
 from sesh.ops.views import bears
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
+from sesh.reach.op import op
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Summary
 from sesh.stop import Stop
+from sesh.store import listing
 
-Key = tuple[str | None, str]
-"""A session: its host, None for this machine, and its name."""
-HOSTS_POLL = 10.0
-"""Seconds between two looks for new remotes, and for links that have ended, which are opened again."""
-_LARGEST = 4 << 20
-"""Bytes of a host's sessions, about, beyond which its link is ended."""
+Key = tuple[str | None, str]  # a session: its host, None for this machine, and its name
+POLL, DEBOUNCE = 5.0, 0.2
+"""Seconds between two polls of all sessions; from a sign of change to the poll, as one sign seldom comes alone."""
+HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and for links that have ended, which are opened again
+GONE = "gone"  # the reported state of a session that was removed
+_PATIENCE = 0.5
+_BLOCK = 1 << 16
+_ROWS = 20  # sessions in one item of `follow`
+_LARGEST = 4 << 20  # characters of a host's rows, about, beyond which its link is closed
+
+
+# -- this machine
+
+
+def watch(audience: int = -1) -> Iterator[list[Summary]]:
+    """Yield the sessions of this machine now, and again each time that one has changed.
+
+    `audience`: as a `Caller` has it; BrokenPipeError is raised once nobody listens. Raises Refused for an unsafe
+    directory.
+    """
+    writing.ready_directory()
+    rows: list[Summary] | None = None
+    poll_at = -inf
+    with closing(_Signs()) as signs:
+        while True:
+            changed, polls = signs.take(), time.monotonic() >= poll_at
+            current = [] if polls else [row for row in rows or () if signs.covers(row) and row.get("id") not in changed]
+            before, rows = rows, listing.summaries(_PATIENCE, current)
+            poll_at = time.monotonic() + POLL if polls else poll_at
+            signs.follow(rows)
+            if rows != before:
+                yield rows
+            if _wait(signs.descriptors, audience, poll_at):
+                _wait((), audience, time.monotonic() + DEBOUNCE)
+
+
+def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
+    """Wait for one of the descriptors, until a moment (monotonic); return whether one is ready."""
+    watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
+    ready = wire.polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
+    wire.heard_out(ready, audience)
+    return bool(ready)
+
+
+class _Signs:
+    """Signs that sessions have changed: their events, and new files in their directory."""
+
+    def __init__(self) -> None:
+        self._directory = system.watch_directory(paths.directory())
+        self._followed: dict[str, wire.Connection] = {}
+        """The connections that bring events, by the id of the session, which a rename does not change."""
+
+    def close(self) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
+        for connection in self._followed.values():
+            connection.close()
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The descriptors that become readable with the next sign."""
+        own = [self._directory] if self._directory >= 0 else []
+        return [*own, *(connection.inbound for connection in self._followed.values())]
+
+    def covers(self, row: Summary) -> bool:
+        """Tell whether a row holds until its session gives a sign, or until the poll if its daemon gives none."""
+        return row.get("id") in self._followed or row["state"] == "running"
+
+    def take(self) -> set[str]:
+        """Return the ids of the sessions that have changed since the last call."""
+        if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
+            os.read(self._directory, _BLOCK)  # a new name is in no list yet, so it is asked
+        changed = set()
+        for session_id, connection in list(self._followed.items()):
+            try:
+                while len(data := os.read(connection.inbound, _BLOCK)) == _BLOCK:
+                    continue
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
+            changed.add(session_id)
+            if not data:
+                self._followed.pop(session_id).close()
+        return changed
+
+    def follow(self, sessions: Sequence[Summary]) -> None:
+        """Follow the events of these sessions alone, as far as a process may have connections.
+
+        The daemon's WELCOME is a first sign, after which the session is asked once more: it may have changed before.
+        """
+        names = {row["id"]: row["name"] for row in sessions if row.get("id") and row.get("responding") is not False}
+        for session_id in self._followed.keys() - names.keys():
+            self._followed.pop(session_id).close()
+        for session_id in names.keys() - self._followed.keys():
+            if len(self._followed) >= wire.most_followed():
+                return  # the poll finds changes in the others
+            if (connection := _events_of(names[session_id])) is not None:
+                self._followed[session_id] = connection
+
+
+def _events_of(name: str) -> wire.Connection | None:
+    """Return a connection that brings the events of a session; None if it has just ended."""
+    try:
+        connection = wire.connect(name, timeout=_PATIENCE)
+    except SeshError:
+        return None
+    try:
+        connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
+    except SeshError:
+        connection.close()
+        return None
+    os.set_blocking(connection.inbound, False)
+    return connection
+
+
+@op()
+def follow(caller: Caller) -> Iterator[list[Summary]]:
+    """Yield the sessions of this machine, and then those that have changed; removed ones have the state `GONE`.
+
+    They come in several lists; an empty one ends a report.
+    """
+    before: dict[str, Summary] = {}
+    for sessions in watch(caller.audience):
+        rows = {session["name"]: session for session in sessions}
+        changed = [row for name, row in rows.items() if before.get(name) != row]
+        changed += [{**row, "state": GONE} for name, row in before.items() if name not in rows]
+        yield from (changed[start : start + _ROWS] for start in range(0, len(changed), _ROWS))
+        yield []
+        before = rows
+
+
+# -- this machine and hosts
 
 
 @dataclass(frozen=True)
 class Report:
-    """The sessions of a machine, and a remark on them. `silence`: the reason why they are not as they stand now."""
+    """The sessions of a machine, and a remark on them. `silence`: the reason why they may be out of date."""
 
     rows: list[Summary]
     silence: str = ""
@@ -58,8 +191,7 @@ class SessionIndex:
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
         self.inbound = self._workers.inbound
-        self._look_at = 0.0
-        """The moment of the next look at which machines are to be followed (monotonic)."""
+        self._look_at = 0.0  # when the machines to follow are determined next (monotonic)
 
     def __enter__(self) -> SessionIndex:
         self._look()
@@ -70,7 +202,7 @@ class SessionIndex:
 
     @property
     def due(self) -> float:
-        """The seconds until `take` is to be called though nothing has come."""
+        """The seconds after which `take` is due without a report."""
         return max(0.0, self._look_at - time.monotonic())
 
     def take(self) -> bool:
@@ -79,14 +211,14 @@ class SessionIndex:
         Raises the error if the sessions of this machine cannot be listed.
         """
         come = self._workers.take()
-        for host, said in come:
+        for host, report in come:
             self.pending.discard(host)
-            if isinstance(said, Report):
-                self.machines[host] = said
+            if isinstance(report, Report):
+                self.machines[host] = report
             elif host is None:
-                raise said
+                raise report
             else:
-                self.machines[host] = _silent(host, lookup.reason(said))
+                self.machines[host] = _silent(host, lookup.reason(report))
         looks = time.monotonic() >= self._look_at
         if looks:
             self._look()
@@ -94,24 +226,24 @@ class SessionIndex:
 
     def _look(self) -> None:
         """Follow the machines that are not followed yet, and no others than these any more."""
-        hosts, passed = self._hosts()
-        wanted = {*hosts, *passed, *([None] if self._named is None else [])}
+        hosts, paused = self._hosts()
+        wanted = {*hosts, *paused, *([None] if self._named is None else [])}
         for gone in self.machines.keys() - wanted:
             del self.machines[gone]
             self.pending.discard(gone)
             if gone in self._workers.running:
                 self._workers.end(gone)
         followed = self._workers.running
-        for host in wanted - passed.keys() - followed:
+        for host in wanted - paused.keys() - followed:
             if host not in self.machines:
                 self.machines[host] = Report([]) if host is None else _silent(host, Late.reason)
                 self.pending.add(host)
             self._workers.begin(host, _here if host is None else partial(_HostReports(host, self._workers).follow))
-        self.machines |= {host: _silent(host, why) for host, why in passed.items() if host not in followed}
+        self.machines |= {host: _silent(host, why) for host, why in paused.items() if host not in followed}
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and those that have refused a login just now, with why: named ones once more."""
+        """Return the hosts to follow, and why others that refused a login just now are not; named ones are once."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
         refused = [host for host in self._named if host in self.machines and known.paused_until(host)]
@@ -125,14 +257,11 @@ class SessionIndex:
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
         for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_place(host))):
-            fresh = [row for row in self.machines[host].rows if row.get("id") not in seen]
-            seen |= {row["id"] for row in fresh if row.get("id")}
-            listed[host] = [row for row in fresh if bears(row, wanted)]
+            listed[host] = [row for row in lookup.unseen(self.machines[host].rows, seen) if bears(row, wanted)]
         return {(host, row["name"]): row for host in sorted(listed, key=_place) for row in listed[host]}
 
 
 def _place(host: str | None) -> tuple[bool, object]:
-    """Return the place of a machine in a list."""
     return host is not None, natural(host or "")
 
 
@@ -141,12 +270,11 @@ def _silent(host: str, why: str) -> Report:
 
 
 def _here(stop: Stop) -> Iterator[Report]:
-    """Yield the reports of this machine until it is stopped."""
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
     try:
         with stop.calling(reader.close):
-            for rows in local_index.watch(audience):
+            for rows in watch(audience):
                 yield Report(rows)
     finally:
         reader.close()
@@ -154,22 +282,19 @@ def _here(stop: Stop) -> Iterator[Report]:
 
 
 class _HostReports:
-    """The reports of a host, over a link that is held to it.
+    """The reports of a host, over a link that is kept open to it.
 
-    When the link is doubted or let go they are kept on disk, for times when the host does not answer.
+    When the link is doubted or closed they are saved, for times when the host does not answer.
     """
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
         self._caller = lookup.Gathering()
         self._rows: dict[str, Summary] = {}
-        self._sizes: dict[str, int] = {}
-        """About the bytes of each row."""
+        self._sizes: dict[str, int] = {}  # the characters of each row, about
         self._home, self._clock, self._remark = "", 0.0, ""
-        self._whole = False
-        """True once the link has reported all sessions."""
-        self._kept = True
-        """False if the host has reported something that is not on disk yet."""
+        self._complete = False  # true once the link has reported all sessions
+        self._saved = True
 
     def follow(self, stop: Stop) -> Iterator[Report]:
         """Yield a report with each change. Raises the error if no link can be opened; a lost one comes back by itself.
@@ -177,24 +302,24 @@ class _HostReports:
         Called in a thread of its own.
         """
         target = HostTarget(self._caller, self._host)
-        changed = partial(self._judged, stop)
+        changed = partial(self._judge, stop)
         try:
-            for rows in target.items(local_index.follow, self._begin, stop, changed=changed):
+            for rows in target.items(follow, self._begin, stop, changed=changed):
                 if rows:
                     self._change(rows)
                 else:
-                    self._whole = True
+                    self._complete = True
                     yield self._report()
         except (Unreachable, TimedOut) as error:
             lookup.note_failure(self._host, error)
             raise
         finally:
-            self._keep()
+            self._save()
         raise Unreachable(f"@{self._host} has no more to say")
 
     def _begin(self, link: Link) -> dict[str, object]:
-        """Begin again with a link, which reports all sessions; return the arguments of `follow`."""
-        self._home, self._clock, self._remark, self._whole = link.home, link.clock, "", False
+        """Begin again with a link, which reports all sessions; return the arguments of the op."""
+        self._home, self._clock, self._remark, self._complete = link.home, link.clock, "", False
         self._caller.notes.clear()
         self._rows.clear()
         self._sizes.clear()
@@ -215,18 +340,16 @@ class _HostReports:
     def _report(self) -> Report:
         self._remark = "; ".join(self._caller.notes) or self._remark
         self._caller.notes.clear()
-        rows = [self._rows[name] for name in sorted(self._rows, key=natural)]
-        self._kept = False
-        return Report(rows, remark=self._remark)
+        self._saved = False
+        return Report([self._rows[name] for name in sorted(self._rows, key=natural)], remark=self._remark)
 
-    def _judged(self, stop: Stop, health: Health) -> None:
+    def _judge(self, stop: Stop, health: Health) -> None:
         """Report the sessions as the health of the link has them."""
         if health is not Health.UP:
-            self._keep()
+            self._save()
             self._workers.put(self._host, stop, _silent(self._host, Late.reason))
-        elif self._whole:
+        elif self._complete:
             self._workers.put(self._host, stop, self._report())
 
-    def _keep(self) -> None:
-        if not self._kept:
-            self._kept = known.keep(self._host, self._rows.values())
+    def _save(self) -> None:
+        self._saved = self._saved or known.keep(self._host, self._rows.values())

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from sesh import errors, paths, protocol, reading, wire
@@ -26,28 +27,7 @@ from sesh.reach.target import Target
 from sesh.schema import JobOutput, JobResult, JobSpec, Name
 from sesh.store import results
 
-
-class Sink(Protocol):
-    """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
-
-    descriptor: int
-    pending: bytes
-
-    def take(self, data: bytes) -> None:
-        """Takes more output."""
-
-    def end(self) -> None:
-        """Ends the output."""
-
-    def write(self) -> None:
-        """Writes some of the pending output; called when there is room."""
-
-    def leave_line(self) -> None:
-        """Leaves a line that has begun on a terminal, for a note; called when nothing is pending."""
-
-
-COLLECTED = 32 << 20
-"""Bytes of a job's output that are collected for who wants it at the end."""
+COLLECTED = 32 << 20  # bytes of a job's output that are collected for its result
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4
 """The numbers of requests: the wait, Ctrl-C or the end of the job, chunks of stdin, one at a time, and its question."""
 STDIN = 0
@@ -56,13 +36,29 @@ _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
 
-class Waiter:
-    """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
+class Sink(Protocol):
+    """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
 
-    Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
-    signals, noted since before the job was asked for. `output`: gets the output as it comes, None if nobody wants that.
-    `wanted`: the output, or its end, is collected. `forwarder`: feeds the job. `tells`: a question of the job is
-    reported, as it does not get what is typed here.
+    descriptor: int
+    pending: bytes
+
+    def take(self, data: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+    def write(self) -> None:
+        """Write some of the pending output; called when there is room."""
+
+    def leave_line(self) -> None:
+        """Leave a line that has begun on a terminal, for a note; called when nothing is pending."""
+
+
+class _Waiter:
+    """The wait for a job over its daemon's stream; Ctrl-C meanwhile goes to the job.
+
+    Past the stream's deadline the daemon is stuck, as the job's time has been up for a while. `interrupts`: the
+    signals, noted since before the job was asked for. `output`: gets the output as it comes. `collects`: the output, or
+    its end, is part of the result. `tells`: a question of the job is reported, as it does not get what is typed here.
     """
 
     def __init__(
@@ -70,16 +66,15 @@ class Waiter:
         stream: Stream,
         interrupts: Interrupts,
         caller: Caller,
-        forwarder: StdinForwarder,
-        *,
+        forwarder: _StdinForwarder | None,
         output: Sink | None,
-        wanted: bool,
+        *,
+        collects: bool,
         tells: bool,
     ) -> None:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
-        self._output, self._collected, self._tells = output, bytearray() if wanted else None, tells
-        self._ending = False
-        """True if the job is to be killed, over each further connection too."""
+        self._output, self._collected, self._tells = output, bytearray() if collects else None, tells
+        self._ending = False  # true if the job is to be killed: later connections ask for it again
         self._unanswered: list[str] = []
         """The keys of each Ctrl-C that the daemon has not answered: another link sends it again, and it counts once."""
         self._set_message()
@@ -91,7 +86,7 @@ class Waiter:
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def result(self) -> tuple[JobResult, bytes]:
-        """Waits for the job's end; returns the daemon's account of it, and the collected output.
+        """Wait for the job's end; return the daemon's account of it, and the collected output.
 
         Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
         """
@@ -140,7 +135,7 @@ class Waiter:
         return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
     def _ask(self) -> None:
-        """Asks for the job's end, and for the output after the last byte that came."""
+        """Ask for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
         if position:
@@ -155,7 +150,8 @@ class Waiter:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
-        self._forwarder.send(connection)
+        if self._forwarder is not None:
+            self._forwarder.send(connection)
 
     def _take(self, data: bytes) -> None:
         if self._output is not None:
@@ -171,7 +167,7 @@ class Waiter:
             watched.append((self._interrupts.terminal, 0))
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
-        if self._forwarder.hungry:
+        if self._forwarder is not None and self._forwarder.hungry:
             watched.append((STDIN, select.POLLIN))
         return watched, True
 
@@ -180,33 +176,29 @@ class Waiter:
             self._pass_on(self._interrupts.taken())
         elif descriptor == self._interrupts.terminal:
             self._pass_on(self._interrupts.hung_up())
-        elif descriptor == STDIN:
+        elif descriptor == STDIN and self._forwarder is not None:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
             self._output.write()
 
     def _answered(self, data: bytes) -> JobResult | None:
-        """Returns the job's end if the answer has it."""
+        """Return the job's end if the answer has it."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
-        if response.get("id") == _FEED:
+        if response.get("id") == _FEED and self._forwarder is not None:
             self._forwarder.answered(response)
         elif response.get("id") == _SIGNAL:
             del self._unanswered[:1]  # answers come in order
-        elif response.get("id") == _QUESTION:
-            if response.get("met") == "waiting":
-                self._tell_of_question(str(response.get("question") or ""))
+        elif response.get("id") == _QUESTION and response.get("met") == "waiting":
+            self._tells = False
+            if self._output is not None:
+                self._output.leave_line()
+            question, feeding = str(response.get("question") or ""), "to feed it this input, use --stdin"
+            self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
                 raise errors.malformed("RESPONSE", ".exit_code is missing")
             return response  # type: ignore[return-value]  # which `wire` has checked
         return None
-
-    def _tell_of_question(self, question: str) -> None:
-        self._tells = False
-        if self._output is not None:
-            self._output.leave_line()
-        feeding = "to feed it this input, use --stdin"
-        self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
 
     def _pass_on(self, signals: bytes) -> None:
         for number in signals:
@@ -219,7 +211,7 @@ class Waiter:
                 self._send(_interrupt(self._unanswered[-1]))
 
     def _while_lost(self, _number: int) -> None:
-        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
+        """Handle a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
 
         With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
         """
@@ -232,11 +224,9 @@ class Waiter:
         self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
     def _send(self, asked: bytes) -> None:
-        """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
-        try:
+        """Ask something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
+        with suppress(errors.TimedOut, errors.Unreachable):
             self._stream.connection.send(asked, time.monotonic() + 1)
-        except (errors.TimedOut, errors.Unreachable):
-            return
 
 
 def _interrupt(key: str) -> bytes:
@@ -256,7 +246,7 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end; returns its name, the daemon's account, its output if `wanted`, or its end.
+    """Begin a job and wait for its end; return its name, the daemon's account, its output if `wanted`, or its end.
 
     `data`: the arguments of `enter.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
     exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
@@ -264,7 +254,7 @@ def run(
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
-    forwarder = StdinForwarder(feeds=stdin, mends=target.host is not None)
+    forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
     begun = False
     try:
         with interrupts.at_first():
@@ -272,7 +262,7 @@ def run(
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             tells = not stdin and target.caller.hears_questions
-            waiter = Waiter(stream, interrupts, target.caller, forwarder, output=sink, wanted=wanted, tells=tells)
+            waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, tells=tells)
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
             try:
@@ -295,7 +285,7 @@ def run(
 
 @op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
-    """Returns the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
+    """Return the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
     last = results.of_job(name)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
@@ -304,24 +294,23 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Returns the names of jobs that are gone and had all of these labels; a session of the name supersedes."""
+    """Return the names of jobs that are gone and had all of these labels, unless a session has the name."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 
 
-class StdinForwarder:
-    """Feeds a job from our stdin, one chunk at a time.
+class _StdinForwarder:
+    """Our stdin on its way to a job, one chunk at a time.
 
-    `feeds`: whether there is anything to feed. `mends`: whether a lost connection may be made again; the chunk that was
-    on its way is then sent again.
+    `mends`: a lost connection may be made again, and the chunk that has not been answered is sent again.
     """
 
-    def __init__(self, *, feeds: bool, mends: bool) -> None:
+    def __init__(self, *, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
-        self._chunk: bytes | None = b"" if feeds else None
+        self._chunk: bytes | None = b""
         """The bytes on their way, if any; empty ones come first, to tell the daemon which connection feeds."""
-        self._ends, self._over = False, not feeds
+        self._ends = self._over = False
 
     @property
     def hungry(self) -> bool:
@@ -329,25 +318,24 @@ class StdinForwarder:
         return self._chunk is None and not self._over
 
     def read(self, connection: wire.Connection) -> None:
-        """Reads a chunk and sends it; at the end of stdin, its end."""
+        """Read a chunk and send it; at the end of stdin, its end."""
         try:
             self._chunk = reading.stdin_block(_CHUNK)
         except Refused:
-            self._chunk = b""  # the job goes on, as if its terminal were gone
+            self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:
-        """Sends the chunk that has not been answered, if there is one."""
-        if self._chunk is not None:
-            words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
-            try:
-                connection.send(wire.asking("feed", _FEED, self._chunk, **words))
-            except errors.Unreachable:
-                return  # the job may have ended: what was said before the connection closed is still to be read
+        """Send the chunk that has not been answered, if there is one."""
+        if self._chunk is None:
+            return
+        words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
+        with suppress(errors.Unreachable):  # the job may have ended: its answer is still to be read
+            connection.send(wire.asking("feed", _FEED, self._chunk, **words))
 
     def answered(self, answer: Answer) -> None:
-        """Notes that the job has the chunk, or will have no more."""
+        """Note that the job has the chunk, or will have no more."""
         self._over = self._ends or answer.get("open") is not True
         self._sent += len(self._chunk or b"")
         self._chunk = None

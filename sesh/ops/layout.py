@@ -17,7 +17,7 @@ from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LayoutEntry, Made, Summary
+from sesh.schema import LayoutEntry, Made, Spec, Summary
 from sesh.store import listing
 
 VERSION = 1
@@ -25,10 +25,7 @@ VERSION = 1
 
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
-    """Returns the sessions here and on known remotes that have not ended.
-
-    Remotes that do not answer are noted.
-    """
+    """Return the sessions here and on known remotes that have not ended. Remotes that do not answer are noted."""
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
@@ -60,7 +57,7 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 
 
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
-    """Returns the sessions of a layout: the output of `--export`, or a bare list of sessions.
+    """Return the sessions of a layout: the output of `--export`, or a bare list of sessions.
 
     Unknown keys are ignored. Raises UsageError, which names the value that is wrong.
     """
@@ -81,7 +78,7 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
 
 
 def _checked(value: object, place: str) -> LayoutEntry:
-    """Returns one session with all keys. Raises Malformed."""
+    """Return one session with all keys. Raises Malformed."""
     if isinstance(value, dict):
         labels = value.get("labels") or {}
         value = {**{key: value.get(key) or None for key in LayoutEntry.__annotations__}, "labels": labels}
@@ -103,7 +100,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
 
 @op()
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
-    """Creates the sessions of a layout that are not here, whatever host they name.
+    """Create the sessions of a layout that do not exist on this machine; their hosts do not count.
 
     Returns a row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives
     it.
@@ -120,12 +117,10 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             if find.ended(name):
                 raise find.taken(name)
             return row
-        launch_spec = create.launch_spec(
-            caller,
-            directory=entry["directory"],
-            command=None if _is_shell(entry["command"]) else entry["command"],
-            label=[f"{key}={value}" for key, value in entry["labels"].items()],
-        )
+        labels = [f"{key}={value}" for key, value in entry["labels"].items()]
+        command = None if _is_shell(entry["command"]) else entry["command"]
+        spec: Spec = {"directory": entry["directory"], "command": command, "label": labels}
+        launch_spec = create.launch_spec(caller, spec)
         launch_spec["resume"] = entry["resume"]
         if (summary := find.dormant(name)) is not None:
             dormant.start(caller, launch_spec, name, summary, again=True).close()
@@ -140,7 +135,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Returns whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
+    """Return whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

@@ -5,55 +5,35 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from typing import Any
 
-from sesh import moments, paths, wire
+from sesh import errors, moments, paths, wire
 from sesh.about import CALLED, SESH
-from sesh.config import Config
-from sesh.errors import (
-    Late,
-    LocalFault,
-    LoginRefused,
-    NamingHost,
-    NotDeployed,
-    NotFound,
-    Refused,
-    SeshError,
-    TimedOut,
-    Unreachable,
-    silent_host,
-)
+from sesh.errors import NamingHost, NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import sessions as session_ops
 from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.op import Op, Result
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh import opening
-from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.link import Early
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
 
-HostAnswer = tuple[str, list[Summary] | SeshError]
-"""A host, and its sessions or the error in their place."""
-Told = tuple[list[Summary], str]
-"""The sessions of a host, and a note on them, such as that some were left out."""
+_Answer = tuple[list[Summary], str]  # the sessions of a host, and a note on them, such as that some were left out
 
-PATIENCE = 2.0
-"""Seconds for a host to answer; all are asked at once, unless a list stays open."""
-_QUIET = 0.5
-"""Seconds of waiting before a line says which hosts are asked."""
-_SKEW = 2.0
-"""Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
+PATIENCE = 2.0  # seconds for a host to answer; all are asked at once, unless a list stays open
+_QUIET = 0.5  # seconds of waiting before a line says which hosts are asked
+_SKEW = 2.0  # seconds that a host's clock may differ from this one's unnoticed: an answer takes some time
 
 
-# -- the known remotes, and what they told last
+# -- the known remotes, and what they listed last
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
@@ -78,8 +58,8 @@ def reason(error: SeshError) -> str:
     if isinstance(error, Unreachable):
         return error.reason or error.message
     if isinstance(error, TimedOut):
-        return Late.reason
-    return f"not deployed; {error.hint}" if isinstance(error, NotDeployed) else str(error)
+        return errors.Late.reason
+    return f"not deployed; {error.hint}" if isinstance(error, errors.NotDeployed) else str(error)
 
 
 def absence(host: str, why: str) -> str:
@@ -100,21 +80,8 @@ def last_known(host: str, why: str) -> list[Summary]:
     return sessions
 
 
-def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
-    """Return the sessions by host, each once by its id: two names of hosts may lead to one machine.
-
-    An answer counts before what was known last, then the first name in order.
-    """
-    listed: dict[str, list[Summary]] = {host: [] for host in sorted(answers, key=natural)}
-    seen: set[str] = set()
-    for stale in (False, True):
-        for host in listed:
-            listed[host] += unseen([row for row in answers[host] if ("stale" in row) is stale], seen)
-    return listed
-
-
 def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the sessions whose id is not yet among the `seen`, and add it there; one without an id is its own."""
+    """Return the sessions whose id is not among the `seen`, and add it there: two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
     return fresh
@@ -130,57 +97,30 @@ class Gathering(Caller):
         self.notes: list[str] = []
 
     def note(self, line: str) -> None:
-        """Gather a line."""
         self.notes.append(line)
-
-    def warn(self, settings: Config) -> None:
-        """Drop the faults of the settings, which are no host's."""
 
 
 def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
 ) -> list[Summary]:
-    """Return the sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
-    destination = links.destination_of(caller, host)
-    rows, opened = asked(caller, destination, session_ops.summaries, deadline, stop, named=named)
-    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
-
-
-def asked(
-    caller: Caller,
-    destination: Destination,
-    op: Op[[], Result],
-    deadline: float,
-    stop: Stop | None = None,
-    *,
-    named: bool = False,
-) -> tuple[Result, Link]:
-    """Ask one host an op without arguments and without a prompt; return the result and the link, which is closed.
+    """Return the sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
 
     `stop`: ends it; a login goes on, for the next one. `named`: a person has named the host: it is recorded as used,
-    and a refusal of a moment ago does not count. Raises the host's error, Late at the deadline (monotonic).
+    and a refusal of a moment ago does not count.
     """
+    destination, op, stop = links.destination_of(caller, host), session_ops.summaries, stop or Stop()
     if named:
-        known.end_pause(destination.host)
-    stop = stop or Stop()
+        known.end_pause(host)
     early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask))
-    with (
-        opening.open_link(
-            destination,
-            links.origin(destination),
-            ask=False,
-            deadline=deadline,
-            early=early,
-            stop=stop,
-            patience=known.stale_after(destination.host),
-        ) as opened,
-        stop.calling(opened.abort),
-        NamingHost(destination.host),
-    ):
-        answer = calls.request(caller, opened, op, {}, deadline)
+    origin, patience = links.origin(destination), known.stale_after(host)
+    link = opening.open_link(
+        destination, origin, ask=False, deadline=deadline, early=early, stop=stop, patience=patience
+    )
+    with link, stop.calling(link.abort), NamingHost(host):
+        rows = calls.request(caller, link, op, {}, deadline)
     if named:
-        links.record(destination, opened)
-    return answer, opened
+        links.record(destination, link)
+    return [placed(row, host, link.home, link.clock) for row in rows]
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
@@ -198,60 +138,19 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why; a disk that takes no record has it asked again."""
-    try:
-        if not isinstance(error, LocalFault):
-            at = error.at if isinstance(error, Unreachable) else 0.0
-            known.record_failure(host, reason(error), at, refused=isinstance(error, LoginRefused))
-    except Refused:
-        return
+    if not isinstance(error, errors.LocalFault):
+        at = error.at if isinstance(error, Unreachable) else 0.0
+        with suppress(Refused):
+            known.record_failure(host, reason(error), at, refused=isinstance(error, errors.LoginRefused))
 
 
 # -- asking many
 
 
-class Asking:
-    """Questions to several hosts, each in a thread of its own; answers are taken as they come.
-
-    `deadline`: when they are late (monotonic). `named`: a person has named them, so they are known then.
-    """
-
-    def __init__(self, hosts: list[str], *, named: bool = False) -> None:
-        self.waiting, self.deadline = set(hosts), time.monotonic() + PATIENCE
-        self._named = named
-        self._workers: Workers[str, Told] = Workers()
-        self.inbound, self.close = self._workers.inbound, self._workers.close
-        for host in hosts:
-            self._workers.begin(host, partial(self._answer, host))
-
-    def _answer(self, host: str, stop: Stop) -> Iterator[Told]:
-        """Yield a host's answer, which is kept even if nobody waits for it any more; run in a thread of its own."""
-        caller = Gathering()
-        try:
-            rows = sessions_of(caller, host, self.deadline, stop, named=self._named)
-        except (Unreachable, TimedOut) as error:
-            note_failure(host, error)
-            raise
-        known.keep(host, rows)
-        yield rows, "; ".join(caller.notes)
-
-    def take(self) -> list[tuple[str, Told | SeshError]]:
-        """Take the answers that have come since the last time; to be called when `inbound` is readable."""
-        answers = self._workers.take()
-        self.waiting -= {host for host, _ in answers}
-        return answers
-
-    def give_up(self) -> list[str]:
-        """Wait no more for the hosts that are late; return these."""
-        if time.monotonic() < self.deadline:
-            return []
-        late, self.waiting = sorted(self.waiting, key=natural), set()
-        return late
-
-
 def summaries(
     caller: Caller, hosts: list[str], *, names: Collection[str] = (), named: bool = False
-) -> Iterator[HostAnswer]:
-    """Yield the answer of each host, as it comes; a host that is late counts as silent.
+) -> Iterator[tuple[str, list[Summary] | SeshError]]:
+    """Yield each host and its sessions, or the error in their place, as they come; one that is late counts as silent.
 
     `names`: the sessions that are looked for. For these a host that failed in the last minute is waited for only if it
     had one of them, and a line says who is asked once that takes a while. `named`: the hosts are recorded as used.
@@ -260,45 +159,55 @@ def summaries(
         return
     caller.settings()  # notes their faults once
     waited = {host for host in hosts if not names or not known.failure(host) or _had(host, names)}
+    missing, deadline = {*hosts}, time.monotonic() + PATIENCE
     say_at = time.monotonic() + _QUIET if names and caller.watched else inf
-    asking = Asking(hosts, named=named)
-    try:
-        while asking.waiting & waited:
-            ready = wire.polled([(asking.inbound, select.POLLIN)], min(say_at, asking.deadline))
-            for host, answer in asking.take() if ready else ():
-                rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
-                if remark:
-                    caller.note(remark)
-                yield host, rows
-            for host in asking.give_up():
+    with Workers[str, _Answer]() as workers:
+        for host in hosts:
+            workers.begin(host, partial(_answer, host, deadline, named))
+        try:
+            while missing & waited and time.monotonic() < deadline:
+                ready = wire.polled([(workers.inbound, select.POLLIN)], min(say_at, deadline))
+                for host, answer in workers.take() if ready else ():
+                    missing.discard(host)
+                    rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
+                    if remark:
+                        caller.note(remark)
+                    yield host, rows
+                if time.monotonic() >= say_at and (late := sorted(missing & waited, key=natural)):
+                    say_at = inf
+                    caller.status(f"looking for {', '.join(names)} on {', '.join(f'@{host}' for host in late)}")
+            for host in sorted(missing, key=natural):
                 yield host, silent_host(host)
-            if time.monotonic() >= say_at and asking.waiting & waited:
-                say_at = inf
-                late = ", ".join(f"@{host}" for host in sorted(asking.waiting & waited, key=natural))
-                caller.status(f"looking for {', '.join(names)} on {late}")
-        for host in sorted(asking.waiting, key=natural):
-            yield host, silent_host(host)
-    finally:
-        caller.status("")
-        asking.close()
+        finally:
+            caller.status("")
+
+
+def _answer(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Answer]:
+    """Yield a host's answer, which is kept even if nobody waits for it any more; run in a thread of its own."""
+    caller = Gathering()
+    try:
+        rows = sessions_of(caller, host, deadline, stop, named=named)
+    except (Unreachable, TimedOut) as error:
+        note_failure(host, error)
+        raise
+    known.keep(host, rows)
+    yield rows, "; ".join(caller.notes)
 
 
 def _had(host: str, names: Collection[str]) -> bool:
     return any(row["name"] in names for row in known.sessions(host))
 
 
-def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
+def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
     """Yield each known remote, its sessions, and the reason if it does not answer: then as they were known last.
 
     Hosts that answer come in the order of their names, each as soon as those before it have answered or are late; the
-    others follow. So no session is yielded twice, whatever its host is called.
+    others follow. So no session is yielded twice, whatever its host is called. `names`: see `summaries`.
     """
     hosts, failures = known_hosts(caller)
-    hints = {host: f"; not asked until {moments.time_of_day(known.paused_until(host))}" for host in failures}
-    hints = {host: f"{hint}, `{CALLED} @{host}` asks at once" for host, hint in hints.items()}
     answers: dict[str, list[Summary]] = {}
     seen: set[str] = set()
-    for host, answer in summaries(caller, [*hosts]):
+    for host, answer in summaries(caller, [*hosts], names=names):
         if isinstance(answer, SeshError):
             failures[host] = reason(answer)
         else:
@@ -307,8 +216,9 @@ def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
             if (first := hosts.pop(0)) in answers:
                 yield first, unseen(answers[first], seen), ""
     for host in sorted(failures, key=natural):
-        why = failures[host]
-        yield host, unseen(last_known(host, why), seen), f"{why}{hints.get(host, '')}"
+        why, until = failures[host], known.paused_until(host)
+        hint = f"; not asked until {moments.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
+        yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
 # -- finding a session
@@ -330,17 +240,12 @@ class Whereabouts:
 def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
     """Ask the known remotes for the sessions of these names; return the whereabouts of each."""
     places = {name: Whereabouts() for name in names}
-    hosts, failures = known_hosts(caller)
-    answers = dict(summaries(caller, hosts, names=names))
-    failures |= {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
-    rows = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}
-    rows |= {host: last_known(host, why) for host, why in failures.items()}
-    for host, sessions in once(rows).items():
-        for session in sessions:
-            if (place := places.get(session["name"])) is None:
-                continue
-            if "stale" in session:
-                place.silent[host] = failures[host]
+    failures: dict[str, str] = {}
+    for host, rows, why in lists(caller, names):
+        failures |= {host: why} if why else {}
+        for place in [places[row["name"]] for row in rows if row["name"] in places]:
+            if why:
+                place.silent[host] = why
             else:
                 place.hosts.append(host)
     for place in places.values():

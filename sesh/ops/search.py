@@ -1,4 +1,4 @@
-"""Searching for a person's pattern: in lines, and for `--grep` in the output of sessions, running and dormant.
+"""Search for a person's pattern: in lines, and for `--grep` in the output of sessions, running and dormant.
 
 A pattern may take forever: `(a+)+$`. Python's `re` lets no other thread run, but looks for signals. So a process of one
 thread searches itself, until the signal of a timer. With other threads (the API, `--mcp`, a bridge) a child process
@@ -8,7 +8,6 @@ searches, and is killed.
 from __future__ import annotations
 
 import json
-import os
 import re
 import select
 import shlex
@@ -19,32 +18,35 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import inf
 from typing import NoReturn
 
 from sesh import wire, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.ops import sessions, shell, views
-from sesh.ops.searching import Found, found
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import Command, Hit, Hits
 from sesh.vt.render.screen_data import ScreenText
 
-LONGEST = 10_000
-"""Characters of a pattern."""
-PATIENCE = 5.0
-"""Seconds for one portion of lines."""
-PORTION = 1000
-"""Lines in one portion."""
-_LEAST = 0.001
-"""Seconds of a timer; none would end it."""
-_PROGRAM = os.path.join(os.path.dirname(__file__), "searching.py")
-MOST_LINES = 1_000_000
-MOST_HITS = 10_000
-"""Hits of one session."""
-MOST_CONTEXT = 1_000
+PATIENCE = 5.0  # seconds for one portion of lines
+_LONGEST = 10_000  # characters of a pattern
+_PORTION = 1000  # lines in one portion
+_LEAST = 0.001  # seconds of a timer; none would end it
+_MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
+_MOST_HITS = 10_000  # hits of one session
+_CHILD = """\
+import json, re, signal, sys
+expression = re.compile(sys.argv[1])
+for lines in map(json.loads, sys.stdin):
+    signal.alarm(60)  # the parent ends it sooner, unless the parent was killed
+    print(json.dumps([(at, hit[0]) for at, line in enumerate(lines) if (hit := line and expression.search(line))]))
+    sys.stdout.flush()
+    signal.alarm(0)
+"""
+"""The program of the child process: it reads lists of lines, and answers each with its matches."""
 
 
 class _TooLong(Exception):
@@ -72,30 +74,31 @@ class Pattern:
                 self._child = None
 
     def matches(self, lines: Sequence[str], deadline: float | None = None) -> Iterator[tuple[int, str]]:
-        """Yields the number of each line with a match, and the match.
+        """Yield the number of each line with a match, and the first match; an empty line has none.
 
         Raises TimedOut past the deadline (monotonic), Refused if the pattern takes too long.
         """
-        for first in range(0, len(lines), PORTION):
-            for number, text in self._search([*lines[first : first + PORTION]], deadline):
+        for first in range(0, len(lines), _PORTION):
+            for number, text in self._search([*lines[first : first + _PORTION]], deadline):
                 yield first + number, text
 
-    def _search(self, lines: list[str], deadline: float | None) -> Found:
+    def _search(self, lines: list[str], deadline: float | None) -> list[tuple[int, str]]:
         left = PATIENCE if deadline is None else deadline - time.monotonic()
         seconds = max(_LEAST, min(PATIENCE, left))
         alone = threading.current_thread() is threading.main_thread() and threading.active_count() == 1
         try:
             if not alone:
-                return self._search_beside(lines, seconds)
+                return self._search_in_child(lines, seconds)
             with _timer(seconds):
-                return found(self._expression, lines)
+                search = self._expression.search
+                return [(at, hit[0]) for at, line in enumerate(lines) if (hit := search(line) if line else None)]
         except _TooLong:
             if left < PATIENCE:
                 raise TimedOut("timed out") from None
             hint = "write the pattern without a repeat within a repeat, as in (a+)+"
             raise Refused(f"{printable(self.text)} takes too long to search for", hint=hint) from None
 
-    def _search_beside(self, lines: list[str], seconds: float) -> Found:
+    def _search_in_child(self, lines: list[str], seconds: float) -> list[tuple[int, str]]:
         try:
             child = self._child = self._child or self._start()
             assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 (both are pipes)
@@ -109,7 +112,7 @@ class Pattern:
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", _PROGRAM, self.text],
+            [sys.executable, "-I", "-S", "-c", _CHILD, self.text],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -120,7 +123,7 @@ class Pattern:
 
 @contextmanager
 def _timer(seconds: float) -> Iterator[None]:
-    """Raises _TooLong within the block after so many seconds of processor time."""
+    """Raise _TooLong within the block after so many seconds of processor time."""
 
     def end(*_: object) -> NoReturn:
         raise _TooLong
@@ -135,9 +138,9 @@ def _timer(seconds: float) -> Iterator[None]:
 
 
 def checked(text: str) -> str:
-    """Returns `text` if it is a regular expression. Raises UsageError."""
-    if len(text) > LONGEST:
-        raise UsageError(f"a regular expression of {len(text):,} characters is too long; {LONGEST:,} are the limit")
+    """Return `text` if it is a regular expression. Raises UsageError."""
+    if len(text) > _LONGEST:
+        raise UsageError(f"a regular expression of {len(text):,} characters is too long; {_LONGEST:,} are the limit")
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
@@ -151,7 +154,7 @@ def checked(text: str) -> str:
 
 @op(reads=True)
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
-    """Returns the lines that match a regular expression as `hits`, of some sessions or of all; and errors as `failed`.
+    """Return the lines that match a regular expression as `hits`, of some sessions or of all; and errors as `failed`.
 
     A hit: `session`, `line` (from 1, among the lines that are kept, and after them the rows of a full-screen program),
     `text`, `before` and `after` (as many lines as `context` says), and the `command` that printed it with the moment it
@@ -166,7 +169,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
         for name in chosen:
             try:
-                hits += _hits(caller, name, search, min(max(context, 0), MOST_CONTEXT))
+                hits += _hits(caller, name, search, min(max(context, 0), _MOST_CONTEXT))
             except NotFound as error:
                 if names:
                     failed[name] = error
@@ -178,11 +181,11 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
-    lines, alternate = views.last_lines(name, MOST_LINES)
+    lines, alternate = views.last_lines(name, _MOST_LINES)
     if alternate:  # what a full-screen program shows
         shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # that is its form
         lines = [*lines, *shown["lines"]]
-    numbers = [number for number, _ in search.matches(lines)][-MOST_HITS:]
+    numbers = [number for number, _ in search.matches(lines)][-_MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
     return [
         {
@@ -199,7 +202,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
-    """Returns the commands that were typed in a session, each with its last line; the newest first."""
+    """Return the commands that were typed in a session, each with its last line; the newest first."""
     try:
         entries = shell.history(caller, name)
     except SeshError:
@@ -216,28 +219,20 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yields the command that printed each of some lines, whose numbers are in order: the last one above or on it.
+    """Yield the command that printed each of some lines, whose numbers are in order: the last one above or on it.
 
-    None where its output has ended by then: as many bytes as it has printed are above, or another line after its
-    prompt, of a command that nothing has marked. Each line is looked at once, as a session may have printed very many.
+    None where as many bytes as it has printed lie between. Each line is looked at once, as there may be very many.
     """
     ends = tuple(text for text, _ in commands)
-    last, prompt, first = None, "", 0
-    left = 0.0
+    last, left, first = None, 0.0, 0
     for number in numbers:
         for line in map(str.rstrip, lines[first : number + 1]):
             if line.endswith(ends):
-                text, last = next(row for row in commands if line.endswith(row[0]))
-                size = last["output_bytes"]
-                prompt, left = line[: -len(text)], float("inf") if size is None else size
-            elif last is not None:
-                if left <= 0 or (prompt.strip() and line.startswith(prompt)):
-                    last = None
-                left -= _fewest_bytes(line)
+                last = next(command for text, command in commands if line.endswith(text))
+                left = inf if last["output_bytes"] is None else last["output_bytes"]
+            elif left > 0:  # the fewest bytes that a program can have written for it: a tab makes several blanks
+                left -= len(" ".join(line.split()).encode("utf-8", "replace")) + 1
+            else:
+                last = None
         first = number + 1
         yield last
-
-
-def _fewest_bytes(line: str) -> int:
-    """Returns the fewest bytes that a program can have written for a line: a tab makes several blanks."""
-    return len(" ".join(line.split()).encode("utf-8", "replace")) + 1

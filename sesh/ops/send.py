@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sesh import errors, wording
 from sesh.about import SESH
@@ -19,15 +20,10 @@ from sesh.reach.target import Target
 from sesh.schema import Sent
 from sesh.wire import Connection
 
-_TIMEOUT = 30.0
-"""Seconds for a program to take in one chunk."""
-
-_ENTERED = 3
-"""Times as long for a text and its Enter, also after another one."""
-_LONGEST_UNIT = 1 << 20
-"""Bytes of a text with Enter, or of an answer: it is typed in one step, after checks."""
-_ANY = "."
-"""The pattern that any question matches, also one without words."""
+_TIMEOUT = 30.0  # seconds for a program to take in one chunk
+_ENTERED = 3 * _TIMEOUT  # seconds for a text and its Enter, also after another one
+_LONGEST_UNIT = 1 << 20  # bytes of a text with Enter, or of an answer: it is typed in one step, after checks
+_ANY = "."  # the pattern that any question matches, also one without words
 
 
 def type_into(
@@ -52,8 +48,7 @@ def type_into(
         bytes_of(key)  # a wrong one is reported before anything is typed
     if enter or question is not None:
         text = _unit([text] if isinstance(text, bytes) else text)
-    with target.open_stream(name) as stream:
-        stream.greet(until=_soon())
+    with _greeted(target, name) as stream:
         last = _bytes_of_keys(stream.connection, keys)
         if enter and text == b"":
             enter, last = False, b"\r" + last  # a key as others
@@ -66,6 +61,13 @@ def type_into(
         if enter and last:
             stream.connection.request("send", last, _soon(), more=True, keys=True)
         return _sent(len(text) + enter + len(last), answer)
+
+
+@contextmanager
+def _greeted(target: Target, name: str) -> Iterator[Stream]:
+    with target.open_stream(name) as stream:
+        stream.greet(until=_soon())
+        yield stream
 
 
 def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
@@ -115,7 +117,7 @@ def _once(stream: Stream, text: bytes, words: Words) -> Answer:
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
-            answer, _ = stream.connection.request("send", text, time.monotonic() + _ENTERED * _TIMEOUT, **words)
+            answer, _ = stream.connection.request("send", text, time.monotonic() + _ENTERED, **words)
             break
         except (errors.Lost, errors.Unknown) as error:
             lost = {type(error), type(error.__cause__)} & {errors.Lost}
@@ -131,8 +133,7 @@ def _once(stream: Stream, text: bytes, words: Words) -> Answer:
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Tell whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
-    with target.open_stream(name) as stream:
-        stream.greet(until=_soon())
+    with _greeted(target, name) as stream:
         asked, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
         return asked.get("hides") is True
 
@@ -143,21 +144,16 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     `since`, `question`: those of the question meant, as `activity` says; the daemon refuses if it asks something else
     by now. Raises NotFound, Refused, Busy.
     """
-    with target.open_stream(name) as stream:
-        stream.greet(until=_soon())
+    with _greeted(target, name) as stream:
         words: Words = {"since": since, "question": question}
         asked, _ = stream.connection.request("asked", deadline=_soon(), **words)
         _once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:
-    application = any(map(is_cursor, keys)) and _application_mode(connection)
+    asks = any(map(is_cursor, keys))  # the program may have the cursor keys in application mode
+    application = asks and connection.request("modes", deadline=_soon())[0].get("cursor") is True
     return b"".join(bytes_of(key, application=application) for key in keys)
-
-
-def _application_mode(connection: Connection) -> bool:
-    """Tell whether the program has the cursor keys in application mode."""
-    return connection.request("modes", deadline=_soon())[0].get("cursor") is True
 
 
 def _chunks(text: bytes | Iterable[bytes], last: bytes) -> Iterator[bytes]:

@@ -1,40 +1,42 @@
-"""Ops that act on sessions as a whole."""
+"""Sessions as a whole: listed, renamed, labelled, detached, reloaded, ended."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
 
-from sesh import attached_last, errors, wire
+from sesh import attached_last, errors, paths, proc, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name
-from sesh.ops import agents, create, dormant, end, enter
+from sesh.ops import agents, dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import Created, Detached, ErrorFacts, Killed, Name, Named, Reloaded, Renamed, Spec, Summary
-from sesh.store import listing
+from sesh.schema import Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, Summary
+from sesh.store import listing, records
+from sesh.stored import Record
 
-_ANSWER_TIMEOUT = 5.0
-"""Seconds for a daemon to answer, whatever else it does."""
-_MOST_NAMED = 10
-"""Sessions that a question names; there may be hundreds."""
-_RELOAD_TIMEOUT = 45.0
-"""Seconds for a daemon to have its emulator catch up, to try the new sesh and to become it."""
+_RELOAD_TIMEOUT = 45.0  # seconds for a daemon to have its emulator catch up, to try the new sesh and to become it
+_END_TIMEOUT = 5.0  # seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine
+_KILL_TIMEOUT = 2.0  # seconds for a daemon to die of SIGKILL
+_COLUMNS = 200  # columns of the names in a question; there may be hundreds
 
 
 @op(reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
-    """Returns the sessions of this machine, as `listing.summaries` does."""
+    """Return the sessions of this machine, as `listing.summaries` does."""
     return listing.summaries()
 
 
 @op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
-    """Returns whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
+    """Return whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
     name = check_name(name)
     connection = find.required(name) if required else find.running(name)
     if connection is not None:
@@ -42,71 +44,20 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
     return connection is not None
 
 
-# -- creating
+def of_this_machine() -> list[str]:
+    """Return the names of this machine's sessions, without those of others that share the home directory."""
+    return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
-@op()
-def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
-    """Makes sure that a session runs; returns whether it was created now.
+def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
+    """Return the sessions for which something worked, and the errors of the others as an op answers them.
 
-    A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
-    CannotStart, Refused, UsageError, Unreachable.
+    Raises the error of a single one.
     """
-    spec = spec or {}
-    deadline = time.monotonic() + _ANSWER_TIMEOUT
-    while (session := _summary(name)) is None:
-        launch_spec = create.launch_spec(caller, **spec)
-        try:
-            if (summary := find.dormant(name)) is not None:
-                plain = spec.get("directory") is None and spec.get("command") is None
-                dormant.start(caller, launch_spec, name, summary, again=plain).close()
-            else:
-                create.start(launch_spec, name).close()
-            return True
-        except Exists:  # another process was faster, or the session is just ending
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(create.PAUSE)
-    if session["state"] == "exited":
-        raise find.taken(name)
-    enter.apply(caller, name, spec)
-    return False
-
-
-def _summary(name: str) -> Summary | None:
-    """Returns a session's description of itself; None if there is none, or it ends meanwhile."""
-    connection = find.running(name)
-    try:
-        return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
-    except errors.Unreachable:
-        return None
-
-
-@op()
-def new(
-    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
-) -> Created:
-    """Creates a session without a client; returns its `name`, and whether it was `created` now.
-
-    `choice`: for a name that is taken, see `enter.made`. `quiet`: the person is not asked for it.
-    """
-    name, connection, created = enter.made(caller, name, spec or {}, choice, asks=not quiet)
-    connection.close()
-    return {"name": name, "created": created}
-
-
-@op()
-def job(
-    caller: Caller,
-    name: str | None = None,
-    spec: Spec | None = None,
-    keep: bool = False,
-    timeout: float | None = None,
-) -> Name:
-    """Begins a job that nothing waits for; returns the name of its session."""
-    name, connection = enter.job(caller, name, spec, keep, timeout)
-    connection.close()
-    return name
+    if failed and len(chosen) == 1:
+        raise failed[chosen[0]]
+    done = [name for name in chosen if name not in failed]
+    return done, {name: error.facts() for name, error in failed.items()}
 
 
 # -- changing
@@ -114,7 +65,7 @@ def job(
 
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`."""
+    """Detach all clients of a session; without a name the client that typed here. Their number is `detached`."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
     answer, _ = find.ask(name, "detach", which=which)
@@ -123,7 +74,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
 
 @op()
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
-    """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
+    """Rename a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
         if (here := listing.current()) is None:
             raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
@@ -146,30 +97,31 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
-    """Sets labels, an empty value removes one; returns all labels of the session."""
+    """Set labels, an empty value removes one; return all labels of the session."""
     answer, _ = find.ask(check_name(name), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
 @op()
 def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
-    """Keeps the command by which a session is started again, forgets it without words; without a name that of the
-    session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
+    """Keep the command that starts a session again; forget it if there are no words.
+
+    Without a name it is that of the session that the caller runs in. Raises NotFound, Refused.
+    """
     if name is None:
         name = agents.session("--resume-with", " -- CMD…")
-    check_name(name)
-    if find.dormant(name) is not None:
+    if find.dormant(check_name(name)) is not None:
         dormant.resume_with(name, command)
-        return {"name": name}
-    find.ask(name, "resume", command=command)
+    else:
+        find.ask(name, "resume", command=command)
     return {"name": name}
 
 
 @op()
 def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
-    """Has daemons adopt this sesh, without names all of this machine; the answer says what was `reloaded` and `failed`.
+    """Have the daemons of sessions, without names of all, execute this sesh; what runs in them goes on.
 
-    Raises the error of a single session.
+    Return what was `reloaded` and what `failed`. Raises the error of a single session.
     """
     if not names:
         find.note_damage(caller)
@@ -183,11 +135,6 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
             failed[name] = error
     done, refused = outcome(chosen, failed)
     return {"reloaded": done, "failed": refused}
-
-
-def of_this_machine() -> list[str]:
-    """Returns the names of this machine's sessions, without those of others that share the home directory."""
-    return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
 def _reload(name: str) -> None:
@@ -204,7 +151,7 @@ def _reload(name: str) -> None:
 
 @op()
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
-    """Ends sessions, without names the one that the caller types in; the answer says what was `killed` and `failed`.
+    """End sessions, without names the one that the caller types in; return what was `killed` and what `failed`.
 
     Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
@@ -213,32 +160,101 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
             raise Refused("no session was ended")
-    killed, failed = outcome(chosen, end.end_all(chosen))
+    killed, failed = outcome(chosen, _end_all(chosen))
     return {"killed": killed, "failed": failed}
 
 
 @op()
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
-    """Ends all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
+    """End all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
     chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        shown = [*chosen[:_MOST_NAMED], *([f"and {len(chosen) - _MOST_NAMED} more"] if chosen[_MOST_NAMED:] else [])]
-        if not caller.agrees(f"end {many}{on_host} ({', '.join(shown)})?"):
+        if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(chosen), _COLUMNS)})?"):
             raise Refused("no session was ended")
-    refused = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = outcome(chosen, refused)  # what has ended meanwhile counts
+    refused = {name: error for name, error in _end_all(chosen).items() if not isinstance(error, NotFound)}
+    killed, failed = outcome(chosen, refused)  # one that has just ended counts as killed
     return {"killed": killed, "failed": failed}
 
 
-def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """Returns the sessions for which something worked, and the errors of the others as an op answers them.
+def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
+    """End sessions, all at the same time; return errors by name. The session that the caller types in comes last."""
+    here = listing.current()
+    own = [name for name in names if here is not None and name == here["name"]]
+    others = [name for name in names if name not in own]
+    failed: dict[str, SeshError] = {}
 
-    Raises the error of a single one.
+    def end_one(name: str) -> None:
+        try:
+            end(name)
+        except SeshError as error:
+            failed[name] = error
+
+    most = wire.most_connections()
+    for first in range(0, len(others), most):
+        threads = [Thread(target=end_one, args=(name,)) for name in others[first : first + most]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for name in own:
+        end_one(name)
+    return failed
+
+
+def end(name: str, session_id: str = "") -> None:
+    """End a session; one without a daemon is forgotten, and a daemon that does not answer in time is killed.
+
+    `session_id`: only the one with this id. Raises NotFound if it no longer bears this name.
     """
-    if failed and len(chosen) == 1:
-        raise failed[chosen[0]]
-    done = [name for name in chosen if name not in failed]
-    return done, {name: error.facts() for name, error in failed.items()}
+    deadline = time.monotonic() + _END_TIMEOUT
+    record = records.readable(name) if paths.trusted(paths.directory()) else None
+    try:
+        connection = find.required(name)
+    except NotFound:
+        if dormant.forget(name, session_id):
+            return
+        connection = find.required(name)  # another process has started it again, or ended it
+    with connection:
+        asked = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
+        try:
+            with suppress(errors.Unreachable, errors.TimedOut):  # the answer says so too
+                connection.send(wire.greeting("request") + asked, time.monotonic() + 1)
+            connection.expect_welcome(deadline)
+            connection.answer(1, deadline)
+        except errors.Unreachable:
+            if record is not None and records.here(record) and not _await_death(record, deadline):
+                raise
+            dormant.forget(name)  # the files that a daemon leaves when it dies
+        except errors.TimedOut:
+            if not _kill_daemon(name, record):
+                raise
+
+
+def _await_death(record: Record, deadline: float) -> bool:
+    """Wait for the death of a daemon; return False if it lives past the deadline (monotonic)."""
+    while records.alive(record):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)  # no event tells of its end
+    return True
+
+
+def _kill_daemon(name: str, record: Record | None) -> bool:
+    """Kill a daemon that does not answer; the terminal's hangup, then SIGKILL, ends the programs of its session.
+
+    Return whether the session is gone.
+    """
+    if record is None or not records.here(record):
+        return records.read(name) is None
+    groups = proc.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    if records.alive(record):
+        with suppress(ProcessLookupError):
+            os.kill(int(record["daemon_pid"]), signal.SIGKILL)
+    _await_death(record, time.monotonic() + _KILL_TIMEOUT)
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+    return dormant.forget(name)

@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sesh import errors, moments, protocol, wire
 from sesh.about import SESH
@@ -22,15 +22,11 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.vt import grammar
 
-Ran = tuple[RunFacts, bytes]
-"""A daemon's account of a command, and its output."""
+Ran = tuple[RunFacts, bytes]  # a daemon's account of a command, and its output
 
-_GRACE = 2.5
-"""Seconds by which a daemon may be late to say that the time is up: the output so far is worth the wait."""
-_LONGEST = 4096
-"""Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
-_RUN, _INTERRUPT, _QUESTION = 1, 2, 3
-"""The numbers of requests: the command, Ctrl-C for it, and its question."""
+_GRACE = 2.5  # seconds by which a daemon may be late to say that the time is up: the output so far is worth the wait
+_LONGEST = 4096  # bytes that may be the beginning of an escape sequence and wait for the rest of it
+_RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # the numbers of requests: the command, Ctrl-C for it, and its question
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
 _STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
@@ -38,7 +34,7 @@ _UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_
 
 
 def plain(output: bytes) -> bytes:
-    """Returns the output without escape sequences; all other controls stay."""
+    """Return the output without escape sequences; all other controls stay."""
     return _SEQUENCES.sub(b"", output)
 
 
@@ -47,10 +43,7 @@ def plain(output: bytes) -> bytes:
 
 @contextmanager
 def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """Has errors within a block exit with 125, which is not taken for the command's own code.
-
-    `asked`: the command may have run; then they exit with 255.
-    """
+    """Have errors within a block exit with 125, or with 255 if the command may have run (`asked`)."""
     try:
         yield
     except SeshError as error:
@@ -69,13 +62,13 @@ def run(
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Ran:
-    """Has a session's shell run a command; returns the daemon's account of it, and its output.
+    """Have a session's shell run a command; return the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
     alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
     rest. `stop`: interrupts the command. `tell`: gets the question if the session waits for a person meanwhile.
 
-    To a host the command is given again over another link, and it is still run but once. The account of one that ended
+    To a host the command is given again over another link, and is still run but once. The account of one that ended
     with its session while the link was down has `output_lost`. Raises Busy, and errors as `run_errors` has them.
     """
     with run_errors():
@@ -102,7 +95,7 @@ class OutputWriter:
         self._held = b""
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        """Takes more output, or the last of it."""
+        """Take more output, or the last of it."""
         data, self._held = self._held + data, b""
         if not self._ansi:
             unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
@@ -113,10 +106,7 @@ class OutputWriter:
 
 
 class _Run:
-    """One command: asked for over each connection, until its answer.
-
-    A host's has a key, by which the daemon knows that it has run already.
-    """
+    """One command, asked for over each connection; a host's has a key, by which the daemon knows that it has run."""
 
     def __init__(
         self,
@@ -143,7 +133,6 @@ class _Run:
         """Whether the command was asked for; whether a link that it was asked for over was lost; Ctrl-C was sent."""
 
     def answer(self) -> Ran:
-        """Waits for the answer."""
         until = None if self._deadline is None else self._deadline + _GRACE
         for kind, _, data in self._stream.frames(self._ask, until=until):
             if kind == LATE:
@@ -156,11 +145,13 @@ class _Run:
                 answer: Answer = self._stream.connection.message(kind, data)
                 if answer.get("id") == _RUN:
                     return wire.checked(answer), bytes(self._carried)  # type: ignore[return-value]
-                self._hear(answer)
+                if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
+                    tell, self._tell = self._tell, None  # once
+                    tell(str(answer.get("question") or ""))
         raise AssertionError  # frames come without end
 
     def _ask(self) -> None:
-        """Asks, with the time that is left; a host for the first time along with HELLO."""
+        """Ask, with the time that is left; a host for the first time along with HELLO."""
         stream, along = self._stream, self._stream.host is not None and not self._sent
         self._lost, self._carried = self._sent, bytearray()
         self._stop.check()
@@ -185,24 +176,16 @@ class _Run:
         begin_by = self._stream.connection.not_after(deadline)
         return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
-    def _hear(self, answer: Answer) -> None:
-        """Takes the answer to another request: tells of the question, once."""
-        if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
-            tell, self._tell = self._tell, None
-            tell(str(answer.get("question") or ""))
-
     def interrupt(self) -> None:
-        """Has the shell interrupt the command. Raises Interrupted between two links."""
+        """Have the shell interrupt the command. Raises Interrupted between two links."""
         if self._stream.reconnecting:
             raise errors.Interrupted(self._stop.message)
         self._interrupted = True
-        try:
+        with suppress(errors.TimedOut, errors.Unreachable):  # the answer is on its way, or never comes
             self._stream.connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
-        except (errors.TimedOut, errors.Unreachable):
-            return  # the answer is on its way, or never comes
 
     def failed(self, error: SeshError) -> SeshError:
-        """Returns the error to raise: it says, also by its exit code, whether the command may have run."""
+        """Return the error to raise: it says, also by its exit code, whether the command may have run."""
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             again = isinstance(error, NotFound)  # the session was looked for again
             if self._sent and (again or not error.answered) and error.exit_code == ExitCode.FAILED:
@@ -221,7 +204,7 @@ class _Run:
         return errors.Unknown(f"{what}; the command may have run", hint=look)
 
     def ended(self, ended: errors.Ended) -> Ran:
-        """Returns the account of the command, if its session has ended with it. Raises InternalError."""
+        """Return the account of the command, if its session has ended with it. Raises InternalError."""
         last, key = ended.result.get("run"), self._words.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
@@ -235,7 +218,7 @@ class _Run:
 
 @op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
-    """Returns the commands that were run in a session's shell, the newest last. Raises NotFound."""
+    """Return the commands that were run in a session's shell, the newest last. Raises NotFound."""
     try:
         commands = protocol.parse(find.read(name, "history", n=None)[1])["commands"]
     except NotFound:
@@ -245,7 +228,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
-    """Returns one of these commands with its `output`, escape sequences included. Raises NotFound."""
+    """Return one of these commands with its `output`, escape sequences included. Raises NotFound."""
     try:
         answer, output = find.read(name, "history", n=number)
     except NotFound:
@@ -257,7 +240,6 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """Returns a daemon's account of a command, with its start as a stamp."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

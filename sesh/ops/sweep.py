@@ -1,8 +1,8 @@
 """Leftovers of sessions, links and deploys on this machine: found, and cleared.
 
-Nothing is identified by a name or a number alone: a process is its pid with the time of its start, and each leftover is
-looked at again before it is cleared. Files that another machine that shares the home directory may still use are no
-leftovers, nor is a process that this one runs under.
+A process is identified by its pid and the time of its start, and each leftover is looked at again before it is cleared.
+Files that another machine with the same home directory may still use are no leftovers, nor is a process that this one
+runs under.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -22,7 +23,7 @@ from sesh import identity, paths, platform, proc, reading, system, writing
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
-from sesh.ops import end
+from sesh.ops import sessions
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
@@ -31,13 +32,9 @@ from sesh.store import listing, own, records
 
 _TERM_TIMEOUT, _KILL_TIMEOUT = 4.0, 1.0
 """Seconds until SIGKILL, as a daemon gives the programs of its session two; and for that to have its effect."""
-_CLOSING_TIME = 1.0
-"""Seconds in which a bridge ends by itself when its link is closed."""
 
 
 class Kind(str, Enum):
-    """The kinds of leftovers."""
-
     ENDED = "ended"
     LOST = "lost"
     FILE = "file"
@@ -51,8 +48,8 @@ class Leftover:
     """One leftover.
 
     `what`: the session, the path, or the command. `age`: seconds since a session's end, a file's last change, a
-    process's start. `clear` looks again, removes it and returns True, or returns False if it is in use; it raises
-    SeshError or OSError. `pid`: of a process that lives.
+    process's start. `clear` looks again, and returns False if it is in use; it raises SeshError or OSError. `pid`: of a
+    process.
     """
 
     kind: Kind
@@ -62,13 +59,12 @@ class Leftover:
     pid: int | None = None
 
     def facts(self) -> LeftoverFacts:
-        """Return the leftover as JSON shows it."""
         return {"kind": self.kind.value, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
 
 
 @op(reads=True)
 def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
-    """Return the leftovers that are older than so many seconds, the oldest first: a row each, see `Leftover`.
+    """Return the leftovers that are older than so many seconds, the oldest first.
 
     Raises Refused if the directory of sessions is not trusted; session files that are not trusted are noted.
     """
@@ -96,10 +92,8 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
                 outcome["cleared"] = True
             else:
                 outcome["left"] = "it is in use again"
-        except SeshError as error:
-            outcome["error"] = error.facts()
-        except OSError as error:
-            outcome["error"] = Refused(f"{error.strerror}").facts()
+        except (SeshError, OSError) as error:
+            outcome["error"] = (error if isinstance(error, SeshError) else Refused(f"{error.strerror}")).facts()
         rows.append(outcome)
     return rows
 
@@ -118,7 +112,7 @@ def _sessions() -> Iterator[Leftover]:
         kind = {"exited": Kind.ENDED, "lost": Kind.LOST}.get(session["state"])
         if kind is None or session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
-        name = str(session["name"])
+        name = session["name"]
         record = records.readable(name)
         if record is not None and not (kind is Kind.LOST and records.alive(record)):  # else it is back, or gone
             yield Leftover(kind, name, _age_of(name, kind), partial(_forget, name, str(record.get("id"))))
@@ -129,23 +123,20 @@ def _age_of(name: str, kind: Kind) -> float:
 
     Its last activity says nothing: a session that idled for a year may be lost since a minute.
     """
-    try:
-        with writing.locked(paths.directory()):
-            record = records.readable(name)
-            if record is None or (kind is Kind.LOST and records.alive(record)):
-                return 0.0
-            if kind is Kind.ENDED or record.get("found_lost"):
-                return records.age(record)
-            records.write({**record, "found_lost": True})
-    except (OSError, Refused):
-        return 0.0  # it is not cleared where nobody is asked
-    return 0.0
+    with suppress(OSError, Refused), writing.locked(paths.directory()):
+        record = records.readable(name)
+        if record is None or (kind is Kind.LOST and records.alive(record)):
+            return 0.0
+        if kind is Kind.ENDED or record.get("found_lost"):
+            return records.age(record)
+        records.write({**record, "found_lost": True})
+    return 0.0  # it is not cleared where nobody is asked
 
 
 def _forget(name: str, session_id: str) -> bool:
-    """Forget a session; return False if another one has its name by now."""
+    """Forget a session; return False if another one has its name."""
     try:
-        end.end_this(name, session_id)
+        sessions.end(name, session_id)
     except NotFound:
         return name not in paths.names()
     return True
@@ -159,21 +150,16 @@ def _files() -> Iterator[Leftover]:
     folder, ids = paths.directory(), _ids()
     for entry in os.listdir(folder) if paths.trusted(folder) else ():
         path = os.path.join(folder, entry)
-        try:
+        with suppress(FileNotFoundError):  # it was in use, and is gone
             if _is_left(path, ids):
                 yield Leftover(Kind.FILE, path, _age(path), partial(_remove, path))
-        except FileNotFoundError:
-            continue  # it was in use, and is gone
 
 
 def _remove(path: str) -> bool:
-    try:
-        with writing.locked(writing.ready_directory()):
-            if not _is_left(path, _ids()):
-                return False
-            os.unlink(path)
-    except FileNotFoundError:
-        pass  # another process has cleared it
+    with suppress(FileNotFoundError), writing.locked(writing.ready_directory()):  # another process may clear it
+        if not _is_left(path, _ids()):
+            return False
+        os.unlink(path)
     return True
 
 
@@ -227,7 +213,7 @@ def _listener(path: str) -> int | None:
 
 
 def _versions() -> Iterator[Leftover]:
-    """Versions that `--deploy` put here, which nothing runs from and ~/.local/bin/sesh does not lead to."""
+    """Deployed versions that no process runs from and ~/.local/bin/sesh does not start."""
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     every = [record for name in paths.names() if (record := records.readable(name)) is not None]
@@ -255,8 +241,6 @@ def _is_run(path: str) -> bool:
 
 
 def _remove_version(path: str) -> bool:
-    if _is_run(path):
-        return False
     # Renamed first: nothing may start from one that is half gone.
     doomed = os.path.join(os.path.dirname(path), f".tmp-{os.path.basename(path)}")
     os.rename(path, doomed)
@@ -265,13 +249,6 @@ def _remove_version(path: str) -> bool:
 
 
 # -- processes
-
-
-def _orphan(kind: Kind, what: str, pid: int) -> Leftover:
-    start, age = identity.start_time(pid), 0.0
-    if platform.LINUX and start:
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
-    return Leftover(kind, what, age, partial(_end, pid, start), pid)
 
 
 def _end(pid: int, start: str) -> bool:
@@ -295,6 +272,13 @@ def _end(pid: int, start: str) -> bool:
     return False
 
 
+def _orphan(kind: Kind, what: str, pid: int) -> Leftover:
+    start, age = identity.start_time(pid), 0.0
+    if platform.LINUX and start:
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
+    return Leftover(kind, what, age, partial(_end, pid, start), pid)
+
+
 def _ancestors() -> set[int]:
     """Return the processes that this one runs under, itself among them."""
     ancestors, pid = set(), os.getpid()
@@ -305,18 +289,15 @@ def _ancestors() -> set[int]:
 
 
 def daemons() -> Iterator[Leftover]:
-    """Daemons of this directory that no name leads to any more, found by the sockets on which they still listen."""
+    """Daemons of this directory without a name, found by the sockets on which they still listen."""
     folder = paths.directory()
     spared = _ancestors()
     for name in paths.names():
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    sockets = {
-        link
-        for link, path in proc.listening().items()
-        if os.path.dirname(path) == folder and path.endswith(paths.SOCKET)
-    }
+    listening = proc.listening().items()
+    sockets = {link for link, path in listening if (os.path.dirname(path), path[-5:]) == (folder, paths.SOCKET)}
     for pid, _, words in proc.own_processes() if sockets else ():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
         if is_daemon and pid not in spared and not sockets.isdisjoint(proc.open_paths(pid)):
@@ -324,26 +305,12 @@ def daemons() -> Iterator[Leftover]:
 
 
 def bridges() -> Iterator[Leftover]:
-    """Bridges whose ssh server has died, and that do not end by themselves."""
-    pids = _orphaned_bridges()
-    if pids:
-        time.sleep(_CLOSING_TIME)
-        pids &= _orphaned_bridges()
-    for pid in sorted(pids):
-        yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid)
-
-
-def _orphaned_bridges() -> set[int]:
-    """Return the bridges that init, or a user's systemd, has adopted, as their parent has died."""
+    """Bridges that init, or a user's systemd, has adopted, as their ssh server has died."""
     every, spared = proc.own_processes(), _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}
     programs = {PROGRAM, DISTRIBUTION, "start.py"}
-    return {
-        pid
-        for pid, parent, words in every
-        if parent in reapers
-        and pid not in spared
-        and words[-1:] == ["--bridge"]
-        and programs.intersection(map(os.path.basename, words[:-1]))
-        and proc.directory_of(pid) != "/"  # a daemon that a bridge has forked may have its command line
-    }
+    for pid, parent, words in every:
+        is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
+        # A daemon that a bridge has forked may have its command line, but it is in no directory.
+        if is_bridge and parent in reapers and pid not in spared and proc.directory_of(pid) != "/":
+            yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid)

@@ -22,20 +22,18 @@ from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
 _FORMATS = ("text", "ansi", "json")
-"""The formats of a screen, each with the one that the daemon is asked for."""
-_MOST_FAR = MOST_VALUES // 2
-"""Lines that come over a link: commas in them may count as values too."""
+_MOST_FAR = MOST_VALUES // 2  # lines that come over a link: commas in them may count as values too
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 
 def bears(session: Summary, labels: dict[str, str]) -> bool:
-    """Returns whether a session has all of these labels."""
+    """Return whether a session has all of these labels."""
     return labels.items() <= (session.get("labels") or {}).items()
 
 
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
-    """Returns the `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
+    """Return the `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
     sessions, refusals = listing.summaries(), listing.refusals()
     if caller.origin is None and not caller.local and paths.knows_remotes():
         refusals += known.damage()
@@ -44,7 +42,7 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """Returns all facts of a session: from its daemon; else from its record, or of a job from its result.
+    """Return all facts of a session: from its daemon; else from its record, or of a job from its result.
 
     Raises NotFound.
     """
@@ -67,7 +65,7 @@ def status(caller: Caller, name: str) -> Status:
 
 
 def _unanswered(name: str, error: SeshError) -> Summary:
-    """Returns the summary of a session whose daemon has not answered. Raises NotFound."""
+    """Return the summary of a session whose daemon has not answered. Raises NotFound."""
     if not isinstance(error, NotFound):
         if (summary := listing.unanswered(name)) is None:
             raise find.absent(name) from None
@@ -77,14 +75,13 @@ def _unanswered(name: str, error: SeshError) -> Summary:
 
 
 def check_format(form: str) -> None:
-    """Raises UsageError for an unknown format of a screen."""
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
 
 
 @op(reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
-    """Returns the visible rows as `text` and its `lines`, or as runs of cells (json).
+    """Return the visible rows as `text` and its `lines`, or as runs of cells (json).
 
     Raises UsageError for another format, NotFound.
     """
@@ -102,7 +99,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
 
 
 def cells(target: Target, name: str) -> Screen:
-    """Returns the visible rows as runs of cells. Raises NotFound."""
+    """Return the visible rows as runs of cells. Raises NotFound."""
     answer: Screen = _screen(target, name, "json", "cells")
     for runs in answer["cells"]:
         edges = [edge for run in runs for edge in (run["column"], run["column"] + run["width"])]
@@ -114,9 +111,7 @@ def cells(target: Target, name: str) -> Screen:
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
-    """Returns the visible rows as text, plain or with colours."""
-    text: ScreenText = _screen(target, name, form, "text")
-    return text
+    return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # which has a text
 
 
 def _screen(target: Target, name: str, form: str, part: str) -> Any:
@@ -128,7 +123,7 @@ def _screen(target: Target, name: str, form: str, part: str) -> Any:
 
 @op(reads=True)
 def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styled]:
-    """Returns the last lines of scrollback and screen; a full-screen program is noted. Raises NotFound."""
+    """Return the last lines of scrollback and screen; a full-screen program is noted. Raises NotFound."""
     texts, alternate = last_lines(name, lines, ansi=ansi)
     if caller.origin is not None and (fitting := _last_that_fit(texts)) < len(texts):
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
@@ -139,7 +134,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Returns the last lines, and whether a full-screen program shows, whose rows are no lines. Raises NotFound."""
+    """Return the last lines, and whether a full-screen program shows, whose rows are no lines. Raises NotFound."""
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
         return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
@@ -152,7 +147,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
 
 
 def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
-    """Returns the last lines, asked for page by page, and the answer for the newest page.
+    """Return the last lines, asked for page by page, and the answer for the newest page.
 
     `ask`: for so many lines before the one of that number.
     """
@@ -169,7 +164,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
 
 
 def _last_that_fit(texts: list[str]) -> int:
-    """Returns the number of last lines that fit into one answer over a link."""
+    """Return the number of last lines that fit into one answer over a link."""
     left = protocol.LARGEST_ANSWER
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
         left -= 4 * len(text) + 3  # in JSON: up to four bytes for a character, quotes and a comma

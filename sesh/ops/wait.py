@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from sesh import errors, protocol, wire, wording
 from sesh.about import SESH
-from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
+from sesh.errors import Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, Words
 from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
@@ -17,12 +17,12 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
-from sesh.schema import Condition
+from sesh.schema import Condition, JobResult
 from sesh.vt.lines import Line, LineReader
 
 
 class Conditions(TypedDict):
-    """The conditions that a wait ends with.
+    """The conditions that a wait ends with; without any it is the end.
 
     `waiting`: the program waits for a person; its question is the `match`. `idle`: seconds without output.
     `pattern`: a line matches it. `begin`: the position from which output counts, `sent` for that of the last
@@ -38,28 +38,20 @@ class Conditions(TypedDict):
     limit: float | None
 
 
-_GRACE = 0.5
-"""Seconds by which the daemon may be late to say that the time is up."""
+_GRACE = 0.5  # seconds by which the daemon may be late to say that the time is up
 _ALL_LINES = 1_000_000
-_COLUMNS = 80
-"""Columns of a session that has not said its own."""
-_WAIT, _LOGS = 9, 10
-"""The numbers of requests; smaller ones are those of `Connection.request`."""
+_COLUMNS = 80  # columns of a session that has not said its own
+_WAIT, _LOGS = 9, 10  # the numbers of requests; smaller ones are those of `Connection.request`
 
 
 class _Match(Exception):
-    """The pattern matched `text`; `position` is after its line, or after the part of the line that has come."""
-
-    def __init__(self, text: str, position: int) -> None:
-        super().__init__(text)
-        self.text, self.position = text, position
+    """The pattern matched. `args`: the text, and the position after its line, or after the part that has come."""
 
 
 def met(stream: Stream, conditions: Conditions) -> Condition:
-    """Waits for the condition that comes first; returns its name (`met`), with `match`, `exit_code` and `position`.
+    """Wait for the condition that comes first, and return it.
 
-    Without a condition it waits for the end. Raises TimedOut, Refused if the session ends and that was not a condition,
-    DaemonDied.
+    Raises TimedOut, Refused if the session ends and that was not a condition, DaemonDied.
     """
     name, limit = stream.name, conditions["limit"]
     deadline = stream.deadline if stream.deadline is not None or limit is None else time.monotonic() + limit
@@ -67,51 +59,46 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
-        return _condition("for", match.text, None, match.position)
-    except DaemonDied:
-        raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
+        text, position = match.args
+        return {"met": "for", "match": text, "exit_code": None, "position": position, "reason": None}
     except TimedOut as late:
         within = "in time" if limit is None else f"within {limit:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if answer.get("met") in ("prompt", "idle", "waiting"):
-        return _condition(str(answer["met"]), answer.get("question") or None, None, answer.get("position"))
+    if (kind := answer.get("met")) in ("prompt", "idle", "waiting"):
+        question, position = str(answer.get("question") or "") or None, answer.get("position")
+        return {"met": str(kind), "match": question, "exit_code": None, "position": position, "reason": None}
     if not for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
-    return _condition("exit", None, answer.get("exit_code") or 0, answer.get("position"), answer.get("reason"))
+    return _end(answer)
+
+
+def _end(facts: Answer | JobResult) -> Condition:
+    code, position, reason = facts.get("exit_code") or 0, facts.get("position"), facts.get("reason")
+    return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": reason}
 
 
 def for_end(conditions: Conditions) -> bool:
-    """Returns whether the end is a condition, as it is if there is no other."""
-    prompt, waiting = conditions["prompt"], conditions["waiting"]
-    others = prompt or waiting or conditions["idle"] is not None or conditions["pattern"] is not None
+    """Return whether the end is a condition, as it is if there is no other."""
+    others = conditions["prompt"] or conditions["waiting"] or {conditions["idle"], conditions["pattern"]} != {None}
     return conditions["exit_"] or not others
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Returns the end of a session that was gone before the wait, as `met` does.
+    """Return the end of a session that had ended before the wait, as `met` does.
 
     Raises `missing` if its end is no condition, or is unknown.
     """
-    answer = target.call(ended, name=name) if for_end(conditions) else None
-    if answer is None:
+    if not for_end(conditions) or (answer := target.call(ended, name=name)) is None:
         raise missing
     return answer
 
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Returns the end of a session that is gone, as `met` does; None if it is unknown."""
+    """Return the end of a session that has ended, as `met` does; None if it is unknown."""
     end = find.result(name)
-    if end is None:
-        return None
-    return _condition("exit", None, end.get("exit_code") or 0, end.get("position"), end.get("reason"))
-
-
-def _condition(
-    met: str, match: str | None, exit_code: int | None, position: int | None, reason: str | None = None
-) -> Condition:
-    return {"met": met, "match": match, "exit_code": exit_code, "position": position, "reason": reason}
+    return _end(end) if end is not None else None
 
 
 class _Wait:
@@ -124,11 +111,10 @@ class _Wait:
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
         self._columns = _COLUMNS
-        self._head: int | None = None
-        """The position of the output when the wait began."""
+        self._head: int | None = None  # the position of the output when the wait began
 
-    def answer(self) -> Answer:
-        """Returns the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
+    def answer(self) -> Answer | JobResult:
+        """Return the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
@@ -145,19 +131,14 @@ class _Wait:
             position, data = self._stream.rest(ended)
             if self._searches and data:
                 self._search(position, data)
-            end = ended.result
-            return {"exit_code": end.get("exit_code"), "position": end.get("position"), "reason": end.get("reason")}
+            return ended.result
         raise AssertionError  # frames come without end
 
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        words: Words = {
-            "exit": True,
-            "idle": conditions["idle"],
-            "prompt": conditions["prompt"],
-            "waiting": conditions["waiting"],
-        }
+        words: Words = {"exit": True, "idle": conditions["idle"]}
+        words |= {"prompt": conditions["prompt"], "waiting": conditions["waiting"]}
         if self._searches:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
@@ -180,7 +161,7 @@ class _Wait:
         return self._stream.connection.request("logs", deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
-        """Searches output; bytes that were searched before are passed over."""
+        """Search output; bytes that were searched before are skipped."""
         if self._lines is None:
             self._lines = LineReader(position, self._columns)
         lines = self._lines
@@ -192,13 +173,13 @@ class _Wait:
         self._test([*tested, (current.untrimmed, current.end)])
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
-        """Searches lines, each with the position after it. Raises _Match, TimedOut, Refused."""
+        """Search lines, each with the position after it. Raises _Match, TimedOut, Refused."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
 
 
 class LiveLog:
-    """Follows the lines of one session until it ends; a new connection continues after the last byte received.
+    """The lines of one session until it ends; a new connection continues after the last byte received.
 
     `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
     a time; `note`: gets a line about lines that are left out.
@@ -215,14 +196,12 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
-        self._early: list[tuple[int, bytes]] = []
-        """Output that came before the existing lines."""
+        self._early: list[tuple[int, bytes]] = []  # output that came before the existing lines
         self._carried = bytearray()
-        self._over = False
-        """True if the session had ended before it was asked: then the existing lines are all."""
+        self._over = False  # true if the session had ended before it was asked: then the existing lines are all
 
     def follow(self) -> None:
-        """Writes lines until the session ends. Raises DaemonDied."""
+        """Write lines until the session ends. Raises DaemonDied."""
         try:
             for kind, position, data in self._stream.frames(self._ask):
                 if kind == protocol.OUTPUT:
@@ -245,18 +224,17 @@ class LiveLog:
             self._write([self._text(self._lines.current)])
 
     def _ask(self) -> None:
-        """Asks for bytes before lines, so that none is missing between the two."""
+        """Ask for bytes before lines, so that none is missing between the two."""
         self._early, self._carried, self._over = [], bytearray(), False
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
-            asked += wire.asking(
-                "logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=protocol.MOST, end=True
-            )
+            words = {"lines": max(1, self._count), "ansi": self._ansi, "until": protocol.MOST, "end": True}
+            asked += wire.asking("logs", _LOGS, **words)
         self._stream.greet(asked)
 
     def _begin(self, answer: Answer) -> None:
-        """Writes the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
+        """Write the existing lines, and those that came with them; the line with the cursor is unfinished."""
         text = self._carried.decode("utf-8", "replace")
         text = wording.without_controls(text) if self._stream.connection.far else text
         lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
@@ -273,7 +251,7 @@ class LiveLog:
             self._take(*early)
 
     def _take(self, position: int, data: bytes) -> None:
-        """Writes the lines that a block of output ends; the part that the existing lines hold is passed over."""
+        """Write the lines that a block of output ends; the part that the existing lines have is skipped."""
         lines = self._lines
         if lines is None:
             self._early.append((position, data))

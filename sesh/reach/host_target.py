@@ -269,8 +269,8 @@ class HostTarget(Target):
             known.drop(self.host, result["killed"])
         elif op == "sessions.rename":
             known.rename(self.host, result["renamed_from"], result["name"])
-        elif op in ("sessions.open_", "sessions.new", "sessions.job"):
-            name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
+        elif op in ("enter.open_", "enter.new_detached", "enter.job_detached"):
+            name = {"enter.open_": data.get("name"), "enter.job_detached": result}.get(op) or result["name"]
             known.saw(self.host, name, time.time(), command=(data.get("spec") or {}).get("command"))
 
     def note_ended(self, name: str) -> None:

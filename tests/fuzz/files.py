@@ -322,7 +322,7 @@ def _remotes() -> Iterator[Check]:
                 assert host.isprintable()
                 assert known.of(host).get("version", "").isprintable()
             json.dumps(known.sessions("box"))
-            rows = lookup.once({"box": lookup.last_known("box", known.failure("box"))})["box"]
+            rows = lookup.unseen(lookup.last_known("box", known.failure("box")), set())
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)
             known.paused_until("box")

@@ -118,7 +118,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
         return [{"session": {"activity": {"why": "hook", **stands}}}]
 
     monkeypatch.setattr(wire, "ask", ask)
-    monkeypatch.setattr(agents, "_session_of_agent", lambda _agent: {"name": "work"})
+    monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
         agents.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
         assert (stands["state"], stands["question"] or None) == (state, question), event
@@ -145,6 +145,14 @@ def test_an_agent_tells_its_session_how_it_stands_and_is_resumed_once_its_conver
         assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
         agent.tell("SessionEnd", reason="clear")
         assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+
+
+def test_the_session_of_a_hook_without_a_terminal_is_that_of_what_detached_it(home: Home) -> None:
+    """Agents run each hook in a process session of its own."""
+    home.sesh("--open", "work")
+    done = home.sesh("--run", "work", "--", "env -u SESH_ENV_FILE -u SESH_SESSION setsid -w sesh --state done ready")
+    assert (done.code, done.stderr) == (0, "")
+    assert home.sesh("--state", "done").code == 1, "outside"
 
 
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> None:

@@ -60,11 +60,12 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
 
 
 def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(
-    work: Session, monkeypatch: pytest.MonkeyPatch
+    work: Session, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_GRACE", 30.0)  # a busy machine ends it late
-    late = work.run("sleep 3; echo late", timeout=2)  # in which the daemon comes to it
+    late = work.run(f"until [ -e {home.path}/go ]; do sleep 0.02; done", timeout=1)  # in which the daemon comes to it
     assert (late.timed_out, late.exit_code) == (True, 124)
+    home.write("go", "")
     assert work.wait(prompt=True, timeout=20).met == "prompt"
     with pytest.raises(TimedOut):
         work.wait(idle=50, timeout=0.1)

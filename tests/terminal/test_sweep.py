@@ -254,7 +254,6 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_
     monkeypatch.setattr(proc, "own_processes", lambda: rows)
     monkeypatch.setattr(identity, "start_time", lambda _: "1")
     monkeypatch.setattr(proc, "directory_of", lambda _: "/home/me")
-    monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
     monkeypatch.setattr(os, "kill", kill)
     orphans = list(sweep.bridges())
     assert [each.pid for each in orphans] == [10, 12]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh import identity, platform
-from sesh.ops import end
+from sesh.ops import sessions
 from tests.support import PROMPT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -159,7 +159,7 @@ def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> N
 def test_a_daemon_that_hangs_is_listed_and_can_be_killed(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(end, "_END_TIMEOUT", 0.5)
+    monkeypatch.setattr(sessions, "_END_TIMEOUT", 0.5)
     sesh("--open", "web", "--", "sleep", "60")
     os.kill(daemon(home, "web"), signal.SIGSTOP)
     assert "not answering" in sesh().stdout

@@ -79,7 +79,7 @@ def result(connection: wire.Connection, number: int = 1) -> Any:
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
     hello = {**wire.introduction("bridge"), "protocol": protocol.PROTOCOL + 1}
-    far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("sessions.open_", name="work"))
+    far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("enter.open_", name="work"))
     far_end.skip_mark()
     assert far_end.connection.expect_welcome(deadline())["protocol"] == protocol.PROTOCOL
     with pytest.raises(Unreachable):
@@ -98,9 +98,9 @@ def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home
         ("views.status", {"name": "\ud800"}),
         ("sessions.kill", {"names": "work"}),
         ("sessions.label", {"name": "work", "labels": {"k": 1}}),
-        ("sessions.open_", {"name": "work", "spec": {"command": "cat"}}),
-        ("sessions.open_", {"name": "work", "spec": {"future": 1}}),
-        ("sessions.job", {"name": "work", "spec": {}, "timeout": "1"}),
+        ("enter.open_", {"name": "work", "spec": {"command": "cat"}}),
+        ("enter.open_", {"name": "work", "spec": {"future": 1}}),
+        ("enter.job_detached", {"name": "work", "spec": {}, "timeout": "1"}),
         ("layout.make", {"entries": [{"name": "work"}]}),
         ("sweep.clear", {"wanted": [{}]}),
         ("search.grep", {"pattern": "x", "context": 1e300}),
@@ -296,7 +296,7 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
 
 def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them(far_end: Bridge) -> None:
     connection = far_end.greeted()
-    connection.send(op("local_index.follow"))
+    connection.send(op("index.follow"))
     assert connection.receive(deadline()) == (protocol.DATA, b"[]")
     connection.send(protocol.frame(protocol.PING, b"1"))
     assert connection.receive(deadline()) == (protocol.PONG, b"1")

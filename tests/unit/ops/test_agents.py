@@ -81,17 +81,15 @@ def added_and_removed(agent: str, text: str) -> None:
     path, before = put(agent, text), json.loads(text)
     assert agents.integrate(agent)
     command = f"{shlex.quote(LAUNCHER)} --hook {agent} 2>/dev/null || true"
-    added, events = path.read_bytes(), agents.AGENTS[agent][4]
+    added, events = path.read_bytes(), agents.AGENTS[agent].events
     assert commands(path, agent) == {event: [command] for event in events}
     after = json.loads(added)
     assert {**after, "hooks": None} == {**before, "hooks": None}
     for event, groups in before.get("hooks", {}).items():
         assert after["hooks"][event][: len(groups)] == groups
-    assert agents.standing(agent)[:2] == (True, True)
     assert not agents.integrate(agent)
     assert path.read_bytes() == added
     assert agents.integrate(agent, remove=True)
-    assert agents.standing(agent)[0] is False
     assert not agents.integrate(agent, remove=True)
 
 
@@ -113,10 +111,16 @@ def test_settings_that_are_written_in_another_way_are_for_the_person(text: str |
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["settings.json"]
     put("claude", f"// mine\n{agents.snippet('claude')}\n")
-    assert agents.standing("claude") == (True, True, True)
     assert not agents.integrate("claude")
     with pytest.raises(agents.ByHand):
         agents.integrate("claude", remove=True)
+
+
+def test_hooks_that_the_person_has_turned_off_are_noticed() -> None:
+    put("claude", '{"disableAllHooks": true}')
+    assert agents.disabled("claude")
+    put("claude", "{}")
+    assert not agents.disabled("claude")
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -162,15 +166,14 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     path = put("claude", text)
     monkeypatch.setattr(sys, "argv", ["/old/sesh"])
     older = ("UserPromptSubmit", "Stop", "PostToolUse")
-    monkeypatch.setitem(agents.AGENTS, "claude", (*agents.AGENTS["claude"][:3], 5, older))
+    monkeypatch.setitem(agents.AGENTS, "claude", agents.AGENTS["claude"]._replace(timeout=5, events=older))
     assert agents.integrate("claude")
     monkeypatch.undo()
     monkeypatch.setenv("HOME", str(path.parent.parent))
     monkeypatch.setattr(sys, "argv", [LAUNCHER])
     assert commands(path, "claude").keys() == set(older)
-    assert agents.standing("claude")[:2] == (True, False)
     assert agents.integrate("claude")
-    assert commands(path, "claude").keys() == set(agents.AGENTS["claude"][4])
+    assert commands(path, "claude").keys() == set(agents.AGENTS["claude"].events)
     assert "/old/sesh" not in path.read_text()
     assert agents.integrate("claude", remove=True)
     assert path.read_text() == text
