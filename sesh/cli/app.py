@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,7 +12,6 @@ from sesh import errors
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import Line
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.errors import SIGNAL_BASE, UsageError
 
@@ -71,7 +70,11 @@ class Command(TyperCommand):
         cli: Invocation = ctx.obj
         verb = cli.line.verb
         if len(cli.hosts) > 1 and verb.hosts is not Hosts.ALL:
-            return int(load("fanout.run")(cli, _line(cli.line)))
+            return int(load("fanout.run")(cli, ctx.params, partial(self._invoke_for, ctx)))
+        return self._invoke_for(ctx, cli)
+
+    def _invoke_for(self, ctx: Any, cli: Invocation) -> int:
+        ctx.obj = cli
         try:
             return int(super().invoke(ctx))
         except KeyboardInterrupt as error:  # typer would end with 130, without a word
@@ -139,12 +142,6 @@ def built(name: str) -> Command:
     for option, text in EVERYWHERE[1:]:
         command.params.append(TyperOption(param_decls=[option], is_flag=True, expose_value=False, help=text))
     return command
-
-
-def _line(line: Line) -> list[str]:
-    """Return the words of a line without its hosts."""
-    before = [word for word, written in (("--json", line.json), ("--local", line.local)) if written]
-    return [*before, line.verb.name, *line.words, *(["--", *line.tail] if line.tail is not None else [])]
 
 
 def run(cli: Invocation) -> int:

@@ -6,7 +6,8 @@ from functools import partial
 
 from sesh import wording
 from sesh.about import CALLED, __version__
-from sesh.cli import fanout, printing
+from sesh.cli import printing
+from sesh.cli.gather import gather, target_of
 from sesh.cli.words import Context
 from sesh.errors import SeshError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -28,8 +29,8 @@ def doctor(ctx: Context) -> int:
     if len(cli.hosts) < 2:
         found = {cli.host: _check(cli.target_of(cli.host))}
     else:
-        asked = {host: partial(_check, fanout.target_of(cli, host)) for host in cli.hosts}
-        answers = fanout.gather(cli, asked)
+        asked = {host: partial(_check, target_of(cli, host)) for host in cli.hosts}
+        answers = gather(cli, asked)
         found = {h: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for h, rows in answers.items()}
     for host, rows in found.items():
         for finding in rows:

@@ -10,7 +10,8 @@ from typer import Argument, Option
 
 from sesh import errors, moments, paths, wording
 from sesh.about import SESH
-from sesh.cli import fanout, printing
+from sesh.cli import printing
+from sesh.cli.gather import gather, target_of
 from sesh.cli.words import Context, Names
 from sesh.errors import SeshError, UsageError
 from sesh.names import is_decimal, printable
@@ -53,10 +54,8 @@ def grep(
     rows: list[object] = []
     failed: list[str] = []
     if len(cli.hosts) > 1:
-        asked = {
-            host: partial(fanout.target_of(cli, host).call, search.grep, names=names, **words) for host in cli.hosts
-        }
-        for host, answer in fanout.gather(cli, asked).items():
+        asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **words) for host in cli.hosts}
+        for host, answer in gather(cli, asked).items():
             if isinstance(answer, SeshError):
                 rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
                 failed.append(f"@{host}: {answer.line(host)}")

@@ -76,7 +76,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     check(cli, name, timeout, printed=printed, follow=follow, tie=tie, detached=detached, stdin=stdin)
     data: JobSpec = {
         "name": name,
-        "spec": cli.spec(directory, env or (), label or (), size),
+        "spec": cli.spec(directory, env, label, size),
         "keep": keep,
         "timeout": measures.parse_seconds(timeout),
     }

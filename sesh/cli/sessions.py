@@ -10,7 +10,6 @@ from typer import Argument, Option
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.created import report_session
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size
 from sesh.errors import NotFound, Refused, SeshError, UsageError
@@ -41,8 +40,8 @@ def open_(
     check_name(name)
     target = cli.target
     target.sync()
-    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env or (), label or (), size))
-    return report_session(cli, name, created=created)
+    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label, size))
+    return cli.report_session(name, created=created)
 
 
 def detach(ctx: Context, name: AnyName = None) -> int:

@@ -9,7 +9,8 @@ from typing import Annotated, cast
 from typer import Option
 
 from sesh import measures, moments, wording
-from sesh.cli import fanout, printing
+from sesh.cli import printing
+from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context
 from sesh.errors import SeshError, rebuild
@@ -77,7 +78,7 @@ def _on_each(
     """Ask each machine. Raises the error of one that is alone, which may ask the person to log in."""
     if len(cli.hosts) < 2:
         return {host: ask(cli.target_of(host)) for host in hosts}
-    return fanout.gather(cli, {host: partial(ask, fanout.target_of(cli, host)) for host in hosts})
+    return gather(cli, {host: partial(ask, target_of(cli, host)) for host in hosts})
 
 
 def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, object]:

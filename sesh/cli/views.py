@@ -9,40 +9,17 @@ from typer import Argument, Option
 
 from sesh import names
 from sesh.about import SESH
-from sesh.cli import choose, offers, printing
-from sesh.cli import list as listed
+from sesh.cli import offers, printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, offering
-from sesh.client.outcome import Outcome
+from sesh.cli.words import Ansi, AnyName, Context, Follow, offering
 from sesh.errors import NotFound, Refused, UsageError, for_host
-from sesh.names import is_name, printable
+from sesh.names import printable
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
 from sesh.store import listing
-from sesh.wire import Connection
 
 _LINES = 300
 """Lines of `--logs` without N."""
-
-
-def list_(
-    ctx: Context,
-    *,
-    label: Labelled = None,
-    watch: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
-) -> int:
-    """List the sessions and what runs in them, here and on known remotes.
-
-    * marks the session that you are in, ? one whose host does not answer. ! and the words in brackets say what happened
-    since you were attached.
-
-    Examples:
-      sesh
-      sesh list --json
-      sesh list --label team=web
-      sesh @web1 @web2 list
-    """
-    return choose.watch(ctx.obj, label=label or ()) if watch else listed.show(ctx.obj, label or ())
 
 
 def screen(
@@ -59,11 +36,7 @@ def screen(
       sesh screen work
       sesh screen work --format ansi
     """
-    return print_screen(ctx.obj, name, form)
-
-
-def print_screen(cli: Invocation, name: str | None, form: str = "text") -> int:
-    """Print the visible rows; as text, up to the last one that is not empty."""
+    cli = ctx.obj
     name = cli.session(name)
     views.check_format(form)
     target = cli.find(name)
@@ -76,15 +49,6 @@ def print_screen(cli: Invocation, name: str | None, form: str = "text") -> int:
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
     printing.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
     return 0
-
-
-def ended(cli: Invocation, name: str, connection: Connection) -> Outcome:
-    """Print the last screen of a job that has ended and is kept, and its end, which is returned."""
-    end, _ = connection.only("wait", exit=True)
-    print_screen(cli, name)
-    outcome = Outcome.ended(name, cli.host, end)
-    printing.text(f"[{outcome.line()}]")
-    return outcome
 
 
 def logs(
@@ -110,8 +74,7 @@ def logs(
     target, limit = cli.find(name), _LINES
     if count is not None:
         if not names.is_decimal(count) or not (int(count) or follow):
-            order = f"{count} {name}" if names.is_decimal(name) and is_name(count) else f"{name} 100"
-            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs {order}")
+            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
         limit = int(count)
     if follow:
         _check_loop(cli, name)
@@ -126,25 +89,21 @@ def logs(
         return cli.value({"session": name, "host": cli.host, "lines": lines})
     _print_lines(lines[-limit:])
     if len(lines) > limit:
-        command = for_host(f"{SESH} --logs {name}", cli.host)
-        cli.note(f"the last {limit} lines; more: {command} N")
+        cli.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.host)} N")
     return 0
 
 
 def _check_loop(cli: Invocation, name: str) -> None:
     """Raise Refused if followed output would be printed in the session that it comes from, and come again."""
-    if cli.host is not None or not os.isatty(printing.STDOUT):
-        return
-    current = listing.current()
+    current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:
         hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    """`-f`: print the last lines, then new ones until the session ends; of a lost session only the last lines."""
+    """Print the last lines, then new ones until the session ends; of a lost session only the last lines."""
     write = _print_objects if cli.json else _print_lines
-
     target = cli.target
     try:
         stream = target.open_stream(name)

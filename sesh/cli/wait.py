@@ -10,7 +10,8 @@ from typer import Option
 
 from sesh import measures, paths, wording
 from sesh.about import SESH
-from sesh.cli import fanout, printing
+from sesh.cli import printing
+from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
@@ -129,9 +130,9 @@ def _wait_for_several(
     def wait_at(place: Place) -> Condition:
         if (error := places[place]) is not None:
             raise error
-        return _met(fanout.target_of(cli, place[0]), place[1], conditions)
+        return _met(target_of(cli, place[0]), place[1], conditions)
 
-    answers = fanout.gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
+    answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
     if cli.json:
         cli.value([_value(place, answer) for place, answer in answers.items()])
     for (host, name), answer in answers.items() if not cli.json else ():
@@ -200,8 +201,8 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Plac
         if views.bears(row, labels) and row["state"] in states
     ]
     if kept:
-        asked = {host: partial(fanout.target_of(cli, host).call, jobs.ended, labels=labels) for host in lists}
-        for place, ended in fanout.gather(cli, asked).items():
+        asked = {host: partial(target_of(cli, host).call, jobs.ended, labels=labels) for host in lists}
+        for place, ended in gather(cli, asked).items():
             if isinstance(ended, SeshError):
                 raise ended
             places += [(place, name) for name in ended]

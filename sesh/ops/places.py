@@ -1,4 +1,4 @@
-"""Directories to begin a session in, and the name of a directory's session: that of its repository.
+"""The name of a directory's session: that of its repository.
 
 In a worktree of git it is `repo-branch`, outside of any repository the name of the directory itself.
 """
@@ -9,14 +9,14 @@ import os
 import unicodedata
 
 from sesh import paths, proc, reading
-from sesh.errors import Refused, SeshError
+from sesh.errors import SeshError
 from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import SessionHere
-from sesh.store import records, results
+from sesh.store import records
 
 _MARKS = (".git", ".jj", ".hg")
 _LATIN = str.maketrans({
@@ -108,14 +108,3 @@ def valid(text: str) -> str:
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
     return name if is_name(name) else "session"
-
-
-def directories() -> list[str]:
-    """Return the directories of past sessions, jobs left out, the last one first."""
-    try:
-        ended = [result for result in results.every() if not result.get("job")]
-    except Refused:
-        return []
-    ended.sort(key=lambda result: float(result.get("ended") or 0), reverse=True)
-    listed = dict.fromkeys(str(result.get("directory")) for result in ended)
-    return [directory for directory in listed if directory[:1] == "/" and os.path.isdir(directory)]

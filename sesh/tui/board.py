@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -26,7 +26,7 @@ from sesh.tui.calls import Calls
 from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
-from sesh.tui.rows import Kind, Marked, Order, Row, drawn, fitting, ordered
+from sesh.tui.rows import Marked, Order, Row, drawn, fitting, ordered
 from sesh.tui.stage import Stage
 from sesh.vt.render.screen_data import Screen
 from sesh.wording import columns, cut, plain, standing
@@ -47,17 +47,17 @@ _HINTS = (
 
 @dataclass(frozen=True)
 class View:
-    """The settings of a board. `wanted`: the labels of the sessions; `directories`: those to begin a session in.
+    """The settings of a board.
 
-    `creates`: a name that no session has may be chosen; `quiet`: the hours in which nothing rings.
+    `wanted`: the labels of the sessions; `creates`: a name that no session has may be chosen; `quiet`: the hours in
+    which nothing rings.
     """
 
     order: Order
-    wanted: dict[str, str] = field(default_factory=dict)
-    directories: list[str] = field(default_factory=list)
-    creates: bool = False
-    quiet: str = ""
-    coloured: bool = True
+    wanted: dict[str, str]
+    creates: bool
+    quiet: str
+    coloured: bool
 
 
 class Purpose(Enum):
@@ -123,7 +123,7 @@ class _Board:
             if changed or self._stage.blank:
                 self._draw()
             row, due = self._marked.row, self._index.due
-            if row is not None and row.kind is Kind.SESSION and not (row.current or row.silence):
+            if row is not None and row.session is not None and not (row.current or row.silence):
                 due = min(due, self._previews.want((row.host, row.name)))
             keys, ready = self._stage.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
@@ -144,10 +144,9 @@ class _Board:
         if self._view.order is Order.WAITING:
             self._report(listed)
         rows = fitting(ordered(listed, self._view.order, self._recent), self._query)
-        used = {session["cwd"] for (host, _), session in listed.items() if host is None}
-        offers = [Row(Kind.DIRECTORY, None, path) for path in self._view.directories if path not in used]
-        new = [Row(Kind.NEW, None, self._query)] if self._view.creates and not rows and is_name(self._query) else []
-        self._marked.show([*rows, *fitting(offers, self._query), *new], afresh=not self._touched)
+        if self._view.creates and not rows and is_name(self._query):
+            rows = [Row(None, self._query)]
+        self._marked.show(rows, afresh=not self._touched)
 
     # -- keys
 
@@ -162,7 +161,7 @@ class _Board:
             self._chosen, self._over = row, True
         elif self._marked.press(key, max(1, self._stage.size[1] - 3)):
             self._touched = True
-        elif key in ("tab", "C-e", "C-x") and row is not None and row.kind is Kind.SESSION:
+        elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True
             self._open(key, row)
         elif (query := edited(self._query, key)) != self._query:
@@ -175,7 +174,8 @@ class _Board:
         if key != "tab":
             self._line = _Line(Purpose.RENAME, row, row.name) if key == "C-e" else _Line(Purpose.END, row)
             return
-        state, since, question = standing(row.session) if row.session is not None else ("", "", "")
+        assert row.session is not None  # noqa: S101 (lines are of sessions)
+        state, since, question = standing(row.session)
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return
@@ -263,7 +263,7 @@ class _Board:
 
     def _head(self, width: int) -> str:
         """Return the line of the query, with the number of the rows that fit it."""
-        shown = sum(row.kind is Kind.SESSION for row in self._marked.rows)
+        shown = sum(row.session is not None for row in self._marked.rows)
         count = f"{shown}/{self._count}"
         query = cut(f"> {plain(self._query)}", max(1, width - len(count) - 3), keeps_end=True)
         gap = " " * (width - columns(query) - 2 - len(count))
@@ -295,14 +295,14 @@ class _Board:
         row = self._marked.row
         if self._line is not None:
             return f"\x1b[1m{cut(self._line.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hints = _HINTS if row is None or row.kind is Kind.SESSION else (f"Enter create a session: {row.title}",)
+        hints = _HINTS if row is None or row.session is not None else (f"Enter create a session: {row.title}",)
         hints = (self._message,) if self._message else hints
         return f"\x1b[2m{cut(next((hint for hint in hints if columns(hint) <= width), hints[-1]), width)}"
 
     def _screen(self) -> Screen | str | None:
         """Return the screen of the marked session, or the reason for none."""
         row = self._marked.row
-        if row is None or row.kind is not Kind.SESSION:
+        if row is None or row.session is None:
             return None
         if row.current:
             return "you are here"  # its screen shows this picture
