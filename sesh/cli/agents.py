@@ -12,11 +12,12 @@ from typer import Argument, Option
 
 from sesh import programs
 from sesh.about import CALLED, PROGRAM
-from sesh.cli import offers, printing
-from sesh.cli.words import Context, offering
+from sesh.cli import printing
+from sesh.cli.words import Context, among
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.ops import agents
+from sesh.protocol import STATES
 from sesh.wording import plain
 
 _CODEX = """\
@@ -26,7 +27,7 @@ codex's shared server runs hooks without a terminal, where they do nothing; star
 
 def state(
     ctx: Context,
-    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=offering(offers.states))],
+    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=among(*STATES))],
     text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
 ) -> int:
     """Set the state of the session that it runs in: working, waiting, idle, done or failed.
@@ -48,7 +49,7 @@ def state(
 def integrate(
     ctx: Context,
     agent: Annotated[
-        str, Argument(metavar="claude|codex|gemini", show_default=False, autocompletion=offering(offers.agents))
+        str, Argument(metavar="claude|codex|gemini", show_default=False, autocompletion=among(*agents.AGENTS))
     ],
     *,
     remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,

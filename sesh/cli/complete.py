@@ -36,7 +36,6 @@ class _Completion:
             cli = Invocation(line)
             if tail is not None and line.verb.command:
                 return []
-            spelled = len(own) > len(line.hosts) + len(line.words)
             if incomplete[:1] == "@" and not line.words:
                 return _items(offers.hosts(), incomplete)
             self.cli, self.ctx_args = app.built(line.verb.name), {"obj": cli}
@@ -45,12 +44,12 @@ class _Completion:
                 CompletionItem(f"{option}{item.value}", help=item.help)
                 for item in super().get_completions(line.words, incomplete)  # type: ignore[misc]
             ]
-            if not (spelled or line.words):
-                dashes = "--" if incomplete[:1] == "-" else ""
-                found += _items(((dashes + verb.name, verb.summary) for verb in VERBS if verb.name != GO), incomplete)
-                found += _items(offers.hosts() if not incomplete else (), incomplete)
         except (SeshError, typer.TyperException):
             return []  # the line itself will say what is wrong
+        if len(own) == len(line.hosts):  # the first word
+            dashes = "--" if incomplete[:1] == "-" else ""
+            found += _items(((dashes + verb.name, verb.summary) for verb in VERBS if verb.name != GO), incomplete)
+            found += _items(offers.hosts() if not incomplete else (), incomplete)
         return found
 
 
@@ -68,21 +67,16 @@ class _Bash(_Completion, BashComplete):
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word without what readline keeps of it."""
         kept = max((self.incomplete.rfind(mark) + 1 for mark in _BREAKS), default=0)
-        kept = max(kept, self.incomplete.rfind("@"))
-        return str(item.value)[kept:]
+        return str(item.value)[max(kept, self.incomplete.rfind("@")) :]
 
 
 class _Zsh(_Completion, ZshComplete):
-    """Completes in zsh."""
-
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word and its description for `_arguments`; typer would load rich for that."""
         return ":".join(f'"{_escaped(text)}"' for text in (item.value, item.help) if text)
 
 
 class _Fish(_Completion, FishComplete):
-    """Completes in fish."""
-
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word and its description; typer would load rich for that."""
         return f"{item.value}\t{item.help}" if item.help else str(item.value)
@@ -93,8 +87,8 @@ _CLASSES = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
 
 def answer() -> int:
     """Print the completions that a shell asks for; return the exit code."""
-    shell = os.environ[VARIABLE].partition("_")[2]
-    if (kind := _CLASSES.get(shell)) is None:
+    kind = _CLASSES.get(os.environ[VARIABLE].removeprefix("complete_"))
+    if kind is None:
         return 1
     printing.text(kind(app.group(), {}, PROGRAM, VARIABLE).complete())  # type: ignore[abstract]
     return 0

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 
 from sesh import config, paths, wording
-from sesh.cli.verbs import VERBS
 from sesh.errors import SeshError
 from sesh.keynames import CHORDS
 from sesh.names import natural
-from sesh.ops.agents import AGENTS
-from sesh.protocol import STATES
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema import Summary
@@ -22,7 +19,7 @@ _TIMEOUT = 0.05
 """Seconds for the daemons here. A host is never asked: its sessions are those that it listed last."""
 _LONGEST = 60
 """Columns of each part of a description."""
-_CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
+KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -60,39 +57,9 @@ def labels() -> Offers:
     return [(label, " ".join(bearers)[:_LONGEST]) for label, bearers in names.items()]
 
 
-def keys() -> Offers:
-    """Return the names of keys."""
-    return [(name, "") for name in (*_CONTROLS, *CHORDS)]
-
-
 def variables() -> Offers:
     """Return the variables of the environment."""
     return [(f"{name}=", "") for name in sorted(os.environ)]
-
-
-def states() -> Offers:
-    """Return the states that a program can report."""
-    return [(state, "") for state in STATES]
-
-
-def formats() -> Offers:
-    """Return the formats of a screen."""
-    return [("text", ""), ("ansi", ""), ("json", "")]
-
-
-def shells() -> Offers:
-    """Return the shells that sesh knows."""
-    return [(shell, "") for shell in SHELLS]
-
-
-def agents() -> Offers:
-    """Return the agents whose settings sesh edits."""
-    return [(agent, "") for agent in AGENTS]
-
-
-def verbs() -> Offers:
-    """Return all verbs with their first lines."""
-    return [(verb.name, verb.summary) for verb in VERBS]
 
 
 def _here() -> list[Summary]:

@@ -11,7 +11,7 @@ from sesh import reading
 from sesh.about import SESH
 from sesh.cli import offers
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Name, offering
+from sesh.cli.words import Context, Name, among
 from sesh.errors import UsageError
 from sesh.keynames import Key, bytes_of
 from sesh.names import check_name
@@ -35,7 +35,7 @@ def send(
         Option(
             "--key",
             metavar="KEY",
-            autocompletion=offering(offers.keys),
+            autocompletion=among(*offers.KEYS),
             help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
         ),
     ] = None,

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size
+from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size, Yes
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
 from sesh.ops.views import bears
 from sesh.schema import ErrorFacts
-
-Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 
 
 def open_(

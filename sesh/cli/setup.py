@@ -23,11 +23,11 @@ from sesh.about import CALLED, PROGRAM, SESH, __version__
 from sesh.cli import app, offers, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, named
-from sesh.cli.words import Context, offering
+from sesh.cli.words import Context, among
 from sesh.errors import UsageError
 from sesh.names import printable
 
-Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=offering(offers.shells))]
+Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=among(*offers.SHELLS))]
 
 
 def completions(ctx: Context, shell: Shell) -> int:
@@ -57,7 +57,7 @@ def shell_init(ctx: Context, shell: Shell) -> int:
 def help_(
     ctx: Context,
     verb: Annotated[
-        str | None, Argument(metavar="VERB", show_default=False, autocompletion=offering(offers.verbs))
+        str | None, Argument(metavar="VERB", show_default=False, autocompletion=among(*(verb.name for verb in VERBS)))
     ] = None,
 ) -> int:
     """Show the overview; `sesh VERB --help` shows the help of one verb.

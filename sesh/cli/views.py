@@ -9,9 +9,9 @@ from typer import Argument, Option
 
 from sesh import names
 from sesh.about import SESH
-from sesh.cli import offers, printing
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Follow, offering
+from sesh.cli.words import Ansi, AnyName, Context, Follow, among
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import printable
 from sesh.ops import views
@@ -27,7 +27,8 @@ def screen(
     name: AnyName = None,
     *,
     form: Annotated[
-        str, Option("--format", metavar="FORMAT", autocompletion=offering(offers.formats), help="text, ansi or json.")
+        str,
+        Option("--format", metavar="FORMAT", autocompletion=among("text", "ansi", "json"), help="text, ansi or json."),
     ] = "text",
 ) -> int:
     """Print what the screen shows now; without NAME, that of the session that you are in.

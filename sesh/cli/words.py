@@ -28,11 +28,12 @@ def _names(ctx: typer.Context, incomplete: str) -> offers.Offers:
 
 def offering(function: Callable[[], offers.Offers]) -> Callable[[str], offers.Offers]:
     """Return the completion of an option or argument from all its words."""
+    return lambda incomplete: [offer for offer in function() if offer[0].startswith(incomplete)]
 
-    def completion(incomplete: str) -> offers.Offers:
-        return [offer for offer in function() if offer[0].startswith(incomplete)]
 
-    return completion
+def among(*words: str) -> Callable[[str], offers.Offers]:
+    """Return the completion of an option or argument that takes one of these words."""
+    return offering(lambda: [(word, "") for word in words])
 
 
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
@@ -42,18 +43,13 @@ AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False, aut
 Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False, autocompletion=_names)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
+_labels = offering(offers.labels)
 Labelled = Annotated[
     list[str] | None,
-    Option(
-        "--label",
-        metavar="K=V",
-        autocompletion=offering(offers.labels),
-        help="Only sessions with this label; may be repeated.",
-    ),
+    Option("--label", metavar="K=V", autocompletion=_labels, help="Sessions with this label; may be repeated."),
 ]
 Label = Annotated[
-    list[str] | None,
-    Option("--label", metavar="K=V", autocompletion=offering(offers.labels), help="Set a label; may be repeated."),
+    list[str] | None, Option("--label", metavar="K=V", autocompletion=_labels, help="Set a label; may be repeated.")
 ]
 Env = Annotated[
     list[str] | None,
@@ -69,6 +65,7 @@ Size = Annotated[
     Option("--size", metavar="COLUMNSxROWS", help="Its columns and rows until a terminal attaches, as 200x50."),
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
+Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
 Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
 Timeout = Annotated[
