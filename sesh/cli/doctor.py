@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from sesh import wording
 from sesh.about import CALLED, __version__
 from sesh.cli import printing
-from sesh.cli.gather import gather, target_of
+from sesh.cli.gather import on_each
 from sesh.cli.words import Context
 from sesh.errors import SeshError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -26,12 +24,8 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    if len(cli.hosts) < 2:
-        found = {cli.host: _check(cli.target_of(cli.host))}
-    else:
-        asked = {host: partial(_check, target_of(cli, host)) for host in cli.hosts}
-        answers = gather(cli, asked)
-        found = {h: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for h, rows in answers.items()}
+    answers = on_each(cli, cli.hosts or [None], _check)
+    found = {h: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for h, rows in answers.items()}
     for host, rows in found.items():
         for finding in rows:
             finding["message"] = wording.one_line(str(finding["message"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -74,6 +75,18 @@ def gather(
     finally:
         cli.status("")
     return {key: answers[key] for key in work}
+
+
+def on_each(
+    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], Answer]
+) -> dict[str | None, Answer | SeshError]:
+    """Ask each machine; return the answers, or the errors in their place.
+
+    Raises the error of the only machine of the line, which may ask the person to log in.
+    """
+    if len(cli.hosts) < 2:
+        return {host: ask(cli.target_of(host)) for host in hosts}
+    return gather(cli, {host: partial(ask, target_of(cli, host)) for host in hosts})
 
 
 def waited_for(hosts: Sequence[str]) -> str:

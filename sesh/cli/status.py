@@ -45,70 +45,57 @@ def status(ctx: Context, name: AnyName = None) -> int:
 
 
 def _described(session: Status, now: float) -> list[str]:
-    foreground = session.get("foreground")
-    program = foreground["command"] if foreground else ""
-    program = wording.command_line(program) if isinstance(program, list) else program
-    scrollback = session.get("scrollback")
-    ended = session["state"] == "exited"  # its processes are gone
+    front, ended = session.get("foreground"), session["state"] == "exited"  # its processes are gone
     pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
-        "activity": _standing_text(session.get("activity"), now) or None,
+        "activity": _standing(session.get("activity"), now),
         "program": (f"{pid}: " if pid else "") + wording.command_line(session["command"] or []),
-        "resume": wording.command_line(resume) if (resume := session.get("resume")) else None,
-        "foreground": f"{foreground.get('pid')}: {program}" if foreground else None,
+        "resume": wording.command_line(session.get("resume") or []),
+        "foreground": f"{front.get('pid')}: {wording.command_line(front['command'])}" if front else None,
         "directory": session.get("cwd"),
-        "title": session.get("title") or None,
-        "unseen": wording.unseen(session) or None,
-        "created": _moment_text(session.get("created"), now),
-        "last activity": _moment_text(session.get("last_activity"), now),
+        "title": session.get("title"),
+        "unseen": wording.unseen(session),
+        "created": _moment(session.get("created"), now),
+        "last activity": _moment(session.get("last_activity"), now),
         "size": f"{session.get('columns')}x{session.get('rows')}",
-        "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on) or None,
-        "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
-        "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
+        "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on),
+        "scrollback": "{lines} lines, {bytes} bytes".format(**kept) if (kept := session.get("scrollback")) else None,
+        "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()),
         "daemon": f"{daemon}, sesh {session.get('version')}" if daemon else None,
     }
-    lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
+    rows = [(key, value) for key, value in facts.items() if value]
     for report in session.get("reports") or []:
         words = ", ".join(filter(None, (report["state"], report.get("kind"), report.get("app"))))
-        lines.append(f"{'reports:':<15}{wording.plain(words)}: {wording.of_report(report)}".rstrip(": "))
+        rows.append(("reports", f"{words}: {wording.of_report(report)}".rstrip(": ")))
     for client in session.get("clients") or []:
-        size = f"{client.get('columns')}x{client.get('rows')}"
-        watching = ", read-only" if client.get("read_only") else ""
         machine = f" of {client['machine']}" if client.get("machine") else ""
-        since = moments.here(client.get("since"))
-        text = f"{client.get('pid')} on {client.get('tty')}{machine}, {size}, since {since}{watching}"
-        lines.append(f"{'client:':<15}{wording.plain(text)}")
-    return lines
+        watching = ", read-only" if client.get("read_only") else ""
+        size, since = f"{client.get('columns')}x{client.get('rows')}", moments.here(client.get("since"))
+        place = f"{client.get('pid')} on {client.get('tty')}{machine}"
+        rows.append(("client", f"{place}, {size}, since {since}{watching}"))
+    return [f"{key + ':':<15}{wording.plain(value)}" for key, value in rows]
 
 
-def _standing_text(standing: ActivityFacts | None, now: float) -> str:
-    """Return the state of a session, the reason, since when, and the question it asks; empty if not known."""
+def _standing(standing: ActivityFacts | None, now: float) -> str | None:
+    """Return the state of a session, the reason, since when, and the question it asks."""
     if not standing:
-        return ""
-    age = moments.age(standing.get("since"), now)
-    since = f"since {moments.here(standing.get('since'))} ({age} ago)" if age else ""
+        return None
+    since = f"since {_moment(standing['since'], now)}" if standing.get("since") else ""
     reason = ", ".join(filter(None, (standing["state"], _REASONS.get(str(standing.get("why"))), since)))
     return f"{reason}: {question}" if (question := standing.get("question")) else reason
 
 
-def _moment_text(moment: object, now: float) -> str:
+def _moment(moment: object, now: float) -> str:
     return f"{moments.here(moment)} ({moments.age(moment, now) or '?'} ago)"
 
 
 def _lost(session: Summary) -> str:
-    how = (
-        f"when {session.get('host') or 'this machine'} restarted"
-        if session["lost"]["reason"] == "reboot"
-        else "its daemon died"
-    )
-    saved = session["lost"]["saved"]
-    left = (
-        f"its screen of {moments.here(saved)} was kept: {SESH} --screen {session['name']}"
-        if saved
-        else "its screen was not kept"
-    )
-    return f"{how}; {left}"
+    reboot, saved = session["lost"]["reason"] == "reboot", session["lost"]["saved"]
+    how = f"when {session.get('host') or 'this machine'} restarted" if reboot else "its daemon died"
+    if not saved:
+        return f"{how}; its screen was not kept"
+    return f"{how}; its screen of {moments.here(saved)} was kept: {SESH} --screen {session['name']}"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Annotated, cast
 
 from typer import Option
 
 from sesh import measures, moments, wording
 from sesh.cli import printing
-from sesh.cli.gather import gather, target_of
+from sesh.cli.gather import on_each
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context
 from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import clear, leftovers
-from sesh.reach.target import Target
 from sesh.schema import LeftoverFacts, PrintedError
 
 _UNASKED = 7 * 86400.0
@@ -51,7 +48,7 @@ def sweep(
     seconds = measures.parse_seconds(older, "--older", least=0)
     if seconds is None:
         seconds = 0.0 if asks else _UNASKED
-    found = _on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
+    found = on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
     wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
     if not cli.json:
         _show(wanted)
@@ -60,25 +57,18 @@ def sweep(
         ends = cli.agrees(f"clear all of these{f', and end the {living} that run' if living else ''}?")
         dry_run = not ends
     if not dry_run:
-        found |= _on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
+        found |= on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
     answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
+    failed = ["error" in answer or not answer["ok"] for answer in answers]
     if not cli.json:
+        older_than = f" older than {moments.exact(seconds)}" if seconds else ""
         for host, rows in found.items():
-            _show_result(cli, host, rows, dry_run=dry_run, seconds=seconds)
+            _show_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
     elif len(answers) == 1:
         cli.value(answers[0])
     else:
-        cli.value([{**answer, "exit_code": int("error" in answer or not answer["ok"])} for answer in answers])
-    return int(any("error" in answer or not answer["ok"] for answer in answers))
-
-
-def _on_each(
-    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], list[LeftoverFacts]]
-) -> dict[str | None, Found]:
-    """Ask each machine. Raises the error of one that is alone, which may ask the person to log in."""
-    if len(cli.hosts) < 2:
-        return {host: ask(cli.target_of(host)) for host in hosts}
-    return gather(cli, {host: partial(ask, target_of(cli, host)) for host in hosts})
+        cli.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
+    return int(any(failed))
 
 
 def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, object]:
@@ -99,12 +89,12 @@ def _show(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
         printing.text(wording.plain(line))
 
 
-def _show_result(cli: Invocation, host: str | None, found: Found, *, dry_run: bool, seconds: float) -> None:
-    prefix = _prefix(host)
+def _show_result(cli: Invocation, prefix: str, found: Found, *, dry_run: bool, older: str) -> None:
     if isinstance(found, SeshError):
-        cli.note(f"{prefix}{found.line(host)}")
-    elif not found:
-        printing.text(f"{prefix}no leftovers{f' older than {moments.exact(seconds)}' if seconds else ''}")
+        cli.note(f"{prefix}{found}")
+        return
+    if not found:
+        printing.text(f"{prefix}no leftovers{older}")
     elif dry_run:
         printing.text(f"{prefix}{len(found)} found; nothing changed")
     else:
