@@ -77,15 +77,12 @@ def integrate(
             printing.text(agents.snippet(agent))
         raise
     if not cli.json:
-        if remove:
-            done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"
-        else:
-            done = "hooks of sesh in" if changed else "nothing to do: hooks of sesh in"
-        printing.text(f"{done} {plain(path)}")
-        if changed and not remove:
-            printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
-            if programs.find(agent) is None:
-                printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
+        state = "no hooks of sesh in" if remove else "hooks of sesh in"
+        printing.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
+    if changed and not (remove or cli.json):
+        printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+        if programs.find(agent) is None:
+            printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
     if not remove and not agents.standing(agent)[2]:
         cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.done(agent=agent, path=path, changed=changed)
@@ -101,17 +98,12 @@ def mcp(ctx: Context) -> int:
       claude mcp add sesh -- sesh mcp
     """
     cli = ctx.obj
-    pip = f"{sys.executable} -m pip install" if util.find_spec("pip") else f"uv pip install --python {sys.executable}"
-    install = f"install it with: {pip} 'mcp>=2,<3'"
     if cli.line.hosts:
-        raise UsageError(
-            f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}",
-            hint=f"write: {CALLED} --mcp",
-        )
-    if util.find_spec("mcp") is None:
-        raise Refused("--mcp needs the Model Context Protocol SDK", hint=install)
-    if util.find_spec("mcp.server.mcpserver") is None:
-        raise Refused("--mcp needs version 2 of the package mcp, but an older one is installed", hint=install)
+        message = f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}"
+        raise UsageError(message, hint=f"write: {CALLED} --mcp")
+    if util.find_spec("mcp") is None or util.find_spec("mcp.server.mcpserver") is None:
+        hint = f"install it with: {sys.executable} -m pip install 'mcp>=2,<3'"
+        raise Refused("--mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
     if os.isatty(0):
         raise Refused("--mcp is for programs, not terminals", hint=f"add `{CALLED} --mcp` to your agent's settings")
     from sesh.mcp.serve import serve

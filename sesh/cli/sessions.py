@@ -187,18 +187,11 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     """Print the outcome for several sessions; return the exit code. `key`: the key in JSON of those that succeeded."""
     if not failed:
         return cli.done(**{key: list(done)})
-    refused = list(failed.values())
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    hints = {error.hint: error for error in refused if error.hint}
-    if len(hints) == 1:  # what is to be done is the same for all
-        (last,) = hints.values()
-        lines = [*ended, *(error.message for error in refused if error is not last), last.line(cli.host)]
-    else:
-        lines = [*ended, *(error.line(cli.host) for error in refused)]
+    message = "; ".join([*ended, *(error.line(cli.host) for error in failed.values())])
     if cli.json:
-        error = {"code": refused[0].code, "message": wording.one_line("; ".join(lines))}
-        printing.value({"ok": False, key: list(done), "error": error})
+        error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
+        cli.value({"ok": False, key: list(done), "error": error})
     else:
-        for line in lines if len(refused) > 1 else ["; ".join(lines)]:
-            cli.note(line)
+        cli.note(message)
     return 1

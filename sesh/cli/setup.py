@@ -12,9 +12,9 @@ they read `$TTY`, as a widget's stdin is /dev/null, and begin with `zle -I`, as 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated
 
-import typer
 from typer import Argument
 
 from sesh import completions as package
@@ -69,14 +69,11 @@ def help_(
     cli = ctx.obj
     assert ctx.parent is not None  # noqa: S101 (verbs are called by the group)
     if verb is None:
-        text = ctx.parent.get_help()
-    else:
-        found = named(verb)
-        if found not in VERBS:
-            raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
-        text = app.built(found.name).get_help(typer.Context(app.built(found.name), ctx.parent, found.name, obj=cli))
-    printing.text(text)
-    return 0
+        printing.text(ctx.parent.get_help())
+        return 0
+    if (found := named(verb)) not in VERBS:
+        raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
+    return app.run(Invocation(replace(cli.line, verb=found, words=["--help"])))
 
 
 def version(ctx: Context) -> int:

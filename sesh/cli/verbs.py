@@ -89,7 +89,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH),
         Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
-        Verb("status", "Show everything known about a session", "status.status", "", EACH),
+        Verb("status", "Show everything known about a session", "views.status", "", EACH),
     ),
     "Run commands, and drive a session": (
         Verb("open", "Start NAME unless it runs, without going to it", "sessions.open_", "", EACH, command=True),
@@ -98,7 +98,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb(
             "run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True,
         ),
-        Verb("send", "Type text and keys into a session", "send.send", "", EACH),
+        Verb("send", "Type text and keys into a session", "shell.send", "", EACH),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
     ),
@@ -111,7 +111,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "sweep.sweep", hosts=ALL),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
     ),
     "Other machines": (
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL, here=True),
@@ -125,7 +125,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill", here=True),
     ),
     "Setup": (
-        Verb("doctor", "Check the setup and suggest fixes", "doctor.doctor", hosts=ALL),
+        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=ALL),
         Verb("shell-init", "Print the shell integration", "setup.shell_init", here=True),
         Verb("completions", "Print the completion script for a shell", "setup.completions", here=True),
         Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH),
