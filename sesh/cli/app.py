@@ -136,7 +136,7 @@ def built(name: str) -> Command:
     """Import and build the verb of this name."""
     verb = BY_NAME[name]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=Command, context_settings=_SETTINGS)(verb.function())
+    app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
     for option, text in EVERYWHERE[1:]:

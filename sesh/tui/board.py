@@ -16,9 +16,8 @@ from typing import Any
 from sesh import config, wording
 from sesh.client.notification import BELL, notification
 from sesh.client.terminal import RawTerminal
-from sesh.errors import NotFound
 from sesh.names import is_name, natural
-from sesh.ops import enter, send, sessions, views
+from sesh.ops import enter, send, sessions
 from sesh.ops.index import Key, SessionIndex
 from sesh.reach.target import Target
 from sesh.tui import preview
@@ -138,7 +137,7 @@ class _Board:
         return self._chosen
 
     def _update(self) -> None:
-        """Bring the rows up to date, and report the sessions that begin to need a person."""
+        """Bring the rows up to date."""
         listed = self._index.sessions(self._view.wanted)
         self._count = len(listed)
         if self._view.order is Order.WAITING:
@@ -215,38 +214,14 @@ class _Board:
         self._message = "…"
         self._calls.begin(row.host, call, outcome)
 
-    # -- news
-
     def _report(self, listed: dict[Key, Any]) -> None:
-        """Ring for the sessions that begin to need a person; ask how those ended that are gone."""
+        """Ring for the sessions that begin to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
-        self._ring(self._news.lines(listed, frozenset(answering)))
-        for key in self._news.gone:
-            self._ask_end(*key)
-
-    def _ring(self, lines: list[str]) -> None:
+        lines = self._news.lines(listed, frozenset(answering))
         if lines and not config.in_quiet_hours(self._view.quiet):
             shown = [notification(line, os.environ) for line in lines]
             self._stage.ring(BELL + b"".join(data for data in shown if data != BELL))
-
-    def _ask_end(self, host: str | None, name: str) -> None:
-        """Say if a session that is gone has failed, as a job of `--exec`: no row does."""
-
-        def failure(target: Target) -> str:
-            try:
-                session = target.call(views.status, name=name)
-            except NotFound:
-                return ""
-            how = wording.failure(session.get("reason"), session.get("exit_code"))
-            return wording.needs(name, "failed", how, host) if wording.ended_badly(session) else ""
-
-        def outcome(line: str | None, _problem: str) -> None:
-            if line:
-                self._message = line
-                self._ring([line])
-
-        self._calls.begin(host, failure, outcome)
 
     # -- the picture
 
