@@ -1,4 +1,4 @@
-"""Verbs about all sessions: `list` prints them; `pick`, `watch` and `next` choose one, and attach to it."""
+"""Verbs that choose among all sessions, by the board or by their standing, and attach: `pick`, `watch`, `next`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import select
 import time
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Annotated
-
-from typer import Option
 
 from sesh import wire
 from sesh.about import SESH
 from sesh.cli import go, printing
-from sesh.cli import list as listed
 from sesh.cli.attach import View
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
@@ -33,26 +29,6 @@ from sesh.wording import since, standing
 
 _SETTLING = 0.4
 """Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
-
-
-def list_(
-    ctx: Context,
-    *,
-    label: Labelled = None,
-    watch_: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
-) -> int:
-    """List the sessions and what runs in them, here and on known remotes.
-
-    * marks the session that you are in, ? one whose host does not answer. ! and the words in brackets say what happened
-    since you were attached.
-
-    Examples:
-      sesh
-      sesh list --json
-      sesh list --label team=web
-      sesh @web1 @web2 list
-    """
-    return watch(ctx, label=label) if watch_ else listed.show(ctx.obj, label or ())
 
 
 def pick(

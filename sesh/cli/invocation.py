@@ -15,13 +15,11 @@ from sesh.cli.line import Line
 from sesh.cli.verbs import named
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host, check_name
-from sesh.ops import lookup
 from sesh.reach import find
 from sesh.reach.caller import Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing
-from sesh.tui import question as questions
 
 _REMEMBERED = 3
 """Lines of a greeting."""
@@ -81,6 +79,8 @@ class Invocation(Caller):
         name = names[0] if len(names) == 1 else None
         if name is None or self.hosts or find.is_here(name):
             return self.target
+        from sesh.ops import lookup
+
         places = lookup.located(self, [name])
         if not creates:
             lookup.note_unknown(self, places)
@@ -104,6 +104,8 @@ class Invocation(Caller):
         absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
         if not absent or self.hosts:
             return
+        from sesh.ops import lookup
+
         places = lookup.located(self, absent)
         lookup.note_unknown(self, places)
         for name, place in places.items():
@@ -237,6 +239,8 @@ class Invocation(Caller):
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""
+        from sesh.tui import question as questions
+
         self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)

@@ -71,7 +71,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x"),
     ),
     "See what goes on": (
-        Verb("list", "List the sessions and what runs in them", "choose.list_", "-l", ALL),
+        Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts=ALL),
         Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH),
         Verb("screen", "Print what the screen shows now", "views.screen", "", EACH),

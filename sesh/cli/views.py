@@ -1,4 +1,4 @@
-"""What a session shows: its `screen`, its last lines (`logs`), and all facts about it (`status`)."""
+"""Verbs that show sessions: the `list` of all; of one its `screen`, its last lines (`logs`), all facts (`status`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typer import Argument, Option
 
 from sesh import moments, names, wording
 from sesh.about import SESH
+from sesh.cli import list as listed
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Follow, among
+from sesh.cli.verbs import load
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import printable
 from sesh.ops import views
@@ -32,6 +34,26 @@ _REASONS = {
     "output": "it prints",
     "exit": "it has ended",
 }
+
+
+def list_(
+    ctx: Context,
+    *,
+    label: Labelled = None,
+    watch_: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
+) -> int:
+    """List the sessions and what runs in them, here and on known remotes.
+
+    * marks the session that you are in, ? one whose host does not answer. ! and the words in brackets say what happened
+    since you were attached.
+
+    Examples:
+      sesh
+      sesh list --json
+      sesh list --label team=web
+      sesh @web1 @web2 list
+    """
+    return int(load("choose.watch")(ctx, label=label)) if watch_ else listed.show(ctx.obj, label or ())
 
 
 def screen(
