@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from importlib import util
 from typing import Annotated
@@ -11,7 +10,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sesh import programs
-from sesh.about import CALLED, PROGRAM
+from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.words import Context, among
 from sesh.errors import Refused, UsageError
@@ -124,8 +123,6 @@ def skill(ctx: Context) -> int:
     cli = ctx.obj
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
-    if CALLED != PROGRAM:
-        text = re.sub(rf"\b{PROGRAM} (?=[-@])", f"{CALLED} ", text)
     if cli.json:
         return cli.value({"skill": text})
     printing.write(text.encode())

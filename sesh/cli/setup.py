@@ -1,13 +1,4 @@
-"""Verbs of the setup: scripts for the shell, help, the version.
-
-Inside a session the integration updates DISPLAY and the like for the newest client, and `SESH_SESSION`, before each
-prompt. It marks prompts and commands (FinalTerm's OSC 133), for `history` and for terminals that jump from prompt to
-prompt. Evaluated twice, it acts once; the user's own prompt functions find their `$?` unchanged.
-
-Outside too, it defines widgets, functions for a key of the user's choice, and binds none; the text at the prompt is
-restored after them. In bash they are left out in POSIX mode, where a function's name with a dash is an error; in zsh
-they read `$TTY`, as a widget's stdin is /dev/null, and begin with `zle -I`, as the key leads to a terminal mode of zsh.
-"""
+"""Verbs of the setup: scripts for the shell, help, the version."""
 
 from __future__ import annotations
 
@@ -19,7 +10,7 @@ from typer import Argument
 
 from sesh import completions as package
 from sesh import protocol
-from sesh.about import CALLED, PROGRAM, SESH, __version__
+from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app, offers, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, named
@@ -94,8 +85,6 @@ def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(offers.SHELLS)}")
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
-    for widget in ("--pick", "--next"):
-        script = script.replace(f"{PROGRAM} {widget}", f"{CALLED} {widget}")
     if cli.json:
         return cli.value({"shell": shell, "script": script})
     printing.write(script.encode())
