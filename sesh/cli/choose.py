@@ -152,7 +152,7 @@ def next_(
         while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
             wire.polled([(index.inbound, select.POLLIN)], until)
             index.take()
-        silent = [*_stuck(rows), *_silent(index)]
+        silent = _silent(index)
     chosen = following(_waiting(rows), here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
@@ -176,15 +176,6 @@ def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
 
 def _works(rows: dict[Key, Summary]) -> bool:
     return any(standing(row)[0] == "working" for row in rows.values())
-
-
-def _stuck(rows: dict[Key, Summary]) -> list[str]:
-    """Return the sessions whose daemon does not answer; one of another machine is asked there."""
-    return [
-        f"{name} on @{host}" if host is not None else name
-        for (host, name), row in rows.items()
-        if row["state"] == "running" and row.get("responding") is False and not row.get("machine")
-    ]
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
