@@ -173,25 +173,25 @@ class FollowedOutput:
         self.pending = b""
         self._lines = lines
         self._remover = QueryRemover() if not lines and os.isatty(self.descriptor) else None
-        self._held = b""
+        self._buffer = b""
         self._begun = False
         """True if the last line that came has no end yet."""
 
     def take(self, data: bytes) -> None:
-        """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
-        data = self._held + (data if self._remover is None else self._remover.take(data))
+        """Take output; a last `\\r` waits for the next byte, an unfinished line of JSON until its end."""
+        data = self._buffer + (data if self._remover is None else self._remover.take(data))
         if self._lines:
             *rows, begun = data.split(b"\n")
-            pieces, self._held = printing.pieces(begun)
+            pieces, self._buffer = printing.pieces(begun)
             self.pending += b"".join(map(_object, [*(row.removesuffix(b"\r") for row in rows), *pieces]))
         else:
-            self._held = b"\r" if data.endswith(b"\r") else b""
+            self._buffer = b"\r" if data.endswith(b"\r") else b""
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
     def end(self) -> None:
-        """Release the held output: no more comes."""
-        held, self._held = self._held, b""
-        self.pending += _object(held.removesuffix(b"\r")) if self._lines and held else held
+        """Release what waits in the buffer: no more comes."""
+        rest, self._buffer = self._buffer, b""
+        self.pending += _object(rest.removesuffix(b"\r")) if self._lines and rest else rest
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""

@@ -1,4 +1,4 @@
-"""The board: sessions here and on hosts, the marked one's screen beside them, and a line to type in below.
+"""The board: sessions here and on hosts, a preview of the marked one, and a line to type in below.
 
 Letters filter. Tab opens a line for an answer, Ctrl-E one for a new name, and Ctrl-X asks whether to end a session:
 nothing is typed into a session or ended before Enter, or y, in such a line.
@@ -22,16 +22,16 @@ from sesh.ops.index import Key, SessionIndex
 from sesh.reach.target import Target
 from sesh.tui import preview
 from sesh.tui.calls import Calls
+from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
 from sesh.tui.rows import Marked, Order, Row, drawn, fitting, ordered
-from sesh.tui.stage import Stage
 from sesh.vt.render.screen_data import Screen
 from sesh.wording import columns, cut, plain, standing
 
-_BESIDE = 64
-"""The least columns for a screen beside the rows."""
+_WIDE = 64
+"""The least columns for a preview next to the rows."""
 _TALL = 4
 """The least rows for a line about the marked row."""
 _LEAVING = ("escape", "C-c", "C-d", "C-\\", "hangup")
@@ -93,15 +93,15 @@ def show(index: SessionIndex, view: View, mark: Row | None = None) -> Row | None
 
     Raises Refused without a terminal.
     """
-    with RawTerminal() as terminal, Stage(terminal) as stage, Calls() as calls:
-        return _Board(stage, index, calls, view).run(mark)
+    with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
+        return _Board(display, index, calls, view).run(mark)
 
 
 class _Board:
     """The rows, the query that filters them, and the line that is typed. One thread changes all of it."""
 
-    def __init__(self, stage: Stage, index: SessionIndex, calls: Calls, view: View) -> None:
-        self._stage, self._index, self._calls, self._view = stage, index, calls, view
+    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: View) -> None:
+        self._display, self._index, self._calls, self._view = display, index, calls, view
         self._previews, self._news = Previews(calls), News()
         self._recent = enter.recent()
         self._marked, self._count = Marked(), 0
@@ -119,12 +119,12 @@ class _Board:
         self._update()
         changed = True
         while not self._over:
-            if changed or self._stage.blank:
+            if changed or self._display.blank:
                 self._draw()
             row, due = self._marked.row, self._index.due
             if row is not None and row.session is not None and not (row.current or row.silence):
                 due = min(due, self._previews.want((row.host, row.name)))
-            keys, ready = self._stage.wait((self._index.inbound, self._calls.inbound), due)
+            keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
                 if not self._over:
                     self._press(key)
@@ -145,7 +145,7 @@ class _Board:
         rows = fitting(ordered(listed, self._view.order, self._recent), self._query)
         if self._view.creates and not rows and is_name(self._query):
             rows = [Row(None, self._query)]
-        self._marked.show(rows, afresh=not self._touched)
+        self._marked.show(rows, reset=not self._touched)
 
     # -- keys
 
@@ -158,7 +158,7 @@ class _Board:
             self._over = True
         elif key == "enter" and row is not None:
             self._chosen, self._over = row, True
-        elif self._marked.press(key, max(1, self._stage.size[1] - 3)):
+        elif self._marked.press(key, max(1, self._display.size[1] - 3)):
             self._touched = True
         elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True
@@ -221,20 +221,20 @@ class _Board:
         lines = self._news.lines(listed, frozenset(answering))
         if lines and not config.in_quiet_hours(self._view.quiet):
             shown = [notification(line, os.environ) for line in lines]
-            self._stage.ring(BELL + b"".join(data for data in shown if data != BELL))
+            self._display.ring(BELL + b"".join(data for data in shown if data != BELL))
 
     # -- the picture
 
     def _draw(self) -> None:
-        width, height = self._stage.size
+        width, height = self._display.size
         about = [self._about(width)] if height >= _TALL else []
         body = max(1, height - 2 - len(about))
-        left = width // 2 if width >= _BESIDE else width
+        left = width // 2 if width >= _WIDE else width
         lines = self._list(left, body)
         if left < width:
-            beside = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
-            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, beside, strict=True)]
-        self._stage.draw([self._head(width), *lines, *about, self._foot(width)])
+            right = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
+            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
+        self._display.draw([self._head(width), *lines, *about, self._foot(width)])
 
     def _head(self, width: int) -> str:
         """Return the line of the query, with the number of the rows that fit it."""

@@ -31,7 +31,7 @@ class News:
     def __init__(self) -> None:
         self._signs: dict[object, _Sign] = {}
         self._machines: frozenset[str | None] = frozenset()
-        self._told: dict[object, float] = {}
+        self._reported: dict[object, float] = {}
         """When (monotonic) each session was reported in the last minute."""
 
     def lines(self, sessions: Mapping[Key, Summary], answering: frozenset[str | None]) -> list[str]:
@@ -55,8 +55,8 @@ class News:
     def _may_tell(self, mark: object) -> bool:
         """Return whether a session may be reported now, and if so note that it is."""
         now = time.monotonic()
-        self._told = {each: moment for each, moment in self._told.items() if moment > now - BETWEEN_TELLINGS}
-        return self._told.setdefault(mark, now) == now
+        self._reported = {each: moment for each, moment in self._reported.items() if moment > now - BETWEEN_TELLINGS}
+        return self._reported.setdefault(mark, now) == now
 
 
 def _sign(host: str | None, session: Summary) -> _Sign:

@@ -133,7 +133,7 @@ def fitting(rows: Sequence[Row], query: str) -> list[Row]:
 
 
 class Marked:
-    """Rows of which one is marked, and the part of them that fits the screen."""
+    """Rows with a mark on one, and the part of them that fits the screen."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -145,14 +145,14 @@ class Marked:
         """The marked row; None if there are no rows."""
         return self.rows[self._index] if self.rows else None
 
-    def show(self, rows: Sequence[Row], *, afresh: bool = False) -> None:
+    def show(self, rows: Sequence[Row], *, reset: bool = False) -> None:
         """Show other rows. The mark stays on its row, or at its place if that row is gone.
 
-        `afresh`: mark the first row that is not the session that the board is shown in.
+        `reset`: mark the first row that is not the session that the board is shown in.
         """
-        before = self.row.identity if self.row is not None and not afresh else None
+        before = self.row.identity if self.row is not None and not reset else None
         self.rows = list(rows)
-        default = next((index for index, row in enumerate(rows) if not row.current), 0) if afresh else self._index
+        default = next((index for index, row in enumerate(rows) if not row.current), 0) if reset else self._index
         at = next((index for index, row in enumerate(rows) if row.identity == before), default)
         self._index = min(at, max(0, len(rows) - 1))
 

@@ -58,12 +58,12 @@ def test_what_was_typed_fits_names_hosts_places_and_programs_names_first() -> No
 
 
 def test_the_mark_stays_on_its_session_and_takes_the_place_of_one_that_is_gone() -> None:
-    def name(*rows: Row, afresh: bool = False) -> str:
-        marked.show(rows, afresh=afresh)
+    def name(*rows: Row, reset: bool = False) -> str:
+        marked.show(rows, reset=reset)
         return marked.row.name if marked.row is not None else ""
 
     marked = Marked()
-    assert name(row("here", current=True), row("a", id="1"), row("b", id="2"), afresh=True) == "a"
+    assert name(row("here", current=True), row("a", id="1"), row("b", id="2"), reset=True) == "a"
     assert name(row("new"), row("b", id="2"), row("renamed", id="1")) == "renamed"
     assert name(row("new"), row("b", id="2")) == "b"
     assert name() == ""
