@@ -10,10 +10,11 @@ from typer._click.shell_completion import CompletionItem
 from typer._completion_classes import BashComplete, FishComplete, ZshComplete
 
 from sesh.about import PROGRAM
-from sesh.cli import app, offers, printing
+from sesh.cli import app, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import divided, split
 from sesh.cli.verbs import GO, VERBS
+from sesh.cli.words import hosts
 from sesh.errors import SeshError
 
 VARIABLE = "_SESH_COMPLETE"
@@ -37,7 +38,7 @@ class _Completion:
             if tail is not None and line.verb.command:
                 return []
             if incomplete[:1] == "@" and not line.words:
-                return _items(offers.hosts(), incomplete)
+                return [CompletionItem(host) for host in hosts() if host.startswith(incomplete)]
             self.cli, self.ctx_args = app.built(line.verb.name), {"obj": cli}
             option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
             found = [
@@ -48,8 +49,9 @@ class _Completion:
             return []  # the line itself will say what is wrong
         if len(own) == len(line.hosts):  # the first word
             dashes = "--" if incomplete[:1] == "-" else ""
-            found += _items(((dashes + verb.name, verb.summary) for verb in VERBS if verb.name != GO), incomplete)
-            found += _items(offers.hosts() if not incomplete else (), incomplete)
+            verbs = [CompletionItem(dashes + verb.name, help=verb.summary) for verb in VERBS if verb.name != GO]
+            found += [item for item in verbs if item.value.startswith(incomplete)]
+            found += [CompletionItem(host) for host in ([] if incomplete else hosts())]
         return found
 
 
@@ -99,7 +101,3 @@ def _escaped(text: str) -> str:
     for mark, escaped in (("\\", "\\\\"), ('"', '""'), ("'", "''"), ("$", "\\$"), ("`", "\\`"), (":", "\\\\:")):
         text = text.replace(mark, escaped)
     return text
-
-
-def _items(found: Any, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(word, help=text) for word, text in found if word.startswith(incomplete)]

@@ -11,14 +11,15 @@ from typer import Argument
 from sesh import completions as package
 from sesh import protocol
 from sesh.about import PROGRAM, SESH, __version__
-from sesh.cli import app, offers, printing
+from sesh.cli import app, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, named
 from sesh.cli.words import Context, among
 from sesh.errors import UsageError
 from sesh.names import printable
 
-Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=among(*offers.SHELLS))]
+_SHELLS = ("bash", "zsh", "fish")
+Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=among(*_SHELLS))]
 
 
 def completions(ctx: Context, shell: Shell) -> int:
@@ -81,8 +82,8 @@ def version(ctx: Context) -> int:
 
 
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
-    if shell not in offers.SHELLS:
-        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(offers.SHELLS)}")
+    if shell not in _SHELLS:
+        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(_SHELLS)}")
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
     if cli.json:

@@ -12,11 +12,11 @@ from typer import Argument, Option
 
 from sesh import measures, moments, names, paths, reading
 from sesh.about import SESH
-from sesh.cli import offers, printing
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among
 from sesh.errors import ENDS, NotFound, UsageError
-from sesh.keynames import bytes_of
+from sesh.keynames import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
 from sesh.ops import shell
 from sesh.ops.send import type_into
@@ -26,6 +26,8 @@ from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
+_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
+"""Keys that a Tab offers."""
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
 
@@ -164,7 +166,7 @@ def send(
         Option(
             "--key",
             metavar="KEY",
-            autocompletion=among(*offers.KEYS),
+            autocompletion=among(*_KEYS),
             help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
         ),
     ] = None,
