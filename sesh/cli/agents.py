@@ -20,7 +20,7 @@ from sesh.protocol import STATES
 from sesh.wording import plain
 
 _CODEX = """\
-codex asks at its next start whether you trust them, or type /hooks there
+codex asks at its next start whether you trust them, or type /hooks in it
 codex's shared server runs hooks without a terminal, where they do nothing; start codex --no-daemon"""
 
 

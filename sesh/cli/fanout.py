@@ -1,7 +1,7 @@
 """A verb carried out on several hosts, by a child for each; this process prints their output, and sums up.
 
-A child is a fork: 32 interpreters would take 670 MiB, 32 forks take 200. It has no terminal, so that nothing prompts
-there, and a signal comes to it once, from this process.
+A child is a fork: 32 interpreters would take 670 MiB, 32 forks take 200. It has no terminal, so nothing in it prompts,
+and a signal comes to it once, from this process.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _copied_stdin() -> Iterator[str]:
 
 
 def _sum_up(children: Sequence[_Child]) -> None:
-    """Print a row for each host on stderr, unless all were interrupted, as whoever has pressed Ctrl-C knows that."""
+    """Print a row for each host on stderr, unless a Ctrl-C has interrupted all of them."""
     interrupted = [child for child in children if child.code == ExitCode.INTERRUPTED]
     if interrupted:
         printing.fresh_line()

@@ -67,7 +67,7 @@ def go(
 
 
 def attach(cli: Invocation, name: str, view: View) -> int:
-    """Attach to a session that must be there; `-` is the one attached last. Raises NotFound."""
+    """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name == "-":
         return back(cli, view)
     check_name(name)
@@ -83,7 +83,7 @@ def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
 
 
 def back(cli: Invocation, view: View) -> int:
-    """Attach to the session attached last that is still there; inside one, to the one before it. Raises NotFound."""
+    """Attach to the session attached last that still runs; inside one, to the one before it. Raises NotFound."""
     if cli.host is not None:
         return _attach_to(cli, cli.target, "-", view)
     for host, name in enter.recent():

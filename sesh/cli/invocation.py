@@ -121,7 +121,7 @@ class Invocation(Caller):
                 del failed[name]
 
     def _found(self, name: str, host: str, *, ends: bool) -> None:
-        """Print where a session was found; on a terminal ask before it is ended there. Raises Refused."""
+        """Print the host on which a session was found; a person agrees before it is ended. Raises Refused."""
         if not ends or self.json or not self.can_ask:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.remember(f"{name} on @{host}")
@@ -162,7 +162,7 @@ class Invocation(Caller):
         return self.value({"ok": True, **facts}) if self.json else 0
 
     def report_session(self, name: str, *, created: bool) -> int:
-        """Print as JSON the session that is there now; return 0. Note if a new name is a verb."""
+        """Print the session as JSON; return 0. Note if a new session bears the name of a verb."""
         if created and named(name) is not None:
             self.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
         return self.done(name=name, session=name, host=self.host, created=created)
@@ -201,7 +201,7 @@ class Invocation(Caller):
             printing.said(line)
 
     def status(self, line: str) -> None:
-        """Show a person in the row of the cursor what is waited for; an empty line removes that."""
+        """Show a person in the row of the cursor what sesh waits for; an empty line removes that."""
         if self._status_shown or (line and self.watched and not self.json and not printing.dumb()):
             columns = printing.width(printing.STDERR)
             printing.write(printing.encoded(f"\r{for_host(line, self.host)[: columns - 1]}\x1b[K"), printing.STDERR)

@@ -43,7 +43,7 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
 
 
 def pieces(begun: bytes) -> tuple[list[bytes], bytes]:
-    """Return the pieces of a line that goes on, LONGEST at the most, and what is left; no character of UTF-8 is cut."""
+    """Return the pieces of an unfinished line, LONGEST bytes at most, and the rest; no UTF-8 character is cut."""
     cut: list[bytes] = []
     while len(begun) > LONGEST:
         ends = range(LONGEST, LONGEST - 4, -1)
@@ -59,7 +59,7 @@ def text(line: str) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of as many cells as lines, each cell as wide as the widest of its column."""
+    """Return rows of cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 

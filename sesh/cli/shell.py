@@ -73,7 +73,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
 @contextmanager
 def _job_proposed(cli: Invocation, name: str) -> Iterator[None]:
-    """Have the error for a session that is not there show the line that runs the command as a job."""
+    """Make the error for a missing session show the line that runs the command as a job."""
     try:
         yield
     except NotFound as missing:

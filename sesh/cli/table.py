@@ -48,7 +48,7 @@ class Table:
         return drawn
 
     def remark(self, host: str, reason: str = "") -> str:
-        """Return the line above a host's rows, with what is to be said of them, or why there are none."""
+        """Return the line above a host's rows: its name, and the reason if it does not answer."""
         head = self._painted(f"@{plain(host)}", "36")
         return f"{head}  {self._painted(plain(reason), '33')}" if reason else head
 
@@ -60,7 +60,7 @@ class Table:
         return (" " * _GAP).join(drawn).rstrip()
 
     def _painted(self, text: str, code: str) -> str:
-        """Return text with SGR parameters, if there are any and colours are wanted."""
+        """Return text with SGR parameters, if colours are wanted."""
         return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
 
 
@@ -79,7 +79,7 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
 
 
 def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
-    """Return the width of each column for which there is room."""
+    """Return the widths of the columns that fit."""
     widths = dict(enumerate(wanted))
     if limit is None:
         return widths

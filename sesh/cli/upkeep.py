@@ -57,7 +57,7 @@ def doctor(ctx: Context) -> int:
 
 
 def _check(target: Target) -> list[Finding]:
-    """Return the findings of the sesh there; of a host also those about the link to it."""
+    """Return the findings of a machine; for a host also those about its link."""
     host = target.host
     if host is None:
         return target.call(all_)
