@@ -50,7 +50,7 @@ def pick(
     return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
 
 
-def picked(cli: Invocation, label: Sequence[str], view: View) -> int:
+def picked(cli: Invocation, label: Sequence[str] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
     row = _chosen(cli, cli.hosts, dict(map(check_label, label)), Order.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row, view)

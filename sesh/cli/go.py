@@ -1,4 +1,4 @@
-"""Go to a session: `sesh`, `sesh NAME`, `sesh -`, and what the verbs that attach share. Loads no typer."""
+"""Go to a session: `sesh NAME`, `sesh -`, and what the verbs that attach share. Loads no typer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.attach import View, attach_terminal, shows, without_terminal
 from sesh.cli.invocation import Invocation
-from sesh.cli.list import show
-from sesh.cli.verbs import load, named, near_verb, typed
+from sesh.cli.verbs import named, near_verb, typed
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 from sesh.names import check_name
 from sesh.ops import enter, places, sessions
@@ -17,16 +16,6 @@ from sesh.ops.create import checked_directory
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
-
-
-def list_or_pick(cli: Invocation) -> int:
-    """Show the sessions, as a board to pick from if the settings say so: `sesh` alone."""
-    if printing.on_terminal() and not (cli.json or printing.dumb()) and cli.settings().pick:
-        try:
-            return int(load("choose.picked")(cli, (), View()))
-        except NotFound:
-            pass  # the list says that there is nothing to pick from
-    return show(cli)
 
 
 def go(

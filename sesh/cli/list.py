@@ -1,4 +1,4 @@
-"""`--list`: the sessions here and on known remotes, as a table or as JSON."""
+"""`sesh` and `--list`: the sessions here and on known remotes, as a table or as JSON. Loads no typer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.table import Table
-from sesh.errors import SeshError, for_host
+from sesh.cli.verbs import load
+from sesh.errors import NotFound, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import lookup, views
 from sesh.ops.views import bears
@@ -20,6 +21,16 @@ from sesh.schema import Summary
 
 _PATIENCE = 5.0
 """Seconds for the one host that is listed; a list of all waits for less."""
+
+
+def list_or_pick(cli: Invocation) -> int:
+    """Show the sessions, as a board to pick from if the settings say so: `sesh` alone."""
+    if printing.on_terminal() and not (cli.json or printing.dumb()) and cli.settings().pick:
+        try:
+            return int(load("choose.picked")(cli))
+        except NotFound:
+            pass  # the list says that there is nothing to pick from
+    return show(cli)
 
 
 def show(cli: Invocation, label: Sequence[str] = ()) -> int:

@@ -38,7 +38,7 @@ def _carry_out(cli: Invocation) -> int:
         return int(load(line.verb.place)(cli))
     if line.verb.name == GO and line.tail is None and not line.create:
         if not line.words:
-            return int(load("go.list_or_pick")(cli))
+            return int(load("list.list_or_pick")(cli))
         if len(line.words) == 1 and len(cli.hosts) < 2 and (line.words[0][:1] != "-" or line.words[0] == "-"):
             return int(load("go.go")(cli, line.words[0]))
     return int(load("app.run")(cli))
