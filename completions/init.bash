@@ -61,6 +61,7 @@ __sesh_prompt"
 fi
 if shopt -q promptvars; then PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_preexec)'"${PS0-}"; fi
 fi
+# In POSIX mode a function's name with a dash is an error.
 if [[ $- == *i* ]] && ! shopt -qo posix; then
 sesh-pick() { sesh --pick; }
 sesh-next() { sesh --next; }

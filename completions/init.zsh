@@ -52,6 +52,7 @@ precmd_functions=(__sesh_precmd $precmd_functions __sesh_prompt)
 preexec_functions+=(__sesh_preexec)
 fi
 if [[ -o interactive ]]; then
+# Widgets for a key of your choice: their stdin is /dev/null, and the key leads to a mode of zsh that `zle -I` leaves.
 sesh-pick() {
   if sesh --pick <$TTY || [[ $? != 1 ]]; then
     print -n '\e[A' >$TTY  # zle -I goes down a row: below that of `[detached from NAME]`

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from importlib import util
 from typing import Annotated
@@ -11,22 +10,23 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sesh import programs
-from sesh.about import CALLED, PROGRAM
-from sesh.cli import offers, printing
-from sesh.cli.words import Context, offering
+from sesh.about import CALLED
+from sesh.cli import printing
+from sesh.cli.words import Context, among
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.ops import agents
+from sesh.protocol import STATES
 from sesh.wording import plain
 
 _CODEX = """\
-codex asks at its next start whether you trust them, or type /hooks there
+codex asks at its next start whether you trust them, or type /hooks in it
 codex's shared server runs hooks without a terminal, where they do nothing; start codex --no-daemon"""
 
 
 def state(
     ctx: Context,
-    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=offering(offers.states))],
+    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=among(*STATES))],
     text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
 ) -> int:
     """Set the state of the session that it runs in: working, waiting, idle, done or failed.
@@ -48,7 +48,7 @@ def state(
 def integrate(
     ctx: Context,
     agent: Annotated[
-        str, Argument(metavar="claude|codex|gemini", show_default=False, autocompletion=offering(offers.agents))
+        str, Argument(metavar="claude|codex|gemini", show_default=False, autocompletion=among(*agents.AGENTS))
     ],
     *,
     remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,
@@ -76,15 +76,12 @@ def integrate(
             printing.text(agents.snippet(agent))
         raise
     if not cli.json:
-        if remove:
-            done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"
-        else:
-            done = "hooks of sesh in" if changed else "nothing to do: hooks of sesh in"
-        printing.text(f"{done} {plain(path)}")
-        if changed and not remove:
-            printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
-            if programs.find(agent) is None:
-                printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
+        state = "no hooks of sesh in" if remove else "hooks of sesh in"
+        printing.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
+    if changed and not (remove or cli.json):
+        printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+        if programs.find(agent) is None:
+            printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
     if not remove and agents.disabled(agent):
         cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.done(agent=agent, path=path, changed=changed)
@@ -100,17 +97,12 @@ def mcp(ctx: Context) -> int:
       claude mcp add sesh -- sesh mcp
     """
     cli = ctx.obj
-    pip = f"{sys.executable} -m pip install" if util.find_spec("pip") else f"uv pip install --python {sys.executable}"
-    install = f"install it with: {pip} 'mcp>=2,<3'"
     if cli.line.hosts:
-        raise UsageError(
-            f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}",
-            hint=f"write: {CALLED} --mcp",
-        )
-    if util.find_spec("mcp") is None:
-        raise Refused("--mcp needs the Model Context Protocol SDK", hint=install)
-    if util.find_spec("mcp.server.mcpserver") is None:
-        raise Refused("--mcp needs version 2 of the package mcp, but an older one is installed", hint=install)
+        message = f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}"
+        raise UsageError(message, hint=f"write: {CALLED} --mcp")
+    if util.find_spec("mcp") is None or util.find_spec("mcp.server.mcpserver") is None:
+        hint = f"install it with: {sys.executable} -m pip install 'mcp>=2,<3'"
+        raise Refused("--mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
     if os.isatty(0):
         raise Refused("--mcp is for programs, not terminals", hint=f"add `{CALLED} --mcp` to your agent's settings")
     from sesh.mcp.serve import serve
@@ -131,8 +123,6 @@ def skill(ctx: Context) -> int:
     cli = ctx.obj
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
-    if CALLED != PROGRAM:
-        text = re.sub(rf"\b{PROGRAM} (?=[-@])", f"{CALLED} ", text)
     if cli.json:
         return cli.value({"skill": text})
     printing.write(text.encode())

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from sesh import errors
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import Line
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
-from sesh.errors import SIGNAL_BASE, UsageError
+from sesh.errors import UsageError
 
 if TYPE_CHECKING:
     from typer._click.formatting import HelpFormatter
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
-_SIGPIPE = 13
 START = (
     ("sesh work", "Start the session work, or return to it. Ctrl-\\ leaves it."),
     ("sesh @gpu work", "The same on the host gpu, over ssh."),
@@ -50,7 +47,7 @@ SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 
 
 class Command(TyperCommand):
-    """A verb. It takes `--json` and `--local` too, and is carried out for each of several hosts."""
+    """A verb. It takes `--json` and `--local` too."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line, also those for a command."""
@@ -66,30 +63,9 @@ class Command(TyperCommand):
         """Return the help, as JSON if that is wanted."""
         return _wanted(super().get_help(ctx), ctx.obj)
 
-    def invoke(self, ctx: Any) -> int:
-        """Carry the verb out; return the exit code. Raises SeshError."""
-        cli: Invocation = ctx.obj
-        verb = cli.line.verb
-        if len(cli.hosts) > 1 and verb.hosts is not Hosts.ALL:
-            return int(load("fanout.run")(cli, _line(cli.line)))
-        try:
-            return int(super().invoke(ctx))
-        except KeyboardInterrupt as error:  # typer would end with 130, without a word
-            raise errors.Interrupted(str(error) or "interrupted") from error
-        except BrokenPipeError as error:
-            raise typer.Exit(SIGNAL_BASE + _SIGPIPE) from error  # as silent as any program that nobody reads from
-
 
 class Verbs(TyperGroup):
     """The verbs, by the groups of the overview."""
-
-    def list_commands(self, _: Any) -> list[str]:
-        """Return the names of the verbs."""
-        return [verb.name for verb in VERBS]
-
-    def get_command(self, _: Any, cmd_name: str) -> Command:
-        """Build the verb of this name."""
-        return built(cmd_name)
 
     def get_help(self, ctx: Any) -> str:
         """Return the overview, as JSON if that is wanted."""
@@ -133,7 +109,7 @@ def built(name: str) -> Command:
     """Import and build the verb of this name."""
     verb = BY_NAME[name]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=Command, context_settings=_SETTINGS)(verb.function())
+    app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
     for option, text in EVERYWHERE[1:]:
@@ -141,20 +117,23 @@ def built(name: str) -> Command:
     return command
 
 
-def _line(line: Line) -> list[str]:
-    """Return the words of a line without its hosts."""
-    before = [word for word, written in (("--json", line.json), ("--local", line.local)) if written]
-    return [*before, line.verb.name, *line.words, *(["--", *line.tail] if line.tail is not None else [])]
-
-
 def run(cli: Invocation) -> int:
     """Carry out a command line; return the exit code. Raises SeshError."""
-    line = cli.line
-    words = ["--", line.verb.name, *line.words]  # the name of NAME alone looks like an option
-    if line.tail is not None and not line.verb.command:
-        words += ["--", *line.tail]
+    line, command = cli.line, built(cli.line.verb.name)
+    tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
+    overview = typer.Context(group(), info_name=CALLED, obj=cli)
     try:
-        return int(group().main(words, CALLED, standalone_mode=False, obj=cli))
+        with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
+
+            def carry_out(cli: Invocation) -> int:
+                ctx.obj = cli
+                return int(command.invoke(ctx))
+
+            if len(cli.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+                return int(load("fanout.run")(cli, ctx.params, carry_out))
+            return carry_out(cli)
+    except typer.Exit as shown:  # a page of help
+        return shown.exit_code
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         verb = "" if not line.verb.dashed else f" {line.verb.name}"

@@ -1,27 +1,26 @@
-"""`--attach`, `sesh -`, `--new`: find or create a session, and attach this terminal to it."""
+"""Attach this terminal to a session, or switch the client of the session that it is typed in."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 from sesh import attached_last, identity, programs
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.created import new_detached
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import typed
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import Ending, Outcome
-from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.link.race import LostSession
 from sesh.link.reopen import Reopen
-from sesh.names import check_name, is_name
-from sesh.ops import enter, sessions, views
+from sesh.names import is_name
+from sesh.ops import views
 from sesh.quitkey import quit_key
 from sesh.reach import find, links
 from sesh.reach.op import Entered
@@ -31,9 +30,6 @@ from sesh.store import listing, records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 Obtain = Callable[[Target], Entered]
 """Has an op find or create a session."""
 
@@ -42,91 +38,14 @@ _COUNTING = 0.2
 """Seconds for the daemons to say which sessions wait, while the terminal is left."""
 
 
-class ViewWords(TypedDict, total=False):
+@dataclass(frozen=True)
+class View:
     """The attach options of the command line."""
 
-    replace: bool
-    read_only: bool
-    no_replay: bool
-    no_detach_key: bool
-
-
-# -- the verbs
-
-
-def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
-    """`--attach NAME`: attach to a session that must be there. Raises NotFound."""
-    if name == "-":
-        return back(cli, view)
-    check_name(name)
-    return _attach_to(cli, cli.find(name), name, view)
-
-
-def _attach_to(cli: Invocation, target: Target, name: str, view: ViewWords) -> int:
-    if not printing.on_terminal():
-        if name != "-":
-            target.call(sessions.there, name=name, required=True)  # raises NotFound
-        raise without_terminal(name)
-    return attach_terminal(cli, target, name, view, lambda target: target.enter(enter.attach, name=name))
-
-
-def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
-    """`sesh -`: the session attached last that is still there; typed inside one, the one before it.
-
-    Raises NotFound, and UsageError if a DIR or a command was written.
-    """
-    if directory is not None or cli.tail is not None:
-        raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-    if cli.host is not None:
-        return _attach_to(cli, cli.target, "-", view)
-    for host, name in enter.recent():
-        if not host and _shows(name):
-            continue
-        cli.set_host(host or None)
-        try:
-            return _attach_to(cli, cli.target, name, view)
-        except NotFound:
-            continue  # it has ended, or was lost
-        except SeshError as error:
-            error.message = f"cannot go back to {name}: {error.message}"
-            raise
-    cli.set_host(None)
-    raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
-
-
-def new(  # noqa: PLR0913 (a session has that many options)
-    cli: Invocation,
-    name: str | None = None,
-    directory: str | None = None,
-    *,
-    detached: bool = False,
-    join: bool = False,
-    new_name: bool = False,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-    size: str | None = None,
-    **view: Unpack[ViewWords],
-) -> int:
-    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. `--new --json` does not attach.
-
-    `join`, `replace`, `new_name`: the choice if the name is taken; without one the person is asked.
-    """
-    chosen = {"join": join, "replace": view.pop("replace", False), "new": new_name}
-    if sum(chosen.values()) > 1:
-        raise UsageError("--join, --replace and --new-name cannot be combined")
-    if name is not None:
-        check_name(name)
-    choice = next((word for word, wanted in chosen.items() if wanted), "")
-    spec, target = cli.spec(directory, env, label, size), cli.target
-    if detached or cli.json:
-        return new_detached(cli, name, spec, choice)
-    if not printing.on_terminal():
-        raise without_terminal(name or "NAME")
-
-    def created(target: Target) -> Entered:
-        return target.enter(enter.new, name=name, spec=spec, choice=choice)
-
-    return attach_terminal(cli, target, name or "NAME", view, created, sync=not join)
+    replace: bool = False
+    read_only: bool = False
+    no_replay: bool = False
+    no_detach_key: bool = False
 
 
 def without_terminal(name: str) -> Refused:
@@ -135,11 +54,8 @@ def without_terminal(name: str) -> Refused:
     return Refused("attaching needs a terminal", hint=ways)
 
 
-# -- this terminal
-
-
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, view: ViewWords, obtain: Obtain, *, sync: bool = True
+    cli: Invocation, target: Target, name: str, view: View, obtain: Obtain, *, sync: bool = True
 ) -> int:
     """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
 
@@ -173,14 +89,13 @@ def attach_terminal(
     return code(outcome)
 
 
-def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
-    """Return the client's options."""
+def _options(cli: Invocation, view: View) -> AttachOptions:
     settings = cli.settings()
     return AttachOptions(
-        read_only=view.get("read_only", False),
-        replace=view.get("replace", False),
-        replay=not view.get("no_replay"),
-        detach_key=None if view.get("no_detach_key") else detach_key(cli),
+        read_only=view.read_only,
+        replace=view.replace,
+        replay=not view.no_replay,
+        detach_key=None if view.no_detach_key else detach_key(cli),
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
@@ -248,9 +163,9 @@ def code(outcome: Outcome) -> int:
 # -- typed in a session
 
 
-def _check_switch(current: Record, view: ViewWords, name: str, host: str | None) -> None:
+def _check_switch(current: Record, view: View, name: str, host: str | None) -> None:
     """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
-    if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value]:
+    if words := [f"--{key.replace('_', '-')}" for key, value in asdict(view).items() if value]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
     to = name if is_name(name) and host is not None else "NAME"
     if not _switch(current, to, host, probe=True):
@@ -284,12 +199,12 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
 
 def _refuse_own(name: str, connection: Connection) -> None:
     """Raise Refused if this terminal is in a session, through tmux or script too: it would print itself for ever."""
-    if _shows(name):
+    if shows(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")
 
 
-def _shows(name: str) -> bool:
+def shows(name: str) -> bool:
     """Tell whether a session shows the caller's terminal, also through programs with terminals of their own.
 
     These are the ancestors of the caller (as script is) and of the clients of its tmux, whose server has none.

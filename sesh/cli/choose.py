@@ -1,4 +1,4 @@
-"""`--pick`, `--next`, `--watch`: a session chosen among all, from the board or by its standing, and attached to."""
+"""Verbs that choose among all sessions, by the board or by their standing, and attach: `pick`, `watch`, `next`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import select
 import time
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
 from sesh import wire
 from sesh.about import SESH
-from sesh.cli import attach, go, printing
-from sesh.cli.attach import ViewWords
+from sesh.cli import go, printing
+from sesh.cli.attach import View
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import check_label, natural
 from sesh.ops import enter, lookup
@@ -23,40 +23,53 @@ from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
 from sesh.tui import board
-from sesh.tui.board import View
-from sesh.tui.rows import Kind, Order, Row
+from sesh.tui.rows import Order, Row
 from sesh.wording import since, standing
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 
 _SETTLING = 0.4
 """Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
 
 
-def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
-    """`--pick [--label K=V]… [OPTIONS]`: attach to the chosen session; return the exit code of attaching.
+def pick(
+    ctx: Context,
+    *,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoDetachKey = False,
+    label: Labelled = None,
+) -> int:
+    """Choose a session from the board, the session attached last first.
 
-    1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
+    Examples:
+      sesh pick
+      sesh @gpu pick
+      sesh pick --label team=web
     """
-    wanted = dict(map(check_label, label))
-    row = _chosen(cli, cli.hosts, wanted, Order.RECENT)
+    return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
+
+
+def picked(cli: Invocation, label: Sequence[str] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
+    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
+    row = _chosen(cli, cli.hosts, dict(map(check_label, label)), Order.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row, view)
 
 
-def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
-    """`--watch [--label K=V]…`: the board, again after each session that is left; with `--json` a line for each change.
+def watch(ctx: Context, *, label: Labelled = None) -> int:
+    """Show the board, the sessions that wait for you first, and keep it up to date.
 
-    Raises Refused without a terminal.
+    Examples:
+      sesh watch
+      sesh @gpu watch
+      sesh watch --json
     """
-    wanted = dict(map(check_label, label))
+    cli, wanted = ctx.obj, dict(map(check_label, label or ()))
     if cli.json:
         return _follow(cli, wanted)
     hosts, row = cli.hosts, None
     with quit_key:  # the terminal is not raw between the board and a session
         while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
-            code = _enter(cli, row, {})
+            code = _enter(cli, row, View())
             if listing.current() is not None or quit_key.taken():
                 return code
     return 0
@@ -69,16 +82,15 @@ def _chosen(
     if not printing.on_terminal() or printing.dumb():
         raise Refused(f"{cli.verb or '--pick'} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     picks = order is Order.RECENT
-    directories: list[str] = []
     with SessionIndex(cli, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
-        if picks and not directories:
+        if picks:
             _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
             if not index.sessions(wanted):
                 missing = "no session has these labels" if wanted else "there are no sessions"
                 raise _nothing(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
-        view = View(order, wanted, directories, creates, cli.settings().quiet, printing.coloured())
+        view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, mark)
 
 
@@ -100,23 +112,34 @@ def _nothing(message: str, silent: Sequence[str], hint: str) -> NotFound:
     return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
-def _enter(cli: Invocation, row: Row, view: ViewWords) -> int:
+def _enter(cli: Invocation, row: Row, view: View) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
-    if row.kind is Kind.DIRECTORY:
-        return go.here(cli, row.name, **view)
     if row.session is not None:
         cli.set_host(row.host)
         if row.session["state"] == "running":
-            return attach.attach(cli, row.name, **view)
-    return go.go(cli, row.name, **view)
+            return go.attach(cli, row.name, view)
+    return go.go(cli, row.name, view=view)
 
 
-def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
-    """`--next [--label K=V]… [OPTIONS]`: attach to the session that has waited longest; once more, to the next.
+def next_(
+    ctx: Context,
+    *,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoDetachKey = False,
+    label: Labelled = None,
+) -> int:
+    """Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.
 
-    The exit code is that of attaching. Raises Refused without a terminal, NotFound if no session waits.
+    Inside a session it switches this terminal. If no session waits, it says so and exits with 1.
+
+    Examples:
+      sesh next
+      sesh @gpu next
+      sesh next --label team=web
     """
-    wanted = dict(map(check_label, label))
+    cli, wanted = ctx.obj, dict(map(check_label, label or ()))
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     current = listing.current()
@@ -128,13 +151,13 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
         while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
             wire.polled([(index.inbound, select.POLLIN)], until)
             index.take()
-        silent = [*_stuck(rows), *_silent(index)]
+        silent = _silent(index)
     chosen = following(_waiting(rows), here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _nothing(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.set_host(chosen[0])
-    return attach.attach(cli, chosen[1], **view)
+    return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
@@ -152,15 +175,6 @@ def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
 
 def _works(rows: dict[Key, Summary]) -> bool:
     return any(standing(row)[0] == "working" for row in rows.values())
-
-
-def _stuck(rows: dict[Key, Summary]) -> list[str]:
-    """Return the sessions whose daemon does not answer; one of another machine is asked there."""
-    return [
-        f"{name} on @{host}" if host is not None else name
-        for (host, name), row in rows.items()
-        if row["state"] == "running" and row.get("responding") is False and not row.get("machine")
-    ]
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

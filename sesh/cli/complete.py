@@ -10,10 +10,11 @@ from typer._click.shell_completion import CompletionItem
 from typer._completion_classes import BashComplete, FishComplete, ZshComplete
 
 from sesh.about import PROGRAM
-from sesh.cli import app, offers, printing
+from sesh.cli import app, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import divided, split
 from sesh.cli.verbs import GO, VERBS
+from sesh.cli.words import hosts
 from sesh.errors import SeshError
 
 VARIABLE = "_SESH_COMPLETE"
@@ -36,21 +37,21 @@ class _Completion:
             cli = Invocation(line)
             if tail is not None and line.verb.command:
                 return []
-            spelled = len(own) > len(line.hosts) + len(line.words)
             if incomplete[:1] == "@" and not line.words:
-                return _items(offers.hosts(), incomplete)
+                return [CompletionItem(host) for host in hosts() if host.startswith(incomplete)]
             self.cli, self.ctx_args = app.built(line.verb.name), {"obj": cli}
             option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
             found = [
                 CompletionItem(f"{option}{item.value}", help=item.help)
                 for item in super().get_completions(line.words, incomplete)  # type: ignore[misc]
             ]
-            if not (spelled or line.words):
-                dashes = "--" if incomplete[:1] == "-" else ""
-                found += _items(((dashes + verb.name, verb.summary) for verb in VERBS if verb.name != GO), incomplete)
-                found += _items(offers.hosts() if not incomplete else (), incomplete)
         except (SeshError, typer.TyperException):
             return []  # the line itself will say what is wrong
+        if len(own) == len(line.hosts):  # the first word
+            dashes = "--" if incomplete[:1] == "-" else ""
+            verbs = [CompletionItem(dashes + verb.name, help=verb.summary) for verb in VERBS if verb.name != GO]
+            found += [item for item in verbs if item.value.startswith(incomplete)]
+            found += [CompletionItem(host) for host in ([] if incomplete else hosts())]
         return found
 
 
@@ -68,21 +69,16 @@ class _Bash(_Completion, BashComplete):
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word without what readline keeps of it."""
         kept = max((self.incomplete.rfind(mark) + 1 for mark in _BREAKS), default=0)
-        kept = max(kept, self.incomplete.rfind("@"))
-        return str(item.value)[kept:]
+        return str(item.value)[max(kept, self.incomplete.rfind("@")) :]
 
 
 class _Zsh(_Completion, ZshComplete):
-    """Completes in zsh."""
-
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word and its description for `_arguments`; typer would load rich for that."""
         return ":".join(f'"{_escaped(text)}"' for text in (item.value, item.help) if text)
 
 
 class _Fish(_Completion, FishComplete):
-    """Completes in fish."""
-
     def format_completion(self, item: CompletionItem) -> str:
         """Return a word and its description; typer would load rich for that."""
         return f"{item.value}\t{item.help}" if item.help else str(item.value)
@@ -93,8 +89,8 @@ _CLASSES = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
 
 def answer() -> int:
     """Print the completions that a shell asks for; return the exit code."""
-    shell = os.environ[VARIABLE].partition("_")[2]
-    if (kind := _CLASSES.get(shell)) is None:
+    kind = _CLASSES.get(os.environ[VARIABLE].removeprefix("complete_"))
+    if kind is None:
         return 1
     printing.text(kind(app.group(), {}, PROGRAM, VARIABLE).complete())  # type: ignore[abstract]
     return 0
@@ -105,7 +101,3 @@ def _escaped(text: str) -> str:
     for mark, escaped in (("\\", "\\\\"), ('"', '""'), ("'", "''"), ("$", "\\$"), ("`", "\\`"), (":", "\\\\:")):
         text = text.replace(mark, escaped)
     return text
-
-
-def _items(found: Any, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(word, help=text) for word, text in found if word.startswith(incomplete)]

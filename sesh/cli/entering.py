@@ -7,8 +7,9 @@ from typing import Annotated
 from typer import Option
 
 from sesh.about import SESH
-from sesh.cli import attach as acts
 from sesh.cli import go as going
+from sesh.cli import printing
+from sesh.cli.attach import View, attach_terminal, without_terminal
 from sesh.cli.words import (
     AnyName,
     Context,
@@ -24,6 +25,8 @@ from sesh.cli.words import (
     Size,
 )
 from sesh.errors import UsageError
+from sesh.names import check_name
+from sesh.ops import enter
 
 
 def go(  # noqa: PLR0913 (a session has that many options)
@@ -51,11 +54,10 @@ def go(  # noqa: PLR0913 (a session has that many options)
       sesh -
       sesh -A kill
     """
-    cli = ctx.obj
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
-    return going.go(cli, name, directory, create=cli.line.create, env=env or (), label=label or (), **view)
+    view = View(replace, read_only, no_replay, no_detach_key)
+    return going.go(ctx.obj, name, directory, env=env or (), label=label or (), view=view)
 
 
 def attach(
@@ -73,8 +75,7 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
-    return acts.attach(ctx.obj, name, **view)
+    return going.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
 
 
 def new(  # noqa: PLR0913 (a session has that many options)
@@ -102,18 +103,29 @@ def new(  # noqa: PLR0913 (a session has that many options)
       sesh new -d web ~/site -- make serve
       sesh new web --new-name
     """
-    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
-    return acts.new(
-        ctx.obj,
-        name,
-        directory,
-        detached=detached,
-        join=join,
-        new_name=new_name,
-        env=env or (),
-        label=label or (),
-        size=size,
-        **view,
+    cli = ctx.obj
+    choices = [word for word, chosen in (("join", join), ("replace", replace), ("new", new_name)) if chosen]
+    if len(choices) > 1:
+        raise UsageError("--join, --replace and --new-name cannot be combined")
+    if name is not None:
+        check_name(name)
+    choice = choices[0] if choices else ""
+    spec, target = cli.spec(directory, env, label, size), cli.target
+    if detached or cli.json:
+        target.sync()
+        answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice, quiet=cli.json)
+        if not cli.json:
+            printing.text(answer["name"])
+        return cli.report_session(answer["name"], created=answer["created"])
+    if not printing.on_terminal():
+        raise without_terminal(name or "NAME")
+    return attach_terminal(
+        cli,
+        target,
+        name or "NAME",
+        View(False, read_only, no_replay, no_detach_key),
+        lambda target: target.enter(enter.new, name=name, spec=spec, choice=choice),
+        sync=not join,
     )
 
 
@@ -136,5 +148,4 @@ def here(
       sesh here ~/src/app
       sesh @gpu here
     """
-    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
-    return going.here(ctx.obj, directory, **view)
+    return going.here(ctx.obj, directory, View(replace, read_only, no_replay, no_detach_key))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from sesh.ops.events import log as read_log
 from sesh.remote import known
 from sesh.schema import Event
 
+_QUOTED = re.compile(r'[\s"]')
 _LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
 
 
@@ -82,39 +85,32 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
             printing.text(wording.plain("  ".join(cells).rstrip()))
 
 
-def _facts(facts: dict[str, Any]) -> str:
-    """Return facts as key=value, a value in quotes if it holds blanks or quotes; those that are None are left out."""
-    words = []
-    for key, value in facts.items():
-        text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-        if value is not None:
-            quoted = " " in text or '"' in text
-            if '"' in text:
-                text = text.replace("\\", "\\\\").replace('"', '\\"')
-            words.append(f'{key}="{text}"' if quoted else f"{key}={text}")
-    return " ".join(words)
-
-
 def _log(cli: Invocation, name: str | None) -> int:
     """Print the log of remotes, only the sessions called NAME if one is given."""
-    remote_log = cli.target.call(read_log, name=name)
+    log = cli.target.call(read_log, name=name)
     if cli.json:
-        for event in remote_log["events"]:
+        for event in log["events"]:
             cli.value(event)
-    elif remote_log["events"]:
-        printing.text("\n".join(printing.aligned([_LOG_HEADINGS, *map(_cells, remote_log["events"])])))
+    elif log["events"]:
+        for line in printing.aligned([_LOG_HEADINGS, *map(_cells, log["events"])]):
+            printing.text(line)
     else:
-        cli.note(f"{printable_path(remote_log['path'])} has no events{' of that session' if name else ''} yet")
+        cli.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
     return 0
 
 
 def _cells(event: dict[str, Any]) -> list[str]:
     """Return the cells of an event of the log, its time in this machine's zone."""
-    facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host")}
-    cells = (
-        moments.here(event.get("ts"), dated=True),
-        str(event.get("host") or ""),
-        str(event.get("event")),
-        _facts({key: None if value is None else " ".join(str(value).split()) for key, value in facts.items()}),
-    )
-    return [wording.one_line(cell) for cell in cells]
+    facts = _facts({key: value for key, value in event.items() if key not in ("ts", "event", "host")})
+    host, kind = str(event.get("host") or ""), str(event.get("event"))
+    return [wording.one_line(cell) for cell in (moments.here(event.get("ts"), dated=True), host, kind, facts)]
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    """Return facts as key=value, a value in quotes if it has blanks or quotes; those that are None are left out."""
+    words = []
+    for key, value in facts.items():
+        text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if value is not None:
+            words.append(f"{key}={json.dumps(text, ensure_ascii=False) if _QUOTED.search(text) else text}")
+    return " ".join(words)

@@ -1,101 +1,96 @@
-"""A command line carried out on several hosts: by a child for each (`run`), or by threads of this process (`gather`).
+"""A verb carried out on several hosts, by a child for each; this process prints their output, and sums up.
 
-A child carries `@HOST WORDS` out as if that had been typed, without a terminal. This process prints its output, passes
-signals on to it, and sums up.
+A child is a fork: 32 interpreters would take 670 MiB, 32 forks take 200. It has no terminal, so nothing in it prompts,
+and a signal comes to it once, from this process.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import selectors
 import signal
 import tempfile
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from enum import Enum
 from itertools import cycle
-from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import TypeVar
+from typing import Any
 
-from sesh import reach, reading
+from sesh import reading
 from sesh.about import CALLED
-from sesh.cli import main, printing
-from sesh.cli.branch import SIGNALS, Branch, Form
+from sesh.cli import printing
+from sesh.cli.gather import QUIET, waited_for
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, Hosts
-from sesh.errors import SIGNAL_BASE, ExitCode, InternalError, Refused, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
 from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
-from sesh.reach.caller import Caller
-from sesh.reach.target import Target
 
+_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that are passed on to the children."""
 _AT_ONCE = 32
 """Children at once, of verbs that end by themselves."""
-_MOST_STDIN = 1 << 30
-"""Bytes of stdin that are kept for the hosts."""
-_PATIENCE = 5.0
-"""Seconds in which children that are told to end may do so by themselves."""
-_QUIET, _NAMED = 0.5, 5
-"""Seconds in which nothing comes before a line says who is waited for; how many hosts it names."""
+_BLOCK = 1 << 16
+_LIFELINE = 3
+"""The child's descriptor of the pipe whose other end this process holds."""
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
-Key = TypeVar("Key")
-Answer = TypeVar("Answer")
+
+class Form(Enum):
+    """How the output of a host is printed."""
+
+    LINES = "each line, behind the name of its host"
+    OBJECTS = "JSON, an object a line"
+    LIST = "JSON, one list of all hosts' values at the end"
 
 
-def run(cli: Invocation, words: Sequence[str]) -> int:
-    """`sesh @a @b WORDS`: carry WORDS out on each host; return 0 if all did.
+def run(cli: Invocation, words: Mapping[str, Any], verb: Callable[[Invocation], int]) -> int:
+    """Carry a verb out on each host of the line; return 0 if all did.
 
-    Raises UsageError if the verb takes one host only, or if nobody could be asked what one host would ask.
+    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or if nobody could
+    be asked what one host would ask.
     """
-    own = words[: words.index("--")] if "--" in words else words
-    _check(cli, own)
+    _check(cli, words)
+    follows = cli.verb == "--events" or bool(words.get("follow"))
+    form = Form.LINES
+    if cli.json or words.get("form") == "json":
+        form = Form.OBJECTS if follows else Form.LIST
     Invocation.overseen = cli.watched and not cli.json  # the children are forks
-    cli.line.verb.function()  # loads its module here, and not in each child
     gc.freeze()  # a collection in a child would copy each page with an object of this process
-    form, follows = _form(cli, own)
-    reads = "--stdin" in own or (cli.verb == "--send" and "-" in own)
     prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
-    branches = [
-        Branch(host, form, prefix.format(colour, host).encode())
+    children = [
+        _Child(host, form, prefix.format(colour, host).encode())
         for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
     ]
-    with ExitStack() as closing:
-        stdin = closing.enter_context(_copied_stdin()) if reads else ""
-        running = closing.enter_context(_Running(branches, partial(_carry_out, cli, words), stdin))
-        running.follow(len(branches) if follows else _AT_ONCE, cli.status if form is Form.BLOCK else bool)
-    if form is Form.VALUE:
-        cli.value([row for branch in branches for row in branch.values()])
-    elif form is not Form.VALUES:
-        _sum_up(branches)
-    return _code(cli, branches, running.signals)
+    reads = words.get("stdin") or (cli.verb == "--send" and [*(words.get("text") or ())] == ["-"])
+    with _copied_stdin() if reads else nullcontext("") as stdin:
+        running = _Running(children, lambda host: _carry_out(cli, host, verb), stdin)
+        running.follow(len(children) if follows else _AT_ONCE, (lambda _: None) if follows else cli.status)
+    if form is Form.LIST:
+        cli.value([row for child in children for row in child.values()])
+    elif form is Form.LINES:
+        _sum_up(children)
+    return _code(cli, {child.code for child in children}, running.signals)
 
 
-def _check(cli: Invocation, own: Sequence[str]) -> None:
+def _check(cli: Invocation, words: Mapping[str, Any]) -> None:
     if cli.line.verb.hosts is Hosts.ONE:
         several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
         raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
-    unnamed = cli.verb == "--kill-all" or (cli.verb == "--kill" and any(word[:7] == "--label" for word in own))
-    if unnamed and "-y" not in own:
+    unnamed = cli.verb == "--kill-all" or (cli.verb == "--kill" and words.get("label"))
+    if unnamed and not words.get("yes"):
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
 
 
-def _form(cli: Invocation, own: Sequence[str]) -> tuple[Form, bool]:
-    """Return how the hosts' output is printed, and whether the verb follows what happens there."""
-    follows = cli.verb == "--events" or not {"-f", "--follow"}.isdisjoint(own)
-    if cli.json or "--format json" in " ".join(own).replace("=", " "):
-        return (Form.VALUES if follows else Form.VALUE), follows
-    return (Form.LINES if follows or cli.verb in ("--exec", "--run") else Form.BLOCK), follows
-
-
-def _carry_out(cli: Invocation, words: Sequence[str], host: str) -> int:
-    """Carry the line out for one host, in its child; return the exit code."""
+def _carry_out(cli: Invocation, host: str, verb: Callable[[Invocation], int]) -> int:
+    """Carry the verb out for one host, in its child; return the exit code."""
     try:
-        return main.run([f"@{host}", *words])
+        return verb(Invocation(replace(cli.line, hosts=[host])))
     except BrokenPipeError:
         return SIGNAL_BASE + signal.SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
@@ -106,34 +101,27 @@ def _carry_out(cli: Invocation, words: Sequence[str], host: str) -> int:
 def _copied_stdin() -> Iterator[str]:
     """Copy stdin to a file that each child reads for itself; yield its path."""
     with tempfile.NamedTemporaryFile() as file:
-        size = 0
         for data in reading.stdin():
-            size += len(data)
-            if size > _MOST_STDIN:
-                raise Refused("stdin has more than 1 GiB, which is the most for several hosts; write to one at a time")
             file.write(data)
         file.flush()
         yield file.name
 
 
-def _sum_up(branches: Sequence[Branch]) -> None:
-    """Print a row for each host on stderr, unless all were interrupted, as whoever has pressed Ctrl-C knows that."""
-    interrupted = [branch for branch in branches if branch.code == ExitCode.INTERRUPTED]
+def _sum_up(children: Sequence[_Child]) -> None:
+    """Print a row for each host on stderr, unless a Ctrl-C has interrupted all of them."""
+    interrupted = [child for child in children if child.code == ExitCode.INTERRUPTED]
     if interrupted:
         printing.fresh_line()
-    if len(interrupted) < len(branches):
-        rows = printing.aligned([(branch.host, _verdict(branch)) for branch in branches])
+    if len(interrupted) < len(children):
+        rows = printing.aligned([(child.host, _verdict(child.code)) for child in children])
         printing.write(printing.encoded("\n".join([*rows, ""])), printing.STDERR)
 
 
-def _verdict(branch: Branch) -> str:
-    if not branch.code:
-        return "ok"
-    return f"{'interrupted' if branch.code == ExitCode.INTERRUPTED else 'failed'} ({branch.code})"
+def _verdict(code: int) -> str:
+    return f"{'interrupted' if code == ExitCode.INTERRUPTED else 'failed'} ({code})" if code else "ok"
 
 
-def _code(cli: Invocation, branches: Sequence[Branch], signals: set[int]) -> int:
-    codes = {branch.code for branch in branches}
+def _code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
     if ended := signals & {signal.SIGTERM, signal.SIGHUP}:
         return SIGNAL_BASE + max(ended)
     if ExitCode.INTERRUPTED in codes and signals:
@@ -144,55 +132,27 @@ def _code(cli: Invocation, branches: Sequence[Branch], signals: set[int]) -> int
 
 
 class _Running:
-    """The children of a fan-out. A context manager: within it signals are passed on to them, and its end ends them.
+    """The children of a fan-out, to which signals are passed on. Those that still run end with this process.
 
-    A branch waits, then runs, then has ended. `signals`: those that have come; after one no further child begins.
+    `signals`: those that have come; after one no further child begins.
     """
 
-    def __init__(self, branches: Sequence[Branch], work: Callable[[str], int], stdin: str) -> None:
+    def __init__(self, children: Sequence[_Child], work: Callable[[str], int], stdin: str) -> None:
         self.signals: set[int] = set()
-        self._waiting, self._running = deque(branches), list[Branch]()
+        self._waiting, self._running = deque(children), list[_Child]()
         self._work, self._stdin = work, stdin
         self._selector = selectors.DefaultSelector()
-        self._closing = ExitStack()
-
-    def __enter__(self) -> _Running:
-        self._lifeline, held = os.pipe()
-        for descriptor in (self._lifeline, held):
-            self._closing.callback(os.close, descriptor)
-        self._handle(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
-        for number in SIGNALS:
+        self._lifeline, _ = os.pipe()  # its other end stays open as long as this process
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
+        for number in _SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
-                self._handle(number, self._pass_on)
-        return self
-
-    def _handle(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
-        self._closing.callback(signal.signal, number, signal.signal(number, handler))
-
-    def __exit__(self, *_error: object) -> None:
-        """End the children that still run, by force if they do not do so by themselves; give the signals back."""
-        self._waiting.clear()
-        self._send(signal.SIGTERM)
-        self._send(signal.SIGCONT)
-        deadline = time.monotonic() + _PATIENCE
-        while self._selector.get_map() and (left := deadline - time.monotonic()) > 0:
-            for key, _ in self._selector.select(left):
-                if not os.read(key.fd, 1 << 16):
-                    self._selector.unregister(key.fd)
-        self._send(signal.SIGKILL)
-        while self._running:
-            self._running.pop().wait()
-        self._selector.close()
-        self._closing.close()
+                signal.signal(number, self._pass_on)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         self.signals.add(number)
         self._waiting.clear()
-        self._send(number)
-
-    def _send(self, number: int) -> None:
-        for branch in self._running:
-            os.kill(branch.pid, number)
+        for child in self._running:
+            os.kill(child.pid, number)
 
     def follow(self, most: int, status: Callable[[str], object]) -> None:
         """Start the children, `most` at once, and print their output until all have ended.
@@ -203,87 +163,145 @@ class _Running:
             self._start(most)
             if not self._running:
                 return
-            if not (ready := self._selector.select(_QUIET)):
-                status(_waited_for([branch.host for branch in self._running]))
+            if not (ready := self._selector.select(QUIET)):
+                status(waited_for([child.host for child in self._running]))
                 ready = self._selector.select()
                 status("")
             for key, _ in ready:
                 self._read(key.data, key.fd)
 
     def _start(self, most: int) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # each child gets each signal, and none after the first
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # each child gets each signal, and none after the first
         try:
             while self._waiting and len(self._running) < most:
-                branch = self._waiting.popleft()
-                branch.start(partial(self._work, branch.host), self._stdin, self._lifeline)
-                self._running.append(branch)
-                for descriptor in branch.outputs:
-                    self._selector.register(descriptor, selectors.EVENT_READ, branch)
+                child = self._waiting.popleft()
+                child.start(self._work, self._stdin, self._lifeline)
+                self._running.append(child)
+                for descriptor in child.outputs:
+                    self._selector.register(descriptor, selectors.EVENT_READ, child)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _read(self, branch: Branch, descriptor: int) -> None:
-        if branch.read(descriptor):
+    def _read(self, child: _Child, descriptor: int) -> None:
+        if child.read(descriptor):
             return
         self._selector.unregister(descriptor)
-        if not branch.outputs:
-            self._running.remove(branch)  # before its pid may become that of another process
-            branch.wait()
+        os.close(descriptor)
+        if not child.outputs:
+            self._running.remove(child)  # before its pid may become that of another process
+            child.wait()
 
 
-class OneOf(Caller):
-    """The caller for one of several hosts, in a thread: it cannot be asked, and its notes name the host."""
+class _Child:
+    """The child for a host. `outputs`: what takes its output, by descriptor; `code`: its exit code, once it has ended.
 
-    def __init__(self, cli: Invocation, host: str | None) -> None:
-        self.local, self._host = cli.local, host
-
-    def note(self, line: str) -> None:
-        """Print a note."""
-        printing.note(f"@{self._host}: {line}" if self._host is not None else line, self._host)
-
-
-def target_of(cli: Invocation, host: str | None) -> Target:
-    """Return the target for one of several hosts, to be used in a thread. Raises InvalidHost."""
-    return reach.target_of(OneOf(cli, host), host)
-
-
-def gather(
-    cli: Invocation, work: Mapping[Key, Callable[[], Answer]], *, first: bool = False
-) -> dict[Key, Answer | SeshError]:
-    """Do work in threads, all at once; return the answers, or the errors in their place, in the order of the keys.
-
-    `first`: return the first answer alone, unless there are only errors. Threads that go on, then or after Ctrl-C, end
-    with this process.
+    A child that never began counts as interrupted.
     """
-    come: SimpleQueue[tuple[Key, Answer | SeshError]] = SimpleQueue()
 
-    def answer(key: Key) -> None:
+    def __init__(self, host: str, form: Form, prefix: bytes) -> None:
+        self.host, self.pid, self.code = host, -1, int(ExitCode.INTERRUPTED)
+        self.outputs: dict[int, Callable[[bytes], object]] = {}
+        self._prefix, self._kept = prefix, list[bytes]()
+        takes = {Form.LINES: Lines(self._print).take, Form.OBJECTS: Lines(self._print_objects).take}
+        self._takes = takes.get(form, self._kept.append), Lines(self._note).take
+
+    def start(self, work: Callable[[str], int], stdin: str, lifeline: int) -> None:
+        """Fork the child, which does `work`; the caller has blocked the signals. `stdin`: the path of a file, or ""."""
+        ends: list[int] = []
+        for take in self._takes:
+            inbound, outbound = os.pipe()
+            self.outputs[inbound] = take
+            ends.append(outbound)
+        self.pid = fork(lambda: _begin(lambda: work(self.host), stdin, ends, lifeline))
+        for outbound in ends:
+            os.close(outbound)
+
+    def read(self, descriptor: int) -> bool:
+        """Read and print what has come; return False at its end."""
+        data = os.read(descriptor, _BLOCK)
+        self.outputs[descriptor](data)
+        if not data:
+            del self.outputs[descriptor]
+        return bool(data)
+
+    def wait(self) -> None:
+        """Take the exit code of the child, as a shell would say it."""
+        _, status = os.waitpid(self.pid, 0)
+        self.code = SIGNAL_BASE + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+    def values(self) -> list[Any]:
+        """Return the JSON that the host printed: the rows of a list, or its value with host and exit code."""
         try:
-            come.put((key, work[key]()))
-        except SeshError as error:
-            come.put((key, error))
-        except Exception as error:
-            come.put((key, InternalError(f"internal error: {type(error).__name__}: {error}")))
+            value = json.loads(b"".join(self._kept))
+        except ValueError:
+            code = "interrupted" if self.code == ExitCode.INTERRUPTED else "internal"
+            value = {"error": {"code": code, "message": f"{self.host} printed nothing"}}
+        if isinstance(value, list):
+            return value
+        return [{"host": self.host, **value, "exit_code": value.get("exit_code", self.code)}]
 
-    for key in work:
-        threading.Thread(target=answer, args=(key,), daemon=True).start()
-    answers: dict[Key, Answer | SeshError] = {}
+    def _print(self, lines: list[bytes]) -> None:
+        printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+
+    def _print_objects(self, lines: list[bytes]) -> None:
+        for line in lines:
+            printing.value({"host": self.host, **json.loads(line)})
+
+    def _note(self, lines: list[bytes]) -> None:
+        for line in lines:
+            text = line.decode("utf-8", "replace").removeprefix(f"{CALLED}: ")
+            if text != "interrupted":  # the exit code says that of all hosts
+                printing.note(f"{self.host}: {text}")
+
+
+class Lines:
+    """Output that comes in pieces, shown in lines."""
+
+    def __init__(self, show: Callable[[list[bytes]], object]) -> None:
+        self._show, self._begun = show, b""
+
+    def take(self, data: bytes) -> None:
+        """Take more output, empty at its end, where the last line may lack its line feed."""
+        *lines, begun = (self._begun + data).split(b"\n")
+        pieces, self._begun = printing.pieces(begun)
+        self._show([*lines, *pieces, *([self._begun] if self._begun and not data else [])])
+
+
+def fork(work: Callable[[], int]) -> int:
+    """Start a child that exits with the result of `work`; return its pid. Raises Refused if the system starts none."""
     try:
-        while len(answers) < len(work):
-            try:
-                key, found = come.get(timeout=_QUIET)
-            except Empty:
-                if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
-                    cli.status(_waited_for(hosts))
-                key, found = come.get()
-            answers[key] = found
-            if first and not isinstance(found, SeshError):
-                return {key: found}
+        pid = os.fork()
+    except OSError as error:
+        raise no_process(error) from error
+    if pid:
+        return pid
+    code = 1
+    try:
+        code = work()
+    except KeyboardInterrupt:
+        code = SIGNAL_BASE + signal.SIGINT
     finally:
-        cli.status("")
-    return {key: answers[key] for key in work}
+        os._exit(code)
 
 
-def _waited_for(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
-    return f"waiting for {', '.join(hosts[:_NAMED])}{more}"
+def _begin(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: int) -> int:
+    """Do the work, in the child; return the exit code."""
+    os.setsid()
+    if stdin:
+        os.dup2(os.open(stdin, os.O_RDONLY), 0)
+    for descriptor, stream in enumerate(outputs, 1):
+        os.dup2(stream, descriptor)
+    os.dup2(lifeline, _LIFELINE)
+    os.closerange(_LIFELINE + 1, 1 << 16)
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # with SIGNALS blocked: they interrupt the main one
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    return work()
+
+
+def _end_with_parent() -> None:
+    """End this child once the parent has, also by SIGKILL: it would wait on without anybody who reads."""
+    os.read(_LIFELINE, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,26 +1,21 @@
-"""`sesh`, `sesh NAME` and `--here`: the list; or a session to attach to, which is created if there is none."""
+"""Go to a session: `sesh NAME`, `sesh -`, and what the verbs that attach share. Loads no typer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sesh.about import SESH
-from sesh.cli import attach, printing
-from sesh.cli.attach import ViewWords
+from sesh.cli import printing
+from sesh.cli.attach import View, attach_terminal, shows, without_terminal
 from sesh.cli.invocation import Invocation
-from sesh.cli.list import show
-from sesh.cli.verbs import load, named, near_verb, typed
-from sesh.errors import NotFound, Unreachable
+from sesh.cli.verbs import named, near_verb, typed
+from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 from sesh.names import check_name
-from sesh.ops import create, enter
+from sesh.ops import create, enter, sessions
 from sesh.ops.create import checked_directory
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 def go(
@@ -28,24 +23,22 @@ def go(
     name: str,
     directory: str | None = None,
     *,
-    create: bool = False,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
-    **view: Unpack[ViewWords],
+    view: View = View(),  # noqa: B008 (it is frozen)
 ) -> int:
-    """`sesh NAME [DIR] [-- CMD…]` and `sesh -`: attach to NAME, here or on a known remote, else create it here.
-
-    `create`: `-A` was written, so NAME is no slip of a verb.
-    """
+    """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
     if name == "-":
-        return attach.back(cli, view, directory)
+        if directory is not None or cli.tail is not None:
+            raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
+        return back(cli, view)
     check_name(name)
     spec = cli.spec(directory, env, label)
-    if view.get("read_only") and directory is None and cli.tail is None:
-        return attach.attach(cli, name, **view)  # a new shell has nothing to watch
+    if view.read_only and directory is None and cli.tail is None:
+        return attach(cli, name, view)  # a new shell has nothing to watch
     if not printing.on_terminal():
-        raise attach.without_terminal(name)
-    near = "" if create else near_verb(name)
+        raise without_terminal(name)
+    near = "" if cli.line.create else near_verb(name)
     if named(name) is not None:
         cli.remember(f"{name} is a verb, too: `{SESH} {typed(name)}` returns to this session")
 
@@ -54,30 +47,58 @@ def go(
 
     target = cli.find(name, creates=True)
     try:
-        return attach.attach_terminal(cli, target, name, view, entered)
+        return attach_terminal(cli, target, name, view, entered)
     except Unreachable:
         if target.host is not None or find.running(name) is not None:
             raise
         # The session ended between our connection and its answer: now it is created.
-        return attach.attach_terminal(cli, target, name, view, entered)
+        return attach_terminal(cli, target, name, view, entered)
 
 
-def sessions(cli: Invocation) -> int:
-    """`sesh` alone: show the sessions, as a board to pick from if the settings say so."""
-    if printing.on_terminal() and not (cli.json or printing.dumb()) and cli.settings().pick:
-        try:
-            return int(load("choose.pick")(cli))
-        except NotFound:
-            pass  # the list says that there is nothing to pick from
-    return show(cli)
+def attach(cli: Invocation, name: str, view: View) -> int:
+    """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
+    if name == "-":
+        return back(cli, view)
+    check_name(name)
+    return _attach_to(cli, cli.find(name), name, view)
 
 
-def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
-    """`--here [DIR] [-- CMD…] [OPTIONS]`: attach to the session of a directory's repository, created if missing."""
-    directory = checked_directory(cli, ".") if directory is None else directory
-    target = cli.target
-    session = target.call(create.here, directory=directory)
-    name, spec = session["name"], cli.spec(None if session["there"] else session["directory"], (), ())
+def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
     if not printing.on_terminal():
-        raise attach.without_terminal(name)
-    return attach.attach_terminal(cli, target, name, view, lambda target: target.enter(enter.go, name=name, spec=spec))
+        if name != "-":
+            target.call(sessions.there, name=name, required=True)  # raises NotFound
+        raise without_terminal(name)
+    return attach_terminal(cli, target, name, view, lambda target: target.enter(enter.attach, name=name))
+
+
+def back(cli: Invocation, view: View) -> int:
+    """Attach to the session attached last that still runs; inside one, to the one before it. Raises NotFound."""
+    if cli.host is not None:
+        return _attach_to(cli, cli.target, "-", view)
+    for host, name in enter.recent():
+        if not host and shows(name):
+            continue
+        cli.set_host(host or None)
+        try:
+            return _attach_to(cli, cli.target, name, view)
+        except NotFound:
+            continue  # it has ended, or was lost
+        except SeshError as error:
+            error.message = f"cannot go back to {name}: {error.message}"
+            raise
+    cli.set_host(None)
+    raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
+
+
+def here(cli: Invocation, directory: str | None, view: View) -> int:
+    """Attach to the session of a directory's repository, created if missing."""
+    directory = checked_directory(cli, ".") if directory is None else directory
+    session = cli.target.call(create.here, directory=directory)
+    name, spec = session["name"], cli.spec(None if session["there"] else session["directory"])
+    if not printing.on_terminal():
+        raise without_terminal(name)
+
+    def entered(target: Target) -> Entered:
+        return target.enter(enter.go, name=name, spec=spec)
+
+    return attach_terminal(cli, cli.target, name, view, entered)

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from sesh import errors, moments, paths, wording
+from sesh import errors, paths, wording
 from sesh.about import SESH
-from sesh.cli import fanout, printing
+from sesh.cli import printing
+from sesh.cli.gather import gather, target_of
+from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Names
 from sesh.errors import SeshError, UsageError
 from sesh.names import is_decimal, printable
@@ -18,7 +20,6 @@ from sesh.ops import search
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Hit
 from sesh.store import listing
-from sesh.wording import title
 
 
 def grep(
@@ -49,34 +50,8 @@ def grep(
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     words: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
-    hits: list[Hit] = []
-    rows: list[object] = []
-    failed: list[str] = []
-    if len(cli.hosts) > 1:
-        asked = {
-            host: partial(fanout.target_of(cli, host).call, search.grep, names=names, **words) for host in cli.hosts
-        }
-        for host, answer in fanout.gather(cli, asked).items():
-            if isinstance(answer, SeshError):
-                rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
-                failed.append(f"@{host}: {answer.line(host)}")
-                continue
-            found: list[Hit] = [{**hit, "host": host} for hit in answer["hits"]]
-            hits += found
-            rows += found
-            failed += [f"@{host}: {errors.rebuild(facts).line(host)}" for facts in answer["failed"].values()]
-    else:
-
-        def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
-            answer = target.call(search.grep, names=list(names), **words)
-            hits.extend({**hit, "host": target.host} for hit in answer["hits"])
-            return answer["failed"]
-
-        refused = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
-        if len(names) > 1:
-            cli.elsewhere(refused, search_in)
-        failed = [error.line(cli.host) for error in refused.values()]
-        rows = [*hits]
+    rows, failed = (_on_hosts if len(cli.hosts) > 1 else _on_one)(cli, names, words)
+    hits = [row for row in rows if "error" not in row]
     if cli.json:
         cli.value(rows)
     else:
@@ -88,31 +63,48 @@ def grep(
     return 0 if hits else 1
 
 
-def _print(hits: Sequence[Hit]) -> None:
-    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups.
+def _on_hosts(cli: Invocation, names: Sequence[str], words: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search on each host of the line; return the hits and the errors in their place, and a line for each failure."""
+    rows: list[Any] = []
+    failed: list[str] = []
+    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **words) for host in cli.hosts}
+    for host, answer in gather(cli, asked).items():
+        if isinstance(answer, SeshError):
+            rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
+            failed.append(f"@{host}: {answer.line(host)}")
+        else:
+            rows += [{**hit, "host": host} for hit in answer["hits"]]
+            failed += [f"@{host}: {errors.rebuild(facts).line(host)}" for facts in answer["failed"].values()]
+    return rows, failed
 
-    Behind the text stands the command that printed it, and when it began, if that is known.
-    """
+
+def _on_one(cli: Invocation, names: Sequence[str], words: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search on the machine of the line, and where sessions that are named are found."""
+    rows: list[Any] = []
+
+    def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
+        answer = target.call(search.grep, names=list(names), **words)
+        rows.extend({**hit, "host": target.host} for hit in answer["hits"])
+        return answer["failed"]
+
+    refused = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
+    if len(names) > 1:
+        cli.elsewhere(refused, search_in)
+    return rows, [error.line(cli.host) for error in refused.values()]
+
+
+def _print(hits: Sequence[Hit]) -> None:
+    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
     follows: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
-        name, line = title((hit["host"], hit["session"])), int(hit["line"])
+        name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])
         first = line - len(hit["before"])
         if (hit["before"] or hit["after"]) and follows is not None and follows != (name, first):
             out.append("--")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["before"], first)]
-        out.append(f"{name}:{line}:{wording.plain(hit['text'])}{_origin(hit)}")
+        out.append(f"{name}:{line}:{wording.plain(hit['text'])}")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["after"], line + 1)]
         follows = name, line + len(hit["after"]) + 1
     if out:
         printing.text("\n".join(out))
-
-
-def _origin(hit: Hit) -> str:
-    """Return the command that printed a hit, and when it began here, in brackets; empty if that is not known."""
-    words = hit.get("command")
-    if not words:
-        return ""
-    line = words[0] if len(words) == 1 else " ".join(map(wording.shell_word, words))  # a single one is shell source
-    facts = filter(None, (wording.one_line(line), moments.here(hit.get("started"))))
-    return f"  [{', '.join(facts)}]"

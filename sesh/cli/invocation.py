@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sesh import errors, reach, system
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.line import Line
+from sesh.cli.verbs import named
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host, check_name
-from sesh.ops import lookup
 from sesh.reach import find
 from sesh.reach.caller import Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing
-from sesh.tui import question as questions
 
 _REMEMBERED = 3
 """Lines of a greeting."""
@@ -29,9 +28,9 @@ _CONNECTING_AFTER = 0.5
 
 
 class Invocation(Caller):
-    """The first argument of a verb's function, before its options; the caller of the ops that it uses.
+    """A command line, and the caller of the ops that it uses: notes go to stderr, questions to the terminal.
 
-    Notes go to stderr, questions to the terminal. `hosts`: the named ones, groups resolved.
+    `hosts`: the hosts of the line, groups resolved.
     """
 
     ssh_prompts = None
@@ -43,14 +42,132 @@ class Invocation(Caller):
         self.line = line
         self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb.dashed, line.local
         self._remembered: list[str] = []
-        self._status = False
-        """True while a line of `status` stands."""
+        self._status_shown = self._questioned = False
         self._waited_for: set[str] = set()
-        """The hosts that were noted as waited for."""
+        """The hosts that a line has named as waited for."""
         self.hosts = [check_host(host) for host in line.hosts]  # a note about the settings names the host too
         if self.hosts:
             self.hosts = self.settings().hosts_of(self.hosts)
-        self._questioned = False
+
+    # -- the machines
+
+    @property
+    def host(self) -> str | None:
+        """The only host of the line; None for this machine, and for several hosts."""
+        return self.hosts[0] if len(self.hosts) == 1 else None
+
+    def set_host(self, host: str | None) -> None:
+        """Set the target of the line: a host, None for this machine."""
+        self.hosts = [host] if host is not None else []
+
+    @property
+    def target(self) -> Target:
+        """The machine of the line: its host, else this one."""
+        return reach.target_of(self, self.host, offer=not self.json)
+
+    def target_of(self, host: str | None) -> Target:
+        """Return the target for a host, None for this machine; the person is offered no deploy."""
+        return reach.target_of(self, host)
+
+    def find(self, *names: str | None, ends: bool = False, creates: bool = False) -> Target:
+        """Return the machine of the session that a line names; it is the line's machine from then on.
+
+        That is the host of the line, else this one if the session is here, else the known remote that has it. No name
+        and several names are of this one (see `elsewhere`). `ends`: the person agrees before the verb ends a session
+        of another machine. `creates`: the session is created if it is nowhere. Raises NotFound, Refused.
+        """
+        name = names[0] if len(names) == 1 else None
+        if name is None or self.hosts or find.is_here(name):
+            return self.target
+        from sesh.ops import lookup
+
+        places = lookup.located(self, [name])
+        if not creates:
+            lookup.note_unknown(self, places)
+        host = lookup.host_of(self, name, places[name], "" if creates else self.verb)
+        if host is not None:
+            self._found(name, host, ends=ends)
+            self.set_host(host)
+        return self.target
+
+    def elsewhere(
+        self,
+        failed: dict[str, SeshError],
+        act: Callable[[Target, str], Mapping[str, ErrorFacts]],
+        *,
+        ends: bool = False,
+    ) -> None:
+        """Call `act` for each of several sessions that is not here but on a known remote; those leave `failed`.
+
+        `failed`: errors by the sessions' names; `act` returns such. `ends`: as in `find`.
+        """
+        absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
+        if not absent or self.hosts:
+            return
+        from sesh.ops import lookup
+
+        places = lookup.located(self, absent)
+        lookup.note_unknown(self, places)
+        for name, place in places.items():
+            try:
+                if (host := lookup.host_of(self, name, place, self.verb)) is None:
+                    continue
+                self._found(name, host, ends=ends)
+                for facts in act(self.target_of(host), name).values():
+                    raise errors.rebuild(facts)
+            except SeshError as error:
+                failed[name] = error
+            else:
+                del failed[name]
+
+    def _found(self, name: str, host: str, *, ends: bool) -> None:
+        """Print the host on which a session was found; a person agrees before it is ended. Raises Refused."""
+        if not ends or self.json or not self.can_ask:
+            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+            self.remember(f"{name} on @{host}")
+        elif not self.agrees(f"{name} runs on @{host}. End it?"):
+            raise Refused("nothing was done")
+
+    # -- the words
+
+    def spec(
+        self,
+        directory: str | None,
+        env: Sequence[str] | None = None,
+        label: Sequence[str] | None = None,
+        size: str | None = None,
+    ) -> Spec:
+        """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
+        command = self.tail or None
+        spec: Spec = {"directory": directory, "command": command, "env": list(env or ()), "label": list(label or ())}
+        return spec if size is None else {**spec, "size": size}
+
+    def session(self, name: str | None) -> str:
+        """Return the session that the line means: NAME, else the one it is typed in. Raises UsageError, InvalidName."""
+        if name is not None:
+            return check_name(name)
+        if self.host is not None:
+            raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
+        return listing.required(self.verb)
+
+    # -- the result
+
+    def value(self, thing: object) -> int:
+        """Print one JSON value; return 0."""
+        printing.value(thing)
+        return 0
+
+    def done(self, **facts: object) -> int:
+        """End a verb that only acts: print `{"ok": true, …}` if JSON is wanted, else nothing; return 0."""
+        return self.value({"ok": True, **facts}) if self.json else 0
+
+    def report_session(self, name: str, *, created: bool) -> int:
+        """Print the session as JSON; return 0. Note if a new session bears the name of a verb."""
+        if created and named(name) is not None:
+            self.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
+        return self.done(name=name, session=name, host=self.host, created=created)
+
+    # -- the person
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
@@ -64,35 +181,13 @@ class Invocation(Caller):
 
     @property
     def hears_questions(self) -> bool:  # type: ignore[override]
-        """True if a person sees notes at once, or one of several hosts' jobs runs for such a person; or if input waits
-        that the command does not get."""
+        """True if a person sees notes at once, also those of one of several hosts; or if a command lacks our input."""
         return self.watched or self.overseen or self.piped
 
     @property
     def piped(self) -> bool:  # type: ignore[override]
         """True if stdin is a pipe in which bytes wait, and notes are wanted."""
-        if self.json or not printing.from_pipe():
-            return False
-        return system.unread(0) > 0
-
-    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Print what a command asks."""
-        self._questioned = True
-        super().tell_question(name, question, feeding, passing=passing and self.watched)
-
-    def drop_misdirected(self) -> None:
-        """Drop what was typed at this terminal, which a command that asked did not get: no shell is to run it."""
-        if not self._questioned or not os.isatty(0):
-            return
-        try:
-            if os.tcgetpgrp(0) != os.getpgrp():
-                return  # in the background it would stop this process
-            typed = system.unread(0)
-            termios.tcflush(0, termios.TCIFLUSH)
-        except (OSError, termios.error):
-            return  # the terminal has gone
-        if typed:
-            self.note("what was typed here meanwhile was dropped: the command did not get it")
+        return not self.json and printing.from_pipe() and system.unread(0) > 0
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
@@ -106,11 +201,11 @@ class Invocation(Caller):
             printing.said(line)
 
     def status(self, line: str) -> None:
-        """Show a person in the row of the cursor what is waited for; an empty line removes that."""
-        if self._status or (line and self.watched and not self.json and not printing.dumb()):
+        """Show a person in the row of the cursor what sesh waits for; an empty line removes that."""
+        if self._status_shown or (line and self.watched and not self.json and not printing.dumb()):
             columns = printing.width(printing.STDERR)
             printing.write(printing.encoded(f"\r{for_host(line, self.host)[: columns - 1]}\x1b[K"), printing.STDERR)
-            self._status = bool(line)
+            self._status_shown = bool(line)
 
     @contextmanager
     def connecting(self, host: str) -> Iterator[None]:
@@ -144,114 +239,32 @@ class Invocation(Caller):
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""
+        from sesh.tui import question as questions
+
         self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
         return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
 
-    @property
-    def host(self) -> str | None:
-        """The only host of the line; None for this machine, and for several hosts."""
-        return self.hosts[0] if len(self.hosts) == 1 else None
+    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
+        """Print what a command asks."""
+        self._questioned = True
+        super().tell_question(name, question, feeding, passing=passing and self.watched)
 
-    def set_host(self, host: str | None) -> None:
-        """Set the target of the line: a host, None for this machine."""
-        self.hosts = [host] if host is not None else []
-
-    @property
-    def target(self) -> Target:
-        """The machine of the line: its host, else this one."""
-        return self.target_of(self.host, offer=not self.json)
-
-    def target_of(self, host: str | None, *, offer: bool = False) -> Target:
-        """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
-        return reach.target_of(self, host, offer=offer)
-
-    def find(self, *names: str | None, ends: bool = False, creates: bool = False) -> Target:
-        """Return the machine of the session that a line names; it is the line's machine from then on.
-
-        That is the host of the line, else this one if the session is here, else the known remote that has it. No name
-        and several names are of this one (see `elsewhere`). `ends`: the person agrees before the verb ends a session
-        of another machine. `creates`: the session is created if it is nowhere. Raises NotFound, Refused.
-        """
-        name = names[0] if len(names) == 1 else None
-        if name is None or self.hosts or find.is_here(name):
-            return self.target
-        places = lookup.located(self, [name])
-        if not creates:
-            lookup.note_unknown(self, places)
-        host = lookup.host_of(self, name, places[name], "" if creates else self.verb)
-        if host is not None:
-            self._found(name, host, ends=ends)
-            self.set_host(host)
-        return self.target
-
-    def elsewhere(
-        self,
-        failed: dict[str, SeshError],
-        act: Callable[[Target, str], Mapping[str, ErrorFacts]],
-        *,
-        ends: bool = False,
-    ) -> None:
-        """Call `act` for each of several sessions that is not here but on a known remote; those leave `failed`.
-
-        `failed`: errors by the sessions' names; `act` returns such. `ends`: as in `find`.
-        """
-        absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
-        if not absent or self.hosts:
+    def drop_misdirected(self) -> None:
+        """Drop what was typed at this terminal while a command asked: a shell would run it, a password too."""
+        if not self._questioned or not os.isatty(0):
             return
-        places = lookup.located(self, absent)
-        lookup.note_unknown(self, places)
-        for name, place in places.items():
-            try:
-                if (host := lookup.host_of(self, name, place, self.verb)) is None:
-                    continue
-                self._found(name, host, ends=ends)
-                for facts in act(self.target_of(host), name).values():
-                    raise errors.rebuild(facts)
-            except SeshError as error:
-                failed[name] = error
-            else:
-                del failed[name]
-
-    def _found(self, name: str, host: str, *, ends: bool) -> None:
-        """Print where a session was found; on a terminal ask before it is ended there. Raises Refused."""
-        if not ends or self.json or not self.can_ask:
-            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            self.remember(f"{name} on @{host}")
-        elif not self.agrees(f"{name} runs on @{host}. End it?"):
-            raise Refused("nothing was done")
-
-    def explain(self, error: SeshError) -> None:
-        """Give an error the host of the line."""
-        error.host = error.host or self.host
-
-    def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str], size: str | None = None) -> Spec:
-        """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
-        spec: Spec = {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
-        if size is not None:
-            spec["size"] = size
-        return spec
-
-    def value(self, thing: object) -> int:
-        """Print one JSON value; return 0."""
-        printing.value(thing)
-        return 0
-
-    def session(self, name: str | None) -> str:
-        """Return the session that the line means: NAME, else the one it is typed in. Raises UsageError, InvalidName."""
-        if name is not None:
-            return check_name(name)
-        if self.host is not None:
-            raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
-        return listing.required(self.verb)
-
-    def done(self, **facts: object) -> int:
-        """End a verb that only acts: print `{"ok": true, …}` if JSON is wanted, else nothing; return 0."""
-        if self.json:
-            printing.value({"ok": True, **facts})
-        return 0
+        try:
+            if os.tcgetpgrp(0) != os.getpgrp():
+                return  # in the background it would stop this process
+            typed = system.unread(0)
+            termios.tcflush(0, termios.TCIFLUSH)
+        except (OSError, termios.error):
+            return  # the terminal has gone
+        if typed:
+            self.note("what was typed here meanwhile was dropped: the command did not get it")
 
 
 def _types_unseen() -> bool:

@@ -20,7 +20,6 @@ from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
-_EXACT = f"for exact bytes: {SESH} --exec --print -- sh -c 'CMD | base64' | base64 -d"
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
@@ -73,70 +72,33 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
       sesh -e test -d -- make test
     """
     cli = ctx.obj
-    check(cli, name, timeout, printed=printed, follow=follow, tie=tie, detached=detached, stdin=stdin)
+    _check(cli, name, waits=[printed, follow, tie, stdin], detached=detached)
     data: JobSpec = {
         "name": name,
-        "spec": cli.spec(directory, env or (), label or (), size),
+        "spec": cli.spec(directory, env, label, size),
         "keep": keep,
         "timeout": measures.parse_seconds(timeout),
     }
     if detached:
         return _detached(cli, data)
-    if cli.watched and not (printed or follow or cli.json) and (kind := printing.into()):
-        what = subject(name) if name else "the job"
-        cli.note(f"{what} prints nothing into this {kind}; to get its output here: --print, or --follow as it comes")
     return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
 
 
-def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
-    """Start the job and wait for it; return its exit code, 124 if its time ran out."""
-    started = "may have started" if cli.host is None else "may or may not have started"
-    left = f"the job {started}; check with: {SESH}"
-    sink = FollowedOutput(lines=cli.json) if follow else None
-    with Interrupts(tie=tie, message=left) as interrupts:
-        job, result, retained = jobs.run(
-            cli.target, data, interrupts, sink=sink, wanted=printed or cli.json, stdin=stdin
-        )
-    if sink is not None:
-        printing.write(sink.pending)
-    stopped = interrupts.typed and cli.watched and not cli.json
-    if stopped:
-        printing.fresh_line()  # behind the terminal's ^C
-    elif sink is not None and _cut_short(result):
-        sink.leave_line()
-    try:
-        code = report(cli, job, result, retained, printed=printed, stopped=stopped)
-    except Refused as error:
-        error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
-        raise
-    binary = sink.binary if sink is not None else printed and b"\0" in retained
-    if binary and not cli.json and not os.isatty(printing.STDOUT):
-        cli.note(f"{subject(job)} printed binary data, and its terminal may have changed some; {_EXACT}")
-    elif (code or result.get("position")) and cli.watched and not (printed or follow or cli.json or _cut_short(result)):
-        cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
-    return code
-
-
-def check(cli: Invocation, name: str | None, timeout: str | None, **options: object) -> None:
-    """Raise UsageError or InvalidName for words and options of `--exec` that are wrong on any machine."""
-    given = {key for key, value in options.items() if value}
+def _check(cli: Invocation, name: str | None, *, waits: list[bool], detached: bool) -> None:
+    """Raise UsageError or InvalidName for words and options that are wrong on any machine. `waits`: the options of
+    `_waited`."""
     if not cli.tail:
         raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
-    if {"printed", "follow"} <= given:
+    if all(waits[:2]):
         raise UsageError("--print and --follow cannot be combined")
-    if "detached" in given and given & {"printed", "follow", "tie", "stdin"}:
+    if detached and any(waits):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     if name is not None:
         check_name(name)
-    measures.parse_seconds(timeout)
-
-
-def _cut_short(result: JobResult) -> bool:
-    """Return whether the job did not end by itself: then its reason was printed."""
-    return result.get("reason") != "exited"
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
+    """Start the job and print its name."""
     target = cli.target
     try:
         target.sync()
@@ -147,96 +109,95 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.json:
         printing.text(name)
-    if cli.watched and not cli.json:
-        cli.note(f"{subject(name)} runs; its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}")
+        if cli.watched:
+            cli.note(f"{subject(name)} runs; its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}")
     return cli.done(name=name, session=name, host=cli.host, created=True)
 
 
-def report(
-    cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool, stopped: bool = False
-) -> int:
-    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code.
+def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
+    """Start the job and wait for it; return its exit code, 124 if its time ran out."""
+    started = "may have started" if cli.host is None else "may or may not have started"
+    sink = FollowedOutput(lines=cli.json) if follow else None
+    with Interrupts(tie=tie, message=f"the job {started}; check with: {SESH}") as interrupts:
+        wanted = printed or cli.json
+        job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=stdin)
+    by_itself = result.get("reason") == "exited"
+    typed = interrupts.typed and cli.watched and not cli.json
+    try:
+        if sink is not None:
+            printing.write(sink.pending)
+        if typed:
+            printing.fresh_line()  # behind the terminal's ^C
+        elif sink is not None and not by_itself:
+            sink.leave_line()
+        code = report(cli, job, result, retained, printed=printed)
+    except Refused as error:
+        error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
+        raise
+    quiet = not (printed or follow or cli.json)
+    if quiet and by_itself and cli.watched and (code or result.get("position")):
+        cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
+    return code
 
-    `stopped`: a person has pressed Ctrl-C.
-    """
-    output = retained.replace(b"\r\n", b"\n")
+
+def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
+    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code."""
+    output, late = retained.replace(b"\r\n", b"\n"), result.get("timed_out")
+    code = ExitCode.TIMED_OUT if late else int(result["exit_code"] or 0)
     if cli.json:
-        code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
         facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
         cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
-    elif printed:
-        remover = _query_remover()
-        printing.write(output if remover is None else remover.take(output))
-        if remover is not None and (stopped or _cut_short(result)) and output[-1:] not in (b"", b"\n"):
-            printing.write(b"\n")  # what follows on the terminal begins a line of its own
+        return code
+    how = ENDS.get(TIMED_OUT if late else result.get("reason") or "")
+    if printed:
+        on_terminal = os.isatty(printing.STDOUT)
+        printing.write(QueryRemover().take(output) if on_terminal else output)
+        if on_terminal and how and output[-1:] not in (b"", b"\n"):
+            printing.write(b"\n")  # the note begins a line of its own
         if result.get("truncated"):
-            missing = max((result.get("position") or 0) - len(retained), 0)
-            size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
-            without = f", without {size}" if missing else ""
-            cli.note(f"{subject(name)} wrote more; only the end was kept{without}; --follow prints all")
-    timed_out = result.get("timed_out")
-    how = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
-    if how and not cli.json:
+            cli.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
+    if how:
         cli.note(f"{subject(name)} {how}")
-    return ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
-
-
-def _about(size: float) -> str:
-    """Return a number of bytes in words, to two digits."""
-    rounded = max(float(f"{size:.2g}"), 1.0)
-    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes" if rounded > 1 else "byte", 1.0))
-    unit, factor = next(row for row in units if rounded >= row[1])
-    return f"about {rounded / factor:g} {unit}"
-
-
-def _query_remover() -> QueryRemover | None:
-    """Return what takes queries out of the output, if stdout is a terminal: its answers would be typed at the shell."""
-    if not os.isatty(printing.STDOUT):
-        return None
-    return QueryRemover()
+    return code
 
 
 class FollowedOutput:
     """The program's output on its way to stdout: `\\r\\n` becomes `\\n`; with `lines` each line an object of JSON.
 
-    A terminal gets no queries.
+    A terminal gets no queries: their answers would be typed at the shell.
     """
 
     descriptor = printing.STDOUT
 
     def __init__(self, *, lines: bool) -> None:
         self.pending = b""
-        self.binary = False
-        """True if a NUL has come: it is no text."""
         self._lines = lines
-        self._remover = None if lines else _query_remover()
-        self._held = b""
+        self._remover = QueryRemover() if not lines and os.isatty(self.descriptor) else None
+        self._buffer = b""
         self._begun = False
         """True if the last line that came has no end yet."""
 
     def take(self, data: bytes) -> None:
-        """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
-        self.binary = self.binary or b"\0" in data
-        data = self._held + (data if self._remover is None else self._remover.take(data))
+        """Take output; a last `\\r` waits for the next byte, an unfinished line of JSON until its end."""
+        data = self._buffer + (data if self._remover is None else self._remover.take(data))
         if self._lines:
             *rows, begun = data.split(b"\n")
-            self.pending += b"".join(_object(row.removesuffix(b"\r")) for row in rows)
-            pieces, self._held = printing.pieces(begun)
-            self.pending += b"".join(map(_object, pieces))
+            pieces, self._buffer = printing.pieces(begun)
+            self.pending += b"".join(map(_object, [*(row.removesuffix(b"\r") for row in rows), *pieces]))
         else:
-            self._held = b"\r" if data.endswith(b"\r") else b""
+            self._buffer = b"\r" if data.endswith(b"\r") else b""
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
     def end(self) -> None:
-        """Release the held output: no more comes."""
-        held, self._held = self._held, b""
-        self.pending += _object(held.removesuffix(b"\r")) if self._lines and held else held
+        """Release what waits in the buffer: no more comes."""
+        rest, self._buffer = self._buffer, b""
+        self.pending += _object(rest.removesuffix(b"\r")) if self._lines and rest else rest
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
-        printing.write(self.pending[:_PIECE])
-        self._begun = self.pending[:_PIECE][-1:] != b"\n"
-        self.pending = self.pending[_PIECE:]
+        piece, self.pending = self.pending[:_PIECE], self.pending[_PIECE:]
+        printing.write(piece)
+        self._begun = piece[-1:] != b"\n"
 
     def leave_line(self) -> None:
         """Leave a line that has begun on a terminal, so that a note begins one of its own."""

@@ -58,10 +58,9 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
     if cli.host is not None:
-        others = sorted({entry["host"] for entry in entries if entry["host"] not in (None, cli.host)}, key=str)
-        for other in others:
+        for other in sorted({entry["host"] or "" for entry in entries} - {"", cli.host}):
             cli.note(f"the sessions on @{other} are skipped; to create them: {CALLED} --import, without @{cli.host}")
-        entries = [{**entry, "host": cli.host} for entry in entries if entry["host"] not in others]
+        entries = [{**entry, "host": cli.host} for entry in entries if entry["host"] in (None, cli.host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
         if host is None or not cli.local:
@@ -97,26 +96,21 @@ def restore(
 
 
 def _read(file: str | None) -> bytes:
-    """Return the bytes of a layout. Raises Refused, UsageError."""
-    if file is not None:
-        data = _content(file)
-    elif os.isatty(0):
-        raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-    else:
+    """Return the bytes of a layout, no more than one beyond LARGEST. Raises Refused, UsageError."""
+    if file is None:
+        if os.isatty(0):
+            raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
         data = reading.whole_stdin(LARGEST)
+    else:
+        try:
+            with open(file, "rb") as content:
+                data = content.read(LARGEST + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Refused(f"cannot read {printable_path(file)}: {reason}; name a file written by --export") from error
     if len(data) > LARGEST:
         raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
     return data
-
-
-def _content(file: str) -> bytes:
-    """Return the bytes of a file, of which no more than one beyond LARGEST is read. Raises Refused."""
-    try:
-        with open(file, "rb") as content:
-            return content.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Refused(f"cannot read {printable_path(file)}: {reason}; name a file written by --export") from error
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:

@@ -42,16 +42,20 @@ def split(argv: list[str]) -> Line:
     """Take hosts, verb and `--` off a command line."""
     if argv[:1] == ["--hook"]:  # agents take the exit code 2 for a veto: each of its words is text
         return Line(BY_NAME["hook"], [], [], argv[1:], create=False, json=False, local=False)
-    own, tail = divided(argv)
+    words, tail = divided(argv)
+    local = "--local" in words
     hosts: list[str] = []
     verb = None
-    at = 0
-    for at, word in enumerate([*own, ""]):  # noqa: B007 (it is read behind the loop)
-        if word[:1] == "@":
-            hosts.append(word[1:])
-        elif verb is None and named(word) is not None:
-            verb = named(word)
-        elif word not in ("--json", "--local"):
+    while words:
+        first, *rest = words
+        if first[:1] == "@":
+            hosts.append(first[1:])
+        elif verb is None and (found := named(first)) is not None:
+            verb = found
+        elif verb is None and first[:1] == "-" and (found := named(first[:2])) is not None:
+            verb, words = found, [f"-{first[2:]}", *rest]  # -nd is -n -d
             break
-    verb = verb or BY_NAME[GO]
-    return Line(verb, hosts, own[at:], tail, GO in own[:at], wants_json(argv), "--local" in own)
+        elif first not in ("--json", "--local"):
+            break
+        words = rest
+    return Line(verb or BY_NAME[GO], hosts, words, tail, verb is BY_NAME[GO], wants_json(argv), local)

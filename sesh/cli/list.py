@@ -1,4 +1,4 @@
-"""`--list`: the sessions here and on known remotes, as a table or as JSON."""
+"""`sesh` and `--list`: the sessions here and on known remotes, as a table or as JSON. Loads no typer."""
 
 from __future__ import annotations
 
@@ -6,50 +6,141 @@ import os
 import time
 from collections.abc import Sequence
 
-from sesh import errors, paths, reading, writing
+from sesh import errors, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.table import Table
-from sesh.errors import Refused, SeshError, for_host
+from sesh.cli.verbs import load
+from sesh.errors import NotFound, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import lookup, views
 from sesh.ops.views import bears
 from sesh.remote import known
-from sesh.schema import Overview, Summary
+from sesh.schema import Summary
 
 _PATIENCE = 5.0
 """Seconds for the one host that is listed; a list of all waits for less."""
 
 
+def list_or_pick(cli: Invocation) -> int:
+    """Show the sessions, as a board to pick from if the settings say so: `sesh` alone."""
+    if printing.on_terminal() and not (cli.json or printing.dumb()) and cli.settings().pick:
+        try:
+            return int(load("choose.picked")(cli))
+        except NotFound:
+            pass  # the list says that there is nothing to pick from
+    return show(cli)
+
+
 def show(cli: Invocation, label: Sequence[str] = ()) -> int:
     """Print the sessions that have all of the labels, here and on known remotes; return the exit code."""
     wanted = dict(map(check_label, label))
+    table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
     if len(cli.hosts) > 1:
-        return _list_hosts(cli, wanted)
-    try:
-        overview, clock = _overview(cli)
-    except (errors.TimedOut, errors.Unreachable) as error:
-        if cli.host is not None and not cli.json:
-            _print_last_known(cli.host, wanted, error)
-        raise
-    rows: list[Summary] = [session for session in overview["sessions"] if bears(session, wanted)]
+        return _list_hosts(cli, wanted, table)
+    if cli.host is not None:
+        return _list_host(cli, cli.host, wanted, table)
+    overview = cli.target.call(views.overview)
     for reason in overview["refusals"]:
         cli.note(reason)
-    if cli.host is not None:
-        sessions = [lookup.placed(row, cli.host, overview["home"], clock) for row in overview["sessions"]]
-        known.keep(cli.host, sessions)
-        rows = [session for session in sessions if bears(session, wanted)]
-    asks_remotes = cli.host is None and not cli.local and paths.knows_remotes()
-    table = _table(marks=asks_remotes) if not cli.json else None
-    if table is not None and asks_remotes:
-        _measure_remotes(table, wanted)
-    if table is not None and rows:
-        printing.text("\n".join(table.lines(rows, time.time())))
-    if table is not None and cli.host is None:
-        _tell_of_lost(cli, overview["sessions"])
-    if asks_remotes:
-        rows += _remote_rows(cli, wanted, table)
+    rows = [session for session in overview["sessions"] if bears(session, wanted)]
+    asks_remotes = not cli.local and paths.knows_remotes()
+    if not cli.json:
+        if asks_remotes:  # those may answer as they did last
+            table.measure(_last_known(known.hosts(), wanted), time.time())
+        if rows:
+            _print(table.lines(rows, time.time()))
+        if cli.watched or not cli.verb:  # else it is a script's, or that of a shell's start file
+            _note_lost(cli, overview["sessions"])
+    for host, sessions, reason in lookup.lists(cli) if asks_remotes else ():
+        group = [session for session in sessions if bears(session, wanted)]
+        if not cli.json and (group or reason):
+            _print_group(table, host, group, reason)
+        rows += group
+    return _done(cli, rows, wanted)
+
+
+def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table) -> int:
+    """`sesh @HOST`: the sessions of one host; of one that does not answer what was last known, and its error."""
+    try:
+        sessions = _sessions(cli, host)
+    except (errors.TimedOut, errors.Unreachable) as error:
+        reason = lookup.reason(error)
+        if not cli.json and (rows := _last_known([host], wanted, reason)):
+            _print_group(table, host, rows, reason)
+        raise
+    known.keep(host, sessions)
+    rows = [session for session in sessions if bears(session, wanted)]
+    if rows and not cli.json:
+        _print(table.lines(rows, time.time()))
+    return _done(cli, rows, wanted)
+
+
+def _sessions(cli: Invocation, host: str) -> list[Summary]:
+    """Return the sessions of a host. Raises its error; a person waits less for it if its sessions are known."""
+    if cli.watched and not cli.json and known.sessions(host) and not known.asks(host):
+        try:
+            with cli.connecting(host):
+                return lookup.sessions_of(cli, host, time.monotonic() + _PATIENCE, named=True)
+        except (errors.LoginRefused, errors.NotDeployed, OSError):
+            pass  # the person may log in, or have sesh deployed there
+    target = cli.target
+    overview = target.call(views.overview)
+    for refusal in overview["refusals"]:
+        cli.note(refusal)
+    return [lookup.placed(row, host, overview["home"], target.clock) for row in overview["sessions"]]
+
+
+def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
+    """`sesh @a @b`: the sessions of each host; of one that does not answer its error, and what was last known.
+
+    The exit code is 1 if any did not answer.
+    """
+    answers = dict(lookup.summaries(cli, cli.hosts, named=True))
+    reasons = {host: str(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
+    rows: list[object] = []
+    groups: dict[str, list[Summary]] = {}
+    for host in cli.hosts:
+        answer = answers[host]
+        if isinstance(answer, SeshError):
+            rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
+            answer = lookup.last_known(host, reasons[host])
+        groups[host] = [row for row in answer if bears(row, wanted)]
+        rows += groups[host]
+    if cli.json:
+        cli.value(rows)
+    else:
+        table.measure([row for group in groups.values() for row in group], time.time())
+        for host, group in groups.items():
+            _print_group(table, host, group, reasons.get(host, ""))
+    return int(bool(reasons))
+
+
+def _last_known(hosts: Sequence[str], wanted: dict[str, str], reason: str = "") -> list[Summary]:
+    return [row for host in hosts for row in lookup.last_known(host, reason) if bears(row, wanted)]
+
+
+def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
+    """Say how many sessions were lost, and what starts them again."""
+    reasons = [row["lost"]["reason"] for row in sessions if row["state"] == "lost"]
+    if reasons:
+        when = " at the reboot" if {*reasons} == {"reboot"} else ""
+        cli.note(f"sessions lost{when}: {len(reasons)}; `{SESH} --restore` starts them again")
+
+
+def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str) -> None:
+    """Print the sessions of a host below its name, with the reason if it does not answer; the headings come first."""
+    lines = table.lines(sessions, time.time())
+    lines.insert(len(lines) - len(sessions), table.remark(host, reason))
+    _print(lines)
+
+
+def _print(lines: Sequence[str]) -> None:
+    printing.text("\n".join(lines))
+
+
+def _done(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int:
     if cli.json:
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
@@ -57,118 +148,3 @@ def show(cli: Invocation, label: Sequence[str] = ()) -> int:
         none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
-
-
-def _overview(cli: Invocation) -> tuple[Overview, float]:
-    """Return what is listed of the machine, and by how many seconds its clock is ahead. Raises its error.
-
-    A person is not kept waiting for a host as long as ssh waits, if its sessions are known.
-    """
-    target = cli.target
-    host, watched = target.destination, cli.watched and not cli.json
-    if host is not None and watched and known.sessions(host.host) and not known.asks(host.host):
-        try:
-            with cli.connecting(host.host):
-                rows = lookup.sessions_of(cli, host.host, time.monotonic() + _PATIENCE, named=True)
-            home, clock = (rows[0].get("home", ""), rows[0].get("clock", 0.0)) if rows else ("", 0.0)
-            return {"sessions": rows, "refusals": [], "home": home}, clock
-        except (errors.LoginRefused, errors.NotDeployed, OSError):
-            pass  # the person may log in, or have sesh deployed there
-    return target.call(views.overview), target.clock
-
-
-def _print_last_known(host: str, wanted: dict[str, str], error: SeshError) -> None:
-    """Print what a host that does not answer told last, if it told of sessions."""
-    reason = lookup.reason(error)
-    if rows := [row for row in lookup.last_known(host, reason) if bears(row, wanted)]:
-        table, now = _table(), time.time()
-        table.measure(rows, now)
-        printing.text("\n".join(table.lines([], now)))  # the headings
-        _print_group(table, host, rows, reason, now)
-
-
-def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
-    """Tell a person once how many sessions were lost, and what starts them again."""
-    if cli.verb and not cli.watched:
-        return  # a list of a script, or of a shell's start file: nobody reads it
-    reasons = {str(row.get("id")): row["lost"]["reason"] for row in sessions if row["state"] == "lost"}
-    taken = {*reasons}
-    path = os.path.join(paths.directory(), ".told")
-    try:
-        if taken <= {*(reading.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
-            return
-        writing.write_whole(path, " ".join(sorted(taken)).encode())
-    except (OSError, Refused):
-        pass  # it is told again
-    if taken:
-        when = " at the reboot" if {*reasons.values()} == {"reboot"} else ""
-        cli.note(f"sessions lost{when}: {len(taken)}; `{SESH} --restore` starts them again")
-
-
-def _measure_remotes(table: Table, wanted: dict[str, str]) -> None:
-    """Make the columns wide enough for the sessions of the known remotes, as these told them last.
-
-    They are measured both as they are listed if their host is silent, and if it answers. When a session ended is not
-    kept: its last activity was about then.
-    """
-    stale = [row for host in known.hosts() for row in lookup.last_known(host, "") if bears(row, wanted)]
-    told: list[Summary] = [{**row, "ended": row["last_activity"]} for row in stale]
-    for row in told:
-        del row["stale"]
-    table.measure([*stale, *told], time.time())
-
-
-def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:
-    """Return the sessions of the known remotes, in the order of their names; with a table print them as they come.
-
-    Of one that does not answer it is what was last known.
-    """
-    rows: list[Summary] = []
-    for host, sessions, reason in lookup.lists(cli):
-        group = [session for session in sessions if bears(session, wanted)]
-        if table is not None and (group or reason):
-            _print_group(table, host, group, reason, time.time())
-        rows += group
-    return rows
-
-
-def _list_hosts(cli: Invocation, wanted: dict[str, str]) -> int:
-    """`sesh @a @b --list`: the sessions of each host; 1 if any did not answer.
-
-    Of such a one it is the error, and what was last known.
-    """
-    answers = dict(lookup.summaries(cli, cli.hosts, named=True))
-    reasons: dict[str, str] = {}
-    rows: list[object] = []
-    sessions: dict[str, list[Summary]] = {}
-    for host in cli.hosts:
-        answer = answers[host]
-        if isinstance(answer, SeshError):
-            reasons[host] = str(answer)
-            rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
-            answer = lookup.last_known(host, reasons[host])
-        sessions[host] = [row for row in answer if bears(row, wanted)]
-        rows += sessions[host]
-    if cli.json:
-        cli.value(rows)
-    else:
-        table, now = _table(), time.time()
-        shown = [row for group in sessions.values() for row in group]
-        if shown:
-            table.measure(shown, now)
-            printing.text("\n".join(table.lines([], now)))  # the headings
-        for host, group in sessions.items():
-            _print_group(table, host, group, reasons.get(host, ""), now)
-    return int(bool(reasons))
-
-
-def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str, now: float) -> None:
-    """Print the sessions of a host below its name, with the reason if it does not answer; the headings come first."""
-    lines = table.lines(sessions, now) if sessions else []
-    lines.insert(len(lines) - len(sessions), table.remark(host, reason))
-    printing.text("\n".join(lines))
-
-
-def _table(*, marks: bool = False) -> Table:
-    columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-    return Table(columns, coloured=printing.coloured(), marks=marks)

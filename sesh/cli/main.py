@@ -7,7 +7,7 @@ import os
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO, load
-from sesh.errors import SeshError
+from sesh.errors import NamingHost, SeshError
 from sesh.quitkey import quit_key
 
 
@@ -20,28 +20,25 @@ def run(argv: list[str]) -> int:
         quit_key.arm()
     else:
         quit_key.release()
-    try:
+    with NamingHost(line.hosts[0] if len(line.hosts) == 1 else None):
         cli = Invocation(line)
         try:
-            return carry_out(cli)
+            return _carry_out(cli)
         except SeshError as error:
-            cli.explain(error)
+            error.host = error.host or cli.host
             raise
         finally:
             cli.drop_misdirected()
-    except SeshError as error:
-        error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
-        raise
 
 
-def carry_out(cli: Invocation) -> int:
+def _carry_out(cli: Invocation) -> int:
     """Carry out a line without options by plain functions, which load no typer; any other one by the app."""
     line = cli.line
     if line.verb.name in ("hook", "bridge"):
         return int(load(line.verb.place)(cli))
     if line.verb.name == GO and line.tail is None and not line.create:
         if not line.words:
-            return int(load("go.sessions")(cli))
+            return int(load("list.list_or_pick")(cli))
         if len(line.words) == 1 and len(cli.hosts) < 2 and (line.words[0][:1] != "-" or line.words[0] == "-"):
             return int(load("go.go")(cli, line.words[0]))
     return int(load("app.run")(cli))

@@ -9,16 +9,19 @@ import select
 import stat
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sesh import errors, log, names, wording
 from sesh.about import CALLED
 from sesh.cli.line import Line
-from sesh.errors import ExitCode, Refused, SeshError, for_host
+from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
 from sesh.schema import PrintedError
 
 STDOUT, STDERR = 1, 2
 LONGEST = 1 << 16
 """Bytes of a line that is printed as it comes; a longer one comes in pieces."""
+_OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+"""Errors that are no fault of sesh's."""
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -32,9 +35,7 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
         try:
             view = view[os.write(descriptor, view) :]
         except BlockingIOError:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLOUT)
-            poll.poll()
+            select.select([], [descriptor], [])
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -42,7 +43,7 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
 
 
 def pieces(begun: bytes) -> tuple[list[bytes], bytes]:
-    """Return the pieces of a line that goes on, LONGEST at the most, and what is left; no character of UTF-8 is cut."""
+    """Return the pieces of an unfinished line, LONGEST bytes at most, and the rest; no UTF-8 character is cut."""
     cut: list[bytes] = []
     while len(begun) > LONGEST:
         ends = range(LONGEST, LONGEST - 4, -1)
@@ -58,37 +59,32 @@ def text(line: str) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of as many cells as lines, each cell as wide as the widest of its column."""
+    """Return rows of cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def said(line: str) -> None:
     """Print a line of another program's on stderr; it is lost if that is closed."""
-    try:
+    with suppress(BrokenPipeError, Refused):
         write(encoded(f"{line}\n"), STDERR)
-    except (BrokenPipeError, Refused):
-        return
 
 
 def note(line: str, host: str | None = None) -> None:
     """Print one line of sesh's own on stderr, its commands for `host`; it is lost if stderr is closed."""
-    try:
-        write(encoded(f"{CALLED}: {wording.one_line(for_host(line, host))}\n"), STDERR)
-    except (BrokenPipeError, Refused):
-        return
-
-
-def interrupted() -> int:
-    """Return the exit code after Ctrl-C, with the prompt on a line of its own: the terminal has printed `^C`."""
-    fresh_line()
-    return ExitCode.INTERRUPTED
+    said(f"{CALLED}: {wording.one_line(for_host(line, host))}")
 
 
 def fresh_line() -> None:
-    """Leave the line that the terminal has begun, if stderr is one."""
+    """Leave the line in which the terminal has printed `^C`, if stderr is one."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
+
+
+def interrupted() -> int:
+    """Return the exit code after Ctrl-C, with the prompt on a line of its own."""
+    fresh_line()
+    return ExitCode.INTERRUPTED
 
 
 def value(thing: object) -> None:
@@ -99,14 +95,6 @@ def value(thing: object) -> None:
 def json_line(thing: object) -> bytes:
     """Return a line of JSON in UTF-8; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
-
-
-def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
-    """Print an error as a line or as JSON; `host`: the one that the command line is for."""
-    if json:
-        value({"error": error_facts(error, host)})
-    else:
-        note(error.line(host))
 
 
 def report(cause: BaseException, line: Line, host: str | None = None) -> int:
@@ -126,7 +114,10 @@ def report(cause: BaseException, line: Line, host: str | None = None) -> int:
     try:
         if isinstance(error, errors.Interrupted) and error.typed:
             fresh_line()
-        failure(error, json=line.json, host=host)
+        if line.json:
+            value({"error": error_facts(error, host)})
+        else:
+            note(error.line(host))
     except (BrokenPipeError, Refused):
         note(str(error))  # stdout is closed or full; stderr may not be
     return int(error.exit_code)
@@ -138,17 +129,14 @@ def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
     `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
     have.
     """
-    code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
-    number = cause.errno if isinstance(cause, OSError) else None
-    if number in (errno.EMFILE, errno.ENFILE):
-        owner = "this machine" if number == errno.ENFILE else "this process"
-        return Refused(f"{owner} has too many files open", hint="raise the limit: ulimit -n 1024", exit_code=code)
-    if isinstance(cause, OSError) and number in (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT):
+    if isinstance(cause, OSError) and cause.errno in _OF_THE_SYSTEM:
         file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
-        return Refused(f"{file}{cause.strerror}; try again when the system has recovered", exit_code=code)
+        hint = limit_hint(cause) or "try again when the system has recovered"
+        return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if waits else None)
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
-    code = ExitCode.UNKNOWN if waits else code
-    return errors.InternalError(f"internal error: {described}; set SESH_DEBUG=1 to see more", exit_code=code)
+    hint = "set SESH_DEBUG=1 to see more"
+    code = ExitCode.UNKNOWN if waits else ExitCode.FAILED
+    return errors.InternalError(f"internal error: {described}", hint=hint, exit_code=code)
 
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
@@ -172,20 +160,10 @@ def on_terminal() -> bool:
 
 def from_pipe() -> bool:
     """Return whether stdin is a pipe."""
-    return _kind(0) == "pipe"
-
-
-def into() -> str:
-    """Return `file` or `pipe` if stdout is one; empty for a terminal or a device."""
-    return _kind(STDOUT)
-
-
-def _kind(descriptor: int) -> str:
     try:
-        mode = os.fstat(descriptor).st_mode
+        return stat.S_ISFIFO(os.fstat(0).st_mode)
     except OSError:
-        return ""  # it is closed
-    return "pipe" if stat.S_ISFIFO(mode) else "file" if stat.S_ISREG(mode) else ""
+        return False  # it is closed
 
 
 def dumb() -> bool:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.created import report_session
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size
+from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size, Yes
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import enter, sessions
 from sesh.ops.views import bears
 from sesh.schema import ErrorFacts
-
-Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 
 
 def open_(
@@ -41,8 +38,8 @@ def open_(
     check_name(name)
     target = cli.target
     target.sync()
-    created = target.call(enter.open_, name=name, spec=cli.spec(directory, env or (), label or (), size))
-    return report_session(cli, name, created=created)
+    created = target.call(enter.open_, name=name, spec=cli.spec(directory, env, label, size))
+    return cli.report_session(name, created=created)
 
 
 def detach(ctx: Context, name: AnyName = None) -> int:
@@ -190,18 +187,11 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     """Print the outcome for several sessions; return the exit code. `key`: the key in JSON of those that succeeded."""
     if not failed:
         return cli.done(**{key: list(done)})
-    refused = list(failed.values())
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    hints = {error.hint: error for error in refused if error.hint}
-    if len(hints) == 1:  # what is to be done is the same for all
-        (last,) = hints.values()
-        lines = [*ended, *(error.message for error in refused if error is not last), last.line(cli.host)]
-    else:
-        lines = [*ended, *(error.line(cli.host) for error in refused)]
+    message = "; ".join([*ended, *(error.line(cli.host) for error in failed.values())])
     if cli.json:
-        error = {"code": refused[0].code, "message": wording.one_line("; ".join(lines))}
-        printing.value({"ok": False, key: list(done), "error": error})
+        error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
+        cli.value({"ok": False, key: list(done), "error": error})
     else:
-        for line in lines if len(refused) > 1 else ["; ".join(lines)]:
-            cli.note(line)
+        cli.note(message)
     return 1

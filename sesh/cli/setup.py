@@ -1,33 +1,25 @@
-"""Verbs of the setup: scripts for the shell, help, the version.
-
-Inside a session the integration updates DISPLAY and the like for the newest client, and `SESH_SESSION`, before each
-prompt. It marks prompts and commands (FinalTerm's OSC 133), for `history` and for terminals that jump from prompt to
-prompt. Evaluated twice, it acts once; the user's own prompt functions find their `$?` unchanged.
-
-Outside too, it defines widgets, functions for a key of the user's choice, and binds none; the text at the prompt is
-restored after them. In bash they are left out in POSIX mode, where a function's name with a dash is an error; in zsh
-they read `$TTY`, as a widget's stdin is /dev/null, and begin with `zle -I`, as the key leads to a terminal mode of zsh.
-"""
+"""Verbs of the setup: scripts for the shell, help, the version."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated
 
-import typer
 from typer import Argument
 
 from sesh import completions as package
 from sesh import protocol
-from sesh.about import CALLED, PROGRAM, SESH, __version__
-from sesh.cli import app, offers, printing
+from sesh.about import PROGRAM, SESH, __version__
+from sesh.cli import app, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, named
-from sesh.cli.words import Context, offering
+from sesh.cli.words import Context, among
 from sesh.errors import UsageError
 from sesh.names import printable
 
-Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=offering(offers.shells))]
+_SHELLS = ("bash", "zsh", "fish")
+Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=among(*_SHELLS))]
 
 
 def completions(ctx: Context, shell: Shell) -> int:
@@ -57,7 +49,7 @@ def shell_init(ctx: Context, shell: Shell) -> int:
 def help_(
     ctx: Context,
     verb: Annotated[
-        str | None, Argument(metavar="VERB", show_default=False, autocompletion=offering(offers.verbs))
+        str | None, Argument(metavar="VERB", show_default=False, autocompletion=among(*(verb.name for verb in VERBS)))
     ] = None,
 ) -> int:
     """Show the overview; `sesh VERB --help` shows the help of one verb.
@@ -69,14 +61,11 @@ def help_(
     cli = ctx.obj
     assert ctx.parent is not None  # noqa: S101 (verbs are called by the group)
     if verb is None:
-        text = ctx.parent.get_help()
-    else:
-        found = named(verb)
-        if found not in VERBS:
-            raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
-        text = app.built(found.name).get_help(typer.Context(app.built(found.name), ctx.parent, found.name, obj=cli))
-    printing.text(text)
-    return 0
+        printing.text(ctx.parent.get_help())
+        return 0
+    if (found := named(verb)) not in VERBS:
+        raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
+    return app.run(Invocation(replace(cli.line, verb=found, words=["--help"])))
 
 
 def version(ctx: Context) -> int:
@@ -93,12 +82,10 @@ def version(ctx: Context) -> int:
 
 
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
-    if shell not in offers.SHELLS:
-        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(offers.SHELLS)}")
+    if shell not in _SHELLS:
+        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(_SHELLS)}")
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
-    for widget in ("--pick", "--next"):
-        script = script.replace(f"{PROGRAM} {widget}", f"{CALLED} {widget}")
     if cli.json:
         return cli.value({"shell": shell, "script": script})
     printing.write(script.encode())

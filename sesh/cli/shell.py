@@ -1,7 +1,8 @@
-"""`--run` and `--history`: a command in a session's live shell, and the commands run there before."""
+"""What is typed into a session: `run` a command in its shell, the `history` of those, `send` text and keys."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,21 +10,25 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, moments, names, paths
+from sesh import measures, moments, names, paths, reading
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among
 from sesh.errors import ENDS, NotFound, UsageError
+from sesh.keynames import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
 from sesh.ops import shell
+from sesh.ops.send import type_into
+from sesh.protocol import CHUNK
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
+_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
+"""Keys that a Tab offers."""
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
-Number = Annotated[str | None, Argument(metavar="N", show_default=False)]
 
 
 def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = False, ansi: Ansi = False) -> int:
@@ -44,9 +49,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.tail):
         raise UsageError("a command may not hold a NUL")
-    seconds = None
-    if timeout is not None:
-        seconds = measures.parse_seconds(timeout)
+    seconds = measures.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
     def tell(question: str) -> None:
@@ -70,7 +73,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
 @contextmanager
 def _job_proposed(cli: Invocation, name: str) -> Iterator[None]:
-    """Have the error for a session that is not there show the line that runs the command as a job."""
+    """Make the error for a missing session show the line that runs the command as a job."""
     try:
         yield
     except NotFound as missing:
@@ -90,20 +93,23 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("session_ended") and cli.watched:
-            cli.note(_ending(name, facts.get("reason")))
+            reason = facts.get("reason") or ""
+            if reason == "exited":
+                cli.note(f"the command ended the shell of {name}, and with it the session")
+            else:
+                cli.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
         if facts.get("timed_out"):
             cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 
-def _ending(name: str, reason: str | None) -> str:
-    """Return the line for a session that ended with the command."""
-    if reason == "exited":
-        return f"the command ended the shell of {name}, and with it the session"
-    return f"{subject(name)} {ENDS.get(reason or '', 'has ended')}, and the command with it"
-
-
-def history(ctx: Context, name: AnyName = None, number: Number = None, *, ansi: Ansi = False) -> int:
+def history(
+    ctx: Context,
+    name: AnyName = None,
+    number: Annotated[str | None, Argument(metavar="N", show_default=False)] = None,
+    *,
+    ansi: Ansi = False,
+) -> int:
     """List the commands of run, and typed ones (see shell-init); with N, print that command's output.
 
     Without NAME, those of the session that you are in.
@@ -133,12 +139,67 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     if not commands:
         integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
         cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
-    times = [moments.here(command["started"]) or "-" for command in commands]
-    width = max(map(len, times), default=0)
-    for command, began in zip(commands, times, strict=True):
+    rows = []
+    for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]
         words = command["command"] or []  # a single one is shell source
         first, _, rest = (words[0] if len(words) == 1 else shlex.join(words)).strip().partition("\n")
         line = f"{one_line(first)} …" if rest else one_line(first)  # lines made into one mean something else
-        printing.text(f"{command['n']:>4}  {began:>{width}}  {code:>3}  {command['duration']:>8.2f}s  {line}")
+        began = moments.here(command["started"]) or "-"
+        rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
+    for row in printing.aligned(rows):
+        printing.text(row)
     return 0
+
+
+def send(
+    ctx: Context,
+    name: Name,
+    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
+    *,
+    enter: Annotated[
+        bool,
+        Option("--enter", help="Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter."),
+    ] = False,
+    key: Annotated[
+        list[str] | None,
+        Option(
+            "--key",
+            metavar="KEY",
+            autocompletion=among(*_KEYS),
+            help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
+        ),
+    ] = None,
+    question: Annotated[
+        str | None,
+        Option(
+            "--question",
+            metavar="REGEX",
+            help="Only if it waits for a person, and asks what matches REGEX; . matches any question.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        Option("--force", help="With --enter: type even behind what a person has typed, or where the program asks."),
+    ] = False,
+) -> int:
+    """Type TEXT, Enter if wanted, then keys.
+
+    The words of TEXT are joined by spaces; - is stdin.
+
+    Examples:
+      sesh send work 'make test' --enter
+      sesh send work --key C-c
+      sesh send work - < notes.txt
+      sesh send agent y --enter --question 'may I run: make'
+      sesh send editor :wq --enter
+    """
+    cli, keys, words = ctx.obj, key or [], text or []
+    check_name(name)
+    if not (words or enter or keys):
+        raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
+    for each in keys:
+        bytes_of(each)  # raises for an unknown key before stdin is read
+    typed = reading.stdin(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
+    sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
+    return cli.done(name=name, **sent)

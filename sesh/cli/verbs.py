@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
@@ -25,8 +24,7 @@ class Verb(NamedTuple):
     """One verb.
 
     `name`: without dashes. `place`: module and function of this room. `short`: the short form, with its dash.
-    `command`: what follows `--` is a command. `attaches`: it may lead to an attachment. `here`: it is carried
-    out here even if hosts are named.
+    `command`: what follows `--` is a command. `attaches`: it may lead to an attachment.
     """
 
     name: str
@@ -36,7 +34,6 @@ class Verb(NamedTuple):
     hosts: Hosts = Hosts.ONE
     command: bool = False
     attaches: bool = False
-    here: bool = False
 
     @property
     def dashed(self) -> str:
@@ -49,11 +46,6 @@ class Verb(NamedTuple):
         if self.name == GO:
             return f"NAME, {GO} NAME"
         return f"{self.name}, {self.short}" if self.short else self.name
-
-    def function(self) -> Callable[..., int]:
-        """Return the function that carries the verb out; only its module is loaded."""
-        function: Callable[..., int] = load(self.place)
-        return function
 
 
 def load(place: str) -> Any:
@@ -72,65 +64,58 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
         Verb(GO, "Go to NAME, or start it; - goes to the last session", "entering.go", command=True, attaches=True),
         Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a", attaches=True),
-        Verb(
-            "new", "Start a new session; without NAME it gets a number", "entering.new", "-n", command=True,
-            attaches=True,
-        ),
-        Verb("pick", "Choose a session from a list, its screen beside it", "board.pick", hosts=ALL, attaches=True),
-        Verb("next", "Go to the session that has waited longest for you", "board.next_", hosts=ALL, attaches=True),
+        Verb("new", "Start a session; without NAME, a numbered one", "entering.new", "-n", command=True, attaches=True),
+        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts=ALL, attaches=True),
+        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts=ALL, attaches=True),
         Verb("here", "Go to the session of this directory's repository", "entering.here", command=True, attaches=True),
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x"),
     ),
     "See what goes on": (
         Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
-        Verb("watch", "Keep the list on screen; answer sessions that wait", "board.watch", hosts=ALL),
+        Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts=ALL),
         Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH),
         Verb("screen", "Print what the screen shows now", "views.screen", "", EACH),
         Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH),
         Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
-        Verb("status", "Show everything known about a session", "status.status", "", EACH),
+        Verb("status", "Show everything known about a session", "views.status", "", EACH),
     ),
     "Run commands, and drive a session": (
         Verb("open", "Start NAME unless it runs, without going to it", "sessions.open_", "", EACH, command=True),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
-        Verb(
-            "run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True,
-        ),
-        Verb("send", "Type text and keys into a session", "send.send", "", EACH),
+        Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True),
+        Verb("send", "Type text and keys into a session", "shell.send", "", EACH),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
     ),
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH),
         Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", "-K", EACH),
-        Verb(
-            "resume-with", "Set the command that starts a session again", "sessions.resume_with", command=True,
-        ),
+        Verb("resume-with", "Set the command that starts a session again", "sessions.resume_with", command=True),
         Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "sweep.sweep", hosts=ALL),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
     ),
     "Other machines": (
-        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL, here=True),
-        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", here=True),
-        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts=ALL, here=True),
+        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL),
+        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade"),
+        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts=ALL),
     ),
     "AI agents": (
-        Verb("state", "Set the state of a session, from a program inside it", "agents.state", here=True),
-        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", here=True),
-        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", here=True),
-        Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill", here=True),
+        Verb("state", "Set the state of a session, from a program inside it", "agents.state"),
+        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate"),
+        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp"),
+        Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill"),
     ),
     "Setup": (
-        Verb("doctor", "Check the setup and suggest fixes", "doctor.doctor", hosts=ALL),
-        Verb("shell-init", "Print the shell integration", "setup.shell_init", here=True),
-        Verb("completions", "Print the completion script for a shell", "setup.completions", here=True),
+        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=ALL),
+        Verb("shell-init", "Print the shell integration", "setup.shell_init"),
+        Verb("completions", "Print the completion script for a shell", "setup.completions"),
         Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH),
-        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", "-h", here=True),
-        Verb("version", "Print the version", "setup.version", "-V", here=True),
+        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", "-h"),
+        Verb("version", "Print the version", "setup.version", "-V"),
     ),
 }  # fmt: skip
 """The verbs that a person types, by their groups in the help."""

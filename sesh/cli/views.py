@@ -1,35 +1,46 @@
-"""`--screen` and `--logs`: the screen and the lines of a session."""
+"""Verbs that show sessions: the `list` of all; of one its `screen`, its last lines (`logs`), all facts (`status`)."""
 
 from __future__ import annotations
 
 import os
+import time
 from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import names
+from sesh import moments, names, wording
 from sesh.about import SESH
-from sesh.cli import choose, offers, printing
 from sesh.cli import list as listed
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, offering
-from sesh.client.outcome import Outcome
+from sesh.cli.verbs import load
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among
 from sesh.errors import NotFound, Refused, UsageError, for_host
-from sesh.names import is_name, printable
+from sesh.names import printable
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
+from sesh.schema import ActivityFacts, Status, Summary
 from sesh.store import listing
-from sesh.wire import Connection
 
 _LINES = 300
 """Lines of `--logs` without N."""
+_REASONS = {
+    "hook": "it says so",
+    "xoff": "its terminal takes no output",
+    "tty-read": "it reads its terminal",
+    "stopped": "it has stopped to show that it works",
+    "prompt": "its shell is at the prompt",
+    "quiet": "it neither prints nor computes",
+    "output": "it prints",
+    "exit": "it has ended",
+}
 
 
 def list_(
     ctx: Context,
     *,
     label: Labelled = None,
-    watch: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
+    watch_: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
 ) -> int:
     """List the sessions and what runs in them, here and on known remotes.
 
@@ -42,7 +53,7 @@ def list_(
       sesh list --label team=web
       sesh @web1 @web2 list
     """
-    return choose.watch(ctx.obj, label=label or ()) if watch else listed.show(ctx.obj, label or ())
+    return int(load("choose.watch")(ctx, label=label)) if watch_ else listed.show(ctx.obj, label or ())
 
 
 def screen(
@@ -50,7 +61,8 @@ def screen(
     name: AnyName = None,
     *,
     form: Annotated[
-        str, Option("--format", metavar="FORMAT", autocompletion=offering(offers.formats), help="text, ansi or json.")
+        str,
+        Option("--format", metavar="FORMAT", autocompletion=among("text", "ansi", "json"), help="text, ansi or json."),
     ] = "text",
 ) -> int:
     """Print what the screen shows now; without NAME, that of the session that you are in.
@@ -59,11 +71,7 @@ def screen(
       sesh screen work
       sesh screen work --format ansi
     """
-    return print_screen(ctx.obj, name, form)
-
-
-def print_screen(cli: Invocation, name: str | None, form: str = "text") -> int:
-    """Print the visible rows; as text, up to the last one that is not empty."""
+    cli = ctx.obj
     name = cli.session(name)
     views.check_format(form)
     target = cli.find(name)
@@ -76,15 +84,6 @@ def print_screen(cli: Invocation, name: str | None, form: str = "text") -> int:
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
     printing.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
     return 0
-
-
-def ended(cli: Invocation, name: str, connection: Connection) -> Outcome:
-    """Print the last screen of a job that has ended and is kept, and its end, which is returned."""
-    end, _ = connection.only("wait", exit=True)
-    print_screen(cli, name)
-    outcome = Outcome.ended(name, cli.host, end)
-    printing.text(f"[{outcome.line()}]")
-    return outcome
 
 
 def logs(
@@ -110,8 +109,7 @@ def logs(
     target, limit = cli.find(name), _LINES
     if count is not None:
         if not names.is_decimal(count) or not (int(count) or follow):
-            order = f"{count} {name}" if names.is_decimal(name) and is_name(count) else f"{name} 100"
-            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs {order}")
+            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
         limit = int(count)
     if follow:
         _check_loop(cli, name)
@@ -126,25 +124,21 @@ def logs(
         return cli.value({"session": name, "host": cli.host, "lines": lines})
     _print_lines(lines[-limit:])
     if len(lines) > limit:
-        command = for_host(f"{SESH} --logs {name}", cli.host)
-        cli.note(f"the last {limit} lines; more: {command} N")
+        cli.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.host)} N")
     return 0
 
 
 def _check_loop(cli: Invocation, name: str) -> None:
     """Raise Refused if followed output would be printed in the session that it comes from, and come again."""
-    if cli.host is not None or not os.isatty(printing.STDOUT):
-        return
-    current = listing.current()
+    current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:
         hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    """`-f`: print the last lines, then new ones until the session ends; of a lost session only the last lines."""
+    """Print the last lines, then new ones until the session ends; of a lost session only the last lines."""
     write = _print_objects if cli.json else _print_lines
-
     target = cli.target
     try:
         stream = target.open_stream(name)
@@ -162,3 +156,80 @@ def _print_lines(lines: list[str]) -> None:
 
 def _print_objects(lines: list[str]) -> None:
     printing.write(b"".join(printing.json_line({"line": line}) for line in lines))
+
+
+def status(ctx: Context, name: AnyName = None) -> int:
+    """Print everything known about a session; without NAME, the one that you are in.
+
+    The exit code is 0 also for one that has ended or is lost, and 1 if there is none; --json has its state.
+
+    Examples:
+      sesh status work
+      sesh status work --json
+    """
+    cli = ctx.obj
+    name = cli.session(name)
+    target = cli.find(name)
+    session = target.call(views.status, name=name)
+    session["host"] = cli.host
+    if cli.json:
+        return cli.value(session)
+    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.host))
+    return 0
+
+
+def _described(session: Status, now: float) -> list[str]:
+    front, ended = session.get("foreground"), session["state"] == "exited"  # its processes are gone
+    pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
+    facts: dict[str, str | None] = {
+        "name": session["name"],
+        "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
+        "ended": reason if (reason := session.get("reason")) != "exited" else None,
+        "lost": _lost(session) if session.get("lost") else None,
+        "activity": _standing(session.get("activity"), now),
+        "program": (f"{pid}: " if pid else "") + wording.command_line(session["command"] or []),
+        "resume": wording.command_line(session.get("resume") or []),
+        "foreground": f"{front.get('pid')}: {wording.command_line(front['command'])}" if front else None,
+        "directory": session.get("cwd"),
+        "title": session.get("title"),
+        "unseen": wording.unseen(session),
+        "created": _moment(session.get("created"), now),
+        "last activity": _moment(session.get("last_activity"), now),
+        "size": f"{session.get('columns')}x{session.get('rows')}",
+        "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on),
+        "scrollback": "{lines} lines, {bytes} bytes".format(**kept) if (kept := session.get("scrollback")) else None,
+        "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()),
+        "daemon": f"{daemon}, sesh {session.get('version')}" if daemon else None,
+    }
+    rows = [(key, value) for key, value in facts.items() if value]
+    for report in session.get("reports") or []:
+        words = ", ".join(filter(None, (report["state"], report.get("kind"), report.get("app"))))
+        rows.append(("reports", f"{words}: {wording.of_report(report)}".rstrip(": ")))
+    for client in session.get("clients") or []:
+        machine = f" of {client['machine']}" if client.get("machine") else ""
+        watching = ", read-only" if client.get("read_only") else ""
+        size, since = f"{client.get('columns')}x{client.get('rows')}", moments.here(client.get("since"))
+        place = f"{client.get('pid')} on {client.get('tty')}{machine}"
+        rows.append(("client", f"{place}, {size}, since {since}{watching}"))
+    return [f"{key + ':':<15}{wording.plain(value)}" for key, value in rows]
+
+
+def _standing(standing: ActivityFacts | None, now: float) -> str | None:
+    """Return the state of a session, the reason, since when, and the question it asks."""
+    if not standing:
+        return None
+    since = f"since {_moment(standing['since'], now)}" if standing.get("since") else ""
+    reason = ", ".join(filter(None, (standing["state"], _REASONS.get(str(standing.get("why"))), since)))
+    return f"{reason}: {question}" if (question := standing.get("question")) else reason
+
+
+def _moment(moment: object, now: float) -> str:
+    return f"{moments.here(moment)} ({moments.age(moment, now) or '?'} ago)"
+
+
+def _lost(session: Summary) -> str:
+    reboot, saved = session["lost"]["reason"] == "reboot", session["lost"]["saved"]
+    how = f"when {session.get('host') or 'this machine'} restarted" if reboot else "its daemon died"
+    if not saved:
+        return f"{how}; its screen was not kept"
+    return f"{how}; its screen of {moments.here(saved)} was kept: {SESH} --screen {session['name']}"

@@ -8,11 +8,12 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import measures, paths, wording
+from sesh import measures, wording
 from sesh.about import SESH
-from sesh.cli import fanout, printing
+from sesh.cli import printing
+from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, Context, Names, Timeout
+from sesh.cli.words import TIME, Context, Labelled, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_label, check_name, is_decimal, printable, subject
 from sesh.ops import jobs, lookup, search, views
@@ -31,24 +32,14 @@ def wait(  # noqa: PLR0913 (so many conditions)
     names: Names = None,
     *,
     any_: Annotated[bool, Option("--any", help="Wait only for the first of several sessions.")] = False,
-    label: Annotated[
-        list[str] | None,
-        Option("--label", metavar="K=V", help="Also the sessions with this label; may be repeated."),
-    ] = None,
-    exit_: Annotated[
-        bool, Option("--exit", help="The session has ended; exit with its exit code (the default).")
-    ] = False,
+    label: Labelled = None,
+    exit_: Annotated[bool, Option("--exit", help="It has ended; exit with its exit code (the default).")] = False,
     prompt: Annotated[bool, Option("--prompt", help="Its shell is at its prompt.")] = False,
     waiting: Annotated[bool, Option("--waiting", help="It waits for a person.")] = False,
     idle: Annotated[str | None, Option("--idle", metavar="TIME", help=f"It has printed nothing for {TIME}.")] = None,
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     start: Annotated[
-        str | None,
-        Option(
-            "--from",
-            metavar="POS",
-            help="Look only at output after POS, the position that `sesh send --json` prints.",
-        ),
+        str | None, Option("--from", metavar="POS", help="Look at output after POS, which `sesh send --json` prints.")
     ] = None,
     since_start: Annotated[bool, Option("--since-start", help="Look at all output that is kept.")] = False,
     timeout: Timeout = None,
@@ -71,19 +62,13 @@ def wait(  # noqa: PLR0913 (so many conditions)
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.hosts) > 1
-    if start is not None and not is_decimal(start):
-        raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
-    if start is not None and several:
-        raise UsageError("--from is a position in the output of one session; name that one alone")
-    if start is not None and since_start:
-        raise UsageError("--from and --since-start cannot be combined")
     conditions: Conditions = {
         "exit_": exit_,
         "prompt": prompt,
         "waiting": waiting,
         "idle": measures.parse_seconds(idle, "--idle"),
         "pattern": search.checked(pattern) if pattern is not None else None,
-        "begin": int(start) if start is not None else "start" if since_start else "sent",
+        "begin": _begin(start, several=several, since_start=since_start),
         "limit": measures.parse_seconds(timeout),
     }
     if several:
@@ -91,10 +76,23 @@ def wait(  # noqa: PLR0913 (so many conditions)
     return _wait_for(cli, given[0], conditions)
 
 
+def _begin(start: str | None, *, several: bool, since_start: bool) -> int | str:
+    """Return where the output begins that counts. Raises UsageError."""
+    if start is None:
+        return "start" if since_start else "sent"
+    if not is_decimal(start):
+        raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
+    if several:
+        raise UsageError("--from is a position in the output of one session; name that one alone")
+    if since_start:
+        raise UsageError("--from and --since-start cannot be combined")
+    return int(start)
+
+
 def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     answer = _met(cli.find(name), name, conditions)
     if cli.json:
-        cli.value({"session": name, "host": cli.host, **answer})
+        cli.value(_value((cli.host, name), answer))
     else:
         _print(cli, answer, name)
     return answer["exit_code"] or 0
@@ -129,12 +127,12 @@ def _wait_for_several(
     def wait_at(place: Place) -> Condition:
         if (error := places[place]) is not None:
             raise error
-        return _met(fanout.target_of(cli, place[0]), place[1], conditions)
+        return _met(target_of(cli, place[0]), place[1], conditions)
 
-    answers = fanout.gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
+    answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
     if cli.json:
         cli.value([_value(place, answer) for place, answer in answers.items()])
-    for (host, name), answer in answers.items() if not cli.json else ():
+    for (host, name), answer in () if cli.json else answers.items():
         session = wording.title((host, name))
         if isinstance(answer, SeshError):
             cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
@@ -180,14 +178,13 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Plac
     """
     labels = dict(map(check_label, label))
     lists: dict[str | None, Sequence[Summary]] = {}
-    if cli.hosts:
-        for host, answer in lookup.summaries(cli, cli.hosts, named=True):
-            if isinstance(answer, SeshError):
-                raise answer
-            lists[host] = answer
-    else:
-        lists[None] = cli.target_of(None).call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli) if paths.knows_remotes() and not cli.local else ():
+    for host, answer in lookup.summaries(cli, cli.hosts, named=True):
+        if isinstance(answer, SeshError):
+            raise answer
+        lists[host] = answer
+    if not cli.hosts:
+        lists[None] = cli.target.call(session_ops.summaries)
+        for host, rows, reason in lookup.lists(cli):
             if not reason:
                 lists[host] = rows
             elif any(views.bears(row, labels) for row in rows):
@@ -199,12 +196,11 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Plac
         for row in rows
         if views.bears(row, labels) and row["state"] in states
     ]
-    if kept:
-        asked = {host: partial(fanout.target_of(cli, host).call, jobs.ended, labels=labels) for host in lists}
-        for place, ended in fanout.gather(cli, asked).items():
-            if isinstance(ended, SeshError):
-                raise ended
-            places += [(place, name) for name in ended]
+    jobs_of = {host: partial(target_of(cli, host).call, jobs.ended, labels=labels) for host in lists if kept}
+    for where, ended in gather(cli, jobs_of).items():
+        if isinstance(ended, SeshError):
+            raise ended
+        places += [(where, name) for name in ended]
     if not places:
         raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint=f"see: {SESH} --list")
     return list(dict.fromkeys(places))

@@ -1,15 +1,27 @@
-"""Words and options that several verbs share."""
+"""Words and options that several verbs share, and what a Tab offers for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
-from sesh.cli import offers
+from sesh import config, paths
 from sesh.cli.invocation import Invocation
+from sesh.errors import SeshError
+from sesh.names import natural
+from sesh.remote import known
+from sesh.remote.ssh import aliases
+from sesh.schema import Summary
+from sesh.store import listing
+from sesh.wording import plain
+
+_TIMEOUT = 0.05
+"""Seconds for the daemons here. A host is never asked: its sessions are those that it listed last."""
+TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
 
 
 class Context(typer.Context):
@@ -18,49 +30,72 @@ class Context(typer.Context):
     obj: Invocation
 
 
-def _names(ctx: typer.Context, incomplete: str) -> offers.Offers:
-    """Return the sessions that the line may mean."""
+def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return the completion of an option or argument from all its words."""
+    return lambda incomplete: [word for word in words() if word.startswith(incomplete)]
+
+
+def among(*words: str) -> Callable[[str], list[str]]:
+    """Return the completion of an option or argument that takes one of these words."""
+    return offering(lambda: words)
+
+
+def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the sessions of the hosts of the line; without hosts those here, then those of known remotes."""
     cli: Invocation = ctx.obj
     given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
-    found = offers.sessions(cli.hosts, local=cli.local)
-    return [offer for offer in dict(found).items() if offer[0].startswith(incomplete) and offer[0] not in given]
+    names = [] if cli.hosts else [row["name"] for row in _here()]
+    for host in cli.hosts or ([] if cli.local else _remotes()):
+        names += sorted((row["name"] for row in known.sessions(host)), key=natural)
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
 
 
-def offering(function: Callable[[], offers.Offers]) -> Callable[[str], offers.Offers]:
-    """Return the completion of an option or argument from all its words."""
+def hosts() -> list[str]:
+    """Return groups, known remotes and hosts of ssh_config, with their `@`."""
+    settings = config.load()
+    named = [name for name in settings.remotes if not config.is_pattern(name)]
+    found = sorted({*named, *_remotes(), *aliases.aliases()}, key=natural)
+    return [f"@{name}" for name in dict.fromkeys([*settings.groups, *found])]
 
-    def completion(incomplete: str) -> offers.Offers:
-        return [offer for offer in function() if offer[0].startswith(incomplete)]
 
-    return completion
+def _labels() -> list[str]:
+    """Return the labels of the sessions here."""
+    pairs = [pair for session in _here() for pair in (session.get("labels") or {}).items()]
+    return list(dict.fromkeys(f"{plain(key)}={plain(value)}" for key, value in pairs))
 
 
-TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
+def _here() -> list[Summary]:
+    try:
+        return listing.summaries(_TIMEOUT)
+    except (SeshError, OSError):
+        return []
 
-Name = Annotated[str, Argument(metavar="NAME", show_default=False, autocompletion=_names)]
-AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False, autocompletion=_names)]
-Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False, autocompletion=_names)]
+
+def _remotes() -> list[str]:
+    return known.hosts() if paths.knows_remotes() else []
+
+
+Name = Annotated[str, Argument(metavar="NAME", show_default=False, autocompletion=_sessions)]
+AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False, autocompletion=_sessions)]
+Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False, autocompletion=_sessions)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
 Labelled = Annotated[
     list[str] | None,
     Option(
-        "--label",
-        metavar="K=V",
-        autocompletion=offering(offers.labels),
-        help="Only sessions with this label; may be repeated.",
+        "--label", metavar="K=V", autocompletion=offering(_labels), help="Sessions with this label; may be repeated."
     ),
 ]
 Label = Annotated[
     list[str] | None,
-    Option("--label", metavar="K=V", autocompletion=offering(offers.labels), help="Set a label; may be repeated."),
+    Option("--label", metavar="K=V", autocompletion=offering(_labels), help="Set a label; may be repeated."),
 ]
 Env = Annotated[
     list[str] | None,
     Option(
         "--env",
         metavar="K=V",
-        autocompletion=offering(offers.variables),
+        autocompletion=offering(lambda: [f"{name}=" for name in sorted(os.environ)]),
         help="Set a variable for the program; may be repeated.",
     ),
 ]
@@ -69,6 +104,7 @@ Size = Annotated[
     Option("--size", metavar="COLUMNSxROWS", help="Its columns and rows until a terminal attaches, as 200x50."),
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
+Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
 Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
 Timeout = Annotated[

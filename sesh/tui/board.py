@@ -1,4 +1,4 @@
-"""The board: sessions here and on hosts, the marked one's screen beside them, and a line to type in below.
+"""The board: sessions here and on hosts, a preview of the marked one, and a line to type in below.
 
 Letters filter. Tab opens a line for an answer, Ctrl-E one for a new name, and Ctrl-X asks whether to end a session:
 nothing is typed into a session or ended before Enter, or y, in such a line.
@@ -9,30 +9,29 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from sesh import config, wording
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
-from sesh.errors import NotFound
 from sesh.names import is_name, natural
-from sesh.ops import enter, send, sessions, views
+from sesh.ops import enter, send, sessions
 from sesh.ops.index import Key, SessionIndex
 from sesh.reach.target import Target
 from sesh.tui import preview
 from sesh.tui.calls import Calls
+from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
-from sesh.tui.rows import Kind, Marked, Order, Row, drawn, fitting, ordered
-from sesh.tui.stage import Stage
+from sesh.tui.rows import Marked, Order, Row, drawn, fitting, ordered
 from sesh.vt.render.screen_data import Screen
 from sesh.wording import columns, cut, plain, standing
 
-_BESIDE = 64
-"""The least columns for a screen beside the rows."""
+_WIDE = 64
+"""The least columns for a preview next to the rows."""
 _TALL = 4
 """The least rows for a line about the marked row."""
 _LEAVING = ("escape", "C-c", "C-d", "C-\\", "hangup")
@@ -47,17 +46,17 @@ _HINTS = (
 
 @dataclass(frozen=True)
 class View:
-    """The settings of a board. `wanted`: the labels of the sessions; `directories`: those to begin a session in.
+    """The settings of a board.
 
-    `creates`: a name that no session has may be chosen; `quiet`: the hours in which nothing rings.
+    `wanted`: the labels of the sessions; `creates`: a name that no session has may be chosen; `quiet`: the hours in
+    which nothing rings.
     """
 
     order: Order
-    wanted: dict[str, str] = field(default_factory=dict)
-    directories: list[str] = field(default_factory=list)
-    creates: bool = False
-    quiet: str = ""
-    coloured: bool = True
+    wanted: dict[str, str]
+    creates: bool
+    quiet: str
+    coloured: bool
 
 
 class Purpose(Enum):
@@ -94,15 +93,15 @@ def show(index: SessionIndex, view: View, mark: Row | None = None) -> Row | None
 
     Raises Refused without a terminal.
     """
-    with RawTerminal() as terminal, Stage(terminal) as stage, Calls() as calls:
-        return _Board(stage, index, calls, view).run(mark)
+    with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
+        return _Board(display, index, calls, view).run(mark)
 
 
 class _Board:
     """The rows, the query that filters them, and the line that is typed. One thread changes all of it."""
 
-    def __init__(self, stage: Stage, index: SessionIndex, calls: Calls, view: View) -> None:
-        self._stage, self._index, self._calls, self._view = stage, index, calls, view
+    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: View) -> None:
+        self._display, self._index, self._calls, self._view = display, index, calls, view
         self._previews, self._news = Previews(calls), News()
         self._recent = enter.recent()
         self._marked, self._count = Marked(), 0
@@ -120,12 +119,12 @@ class _Board:
         self._update()
         changed = True
         while not self._over:
-            if changed or self._stage.blank:
+            if changed or self._display.blank:
                 self._draw()
             row, due = self._marked.row, self._index.due
-            if row is not None and row.kind is Kind.SESSION and not (row.current or row.silence):
+            if row is not None and row.session is not None and not (row.current or row.silence):
                 due = min(due, self._previews.want((row.host, row.name)))
-            keys, ready = self._stage.wait((self._index.inbound, self._calls.inbound), due)
+            keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
                 if not self._over:
                     self._press(key)
@@ -138,16 +137,15 @@ class _Board:
         return self._chosen
 
     def _update(self) -> None:
-        """Bring the rows up to date, and report the sessions that begin to need a person."""
+        """Bring the rows up to date."""
         listed = self._index.sessions(self._view.wanted)
         self._count = len(listed)
         if self._view.order is Order.WAITING:
             self._report(listed)
         rows = fitting(ordered(listed, self._view.order, self._recent), self._query)
-        used = {session["cwd"] for (host, _), session in listed.items() if host is None}
-        offers = [Row(Kind.DIRECTORY, None, path) for path in self._view.directories if path not in used]
-        new = [Row(Kind.NEW, None, self._query)] if self._view.creates and not rows and is_name(self._query) else []
-        self._marked.show([*rows, *fitting(offers, self._query), *new], afresh=not self._touched)
+        if self._view.creates and not rows and is_name(self._query):
+            rows = [Row(None, self._query)]
+        self._marked.show(rows, reset=not self._touched)
 
     # -- keys
 
@@ -160,9 +158,9 @@ class _Board:
             self._over = True
         elif key == "enter" and row is not None:
             self._chosen, self._over = row, True
-        elif self._marked.press(key, max(1, self._stage.size[1] - 3)):
+        elif self._marked.press(key, max(1, self._display.size[1] - 3)):
             self._touched = True
-        elif key in ("tab", "C-e", "C-x") and row is not None and row.kind is Kind.SESSION:
+        elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True
             self._open(key, row)
         elif (query := edited(self._query, key)) != self._query:
@@ -175,7 +173,8 @@ class _Board:
         if key != "tab":
             self._line = _Line(Purpose.RENAME, row, row.name) if key == "C-e" else _Line(Purpose.END, row)
             return
-        state, since, question = standing(row.session) if row.session is not None else ("", "", "")
+        assert row.session is not None  # noqa: S101 (lines are of sessions)
+        state, since, question = standing(row.session)
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return
@@ -215,55 +214,31 @@ class _Board:
         self._message = "…"
         self._calls.begin(row.host, call, outcome)
 
-    # -- news
-
     def _report(self, listed: dict[Key, Any]) -> None:
-        """Ring for the sessions that begin to need a person; ask how those ended that are gone."""
+        """Ring for the sessions that begin to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
-        self._ring(self._news.lines(listed, frozenset(answering)))
-        for key in self._news.gone:
-            self._ask_end(*key)
-
-    def _ring(self, lines: list[str]) -> None:
+        lines = self._news.lines(listed, frozenset(answering))
         if lines and not config.in_quiet_hours(self._view.quiet):
             shown = [notification(line, os.environ) for line in lines]
-            self._stage.ring(BELL + b"".join(data for data in shown if data != BELL))
-
-    def _ask_end(self, host: str | None, name: str) -> None:
-        """Say if a session that is gone has failed, as a job of `--exec`: no row does."""
-
-        def failure(target: Target) -> str:
-            try:
-                session = target.call(views.status, name=name)
-            except NotFound:
-                return ""
-            how = wording.failure(session.get("reason"), session.get("exit_code"))
-            return wording.needs(name, "failed", how, host) if wording.ended_badly(session) else ""
-
-        def outcome(line: str | None, _problem: str) -> None:
-            if line:
-                self._message = line
-                self._ring([line])
-
-        self._calls.begin(host, failure, outcome)
+            self._display.ring(BELL + b"".join(data for data in shown if data != BELL))
 
     # -- the picture
 
     def _draw(self) -> None:
-        width, height = self._stage.size
+        width, height = self._display.size
         about = [self._about(width)] if height >= _TALL else []
         body = max(1, height - 2 - len(about))
-        left = width // 2 if width >= _BESIDE else width
+        left = width // 2 if width >= _WIDE else width
         lines = self._list(left, body)
         if left < width:
-            beside = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
-            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, beside, strict=True)]
-        self._stage.draw([self._head(width), *lines, *about, self._foot(width)])
+            right = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
+            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
+        self._display.draw([self._head(width), *lines, *about, self._foot(width)])
 
     def _head(self, width: int) -> str:
         """Return the line of the query, with the number of the rows that fit it."""
-        shown = sum(row.kind is Kind.SESSION for row in self._marked.rows)
+        shown = sum(row.session is not None for row in self._marked.rows)
         count = f"{shown}/{self._count}"
         query = cut(f"> {plain(self._query)}", max(1, width - len(count) - 3), keeps_end=True)
         gap = " " * (width - columns(query) - 2 - len(count))
@@ -295,14 +270,14 @@ class _Board:
         row = self._marked.row
         if self._line is not None:
             return f"\x1b[1m{cut(self._line.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hints = _HINTS if row is None or row.kind is Kind.SESSION else (f"Enter create a session: {row.title}",)
+        hints = _HINTS if row is None or row.session is not None else (f"Enter create a session: {row.title}",)
         hints = (self._message,) if self._message else hints
         return f"\x1b[2m{cut(next((hint for hint in hints if columns(hint) <= width), hints[-1]), width)}"
 
     def _screen(self) -> Screen | str | None:
         """Return the screen of the marked session, or the reason for none."""
         row = self._marked.row
-        if row is None or row.kind is not Kind.SESSION:
+        if row is None or row.session is None:
             return None
         if row.current:
             return "you are here"  # its screen shows this picture

@@ -13,7 +13,7 @@ class Keys:
 
     def __init__(self) -> None:
         self.partial = b""
-        """The held beginning of a longer key."""
+        """The beginning of a longer key."""
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""
@@ -27,7 +27,7 @@ class Keys:
         return keys
 
     def flush(self) -> list[str]:
-        """Return the held key, since nothing more came."""
+        """Return the key in `partial`, since nothing more came."""
         partial, self.partial = self.partial, b""
         return ["escape"] if partial == typed.ESCAPE else []
 

@@ -1,4 +1,4 @@
-"""The screen of a session beside a list: fetched in a thread, clipped to the room there."""
+"""The preview of a session: its screen, fetched in a thread and clipped to the room for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 r"""A question to a person, below the present content of the terminal.
 
-The answers stand beside each other, or below each other where they do not fit. The letter of one chooses it, or the
+The answers stand in one row, or below each other where they do not fit. The letter of one chooses it, or the
 arrow keys and Enter. Escape, q, and n and c if they stand for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any
 other key rings.
 """
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted
-from sesh.tui.stage import Console
+from sesh.tui.console import Console
 from sesh.wording import columns, plain
 
 Answers = Sequence[tuple[str, str]]
 
 _DECLINING = ("q", "n", "c")
-"""Letters that decline a question of which they are no answer: those of Quit, No and Cancel."""
+"""Letters of Quit, No and Cancel: they decline a question that has no such answer."""
 _STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 _PATIENCE = 5.0
 """Seconds to wait for a terminal that takes nothing."""
@@ -36,7 +36,7 @@ def ask(question: str, answers: Answers, default: str, *, dumb: bool = False) ->
 
 
 class _Question:
-    """The answers of a question on a raw terminal, of which one is marked."""
+    """The answers of a question on a raw terminal, one of them marked."""
 
     def __init__(self, terminal: RawTerminal, answers: Answers, default: str, *, dumb: bool) -> None:
         self._terminal, self._labels, self._dumb = terminal, dict(answers), dumb

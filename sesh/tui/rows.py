@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -25,14 +24,6 @@ _GAP = 2
 _URGENT = ("waiting", "failed")
 
 
-class Kind(Enum):
-    """The meaning of a row: a session, a directory for a new one, or a name for a new one."""
-
-    SESSION = "session"
-    DIRECTORY = "directory"
-    NEW = "new"
-
-
 class Order(Enum):
     """Which sessions come first: those that wait, or the one attached last."""
 
@@ -42,9 +33,8 @@ class Order(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `name`: of the session, the directory, or the new session."""
+    """One row: a session, or without one the name for a new one."""
 
-    kind: Kind
     host: str | None
     name: str
     session: Summary | None = None
@@ -52,12 +42,12 @@ class Row:
     @cached_property
     def identity(self) -> object:
         """The identity of the row, which a rename does not change."""
-        return identity((self.host, self.name), self.session) if self.session is not None else (self.kind, self.name)
+        return identity((self.host, self.name), self.session) if self.session is not None else self.name
 
     @property
     def title(self) -> str:
-        """The session as it is typed, or the directory."""
-        return at_home(plain(self.name)) if self.kind is Kind.DIRECTORY else title((self.host, self.name))
+        """The session as it is typed."""
+        return title((self.host, self.name))
 
     @property
     def current(self) -> bool:
@@ -126,7 +116,7 @@ def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tupl
         return recent.index((host or "", name)) if (host or "", name) in recent else len(recent), -began
 
     items = sorted(sessions.items(), key=waiting if order is Order.WAITING else attached)
-    return [Row(Kind.SESSION, host, name, session) for (host, name), session in items]
+    return [Row(host, name, session) for (host, name), session in items]
 
 
 def fitting(rows: Sequence[Row], query: str) -> list[Row]:
@@ -134,8 +124,8 @@ def fitting(rows: Sequence[Row], query: str) -> list[Row]:
     words = query.lower().split()
     fits: list[tuple[bool, Row]] = []
     for row in rows:
-        name = (os.path.basename(row.name) if row.kind is Kind.DIRECTORY else row.title).lower()
-        runs = wording.runs(row.session) if row.session is not None else row.title
+        name = row.title.lower()
+        runs = wording.runs(row.session) if row.session is not None else ""
         text = f"{name} {row.place} {runs}".lower()
         if all(word in text for word in words):
             fits.append((not all(word in name for word in words), row))
@@ -143,7 +133,7 @@ def fitting(rows: Sequence[Row], query: str) -> list[Row]:
 
 
 class Marked:
-    """Rows of which one is marked, and the part of them that fits the screen."""
+    """Rows with a mark on one, and the part of them that fits the screen."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -155,14 +145,14 @@ class Marked:
         """The marked row; None if there are no rows."""
         return self.rows[self._index] if self.rows else None
 
-    def show(self, rows: Sequence[Row], *, afresh: bool = False) -> None:
+    def show(self, rows: Sequence[Row], *, reset: bool = False) -> None:
         """Show other rows. The mark stays on its row, or at its place if that row is gone.
 
-        `afresh`: mark the first row that is not the session that the board is shown in.
+        `reset`: mark the first row that is not the session that the board is shown in.
         """
-        before = self.row.identity if self.row is not None and not afresh else None
+        before = self.row.identity if self.row is not None and not reset else None
         self.rows = list(rows)
-        default = next((index for index, row in enumerate(rows) if not row.current), 0) if afresh else self._index
+        default = next((index for index, row in enumerate(rows) if not row.current), 0) if reset else self._index
         at = next((index for index, row in enumerate(rows) if row.identity == before), default)
         self._index = min(at, max(0, len(rows) - 1))
 

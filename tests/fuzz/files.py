@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from sesh import attached_last, config, identity, paths
-from sesh.cli import status as status_verb
+from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
@@ -181,7 +181,7 @@ def _shown(found: list[Summary]) -> None:
     _outcome(layout.sessions, caller)
     status = _outcome(ops_views.status, caller, "work")
     if status is not None:
-        status_verb._described(status, time.time())
+        verbs._described(status, time.time())
     json.dumps(_outcome(shell.history, caller, "work"))
     _outcome(jobs.result, caller, "work")
     _outcome(wait.ended, caller, "work")

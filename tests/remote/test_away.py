@@ -48,7 +48,7 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monk
     monkeypatch.setattr(AttachedLink, "run", full)
     beside("box")
     terminal = home.terminal("@box", "work")
-    terminal.wait_for("too many files open")
+    terminal.wait_for("Too many open files")
     assert terminal.exit_code() == 1
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.cli import branch, fanout
+from sesh.cli import fanout
 from sesh.identity import parent_of
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
@@ -84,8 +84,8 @@ def test_verbs_that_act_do_so_on_every_host_and_each_reads_stdin(home: Home, hos
         host.prints("work", "from stdin")
 
 
-def test_verbs_that_print_do_so_host_by_host_and_json_is_in_the_order_of_the_names(
-    home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch
+def test_lines_of_a_host_come_in_their_order_and_json_is_in_the_order_of_the_names(
+    home: Home, hosts: list[There]
 ) -> None:
     script = "seq -f 'text %0200g' 1000; echo end; cat"
     assert home.sesh(*BOTH, "--open", "work", "--", "sh", "-c", script).code == 0
@@ -94,8 +94,6 @@ def test_verbs_that_print_do_so_host_by_host_and_json_is_in_the_order_of_the_nam
     numbers = [*(f"text {number:0200}" for number in range(1, 1001)), "end"]
     shown = home.sesh(*BOTH, "--logs", "work", "1001").stdout.splitlines()
     assert sorted(shown) == sorted(f"{host.word}: {line}" for host in hosts for line in numbers)
-    monkeypatch.setattr(branch, "_MOST_HELD", 1 << 14)
-    shown = home.sesh(*BOTH, "--logs", "work", "1001").stdout.splitlines()
     assert [line for line in shown if line[:4] == "one:"] == [f"one: {line}" for line in numbers]
     drawn = home.sesh("@other", "@one", "--screen", "work", "--format", "json").json()
     assert [(row["host"], row["format"]) for row in drawn] == [("other", "json"), ("one", "json")]
@@ -232,7 +230,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
 def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    fork = branch.fork
+    fork = fanout.fork
 
     def interrupted(work: Callable[[], int]) -> int:
         parent = os.getpid()
@@ -249,7 +247,7 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
             os.kill(parent, signal.SIGINT)
         return pid
 
-    monkeypatch.setattr(branch, "fork", interrupted)
+    monkeypatch.setattr(fanout, "fork", interrupted)
     monkeypatch.setattr(fanout, "_AT_ONCE", 1)
     for far in hosts:
         far.stops()

@@ -311,20 +311,6 @@ def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.M
     assert f": {secret}".encode() not in opened.raw
 
 
-def test_it_says_that_a_job_failed_which_is_not_listed_any_more(sesh: Sesh, home: Home) -> None:
-    """It vanished, and nothing said how it had ended."""
-    sesh("--exec", "w3", "-d", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; exit 9")
-    sesh("--open", "stopped", "--", "sleep", "60")
-    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
-    opened.wait_for(" stopped")
-    sesh("--kill", "stopped")
-    opened.wait_until(lambda: " stopped" not in opened.text(), what="the end of what was stopped")
-    home.write("go", "")
-    opened.wait_for("\nw3 failed: exited 9")
-    opened.wait_for_raw(b"\x1b]9;w3 failed: exited 9\x1b\\")
-    assert b"stopped failed" not in opened.raw
-
-
 @tells
 def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> None:
     """Nobody was told: a question was seen by who looked at the list."""

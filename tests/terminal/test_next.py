@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 
 import pytest
@@ -46,20 +45,6 @@ def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
     terminal.wait_for("got yes")
 
 
-def test_where_a_daemon_does_not_answer_it_is_named(sesh: Sesh, home: Home) -> None:
-    """It said that no session waits."""
-    sesh("--open", "stuck", "--", "sleep", "60")
-    daemon = sesh("--status", "stuck", "--json").json()["daemon_pid"]
-    os.kill(daemon, signal.SIGSTOP)
-    try:
-        terminal = home.terminal("--next")
-        assert terminal.exit_code() == 1
-        assert "stuck could not be asked" in terminal.text()
-    finally:
-        os.kill(daemon, signal.SIGCONT)
-
-
-@asks
 def test_a_question_that_was_asked_just_now_counts(home: Home) -> None:
     """It was said that nobody waits, a moment too early."""
     line = "sesh --open ask -- sh -c 'printf \"Deploy? \"; read answer'; exec sesh --next"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -39,16 +37,6 @@ def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> Non
         assert "ended" not in quiet.text()
 
 
-def test_a_person_is_told_at_once_that_a_quiet_job_prints_nothing_into_a_file(home: Home) -> None:
-    """After eight hours the file was empty, and nothing had been said."""
-    line = "{} --exec r1 {} -- sh -c 'echo out; read held' {}"
-    told = home.terminal(command=["sh", "-c", line.format(shlex.join(home.command), "", ">out.txt")])
-    told.wait_for("sesh: r1 prints nothing into this file; to get its output here: --print")
-    wait_until(lambda: "r1" in home.names())
-    home.sesh("--send", "r1", "--enter")
-    assert told.exit_code() == 0
-
-
 def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> None:
     words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
     done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
@@ -63,19 +51,6 @@ def test_a_session_whose_name_is_a_number_is_said_to_be_one(sesh: Sesh) -> None:
     assert sesh("--wait", "1", "--exit").stderr == "sesh: session 1 timed out\n"
     sesh("--open", "1", "--", "cat")
     assert "session 1 already runs" in sesh("--new", "1", "-d").stderr
-
-
-def test_output_that_is_no_text_is_said_with_the_way_to_exact_bytes(sesh: Sesh, home: Home) -> None:
-    """The terminal answers what looks like a question among them, and the answer is echoed: bytes came in, unsaid."""
-    asks = sesh("--exec", "job", "--follow", "--", "printf", r"\0\033[c\033[5n")
-    assert (asks.code, asks.stderr.count("\n")) == (0, 1)
-    assert "job printed binary data" in asks.stderr
-    assert "| base64' | base64 -d" in asks.stderr
-    text = sesh("--exec", "job", "--print", "--", "printf", r"\344\033[m\n")
-    assert (text.code, text.stderr) == (0, "")
-    home.write("bytes", bytes(range(256)) * 100 + b"\0\033[c\033[5n")
-    exact = sesh("--exec", "job", "--print", "--", "sh", "-c", "base64 <bytes")
-    assert base64.b64decode(exact.stdout) == bytes(range(256)) * 100 + b"\0\033[c\033[5n"
 
 
 def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home) -> None:

@@ -79,8 +79,8 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
         (50, "* web   attached 2  waiting   3m    …y/to/the/site"),
         (30, "* web   attached 2  waiting"),
         (20, "* web   attached 2"),
-        (13, "* web   atta…"),
-        (5, "web"),
+        (14, "* web   attac…"),
+        (5, "* web"),
     ],
 )
 def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:

@@ -56,14 +56,6 @@ def test_a_session_is_told_once_a_minute_and_by_its_id_whatever_its_name(told: T
     assert told(session("other", "waiting", "3", "c?", id="1")) == ["other@box waits: c?"]
 
 
-def test_what_is_gone_is_named_but_not_of_a_host_that_is_silent(told: Told) -> None:
-    told(session("job"), session("seen", attached=1))
-    told(answered=False)
-    assert told.news.gone == []
-    told()
-    assert told.news.gone == [(BOX, "job")]
-
-
 def test_what_is_looked_at_muted_or_this_very_session_is_not_told(told: Told) -> None:
     told(session())
     for more in ({"attached": 1}, {"current": True}, {"labels": {"mute": "1"}}):

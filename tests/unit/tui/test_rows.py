@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.schema import Summary
-from sesh.tui.rows import STEPS, Kind, Marked, Order, Row, drawn, fitting, ordered
+from sesh.tui.rows import STEPS, Marked, Order, Row, drawn, fitting, ordered
 from sesh.wording import columns
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -18,7 +18,7 @@ _SGR = re.compile(r"\x1b\[[0-9;]*m")
 def row(name: str = "work", host: str | None = None, state: str = "idle", since: str = "", **more: Any) -> Row:
     activity = {"state": state, "why": "hook", "since": since, "question": more.pop("question", None)}
     facts = {"name": name, "state": "running", "pid": 7, "created": None, "attached": 0, "activity": activity, **more}
-    return Row(Kind.SESSION, host, name, cast("Summary", facts))
+    return Row(host, name, cast("Summary", facts))
 
 
 def names(rows: list[Row]) -> list[str]:
@@ -55,16 +55,15 @@ def test_what_was_typed_fits_names_hosts_places_and_programs_names_first() -> No
         ("bew", []),
     ):
         assert names(fitting(rows, query)) == fits, query
-    assert names(fitting([Row(Kind.DIRECTORY, None, "/srv/web")], "web")) == ["/srv/web"]
 
 
 def test_the_mark_stays_on_its_session_and_takes_the_place_of_one_that_is_gone() -> None:
-    def name(*rows: Row, afresh: bool = False) -> str:
-        marked.show(rows, afresh=afresh)
+    def name(*rows: Row, reset: bool = False) -> str:
+        marked.show(rows, reset=reset)
         return marked.row.name if marked.row is not None else ""
 
     marked = Marked()
-    assert name(row("here", current=True), row("a", id="1"), row("b", id="2"), afresh=True) == "a"
+    assert name(row("here", current=True), row("a", id="1"), row("b", id="2"), reset=True) == "a"
     assert name(row("new"), row("b", id="2"), row("renamed", id="1")) == "renamed"
     assert name(row("new"), row("b", id="2")) == "b"
     assert name() == ""

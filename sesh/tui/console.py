@@ -89,14 +89,14 @@ class Console:
         self.terminal.suspend()
 
 
-class Stage(Console):
+class FullScreen(Console):
     """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
 
     def __init__(self, terminal: RawTerminal) -> None:
         super().__init__(terminal)
         self._drawn: list[str] = []
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> FullScreen:
         self.terminal.write_all(_BEGIN, _PATIENCE)
         self._drawn = []
         return self

@@ -1,0 +1,178 @@
+"""Verbs of upkeep: `doctor` checks the setup of this machine or of hosts, `sweep` clears leftovers there."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from typer import Option
+
+from sesh import measures, moments, wording
+from sesh.about import CALLED, __version__
+from sesh.cli import printing
+from sesh.cli.gather import on_each
+from sesh.cli.invocation import Invocation
+from sesh.cli.words import TIME, Context
+from sesh.errors import SeshError, for_host, rebuild
+from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
+from sesh.ops.sweep import clear, leftovers
+from sesh.reach.target import Target
+from sesh.remote import known
+from sesh.schema import Finding, LeftoverFacts, PrintedError
+
+_COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
+_UNASKED = 7 * 86400.0
+"""Seconds of `--older` if nobody can be asked."""
+
+Found = list[LeftoverFacts] | SeshError
+"""The leftovers of a machine, or why they are not known."""
+
+
+def doctor(ctx: Context) -> int:
+    """Check the setup and suggest fixes; exits with 1 if sesh cannot work.
+
+    Examples:
+      sesh doctor
+      sesh @gpu doctor
+    """
+    cli = ctx.obj
+    answers = on_each(cli, cli.hosts or [None], _check)
+    found = {h: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for h, rows in answers.items()}
+    for host, rows in found.items():
+        for finding in rows:
+            finding["message"] = wording.one_line(str(finding["message"]))
+            finding["remedy"] = for_host(finding["remedy"], host) if finding["remedy"] else None
+    states = [finding["state"] for rows in found.values() for finding in rows]
+    if cli.json:
+        every = [
+            {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
+            for host, rows in found.items()
+        ]
+        cli.value(every[0] if len(every) == 1 else every)
+    else:
+        _print_findings(found)
+        counts = [f"{states.count(state)} {state}s" for state in (ERROR, WARNING) if state in states]
+        works = "sesh does not work" if ERROR in states else "sesh works"
+        printing.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
+    return int(ERROR in states)
+
+
+def _check(target: Target) -> list[Finding]:
+    """Return the findings of a machine; for a host also those about its link."""
+    host = target.host
+    if host is None:
+        return target.call(all_)
+    try:
+        findings = target.call(all_)
+    except SeshError as error:
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
+        return [error_row("link", error, remedies.get(error.code, ""))]
+    version = known.of(host).get("version", "")
+    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{CALLED} --deploy @{host}")
+    return [
+        row("link", OK, f"@{host} is reachable and has sesh"),
+        *([older] if version not in ("", __version__) else []),
+        *findings,
+    ]
+
+
+def _print_findings(found: dict[str | None, list[Finding]]) -> None:
+    coloured = printing.coloured()
+    for host, rows in found.items():
+        if len(found) > 1:
+            printing.text(f"@{host}")
+        for finding in rows:
+            state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
+            shown = f"{state:<8}"
+            if coloured and state in _COLOURS:
+                shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
+            printing.text(f"{shown} {check:<12} {wording.plain(finding['message'])}")
+            if finding["remedy"]:
+                printing.text(f"{'':<21} -> {wording.plain(finding['remedy'])}")
+
+
+def sweep(
+    ctx: Context,
+    *,
+    older: Annotated[
+        str | None, Option("--older", metavar="TIME", help=f"Only what is older than {TIME}; without a terminal 7d.")
+    ] = None,
+    all_: Annotated[bool, Option("--all", help="Also end processes that still run, without asking.")] = False,
+    yes: Annotated[bool, Option("-y", help="The same as --all.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")] = False,
+) -> int:
+    """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
+
+    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal;
+    elsewhere it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
+    without files, a bridge without its link). The exit code is 1 if something could not be cleared.
+
+    Examples:
+      sesh sweep --dry-run
+      sesh sweep --older 7d
+      sesh @gpu sweep
+    """
+    cli = ctx.obj
+    asks, ends = cli.can_ask and not cli.json, all_ or yes
+    seconds = measures.parse_seconds(older, "--older", least=0)
+    if seconds is None:
+        seconds = 0.0 if asks else _UNASKED
+    found = on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
+    wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
+    if not cli.json:
+        _print_leftovers(wanted)
+    if asks and wanted and not ends and not dry_run:
+        living = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
+        ends = cli.agrees(f"clear all of these{f', and end the {living} that run' if living else ''}?")
+        dry_run = not ends
+    if not dry_run:
+        found |= on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
+    answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
+    failed = ["error" in answer or not answer["ok"] for answer in answers]
+    if not cli.json:
+        older_than = f" older than {moments.exact(seconds)}" if seconds else ""
+        for host, rows in found.items():
+            _print_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
+    elif len(answers) == 1:
+        cli.value(answers[0])
+    else:
+        cli.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
+    return int(any(failed))
+
+
+def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, object]:
+    """Return the JSON for a machine."""
+    if isinstance(found, SeshError):
+        return {"host": host, "error": printing.error_facts(found, host)}
+    for piece in found:
+        piece.setdefault("cleared", False)
+        if "error" in piece:
+            piece["error"] = printing.error_facts(rebuild(piece["error"]), host)
+    return {"ok": all("error" not in piece for piece in found), "host": host, "dry_run": dry_run, "pieces": found}
+
+
+def _print_leftovers(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
+    rows = [(host, row) for host, rows in wanted.items() for row in rows]
+    cells = [(moments.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}") for host, row in rows]
+    for line in printing.aligned(cells):
+        printing.text(wording.plain(line))
+
+
+def _print_result(cli: Invocation, prefix: str, found: Found, *, dry_run: bool, older: str) -> None:
+    if isinstance(found, SeshError):
+        cli.note(f"{prefix}{found}")
+        return
+    if not found:
+        printing.text(f"{prefix}no leftovers{older}")
+    elif dry_run:
+        printing.text(f"{prefix}{len(found)} found; nothing changed")
+    else:
+        for piece in found:
+            if "error" in piece:
+                cli.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
+        left = sum(piece.get("left") == "it still runs" for piece in found)
+        more = f"; {left} still run: --all ends them" if left else ""
+        printing.text(f"{prefix}{sum(piece['cleared'] for piece in found)} of {len(found)} cleared{more}")
+
+
+def _prefix(host: str | None) -> str:
+    return f"@{host}: " if host is not None else ""
