@@ -139,6 +139,15 @@ class PrintedImport(Done):
     sessions: list[Made]
 
 
+class Swept(TypedDict):
+    """The leftovers of one machine."""
+
+    ok: bool
+    host: str | None
+    dry_run: bool
+    pieces: list[schema.LeftoverFacts]
+
+
 class PrintedFindings(Done):
     """The findings of `--doctor` on a machine; a list for several machines."""
 
@@ -215,7 +224,7 @@ PRINTS: dict[str, object] = {
     "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
     "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
     "--label": PrintedLabels, "--export": schema.Layout,
-    "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings,
+    "--import": PrintedImport, "--sweep": Swept, "--doctor": PrintedFindings,
     "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
     "--reload": PrintedReloaded, "--completions": PrintedScript,
     "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,

@@ -24,7 +24,7 @@ def recent_path() -> str:
 
 
 def remember(name: str, host: str | None = None) -> None:
-    """Notes the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching.
+    """Note the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching.
 
     Raises InvalidName, InvalidHost: a host may have answered with them.
     """
@@ -36,13 +36,13 @@ def remember(name: str, host: str | None = None) -> None:
 
 
 def rename(old: str, new: str) -> None:
-    """Notes that a session of this machine has another name."""
+    """Note that a session of this machine has another name."""
     if old in recent():
         _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
 
 
 def _change(change: Callable[[list[str]], list[str]]) -> None:
-    """Puts other entries in place; two terminals may do that at once. If it fails they stay as they were."""
+    """Put other entries in place; two terminals may do that at once. If it fails they stay as they were."""
     try:
         with locked(directory()):
             entries = change(recent())[:_MOST_RECENT]

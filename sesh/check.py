@@ -1,4 +1,4 @@
-"""Checks data from outside against the types that describe it: a host's answers, files, requests at a socket.
+"""Check data from outside against the types that describe it: a host's answers, files, requests at a socket.
 
 `of` derives the test of a type once. It returns a value of that type, and raises Malformed for any other. A `str` is
 text that the system takes, an `int` is not negative; an annotation in `sesh.schema` says it where it is otherwise. Text
@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sesh import wording
 from sesh.errors import malformed, placed
-from sesh.names import is_colour, is_id, is_latin, is_name, is_resume, is_system_text
+from sesh.names import is_id, is_latin, is_name, is_resume, is_system_text
 from sesh.protocol import MOST
 
 MOST_ROWS = 10_000
@@ -45,7 +45,7 @@ def near(hint: Any, value: object, *, exact: bool = False) -> Any:
 
 
 def fits(hint: Any, value: object) -> bool:
-    """Returns whether a value from this machine is of a type."""
+    """Return whether a value from this machine is of a type."""
     try:
         near(hint, value)
     except Malformed:
@@ -197,7 +197,6 @@ _WORDS: dict[str, Test] = {
     "name": partial(_plain, is_name, "is not a session name"),
     "id": partial(_plain, is_id, "is not the id of a session"),
     "latin": partial(_plain, is_latin, "is not latin-1"),
-    "rgb": partial(_plain, is_colour, "is no colour"),
     "resume": partial(_plain, is_resume, "is no command of this length"),
 }
 """By the word in an annotation of `sesh.schema`; a number has its range there."""

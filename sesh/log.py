@@ -47,7 +47,7 @@ def wanted() -> bool:
 
 
 def write(part: str, text: str) -> None:
-    """Adds a line to the file, if it is wanted and the user's own. Never raises."""
+    """Add a line to the file, if it is wanted and the user's own. Never raises."""
     _append(f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n")
 
 
@@ -61,7 +61,7 @@ def _append(lines: str) -> None:
 
 
 def write_error(part: str, error: BaseException) -> None:
-    """Adds a line about an error, if it says that something is wrong. Never raises.
+    """Add a line about an error, if it says that something is wrong. Never raises.
 
     Only the messages of links are written out: others may repeat a question, or typed text.
     """
@@ -83,7 +83,7 @@ class FaultLog:
         self._lines: deque[str] = deque(maxlen=KEPT)
 
     def note(self, text: str, error: BaseException | None = None) -> None:
-        """Adds one line, with the error's kind, or the system's words for it, and the place where it was raised."""
+        """Add one line, with the error's kind, or the system's words for it, and the place where it was raised."""
         described = "" if error is None else f": {_described(error)}{_raised_at(error)}"
         self._lines.append(f"{moments.stamp()} {text}{described}")
         write("daemon", text if error is None else f"{text}: {_summary(error)}")
@@ -91,7 +91,7 @@ class FaultLog:
     def guard(
         self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result | None:
-        """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
+        """Call `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
         try:
             return call(*args, **kwargs)
         except Exception as error:
@@ -99,7 +99,7 @@ class FaultLog:
             return None
 
     def restore(self, lines: list[str]) -> None:
-        """Adds the lines of a log before this one."""
+        """Add the lines of a log before this one."""
         self._lines.extend(lines)
 
     def lines(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TypeGuard
 
 from sesh import errors
@@ -29,17 +28,17 @@ _ADDRESS = _ALPHANUMERIC | set(":.%")
 
 
 def is_name(name: object) -> TypeGuard[str]:
-    """Returns whether a session may have this name: 1 to 64 of letters, digits, `. _ + -`, none of `. + -` first."""
+    """Return whether a session may have this name: 1 to 64 of letters, digits, `. _ + -`, none of `. + -` first."""
     return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name[0] in _FIRST and _REST.issuperset(name)
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Returns whether `value` may be a session's id, which is part of file names: 1 to 64 ASCII letters and digits."""
+    """Return whether `value` may be a session's id, which is part of file names: 1 to 64 ASCII letters and digits."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 
 def is_system_text(text: str) -> bool:
-    """Returns whether the system takes a text as a path or a word: without NUL, and encodable."""
+    """Return whether the system takes a text as a path or a word: without NUL, and encodable."""
     try:
         return b"\0" not in text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -47,17 +46,12 @@ def is_system_text(text: str) -> bool:
 
 
 def is_latin(text: object) -> TypeGuard[str]:
-    """Returns whether `text` is bytes as latin-1."""
+    """Return whether `text` is bytes as latin-1."""
     return isinstance(text, str) and max(text, default="") <= "\xff"
 
 
-def is_colour(text: object) -> TypeGuard[str]:
-    """Returns whether `text` is a colour as `#rrggbb`."""
-    return isinstance(text, str) and re.fullmatch("#[0-9a-f]{6}", text) is not None
-
-
 def is_resume(command: object) -> TypeGuard[list[str]]:
-    """Returns whether `command` may be kept as the one that starts a session again: words of `MAX_RESUME` bytes."""
+    """Return whether `command` may be kept as the one that starts a session again: words of `MAX_RESUME` bytes."""
     if not (isinstance(command, list) and all(isinstance(word, str) and is_system_text(word) for word in command)):
         return False
     size = len("\0".join(command).encode("utf-8", "surrogateescape"))
@@ -72,7 +66,7 @@ def check_resume(command: list[str]) -> list[str]:
 
 
 def is_decimal(text: str) -> bool:
-    """Returns whether a text is an integer, 0 or more, of at most 18 digits."""
+    """Return whether a text is an integer, 0 or more, of at most 18 digits."""
     return text.isdecimal() and text.isascii() and len(text) <= 18
 
 

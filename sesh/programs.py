@@ -108,7 +108,7 @@ def shell(creator: Mapping[str, str]) -> str:
 
 
 def is_program(path: str) -> bool:
-    """Returns whether a path leads to a file that this process may execute. Never raises."""
+    """Return whether a path leads to a file that this process may execute. Never raises."""
     try:
         return os.path.isfile(path) and os.access(path, os.X_OK)
     except ValueError:

@@ -162,7 +162,7 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Adds DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST_ANSWER`."""
+    """Add DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST_ANSWER`."""
     if len(held) + len(payload) > LARGEST_ANSWER:
         raise errors.ProtocolError(f"the other side sent more than {LARGEST_ANSWER >> 20} MiB in one answer")
     held += payload
@@ -197,7 +197,7 @@ def split_size(payload: bytes) -> tuple[int, int, int, int]:
 
 
 class Decoder:
-    """Turns bytes, in any chunking, into frames. It holds at most one unfinished frame."""
+    """Turn bytes, in any chunking, into frames. It holds at most one unfinished frame."""
 
     __slots__ = ("_buffer", "_wanted")
 

@@ -1,4 +1,4 @@
-"""Finds queries, titles, bells, notifications, progress and prompt marks in the program's output.
+"""Find queries, titles, bells, notifications, progress and prompt marks in the program's output.
 
 The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
 ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
@@ -56,7 +56,7 @@ _FOREIGN = 99
 
 
 class QueryScanner:
-    """Reads a session's output block by block. `carry`, plain bytes, is all of its state."""
+    """Read a session's output block by block. `carry`, plain bytes, is all of its state."""
 
     __slots__ = ("carry",)
 
@@ -95,14 +95,14 @@ class QueryScanner:
         return findings
 
     def _carry_string(self, string: bytes) -> None:
-        """Carries a string that has not ended, up to its limit."""
+        """Carry a string that has not ended, up to its limit."""
         half = b"\x1b" if string.endswith(b"\x1b") else b""  # its terminator may have begun
         fits = string[2:3] != GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
         self.carry = string if fits else string[:2] + GIVEN_UP + half
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
-    """Drops what a block says too often, so that a flood of it cannot hold the daemon up."""
+    """Drop what a block says too often, so that a flood of it cannot hold the daemon up."""
     left: dict[str, int] = {}
     kept: list[Finding] = []
     for finding in reversed(findings):

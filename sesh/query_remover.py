@@ -1,4 +1,4 @@
-"""Takes queries out of output for a terminal whose answers nobody reads: a shell would take them for typed text."""
+"""Take queries out of output for a terminal whose answers nobody reads: a shell would take them for typed text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
 class QueryRemover:
-    """Puts CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
+    """Put CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
 
     A sequence that has not ended is held back, and is lost if it never does.
     """

@@ -16,7 +16,7 @@ KEY = b"\x1c"
 
 
 class QuitKey:
-    """Notes SIGQUIT within its block, in which programs that are started still get their own.
+    """Note SIGQUIT within its block, in which programs that are started still get their own.
 
     `typed`: true if it came.
     """
@@ -40,13 +40,13 @@ class QuitKey:
             self._before = None
 
     def release(self) -> None:
-        """Ends the block for a verb that attaches nothing; a SIGQUIT that came meanwhile acts as before the block."""
+        """End the block for a verb that attaches nothing; a SIGQUIT that came meanwhile acts as before the block."""
         self.__exit__()
         if self.typed:
             signal.raise_signal(signal.SIGQUIT)
 
     def arm(self) -> None:
-        """Makes the key raise KeyboardInterrupt from now on; at once if it was typed before."""
+        """Make the key raise KeyboardInterrupt from now on; at once if it was typed before."""
         self._armed = self._before is not None
         if self.typed:
             self._note()
@@ -56,7 +56,7 @@ class QuitKey:
         self._armed = False
 
     def taken(self) -> bool:
-        """Returns whether the key was typed, once for each time."""
+        """Return whether the key was typed, once for each time."""
         typed, self.typed = self.typed, False
         return typed
 

@@ -37,22 +37,19 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.DATA: ("event", Event),
 }
 """The name and the type of each frame that holds JSON."""
-_READ = 1 << 18
-"""Bytes of one read."""
-LONGEST_POLL = 86_400_000.0
+_LARGEST_READ = 1 << 18
+_LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
-_KEPT_FREE = 40
-"""Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
-_MOST_AT_ONCE = 256
-"""Connections."""
-_MOST_FOLLOWED = 4096
-"""Connections that a list which is looked at keeps."""
+_MOST_CONNECTIONS = 256
+_OTHER_DESCRIPTORS = 40
+"""Descriptors that are left for files, pipes and links to hosts."""
+_USUAL_LIMIT = 4096
 GRACE = 1.0
 """Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
 
 
 def message(kind: int, payload: bytes, *, far: bool) -> Any:
-    """The JSON object of a frame; DATA is an event. Raises ProtocolError, also if a host's is not of its type.
+    """Return the JSON object of a frame; DATA is an event. Raises ProtocolError, also if a host's is malformed.
 
     A daemon of this machine is the user's own, behind a socket that nobody else may open: its frames are only parsed.
     """
@@ -65,14 +62,16 @@ def message(kind: int, payload: bytes, *, far: bool) -> Any:
 
 @dataclass
 class Peer:
-    """Describes the daemon at the other end, as far as it is known before its WELCOME."""
+    """Describes the daemon at the other end, as far as it is known before its WELCOME.
+
+    `greeted`: the HELLO that a bridge has sent to it in this side's place. `ahead`: seconds by which `uptime` of its
+    machine is ahead of this one's, at the least.
+    """
 
     name: str = ""
     session_id: str = ""
     greeted: Introduction | None = None
-    """The HELLO that a bridge has sent to it in this side's place."""
     ahead: float = 0.0
-    """Seconds by which `uptime` of its machine is ahead of this one's, at the least."""
 
 
 class Connection:
@@ -94,7 +93,6 @@ class Connection:
         self._overdue: float | None = None
         """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
         self._reloaded = False
-        """True if the daemon has said that it goes on as another sesh."""
 
     def __enter__(self) -> Connection:
         return self
@@ -104,7 +102,7 @@ class Connection:
 
     @property
     def agent(self) -> str | None:
-        """The path of the user's ssh agent on the machine of the daemon; None if there is none."""
+        """The path of the user's ssh agent on the machine of the daemon."""
         return os.environ.get("SSH_AUTH_SOCK")
 
     @property
@@ -140,13 +138,10 @@ class Connection:
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
-        view, overdue = memoryview(data), False
+        view = memoryview(data)
         while view:
             if deadline is not None:
                 _wait(self.outbound, select.POLLOUT, deadline)
-                if overdue:
-                    raise _too_late()
-                overdue = time.monotonic() > deadline
             try:
                 # What is said to be writable takes so much without blocking, a pipe too.
                 view = view[os.write(self.outbound, view if deadline is None else view[: select.PIPE_BUF]) :]
@@ -175,7 +170,7 @@ class Connection:
         Raises Unreachable if the other side closed, ProtocolError.
         """
         try:
-            data = os.read(self.inbound, _READ)
+            data = os.read(self.inbound, _LARGEST_READ)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -207,7 +202,7 @@ class Connection:
         self._frames.extendleft(reversed(frames))
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """Return the JSON of a frame, of the type that its kind has in `schema`. Raises ProtocolError."""
+        """Return the JSON of a frame. Raises ProtocolError."""
         return message(kind, payload, far=self.far)
 
     # -- the daemon's WELCOME
@@ -337,12 +332,11 @@ class Connection:
 
 
 def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
-    """The words of a HELLO."""
     return {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
 
 
 def greeting(role: str, **more: Unpack[Hello]) -> bytes:
-    """A HELLO frame."""
+    """Return a HELLO frame."""
     return protocol.message(protocol.HELLO, introduction(role, **more))
 
 
@@ -358,14 +352,14 @@ def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None 
 
 
 def checked(answer: Answer) -> Answer:
-    """`answer` itself. Raises its error if it is one."""
+    """Return the answer. Raises its error if it is one."""
     if "error" in answer:
         raise errors.rebuild(answer["error"])
     return answer
 
 
 def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
-    """A connection to the daemon of `name` on this machine.
+    """Connect to the daemon of `name` on this machine.
 
     `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if none answers,
     Unreachable if it does not accept in time, Refused for a foreign socket.
@@ -397,23 +391,18 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
 
 
 def most_connections() -> int:
-    """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`)."""
-    limit = os.sysconf("SC_OPEN_MAX")
-    return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
+    """Return the number of daemons to ask at once."""
+    return min(_MOST_CONNECTIONS, most_followed())
 
 
 def most_followed() -> int:
-    """The number of daemons to stay connected to, so that as many others as ever can be asked at once."""
+    """Return the number of daemons to stay connected to: half of what this process may open (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
-    return (
-        _MOST_FOLLOWED
-        if limit < 0
-        else max(most_connections() // 2, min(_MOST_FOLLOWED, limit - _MOST_AT_ONCE - _KEPT_FREE))
-    )
+    return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
 
 
 def begin(name: str, folder: str = "") -> socket.socket | None:
-    """A non-blocking socket that is connected to the daemon of `name`, or, if its backlog is full, to nothing yet.
+    """Return a non-blocking socket that is connected to the daemon of `name`, or will be if its backlog is full.
 
     None if nobody listens there.
     """
@@ -436,7 +425,7 @@ def begin(name: str, folder: str = "") -> socket.socket | None:
 
 
 def adopt(opened: socket.socket, name: str = "") -> Connection:
-    """A Connection over a connected socket, to the daemon of `name`."""
+    """Return a Connection over a connected socket, to the daemon of `name`."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
     return Connection(descriptor, descriptor, name)
@@ -445,30 +434,30 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 def ask(
     name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
-    """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
+    """Have the daemon of `name` carry out one verb. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Waits until descriptors are ready for their events, and returns those; none past the deadline (monotonic)."""
+    """Wait until descriptors are ready for their events; return those, none past the deadline (monotonic)."""
     poll = select.poll()
     for descriptor, events in watched:
         poll.register(descriptor, events)
     while True:
-        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_POLL)
+        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)
         ready = [descriptor for descriptor, _ in poll.poll(left)]
         if ready or (deadline is not None and time.monotonic() >= deadline):
             return ready
 
 
 def heard_out(ready: list[int], audience: int) -> None:
-    """Raises BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
+    """Raise BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
     if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
+    """Block until the descriptor is ready. Raises TimedOut past the deadline."""
     if not polled([(descriptor, events)], deadline):
         raise _too_late()
 

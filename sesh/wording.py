@@ -168,7 +168,7 @@ def since(session: Summary) -> float:
 
 
 def ended_badly(session: Summary) -> bool:
-    """Returns whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
+    """Return whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
     standing = session.get("activity")
     done = standing is not None and standing["state"] == "done"
     return session["state"] == "exited" and bool(session.get("exit_code")) and not done
@@ -305,7 +305,7 @@ _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "ri
 
 
 def muted(labels: Mapping[str, str] | None) -> bool:
-    """Returns whether a session with these labels is never told of."""
+    """Return whether a session with these labels is never told of."""
     return (labels or {}).get("mute") == "1"
 
 

@@ -159,9 +159,7 @@ def without_daemon(session: Summary) -> NotFound:
     again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
         again = f"`{SESH} --open {name}` starts it again, `{SESH} --restore` all that are lost"
-    error = NotFound(how(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
-    error.dormant = True
-    return error
+    return NotFound(how(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
 
 
 def lost(session: Summary, host: str | None) -> NotFound:

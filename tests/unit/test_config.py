@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from sesh import config
 from sesh.config import Config
-from sesh.errors import UsageError
 
 FULL = """\
 # mine
@@ -89,15 +88,10 @@ def test_a_group_may_name_groups_and_each_host_comes_once(place: Path) -> None:
     assert found.hosts_of(["all", "d"]) == ["c", "b", "a", "d"]
 
 
-def test_a_circle_of_groups_is_an_error_that_shows_it(place: Path) -> None:
-    found = loaded(
-        place, "[groups]\nall = ['@web', 'x']\nweb = ['@db', 'a']\ndb = ['@web']\nown = ['own']\nfine = ['y']"
-    )
-    assert warnings(found) == ["the group web leads back to itself: web -> db -> web"]
-    for word, circle in (("all", "web -> db -> web"), ("db", "db -> web -> db"), ("own", "own -> own")):
-        with pytest.raises(UsageError, match=f"leads back to itself: {circle}; see /.*config.toml"):
-            found.hosts_of(["fine", word])
-    assert found.hosts_of(["fine"]) == ["y"]
+def test_a_circle_of_groups_adds_nothing(place: Path) -> None:
+    found = loaded(place, "[groups]\nall = ['@web', 'x']\nweb = ['@db', 'a']\ndb = ['@web']\nown = ['own']")
+    assert warnings(found) == []
+    assert (found.hosts_of(["all"]), found.hosts_of(["db"]), found.hosts_of(["own"])) == (["a", "x"], ["a"], [])
 
 
 def test_groups_of_any_depth_and_width_cost_no_more_than_their_words(place: Path) -> None:
@@ -144,10 +138,10 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
     ("text", "expected"),
     [
         ("\ncolour = 1", "unknown key colour; known: detach_key, replay_lines,"),
-        ("persist = 1", "persist must be true or false"),
-        ("replay_lines = true", "replay_lines must be a number from 0 to 1000000"),
-        ("replay_lines = -1", "replay_lines must be a number"),
-        ("detach_key = 3", "detach_key must be one or two keys"),
+        ("persist = 1", "persist is not true or false"),
+        ("replay_lines = true", "replay_lines is not a whole number from 0 to 1000000"),
+        ("replay_lines = -1", "replay_lines is not a"),
+        ("detach_key = 3", "detach_key is not text"),
         ('detach_key = "a b c"', "detach_key: the detach key must be one or two keys"),
         ('detach_key = "C-foo"', "detach_key: C-foo is not a key"),
         ("groups = 3", "groups must be a table: write [groups]"),
@@ -160,7 +154,7 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
         ("[remotes]\nbox = { via = 'x', user = 'u' }", "unknown key remotes.box.user; known: via"),
         ("[hooks]\non_bell = 'x'", "unknown key hooks; did you mean hook?"),
         ("relay_lines = 5", "unknown key relay_lines; did you mean replay_lines?"),
-        ("hook = ['x']", "hook must be a shell command in quotes"),
+        ("hook = ['x']", "hook is not text"),
         ("persist = false\nthis is no toml", "not TOML"),
         ("persist = ", "not TOML"),
         ("x = [[1,", "not TOML"),
