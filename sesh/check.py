@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sesh import wording
 from sesh.errors import malformed, placed
-from sesh.names import is_id, is_latin, is_name, is_resume, is_system_text
+from sesh.names import is_colour, is_id, is_latin, is_name, is_resume, is_system_text
 from sesh.protocol import MOST
 
 MOST_ROWS = 10_000
@@ -197,6 +197,7 @@ _WORDS: dict[str, Test] = {
     "name": partial(_plain, is_name, "is not a session name"),
     "id": partial(_plain, is_id, "is not the id of a session"),
     "latin": partial(_plain, is_latin, "is not latin-1"),
+    "rgb": partial(_plain, is_colour, "is no colour"),
     "resume": partial(_plain, is_resume, "is no command of this length"),
 }
 """By the word in an annotation of `sesh.schema`; a number has its range there."""

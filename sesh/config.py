@@ -66,7 +66,7 @@ class Config:
     warnings: list[str] = field(default_factory=list)
 
     def hosts_of(self, words: Sequence[str]) -> list[str]:
-        """Return the hosts that words after `@` stand for, each once: a group's and those of its groups, or the word."""
+        """Return the hosts that words after `@` stand for, each once: those of a group and its groups, or the word."""
         hosts: dict[str, None] = {}
         groups: set[str] = set()
         left = [*reversed(words)]

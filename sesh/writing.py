@@ -57,8 +57,8 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 def locked(folder: str, entry: str = LOCK, *, patience: float | None = None) -> Iterator[None]:
     """Hold a lock in the directory of sessions: `LOCK` to change a session's files, `STARTING` to begin a zygote.
 
-    `patience`: the seconds after which TimedOut is raised, None to wait for as long as it takes. Raises FileNotFoundError
-    if the whole directory is gone, and Refused, with the fix, if it cannot be locked.
+    `patience`: the seconds after which TimedOut is raised, None to wait for as long as it takes. Raises Refused, with
+    the fix, if it cannot be locked, and FileNotFoundError if the whole directory is gone.
     """
     path = os.path.join(folder, entry)
     try:
@@ -209,7 +209,7 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
 
 
 def extend(path: str, size: int, data: bytes) -> None:
-    """Write behind the first `size` bytes of a file of the caller's own, in place of the rest. Without `size` it is made.
+    """Write behind the first `size` bytes of a file of the caller's own, in place of the rest; 0 makes it.
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes.
     """
