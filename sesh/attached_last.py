@@ -19,7 +19,7 @@ _LARGEST_NOTE = 64 << 10
 
 
 def recent_path() -> str:
-    """The file with the names of the sessions attached last, the newest first, one a line."""
+    """Return the file with the names of the sessions attached last, the newest first, one a line."""
     return os.path.join(directory(), _RECENT)
 
 
@@ -52,7 +52,7 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
 
 
 def recent() -> list[str]:
-    """The sessions attached last, the newest first; none if their file cannot be read."""
+    """Return the sessions attached last, the newest first; none if their file cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):

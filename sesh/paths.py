@@ -27,7 +27,7 @@ def lacks_descriptors(error: OSError) -> bool:
 
 
 def home() -> str:
-    """The user's home directory: `HOME`, else, if that is empty or no whole path, the one of passwd(5)."""
+    """Return the user's home directory: `HOME`, else, if that is empty or no whole path, the one of passwd(5)."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
@@ -43,7 +43,7 @@ def expanded(path: str) -> str:
 
 
 def directory() -> str:
-    """The directory of the sessions: `SESH_DIR`, else `~/.sesh`, absolute. It is neither made nor checked here."""
+    """Return the directory of the sessions, absolute: `SESH_DIR`, else `~/.sesh`. It is not made or checked here."""
     # With a slash at its end a link would be taken for the directory that it leads to.
     return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(home(), ".sesh"))
 
@@ -152,7 +152,7 @@ def _is_own_group(group: int) -> bool:
 
 
 def check_file(path: str, kind: int) -> os.stat_result | None:
-    """The status of a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own, None if it is not there.
+    """Return the status of a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own, None if it is not there.
 
     Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
     """
@@ -176,22 +176,22 @@ def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) ->
 
 
 def socket_path(name: str) -> str:
-    """The path of a session's Unix socket. Raises InvalidName."""
+    """Return the path of a session's Unix socket. Raises InvalidName."""
     return os.path.join(directory(), check_name(name) + SOCKET)
 
 
 def record_path(name: str) -> str:
-    """The path of a session's record. Raises InvalidName."""
+    """Return the path of a session's record. Raises InvalidName."""
     return os.path.join(directory(), check_name(name) + RECORD)
 
 
 def settings_file() -> str:
-    """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
+    """Return the user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, if absolute, else in `~/.config`."""
     return os.path.join(_own_directory("XDG_CONFIG_HOME", ".config"), "config.toml")
 
 
 def state_directory() -> str:
-    """The directory of sesh's state: `sesh` in `XDG_STATE_HOME`, if that is absolute, else in `~/.local/state`."""
+    """Return the directory of sesh's state: `sesh` in `XDG_STATE_HOME`, if absolute, else in `~/.local/state`."""
     return _own_directory("XDG_STATE_HOME", ".local/state")
 
 
@@ -201,12 +201,12 @@ def knows_remotes() -> bool:
 
 
 def remotes_file() -> str:
-    """The file of what is known of hosts."""
+    """Return the file of what is known of hosts."""
     return os.path.join(state_directory(), "remotes.json")
 
 
 def synced_file(host: str) -> str:
-    """The file of what was pushed to a host; neither it nor its directory is created or checked here."""
+    """Return the file of what was pushed to a host; neither it nor its directory is created or checked here."""
     return os.path.join(state_directory(), "remotes", f"{host}.synced")
 
 
@@ -216,7 +216,7 @@ def _own_directory(variable: str, below_home: str) -> str:
 
 
 def names() -> list[str]:
-    """The names that have a record or a socket, sorted; none if the directory is missing. Raises Refused.
+    """Return the names that have a record or a socket, sorted; none if the directory is missing. Raises Refused.
 
     A file whose name cannot be a session name is not a session.
     """
@@ -242,10 +242,10 @@ def reachable(folder: str, entry: str) -> Iterator[str]:
 
 
 def absent(name: str) -> NotFound:
-    """The error for a session that is not there, with what to do."""
+    """Return the error for a session that is not there, with what to do."""
     return NotFound(f"no session {name}", hint=f"`{SESH}` lists them")
 
 
 def taken(name: str) -> Exists:
-    """The error for the name of a session that runs."""
+    """Return the error for the name of a session that runs."""
     return Exists(f"{subject(name)} already runs", hint=f"attach with `{SESH} {name}`, or choose another name")

@@ -20,7 +20,7 @@ class QueryRemover:
         self._held = b""
 
     def take(self, block: bytes) -> bytes:
-        """The output that can be shown now, without what a terminal answers."""
+        """Return the output that can be shown now, without what a terminal answers."""
         block = block.replace(_ENQUIRY, b"")
         before, data = len(self._held), self._held + block
         parts, start = [], 0

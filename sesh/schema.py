@@ -39,7 +39,7 @@ Time = Annotated[float, range(253402300800)]
 
 
 class ErrorFacts(TypedDict):
-    """An error as data. `what`: what happened; `hint`: what to do; `exit`: the exit code."""
+    """An error as it goes over the wire: what happened, what to do, and the exit code."""
 
     code: str
     what: Sentence
@@ -352,8 +352,6 @@ class Named(TypedDict):
 
 
 class Created(Named):
-    """A session that runs now, and whether it was created for this."""
-
     created: bool
 
 
@@ -396,16 +394,15 @@ class Killed(TypedDict):
 
 
 class Reloaded(TypedDict):
-    """The sessions whose daemons took this version over, and by name the errors of the others."""
+    """The sessions whose daemons are this version now, and by name the errors of the others."""
 
     reloaded: list[Name]
     failed: dict[str, ErrorFacts]
 
 
-class SessionHere(TypedDict):
-    """The session of a directory: its name, the directory, and whether it is there."""
+class SessionHere(Named):
+    """The session of a directory, and whether it exists."""
 
-    name: Name
     directory: Text
     there: bool
 
@@ -458,8 +455,6 @@ class JobResult(Outcome, total=False):
 
 
 class JobOutput(JobResult):
-    """The result of a job, with the end of its output."""
-
     output: bytes
 
 
@@ -501,8 +496,6 @@ class Command(TypedDict):
 
 
 class CommandOutput(Command):
-    """A command with its output, escape sequences included."""
-
     output: bytes
 
 
@@ -560,8 +553,6 @@ Plain = str | int | float | bool | None
 
 
 class RemoteLog(TypedDict):
-    """The log of remotes: its file, and its events."""
-
     path: Text
     events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
 

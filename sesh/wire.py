@@ -48,18 +48,6 @@ GRACE = 1.0
 """Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
 
 
-def message(kind: int, payload: bytes, *, far: bool) -> Any:
-    """Return the JSON object of a frame; DATA is an event. Raises ProtocolError, also if a host's is malformed.
-
-    A daemon of this machine is the user's own, behind a socket that nobody else may open: its frames are only parsed.
-    """
-    values = protocol.parse(payload)
-    if not far:
-        return values
-    name, hint = _MESSAGES[kind]
-    return check.far(hint, values, name)
-
-
 @dataclass
 class Peer:
     """Describes the daemon at the other end, as far as it is known before its WELCOME.
@@ -75,13 +63,12 @@ class Peer:
 
 
 class Connection:
-    """Frames over a pair of descriptors, blocking, with a bound on each wait if one is given.
+    """Frames over a pair of descriptors, the same one twice for a socket: it owns them, and closes them at the end.
 
-    It owns the descriptors (the same one twice for a socket) and is a context manager that closes them.
+    `far`: a host is at the other end, whose text is not to be trusted. Deadlines are those of the monotonic clock.
     """
 
     far = False
-    """True if a host is at the other end, whose text is not to be trusted."""
 
     def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -91,7 +78,7 @@ class Connection:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
-        """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
+        """A deadline that has passed: one more read is allowed, for bytes that came in time."""
         self._reloaded = False
 
     def __enter__(self) -> Connection:
@@ -137,7 +124,7 @@ class Connection:
     # -- frames
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
+        """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline."""
         view = memoryview(data)
         while view:
             if deadline is not None:
@@ -151,10 +138,7 @@ class Connection:
                 raise self._closed(error) from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Return the next frame, as (type, payload).
-
-        Raises Unreachable if the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
-        """
+        """Return the next frame, as (type, payload). Raises Unreachable, TimedOut, ProtocolError."""
         while not self._frames:
             _wait(self.inbound, select.POLLIN, deadline)
             if deadline is not None and time.monotonic() > deadline:
@@ -165,10 +149,7 @@ class Connection:
         return self._frames.popleft()
 
     def read(self) -> bool:
-        """Read the next bytes, whole frames or not, for `leftovers`; return False if none are there.
-
-        Raises Unreachable if the other side closed, ProtocolError.
-        """
+        """Read the next bytes, for `leftovers`; return False if none are there. Raises Unreachable, ProtocolError."""
         try:
             data = os.read(self.inbound, _LARGEST_READ)
         except BlockingIOError:
@@ -183,7 +164,7 @@ class Connection:
         return True
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
-        """Return the error for a connection that the other side closed; after a failed write, by what it said last."""
+        """Return the error for a closed connection; after a failed write, by what the other side said last."""
         with suppress(errors.SeshError):
             while error is not None and not self._reloaded and polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
@@ -192,30 +173,37 @@ class Connection:
         return errors.Unreachable("the session's daemon closed the connection")
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Return frames that were not taken yet; a reader of the descriptor itself begins with them."""
+        """Return the frames that were not taken yet."""
         frames = list(self._frames)
         self._frames.clear()
         return frames
 
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
-        """Have `receive` give these frames first: they were taken before their time."""
+        """Have `receive` return these frames first."""
         self._frames.extendleft(reversed(frames))
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """Return the JSON of a frame. Raises ProtocolError."""
-        return message(kind, payload, far=self.far)
+        """Return the JSON of a frame; DATA is an event. Raises ProtocolError, also if a host's is malformed.
+
+        Those of this machine are only parsed: they come from a socket that nobody else may open.
+        """
+        values = protocol.parse(payload)
+        if not self.far:
+            return values
+        name, hint = _MESSAGES[kind]
+        return check.far(hint, values, name)
 
     # -- the daemon's WELCOME
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Send HELLO; return the daemon's WELCOME. Raises ProtocolError if the versions do not fit."""
+        """Send HELLO; return the daemon's WELCOME, as `expect_welcome`."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
-        """Read the WELCOME that answers a HELLO sent before.
+        """Read the WELCOME that answers a HELLO. Raises ProtocolError for another protocol number.
 
-        `any_protocol`: only HELLO and `reload` are asked for, which each protocol number understands.
+        `any_protocol`: every number is accepted, for only `reload` follows, which each understands.
         """
         while not self.accept(*self.receive(deadline), any_protocol=any_protocol):
             continue
@@ -241,9 +229,9 @@ class Connection:
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
     def come_back(self, name: str = "") -> None:
-        """Connect again, on the same descriptors, to a daemon of this machine that was reloaded; HELLO is the caller's.
+        """Connect again, on the same descriptors, to a reloaded daemon of this machine; the caller sends HELLO.
 
-        `name`: its present one, if that may be another. Raises as `connect`, Reloaded if the daemon has no known name.
+        `name`: its present one. Raises as `connect`, and Reloaded if the name is not known.
         """
         name = name or self.peer.name
         if self.far or not name:
@@ -257,15 +245,15 @@ class Connection:
     # -- requests and their answers
 
     def not_after(self, deadline: float | None) -> float | None:
-        """Return a deadline (monotonic) by the clock of the daemon's machine, which the request carries."""
+        """Return a deadline by the clock of the daemon's machine, as a request carries it."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
     ) -> tuple[Answer, bytes]:
-        """Have the daemon carry out a verb: return its answer and the bytes that came with it.
+        """Have the daemon carry out a verb, not begun after the deadline; return its answer and the bytes with it.
 
-        It is not begun after the deadline. `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
+        `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
         """
         hello = greeting("request") if greets else b""
         while True:
@@ -279,16 +267,16 @@ class Connection:
                 hello = greeting("request")
 
     def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-        """Have the daemon carry out one verb, HELLO and REQUEST in one write; close the connection."""
+        """Have the daemon carry out one verb, as `request`; close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
     def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
-        """Return the answer to the request that was sent last and is not begun after the deadline.
+        """Return the answer to the request that was sent last.
 
-        One that `changes` something is waited for a little longer: a daemon that comes to it too late says so. Raises
-        Unknown if it may have been carried out, else what `answer` raises.
+        Where the request `changes` something the wait is a little longer: a daemon that comes to it too late says so.
+        Raises Unknown if it may have been carried out, else as `answer`.
         """
         changes = changes and verb not in protocol.READING
         try:
@@ -304,18 +292,18 @@ class Connection:
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
-        """Return whether the daemon has not read what was sent last, if no answer came: then it never acts on it.
+        """Return whether the daemon has not read the last request: then it never acts on it.
 
-        Past the deadline of a request it would refuse it; where it has closed the connection, nobody reads any more.
+        Past the deadline it would refuse it; on a closed connection nobody reads any more.
         """
         if isinstance(error, errors.TimedOut):
             return not self.far and platform.untaken(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
-        """Return the answer to a request, and the bytes before it. Answers to others, and OUTPUT, are passed over.
+        """Return the answer to a request, and the bytes before it; skip answers to others, and OUTPUT.
 
-        Raises the error that the daemon answered, and what `receive` raises.
+        Raises the error that the daemon answered, and as `receive`.
         """
         carried = bytearray()
         while True:
@@ -343,7 +331,7 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
 def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
     """Return the frames of one request: DATA if it carries bytes, then REQUEST.
 
-    `begin_by`: the time of `uptime`, on the machine of the daemon, after which it is not begun.
+    `begin_by`: the `uptime` of the daemon's machine after which it is not begun.
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
@@ -361,8 +349,8 @@ def checked(answer: Answer) -> Answer:
 def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
     """Connect to the daemon of `name` on this machine.
 
-    `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if none answers,
-    Unreachable if it does not accept in time, Refused for a foreign socket.
+    `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if nobody listens,
+    Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
     if not folder:
         folder = paths.directory()
