@@ -14,7 +14,7 @@ SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000
 """Lines of a session's scrollback."""
 _LONGEST = 1e9
 """Seconds, some thirty years."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def scrollback_bytes(lines: int) -> int:
@@ -52,10 +52,10 @@ def parse_seconds(word: str | None, option: str = "--timeout", *, least: float =
     """
     if word is None:
         return None
-    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
+    number, unit = (word[:-1], word[-1]) if word[-1:] in _SUFFIXES else (word, "s")
     whole, _, part = number.partition(".")
     if is_decimal(f"{whole}{part}"):
-        time = float(number) * _UNITS[unit]
+        time = float(number) * _SUFFIXES[unit]
         if least <= time < _LONGEST:
             return time
         if time < least:
