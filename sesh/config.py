@@ -33,6 +33,8 @@ LARGEST = 1 << 20
 """Bytes of the file."""
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
 """Two times of day."""
+_DEEPEST = 20
+"""Groups within groups."""
 _OWN = ("path", "warnings")
 """Attributes of `Config` that are no settings."""
 
@@ -65,18 +67,20 @@ class Config:
     remotes: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def hosts_of(self, words: Sequence[str]) -> list[str]:
-        """Return the hosts that words after `@` stand for, each once: those of a group and its groups, or the word."""
+    def hosts_of(self, words: Sequence[str], within: tuple[str, ...] = ()) -> list[str]:
+        """Return the hosts that words after `@` stand for, each once: those of a group and its groups, or the word.
+
+        `within`: the groups that led to these words. Raises UsageError for a group that leads back to itself.
+        """
         hosts: dict[str, None] = {}
-        groups: set[str] = set()
-        left = [*reversed(words)]
-        while left:
-            word = left.pop()
+        for word in words:
             if word not in self.groups:
                 hosts[word] = None
-            elif word not in groups:
-                groups.add(word)
-                left += reversed(self.groups[word])
+            elif word in within or len(within) == _DEEPEST:
+                circle = " -> ".join(map(printable, (*within[-3:], word)))
+                raise UsageError(f"groups lead back to themselves, or are too deep: {circle}", hint=f"see {self.path}")
+            else:
+                hosts.update(dict.fromkeys(self.hosts_of(self.groups[word], (*within, word))))
         return list(hosts)
 
     def via(self, host: str) -> list[str] | None:
@@ -103,6 +107,10 @@ class Config:
             else:
                 for name, entry in value.items():
                     getattr(self, f"_take_{key}")(name, entry)
+        try:
+            self.hosts_of([*self.groups])
+        except UsageError as error:
+            self.warn(error.message)
 
     def _take_value(self, key: str, value: Any) -> None:
         try:

@@ -25,7 +25,8 @@ from tests.support import ROOT
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SESH_DIR, not made yet."""
+    """SESH_DIR in the home directory, not made yet."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     path = tmp_path / "sesh"
     monkeypatch.setenv("SESH_DIR", str(path))
     return path
@@ -104,6 +105,18 @@ def test_a_directory_that_others_may_enter_is_refused_with_the_fix(ready: Path, 
     ready.chmod(bits)
     assert f"run: chmod 700 {ready}" in refused(ready)
     assert mode(ready) == bits
+
+
+def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SESH_DIR=/tmp sesh`, typed by root, said to run `chmod 700 /tmp`, which breaks the machine; so did `/`."""
+    monkeypatch.setenv("HOME", str(ready))
+    ready.chmod(0o755)
+    assert "directory of its own" in refused(ready)
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat("/tmp").st_uid)
+    for shared in ("/", "/tmp", "/usr", "/etc", "/var/tmp"):
+        with pytest.raises(Refused, match=r"set SESH_DIR to a directory of its own") as caught:
+            paths.trusted(shared)
+        assert "chmod" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
