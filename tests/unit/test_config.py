@@ -117,9 +117,7 @@ def test_a_pattern_of_remotes_stands_for_each_host_that_it_matches(place: Path) 
     via = "x"
     """
     found = loaded(place, text)
-    assert warnings(found) == [
-        "remotes: 'a bx' is not a host: write [user@]host[:port], or a Host from your ssh_config"
-    ]
+    assert [warning.partition(": write")[0] for warning in warnings(found)] == ["remotes: 'a bx' is not a host"]
     assert found.via("pod-2b") == ["kubectl", "exec", "-i", "pod-2b", "--"]
     assert found.via("pod-1") == ["docker", "exec", "-i", "one"]
     assert found.via("pad-1") is None
