@@ -13,9 +13,7 @@ from sesh.writing import locked, write_whole
 
 _RECENT = ".recent"
 _MOST_RECENT = 32
-"""Sessions attached last that are remembered."""
-_LARGEST_NOTE = 64 << 10
-"""Bytes of the file of the sessions attached last."""
+_LARGEST_FILE = 64 << 10
 
 
 def recent_path() -> str:
@@ -54,6 +52,6 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
 def newest() -> list[str]:
     """Return the sessions attached last, the newest first; none if their file cannot be read."""
     try:
-        return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
+        return (read_own(recent_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):
         return []

@@ -32,7 +32,6 @@ MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20
 """Bytes of the file."""
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
-"""Two times of day."""
 _DEEPEST = 20
 """Groups within groups."""
 _OWN = ("path", "warnings")

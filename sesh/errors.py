@@ -28,8 +28,7 @@ class ExitCode(IntEnum):
     UNKNOWN = 255
 
 
-_LONGEST = 4096
-"""Characters of an error that go over the wire."""
+_LONGEST_TEXT = 4096
 SIGNAL_BASE = 128
 """A program ended by signal N makes its waiter exit with 128+N, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"
@@ -89,13 +88,12 @@ class SeshError(Exception):
         return {
             "code": self.code,
             "exit": int(self.exit_code),
-            "what": self.message[:_LONGEST],
-            "hint": self.hint[:_LONGEST],
+            "what": self.message[:_LONGEST_TEXT],
+            "hint": self.hint[:_LONGEST_TEXT],
         }
 
 
 _kinds: dict[str, type[SeshError]] = {}
-"""The class of an error by its code."""
 
 
 def for_host(text: str, host: str | None) -> str:

@@ -28,7 +28,6 @@ CHORDS = {
     "F1": ("P", 1), "F2": ("Q", 1), "F3": ("R", 1), "F4": ("S", 1), "F5": ("~", 15), "F6": ("~", 17), "F7": ("~", 18),
     "F8": ("~", 19), "F9": ("~", 20), "F10": ("~", 21), "F11": ("~", 23), "F12": ("~", 24),
 }  # fmt: skip
-"""Kind and number of the keys that have a name."""
 _NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
     ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
     ("u", 8): "bspace",

@@ -36,7 +36,6 @@ LARGEST = 4 << 20
 """Bytes of the file; nothing is added beyond."""
 _LONGEST_LINE = 1000
 _FILE = "debug.log"
-"""The name of the file, in the directory of the sessions."""
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
 """Errors in the user's request, none of sesh."""
 

@@ -9,11 +9,9 @@ Size = tuple[int, int, int, int]
 """Columns, rows, and width and height in pixels (0 if unknown)."""
 
 LARGEST_SIDE = 1000
-"""Columns or rows of a screen."""
 SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000
 """Lines of a session's scrollback."""
 _LONGEST = 1e9
-"""Seconds, some thirty years."""
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from sesh import identity, platform
 
 _SO_ACCEPTCON = 1 << 16
-"""The flag of listening sockets in /proc/net/unix."""
 _LONGEST_COMMAND = 64 << 10
 _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""

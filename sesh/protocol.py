@@ -69,7 +69,6 @@ CHUNK = 256 << 10
 READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
 """The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
-"""The states of a session's activity, in requests and events."""
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04

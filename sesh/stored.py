@@ -9,7 +9,6 @@ from sesh.measures import LARGEST_SIDE, MOST_SCROLLBACK
 from sesh.schema import Code, Id, Moment, Name, Pid, Resume, RunFacts, Text
 
 Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
-"""Columns or rows of a screen."""
 
 
 class Record(TypedDict, total=False):

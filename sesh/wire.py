@@ -36,7 +36,6 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.SWITCH: ("SWITCH", Switch),
     protocol.DATA: ("event", Event),
 }
-"""The name and the type of each frame that holds JSON."""
 _LARGEST_READ = 1 << 18
 _LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""

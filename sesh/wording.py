@@ -18,8 +18,7 @@ from sesh.schema import ReportFacts, Summary
 
 _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
 """The character that joins emoji; the first and the last half of a flag."""
-_LONGEST_NOTIFICATION = 30
-"""Columns of a notification in a list."""
+_NOTIFICATION_COLUMNS = 30
 _MOST_MARKS = 4096
 """Characters without a column that are looked at to cut a text."""
 
@@ -241,7 +240,7 @@ def unseen(session: Summary) -> str:
     failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
     parts = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
     parts += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    parts += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
+    parts += [cut(one_line(notification), _NOTIFICATION_COLUMNS)] if notification else []
     return ", ".join(parts)
 
 
