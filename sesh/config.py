@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, get_type_hints
+from functools import partial
+from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
 from sesh import check, paths, reading, wording
-from sesh.errors import InvalidHost, Refused, UsageError
+from sesh.errors import Refused, UsageError, placed
 from sesh.keynames import DetachKey
 from sesh.measures import MOST_SCROLLBACK, SCROLLBACK
 from sesh.names import check_host, printable, printable_path
@@ -34,8 +35,11 @@ LARGEST = 1 << 20
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
 _DEEPEST = 20
 """Groups within groups."""
-_OWN = ("path", "warnings")
-"""Attributes of `Config` that are no settings."""
+_TABLES = ("groups", "remotes")
+
+
+class _Remote(TypedDict):
+    via: str
 
 
 @dataclass
@@ -98,66 +102,46 @@ class Config:
         """Take all that is right, and warn of the rest."""
         for key, value in tables.items():
             if key not in KEYS:
-                self._unknown(KEYS, key)
-            elif key not in ("groups", "remotes"):
-                self._take_value(key, value)
+                match = get_close_matches(key, KEYS, 1)
+                more = f"did you mean {match[0]}?" if match else f"known: {', '.join(KEYS)}"
+                self.warn(f"unknown key {printable(key)}; {more}")
+            elif key not in _TABLES:
+                self._try(key, partial(self._take_value, key, value))
             elif not isinstance(value, dict):
                 self.warn(f"{key} must be a table: write [{key}]")
             else:
                 for name, entry in value.items():
-                    getattr(self, f"_take_{key}")(name, entry)
+                    self._try(f"{key}.{printable(name)}", partial(getattr(self, f"_take_{key}"), name, entry))
+        self._try("groups", partial(self.hosts_of, [*self.groups]))
+
+    def _try(self, place: str, take: Callable[[], object]) -> None:
         try:
-            self.hosts_of([*self.groups])
+            take()
+        except check.Malformed as error:
+            self.warn(placed(place, str(error)))
         except UsageError as error:
-            self.warn(error.message)
+            self.warn(f"{place}: {error.message}")
 
     def _take_value(self, key: str, value: Any) -> None:
-        try:
-            check.near(_TYPES[key], value)
-            if key in _PARSED:
-                _PARSED[key](value)
-        except check.Malformed as error:
-            self.warn(f"{key} {error}")
-        except UsageError as error:
-            self.warn(f"{key}: {error}")
-        else:
-            setattr(self, key, value)
-
-    def _unknown(self, names: tuple[str, ...], *key: str) -> None:
-        match = get_close_matches(key[-1], names, 1)
-        more = f"did you mean {match[0]}?" if match else f"known: {', '.join(names)}"
-        self.warn(f"unknown key {'.'.join(map(printable, key))}; {more}")
+        check.near(_TYPES[key], value)
+        if key in _PARSED:
+            _PARSED[key](value)
+        setattr(self, key, value)
 
     def _take_groups(self, name: str, members: object) -> None:
-        if not self._is_host(name, "groups"):
-            return
-        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-            self.warn(f'groups.{printable(name)} must be a list of hosts in quotes, such as ["@a", "b"]')
-            return
-        hosts = [member.removeprefix("@") for member in members]
-        self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, f"groups.{name}")))
+        hosts = [check_host(member.removeprefix("@")) for member in check.near(list[str], members)]
+        self.groups[check_host(name)] = list(dict.fromkeys(hosts))
 
     def _take_remotes(self, name: str, facts: object) -> None:
-        if not self._is_host(name.replace("*", "x").replace("?", "x"), "remotes"):
-            return
-        if not isinstance(facts, dict):
-            self.warn(f"remotes.{name} must be a table: write [remotes.{name}]")
-            return
-        for key, command in facts.items():
-            if key != "via":
-                self._unknown(("via",), "remotes", name, key)
-            elif words := _split(command):
-                self.remotes[name] = words
-            else:
-                self.warn(f'remotes.{name}.via must be a command in quotes, such as "docker exec -i box"')
-
-    def _is_host(self, host: str, key: str) -> bool:
+        check_host(name.replace("*", "x").replace("?", "x"))
+        remote: _Remote = check.near(_Remote, facts, exact=True)
         try:
-            check_host(host)
-        except InvalidHost as error:
-            self.warn(f"{printable(key)}: {error}")
-            return False
-        return True
+            words = shlex.split(remote["via"])
+        except ValueError as error:
+            raise UsageError(f"via is no command: {error}") from error
+        if not words:
+            raise UsageError('write via = "COMMAND"')
+        self.remotes[name] = words
 
 
 def is_pattern(name: str) -> bool:
@@ -171,25 +155,13 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file, nothing else is looked at
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        text = reading.read_regular(config.path, LARGEST).decode("utf-8-sig")
+        tables = tomllib.loads(reading.read_regular(config.path, LARGEST).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return config
-    except Refused as error:
-        config.warn(f"not read: {error}")
+    except (Refused, OSError, ValueError, RecursionError) as error:
+        config.warn(f"not read, the defaults hold: {getattr(error, 'strerror', None) or error}")
         return config
-    except OSError as error:
-        config.warn(f"cannot be read: {error.strerror}; using the defaults")
-        return config
-    except UnicodeDecodeError:
-        config.warn("not UTF-8; using the defaults")
-        return config
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        hint = "; a value with a backslash goes in single quotes" if "\\" in text else ""
-        config.warn(f"not TOML ({str(error).rstrip('.') or 'nested too deeply'}{hint}); the whole file is ignored")
-    else:
-        config.take(tables)
+    config.take(tables)
     return config
 
 
@@ -219,17 +191,7 @@ def in_quiet_hours(text: str, minute: int | None = None) -> bool:
     return begin <= minute < end if begin <= end else minute >= begin or minute < end
 
 
-def _split(command: object) -> list[str]:
-    """Return the words of a command; none if it is not a command."""
-    if not isinstance(command, str) or "\0" in command:
-        return []
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return []
-
-
-_TYPES = {key: hint for key, hint in get_type_hints(Config, include_extras=True).items() if key not in _OWN}
-KEYS = tuple(_TYPES)
+_TYPES = get_type_hints(Config, include_extras=True)
+KEYS = tuple(key for key in _TYPES if key not in ("path", "warnings"))
 _PARSED: dict[str, Callable[[Any], object]] = {"detach_key": DetachKey.parse, "quiet": _span, "renew": check_variables}
 """The test of a value beyond its type: it raises UsageError."""

@@ -84,12 +84,6 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
     return processes
 
 
-def holders(path: str) -> dict[int, list[str]]:
-    """Return the arguments of the caller's own processes that have a path open, by pid. Empty without /proc."""
-    path = os.path.realpath(path)
-    return {pid: words for pid, _, words in own_processes() if path in open_paths(pid)}
-
-
 def open_paths(pid: int) -> set[str]:
     """Return the files that a process has open, as in /proc/PID/fd; empty if that is not known."""
     opened = set()

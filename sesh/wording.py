@@ -227,9 +227,8 @@ def _escaped(character: str) -> str:
         return "\\" + character
     if character.isprintable():
         return character
-    return {"\n": "\\n", "\t": "\\t"}.get(character) or "".join(
-        f"\\{byte:03o}" for byte in character.encode("utf-8", "replace")
-    )
+    octal = "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "replace"))
+    return {"\n": "\\n", "\t": "\\t"}.get(character, octal)
 
 
 def unseen(session: Summary) -> str:
