@@ -80,8 +80,9 @@ class Config:
             if word not in self.groups:
                 hosts[word] = None
             elif word in within or len(within) == _DEEPEST:
-                circle = " -> ".join(map(printable, (*within[-3:], word)))
-                raise UsageError(f"groups lead back to themselves, or are too deep: {circle}", hint=f"see {self.path}")
+                circle = (*within[within.index(word) :], word) if word in within else (*within, "…")
+                shown = " -> ".join(map(printable, circle))
+                raise UsageError(f"the group {circle[0]} leads back to itself: {shown}", hint=f"see {self.path}")
             else:
                 hosts.update(dict.fromkeys(self.hosts_of(self.groups[word], (*within, word))))
         return list(hosts)

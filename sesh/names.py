@@ -78,8 +78,8 @@ def check_name(name: str) -> str:
     if is_name(name):
         return name
     raise errors.InvalidName(
-        f"{printable(name)} is not a session name: use 1 to {LONGEST_NAME} ASCII letters, digits, '.', '_', '+', '-', "
-        "and begin with a letter, digit or '_'"
+        f"{printable(name)} is not a valid session name: use 1 to {LONGEST_NAME} ASCII letters, digits, '.', '_', '+', "
+        "'-', and begin with a letter, digit or '_'"
     )
 
 

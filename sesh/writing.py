@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from sesh.errors import Refused, TimedOut
+from sesh.errors import Refused, TimedOut, limit_hint
 from sesh.identity import start_time
-from sesh.paths import OWN, PRIVATE, check_safe_path, directory, lacks_descriptors, trusted
+from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 
 LOCK, STARTING = ".lock", ".starting"
 SETTLED = 600.0
@@ -123,9 +123,7 @@ def held(package: str) -> bool:
 
 def remedy(error: OSError) -> str:
     """Return the hint for an error of writing to the directory of sessions; empty for an error of another kind."""
-    if error.errno == errno.EROFS:
-        return "set SESH_DIR to a directory that you can write to"
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"make {directory()} writable, or set SESH_DIR to a directory that you can write to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         return "free some space there, or set SESH_DIR to another directory"
@@ -137,9 +135,8 @@ def refusal(error: OSError) -> Refused:
     hint = remedy(error)
     # An error of a write to a descriptor names no file: the file is in the directory of sessions.
     path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
-    if lacks_descriptors(error):
-        hint = "raise the limit: ulimit -n 1024"
-    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{error.strerror or error}", hint=hint)
+    what = f"cannot set up the session: {path}{': ' if path else ''}{error.strerror or error}"
+    return Refused(what, hint=hint or limit_hint(error))
 
 
 @contextmanager

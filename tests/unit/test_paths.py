@@ -273,7 +273,7 @@ def test_settings_and_the_sync_list_that_others_can_change_are_not_used(
     found = config.load()
     assert not found.hook
     reason = f"{parent / open_one} is writable by other users (mode 0777); run: chmod go-w {parent / open_one}"
-    assert found.warnings == [f"{parent}/sesh/config.toml: not read: {reason}"]
+    assert found.warnings == [f"{parent}/sesh/config.toml: not read, the defaults hold: {reason}"]
     if not open_one.endswith(".toml"):
         with pytest.raises(Refused, match="is writable by other users"):
             sync.listed()
