@@ -100,7 +100,6 @@ class Config:
     # -- taking what the file holds
 
     def take(self, tables: Mapping[str, object]) -> None:
-        """Take all that is right, and warn of the rest."""
         for key, value in tables.items():
             if key not in KEYS:
                 match = get_close_matches(key, KEYS, 1)

@@ -84,7 +84,6 @@ class SeshError(Exception):
         return for_host(line.replace(THERE, f"ssh {host} ") if host and self.answered else line, host)
 
     def facts(self) -> ErrorFacts:
-        """Return the error as it goes over the wire."""
         return {
             "code": self.code,
             "exit": int(self.exit_code),
@@ -255,7 +254,6 @@ def rebuild(facts: object) -> SeshError:
 
 
 def no_process(error: OSError) -> Refused:
-    """Return the error for a process that the system does not start."""
     return Refused(f"cannot start a process: {error.strerror or error}", hint=limit_hint(error))
 
 
@@ -267,22 +265,18 @@ def limit_hint(error: OSError) -> str:
 
 
 def silent_host(host: str) -> Late:
-    """Return the error for a host that does not answer."""
     return Late(f"{host} does not answer")
 
 
 def silent_daemon(name: str) -> Silent:
-    """Return the error for a daemon that does not answer."""
     return Silent(f"the daemon of {name} does not answer", hint=f"`{SESH} --status {name}` shows its pid")
 
 
 def daemon_failed() -> InternalError:
-    """Return the answer of a daemon to a request in which it has met a fault."""
     return InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")
 
 
 def malformed(name: str, reason: str) -> ProtocolError:
-    """Return the error for data from a host that is not of its type."""
     return ProtocolError(
         f"the other side sent a malformed message: {placed(name, reason)}", hint=f"check with: {SESH} --doctor"
     )

@@ -36,7 +36,6 @@ def stat_of(pid: int | str) -> list[str]:
 
 
 def fields_of(stat: bytes) -> list[str]:
-    """Return the fields of a file `stat` from the third on."""
     return stat.rpartition(b")")[2].decode("ascii", "replace").split()
 
 

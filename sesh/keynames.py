@@ -160,7 +160,6 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
 
 
 def _split(name: str) -> tuple[int, str]:
-    """Return the modifiers before a key, and the key."""
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
     modifiers = 0

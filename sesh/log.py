@@ -41,7 +41,6 @@ _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInt
 
 
 def wanted() -> bool:
-    """Return whether tracebacks and the file are wanted."""
     return os.environ.get("SESH_DEBUG", "") not in ("", "0")
 
 
@@ -91,11 +90,9 @@ class FaultLog:
             return None
 
     def restore(self, lines: list[str]) -> None:
-        """Add the lines of a log before this one."""
         self._lines.extend(lines)
 
     def lines(self) -> list[str]:
-        """All lines kept."""
         return list(self._lines)
 
 

@@ -21,7 +21,6 @@ def scrollback_bytes(lines: int) -> int:
 
 
 def clamped(value: int | None, low: int, high: int, default: int) -> int:
-    """Return `value` within these bounds; `default` without a value."""
     return default if value is None else min(max(value, low), high)
 
 

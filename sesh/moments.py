@@ -28,7 +28,6 @@ class SteadyClock:
         self.step = 0.0
 
     def now(self) -> float:
-        """Return seconds since the epoch."""
         return self.origin + clock.clock_gettime(_SINCE_BOOT)
 
     def told(self, moment: float) -> float:

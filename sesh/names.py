@@ -44,12 +44,10 @@ def is_system_text(text: str) -> bool:
 
 
 def is_latin(text: object) -> TypeGuard[str]:
-    """Return whether `text` is bytes as latin-1."""
     return isinstance(text, str) and max(text, default="") <= "\xff"
 
 
 def is_colour(text: object) -> TypeGuard[str]:
-    """Return whether `text` is a colour as `#rrggbb`."""
     return isinstance(text, str) and re.fullmatch("#[0-9a-f]{6}", text) is not None
 
 

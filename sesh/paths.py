@@ -196,12 +196,10 @@ def state_directory() -> str:
 
 
 def knows_remotes() -> bool:
-    """Return whether there may be known remotes."""
     return os.path.lexists(remotes_file())
 
 
 def remotes_file() -> str:
-    """Return the file of what is known of hosts."""
     return os.path.join(state_directory(), "remotes.json")
 
 
@@ -242,10 +240,8 @@ def reachable(folder: str, entry: str) -> Iterator[str]:
 
 
 def absent(name: str) -> NotFound:
-    """Return the error for a session that is not there, with what to do."""
     return NotFound(f"no session {name}", hint=f"`{SESH}` lists them")
 
 
 def taken(name: str) -> Exists:
-    """Return the error for the name of a session that runs."""
     return Exists(f"{subject(name)} already runs", hint=f"attach with `{SESH} {name}`, or choose another name")

@@ -110,7 +110,6 @@ def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
 
 
 def _session_of(pid: int) -> int:
-    """Return the process session of a process; 0 if it has ended."""
     try:
         return os.getsid(pid)
     except OSError:

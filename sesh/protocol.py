@@ -84,7 +84,6 @@ ECHOES, BY_LINE = 1, 2
 
 
 def header(kind: int, size: int) -> bytes:
-    """Return the five bytes before a payload of `size` bytes."""
     return _HEADER.pack(kind, size)
 
 
@@ -130,7 +129,6 @@ def split_number(payload: bytes) -> tuple[int, bytes]:
 
 
 def echoed(number: int, position: int, flags: int) -> bytes:
-    """Return an ECHOED frame."""
     return frame(ECHOED, _ECHO.pack(number, position, flags))
 
 
@@ -152,7 +150,6 @@ def split_size(payload: bytes) -> tuple[int, int, int, int]:
 
 
 def message(kind: int, values: Mapping[str, object]) -> bytes:
-    """Return a frame whose payload is JSON in UTF-8."""
     return frame(kind, encode(values))
 
 

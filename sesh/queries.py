@@ -95,7 +95,6 @@ class QueryScanner:
         return findings
 
     def _carry_string(self, string: bytes) -> None:
-        """Carry a string that has not ended, up to its limit."""
         half = b"\x1b" if string.endswith(b"\x1b") else b""  # its terminator may have begun
         fits = string[2:3] != GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
         self.carry = string if fits else string[:2] + GIVEN_UP + half
@@ -113,7 +112,6 @@ def bounded(findings: list[Finding]) -> list[Finding]:
 
 
 def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
-    """Return the findings of a whole string, as kind and body."""
     opener, content = string[1:2], string[2 : -len(terminator)]
     if len(string) - len(terminator) > LONGEST_STRING:
         return []
@@ -126,7 +124,6 @@ def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
 
 
 def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
-    """Return the findings of an operating system command."""
     number, _, text = command.partition(b";")
     if number == b"7501":
         if text == b"?":

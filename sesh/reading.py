@@ -106,5 +106,4 @@ def _content(
 
 
 def damaged(path: str, why: str) -> Refused:
-    """Return the error for a file of sesh's own whose content cannot be used."""
     return Refused(f"{path} is damaged ({why}); check it and move it away")

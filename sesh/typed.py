@@ -136,7 +136,6 @@ def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
 
 
 def _win32(code: int) -> Chord:
-    """Return the chord of a character that win32-input-mode reports: with Ctrl a control character."""
     if 0 < code < 0x20 and code not in (8, 9, 13, 27):
         return "u", ord(chr(code | 0x40).lower()), CTRL
     return "u", code, 0

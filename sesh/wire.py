@@ -172,13 +172,11 @@ class Connection:
         return errors.Unreachable("the session's daemon closed the connection")
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Return the frames that were not taken yet."""
         frames = list(self._frames)
         self._frames.clear()
         return frames
 
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
-        """Have `receive` return these frames first."""
         self._frames.extendleft(reversed(frames))
 
     def message(self, kind: int, payload: bytes) -> Any:
@@ -195,7 +193,6 @@ class Connection:
     # -- the daemon's WELCOME
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Send HELLO; return the daemon's WELCOME, as `expect_welcome`."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
@@ -222,7 +219,6 @@ class Connection:
         return True
 
     def incompatible(self) -> errors.ProtocolError:
-        """Return the error for a daemon that speaks another protocol number."""
         name, version = self.welcome.get("name"), self.welcome.get("version")
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
@@ -323,7 +319,6 @@ def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
 
 
 def greeting(role: str, **more: Unpack[Hello]) -> bytes:
-    """Return a HELLO frame."""
     return protocol.message(protocol.HELLO, introduction(role, **more))
 
 
@@ -378,7 +373,6 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
 
 
 def most_connections() -> int:
-    """Return the number of daemons to ask at once."""
     return min(_MOST_CONNECTIONS, most_followed())
 
 
@@ -412,7 +406,6 @@ def begin(name: str, folder: str = "") -> socket.socket | None:
 
 
 def adopt(opened: socket.socket, name: str = "") -> Connection:
-    """Return a Connection over a connected socket, to the daemon of `name`."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
     return Connection(descriptor, descriptor, name)
@@ -444,7 +437,6 @@ def heard_out(ready: list[int], audience: int) -> None:
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    """Block until the descriptor is ready. Raises TimedOut past the deadline."""
     if not polled([(descriptor, events)], deadline):
         raise _too_late()
 

@@ -42,7 +42,6 @@ def plain(chosen: object, keep: str = "") -> str:
 
 
 def line(text: str) -> str:
-    """Return a host's text on one line."""
     return plain(text[:LONGEST_LINE])
 
 
@@ -63,7 +62,6 @@ def without_controls(text: str) -> str:
 
 
 def blanked(text: str) -> str:
-    """Return text with a blank in place of each control."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -140,7 +138,6 @@ def mark(session: Summary) -> str:
 
 
 def colour(session: Summary) -> str:
-    """Return the SGR parameters of a session's state."""
     if "stale" in session:
         return "33"
     if session.get("machine"):
@@ -252,7 +249,6 @@ def at_home(path: str, home: str | None = None) -> str:
 
 
 def columns(text: str) -> int:
-    """Return the number of a terminal's columns that a text takes."""
     if text.isascii():
         return len(text)
     width: int = wcswidth(text)
@@ -300,7 +296,6 @@ def muted(labels: Mapping[str, str] | None) -> bool:
 
 
 def failure(reason: object, code: object) -> str:
-    """Return how a program has failed, in two words."""
     return TIMED_OUT if reason == TIMED_OUT else f"exited {code}"
 
 

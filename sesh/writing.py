@@ -131,7 +131,6 @@ def remedy(error: OSError) -> str:
 
 
 def refusal(error: OSError) -> Refused:
-    """Return the error for a session that could not be set up because of a system call."""
     hint = remedy(error)
     # An error of a write to a descriptor names no file: the file is in the directory of sessions.
     path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
@@ -141,7 +140,6 @@ def refusal(error: OSError) -> Refused:
 
 @contextmanager
 def masked(mask: int) -> Iterator[None]:
-    """Hold a umask for the length of a block."""
     before = os.umask(mask)
     try:
         yield
@@ -183,7 +181,6 @@ def unfinished(path: str) -> str:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data` to a descriptor that blocks. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
