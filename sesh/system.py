@@ -10,7 +10,6 @@ import re
 import termios
 from collections.abc import Mapping
 from contextlib import suppress
-from glob import glob
 
 from sesh import identity, platform, programs
 
@@ -123,8 +122,10 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
 
 def logind_kills() -> bool:
     """Return whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
-    folders = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
-    parts = [path for folder in folders for path in sorted(glob(f"{folder}/logind.conf.d/*.conf"))]
-    text = "\n".join(os.fsdecode(identity.content(path)) for path in ("/etc/systemd/logind.conf", *parts))
+    paths = ["/etc/systemd/logind.conf"]
+    for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
+        if os.path.isdir(folder):
+            paths += sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".conf"))
+    text = "\n".join(os.fsdecode(identity.content(path)) for path in paths)
     values = re.findall(r"^\s*KillUserProcesses\s*=\s*(\w+)", text, re.MULTILINE)
     return bool(values) and values[-1].lower() in ("yes", "true", "on", "1")
