@@ -49,11 +49,8 @@ GRACE = 1.0
 
 @dataclass
 class Peer:
-    """Describes the daemon at the other end, as far as it is known before its WELCOME.
-
-    `greeted`: the HELLO that a bridge has sent to it in this side's place. `ahead`: seconds by which `uptime` of its
-    machine is ahead of this one's, at the least.
-    """
+    """The daemon at the other end, as known before its WELCOME. `greeted`: the HELLO that a bridge has sent to it in this
+    side's place; `ahead`: seconds by which `uptime` of its machine is ahead of this one's, at the least."""
 
     name: str = ""
     session_id: str = ""
@@ -101,20 +98,15 @@ class Connection:
         descriptors = {self.inbound, self.outbound} - {-1}
         self.inbound = self.outbound = -1
         for descriptor in descriptors:
-            try:
+            with suppress(OSError):  # it is closed even so, and nothing that was sent depends on it
                 os.close(descriptor)
-            except OSError:
-                continue  # it is closed even so, and nothing that was sent depends on it
 
     def abort(self) -> None:
         """End the connection from another thread: a reader sees its end."""
-        if self.inbound < 0:
-            return
-        try:
-            with socket.socket(fileno=os.dup(self.inbound)) as opened:
-                opened.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it was closed just now, here or by the daemon
+        with suppress(OSError):  # it was closed just now, here or by the daemon
+            if self.inbound >= 0:
+                with socket.socket(fileno=os.dup(self.inbound)) as opened:
+                    opened.shutdown(socket.SHUT_RDWR)
 
     def gone(self) -> bool:
         """Return whether the other side has closed its end, even if it can still be read from."""
@@ -224,10 +216,7 @@ class Connection:
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
     def come_back(self, name: str = "") -> None:
-        """Connect again, on the same descriptors, to a reloaded daemon of this machine; the caller sends HELLO.
-
-        `name`: its present one. Raises as `connect`, and Reloaded if the name is not known.
-        """
+        """Connect again, on the same descriptors, to a reloaded daemon, by its present name; the caller sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
             raise errors.Reloaded("the session's daemon was reloaded")
@@ -246,7 +235,7 @@ class Connection:
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
     ) -> tuple[Answer, bytes]:
-        """Have the daemon carry out a verb, not begun after the deadline; return its answer and the bytes with it.
+        """Have the daemon carry out a verb, not begun after the deadline; return its answer and bytes.
 
         `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
         """
@@ -287,10 +276,7 @@ class Connection:
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
-        """Return whether the daemon has not read the last request: then it never acts on it.
-
-        Past the deadline it would refuse it; on a closed connection nobody reads any more.
-        """
+        """Return whether the daemon has not read the last request: it refuses it past the deadline, or is gone."""
         if isinstance(error, errors.TimedOut):
             return not self.far and platform.untaken(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
@@ -383,10 +369,7 @@ def most_followed() -> int:
 
 
 def begin(name: str, folder: str = "") -> socket.socket | None:
-    """Return a non-blocking socket that is connected to the daemon of `name`, or will be if its backlog is full.
-
-    None if nobody listens there.
-    """
+    """Return a non-blocking socket to the daemon of `name`, connected unless its backlog is full; None without one."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
