@@ -49,8 +49,8 @@ GRACE = 1.0
 
 @dataclass
 class Peer:
-    """The daemon at the other end, as known before its WELCOME. `greeted`: the HELLO that a bridge has sent to it in this
-    side's place; `ahead`: seconds by which `uptime` of its machine is ahead of this one's, at the least."""
+    """The daemon at the other end, as known before its WELCOME. `greeted`: the HELLO that a bridge has sent to it in
+    this side's place; `ahead`: seconds by which `uptime` of its machine is ahead of this one's, at the least."""
 
     name: str = ""
     session_id: str = ""
