@@ -173,7 +173,7 @@ class KeyParser:
     def _act(self, key: DetachKey, sequence: bytes, rest: bytes) -> None:
         """Take a whole token, of which `rest` was not passed on yet."""
         first, second = key.first, key.second
-        chord, event = typed.chord_of(sequence) or (None, PRESS)
+        chord, event = typed.chord(sequence) or (None, PRESS)
         if sequence == PASTE:
             self._pasting = True
         if self._prefix:

@@ -48,7 +48,7 @@ class Shown:
         _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
         if not left_at:
             return ""
-        return moments.time_of_day(left_at)
+        return moments.on_a_clock(left_at)
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
         """Remember that the terminal leaves a session, shown up to `position`; forget it if it has ended (None)."""

@@ -35,7 +35,7 @@ def remember(name: str, host: str | None = None) -> None:
 
 def rename(old: str, new: str) -> None:
     """Note that a session of this machine has another name."""
-    if old in newest():
+    if old in recent():
         _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
 
 
@@ -43,13 +43,13 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
     """Put other entries in place; two terminals may do that at once. If it fails they stay as they were."""
     try:
         with locked(directory()):
-            entries = change(newest())[:_MOST_RECENT]
+            entries = change(recent())[:_MOST_RECENT]
             write_whole(recent_path(), "".join(f"{entry}\n" for entry in entries).encode())
     except (OSError, Refused):
         return
 
 
-def newest() -> list[str]:
+def recent() -> list[str]:
     """Return the sessions attached last, the newest first; none if their file cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]

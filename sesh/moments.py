@@ -98,3 +98,6 @@ def exact(passed: float) -> str:
     """Return seconds as a person writes them: in the largest unit of which they are a whole number (90m), else 0.5s."""
     size, unit = next((row for row in _UNITS if not passed % row[0]), (1, "s"))
     return f"{passed / size:.12g}{unit}"
+
+
+on_a_clock, span = time_of_day, short

@@ -76,7 +76,7 @@ def pressed(data: bytes, *keys: Key) -> bool:
     for whole, _ in tokens(_PASTED.sub(PASTE_END, data)):
         escaped = len(whole) == 2 and whole[0] == 0x1B and whole[1] < 0x20  # Escape, and a key behind it
         for sequence in (whole[:1], whole[1:]) if escaped else (whole,):
-            form, event = chord_of(sequence) or (None, PRESS)
+            form, event = chord(sequence) or (None, PRESS)
             if event != RELEASE and any(matches(key, sequence, form) for key in keys):
                 return True
     return False
@@ -110,7 +110,7 @@ def paste_end(data: bytes, start: int) -> tuple[int, int]:
     return -1, 0
 
 
-def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
+def chord(sequence: bytes) -> tuple[Chord, int] | None:
     """Return the chord and event (PRESS, REPEAT or RELEASE) of a control sequence, None if it is no key of this form.
 
     See `keynames` for chords.

@@ -172,7 +172,7 @@ def write_whole(
         os.unlink(temporary)
         raise
     if durable:
-        flush(os.path.dirname(path))
+        sync(os.path.dirname(path))
 
 
 def unfinished(path: str) -> str:
@@ -202,7 +202,7 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
         os.close(descriptor)
 
 
-def write_behind(path: str, size: int, data: bytes) -> None:
+def extend(path: str, size: int, data: bytes) -> None:
     """Write behind the first `size` bytes of a file of the caller's own, in place of the rest; 0 makes it.
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes.
@@ -237,7 +237,7 @@ def is_abandoned(path: str) -> bool:
         return False
 
 
-def flush(path: str) -> None:
+def sync(path: str) -> None:
     """Wait until a file's content, or a directory's names, are on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:

@@ -99,7 +99,7 @@ def _notify_terminal(name: str, news: News) -> bool:
     It need not if somebody has come to look at the session meanwhile.
     """
     typed: list[tuple[float, str]] = []
-    sessions = [each for each in attached_last.newest() if each[:1] != "@"]
+    sessions = [each for each in attached_last.recent() if each[:1] != "@"]
     for session in sessions[:MOST_ASKED]:
         try:
             answer = wire.connect(session, _PATIENCE).only("typed", timeout=_PATIENCE)[0]

@@ -56,7 +56,7 @@ class TypedLine:
 
 def _length_after(token: bytes, length: int) -> int:
     """Return the length of a line after one token of typed bytes; Escape and keys that move leave it."""
-    chord, event = typed.chord_of(token) or (None, typed.PRESS)
+    chord, event = typed.chord(token) or (None, typed.PRESS)
     if event == typed.RELEASE:
         return length
     if token in _ENDS or chord in _ENDS:

@@ -75,7 +75,7 @@ def attach(_caller: Caller, name: str) -> Entered:
 def recent() -> list[tuple[str, str]]:
     """Return host (empty for this machine) and name of the sessions attached last, the newest first."""
     paths.trusted(paths.directory())
-    entries = [entry.rpartition(" ") for entry in attached_last.newest()]
+    entries = [entry.rpartition(" ") for entry in attached_last.recent()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
 
 

@@ -44,8 +44,8 @@ def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
-    """Writes behind what scrolled off before; returns what has then. Raises OSError, see `writing.write_behind`."""
-    writing.write_behind(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
+    """Writes behind what scrolled off before; returns what has then. Raises OSError, see `writing.extend`."""
+    writing.extend(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
 

@@ -63,7 +63,7 @@ def sync(session_id: str) -> None:
     """Waits until the result of a session is on the disk: nobody waits for that, so it comes after the answers."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
-            writing.flush(path)
+            writing.sync(path)
         except OSError:
             continue  # it was not kept, or another session's daemon has removed it
 

@@ -38,7 +38,7 @@ def _name(token: bytes) -> str:
     if code == 0x1B and len(token) > 1:
         if token[1:2] == b"O":
             return keynames.name_of((chr(token[-1]), 1, 0))
-        chord, event = typed.chord_of(token) or (None, typed.RELEASE)
+        chord, event = typed.chord(token) or (None, typed.RELEASE)
         return keynames.name_of(chord) if chord is not None and event != typed.RELEASE else ""
     if code < 0x20 or code == 0x7F:
         return keynames.name_of(("u", code, 0)) or f"C-{chr(code + 0x40).lower()}"

@@ -362,7 +362,7 @@ def _noted() -> Iterator[Check]:
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
             attached_last.remember("work")
-            assert attached_last.newest()[0] == "work"
+            assert attached_last.recent()[0] == "work"
             variables.update(_ID, "work", {"DISPLAY": ":1"})
 
         yield check

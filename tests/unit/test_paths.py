@@ -354,19 +354,19 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 def test_a_file_is_extended_behind_what_is_known_of_it(ready: Path) -> None:
     file = ready / "lines"
     with writing.masked(0o277):
-        writing.write_behind(str(file), 0, b"one")
+        writing.extend(str(file), 0, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    writing.write_behind(str(file), 3, b"two")
-    writing.write_behind(str(file), 3, b"3")
+    writing.extend(str(file), 3, b"two")
+    writing.extend(str(file), 3, b"3")
     assert file.read_bytes() == b"one3", "the rest was of a write that failed"
-    writing.write_behind(str(file), 0, b"")
+    writing.extend(str(file), 0, b"")
     assert file.read_bytes() == b""
     for path in (file, ready / "gone", ready):
         with pytest.raises(OSError, match=r"No such file|not the file|directory"):
-            writing.write_behind(str(path), 1, b"x")
+            writing.extend(str(path), 1, b"x")
     (ready / "link").symlink_to(file)
     with pytest.raises(OSError, match="symbolic links"):
-        writing.write_behind(str(ready / "link"), 0, b"x")
+        writing.extend(str(ready / "link"), 0, b"x")
     assert sorted(os.listdir(ready)) == ["lines", "link"]
 
 
@@ -421,17 +421,17 @@ def test_the_lock_keeps_others_out_until_it_is_given_back(ready: Path) -> None:
 
 
 def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path) -> None:
-    assert attached_last.newest() == []
+    assert attached_last.recent() == []
     for name in ("a", "b", "a", *(f"n{number}" for number in range(40))):
         attached_last.remember(name)
-    assert attached_last.newest()[:2] == ["n39", "n38"]
-    assert len(attached_last.newest()) == 32
+    assert attached_last.recent()[:2] == ["n39", "n38"]
+    assert len(attached_last.recent()) == 32
     attached_last.remember("n38")
-    assert attached_last.newest()[:3] == ["n38", "n39", "n37"]
+    assert attached_last.recent()[:3] == ["n38", "n39", "n37"]
     attached_last.remember("n38", "box")
-    assert attached_last.newest()[:2] == ["@box n38", "n38"]
+    assert attached_last.recent()[:2] == ["@box n38", "n38"]
     Path(attached_last.recent_path()).write_bytes(b"\xff\xfe")
-    assert attached_last.newest() == []
+    assert attached_last.recent() == []
 
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
@@ -443,7 +443,7 @@ def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
     words = [sys.executable, "-Ic", code]
     writers = [subprocess.Popen([*words, letter], env={"SESH_DIR": str(ready)}) for letter in "abcd"]
     assert [writer.wait(30) for writer in writers] == [0] * 4
-    assert sorted(attached_last.newest()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
+    assert sorted(attached_last.recent()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
 
 
 def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_returns(

@@ -128,9 +128,7 @@ def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> Non
 
 
 def test_without_a_controlling_terminal_the_number_is_none() -> None:
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:]; from sesh.identity import controlling_tty as t; print(t())"
-    )
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh.identity import controlling_tty as t; print(t())"
     root = str(Path(platform.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, start_new_session=True

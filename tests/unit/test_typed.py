@@ -16,7 +16,7 @@ from sesh.typed import (
     PRESS,
     RELEASE,
     REPEAT,
-    chord_of,
+    chord,
     has_keys,
     is_report,
     paste_end,
@@ -109,7 +109,7 @@ def test_the_end_of_a_paste_is_seen_however_it_is_cut(text: bytes, cut: int) -> 
     ],
 )
 def test_control_sequences_are_chords(sequence: bytes, expected: object) -> None:
-    assert chord_of(sequence) == expected
+    assert chord(sequence) == expected
 
 
 @pytest.mark.parametrize(
