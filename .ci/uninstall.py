@@ -41,7 +41,8 @@ def check(venv: str, names: list[str]) -> None:
     libraries = os.path.join(glob.escape(os.path.realpath(venv)), "lib", "python*")
     packages = [path for path in glob.glob(os.path.join(libraries, "site-packages", "sesh")) if not unused(path)]
     if packages:
-        holders = {pid: words for path in packages for pid, words in proc.holders(path).items()}
+        opened = {*map(os.path.realpath, packages)}
+        holders = {pid: words for pid, _, words in proc.own_processes() if opened & proc.open_paths(pid)}
         pids = "".join(f"\n    pid {pid}: {shlex.join(words)}" for pid, words in sorted(holders.items()))
         sys.exit(
             f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import types
+import typing
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from docs.printed import PRINTS, PrintedFailure
-from sesh import json_schema
+from sesh import schema
+from sesh.schema import Moment
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 
@@ -49,6 +52,31 @@ _WORDS = {
     "boolean": "true or false",
     "null": "null",
 }
+
+
+_SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def json_schema(hint: Any, defs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the JSON Schema of a type; those of objects go into `defs` by name, and `$ref` leads there."""
+    origin, words = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return json_schema(words[0], defs) | ({"format": words[1]} if hint == Moment else {})
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [json_schema(each, defs) for each in sorted(words, key=lambda each: each is type(None))]}
+    if origin is list:
+        return {"type": "array", "items": json_schema(words[0], defs)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": json_schema(words[1], defs)}
+    if not typing.is_typeddict(hint):
+        return {"type": _SIMPLE[hint]} if hint is not object else {}
+    name = hint.__name__.removeprefix("Printed")
+    if name not in defs:
+        defs[name] = {"type": "object", "description": " ".join((hint.__doc__ or "").split())}
+        hints = get_type_hints(hint, vars(schema), include_extras=True)
+        defs[name]["properties"] = {key: json_schema(each, defs) for key, each in hints.items()}
+        defs[name]["required"] = [key for key in hints if key in hint.__required_keys__]
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def word(shown: Any) -> str:
@@ -96,8 +124,8 @@ def page() -> str:
     defs: dict[str, dict[str, Any]] = {}
     parts = [_HEAD, "## Verbs\n", "| verb | prints |", "|---|---|"]
     for name, kind in PRINTS.items():
-        parts.append(f"| `{name}` | {word(json_schema.of(kind, defs)).replace(' or ', ', or ')} |")
-    json_schema.of(PrintedFailure, defs)
+        parts.append(f"| `{name}` | {word(json_schema(kind, defs)).replace(' or ', ', or ')} |")
+    json_schema(PrintedFailure, defs)
     parts.append("\n## Types\n")
     earlier: dict[str, dict[str, Any]] = {}
     for name, kind in defs.items():

@@ -9,7 +9,21 @@ from __future__ import annotations
 from typing import TypedDict
 
 from sesh import schema
-from sesh.schema import Command, Condition, DeployedHost, Detached, Finding, Made, PrintedError, Renamed, Sent
+from sesh.schema import (
+    Command,
+    Condition,
+    DeployedHost,
+    Detached,
+    Finding,
+    Hit,
+    Layout,
+    LeftoverFacts,
+    Made,
+    PrintedError,
+    Renamed,
+    RunResult,
+    Sent,
+)
 from sesh.vt.render.screen_data import Screen
 
 
@@ -139,6 +153,15 @@ class PrintedImport(Done):
     sessions: list[Made]
 
 
+class Swept(TypedDict):
+    """The leftovers of one machine."""
+
+    ok: bool
+    host: str | None
+    dry_run: bool
+    pieces: list[LeftoverFacts]
+
+
 class PrintedFindings(Done):
     """The findings of `--doctor` on a machine; a list for several machines."""
 
@@ -209,13 +232,13 @@ class PrintedFailure(_PrintedFailure, total=False):
 PRINTS: dict[str, object] = {
     "--open": PrintedSession, "--new": PrintedSession, "--list": list[schema.Summary],
     "--watch": list[schema.Summary], "--detach": PrintedDetached, "--kill": PrintedKilled, "--kill-all": PrintedKilled,
-    "--rename": PrintedRenamed, "--exec": schema.RunResult | PrintedSession | PrintedLine, "--run": schema.RunResult,
+    "--rename": PrintedRenamed, "--exec": RunResult | PrintedSession | PrintedLine, "--run": RunResult,
     "--send": PrintedSent, "--wait": PrintedCondition | list[PrintedCondition], "--events": schema.Event,
-    "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[schema.Hit],
+    "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[Hit],
     "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
     "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
-    "--label": PrintedLabels, "--export": schema.Layout,
-    "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings,
+    "--label": PrintedLabels, "--export": Layout,
+    "--import": PrintedImport, "--sweep": Swept, "--doctor": PrintedFindings,
     "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
     "--reload": PrintedReloaded, "--completions": PrintedScript,
     "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,

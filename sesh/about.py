@@ -20,7 +20,7 @@ ZYGOTE = f"{PROGRAM}: zygote"
 
 
 def launcher() -> str:
-    """The path of the program that is sesh. Raises FileNotFoundError if it is below a directory that is gone."""
+    """Return the path of the program that is sesh. Raises FileNotFoundError if it is below a directory that is gone."""
     path = sys.argv[0]
     if os.path.basename(path) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
         path = os.path.join(os.path.dirname(sys.executable), PROGRAM)
@@ -28,7 +28,7 @@ def launcher() -> str:
 
 
 def files(package: str = os.path.dirname(os.path.abspath(__file__))) -> dict[str, bytes]:
-    """The files of this package, or of another copy of it, with the rooms behind its links, without caches."""
+    """Return the files of this package, or of another copy of it, with the rooms behind its links, without caches."""
     contents: dict[str, bytes] = {}
     for folder, folders, names in os.walk(package, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))

@@ -13,18 +13,16 @@ from sesh.writing import locked, write_whole
 
 _RECENT = ".recent"
 _MOST_RECENT = 32
-"""Sessions attached last that are remembered."""
-_LARGEST_NOTE = 64 << 10
-"""Bytes of the file of the sessions attached last."""
+_LARGEST_FILE = 64 << 10
 
 
 def recent_path() -> str:
-    """The file with the names of the sessions attached last, the newest first, one a line."""
+    """Return the file with the names of the sessions attached last, the newest first, one a line."""
     return os.path.join(directory(), _RECENT)
 
 
 def remember(name: str, host: str | None = None) -> None:
-    """Notes the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching.
+    """Note the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching.
 
     Raises InvalidName, InvalidHost: a host may have answered with them.
     """
@@ -36,13 +34,13 @@ def remember(name: str, host: str | None = None) -> None:
 
 
 def rename(old: str, new: str) -> None:
-    """Notes that a session of this machine has another name."""
+    """Note that a session of this machine has another name."""
     if old in recent():
         _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
 
 
 def _change(change: Callable[[list[str]], list[str]]) -> None:
-    """Puts other entries in place; two terminals may do that at once. If it fails they stay as they were."""
+    """Put other entries in place; two terminals may do that at once. If it fails they stay as they were."""
     try:
         with locked(directory()):
             entries = change(recent())[:_MOST_RECENT]
@@ -52,8 +50,8 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
 
 
 def recent() -> list[str]:
-    """The sessions attached last, the newest first; none if their file cannot be read."""
+    """Return the sessions attached last, the newest first; none if their file cannot be read."""
     try:
-        return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
+        return (read_own(recent_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):
         return []

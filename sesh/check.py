@@ -1,4 +1,4 @@
-"""Checks data from outside against the types that describe it: a host's answers, files, requests at a socket.
+"""Check data from outside against the types that describe it: a host's answers, files, requests at a socket.
 
 `of` derives the test of a type once. It returns a value of that type, and raises Malformed for any other. A `str` is
 text that the system takes, an `int` is not negative; an annotation in `sesh.schema` says it where it is otherwise. Text
@@ -40,12 +40,12 @@ class Malformed(Exception):
 
 
 def near(hint: Any, value: object, *, exact: bool = False) -> Any:
-    """A value of a type from this machine. Raises Malformed."""
+    """Return a value of a type from this machine. Raises Malformed."""
     return of(hint)(Check(far=False, exact=exact), value)
 
 
 def fits(hint: Any, value: object) -> bool:
-    """Returns whether a value from this machine is of a type."""
+    """Return whether a value from this machine is of a type."""
     try:
         near(hint, value)
     except Malformed:
@@ -54,7 +54,7 @@ def fits(hint: Any, value: object) -> bool:
 
 
 def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
-    """A host's value of a type. Raises ProtocolError, which calls the value `name`."""
+    """Return a host's value of a type. Raises ProtocolError, which calls the value `name`."""
     try:
         return of(hint)(check or Check(far=True), value)
     except Malformed as error:
@@ -63,7 +63,7 @@ def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
 
 @cache
 def of(hint: Any) -> Test:
-    """The test of a type: plain, annotated, Literal, union, list, mapping, tuple or TypedDict."""
+    """Return the test of a type: plain, annotated, Literal, union, list, mapping, tuple or TypedDict."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return partial(_number, *inner) if isinstance(inner[1], range) else _WORDS[inner[1]]
@@ -97,7 +97,7 @@ def _number(kind: type, bounds: range, _check: Check, value: Any) -> Any:
 
 
 def _text(harmless: Callable[[str], str], check: Check, value: Any) -> str:
-    """Text that a person may see: a host's as `harmless` leaves it, this machine's if the system takes it."""
+    """Check text that a person may see: a host's as `harmless` leaves it, this machine's if the system takes it."""
     if not isinstance(value, str):
         raise Malformed("is not text")
     if not (check.far or is_system_text(value)):
@@ -113,7 +113,7 @@ def _octets(_check: Check, value: Any) -> bytes:
 
 
 def _either(tests: Sequence[Test], nullable: bool, check: Check, value: Any) -> Any:
-    """The first test that a value passes is taken; the last one gives the reason."""
+    """Apply the first test that a value passes; the last one gives the reason."""
     if value is None and nullable:
         return None
     for test in tests[:-1]:
@@ -123,7 +123,7 @@ def _either(tests: Sequence[Test], nullable: bool, check: Check, value: Any) -> 
 
 
 def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
-    """The checked part of a value; its key is put before the reason of a Malformed."""
+    """Return the checked part of a value; its key is put before the reason of a Malformed."""
     try:
         return test(check, value)
     except Malformed as error:
@@ -132,7 +132,7 @@ def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
 
 
 def _list(test: Test, rows: bool, check: Check, value: Any) -> list[Any]:
-    """A list; of a host's `rows` those that are malformed, or beyond `MOST_ROWS`, are left out and counted."""
+    """Check a list; of a host's `rows` leave out, and count, those that are malformed or beyond `MOST_ROWS`."""
     drops, passed = rows and check.far, []
     for index, item in enumerate(_array(check, value)[: MOST_ROWS if drops else None]):
         try:

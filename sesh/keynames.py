@@ -8,6 +8,8 @@ protocol.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sesh.errors import UsageError
 from sesh.names import printable
 
@@ -26,7 +28,6 @@ CHORDS = {
     "F1": ("P", 1), "F2": ("Q", 1), "F3": ("R", 1), "F4": ("S", 1), "F5": ("~", 15), "F6": ("~", 17), "F7": ("~", 18),
     "F8": ("~", 19), "F9": ("~", 20), "F10": ("~", 21), "F11": ("~", 23), "F12": ("~", 24),
 }  # fmt: skip
-"""Kind and number of the keys that have a name."""
 _NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
     ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
     ("u", 8): "bspace",
@@ -40,16 +41,19 @@ _CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}
 """What terminals send for Ctrl with a character that ECMA-48 has no control character for."""
 
 
+@dataclass
 class Key:
     """One key: its chord, and the bytes that a terminal without a keyboard protocol sends for it.
 
     `application`: these bytes while the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
     """
 
-    __slots__ = ("application", "chord", "sent")
+    chord: Chord
+    sent: bytes = b""
+    application: bytes = b""
 
-    def __init__(self, chord: Chord, sent: bytes = b"", application: bytes = b"") -> None:
-        self.chord, self.sent, self.application = chord, sent, application or sent
+    def __post_init__(self) -> None:
+        self.application = self.application or self.sent
 
     @classmethod
     def parse(cls, name: str) -> Key:
@@ -101,17 +105,18 @@ def _control(character: str) -> int | None:
     return ord(upper) & 0x1F if "@" <= upper <= "_" else _CONTROLS.get(character)
 
 
+@dataclass(frozen=True)
 class DetachKey:
-    """The key, or the two keys in succession, that detach.
+    """The key, or the two keys in succession, that detach; `name` is for a person."""
 
-    `lead`: the byte beside ESC with which the first key may begin. `name`: as a person is told it.
-    """
+    first: Key
+    second: Key | None = None
+    name: str = ""
 
-    __slots__ = ("first", "lead", "name", "second")
-
-    def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
-        self.first, self.second, self.name = first, second, name
-        self.lead = first.sent[:1] or b"\x1b"
+    @property
+    def lead(self) -> bytes:
+        """The byte with which the first key may begin, if not with ESC."""
+        return self.first.sent[:1] or b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
@@ -155,7 +160,6 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
 
 
 def _split(name: str) -> tuple[int, str]:
-    """Return the modifiers before a key, and the key."""
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
     modifiers = 0

@@ -10,6 +10,7 @@ import os
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from sesh import moments, paths, writing
@@ -33,47 +34,37 @@ KEPT = 50
 """Lines that a daemon keeps in memory."""
 LARGEST = 4 << 20
 """Bytes of the file; nothing is added beyond."""
-_LONGEST = 1000
-"""Characters of a line."""
+_LONGEST_LINE = 1000
 _FILE = "debug.log"
-"""The name of the file, in the directory of the sessions."""
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
 """Errors in the user's request, none of sesh."""
 
 
 def wanted() -> bool:
-    """Return whether tracebacks and the file are wanted."""
     return os.environ.get("SESH_DEBUG", "") not in ("", "0")
 
 
-def write(part: str, text: str) -> None:
-    """Adds a line to the file, if it is wanted and the user's own. Never raises."""
-    _append(f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n")
-
-
-def _append(lines: str) -> None:
-    if not wanted():
-        return
-    try:
-        writing.append(os.path.join(paths.directory(), _FILE), lines.encode("utf-8", "replace"), LARGEST)
-    except OSError:
-        return
+def _write(part: str, text: str, trace: str = "") -> None:
+    """Add a line and a traceback to the file, if it is wanted and the user's own. Never raises."""
+    line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST_LINE]}\n{trace}"
+    with suppress(OSError):
+        if wanted():
+            writing.append(os.path.join(paths.directory(), _FILE), line.encode("utf-8", "replace"), LARGEST)
 
 
 def write_error(part: str, error: BaseException) -> None:
-    """Adds a line about an error, if it says that something is wrong. Never raises.
+    """Add a line about an error, if it says that something is wrong. Never raises.
 
     Only the messages of links are written out: others may repeat a question, or typed text.
     """
     if isinstance(error, _EXPECTED):
         return
     if isinstance(error, (Unreachable, ProtocolError)):
-        write(part, f"{error.code}: {for_host(error.message, None)}{_raised_at(error)}")
+        _write(part, f"{error.code}: {for_host(error.message, None)}{_raised_at(error)}")
     elif isinstance(error, SeshError):
-        write(part, f"{error.code}{_raised_at(error)}")
+        _write(part, f"{error.code}{_raised_at(error)}")
     else:
-        write(part, f"internal: {_summary(error)}")
-        _append("".join(traceback.format_tb(error.__traceback__)))
+        _write(part, f"internal: {_described(error)}", "".join(traceback.format_tb(error.__traceback__)))
 
 
 class FaultLog:
@@ -83,15 +74,15 @@ class FaultLog:
         self._lines: deque[str] = deque(maxlen=KEPT)
 
     def note(self, text: str, error: BaseException | None = None) -> None:
-        """Adds one line, with the error's kind, or the system's words for it, and the place where it was raised."""
-        described = "" if error is None else f": {_described(error)}{_raised_at(error)}"
-        self._lines.append(f"{moments.stamp()} {text}{described}")
-        write("daemon", text if error is None else f"{text}: {_summary(error)}")
+        """Add one line, with the description of an error."""
+        text = text if error is None else f"{text}: {_described(error)}"
+        self._lines.append(f"{moments.stamp()} {text}")
+        _write("daemon", text)
 
     def guard(
         self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result | None:
-        """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
+        """Call `call`. A fault in it is noted, and costs this step, not the session: the result is None."""
         try:
             return call(*args, **kwargs)
         except Exception as error:
@@ -99,24 +90,17 @@ class FaultLog:
             return None
 
     def restore(self, lines: list[str]) -> None:
-        """Adds the lines of a log before this one."""
         self._lines.extend(lines)
 
     def lines(self) -> list[str]:
-        """All lines kept."""
         return list(self._lines)
 
 
 def _described(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}, {error.filename}" if isinstance(error.filename, str) else error.strerror
-    return f"{type(error).__name__}: {error}"
-
-
-def _summary(error: BaseException) -> str:
-    """An exception in one line, without its message, which may have the user's data; the system's message stays."""
-    system = f": {error.strerror}" if isinstance(error, OSError) else ""
-    return f"{type(error).__name__}{system}{_raised_at(error)}"
+    """Return the system's words for an error, or its kind, and its place; other messages may have the user's data."""
+    words = getattr(error, "strerror", None) or type(error).__name__
+    file = getattr(error, "filename", None)
+    return f"{words}{f', {file}' if isinstance(file, str) else ''}{_raised_at(error)}"
 
 
 def _raised_at(error: BaseException) -> str:

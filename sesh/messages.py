@@ -1,8 +1,4 @@
-"""Types of the JSON in frames.
-
-They describe the frames that this sesh sends. Those that come may be of another sesh, or of none: a daemon checks HELLO
-and REQUEST against these types, and `sesh.wire` a host's frames.
-"""
+"""Types of the JSON in frames: a daemon checks HELLO and REQUEST against them, `sesh.wire` a host's frames."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -38,11 +34,8 @@ class Near(TypedDict, total=False):
 
 
 class Hello(TypedDict, total=False):
-    """A HELLO beside its protocol, version, role and pid: a client's terminal and wishes.
-
-    `client`: a secret by which a client that comes back is known; `since`: its position in the output of the session
-    `id`. `seen`: the positions of its terminal, by session id.
-    """
+    """A client's terminal and wishes. `client`: a secret by which it is known when it comes back; `since`: its position
+    in the output of the session `id`; `seen`: the positions of its terminal, by session id."""
 
     near: Near
     client: str
@@ -79,16 +72,14 @@ class Introduction(Hello, total=False):
 
 
 Words = dict[str, Any]
-"""What a REQUEST says beside its id and verb, as its sender gives it: see `Ask`."""
+"""The keys of a REQUEST beside its id and verb, as its sender gives them: see `Ask`."""
 
 _Ask = TypedDict("_Ask", {"from": int | str | None, "else": int | None}, total=False)
 
 
 class Ask(_Ask, total=False):
-    """A REQUEST: its `id` and `verb`, and the keys of all requests to a daemon, or to a bridge (`sesh.bridge`).
-
-    `begin_by`: until when it may begin. `from`, `since`: a position or a word for one; of a question, its moment.
-    """
+    """A REQUEST: the keys of all requests to a daemon, or to a bridge (`sesh.bridge`). `begin_by`: until when it may
+    begin. `from`, `since`: a position or a word for one; of a question, its moment."""
 
     id: int
     verb: str
@@ -137,11 +128,8 @@ class Ask(_Ask, total=False):
 
 
 class Message(TypedDict, total=False):
-    """A message to an attached client: NOTICE, TELL, EXIT or DETACH, the session's `name` in each.
-
-    `rows_below`: rows in use below the cursor. `queries`: True if answers of the terminal to the program may come yet.
-    `command`: the program in the foreground of a session that is left.
-    """
+    """NOTICE, TELL, EXIT or DETACH to an attached client. `rows_below`: rows in use below the cursor; `queries`:
+    answers of the terminal to the program may come yet; `command`: the foreground program of a session that is left."""
 
     name: Name
     text: str
@@ -165,10 +153,8 @@ class Switch(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a link's far end.
-
-    `missed`: a line on what happened while nobody was attached. `now`, `uptime`: the time there, and since its start.
-    """
+    """The first message of a daemon or a link's far end. `missed`: a line on what happened while nobody was attached;
+    `now`, `uptime`: the machine's time, and that since its start."""
 
     protocol: int
     version: str
@@ -194,11 +180,9 @@ class CursorPlace(TypedDict):
 
 
 class Answer(From, total=False):
-    """A RESPONSE: the `id` of its request, an `error`, or the answer: the keys of all requests.
-
-    `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
-    person, with `answers` (letter, meaning), a `default` and text `above` it.
-    """
+    """A RESPONSE: an `error`, or the keys of all answers. `notes`: lines for the person, and whether each is shown
+    again on the first screen; `question`: a decision for the person, with `answers` (letter, meaning), a `default`,
+    text `above`."""
 
     id: int | None
     ok: bool

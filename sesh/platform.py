@@ -16,7 +16,7 @@ _LOCAL_PEERCRED = 0x001
 
 
 def peer_uid(peer: socket.socket) -> int:
-    """The user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
+    """Return the user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
     if LINUX:
         credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
     else:

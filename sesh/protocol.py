@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -61,13 +62,13 @@ MOST_VALUES = 500_000
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 MOST = 1 << 62
 """The largest position, count or number that is accepted."""
-HEADER = 5
+_HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
+_NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
 CHUNK = 256 << 10
 """Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
 READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
 """The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
-"""The states of a session's activity, in requests and events."""
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04
@@ -83,37 +84,30 @@ ECHOES, BY_LINE = 1, 2
 
 
 def header(kind: int, size: int) -> bytes:
-    """The five bytes before a payload of `size` bytes."""
-    return (kind << 32 | size).to_bytes(HEADER, "big")
+    return _HEADER.pack(kind, size)
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """One whole frame.
-
-    Raises ValueError if the payload is over `LARGEST_PAYLOAD`: a fault of the caller's, never of its input.
-    """
+    """Return a whole frame. Raises ValueError for more than `LARGEST_PAYLOAD`: a fault of the caller's."""
     if len(payload) > LARGEST_PAYLOAD:
         raise ValueError(f"a frame of {len(payload)} bytes")
     return header(kind, len(payload)) + payload
 
 
 def numbered(kind: int, number: int, data: bytes) -> bytes:
-    """An INPUT, OUTPUT or SCREEN frame: `number` is its sequence number or position, `data` at most `CHUNK` bytes."""
-    return ((kind << 32 | 8 + len(data)) << 64 | number).to_bytes(HEADER + 8, "big") + data
+    """Return an INPUT, OUTPUT or SCREEN: `number` is its sequence number or position, `data` at most `CHUNK` bytes."""
+    return _NUMBERED.pack(kind, 8 + len(data), number) + data
 
 
 def output_header(position: int, size: int, ack: int) -> bytes:
-    """The header and the number of an OUTPUT with `size` bytes; before it the ACK of an INPUT, unless that is 0."""
-    header = (OUTPUT << 32 | 8 + size) << 64 | position
-    if not ack:
-        return header.to_bytes(HEADER + 8, "big")
-    return (((ACK << 32 | 8) << 64 | ack) << 8 * (HEADER + 8) | header).to_bytes(2 * (HEADER + 8), "big")
+    """Return the header and number of an OUTPUT with `size` bytes; before it the ACK of an INPUT, if that is not 0."""
+    return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, 8 + size, position)
 
 
-def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[bytes]:
-    """Frames that carry `data` of any length; with `advance` each piece's number grows by the bytes before it."""
+def pieces(kind: int, number: int, data: bytes) -> Iterator[bytes]:
+    """Yield frames of one number that carry `data` of any length."""
     for start in range(0, len(data), CHUNK) if data else (0,):
-        yield numbered(kind, number + start if advance else number, data[start : start + CHUNK])
+        yield numbered(kind, number, data[start : start + CHUNK])
 
 
 def data_frames(data: bytes) -> bytes:
@@ -121,37 +115,51 @@ def data_frames(data: bytes) -> bytes:
     return b"".join(frame(DATA, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK))
 
 
+def _unpacked(form: struct.Struct, payload: bytes) -> Any:
+    try:
+        return form.unpack_from(payload)
+    except struct.error as error:
+        raise errors.ProtocolError("the other side sent a truncated frame") from error
+
+
 def split_number(payload: bytes) -> tuple[int, bytes]:
-    """The number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
-    if len(payload) < 8:
-        raise errors.ProtocolError("the other side sent a truncated frame")
-    return int.from_bytes(payload[:8], "big"), payload[8:]
+    """Return the number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
+    (number,) = _unpacked(_NUMBER, payload)
+    return number, payload[8:]
 
 
 def echoed(number: int, position: int, flags: int) -> bytes:
-    """An ECHOED frame."""
-    return frame(ECHOED, number.to_bytes(8, "big") + position.to_bytes(8, "big") + bytes((flags,)))
+    return frame(ECHOED, _ECHO.pack(number, position, flags))
 
 
 def split_echoed(payload: bytes) -> tuple[int, int, int]:
-    """Number, position and flags of an ECHOED. Raises ProtocolError if it is too short."""
-    if len(payload) < 17:
-        raise errors.ProtocolError("the other side sent a truncated frame")
-    return int.from_bytes(payload[:8], "big"), int.from_bytes(payload[8:16], "big"), payload[16]
+    """Return number, position and flags of an ECHOED. Raises ProtocolError if it is too short."""
+    number, position, flags = _unpacked(_ECHO, payload)
+    return number, position, flags
+
+
+def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> bytes:
+    """Return the payload of RESIZE; each value is clamped to two bytes."""
+    return _SIZE.pack(*(min(max(value, 0), 0xFFFF) for value in (columns, rows, width, height)))
+
+
+def split_size(payload: bytes) -> tuple[int, int, int, int]:
+    """Return columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
+    columns, rows, width, height = _unpacked(_SIZE, payload)
+    return columns, rows, width, height
 
 
 def message(kind: int, values: Mapping[str, object]) -> bytes:
-    """A frame whose payload is JSON in UTF-8."""
     return frame(kind, encode(values))
 
 
 def encode(values: Mapping[str, object]) -> bytes:
-    """JSON that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
+    """Return JSON that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
     return json.dumps(values, separators=(",", ":")).encode()
 
 
 def parse(payload: bytes) -> dict[str, Any]:
-    """The JSON object of a payload. Raises ProtocolError if it is none."""
+    """Return the JSON object of a payload. Raises ProtocolError if it is none."""
     try:
         values = json.loads(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
@@ -162,14 +170,14 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Adds DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST_ANSWER`."""
+    """Add DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST_ANSWER`."""
     if len(held) + len(payload) > LARGEST_ANSWER:
         raise errors.ProtocolError(f"the other side sent more than {LARGEST_ANSWER >> 20} MiB in one answer")
     held += payload
 
 
 def value(data: bytes | bytearray) -> Any:
-    """The value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
+    """Return the value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
     if _marks(data) > MOST_VALUES and _marks(_STRINGS.sub(b"", data)) > MOST_VALUES:
         raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
     try:
@@ -179,39 +187,26 @@ def value(data: bytes | bytearray) -> Any:
 
 
 def _marks(data: bytes | bytearray) -> int:
-    """An upper bound for the number of values of some JSON; marks in texts count too."""
+    """Return an upper bound for the number of values of some JSON; marks in texts count too."""
     return sum(data.count(mark) for mark in b",[{")
 
 
-def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> bytes:
-    """The payload of RESIZE; each value is clamped to two bytes."""
-    return b"".join(min(max(value, 0), 0xFFFF).to_bytes(2, "big") for value in (columns, rows, width, height))
-
-
-def split_size(payload: bytes) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
-    if len(payload) < 8:
-        raise errors.ProtocolError("the other side sent a truncated size")
-    columns, rows, width, height = (int.from_bytes(payload[start : start + 2], "big") for start in (0, 2, 4, 6))
-    return columns, rows, width, height
-
-
 class Decoder:
-    """Turns bytes, in any chunking, into frames. It holds at most one unfinished frame."""
+    """Turn bytes, in any chunking, into frames. It holds at most one unfinished frame."""
 
     __slots__ = ("_buffer", "_wanted")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._wanted = HEADER
+        self._wanted = _HEADER.size
 
     @property
     def held(self) -> int:
-        """The number of bytes of an unfinished frame."""
+        """Return the number of bytes of an unfinished frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The frames that `data` completes, as (type, payload).
+        """Return the frames that `data` completes, as (type, payload).
 
         Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is of no use afterwards.
         """
@@ -223,16 +218,16 @@ class Decoder:
             self._buffer.clear()
         frames: list[tuple[int, bytes]] = []
         start, end = 0, len(data)
-        self._wanted = HEADER
-        while end - start >= HEADER:
-            body = start + HEADER
+        self._wanted = _HEADER.size
+        while end - start >= _HEADER.size:
+            body = start + _HEADER.size
             size = int.from_bytes(data[start + 1 : body], "big")
             if size > LARGEST_PAYLOAD:
                 raise errors.ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
                 )
             if end - body < size:
-                self._wanted = HEADER + size
+                self._wanted = _HEADER.size + size
                 break
             frames.append((data[start], data[body : body + size]))
             start = body + size

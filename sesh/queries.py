@@ -1,4 +1,4 @@
-"""Finds queries, titles, bells, notifications, progress and prompt marks in the program's output.
+"""Find queries, titles, bells, notifications, progress and prompt marks in the program's output.
 
 The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
 ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
@@ -56,7 +56,7 @@ _FOREIGN = 99
 
 
 class QueryScanner:
-    """Reads a session's output block by block. `carry`, plain bytes, is all of its state."""
+    """Read a session's output block by block. `carry`, plain bytes, is all of its state."""
 
     __slots__ = ("carry",)
 
@@ -64,7 +64,7 @@ class QueryScanner:
         self.carry = carry
 
     def find(self, block: bytes) -> list[Finding]:
-        """The findings that the block completes, in order. Never raises, whatever the bytes."""
+        """Return the findings that the block completes, in order. Never raises, whatever the bytes."""
         if not self.carry and b"\x1b" not in block and b"\x07" not in block:
             return []
         data, offset, self.carry = self.carry + block, len(self.carry), b""
@@ -95,14 +95,13 @@ class QueryScanner:
         return findings
 
     def _carry_string(self, string: bytes) -> None:
-        """Carries a string that has not ended, up to its limit."""
         half = b"\x1b" if string.endswith(b"\x1b") else b""  # its terminator may have begun
         fits = string[2:3] != GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
         self.carry = string if fits else string[:2] + GIVEN_UP + half
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
-    """Drops what a block says too often, so that a flood of it cannot hold the daemon up."""
+    """Drop what a block says too often, so that a flood of it cannot hold the daemon up."""
     left: dict[str, int] = {}
     kept: list[Finding] = []
     for finding in reversed(findings):
@@ -113,7 +112,6 @@ def bounded(findings: list[Finding]) -> list[Finding]:
 
 
 def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
-    """The findings of a whole string, as kind and body."""
     opener, content = string[1:2], string[2 : -len(terminator)]
     if len(string) - len(terminator) > LONGEST_STRING:
         return []
@@ -126,7 +124,6 @@ def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
 
 
 def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
-    """The findings of an operating system command."""
     number, _, text = command.partition(b";")
     if number == b"7501":
         if text == b"?":
@@ -144,7 +141,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
 
 
 def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
-    """The kind and the body of an operating system command that tells something; empty if it does not."""
+    """Return the kind and the body of an operating system command that tells something; empty if it does not."""
     first, separator, rest = text.partition(b";")
     if number in (b"0", b"2"):
         return "title", text
@@ -162,7 +159,7 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
 
 
 def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
-    """The kind and the text of an OSC 99: a whole notification, or a part of one that another one completes."""
+    """Return the kind and the text of an OSC 99: a whole notification, or a part of one that another one completes."""
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"p", b"title") not in (b"title", b"body"):
         return "", b""  # a question, an icon, a button
@@ -175,7 +172,7 @@ def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
 
 
 def _queries(command: bytes) -> list[bytes]:
-    """The queries in a command, each as if it had been sent alone: a field `?`, or one that has a `?` at an end."""
+    """Return the queries in a command, each as if it was sent alone: a field `?`, or one that has a `?` at an end."""
     number, *fields = command.split(b";")
     if not number.isdigit() or len(number) > 5:
         return []

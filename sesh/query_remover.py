@@ -1,4 +1,4 @@
-"""Takes queries out of output for a terminal whose answers nobody reads: a shell would take them for typed text."""
+"""Take queries out of output for a terminal whose answers nobody reads: a shell would take them for typed text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
 class QueryRemover:
-    """Puts CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
+    """Put CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
 
     A sequence that has not ended is held back, and is lost if it never does.
     """
@@ -20,7 +20,7 @@ class QueryRemover:
         self._held = b""
 
     def take(self, block: bytes) -> bytes:
-        """The output that can be shown now, without what a terminal answers."""
+        """Return the output that can be shown now, without what a terminal answers."""
         block = block.replace(_ENQUIRY, b"")
         before, data = len(self._held), self._held + block
         parts, start = [], 0

@@ -1,7 +1,7 @@
 r"""Ctrl-\ while the terminal is not raw: the kernel makes SIGQUIT of it, which would end sesh with a core dump.
 
 Typed before there is a session it stops sesh as Ctrl-C does. Typed later, but before the terminal of the attachment is
-raw, it leaves the session as soon as that is attached; once the terminal is raw no longer it has nothing to do.
+raw, it leaves the session once that is attached.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ KEY = b"\x1c"
 
 
 class QuitKey:
-    """Notes SIGQUIT within its block, in which programs that are started still get their own.
-
-    `typed`: true if it came.
-    """
+    """Notes SIGQUIT within its block; programs that are started get their own. `typed`: true if it came."""
 
     def __init__(self) -> None:
         self.typed = False
@@ -40,23 +37,23 @@ class QuitKey:
             self._before = None
 
     def release(self) -> None:
-        """Ends the block for a verb that attaches nothing; a SIGQUIT that came meanwhile acts as before the block."""
+        """End the block for a verb that attaches nothing; a SIGQUIT that came meanwhile acts now."""
         self.__exit__()
         if self.typed:
             signal.raise_signal(signal.SIGQUIT)
 
     def arm(self) -> None:
-        """Makes the key raise KeyboardInterrupt from now on; at once if it was typed before."""
+        """Have the key raise KeyboardInterrupt from now on; at once if it was typed before."""
         self._armed = self._before is not None
         if self.typed:
             self._note()
 
     def disarm(self) -> None:
-        """Only notes the key from now on: there is a session, which is to be left properly."""
+        """Only note the key from now on: there is a session, which is to be left properly."""
         self._armed = False
 
     def taken(self) -> bool:
-        """Returns whether the key was typed, once for each time."""
+        """Return whether the key was typed, once for each time."""
         typed, self.typed = self.typed, False
         return typed
 
@@ -68,4 +65,3 @@ class QuitKey:
 
 
 quit_key = QuitKey()
-"""The quit key of this process."""

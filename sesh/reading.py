@@ -48,7 +48,7 @@ def whole_stdin(largest: int) -> bytes:
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
-    """The content of a file of sesh's own; None if it is not there. Follows no link, waits for nothing.
+    """Return the content of a file of sesh's own; None if it is not there. Follows no link, waits for nothing.
 
     `largest`: bytes from `start` on; a larger file is cut to them if it need not be `whole`. Raises Refused, with the
     fix, as `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
@@ -64,7 +64,7 @@ def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> 
 
 
 def read_regular(path: str, largest: int) -> bytes:
-    """The content of a file that the user may have put there, through links too.
+    """Return the content of a file that the user may have put there, through links too.
 
     Raises OSError, also for a larger file, and for one that is not regular: a FIFO would block.
     """
@@ -85,9 +85,9 @@ def _content(
     whole: bool,
     start: int = 0,
 ) -> bytes:
-    """The content of a file that passes a check, at most `largest` bytes from `start` on.
+    """Return the content of a file that passes a check, at most `largest` bytes from `start` on.
 
-    Raises OSError, also if there are more and `whole` is wanted.
+    Raises OSError, also if the file has more and `whole` is wanted.
     """
     check(path, os.stat(path, follow_symlinks=links))  # before it is opened, which may make a device act
     descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
@@ -106,5 +106,4 @@ def _content(
 
 
 def damaged(path: str, why: str) -> Refused:
-    """The error for a file of sesh's own whose content cannot be used."""
     return Refused(f"{path} is damaged ({why}); check it and move it away")

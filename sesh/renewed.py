@@ -9,18 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from sesh.errors import UsageError
+from sesh.names import printable
+
 NAMES = (
     "DISPLAY", "KRB5CCNAME", "MSYSTEM", "SSH_AGENT_PID", "SSH_ASKPASS", "SSH_CONNECTION", "WAYLAND_DISPLAY", "WINDOWID",
     "XAUTHORITY", "XDG_CURRENT_DESKTOP", "XDG_SESSION_DESKTOP", "XDG_SESSION_TYPE", "VSCODE_IPC_HOOK_CLI",
     "GIT_ASKPASS", "VSCODE_GIT_ASKPASS_MAIN", "VSCODE_GIT_ASKPASS_NODE", "VSCODE_GIT_IPC_HANDLE",
 )  # fmt: skip
-MOST, LONGEST = 64, 1024
-"""Variables, and characters of a value."""
+_MOST_RENEWED, _LONGEST_VALUE = 64, 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
-def is_name(name: str) -> bool:
-    """Return whether a variable may be called so; those of sesh itself are not renewed."""
+def check_variables(names: Iterable[str]) -> None:
+    """Raise UsageError for a name that no variable to renew may have; those of sesh itself are not renewed."""
+    if wrong := next((name for name in names if not _is_variable(name)), ""):
+        raise UsageError(f"{printable(wrong)} is no name of a variable")
+
+
+def _is_variable(name: str) -> bool:
     return _NAME.match(name) is not None and not name.startswith("SESH_")
 
 
@@ -35,7 +42,7 @@ def checked(sent: object) -> dict[str, str]:
         return {}
     return {
         name: value
-        for name, value in list(sent.items())[:MOST]
-        if isinstance(name, str) and is_name(name) and isinstance(value, str)
-        if len(value) <= LONGEST and (value.isprintable() or not value)
+        for name, value in list(sent.items())[:_MOST_RENEWED]
+        if isinstance(name, str) and _is_variable(name) and isinstance(value, str)
+        if len(value) <= _LONGEST_VALUE and (value.isprintable() or not value)
     }

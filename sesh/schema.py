@@ -1,27 +1,22 @@
 """Types of the data that crosses rooms and links: output of `--json`, arguments and answers of ops.
 
-A class named `_X` holds the keys that are always there, `X` adds those that may be missing. Annotations are evaluated
-when this module is loaded: as text, each would be compiled for its TypedDict, which takes half as long again.
-
-`Moment`: RFC 3339 in UTC, `date-time` in JSON Schema. `ErrorFacts`: an error as `SeshError.facts` gives it.
-
-`sesh.check` derives from these types, and those of `sesh.messages` and `sesh.stored`, the checks of data from outside.
-A `str` is a line, an `int` is not negative, a list of objects from a host loses those that are malformed; the
-annotations below say it where it is otherwise.
+A class named `_X` holds the keys that are always there, `X` adds those that may be missing. `sesh.check` derives from
+these types, and those of `sesh.messages` and `sesh.stored`, the checks of data from outside. A `str` is one line, an
+`int` is not negative; the annotations below say it where it is otherwise.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 Moment = Annotated[str, "date-time"]
+"""RFC 3339 in UTC."""
 Name = Annotated[str, "name"]
-"""The name of a session."""
 Id = Annotated[str, "id"]
 """The id of a session, which is part of file names."""
 Resume = Annotated[list[str], "resume"]
 """The command by which a session is started again."""
 Text = Annotated[str, "text"]
-"""Text that may have several lines, such as a word of a command, a path."""
+"""Text of several lines, such as a word of a command, a path."""
 Sentence = Annotated[str, "sentence"]
 """A line of sesh's own, in which a command of sesh may stand: see `errors.for_host`."""
 Styled = Annotated[str, "styled"]
@@ -37,15 +32,14 @@ ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]
 Size = Annotated[int, range(1 << 16)]
 """Columns or rows of a terminal, 0 if there is none."""
 Pid = Annotated[int, range(1 << 31)]
-"""A process id, as far as the system takes it for one."""
 Seconds = Annotated[float, range(10**9)]
-"""A length of time: every one is shorter than thirty years."""
+"""A length of time, below thirty years."""
 Time = Annotated[float, range(253402300800)]
 """Seconds from 1970, before the year 10000, which no calendar of the C library has."""
 
 
 class ErrorFacts(TypedDict):
-    """An error as data. `what`: what happened; `hint`: what to do; `exit`: the exit code."""
+    """An error as it goes over the wire: what happened, what to do, and the exit code."""
 
     code: str
     what: Sentence
@@ -103,8 +97,11 @@ class _RunFacts(TypedDict):
 
 
 class RunFacts(_RunFacts, From, total=False):
-    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link; `from`: how
-    much of its output went before the answer; `reason`: of the session's end, if that ended with it."""
+    """A daemon's account of a run.
+
+    `n`: its number; `key`: a client finds it by this after a lost link; `from`: bytes of its output before the answer;
+    `reason`: why the session ended, if it ended with the run.
+    """
 
     n: int
     command: list[Text]
@@ -135,7 +132,7 @@ class ActivityFacts(TypedDict):
 
 
 class ReportFacts(TypedDict):
-    """The report of a program (OSC 7501), or of its part with this `id`. `state`: as in the activity."""
+    """The report of a program (OSC 7501), or of its part with this `id`."""
 
     id: str | None
     state: str
@@ -164,7 +161,7 @@ class Foreground(TypedDict):
 
 class Unseen(TypedDict):
     """Changes since the last client left: the number of bells, the text of the last notification, and the number of
-    failed commands, of `--run` or of a shell with integration."""
+    failed commands."""
 
     bells: int
     notification: str | None
@@ -223,8 +220,8 @@ class Summary(_Summary, total=False):
 
 
 class AttachedClient(TypedDict):
-    """A client that is attached to a session. `mode`: what it gets; raw: the program's own bytes; drawn: pictures of
-    the screen, as its terminal has another size; aside: nothing until it reads, and its screen is made."""
+    """A client that is attached to a session. `mode`: raw (it gets the program's own bytes), drawn (the screen, as its
+    terminal has another size) or aside (nothing until it reads again)."""
 
     id: int
     pid: int
@@ -291,10 +288,10 @@ class LaunchSpec(TypedDict, total=False):
     """All that a daemon needs to start its session.
 
     `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: names of
-    those that it had before. `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end
-    unseen are kept; `scrollback`: lines; `before`: text that the log begins with; `history`: the commands run before;
-    `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
-    `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
+    those that it had before. `width`, `height`: pixels. `outlive`: which sessions that end unseen are kept; `before`:
+    text that the log begins with; `history`: the commands run before; `gate`: Enter starts the command. `resume`: the
+    command of `--resume-with`; `resumes`: it runs instead of `command`. `instead_of`: the id of the dormant session
+    whose name it takes, no other one's.
     """
 
     name: str
@@ -348,19 +345,17 @@ class Layout(TypedDict):
 # -- what verbs that act came to
 
 
-class Created(TypedDict):
-    """A session that is there now, and whether it was created for this."""
+class Named(TypedDict):
+    """The session that was acted on."""
 
     name: Name
+
+
+class Created(Named):
     created: bool
 
 
-class _Made(TypedDict):
-    name: Name
-    created: bool
-
-
-class Made(_Made, total=False):
+class Made(Created, total=False):
     """The result for a session of a layout, or for a lost one. `again`: it was there, had ended or was lost, and was
     started again; `command`: what a restored session runs; `awaits_enter`: it waits for Enter first."""
 
@@ -371,31 +366,23 @@ class Made(_Made, total=False):
     error: ErrorFacts | PrintedError
 
 
-class Named(TypedDict):
-    """The session that was acted on."""
-
-    name: Name
-
-
 class Sent(TypedDict):
-    """What `--send` has typed; `sesh.cli.printed` says what the keys mean."""
+    """The text that `--send` has typed."""
 
     bytes: int
     position: int | None
     typed: bool
 
 
-class Detached(TypedDict):
+class Detached(Named):
     """The number of clients of a session that were detached."""
 
-    name: Name
     detached: int | None
 
 
-class Renamed(TypedDict):
+class Renamed(Named):
     """The new name of a session, and its old one."""
 
-    name: Name
     renamed_from: Name
 
 
@@ -407,16 +394,15 @@ class Killed(TypedDict):
 
 
 class Reloaded(TypedDict):
-    """The sessions whose daemons took this version over, and by name the errors of the others."""
+    """The sessions whose daemons are this version now, and by name the errors of the others."""
 
     reloaded: list[Name]
     failed: dict[str, ErrorFacts]
 
 
-class SessionHere(TypedDict):
-    """The session of a directory: its name, the directory, and whether it is there."""
+class SessionHere(Named):
+    """The session of a directory, and whether it exists."""
 
-    name: Name
     directory: Text
     there: bool
 
@@ -469,8 +455,6 @@ class JobResult(Outcome, total=False):
 
 
 class JobOutput(JobResult):
-    """The result of a job, with the end of its output."""
-
     output: bytes
 
 
@@ -489,7 +473,7 @@ class RunResult(_RunResult, total=False):
     """A command that has ended. `duration`: seconds; `truncated`: only the end of the output is here.
 
     `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the session ended
-    with the command. Only for `--exec`: `signal`. `reason`: of a job's end, and of such a session's: exited, killed (by
+    with the command. Only for `--exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by
     sesh), terminated (by a signal to its daemon), timed out, or killed, perhaps for memory.
     """
 
@@ -512,8 +496,6 @@ class Command(TypedDict):
 
 
 class CommandOutput(Command):
-    """A command with its output, escape sequences included."""
-
     output: bytes
 
 
@@ -571,8 +553,6 @@ Plain = str | int | float | bool | None
 
 
 class RemoteLog(TypedDict):
-    """The log of remotes: its file, and its events."""
-
     path: Text
     events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
 
@@ -619,15 +599,6 @@ class LeftoverFacts(_Leftover, total=False):
     cleared: bool
     left: str
     error: ErrorFacts | PrintedError
-
-
-class Swept(TypedDict):
-    """The leftovers of one machine."""
-
-    ok: bool
-    host: str | None
-    dry_run: bool
-    pieces: list[LeftoverFacts]
 
 
 class Finding(TypedDict):

@@ -9,7 +9,6 @@ from sesh.measures import LARGEST_SIDE, MOST_SCROLLBACK
 from sesh.schema import Code, Id, Moment, Name, Pid, Resume, RunFacts, Text
 
 Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
-"""Columns or rows of a screen."""
 
 
 class Record(TypedDict, total=False):
@@ -51,8 +50,8 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `scrollback`: the lines that are kept of what scrolled off. `resume`: the command by which it is started again;
-    `resumed`: it was, in the place of a shell; `env`: names of `--env`.
+    `resume`: the command by which it is started again; `resumed`: it runs in the place of a shell; `env`: names of
+    `--env`.
     """
 
     name: str
@@ -77,10 +76,9 @@ class Facts(TypedDict):
 class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
-    `size`: columns and rows. `resizes`: position, columns and rows of each that is still ahead. `marks`: positions to
-    which clients were fed, with the state there, None for one still ahead. `screen`: the bytes that restore the
-    emulator, as latin-1, for `drawn`, its columns and rows. `completed`: the number of the newest line that scrolled
-    off. `used`: see `vt.grid`.
+    `resizes`: position, columns and rows of each that is still ahead. `marks`: positions to which clients were fed,
+    with the state there, None for one still ahead. `screen`: the bytes that restore the emulator, as latin-1, for
+    `drawn`, its columns and rows. `completed`: the number of the newest line that scrolled off. `used`: see `vt.grid`.
     """
 
     position: int
@@ -94,8 +92,7 @@ class ModelState(TypedDict):
 
 
 class ScrolledOff(TypedDict):
-    """What scrolled off before a checkpoint: in which `file`, how many `bytes` of it; `lines`: the scrollback's
-    bound."""
+    """The scrollback of a checkpoint: in which `file`, how many `bytes` of it; `lines`: its bound."""
 
     file: Annotated[int, range(2)]
     bytes: int
@@ -103,10 +100,8 @@ class ScrolledOff(TypedDict):
 
 
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint.
-
-    `drawn`: columns and rows for which its bytes are; `size`: those of the session. `screen`: how many bytes follow.
-    """
+    """The first line of a checkpoint. `drawn`: columns and rows of its bytes; `size`: those of the session; `screen`:
+    how many bytes follow."""
 
     format: int
     written: Moment
@@ -121,7 +116,7 @@ class CheckpointHeader(TypedDict, total=False):
 
 
 class HostFailure(TypedDict):
-    """A host did not answer `at` that moment (seconds since the epoch). `refused`: it refused a login."""
+    """A host did not answer `at` that moment (seconds since 1970). `refused`: it refused a login."""
 
     at: float
     reason: str
@@ -133,10 +128,8 @@ class _KeptSession(TypedDict):
 
 
 class KeptSession(_KeptSession, total=False):
-    """The keys of Summary that are kept of a session of a remote.
-
-    `seen`: when it was last known to run, if that was after its host listed it (seconds since the epoch).
-    """
+    """The keys of Summary that are kept of a session on a host. `seen`: when it was last known to run, if that was
+    after its host listed it (seconds since 1970)."""
 
     id: str
     state: str
@@ -153,11 +146,9 @@ class KeptSession(_KeptSession, total=False):
 
 
 class KnownHost(TypedDict, total=False):
-    """What is known of a host.
-
-    `asks`: the last login asked a person. `round_trip`: seconds. `sessions`: as the host `listed` them last (seconds
-    since the epoch), with what was learnt of single ones since. `failure`: the last one, unless it answered since.
-    """
+    """What is known of a host. `asks`: the last login asked a person; `round_trip`: seconds; `sessions`: as the host
+    `listed` them last (seconds since 1970), with later news of single ones; `failure`: the last one, unless it answered
+    since."""
 
     first_used: Moment
     last_used: Moment

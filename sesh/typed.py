@@ -7,19 +7,36 @@ kitty's keyboard protocol.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from sesh.keynames import CTRL, Chord, Key
+from sesh.keynames import CTRL, SHIFT, Chord, Key
 
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 PRESS, REPEAT, RELEASE = 1, 2, 3
 LONGEST = 128
 """Bytes from which on a control sequence is neither a key nor a reply."""
-_STRINGS = (b"\x1b]", b"\x1bP", b"\x1b_G")
-"""What a string begins with, by which a terminal answers: OSC, DCS, APC of images."""
 _LOCKS = 64 | 128
-_SHIFT = 1
+
+_MOUSE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\xff])"
+"""A character of a mouse report without numbers; mode 1005 writes those from 0x80 on in UTF-8."""
+_BEHIND = rb"(?=[^\x80-\xbf])"
+_TOKEN = re.compile(
+    # Each form, and its beginning if another byte breaks it off: CSI M, CSI, SS3, other keys with ESC,
+    rb"\x1b(?:\[M(?:%(mouse)s{3}|%(mouse)s{0,2}(?=[\x00-\x1f]))"
+    rb"|\[(?!M)[\x20-\x3f]{0,%(most)d}[\x40-\x7e]|\[[\x20-\x3f]{%(most)d}[\x20-\x3f]|\[[\x20-\x3f]*(?=[^\x20-\x7e])"
+    rb"|O(?:[\x40-\x7e]|(?=[^\x40-\x7e]))|[^[O\x1b]|(?=\x1b))"
+    # characters in UTF-8, and single bytes.
+    rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(behind)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(behind)s)"
+    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(behind)s)|[^\x1b\xc2-\xf4]"
+    % {b"mouse": _MOUSE, b"most": LONGEST - 3, b"behind": _BEHIND}
+)
+_PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
+_STRING = re.compile(rb"\x1b(?:[]P]|_G)[\x20-\x7e\x80-\xff]*(?:\x07|\x1b\\)")
+"""A string by which a terminal answers: OSC, DCS, APC of images."""
+_POSITION = re.compile(rb"\x1b\[(?!1;(?:[2-9]|1[0-6])R)[0-9]+;[0-9]+R")
+"""The position of the cursor, but for those that are F3 with modifiers as well."""
 
 
 def token(data: bytes, start: int) -> tuple[int, bool]:
@@ -27,19 +44,8 @@ def token(data: bytes, start: int) -> tuple[int, bool]:
 
     A token that is not whole reaches to the end of `data`. One that another byte breaks off ends before that byte.
     """
-    if data[start] != 0x1B:
-        return _character(data, start) if data[start] >= 0x80 else (start + 1, True)
-    end = start + 2
-    if end > len(data):
-        return len(data), False
-    second = data[start + 1]
-    if second == 0x5B:  # CSI
-        return _control_sequence(data, start)
-    if second == 0x4F:  # SS3
-        if end == len(data):
-            return end, False
-        return (end + 1 if 0x40 <= data[end] <= 0x7E else end), True
-    return (start + 1 if second == 0x1B else end), True
+    match = _TOKEN.match(data, start)
+    return (len(data), False) if match is None else (match.end(), True)
 
 
 def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -51,43 +57,8 @@ def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
         start = end
 
 
-def _character(data: bytes, start: int) -> tuple[int, bool]:
-    """A character in UTF-8; a byte that begins none stands alone."""
-    first, end = data[start], start + 1
-    limit = end + (0xC2 <= first < 0xF5) + (0xE0 <= first < 0xF5) + (0xF0 <= first < 0xF5)
-    while end < min(limit, len(data)) and 0x80 <= data[end] <= 0xBF:
-        end += 1
-    return end, end == limit or end < len(data)
-
-
-def _control_sequence(data: bytes, start: int) -> tuple[int, bool]:
-    end, limit = start + 2, min(start + LONGEST, len(data))
-    while end < limit and 0x20 <= data[end] <= 0x3F:
-        end += 1
-    if end == limit:
-        return end, end == start + LONGEST
-    if not 0x40 <= data[end] <= 0x7E:
-        return end, True
-    if data[end] == 0x4D and end == start + 2:  # CSI M
-        return _mouse(data, end + 1)
-    return end + 1, True
-
-
-def _mouse(data: bytes, end: int) -> tuple[int, bool]:
-    """The rest of a mouse report without numbers: three characters from 0x20 on, which mode 1005 writes in UTF-8."""
-    for _ in range(3):
-        if end == len(data):
-            return end, False
-        if data[end] < 0x20:
-            return end, True
-        end, whole = _character(data, end) if 0xC2 <= data[end] <= 0xDF else (end + 1, True)
-        if not whole:
-            return end, False
-    return end, True
-
-
 def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
-    """Return whether a token, of this chord if it has one, is `key`, at any event."""
+    """Return whether a token, which has this chord, is `key`, at any event."""
     if chord is None:
         return sequence == key.application
     return chord == key.chord or (sequence[-1:] == b"u" and _by_alt_gr(sequence, chord) == key.chord)
@@ -97,25 +68,17 @@ def _by_alt_gr(sequence: bytes, chord: Chord) -> Chord | None:
     """Return the chord by the shifted character: without Shift it is one that AltGr makes on this layout."""
     _, colon, shifted = sequence[2:-1].partition(b";")[0].partition(b":")
     number = shifted.partition(b":")[0]
-    return ("u", int(number), chord[2]) if colon and number and not chord[2] & _SHIFT else None
+    return ("u", int(number), chord[2]) if colon and number and not chord[2] & SHIFT else None
 
 
 def pressed(data: bytes, *keys: Key) -> bool:
     """Return whether one of these keys is pressed in `data`, in whatever form; a paste has no keys."""
-    start = 0
-    while start < len(data):
-        end, _ = token(data, start)
-        if end == start + 2 and data[start] == 0x1B and data[start + 1] < 0x20:
-            end = start + 1  # Escape, and a key behind it
-        sequence = data[start:end]
-        if sequence == PASTE:
-            end, _ = paste_end(data, end)
-            if end < 0:
-                return False
-        form, event = chord(sequence) or (None, PRESS)
-        if event != RELEASE and any(matches(key, sequence, form) for key in keys):
-            return True
-        start = end
+    for whole, _ in tokens(_PASTED.sub(PASTE_END, data)):
+        escaped = len(whole) == 2 and whole[0] == 0x1B and whole[1] < 0x20  # Escape, and a key behind it
+        for sequence in (whole[:1], whole[1:]) if escaped else (whole,):
+            form, event = chord(sequence) or (None, PRESS)
+            if event != RELEASE and any(matches(key, sequence, form) for key in keys):
+                return True
     return False
 
 
@@ -128,35 +91,9 @@ def is_report(sequence: bytes) -> bool:
 
 
 def has_keys(data: bytes) -> bool:
-    """Return whether any of it was typed or pasted: what a terminal reports, or answers a program, is no key."""
-    start = 0
-    while start < len(data):
-        end = _string_end(data, start)
-        if not end:
-            end, _ = token(data, start)
-            sequence = data[start:end]
-            if not is_report(sequence) and not _is_position(sequence):
-                return True
-        start = end
-    return False
-
-
-def _string_end(data: bytes, start: int) -> int:
-    """Return the index behind the whole string that begins at `start`; 0 if none does."""
-    if not data.startswith(_STRINGS, start):
-        return 0
-    end = start + 2
-    while end < len(data) and data[end] >= 0x20 and data[end] != 0x7F:
-        end += 1
-    return end + 1 if data[end : end + 1] == b"\x07" else end + 2 if data.startswith(b"\x1b\\", end) else 0
-
-
-def _is_position(sequence: bytes) -> bool:
-    """Return whether a control sequence is the position of the cursor, and not F3 with modifiers."""
-    row, _, column = sequence[2:-1].partition(b";")
-    if sequence[:2] != b"\x1b[" or sequence[-1:] != b"R" or not row.isdigit() or not column.isdigit():
-        return False
-    return int(row) != 1 or not 2 <= int(column) <= 16
+    """Return whether any of it was typed or pasted: a report of the terminal, or its answer to a program, is no key."""
+    found = tokens(_STRING.sub(b"", data))
+    return any(not is_report(sequence) and not _POSITION.fullmatch(sequence) for sequence, _ in found)
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:
@@ -192,27 +129,26 @@ def chord(sequence: bytes) -> tuple[Chord, int] | None:
             return _unicode(fields[2], modifiers), PRESS
         return ("~", number, modifiers), event or PRESS
     if final == "_" and len(fields) >= 4:  # win32-input-mode: the character, and whether the key is down
-        return _control(fields[2][0]), PRESS if fields[3][0] else RELEASE
+        return _win32(fields[2][0]), PRESS if fields[3][0] else RELEASE
     if number <= 1 and final in "ABCDEFHPQRSZ":
         return (final, 1, modifiers), event or PRESS
     return None
 
 
-def _control(code: int) -> Chord:
-    """Return the chord of a character that win32-input-mode reports, where Ctrl has made a control of some."""
-    return (
-        ("u", ord(chr(code | 0x40).lower()), CTRL) if 0 < code < 0x20 and code not in (8, 9, 13, 27) else ("u", code, 0)
-    )
+def _win32(code: int) -> Chord:
+    if 0 < code < 0x20 and code not in (8, 9, 13, 27):
+        return "u", ord(chr(code | 0x40).lower()), CTRL
+    return "u", code, 0
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
     """Return the chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
-        code = base  # not an ASCII letter: what counts is where the key is on the keyboard
-    if modifiers & _SHIFT:
+        code = base  # for other scripts the place of the key on the keyboard counts
+    if modifiers & SHIFT:
         if shifted:
-            return ("u", shifted, modifiers & ~_SHIFT)
+            return ("u", shifted, modifiers & ~SHIFT)
         if 97 <= code <= 122:
-            return ("u", code - 32, modifiers & ~_SHIFT)
+            return ("u", code - 32, modifiers & ~SHIFT)
     return ("u", code, modifiers)

@@ -36,53 +36,35 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.SWITCH: ("SWITCH", Switch),
     protocol.DATA: ("event", Event),
 }
-"""The name and the type of each frame that holds JSON."""
-_READ = 1 << 18
-"""Bytes of one read."""
-LONGEST_POLL = 86_400_000.0
+_LARGEST_READ = 1 << 18
+_LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
-_KEPT_FREE = 40
-"""Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
-_MOST_AT_ONCE = 256
-"""Connections."""
-_MOST_FOLLOWED = 4096
-"""Connections that a list which is looked at keeps."""
+_MOST_CONNECTIONS = 256
+_OTHER_DESCRIPTORS = 40
+"""Descriptors that are left for files, pipes and links to hosts."""
+_USUAL_LIMIT = 4096
 GRACE = 1.0
 """Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
 
 
-def message(kind: int, payload: bytes, *, far: bool) -> Any:
-    """The JSON object of a frame; DATA is an event. Raises ProtocolError, also if a host's is not of its type.
-
-    A daemon of this machine is the user's own, behind a socket that nobody else may open: its frames are only parsed.
-    """
-    values = protocol.parse(payload)
-    if not far:
-        return values
-    name, hint = _MESSAGES[kind]
-    return check.far(hint, values, name)
-
-
 @dataclass
 class Peer:
-    """Describes the daemon at the other end, as far as it is known before its WELCOME."""
+    """The daemon at the other end, as known before its WELCOME. `greeted`: the HELLO that a bridge has sent to it in
+    this side's place; `ahead`: seconds by which `uptime` of its machine is ahead of this one's, at the least."""
 
     name: str = ""
     session_id: str = ""
     greeted: Introduction | None = None
-    """The HELLO that a bridge has sent to it in this side's place."""
     ahead: float = 0.0
-    """Seconds by which `uptime` of its machine is ahead of this one's, at the least."""
 
 
 class Connection:
-    """Frames over a pair of descriptors, blocking, with a bound on each wait if one is given.
+    """Frames over a pair of descriptors, the same one twice for a socket: it owns them, and closes them at the end.
 
-    It owns the descriptors (the same one twice for a socket) and is a context manager that closes them.
+    `far`: a host is at the other end, whose text is not to be trusted. Deadlines are those of the monotonic clock.
     """
 
     far = False
-    """True if a host is at the other end, whose text is not to be trusted."""
 
     def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -92,9 +74,8 @@ class Connection:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
-        """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
+        """A deadline that has passed: one more read is allowed, for bytes that came in time."""
         self._reloaded = False
-        """True if the daemon has said that it goes on as another sesh."""
 
     def __enter__(self) -> Connection:
         return self
@@ -104,7 +85,7 @@ class Connection:
 
     @property
     def agent(self) -> str | None:
-        """The path of the user's ssh agent on the machine of the daemon; None if there is none."""
+        """The path of the user's ssh agent on the machine of the daemon."""
         return os.environ.get("SSH_AUTH_SOCK")
 
     @property
@@ -117,20 +98,15 @@ class Connection:
         descriptors = {self.inbound, self.outbound} - {-1}
         self.inbound = self.outbound = -1
         for descriptor in descriptors:
-            try:
+            with suppress(OSError):  # it is closed even so, and nothing that was sent depends on it
                 os.close(descriptor)
-            except OSError:
-                continue  # it is closed even so, and nothing that was sent depends on it
 
     def abort(self) -> None:
         """End the connection from another thread: a reader sees its end."""
-        if self.inbound < 0:
-            return
-        try:
-            with socket.socket(fileno=os.dup(self.inbound)) as opened:
-                opened.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it was closed just now, here or by the daemon
+        with suppress(OSError):  # it was closed just now, here or by the daemon
+            if self.inbound >= 0:
+                with socket.socket(fileno=os.dup(self.inbound)) as opened:
+                    opened.shutdown(socket.SHUT_RDWR)
 
     def gone(self) -> bool:
         """Return whether the other side has closed its end, even if it can still be read from."""
@@ -139,14 +115,11 @@ class Connection:
     # -- frames
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
-        view, overdue = memoryview(data), False
+        """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline."""
+        view = memoryview(data)
         while view:
             if deadline is not None:
                 _wait(self.outbound, select.POLLOUT, deadline)
-                if overdue:
-                    raise _too_late()
-                overdue = time.monotonic() > deadline
             try:
                 # What is said to be writable takes so much without blocking, a pipe too.
                 view = view[os.write(self.outbound, view if deadline is None else view[: select.PIPE_BUF]) :]
@@ -156,10 +129,7 @@ class Connection:
                 raise self._closed(error) from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Return the next frame, as (type, payload).
-
-        Raises Unreachable if the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
-        """
+        """Return the next frame, as (type, payload). Raises Unreachable, TimedOut, ProtocolError."""
         while not self._frames:
             _wait(self.inbound, select.POLLIN, deadline)
             if deadline is not None and time.monotonic() > deadline:
@@ -170,12 +140,9 @@ class Connection:
         return self._frames.popleft()
 
     def read(self) -> bool:
-        """Read the next bytes, whole frames or not, for `leftovers`; return False if none are there.
-
-        Raises Unreachable if the other side closed, ProtocolError.
-        """
+        """Read the next bytes, for `leftovers`; return False if none are there. Raises Unreachable, ProtocolError."""
         try:
-            data = os.read(self.inbound, _READ)
+            data = os.read(self.inbound, _LARGEST_READ)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -188,7 +155,7 @@ class Connection:
         return True
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
-        """Return the error for a connection that the other side closed; after a failed write, by what it said last."""
+        """Return the error for a closed connection; after a failed write, by what the other side said last."""
         with suppress(errors.SeshError):
             while error is not None and not self._reloaded and polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
@@ -197,30 +164,34 @@ class Connection:
         return errors.Unreachable("the session's daemon closed the connection")
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Return frames that were not taken yet; a reader of the descriptor itself begins with them."""
         frames = list(self._frames)
         self._frames.clear()
         return frames
 
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
-        """Have `receive` give these frames first: they were taken before their time."""
         self._frames.extendleft(reversed(frames))
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """Return the JSON of a frame, of the type that its kind has in `schema`. Raises ProtocolError."""
-        return message(kind, payload, far=self.far)
+        """Return the JSON of a frame; DATA is an event. Raises ProtocolError, also if a host's is malformed.
+
+        Those of this machine are only parsed: they come from a socket that nobody else may open.
+        """
+        values = protocol.parse(payload)
+        if not self.far:
+            return values
+        name, hint = _MESSAGES[kind]
+        return check.far(hint, values, name)
 
     # -- the daemon's WELCOME
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Send HELLO; return the daemon's WELCOME. Raises ProtocolError if the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
-        """Read the WELCOME that answers a HELLO sent before.
+        """Read the WELCOME that answers a HELLO. Raises ProtocolError for another protocol number.
 
-        `any_protocol`: only HELLO and `reload` are asked for, which each protocol number understands.
+        `any_protocol`: every number is accepted, for only `reload` follows, which each understands.
         """
         while not self.accept(*self.receive(deadline), any_protocol=any_protocol):
             continue
@@ -240,16 +211,12 @@ class Connection:
         return True
 
     def incompatible(self) -> errors.ProtocolError:
-        """Return the error for a daemon that speaks another protocol number."""
         name, version = self.welcome.get("name"), self.welcome.get("version")
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
     def come_back(self, name: str = "") -> None:
-        """Connect again, on the same descriptors, to a daemon of this machine that was reloaded; HELLO is the caller's.
-
-        `name`: its present one, if that may be another. Raises as `connect`, Reloaded if the daemon has no known name.
-        """
+        """Connect again, on the same descriptors, to a reloaded daemon, by its present name; the caller sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
             raise errors.Reloaded("the session's daemon was reloaded")
@@ -262,15 +229,15 @@ class Connection:
     # -- requests and their answers
 
     def not_after(self, deadline: float | None) -> float | None:
-        """Return a deadline (monotonic) by the clock of the daemon's machine, which the request carries."""
+        """Return a deadline by the clock of the daemon's machine, as a request carries it."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
     ) -> tuple[Answer, bytes]:
-        """Have the daemon carry out a verb: return its answer and the bytes that came with it.
+        """Have the daemon carry out a verb, not begun after the deadline; return its answer and bytes.
 
-        It is not begun after the deadline. `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
+        `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
         """
         hello = greeting("request") if greets else b""
         while True:
@@ -284,16 +251,16 @@ class Connection:
                 hello = greeting("request")
 
     def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-        """Have the daemon carry out one verb, HELLO and REQUEST in one write; close the connection."""
+        """Have the daemon carry out one verb, as `request`; close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
     def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
-        """Return the answer to the request that was sent last and is not begun after the deadline.
+        """Return the answer to the request that was sent last.
 
-        One that `changes` something is waited for a little longer: a daemon that comes to it too late says so. Raises
-        Unknown if it may have been carried out, else what `answer` raises.
+        Where the request `changes` something the wait is a little longer: a daemon that comes to it too late says so.
+        Raises Unknown if it may have been carried out, else as `answer`.
         """
         changes = changes and verb not in protocol.READING
         try:
@@ -309,18 +276,15 @@ class Connection:
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
-        """Return whether the daemon has not read what was sent last, if no answer came: then it never acts on it.
-
-        Past the deadline of a request it would refuse it; where it has closed the connection, nobody reads any more.
-        """
+        """Return whether the daemon has not read the last request: it refuses it past the deadline, or is gone."""
         if isinstance(error, errors.TimedOut):
             return not self.far and platform.untaken(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
-        """Return the answer to a request, and the bytes before it. Answers to others, and OUTPUT, are passed over.
+        """Return the answer to a request, and the bytes before it; skip answers to others, and OUTPUT.
 
-        Raises the error that the daemon answered, and what `receive` raises.
+        Raises the error that the daemon answered, and as `receive`.
         """
         carried = bytearray()
         while True:
@@ -337,19 +301,17 @@ class Connection:
 
 
 def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
-    """The words of a HELLO."""
     return {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
 
 
 def greeting(role: str, **more: Unpack[Hello]) -> bytes:
-    """A HELLO frame."""
     return protocol.message(protocol.HELLO, introduction(role, **more))
 
 
 def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
     """Return the frames of one request: DATA if it carries bytes, then REQUEST.
 
-    `begin_by`: the time of `uptime`, on the machine of the daemon, after which it is not begun.
+    `begin_by`: the `uptime` of the daemon's machine after which it is not begun.
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
@@ -358,17 +320,17 @@ def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None 
 
 
 def checked(answer: Answer) -> Answer:
-    """`answer` itself. Raises its error if it is one."""
+    """Return the answer. Raises its error if it is one."""
     if "error" in answer:
         raise errors.rebuild(answer["error"])
     return answer
 
 
 def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
-    """A connection to the daemon of `name` on this machine.
+    """Connect to the daemon of `name` on this machine.
 
-    `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if none answers,
-    Unreachable if it does not accept in time, Refused for a foreign socket.
+    `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if nobody listens,
+    Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
     if not folder:
         folder = paths.directory()
@@ -397,26 +359,17 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
 
 
 def most_connections() -> int:
-    """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`)."""
-    limit = os.sysconf("SC_OPEN_MAX")
-    return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
+    return min(_MOST_CONNECTIONS, most_followed())
 
 
 def most_followed() -> int:
-    """The number of daemons to stay connected to, so that as many others as ever can be asked at once."""
+    """Return the number of daemons to stay connected to: half of what this process may open (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
-    return (
-        _MOST_FOLLOWED
-        if limit < 0
-        else max(most_connections() // 2, min(_MOST_FOLLOWED, limit - _MOST_AT_ONCE - _KEPT_FREE))
-    )
+    return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
 
 
 def begin(name: str, folder: str = "") -> socket.socket | None:
-    """A non-blocking socket that is connected to the daemon of `name`, or, if its backlog is full, to nothing yet.
-
-    None if nobody listens there.
-    """
+    """Return a non-blocking socket to the daemon of `name`, connected unless its backlog is full; None without one."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -436,7 +389,6 @@ def begin(name: str, folder: str = "") -> socket.socket | None:
 
 
 def adopt(opened: socket.socket, name: str = "") -> Connection:
-    """A Connection over a connected socket, to the daemon of `name`."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
     return Connection(descriptor, descriptor, name)
@@ -445,30 +397,29 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 def ask(
     name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
-    """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
+    """Have the daemon of `name` carry out one verb. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Waits until descriptors are ready for their events, and returns those; none past the deadline (monotonic)."""
+    """Wait until descriptors are ready for their events; return those, none past the deadline (monotonic)."""
     poll = select.poll()
     for descriptor, events in watched:
         poll.register(descriptor, events)
     while True:
-        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_POLL)
+        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)
         ready = [descriptor for descriptor, _ in poll.poll(left)]
         if ready or (deadline is not None and time.monotonic() >= deadline):
             return ready
 
 
 def heard_out(ready: list[int], audience: int) -> None:
-    """Raises BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
+    """Raise BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
     if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
     if not polled([(descriptor, events)], deadline):
         raise _too_late()
 

@@ -1,4 +1,4 @@
-"""Texts about sessions for people, and the text of others as a terminal may be shown it."""
+"""Text for people: other programs' text as a terminal may show it, and what is said about sessions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
 _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
-"""The character that joins emoji; the first and the last of those of which two make a flag."""
-_LONGEST_NOTIFICATION = 30
-"""Columns of a notification in a list."""
-_LONGEST_TEXT = 4096
-"""Characters beyond the limit that are looked at to cut a text: some take no column."""
+"""The character that joins emoji; the first and the last half of a flag."""
+_NOTIFICATION_COLUMNS = 30
+_MOST_MARKS = 4096
+"""Characters without a column that are looked at to cut a text."""
 
 LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20
 """Characters of text from a host."""
@@ -35,7 +34,7 @@ _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 
 
 def plain(chosen: object, keep: str = "") -> str:
-    """Text that a program chose, without characters that a terminal could act upon, except the controls in `keep`."""
+    """Return a program's text without characters that a terminal could act upon, except the controls in `keep`."""
     text = str(chosen)
     if text.isprintable():
         return text
@@ -43,44 +42,42 @@ def plain(chosen: object, keep: str = "") -> str:
 
 
 def line(text: str) -> str:
-    """A host's text on one line."""
     return plain(text[:LONGEST_LINE])
 
 
 def sentence(text: str) -> str:
-    """A line of a host's sesh, in which a command of sesh may stand: see `errors.for_host`."""
+    """Return a line of a host's sesh, in which a command of sesh may stand: see `errors.for_host`."""
     return plain(text[:LONGEST_LINE], SESH + THERE)
 
 
 def paragraphs(text: str) -> str:
-    """A host's text of one line or several, such as a word of a command; bytes that are no UTF-8 stay."""
+    """Return a host's text of one line or several, such as a word of a command; bytes that are no UTF-8 stay."""
     text = text[:_LONGEST_PARAGRAPHS]
     return text if text.isprintable() else text.translate(_ACTED_UPON)
 
 
 def without_controls(text: str) -> str:
-    """A host's text with nothing but characters, SGR and links."""
+    """Return a host's text with nothing but characters, SGR and links."""
     return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}", r"\1", text)
 
 
 def blanked(text: str) -> str:
-    """Text with a blank in place of each control."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def one_line(message: str) -> str:
-    """A message on one line: runs of white space become one blank, other controls are dropped."""
+    """Return a message on one line: runs of white space become one blank, other controls are dropped."""
     return plain(" ".join(message.split()))
 
 
 def title(session: tuple[str | None, str]) -> str:
-    """A session, its host and its name, as it is typed. In a sentence of its own it is `NAME@HOST` (see `needs`)."""
+    """Return a session, its host and its name, as it is typed: `@HOST NAME`."""
     host, name = session
     return f"@{plain(host)} {plain(name)}" if host is not None else plain(name)
 
 
 def encodable(value: Any) -> Any:
-    """A value whose strings can all be encoded as UTF-8."""
+    """Return a value whose strings can all be encoded as UTF-8."""
     if isinstance(value, str):
         return value if value.isascii() else _encodable_text(value)
     if isinstance(value, dict):
@@ -98,9 +95,9 @@ def _encodable_text(text: str) -> str:
 
 
 def state(session: Summary) -> str:
-    """The state of a session: attached, detached, exited with its code, lost, or the machine that it runs on.
+    """Return the state of a session: attached, detached, exited with its code, lost, or the machine that it runs on.
 
-    Of a host that does not answer: when it was last seen.
+    For a host that does not answer: when the session was last seen.
     """
     if stale := session.get("stale"):
         seen = moments.seconds(stale["since"])
@@ -124,25 +121,23 @@ _REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}
 
 
 def activity(session: Summary) -> str:
-    """The activity of a session: working, waiting, idle, done, failed, or its reason where that says more."""
-    standing = session.get("activity")
-    return plain(_REASONS.get(standing.get("why") or "", standing["state"])) if standing else ""
+    """Return the activity of a session: working, waiting, idle, done, failed, or its reason where that says more."""
+    facts = session.get("activity")
+    return plain(_REASONS.get(facts.get("why") or "", facts["state"])) if facts else ""
 
 
 SIGNALS = {"waiting": "1;33", OUTPUT_STOPPED: "1;33", "failed": "31"}
-"""The SGR parameters of the activities that want a person's attention."""
+"""The SGR parameters of the activities that need a person."""
 UNKNOWN = "?"
 """The mark of a session whose host does not answer."""
 
 
 def mark(session: Summary) -> str:
-    """The mark before a session's name: `*` for the current one, `!` if something happened unseen, `?` if its host does
-    not answer."""
+    """Return the mark before a session's name: `*` the current one, `!` unseen changes, `?` its host is silent."""
     return "*" if session.get("current") else UNKNOWN if "stale" in session else "!" if unseen(session) else ""
 
 
 def colour(session: Summary) -> str:
-    """The SGR parameters of a session's state."""
     if "stale" in session:
         return "33"
     if session.get("machine"):
@@ -155,7 +150,7 @@ def colour(session: Summary) -> str:
 
 
 def standing(session: Summary) -> tuple[str, str, str]:
-    """The activity of a running session, since when, and its question; empty strings if not known."""
+    """Return the activity of a running session, since when, and its question; empty strings if not known."""
     facts = session.get("activity")
     if not facts or session["state"] != "running":
         return "", "", ""
@@ -163,35 +158,35 @@ def standing(session: Summary) -> tuple[str, str, str]:
 
 
 def since(session: Summary) -> float:
-    """The moment by this machine's clock since when a session stands as it does; 0 if not known."""
+    """Return the moment by this machine's clock since when a session stands as it does; 0 if not known."""
     return (moments.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
 
 
 def ended_badly(session: Summary) -> bool:
-    """Returns whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
-    standing = session.get("activity")
-    done = standing is not None and standing["state"] == "done"
+    """Return whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
+    facts = session.get("activity")
+    done = facts is not None and facts["state"] == "done"
     return session["state"] == "exited" and bool(session.get("exit_code")) and not done
 
 
 def asks(session: Summary) -> str:
-    """The question that the program in a session asks a person; empty if it asks none, or its words are not known."""
-    standing = session.get("activity")
-    return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
+    """Return the question that the program in a session asks a person; empty if it asks none, or it is not known."""
+    facts = session.get("activity")
+    return one_line(facts.get("question") or "") if facts and facts["state"] == "waiting" else ""
 
 
 def of_report(report: ReportFacts) -> str:
-    """What a program reports of itself or of a part, in words."""
+    """Return the report of a program, or of a part of it, in words."""
     progress = report.get("progress")
     name = report.get("title") or report.get("id") or ""
     return one_line(" ".join((name, f"{progress}%" if progress is not None else "", report.get("message") or "")))
 
 
 def runs(session: Summary) -> str:
-    """The program in a session: the command in the foreground, as it may be typed, and the title that it has set.
+    """Return the program in a session: the command in the foreground, as it may be typed, and the title that it set.
 
-    Before it in brackets what has happened unseen. If no foreground is known (the session has ended), or it is
-    the process that asks, the command that it was started with.
+    Before it stand unseen changes, in brackets. If no foreground is known (the session has ended), or it is the process
+    that asks, the command that the session was started with.
     """
     foreground = session.get("foreground")
     if foreground and session.get("current") and foreground.get("pid") == os.getpid():
@@ -204,7 +199,7 @@ def runs(session: Summary) -> str:
 
 
 def command_line(command: Sequence[str]) -> str:
-    """The words of a running program as a line for a shell, the program without its directory and a login's dash.
+    """Return a running program's words as a line for a shell, the program without its directory and a login's dash.
 
     Some programs (npm, sshd) overwrite their words with one text, which stands as it is. Empty if they are unknown.
     """
@@ -218,8 +213,7 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def shell_word(word: str) -> str:
-    """A word, quoted for a shell if it has to be. One with controls is written as `$'…'`, which bash, zsh and ksh
-    read."""
+    """Return a word, quoted for a shell if necessary: with controls as `$'…'`, which bash, zsh and ksh read."""
     if word.isprintable():
         return word if word.isalnum() else shlex.quote(word)
     return "$'" + "".join(map(_escaped, word)) + "'"
@@ -230,25 +224,24 @@ def _escaped(character: str) -> str:
         return "\\" + character
     if character.isprintable():
         return character
-    return {"\n": "\\n", "\t": "\\t"}.get(character) or "".join(
-        f"\\{byte:03o}" for byte in character.encode("utf-8", "replace")
-    )
+    octal = "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "replace"))
+    return {"\n": "\\n", "\t": "\\t"}.get(character, octal)
 
 
 def unseen(session: Summary) -> str:
-    """The changes in a session since somebody was attached, in words; empty if there are none."""
+    """Return the changes in a session since somebody was attached, in words; empty without changes."""
     missed = session.get("unseen")
     if not missed:
         return ""
     failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
     parts = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
     parts += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    parts += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
+    parts += [cut(one_line(notification), _NOTIFICATION_COLUMNS)] if notification else []
     return ", ".join(parts)
 
 
 def at_home(path: str, home: str | None = None) -> str:
-    """A directory under HOME, or another home directory, written with `~`."""
+    """Return a directory with `~` for HOME, or for another home directory."""
     home = (os.environ.get("HOME", "") if home is None else home).rstrip("/")
     if home and (path == home or path.startswith(f"{home}/")):
         return f"~{path[len(home) :]}"
@@ -256,7 +249,6 @@ def at_home(path: str, home: str | None = None) -> str:
 
 
 def columns(text: str) -> int:
-    """The number of columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
     width: int = wcswidth(text)
@@ -264,30 +256,24 @@ def columns(text: str) -> int:
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
-    """A text that takes at most `limit` columns, with `mark` if its end, or its beginning, was left out."""
-    most = max(limit, 0) + _LONGEST_TEXT
-    whole, text = text, text[-most:] if keeps_end else text[:most]
-    if text == whole and columns(text) <= limit:
+    """Return a text that takes at most `limit` columns, with `mark` if its end, or its beginning, was left out."""
+    most = max(limit, 0) + _MOST_MARKS
+    near = text[-most:] if keeps_end else text[:most]
+    if near == text and columns(text) <= limit:
         return text
     if limit < 1:
         return ""
-    clusters: list[str] = []
-    room = limit - len(mark)
-    for cluster in reversed(_clusters(text)) if keeps_end else _clusters(text):
-        room -= columns(cluster)
-        if room < 0:
+    kept = ""
+    for cluster in reversed(_clusters(near)) if keeps_end else _clusters(near):
+        longer = cluster + kept if keeps_end else kept + cluster
+        if columns(longer) + len(mark) > limit:
             break
-        clusters.append(cluster)
-    while True:
-        part = mark + "".join(reversed(clusters)) if keeps_end else "".join(clusters) + mark
-        if not clusters or columns(part) <= limit:
-            return part
-        while clusters and not columns(clusters.pop()):  # stray marks may take more together than one by one
-            continue
+        kept = longer
+    return mark + kept if keeps_end else kept + mark
 
 
 def _clusters(text: str) -> list[str]:
-    """A text in pieces that belong together: a character with its marks, joined emoji, both halves of a flag."""
+    """Return a text in pieces that belong together: a character with its marks, joined emoji, both halves of a flag."""
     clusters: list[str] = []
     for char in text:
         last = clusters[-1] if clusters else ""
@@ -300,22 +286,21 @@ def _clusters(text: str) -> list[str]:
 
 
 BETWEEN_TELLINGS = 60.0
-"""Seconds between two tellings of one session, at the least; a bell never uses up the minute of a question."""
+"""Seconds between two notifications about one session; a bell never uses up the minute of a question."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
 
 
 def muted(labels: Mapping[str, str] | None) -> bool:
-    """Returns whether a session with these labels is never told of."""
+    """Return whether notifications about a session with these labels are off."""
     return (labels or {}).get("mute") == "1"
 
 
 def failure(reason: object, code: object) -> str:
-    """How a program has failed, in two words."""
     return TIMED_OUT if reason == TIMED_OUT else f"exited {code}"
 
 
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
-    """The line that tells a person of a session that needs one."""
+    """Return the line of a notification about a session that needs a person: `NAME@HOST waits: …`."""
     session = f"{name}@{host}" if host else name
     if (state, question) == ("failed", TIMED_OUT):
         return f"{session} {TIMED_OUT}"

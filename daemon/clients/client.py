@@ -148,7 +148,7 @@ class Client(Reader):
         """Send a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
         kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
         self.position = position
-        self.connection.queue(*protocol.pieces(kind, position, screen, advance=False))
+        self.connection.queue(*protocol.pieces(kind, position, screen))
         self.was_sent(len(screen))
         self.connection.flush()  # in a flood, the end of the turn is far away
 

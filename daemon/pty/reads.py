@@ -36,7 +36,7 @@ def call_of(thread: str) -> tuple[Call, int, int]:
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
-        words = identity.read_proc(f"{thread}/syscall", once=True).split()
+        words = identity.read_proc(f"{thread}/syscall").split()
     except OSError:
         return Call.UNKNOWN, -1, 0
     if len(words) < 4 or not words[0].isdigit():

@@ -261,7 +261,7 @@ def test_a_mistake_in_the_settings_is_one_line_with_its_place_and_no_failure_to_
     terminal.wait_for_raw(b" config.toml has errors; `sesh --doctor` shows them")
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")
-    assert terminal.raw.count(b"config.toml: groups.web must be a list") == 1
+    assert terminal.raw.count(b"config.toml: groups.web is not a list") == 1
     terminal.type("exit\r")
     assert terminal.exit_code() == 0
 

@@ -45,6 +45,12 @@ _VALUES = st.recursive(
 )
 
 
+def _far() -> wire.Connection:
+    connection = wire.Connection(-1, -1)
+    connection.far = True
+    return connection
+
+
 _CLIENT = {
     "id": 1, "pid": 1, "tty": "/dev/pts/1", "machine": "m", "columns": 80, "rows": 24, "since": "2026-03-01T11:57:00Z",
     "read_only": False, "mode": "raw",
@@ -91,7 +97,7 @@ def texts(found: Any) -> list[str]:
 @given(st.sampled_from(KINDS), _VALUES)
 def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int, value: Any) -> None:
     try:
-        found = wire.message(kind, json.dumps(value).encode(), far=True)
+        found = _far().message(kind, json.dumps(value).encode())
     except ProtocolError as error:
         found = {"error": str(error)}
     assert not any(_ACTS.search(text) for text in texts(found))
@@ -114,7 +120,7 @@ def test_an_answer_passes_in_its_type_or_is_a_protocol_error(op: Any, value: Any
 @given(st.sampled_from(KINDS), st.binary(max_size=200))
 def test_bytes_that_are_no_message_are_a_protocol_error(kind: int, payload: bytes) -> None:
     try:
-        wire.message(kind, payload, far=True)
+        _far().message(kind, payload)
     except ProtocolError:
         return
 
@@ -203,13 +209,13 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
     payload = protocol.encode({"id": 1, "session": facts})
-    assert wire.message(protocol.RESPONSE, payload, far=False)["session"] == facts
+    assert wire.Connection(-1, -1).message(protocol.RESPONSE, payload)["session"] == facts
 
 
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
-        wire.message(protocol.RESPONSE, protocol.encode({"id": 1, "session": session}), far=True)
+        _far().message(protocol.RESPONSE, protocol.encode({"id": 1, "session": session}))
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:

@@ -19,7 +19,7 @@ def test_a_fault_is_one_line_with_its_kind_and_place() -> None:
     except ValueError as error:
         faults.note("a fault in a verb", error)
     (line,) = faults.lines()
-    assert re.search(r"Z a fault in a verb: ValueError: invalid .*'none' \(test_log\.py:\d+\)$", line)
+    assert re.search(r"Z a fault in a verb: ValueError \(test_log\.py:\d+\)$", line)
     assert line[10] == "T"
 
 
@@ -37,8 +37,8 @@ def test_only_the_last_ones_are_kept() -> None:
     [
         (OSError(28, "No space left on device"), "No space left on device"),
         (OSError(28, "No space left on device", "/full/.x"), "No space left on device, /full/.x"),
-        (OSError("odd"), "OSError: odd"),
-        (ValueError("odd"), "ValueError: odd"),
+        (OSError("odd"), "OSError"),
+        (ValueError("odd"), "ValueError"),
     ],
 )
 def test_a_daemon_keeps_faults_of_the_system_in_its_words(error: Exception, told: str) -> None:

@@ -14,7 +14,7 @@ def test_the_day_stands_there_where_it_is_not_today() -> None:
     today, before = moments.stamp(now), moments.stamp(now - 3 * 86400)
     assert moments.here(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
     assert moments.here(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
-    assert moments.here(before) == moments.here(before, dated=True) == moments.local(int(now) - 3 * 86400)
+    assert moments.here(before) == moments.here(before, dated=True) == moments.time_of_day(int(now) - 3 * 86400)
 
 
 @pytest.mark.parametrize(("stamp", "text"), [(None, ""), ("", ""), ("soon", "soon")])
@@ -44,7 +44,7 @@ def test_a_moment_of_any_year_is_shown(stamp: str) -> None:
     """A host tells its own."""
     moment = moments.seconds(stamp)
     assert moment is not None
-    assert moments.here(stamp) == moments.local(moment)
+    assert moments.here(stamp) == moments.time_of_day(moment)
     assert moments.age(stamp, time.time())
 
 

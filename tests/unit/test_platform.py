@@ -72,7 +72,7 @@ def test_the_leaders_group_comes_first_also_where_its_number_is_not_the_lowest(m
     stats = {"90": b"(sh) S 1 90 90", "12": b"(cat) S 90 12 90", "300": b"(vi) T 90 300 90"}
     monkeypatch.setattr(os, "listdir", lambda _: ["12", "300", "90", "self"])
     monkeypatch.setattr(os, "getsid", lambda _: 90)
-    monkeypatch.setattr(identity, "read_proc", lambda path, **_: stats[path.split("/")[2]])
+    monkeypatch.setattr(identity, "read_proc", lambda path, *_: stats[path.split("/")[2]])
     assert proc.groups_of_session(90) == [90, 12, 300]
 
 
@@ -83,9 +83,9 @@ def test_no_file_is_read_of_the_processes_of_other_sessions(
     """A thousand daemons that end at once would read a thousand times the files of thousands of processes."""
     read, read_proc = list[str](), identity.read_proc
 
-    def reads(path: str, most: int | None = None, *, once: bool = False) -> bytes:
+    def reads(path: str, most: int = -1) -> bytes:
         read.append(path)
-        return read_proc(path, most, once=once)
+        return read_proc(path, most)
 
     monkeypatch.setattr(identity, "read_proc", reads)
     wait_until(lambda: len(proc.groups_of_session(sleeper.pid)) == 2)
@@ -128,7 +128,7 @@ def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> Non
 
 
 def test_without_a_controlling_terminal_the_number_is_none() -> None:
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh import identity; print(identity.controlling_tty())"
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh.identity import controlling_tty as t; print(t())"
     root = str(Path(platform.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, start_new_session=True
@@ -212,7 +212,7 @@ def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
 ) -> None:
     """Else processes would count as dead, and a session as another machine's."""
 
-    def fails(_: str, **__: object) -> bytes:
+    def fails(*_: object) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(identity, "read_proc", fails)

@@ -84,18 +84,12 @@ def test_numbers_come_back(number: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
-def test_long_data_goes_in_pieces_whose_positions_follow_one_another(size: int) -> None:
-    data = bytes(size)
-    for advance in (True, False):
-        frames = Decoder().feed(b"".join(protocol.pieces(protocol.OUTPUT, 1000, data, advance=advance)))
-        assert frames
-        at = 0
-        for _, payload in frames:
-            number, part = protocol.split_number(payload)
-            assert number == (1000 + at if advance else 1000)
-            assert len(part) <= CHUNK
-            at += len(part)
-        assert at == size
+def test_long_data_goes_in_pieces_of_one_number(size: int) -> None:
+    frames = Decoder().feed(b"".join(protocol.pieces(protocol.SCREEN, 1000, bytes(size))))
+    parts = [protocol.split_number(payload) for _, payload in frames]
+    assert parts
+    assert all(number == 1000 and len(part) <= CHUNK for number, part in parts)
+    assert b"".join(part for _, part in parts) == bytes(size)
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=5))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
-import io
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,15 +26,9 @@ class System:
         patch.setenv("XDG_RUNTIME_DIR", str(path))
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
         patch.setattr(platform, "LINUX", True)
-        patch.setattr(builtins, "open", self._open)
         patch.setattr(identity, "content", lambda path: self.files.get(path, "").encode())
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
-
-    def _open(self, path: str, *_: Any, **__: Any) -> io.StringIO:
-        if path not in self.files:
-            raise FileNotFoundError(path)
-        return io.StringIO(self.files[path])
 
     def cgroup(self, last: str) -> None:
         self.files["/proc/self/cgroup"] = f"0::/user.slice/user-1000.slice/{last}\n"
