@@ -15,6 +15,7 @@ from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
@@ -79,13 +80,16 @@ class Verbs:
         request.respond(cursor=self._session.model.emulator.mode(1) is True)
 
     def logs(self, request: Request) -> None:
-        """Answer with a page of the lines of scrollback and screen, the last ones before the line `until`."""
+        """Answer with a page of the lines of scrollback and screen, the last ones before the line `until`.
+
+        A page is as long as it can be drawn in a step of the loop.
+        """
         count, until = request.words.get("lines"), request.words.get("until")
         count, until = PAGE if count is None else min(count, PAGE), protocol.MOST if until is None else until
         model, emulator = self._session.model, self._session.model.emulator
         model.catch_up(0)
         ansi = request.words.get("ansi", False)
-        lines, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi)
+        lines, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         state: Answer = {"lines": len(lines), "position": model.position, "alternate": emulator.alternate}
         state["first"], state["older"] = first, first > emulator.scrollback.first
         if request.words.get("end", False):

@@ -151,16 +151,15 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
 
     `ask`: for so many lines before the one of that number.
     """
-    texts: list[str] = []
     answer, data = ask(lines, protocol.MOST)
-    newest = answer
-    while True:
-        page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
-        texts = [*page, *texts]
-        first = answer.get("first")
-        if not first or not page or len(texts) >= lines:
-            return texts, newest
-        answer, data = ask(lines - len(texts), first)
+    newest, pages, left = answer, list[list[str]](), lines
+    while data:
+        pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
+        left -= len(pages[-1])
+        if left <= 0 or not answer.get("first"):
+            break
+        answer, data = ask(left, answer["first"])
+    return [text for page in reversed(pages) for text in page], newest
 
 
 def _last_that_fit(texts: list[str]) -> int:

@@ -196,6 +196,8 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
+        self._newest: Answer = {}  # the answer with the last of the existing lines
+        self._existing: list[str] = []
         self._early: list[tuple[int, bytes]] = []  # output that came before the existing lines
         self._carried = bytearray()
         self._over = False  # true if the session had ended before it was asked: then the existing lines are all
@@ -211,7 +213,7 @@ class LiveLog:
                 elif kind == protocol.RESPONSE:
                     answer: Answer = wire.checked(self._stream.connection.message(kind, data))
                     if answer.get("id") == _LOGS:
-                        self._begin(answer)
+                        self._take_page(answer)
                     else:
                         self._over = True
                     if self._over and self._lines is not None:
@@ -226,6 +228,7 @@ class LiveLog:
     def _ask(self) -> None:
         """Ask for bytes before lines, so that none is missing between the two."""
         self._early, self._carried, self._over = [], bytearray(), False
+        self._newest, self._existing = {}, []
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
@@ -233,14 +236,21 @@ class LiveLog:
             asked += wire.asking("logs", _LOGS, **words)
         self._stream.greet(asked)
 
-    def _begin(self, answer: Answer) -> None:
+    def _take_page(self, answer: Answer) -> None:
+        """Take a page of the existing lines, the newest first; ask for the one before it, or begin."""
+        connection, text = self._stream.connection, self._carried.decode("utf-8", "replace")
+        text = wording.without_controls(text) if connection.far else text
+        page = text.removesuffix("\n").split("\n") if answer.get("lines") else []
+        self._newest, self._existing, self._carried = self._newest or answer, [*page, *self._existing], bytearray()
+        left = self._count - len(self._existing)
+        if page and left > 0 and answer.get("older"):
+            words: Words = {"lines": left, "ansi": self._ansi, "until": answer["first"]}
+            connection.send(wire.asking("logs", _LOGS, **words), None)
+        else:
+            self._begin(self._newest, self._existing)
+
+    def _begin(self, answer: Answer, lines: list[str]) -> None:
         """Write the existing lines, and those that came with them; the line with the cursor is unfinished."""
-        text = self._carried.decode("utf-8", "replace")
-        text = wording.without_controls(text) if self._stream.connection.far else text
-        lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
-        if answer.get("older") and len(lines) < self._count:
-            more = f"more of them: {SESH} --logs {self._stream.name} N"
-            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
         unfinished = lines.pop() if answer.get("open") and lines else ""
         lines += [""] * int(answer.get("blank") or 0)
         if self._count and lines:
