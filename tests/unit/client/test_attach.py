@@ -104,7 +104,7 @@ from sesh.link.reopen import Reopen
 loop.FLUSH_DELAY = 0.3
 def again(attempt):
     connection = wire.connect("work")
-    attempt.turn(connection)
+    attempt.win(connection)
     return connection
 def reconnect(host, ping, describe):
     return Reopen(lambda attempt: again(attempt), ping, describe)
@@ -135,7 +135,7 @@ GREETED_BEFORE = (
 from sesh import protocol
 def again(attempt):
     connection = wire.connect("work")
-    attempt.turn(connection)
+    attempt.win(connection)
     connection.peer.greeted = {**attempt.session.hello, "since": 0}
     connection.send(protocol.message(protocol.HELLO, connection.peer.greeted))
     return connection
