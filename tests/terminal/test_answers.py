@@ -15,11 +15,10 @@ from sesh import wire
 from sesh.api import Session
 from sesh.errors import Refused, TimedOut
 from sesh.messages import Words
-from sesh.ops import send
+from sesh.ops import search, send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
-from tests.terminal.test_grep import impatient
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -137,7 +136,7 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
 
 def test_a_pattern_without_end_holds_nobody(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
-    impatient(monkeypatch)
+    monkeypatch.setattr(search, "PATIENCE", 0.3)
     refused = sesh("--send", "job", "y", "--enter", "--question", "^(a+)+$", timeout=60)
     assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)
     assert got(sesh) == []

@@ -63,12 +63,9 @@ def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: S
     ]
 
 
-FULL_SCREEN = "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'"
-
-
 def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:
     """`--grep` says that it searches the screen, and searched the one below."""
-    printing(sesh, "agent", FULL_SCREEN)
+    printing(sesh, "agent", "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'")
     wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout)
     hit = sesh("--grep", "question number 40", "agent", "--json").json()[0]
     assert (hit["text"].strip(), hit["line"]) == ("> question number 40", 30 + 5)
@@ -97,14 +94,9 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.3) -> None:
-    """Have each sesh that starts from now on soon give up a search."""
-    monkeypatch.setattr(search, "PATIENCE", seconds)
-
-
 def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     printing(sesh, "work", "echo " + "a" * 60 + "b")
     wait_until(lambda: "aab" in sesh("--logs", "work").stdout)
-    impatient(monkeypatch)
+    monkeypatch.setattr(search, "PATIENCE", 0.3)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh.ops import search
 from tests.support import Home, Result, processes, wait_until
-from tests.terminal.test_grep import impatient
 
 Sesh = Callable[..., Result]
 
@@ -193,7 +193,7 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
     assert waiting.wait(60) == 124
-    impatient(monkeypatch)
+    monkeypatch.setattr(search, "PATIENCE", 0.3)
     refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
     assert "takes too long" in refused.stdout
