@@ -1,4 +1,4 @@
-r"""Ctrl-\ before there is an attachment: at each wait it leaves at once, and nothing is created, here or on the host."""
+r"""Ctrl-\ before an attachment: at each wait it leaves at once, and nothing is created on any machine."""
 
 from __future__ import annotations
 
