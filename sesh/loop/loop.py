@@ -17,7 +17,7 @@ _AGAIN = 0.1
 
 
 class Loop:
-    """Waits, and calls those who have registered interest. `fault` notes the error of a call, which costs no other.
+    """Waits for descriptors and timers, and calls their callbacks. `fault` notes the error of one, which ends no other.
 
     For the few descriptors of a session poll(2) is faster than epoll, and needs no descriptor of its own.
     """
@@ -30,21 +30,18 @@ class Loop:
         self._soon: dict[Callable[[], object], None] = {}
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], object]) -> None:
-        """Call `call` with the events (READ, WRITE) that a descriptor is ready for; stop that where `events` is 0.
+        """Call `call` with the events (READ, WRITE) that a descriptor is ready for; stop that if `events` is 0.
 
-        After an error or a hangup it is ready for all of its events. Whoever closes a descriptor ends its watch first.
+        After an error or a hangup it is ready for all of its events. End the watch before the descriptor is closed.
         """
-        before = self._watched.get(descriptor)
-        if events and (before is None or before[0] != events):
-            self._poll.register(descriptor, events)
-        elif not events and before is not None:
-            self._poll.unregister(descriptor)
-            del self._watched[descriptor]
-        if events:
-            self._watched[descriptor] = events, call
+        if not events:
+            self.forget(descriptor)
+            return
+        self._poll.register(descriptor, events)
+        self._watched[descriptor] = events, call
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor; one that is not watched is ignored."""
+        """Stop watching a descriptor, if it is watched."""
         if descriptor in self._watched:
             self._poll.unregister(descriptor)
             del self._watched[descriptor]
@@ -54,7 +51,7 @@ class Loop:
         self._soon[call] = None
 
     def turn(self) -> None:
-        """Wait until something is to be done, and do it."""
+        """Wait for the next event or deadline, and make all calls that are due."""
         for descriptor, events in self.wait(0.0 if self._soon else self.timers.wait_time()):
             watched = self._watched.get(descriptor)
             if watched is not None:  # else an earlier call of this turn has ended its watch

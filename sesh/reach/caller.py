@@ -60,15 +60,17 @@ class Caller:
         """Show a person what ssh prints while it connects."""
 
     def status(self, line: str) -> None:
-        """Show what is waited for, in the place of the line before; an empty one removes it."""
+        """Replace the line that names what sesh waits for; an empty one removes it."""
 
     def connecting(self, _host: str) -> AbstractContextManager[None]:
         """Within the block a host is waited for; a person reads so once it takes a while."""
         return nullcontext()
 
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Tell what a command asks that is waited for. `feeding`: how it would get our stdin, if that is `piped`;
-        `passing`: the line stands no longer than the command runs."""
+        """Note the question of a command that sesh waits for.
+
+        `feeding`: how it would get our stdin, if that is `piped`. `passing`: the line goes when the command ends.
+        """
         if self.piped:
             self.note(f"{subject(name)} waits for input on its terminal; {feeding}")
             return

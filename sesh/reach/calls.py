@@ -32,7 +32,7 @@ REQUEST = 1
 def frames(
     name: str, data: Mapping[str, object], *, asks: bool = False, answers: Sequence[str] = (), **more: Any
 ) -> bytes:
-    """Return the request that an op is carried out. `more`: words of one that leads to a session."""
+    """Return the frames that ask for an op. `more`: words of one that leads to a session."""
     return wire.asking("op", REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)
 
 

@@ -1,4 +1,4 @@
-"""Sessions of this machine by their names, and the error that says why there is none."""
+"""Find sessions of this machine by their names; the errors where there is none."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
 
 
 def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
-    """Ask for what changes nothing. Raises NotFound for a session that ends meanwhile, as if it had ended before."""
+    """Ask without changing anything. Raises NotFound for a session that ends meanwhile, as if it had ended before."""
     try:
         return ask(name, verb, timeout=timeout, **words)
     except Unreachable:

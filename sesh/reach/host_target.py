@@ -249,7 +249,7 @@ class HostTarget(Target):
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended, and with it what it had to say") from None
 
-    # -- what is known of the host
+    # -- the host among the known remotes
 
     def _note_entered(self, link: Link, answer: Answer) -> None:
         """Keep what a list shows of the session that a link leads to, for times when the host does not answer."""

@@ -51,7 +51,7 @@ def origin(destination: Destination) -> Near:
 
 
 def record(destination: Destination, link: Link) -> None:
-    """Record what a link has shown of a host that a person has named."""
+    """Record a host that a person has named, with the facts that a link has shown."""
     known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
 
 

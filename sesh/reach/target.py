@@ -29,7 +29,7 @@ class Target:
     destination: Destination | None = None
     """The host as ssh knows it."""
     clock = 0.0
-    """Seconds by which the clock there was ahead at the last call."""
+    """Seconds by which the host's clock was ahead at the last call."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
@@ -43,10 +43,10 @@ class Target:
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """Return a fresh connection to a session that must be there.
+        """Return a fresh connection to a session that must exist.
 
-        `attaches`: for a terminal; a host notes the session as attached last there. Raises as `find.required` does,
-        TimedOut past the deadline (monotonic).
+        `attaches`: for a terminal; a host remembers the session as its last attached one. Raises as `find.required`
+        does, TimedOut past the deadline (monotonic).
         """
         try:
             return find.required(name, deadline)
@@ -92,7 +92,7 @@ class Target:
         result = results.by_id(session_id) if session_id else find.result(stream.name)
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
 
-    # -- what only a host needs
+    # -- only for a host
 
     def sync(self) -> None:
         """Push the user's files to a host before something begins there."""

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 _MOST_UNREAD = 1000
 """Items that wait to be taken; a thread that has another one waits too."""
 _LEAVING = 3.0
-"""Seconds for stopped threads to end what they have begun, such as an ssh."""
+"""Seconds for stopped threads to end, each with the ssh that it has started."""
 _ENDED = object()
 """The last item of work that ended without an error."""
 
@@ -65,7 +65,7 @@ class Workers(Generic[Key, Item]):
 
     @property
     def running(self) -> set[Key]:
-        """The keys of work whose end was not taken."""
+        """The keys of work that goes on, or whose end was not taken."""
         return set(self._stops)
 
     def begin(self, key: Key, work: Callable[[Stop], Iterator[Item]]) -> None:

@@ -1,4 +1,4 @@
-"""JSON files of sesh's own: their content is checked once, when the file is read."""
+"""JSON files of sesh's own, whose content is checked once: when they are read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from sesh import check, errors, protocol, reading
 
 
 def read(path: str, hint: Any, largest: int) -> Any:
-    """The JSON object of a type in a file of sesh's own; None if there is no file. Raises Refused, as `parse` does."""
+    """Return the JSON object of a type in a file of sesh's own; None if it is missing. Raises Refused, as `parse`."""
     data = reading.read_own(path, largest)
     return None if data is None else parse(path, data, hint)
 
 
 def parse(path: str, data: bytes, hint: Any) -> Any:
-    """The JSON object that a file holds. Raises Refused, with the file and what to do, if it is not of its type."""
+    """Return the JSON object that a file holds. Raises Refused, with the file and the fix, if it is not of its type."""
     try:
         return check.near(hint, protocol.parse(data))
     except errors.ProtocolError:

@@ -233,7 +233,7 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
 
 @pytest.fixture
 def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
-    """A host whose sesh begins a job and says so only when there is a file `answer`."""
+    """A host whose sesh begins a session and says so only when there is a file `answer`."""
     before = bridge._entered
 
     def entered(*words: Any) -> Any:
@@ -270,6 +270,15 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: The
     slow.write("go", "")
     out, error = job.communicate(timeout=30)
     assert (job.returncode, out, slow.read("ran")) == (7, b"done\n", "x\n"), error
+
+
+def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: There) -> None:
+    terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo x >>ran; echo he''re; read x")
+    wait_until(lambda: slow.exists("entered"))
+    slow.cut()
+    slow.write("answer", "")
+    terminal.wait_for("here")
+    assert slow.read("ran") == "x\n"
 
 
 def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, beside: Beside) -> None:

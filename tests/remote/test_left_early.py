@@ -1,15 +1,12 @@
-r"""Ctrl-\ before there is an attachment: at each wait it leaves at once, and nothing is created, here or there."""
+r"""Ctrl-\ before an attachment: at each wait it leaves at once, and nothing is created on any machine."""
 
 from __future__ import annotations
 
 import os
-import signal
-from typing import Any
 
 import pytest
 
 from sesh.ops import lookup
-from sesh.remote.ssh.link import Link
 from tests.remote.farm import Farm
 from tests.remote.via import Beside
 from tests.support import Home, Terminal, wait_until
@@ -65,23 +62,3 @@ def test_at_ssh_s_own_question(home: Home, farm: Farm) -> None:
     left(terminal, b"\x1c", said="")
     assert far.names() == []
     wait_until(lambda: not farm.masters())
-
-
-@pytest.mark.parametrize("made", [False, True])
-def test_of_what_a_host_was_asked_to_create_it_is_said_that_it_may_be_there(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, made: bool
-) -> None:
-    """The key comes when the host is asked to create a session: once that was sent, or when it has made it."""
-    beside("box")
-    asked = Link.open_session
-
-    def struck(link: Link, *words: Any) -> Any:
-        if made:
-            asked(link, *words)
-        os.kill(os.getpid(), signal.SIGQUIT)
-        raise SystemExit("the key was not heard")
-
-    monkeypatch.setattr(Link, "open_session", struck)
-    terminal = home.terminal("@box", "work", columns=120)
-    assert terminal.exit_code() == 130
-    assert "work may have been created; check with: sesh @box" in terminal.text()
