@@ -282,14 +282,12 @@ class Attachment:
                 self._handle_welcome()
             return
         self.channel.take(kind, payload)
+        if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
+            self.link.heard(pong=True)
         if kind in FRAMES:
             self.view.handle(kind, payload)
         elif kind == protocol.RELOADED:
             self.disconnected("reloaded")
-        elif kind == protocol.PONG:
-            if self.channel.answered(payload) and self.link is not None:
-                self.link.heard(pong=True)
-            self.view.judge(kind, payload)
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.message(kind, payload))
 

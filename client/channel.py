@@ -138,8 +138,6 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
         self._on_link = on_link
-        self._broken = False
-        """True if the daemon takes nothing more; what it sent before can still be read, and then the end."""
         self._got = self._told_got = 0
         """Bytes of the screen that have come over this link, and the number that the daemon was informed of."""
 
@@ -159,7 +157,7 @@ class Channel:
     def open(self, connection: Connection, hello: bytes) -> None:
         """Go over to a connection, and send HELLO."""
         self.close()
-        self.connection, self._broken = connection, False
+        self.connection = connection
         self.frames.extend(connection.leftovers())
         self._got = self._told_got = 0
         os.set_blocking(connection.inbound, False)
@@ -175,19 +173,22 @@ class Channel:
     # -- out
 
     def send(self, data: bytes = b"") -> bool:
-        """Send frames, or queue the bytes that the daemon does not take now; return False if it takes none any more."""
-        if self.connection is None or self._broken:
+        """Send frames, or queue the bytes that the daemon does not take now.
+
+        Return False if it takes none any more; what it sent before can still be read, and then the end.
+        """
+        if self.connection is None:
             return False
-        waiting = self.unsent + data if self.unsent else data
+        self.unsent += data
         try:
-            while waiting:
-                waiting = waiting[os.write(self.connection.outbound, waiting) :]
+            while self.unsent:
+                self.unsent = self.unsent[os.write(self.connection.outbound, self.unsent) :]
         except BlockingIOError:
-            pass
+            return True
         except OSError:
-            self._broken, waiting = True, b""
-        self.unsent = waiting
-        return not self._broken
+            self.unsent = b""
+            return False
+        return True
 
     def type(self, data: bytes) -> None:
         self.send(b"".join(self.input.add(data)))

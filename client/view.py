@@ -15,8 +15,8 @@ from sesh.loop.timers import Timers
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
-"""The kinds of frame that a view shows."""
+FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
+"""The kinds of frame that a view handles; a PONG comes behind all output so far."""
 
 
 class View:
@@ -42,10 +42,15 @@ class View:
 
     def handle(self, kind: int, payload: bytes) -> None:
         """Show a frame, unless it waits for the end of a line of sesh's own."""
-        if kind in (protocol.ECHOED, protocol.MODEL):
-            self.judge(kind, payload)
-        elif not self.line.takes(kind, payload, self.position):
-            self._show(kind, payload)
+        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
+            if not self.line.takes(kind, payload, self.position):
+                self._show(kind, payload)
+            return
+        if kind == protocol.PONG:
+            self.line.pong(payload)
+            self._follow_round_trip()
+        if self._predictor is not None:
+            self.display.draw(self._predictor.handle(kind, payload))
 
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
@@ -59,14 +64,6 @@ class View:
         self.position = position + len(data)
         before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
         self.display.show(data, before, after)
-
-    def judge(self, kind: int, payload: bytes) -> None:
-        """Handle ECHOED, MODEL or PONG, which comes behind all output so far."""
-        if kind == protocol.PONG:
-            self.line.pong(payload)
-            self._follow_round_trip()
-        if self._predictor is not None:
-            self.display.draw(self._predictor.handle(kind, payload))
 
     def notify(self, news: str, *, shown: bool) -> None:
         """Have the terminal notify the person of a session; where it only rings, a line says of which, if not of the
