@@ -1,6 +1,6 @@
 """One attachment to one session: what the terminal and the daemon bring is acted on here (see `client.loop`).
 
-greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `Left` is raised, and `Loop.run` returns
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `AttachmentEnded` is raised, and `Loop.run` returns
     ▲                    │ link lost
     └──── next link ── offline; if the host refuses, a person logs in
 """
@@ -50,8 +50,11 @@ class Phase(Enum):
     LEAVING = "the daemon was asked to let the client go"
 
 
-class Left(Exception):
-    """Ends an attachment. `drain`: seconds for a terminal that takes nothing of the output before the end."""
+class AttachmentEnded(Exception):
+    """Ends an attachment. `drain`: seconds for a terminal that takes nothing of the output before the end.
+
+    It is raised wherever the end is found, and caught by the loop.
+    """
 
     def __init__(self, outcome: Outcome, drain: float = 0.0) -> None:
         super().__init__(outcome)
@@ -150,10 +153,10 @@ class Attachment:
             self.connect(result)
             self.handle_frames()
         elif isinstance(result, Ended):
-            raise Left(Outcome.ended(self.name, self.host, result.result))
+            raise AttachmentEnded(Outcome.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
             said = result.line(self.host) if isinstance(result, NotFound) else ""
-            raise Left(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
+            raise AttachmentEnded(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
         else:
             raise result  # a fault of our own, which is not to be lost in a thread
 
@@ -205,8 +208,8 @@ class Attachment:
     def leave(
         self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
     ) -> NoReturn:
-        """End the attachment. `number`: of a signal. `drain`: as in `Left`."""
-        raise Left(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
+        """End the attachment. `number`: of a signal. `drain`: as in `AttachmentEnded`."""
+        raise AttachmentEnded(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
@@ -321,11 +324,11 @@ class Attachment:
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            raise Left(Outcome.ended(self.name, self.host, message), _END_DRAIN)
+            raise AttachmentEnded(Outcome.ended(self.name, self.host, message), _END_DRAIN)
         elif kind == protocol.DETACH:
             self.farewell = message
             self.leave(reason=str(message.get("reason") or ""), drain=_DETACH_DRAIN)
         elif self.phase is Phase.ATTACHED:
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
-            raise Left(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))
+            raise AttachmentEnded(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))

@@ -138,7 +138,7 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
         self._on_link = on_link
-        self._got = self._told_got = 0
+        self._got = self._confirmed = 0
         """Bytes of the screen that have come over this link, and the number that the daemon was informed of."""
 
     @property
@@ -159,7 +159,7 @@ class Channel:
         self.close()
         self.connection = connection
         self.frames.extend(connection.leftovers())
-        self._got = self._told_got = 0
+        self._got = self._confirmed = 0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
         self.send(hello)
@@ -221,8 +221,8 @@ class Channel:
         """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING."""
         if kind in _SCREEN and self._on_link:
             self._got += max(0, len(payload) - 8)
-            if self._got - self._told_got >= _TELL_GOT:
-                self._told_got = self._got
+            if self._got - self._confirmed >= _TELL_GOT:
+                self._confirmed = self._got
                 self._answer(protocol.numbered(protocol.GOT, self._got, b""))
         elif kind == protocol.ACK:
             self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))

@@ -8,7 +8,7 @@ import signal
 import time
 from math import inf
 
-from sesh.client.attachment import Attachment, Left, Phase
+from sesh.client.attachment import Attachment, AttachmentEnded, Phase
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
@@ -38,7 +38,7 @@ class Loop:
             attachment.handle_frames()
             while True:
                 self._turn()
-        except Left as left:
+        except AttachmentEnded as left:
             outcome = left.outcome
             with contextlib.suppress(OSError):  # the terminal may be gone
                 attachment.view.take_back()
@@ -74,7 +74,7 @@ class Loop:
         return polled(self._interest().items(), None if due == inf else due)
 
     def _interest(self) -> dict[int, int]:
-        """Return what to poll for: a descriptor that nothing is wanted of would always be ready once it hung up."""
+        """Return the events to poll for, by descriptor; one without events would be ready for ever once it hung up."""
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, attachment.display.pending
         others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()

@@ -37,7 +37,7 @@ class AttachOptions:
     typed: Callable[[str], str] = str
 
     def leaves(self, without: str = f"{CALLED} --detach") -> str:
-        """Say what leaves a session; `without`: what does if there is no detach key."""
+        """Return the words for how to leave; `without`: the key or command for it if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
 

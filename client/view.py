@@ -66,8 +66,7 @@ class View:
         self.display.show(data, before, after)
 
     def notify(self, news: str, *, shown: bool) -> None:
-        """Have the terminal notify the person of a session; where it only rings, a line says of which, if not of the
-        session that it shows."""
+        """Notify the person of a session; on a terminal that only rings a line names it, unless it is `shown` there."""
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
@@ -136,7 +135,7 @@ class View:
         self.display.suspend()
 
     def take_back(self) -> None:
-        """Remove guesses and line: something else than output will change the screen, or nothing will."""
+        """Remove guesses and line, before something else than output changes the screen."""
         self.display.draw(self._withdrawn())
         self.line.end()
 
