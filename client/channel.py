@@ -21,8 +21,8 @@ _TELL_GOT = 4 << 10
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes beyond which the daemon gets no answers: it could call for any number of them, and reads none."""
-_GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
-"""Seconds for a daemon's goodbye; over a link two round trips more, if they are known, and at most the second."""
+_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0
+"""Seconds for the daemon to say how it left the screen."""
 
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
@@ -138,6 +138,7 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
         self._on_link = on_link
+        self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
         self._got = self._confirmed = 0
         """Bytes of the screen that have come over this link, and the number that the daemon was informed of."""
 
@@ -145,12 +146,6 @@ class Channel:
     def welcome(self) -> Welcome:
         """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome if self.connection is not None else {}
-
-    @property
-    def goodbye_time(self) -> float:
-        """Seconds for the daemon to say how it left the screen."""
-        trip = self.round_trip.smoothed or (_LONGEST_GOODBYE if self._on_link else 0.0)
-        return min(_GOODBYE + 2 * trip, _LONGEST_GOODBYE)
 
     # -- its connections
 
