@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 
@@ -53,7 +54,7 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
     """Return the HELLO of this terminal's client, for a request to `host` that it goes along with."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    more: Hello = {"client": client_options.token(), "replace": options.replace, "seen": seen}
+    more: Hello = {"client": os.urandom(8).hex(), "replace": options.replace, "seen": seen}
     return client_options.introduction(terminal, options, host, more)
 
 
@@ -88,7 +89,7 @@ class _Client:
     def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._reconnect)
         self._attachment.connect(connection, replace=replace)
-        return Loop(self._attachment, self._display.terminal)
+        return Loop(self._attachment)
 
     def _following(self, loop: Loop, outcome: Outcome) -> Loop | None:
         """Return the loop to run after an attachment: that of the next session, or the same one again; None at the end.

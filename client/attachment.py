@@ -7,7 +7,9 @@ greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ─�
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Container
 from enum import Enum
 from typing import NoReturn
@@ -16,7 +18,7 @@ from sesh import protocol, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
-from sesh.client.options import AttachOptions, greeting, introduction, token
+from sesh.client.options import AttachOptions, greeting, introduction
 from sesh.client.outcome import Ending, Outcome
 from sesh.client.reconnect import AttachedLink, Reconnect
 from sesh.client.shown import Shown
@@ -77,7 +79,7 @@ class Attachment:
         reconnect: Reconnect | None,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
-        self._shown, self._client = shown, token()
+        self._shown, self._client = shown, os.urandom(8).hex()
         self.session_id = ""
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
@@ -285,7 +287,7 @@ class Attachment:
                 self._handle_welcome()
             return
         self.channel.take(kind, payload)
-        if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
+        if kind == protocol.PONG and self.channel.round_trip.answered(payload, time.monotonic()) and self.link:
             self.link.heard(pong=True)
         if kind in FRAMES:
             self.view.handle(kind, payload)

@@ -26,8 +26,6 @@ _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0
 
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
-_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-"""The same for underlining them."""
 _SAMPLES = 3
 """Samples of which the least counts: a busy machine makes one longer, nothing makes one shorter."""
 _LONGEST_ROUND_TRIP = 1.0
@@ -37,11 +35,11 @@ _PING_EVERY = 3.0
 
 
 class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`, `very_long`: with a margin. Pure."""
+    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`: with a margin. Pure."""
 
     def __init__(self) -> None:
         self.smoothed = 0.0
-        self.long = self.very_long = False
+        self.long = False
         self._samples: list[float] = []
         self._count, self._unanswered, self._pinged_at = 0, b"", -inf
 
@@ -62,7 +60,6 @@ class RoundTrip:
         self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_ROUND_TRIP)][-_SAMPLES:]
         self.smoothed = min(self._samples)
         self.long = self.smoothed > (_OFF if self.long else _ON)
-        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
         return True
 
 
@@ -223,7 +220,3 @@ class Channel:
             self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))
         elif kind == protocol.PING:
             self._answer(protocol.frame(protocol.PONG, payload))
-
-    def answered(self, payload: bytes) -> bool:
-        """Take in a PONG; return whether it answers the newest PING."""
-        return self.round_trip.answered(payload, time.monotonic())

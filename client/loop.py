@@ -12,7 +12,7 @@ from sesh.client.attachment import Attachment, AttachmentEnded, Phase
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
-from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.client.terminal import EXIT_SIGNALS
 from sesh.paths import lacks_descriptors
 from sesh.wire import polled
 
@@ -20,8 +20,8 @@ from sesh.wire import polled
 class Loop:
     """Carries bytes for one attachment, with or without a link."""
 
-    def __init__(self, attachment: Attachment, terminal: RawTerminal) -> None:
-        self.attachment, self._terminal = attachment, terminal
+    def __init__(self, attachment: Attachment) -> None:
+        self.attachment, self._terminal = attachment, attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
 
     def run(self, *, typed_ahead: bytes = b"") -> Outcome:

@@ -41,11 +41,6 @@ class AttachOptions:
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
 
-def token() -> str:
-    """Return a random name of a client, the same over all connections to one session."""
-    return os.urandom(8).hex()
-
-
 def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Introduction:
     """Return the HELLO of a client on this terminal."""
     columns, rows, width, height = terminal.size()

@@ -95,7 +95,8 @@ class AttachedLink:
         room = self._view.display.terminal.grid()[0] - 2
         text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._line or not self._view.display.covered:
-            self._view.cover(text)
+            self._view.take_back()
+            self._view.display.cover(text)  # until `redraw`: the daemon cannot be asked for the screen now
             self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:

@@ -83,16 +83,13 @@ class View:
 
     def _follow_round_trip(self) -> None:
         """Begin prediction on a long round trip, end it on a short one."""
-        round_trip = self._channel.round_trip
-        if self._predicts == "never" or not (self._predicts == "always" or round_trip.long):
+        if self._predicts != "always" and (self._predicts == "never" or not self._channel.round_trip.long):
             self.display.draw(self._withdrawn())
             self._predictor = None
-            return
-        if self._predictor is None:
+        elif self._predictor is None:
             from sesh.client.predict import Predictor  # loads pyte
 
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
-        self._predictor.underlines = round_trip.very_long
 
     # -- lines of sesh's own
 
@@ -109,11 +106,6 @@ class View:
             self.line.end()
         else:
             self.line.show(why)
-
-    def cover(self, text: str) -> None:
-        """Lay a line over the last row that stands until `redraw`: the daemon cannot be asked for the screen."""
-        self.take_back()
-        self.display.cover(text)
 
     # -- the screen
 
