@@ -221,8 +221,9 @@ class Attachment:
         self.phase = Phase.LEAVING
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
-    def stay(self, reason: str = "") -> None:
+    def stay(self, reason: str) -> None:
         """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
+        self.farewell = {}
         self.view.say(reason)
         if not self.display.started:
             self.redisplay()

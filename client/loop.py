@@ -24,10 +24,11 @@ class Loop:
         self.attachment, self._terminal = attachment, attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self, *, typed_ahead: bytes = b"") -> Outcome:
-        """Carry bytes until the attachment ends; after a SWITCH it may be called again.
+    def run(self, *, typed_ahead: bytes = b"", failure: str | None = None) -> Outcome:
+        """Carry bytes until the attachment ends; after a SWITCH that fails it may be called again.
 
-        `typed_ahead`: a key typed before the terminal was raw, which counts if it is the detach key.
+        `typed_ahead`: a key typed before the terminal was raw, which counts if it is the detach key. `failure`: the
+        reason of a SWITCH that has failed; empty to say nothing.
 
         Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
         """
@@ -35,6 +36,8 @@ class Loop:
         try:
             if ("detach",) in self._keys.feed(typed_ahead):
                 attachment.detach()
+            if failure is not None:
+                attachment.stay(failure)
             attachment.handle_frames()
             while True:
                 self._turn()
