@@ -260,7 +260,7 @@ class Predictor:
         changed = [*guessed, *(self._drawn[1] if self._drawn else ())]
         over = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._drawn = row, over
-        return patch.drawn(model.screen, row, guessed, over, column, underlined=True)
+        return patch.drawn(model.screen, row, guessed, over, column)
 
     def _take_back(self) -> bytes:
         """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""
