@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 
@@ -53,7 +54,7 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
     """Return the HELLO of this terminal's client, for a request to `host` that it goes along with."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    more: Hello = {"client": client_options.token(), "replace": options.replace, "seen": seen}
+    more: Hello = {"client": os.urandom(8).hex(), "replace": options.replace, "seen": seen}
     return client_options.introduction(terminal, options, host, more)
 
 
@@ -75,8 +76,8 @@ class _Client:
         try:
             outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
             while (following := self._following(loop, outcome)) is not None:
-                loop = following
-                outcome = loop.run()
+                loop, failure = following
+                outcome = loop.run(failure=failure)
             self._complete(outcome)
             lines, farewell = [outcome.line()], self._attachment.farewell
             ended = outcome.kind is Ending.ENDED
@@ -88,30 +89,32 @@ class _Client:
     def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._reconnect)
         self._attachment.connect(connection, replace=replace)
-        return Loop(self._attachment, self._display.terminal)
+        return Loop(self._attachment)
 
-    def _following(self, loop: Loop, outcome: Outcome) -> Loop | None:
-        """Return the loop to run after an attachment: that of the next session, or the same one again; None at the end.
+    def _following(self, loop: Loop, outcome: Outcome) -> tuple[Loop, str | None] | None:
+        """Return the loop to run after an attachment; None at the end.
 
-        Raises the error if a reloaded daemon cannot be reached.
+        It is that of the next session, or the same one again, with the reason if a SWITCH has failed. Raises the error
+        if a reloaded daemon cannot be reached.
         """
         attachment = self._attachment
         if outcome.kind is Ending.LOST and outcome.reason == "reloaded":
             attachment.connect(self._connect(attachment.name, attachment.host))
-            return loop
+            return loop, None
         if outcome.kind is not Ending.SWITCH:
             return None
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
             connection = self._connect_to(name, host)
-        except (SeshError, KeyboardInterrupt) as error:
-            attachment.stay("" if isinstance(error, (UsageError, KeyboardInterrupt)) else str(error))
-            if isinstance(error, KeyboardInterrupt) and error.args[0] not in (signal.SIGINT, signal.SIGQUIT):
-                signal.raise_signal(error.args[0])  # it ends the attachment
-            return loop
+        except SeshError as error:
+            return loop, "" if isinstance(error, UsageError) else str(error)
+        except KeyboardInterrupt as interrupt:
+            if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
+                signal.raise_signal(interrupt.args[0])  # for the loop, which it ends
+            return loop, ""
         self._display.suspend(attachment.farewell)
         self._close(ended=False)
-        return self._begin(connection, name, host)
+        return self._begin(connection, name, host), None
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """Connect to the next session; on a host with the terminal as it was, since ssh may ask something."""

@@ -1,13 +1,15 @@
 """One attachment to one session: what the terminal and the daemon bring is acted on here (see `client.loop`).
 
-greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `Left` is raised, and `Loop.run` returns
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `AttachmentEnded` is raised, and `Loop.run` returns
     ▲                    │ link lost
     └──── next link ── offline; if the host refuses, a person logs in
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Container
 from enum import Enum
 from typing import NoReturn
@@ -16,7 +18,7 @@ from sesh import protocol, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
-from sesh.client.options import AttachOptions, greeting, introduction, token
+from sesh.client.options import AttachOptions, greeting, introduction
 from sesh.client.outcome import Ending, Outcome
 from sesh.client.reconnect import AttachedLink, Reconnect
 from sesh.client.shown import Shown
@@ -50,8 +52,11 @@ class Phase(Enum):
     LEAVING = "the daemon was asked to let the client go"
 
 
-class Left(Exception):
-    """Ends an attachment. `drain`: seconds for a terminal that takes nothing of the output before the end."""
+class AttachmentEnded(Exception):
+    """Ends an attachment. `drain`: seconds for a terminal that takes nothing of the output before the end.
+
+    It is raised wherever the end is found, and caught by the loop.
+    """
 
     def __init__(self, outcome: Outcome, drain: float = 0.0) -> None:
         super().__init__(outcome)
@@ -74,7 +79,7 @@ class Attachment:
         reconnect: Reconnect | None,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
-        self._shown, self._client = shown, token()
+        self._shown, self._client = shown, os.urandom(8).hex()
         self.session_id = ""
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
@@ -150,10 +155,10 @@ class Attachment:
             self.connect(result)
             self.handle_frames()
         elif isinstance(result, Ended):
-            raise Left(Outcome.ended(self.name, self.host, result.result))
+            raise AttachmentEnded(Outcome.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
             said = result.line(self.host) if isinstance(result, NotFound) else ""
-            raise Left(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
+            raise AttachmentEnded(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
         else:
             raise result  # a fault of our own, which is not to be lost in a thread
 
@@ -205,8 +210,8 @@ class Attachment:
     def leave(
         self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
     ) -> NoReturn:
-        """End the attachment. `number`: of a signal. `drain`: as in `Left`."""
-        raise Left(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
+        """End the attachment. `number`: of a signal. `drain`: as in `AttachmentEnded`."""
+        raise AttachmentEnded(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
@@ -216,8 +221,9 @@ class Attachment:
         self.phase = Phase.LEAVING
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
-    def stay(self, reason: str = "") -> None:
+    def stay(self, reason: str) -> None:
         """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
+        self.farewell = {}
         self.view.say(reason)
         if not self.display.started:
             self.redisplay()
@@ -282,14 +288,12 @@ class Attachment:
                 self._handle_welcome()
             return
         self.channel.take(kind, payload)
+        if kind == protocol.PONG and self.channel.round_trip.answered(payload, time.monotonic()) and self.link:
+            self.link.heard(pong=True)
         if kind in FRAMES:
             self.view.handle(kind, payload)
         elif kind == protocol.RELOADED:
             self.disconnected("reloaded")
-        elif kind == protocol.PONG:
-            if self.channel.answered(payload) and self.link is not None:
-                self.link.heard(pong=True)
-            self.view.judge(kind, payload)
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.message(kind, payload))
 
@@ -323,11 +327,11 @@ class Attachment:
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            raise Left(Outcome.ended(self.name, self.host, message), _END_DRAIN)
+            raise AttachmentEnded(Outcome.ended(self.name, self.host, message), _END_DRAIN)
         elif kind == protocol.DETACH:
             self.farewell = message
             self.leave(reason=str(message.get("reason") or ""), drain=_DETACH_DRAIN)
         elif self.phase is Phase.ATTACHED:
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
-            raise Left(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))
+            raise AttachmentEnded(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))

@@ -21,13 +21,11 @@ _TELL_GOT = 4 << 10
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes beyond which the daemon gets no answers: it could call for any number of them, and reads none."""
-_GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
-"""Seconds for a daemon's goodbye; over a link two round trips more, if they are known, and at most the second."""
+_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0
+"""Seconds for the daemon to say how it left the screen."""
 
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
-_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-"""The same for underlining them."""
 _SAMPLES = 3
 """Samples of which the least counts: a busy machine makes one longer, nothing makes one shorter."""
 _LONGEST_ROUND_TRIP = 1.0
@@ -37,11 +35,11 @@ _PING_EVERY = 3.0
 
 
 class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`, `very_long`: with a margin. Pure."""
+    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`: with a margin. Pure."""
 
     def __init__(self) -> None:
         self.smoothed = 0.0
-        self.long = self.very_long = False
+        self.long = False
         self._samples: list[float] = []
         self._count, self._unanswered, self._pinged_at = 0, b"", -inf
 
@@ -62,7 +60,6 @@ class RoundTrip:
         self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_ROUND_TRIP)][-_SAMPLES:]
         self.smoothed = min(self._samples)
         self.long = self.smoothed > (_OFF if self.long else _ON)
-        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
         return True
 
 
@@ -138,9 +135,8 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
         self._on_link = on_link
-        self._broken = False
-        """True if the daemon takes nothing more; what it sent before can still be read, and then the end."""
-        self._got = self._told_got = 0
+        self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
+        self._got = self._confirmed = 0
         """Bytes of the screen that have come over this link, and the number that the daemon was informed of."""
 
     @property
@@ -148,20 +144,14 @@ class Channel:
         """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome if self.connection is not None else {}
 
-    @property
-    def goodbye_time(self) -> float:
-        """Seconds for the daemon to say how it left the screen."""
-        trip = self.round_trip.smoothed or (_LONGEST_GOODBYE if self._on_link else 0.0)
-        return min(_GOODBYE + 2 * trip, _LONGEST_GOODBYE)
-
     # -- its connections
 
     def open(self, connection: Connection, hello: bytes) -> None:
         """Go over to a connection, and send HELLO."""
         self.close()
-        self.connection, self._broken = connection, False
+        self.connection = connection
         self.frames.extend(connection.leftovers())
-        self._got = self._told_got = 0
+        self._got = self._confirmed = 0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
         self.send(hello)
@@ -175,19 +165,22 @@ class Channel:
     # -- out
 
     def send(self, data: bytes = b"") -> bool:
-        """Send frames, or queue the bytes that the daemon does not take now; return False if it takes none any more."""
-        if self.connection is None or self._broken:
+        """Send frames, or queue the bytes that the daemon does not take now.
+
+        Return False if it takes none any more; what it sent before can still be read, and then the end.
+        """
+        if self.connection is None:
             return False
-        waiting = self.unsent + data if self.unsent else data
+        self.unsent += data
         try:
-            while waiting:
-                waiting = waiting[os.write(self.connection.outbound, waiting) :]
+            while self.unsent:
+                self.unsent = self.unsent[os.write(self.connection.outbound, self.unsent) :]
         except BlockingIOError:
-            pass
+            return True
         except OSError:
-            self._broken, waiting = True, b""
-        self.unsent = waiting
-        return not self._broken
+            self.unsent = b""
+            return False
+        return True
 
     def type(self, data: bytes) -> None:
         self.send(b"".join(self.input.add(data)))
@@ -220,14 +213,10 @@ class Channel:
         """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING."""
         if kind in _SCREEN and self._on_link:
             self._got += max(0, len(payload) - 8)
-            if self._got - self._told_got >= _TELL_GOT:
-                self._told_got = self._got
+            if self._got - self._confirmed >= _TELL_GOT:
+                self._confirmed = self._got
                 self._answer(protocol.numbered(protocol.GOT, self._got, b""))
         elif kind == protocol.ACK:
             self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))
         elif kind == protocol.PING:
             self._answer(protocol.frame(protocol.PONG, payload))
-
-    def answered(self, payload: bytes) -> bool:
-        """Take in a PONG; return whether it answers the newest PING."""
-        return self.round_trip.answered(payload, time.monotonic())

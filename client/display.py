@@ -156,7 +156,7 @@ class Display:
         rows_below = farewell.get("rows_below")
         if self._queue or not isinstance(rows_below, int):
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
-        undo = (_CLEAR if self.covered else b"") + self._undo.undo(self.terminal.size()[0])
+        undo = (_CLEAR if self.covered else b"") + self._undo.undo(self.terminal.grid()[0])
         if rows_below > 0:
             undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
         fresh = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)

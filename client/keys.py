@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import inf
 from typing import Literal
 
@@ -31,6 +32,8 @@ class KeyParser:
 
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key or _NO_KEY
+        self._begins = re.compile(b"[\x1b%s]" % re.escape(self._key.lead))
+        """Finds the next byte with which a sequence or the detach key begins."""
         self._pending, self._passed = b"", 0
         """An incomplete sequence, and the number of its bytes that were passed on: they are kept to know the state."""
         self._prefix = b""
@@ -57,7 +60,7 @@ class KeyParser:
             self._pasting = self._pasting and now < self._read_at + _PASTE_ENDS
             key = _NO_KEY if self._in_burst(data, now) else key
             self._read_at = now
-        if self._pending or self._prefix or self._pasting or ESCAPE in data or self._key.lead in data:
+        if self._pending or self._prefix or self._pasting or self._begins.search(data):
             return self._parse(key, data, last=False)
         return [("input", data)] if data else []
 
@@ -78,10 +81,16 @@ class KeyParser:
         self._pending, self._passed = b"", 0
         end = 0
         while end < len(buffer):
-            start = end
             if self._pasting:
-                end = self._paste(buffer, start, passed)
+                end = self._paste(buffer, end, passed)
                 continue
+            start = end
+            if not self._prefix:  # text is no key; behind the first of two keys each byte counts
+                found = self._begins.search(buffer, end)
+                start = found.start() if found else len(buffer)
+                self._input += buffer[max(end, passed) : start]
+            if start == len(buffer):
+                break
             end, whole = self._token(key, buffer, start, passed)
             sequence, rest = buffer[start:end], buffer[max(start, passed) : end]
             if rest and (whole or last):

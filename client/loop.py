@@ -8,11 +8,11 @@ import signal
 import time
 from math import inf
 
-from sesh.client.attachment import Attachment, Left, Phase
+from sesh.client.attachment import Attachment, AttachmentEnded, Phase
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
-from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.client.terminal import EXIT_SIGNALS
 from sesh.paths import lacks_descriptors
 from sesh.wire import polled
 
@@ -20,14 +20,15 @@ from sesh.wire import polled
 class Loop:
     """Carries bytes for one attachment, with or without a link."""
 
-    def __init__(self, attachment: Attachment, terminal: RawTerminal) -> None:
-        self.attachment, self._terminal = attachment, terminal
+    def __init__(self, attachment: Attachment) -> None:
+        self.attachment, self._terminal = attachment, attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self, *, typed_ahead: bytes = b"") -> Outcome:
-        """Carry bytes until the attachment ends; after a SWITCH it may be called again.
+    def run(self, *, typed_ahead: bytes = b"", failure: str | None = None) -> Outcome:
+        """Carry bytes until the attachment ends; after a SWITCH that fails it may be called again.
 
-        `typed_ahead`: a key typed before the terminal was raw, which counts if it is the detach key.
+        `typed_ahead`: a key typed before the terminal was raw, which counts if it is the detach key. `failure`: the
+        reason of a SWITCH that has failed; empty to say nothing.
 
         Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
         """
@@ -35,10 +36,12 @@ class Loop:
         try:
             if ("detach",) in self._keys.feed(typed_ahead):
                 attachment.detach()
+            if failure is not None:
+                attachment.stay(failure)
             attachment.handle_frames()
             while True:
                 self._turn()
-        except Left as left:
+        except AttachmentEnded as left:
             outcome = left.outcome
             with contextlib.suppress(OSError):  # the terminal may be gone
                 attachment.view.take_back()
@@ -74,7 +77,7 @@ class Loop:
         return polled(self._interest().items(), None if due == inf else due)
 
     def _interest(self) -> dict[int, int]:
-        """Return what to poll for: a descriptor that nothing is wanted of would always be ready once it hung up."""
+        """Return the events to poll for, by descriptor; one without events would be ready for ever once it hung up."""
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, attachment.display.pending
         others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()

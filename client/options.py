@@ -37,13 +37,8 @@ class AttachOptions:
     typed: Callable[[str], str] = str
 
     def leaves(self, without: str = f"{CALLED} --detach") -> str:
-        """Say what leaves a session; `without`: what does if there is no detach key."""
+        """Return the words for how to leave; `without`: the key or command for it if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
-
-
-def token() -> str:
-    """Return a random name of a client, the same over all connections to one session."""
-    return os.urandom(8).hex()
 
 
 def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Introduction:

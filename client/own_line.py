@@ -86,8 +86,9 @@ class OwnLine:
             self.end()
         if not self.text:  # it was ended meanwhile: a screen that shows nothing else is not needed any more
             return protocol.split_number(payload)[0] == shown
-        self._screen = payload
-        self._display.cover(self.text)
+        laid, self._screen = self._screen is not None, payload
+        if not laid:
+            self._display.cover(self.text)
         self._timers.ensure("end of line", STANDS, self.end)
         return True
 

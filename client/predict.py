@@ -161,7 +161,6 @@ class Predictor:
 
     def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
         self._send, self._size = send, size
-        self.underlines = False
         self._guesses = Guesses()
         self._model: Emulator | None = None
         """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
@@ -261,7 +260,7 @@ class Predictor:
         changed = [*guessed, *(self._drawn[1] if self._drawn else ())]
         over = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._drawn = row, over
-        return patch.drawn(model.screen, row, guessed, over, column, underlined=self.underlines)
+        return patch.drawn(model.screen, row, guessed, over, column)
 
     def _take_back(self) -> bytes:
         """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""

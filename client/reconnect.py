@@ -1,4 +1,4 @@
-"""The link of an attachment to another host: its health, as the last row tells it, and the way back."""
+"""The link of an attachment to another host: its health, the line that tells of it, and the way back."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sesh.typed import pressed
 
 Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
 """Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
-TELL_AFTER = 1.0
-"""Seconds for which a link has to be doubted before the last row tells it: one that is back sooner costs no redraw."""
+SAY_AFTER = 1.0
+"""Seconds for which a link has to be doubted before a line says so: one that is back sooner costs no redraw."""
 _ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
@@ -29,13 +29,13 @@ class AttachedLink:
     def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
         self.reopen, self._view, self._host = reopen, view, host
         self._leaves = options.leaves(without="Ctrl-C")
-        self._doubted_at, self._told = inf, ""
+        self._doubted_at, self._line = inf, ""
         """When the link began to be doubted; the line that stands on the last row."""
 
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return min(self.reopen.due, inf if self._told else self._doubted_at + TELL_AFTER)
+        return min(self.reopen.due, inf if self._line else self._doubted_at + SAY_AFTER)
 
     @property
     def health(self) -> Health:
@@ -53,15 +53,15 @@ class AttachedLink:
 
     def begin(self) -> None:
         """Watch a connection, the first or one that has taken the place of another."""
-        self._doubted_at, self._told = inf, ""
+        self._doubted_at, self._line = inf, ""
         self.reopen.restored()
 
     def heard(self, *, pong: bool = False) -> None:
         """Bytes came over the link; `pong`: the answer to a PING is among them."""
         self.reopen.health.heard(time.monotonic(), pong=pong)
         self._doubted_at = inf
-        if self._told:
-            self._told = ""
+        if self._line:
+            self._line = ""
             self._view.redraw()
 
     def typed(self, keys: bytes, round_trip: float) -> None:
@@ -75,11 +75,11 @@ class AttachedLink:
         """Do what is due. Return the next connection, or the error after which there is none."""
         result, now = self.reopen.run(ready), time.monotonic()
         self._doubted_at = inf if self.health is Health.UP else min(self._doubted_at, now)
-        if now >= self._doubted_at + TELL_AFTER:
-            self._tell()
+        if now >= self._doubted_at + SAY_AFTER:
+            self._show_line()
         return result
 
-    def _tell(self) -> None:
+    def _show_line(self) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
         since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
         if reason in ("", Late.reason):
@@ -94,9 +94,10 @@ class AttachedLink:
         ]
         room = self._view.display.terminal.grid()[0] - 2
         text = next((text for text in texts if len(text) <= room), texts[-1])
-        if text != self._told or not self._view.display.covered:
-            self._view.cover(text)
-            self._told = text
+        if text != self._line or not self._view.display.covered:
+            self._view.take_back()
+            self._view.display.cover(text)  # until `redraw`: the daemon cannot be asked for the screen now
+            self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:
         r"""Return the lines that say why a person has to log in, and how; Ctrl-\ is a signal there."""

@@ -94,20 +94,26 @@ class RawTerminal:
 
         Raises KeyboardInterrupt, with its number, at a signal that ends the client.
         """
-        with ExitStack() as undo:
-            undo.callback(self.take_signals)
-            undo.callback(self.raw)
-            for number in EXIT_SIGNALS:
-                undo.callback(signal.signal, number, signal.signal(number, _interrupt))
-            undo.callback(signal.signal, signal.SIGTSTP, signal.signal(signal.SIGTSTP, signal.SIG_DFL))
+        handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS}
+        handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        try:
             self.cooked()
             yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            with suppress(OSError):  # a terminal that is gone is noticed by the next read
+                self.raw()
+            self.take_signals()
 
     def await_enter(self) -> bool:
         """Wait while lent until Enter is pressed, and show nothing of other keys; return False if the terminal goes."""
-        attributes = termios.tcgetattr(self.inbound)
-        attributes[3] &= ~termios.ECHO
-        termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
+        try:
+            attributes = termios.tcgetattr(self.inbound)
+            attributes[3] &= ~termios.ECHO
+            termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
+        except termios.error:
+            return False
         wire.polled([(self.inbound, select.POLLIN)], None)
         line = self.read()
         self.cooked()

@@ -43,8 +43,6 @@ _UNFINISHED = re.compile(
 )
 _LONGEST, _HEAD = 8 << 10, 16
 """Bytes of an unfinished string that are kept; and those kept of a longer one, enough to tell its kind."""
-_MAX_COLUMNS = 512
-"""Columns up to which tab stops are set again if the terminal's width is unknown."""
 _MAX_PUSHES = 10
 """Pushes of titles that every terminal keeps."""
 
@@ -171,11 +169,11 @@ class Undo:
 
     # -- undoing the changes
 
-    def undo(self, columns: int = 0) -> bytes:
+    def undo(self, columns: int) -> bytes:
         """Return the bytes that put all settings to rest, wherever in a sequence the stream broke off.
 
-        `columns`: the terminal's width, 0 for unknown. The cursor stays, but goes to the last row where its place
-        cannot be kept: origin mode, an alternate screen without a saved cursor.
+        `columns`: the terminal's width. The cursor stays, but goes to the last row where its place cannot be kept:
+        origin mode, an alternate screen without a saved cursor.
         """
         rest = dict(self._rest)
         out = [CANCEL, self._undo_flags(int(self.alternate))]
@@ -184,7 +182,7 @@ class Undo:
             out.append(self._undo_flags(0))
         elif flags := self._undo_flags(1):  # left behind on the alternate screen
             out += [b"\x1b[?1049h", flags, b"\x1b[?1049l"]
-        stops = range(9, (columns or _MAX_COLUMNS) + 1, 8) if self._tabs else ()
+        stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
         out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
         if origin := rest.pop(_ORIGIN, b""):

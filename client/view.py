@@ -15,8 +15,8 @@ from sesh.loop.timers import Timers
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
-"""The kinds of frame that a view shows."""
+FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
+"""The kinds of frame that a view handles; a PONG comes behind all output so far."""
 
 
 class View:
@@ -42,10 +42,15 @@ class View:
 
     def handle(self, kind: int, payload: bytes) -> None:
         """Show a frame, unless it waits for the end of a line of sesh's own."""
-        if kind in (protocol.ECHOED, protocol.MODEL):
-            self.judge(kind, payload)
-        elif not self.line.takes(kind, payload, self.position):
-            self._show(kind, payload)
+        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
+            if not self.line.takes(kind, payload, self.position):
+                self._show(kind, payload)
+            return
+        if kind == protocol.PONG:
+            self.line.pong(payload)
+            self._follow_round_trip()
+        if self._predictor is not None:
+            self.display.draw(self._predictor.handle(kind, payload))
 
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
@@ -60,17 +65,8 @@ class View:
         before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
         self.display.show(data, before, after)
 
-    def judge(self, kind: int, payload: bytes) -> None:
-        """Handle ECHOED, MODEL or PONG, which comes behind all output so far."""
-        if kind == protocol.PONG:
-            self.line.pong(payload)
-            self._follow_round_trip()
-        if self._predictor is not None:
-            self.display.draw(self._predictor.handle(kind, payload))
-
     def notify(self, news: str, *, shown: bool) -> None:
-        """Have the terminal notify the person of a session; where it only rings, a line says of which, if not of the
-        session that it shows."""
+        """Notify the person of a session; on a terminal that only rings a line names it, unless it is `shown` there."""
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
@@ -87,16 +83,13 @@ class View:
 
     def _follow_round_trip(self) -> None:
         """Begin prediction on a long round trip, end it on a short one."""
-        round_trip = self._channel.round_trip
-        if self._predicts == "never" or not (self._predicts == "always" or round_trip.long):
+        if self._predicts != "always" and (self._predicts == "never" or not self._channel.round_trip.long):
             self.display.draw(self._withdrawn())
             self._predictor = None
-            return
-        if self._predictor is None:
+        elif self._predictor is None:
             from sesh.client.predict import Predictor  # loads pyte
 
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
-        self._predictor.underlines = round_trip.very_long
 
     # -- lines of sesh's own
 
@@ -113,11 +106,6 @@ class View:
             self.line.end()
         else:
             self.line.show(why)
-
-    def cover(self, text: str) -> None:
-        """Lay a line over the last row that stands until `redraw`: the daemon cannot be asked for the screen."""
-        self.take_back()
-        self.display.cover(text)
 
     # -- the screen
 
@@ -139,7 +127,7 @@ class View:
         self.display.suspend()
 
     def take_back(self) -> None:
-        """Remove guesses and line: something else than output will change the screen, or nothing will."""
+        """Remove guesses and line, before something else than output changes the screen."""
         self.display.draw(self._withdrawn())
         self.line.end()
 

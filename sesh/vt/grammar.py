@@ -10,7 +10,7 @@ They are plain strings; `.encode()` makes them fit for bytes. Output is UTF-8: c
 As in xterm, any ESC ends a string (ST is ESC \), BEL ends an OSC, and CAN and SUB cancel everything. Parameters and
 intermediates in the wrong order make a sequence invalid, but it ends where it would have ended.
 
-The stack of titles (XTWINOPS 22 and 23) is here too: the screen and the client's ledger both follow it.
+The stack of titles (XTWINOPS 22 and 23) is here too.
 """
 
 from __future__ import annotations

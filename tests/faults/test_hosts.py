@@ -63,7 +63,7 @@ def assert_shown_harmless(terminal: Terminal) -> None:
 
 @pytest.fixture
 def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
-    monkeypatch.setattr("sesh.client.channel._LONGEST_GOODBYE", 0.3)  # none of them says good-bye
+    monkeypatch.setattr("sesh.client.channel._GOODBYE_OVER_LINK", 0.3)  # none of them says good-bye
     return Evil(home)
 
 

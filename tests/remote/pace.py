@@ -12,7 +12,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """A host is tried again after shorter pauses, and the user hears so many seconds after a loss of it."""
     monkeypatch.setattr(attempts, "PACE", 0.2)
     monkeypatch.setattr(attempts, "LONGEST_PACE", 0.2)
-    monkeypatch.setattr(reconnect, "TELL_AFTER", notice_after)
+    monkeypatch.setattr(reconnect, "SAY_AFTER", notice_after)
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:

@@ -39,16 +39,16 @@ def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
     return str(out).encode()
 
 
-def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int, *, underlined: bool) -> bytes:
+def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
     """Return the bytes that draw `cells` by column, the other columns `over` as they are, and the cursor in `column`.
 
-    A grapheme takes the pen of the one before it, a blank that of the program.
+    A grapheme takes the pen of the one before it, and is underlined; a blank takes that of the program.
     """
     row = screen.rows[y].cut(0, screen.columns)
     for x, grapheme in sorted(cells.items()):
         plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB, SPACER)
         pen = screen.pen if plain else with_link(row.pens[x - 1], "")
-        row.text[x], row.pens[x] = grapheme, apply_sgr(pen, "4") if underlined and grapheme != " " else pen
+        row.text[x], row.pens[x] = grapheme, apply_sgr(pen, "4") if grapheme != " " else pen
     out = _drawn(screen, y, row, over.start, over.stop)
     out.set_pen(screen.pen)
     out.sequence(f"\x1b[{y + 1};{column + 1}H")

@@ -159,24 +159,6 @@ def test_output_that_two_links_bring_shows_once(home: Home, daemon: FakeDaemon) 
         assert terminal.screen()[0] == "$ abcdef"
 
 
-def test_a_program_that_does_not_read_holds_up_keys_but_not_the_detach_key(home: Home, daemon: FakeDaemon) -> None:
-    """Without acknowledgements the client sends 256 KiB, keeps what follows, and still sees Ctrl-\\."""
-    with client(home) as terminal:
-        peer = daemon.accept()
-        peer.welcome(PROMPT)
-        terminal.wait_for("$")
-        for _ in range(8):
-            terminal.type(b"x" * (1 << 16))
-        size = 0
-        while size < 256 << 10:
-            size += len(peer.expect(protocol.INPUT)) - 8
-        assert size == 256 << 10
-        assert peer.silent()
-        terminal.type(b"\x1c")
-        peer.expect(protocol.DETACH)
-        assert terminal.exit_code() == FAREWELL
-
-
 def test_the_terminal_is_not_read_once_much_was_typed_ahead(home: Home, daemon: FakeDaemon) -> None:
     limit = "from sesh.client import channel; channel.LIMIT = 1 << 16"
     with Terminal(command("work", before=limit), env=home.env, cwd=home.path) as terminal:

@@ -25,8 +25,8 @@ class Left:
     def discard(self, _seconds: float) -> None:
         self.discarded = True
 
-    def size(self) -> tuple[int, int, int, int]:
-        return 80, 24, 0, 0
+    def grid(self) -> tuple[int, int]:
+        return 80, 24
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,6 @@ class Terminal:
     def discard(self, _seconds: float) -> None:
         """Nothing is typed at it."""
 
-    def size(self) -> tuple[int, int, int, int]:
-        return COLUMNS, ROWS, 0, 0
-
     def grid(self) -> tuple[int, int]:
         return COLUMNS, ROWS
 

@@ -70,7 +70,6 @@ class Person:
         self.keys: list[bytes] = []
         self.number, self.size = 0, (COLUMNS, ROWS)
         self.predictor = Predictor(self._asks, lambda: self.size)
-        self.predictor.underlines = True
         self.prints(program.row())
 
     def _asks(self, frame: bytes) -> None:

@@ -130,3 +130,14 @@ def test_late_answers_are_thrown_away(line: tuple[int, int]) -> None:
         terminal.discard(0.05)
         os.write(master, b"x")
         assert terminal.read() == b"x"
+
+
+def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
+    """Whoever waited for Enter would wait for ever, or try again without end."""
+    master, slave = os.openpty()
+    with RawTerminal(slave, slave) as terminal:
+        with terminal.lent():
+            os.close(master)
+            assert not terminal.await_enter()
+        assert terminal.read() == b""
+    os.close(slave)
