@@ -161,7 +161,7 @@ class _Deploy:
             raise DeployError(self.step, message, result.err)
         if row.startswith("none"):
             pythons = shown(row).removeprefix("none").removeprefix("; ")
-            found = f"only {pythons}" if pythons else "it has no Python"
+            found = f"only {pythons}" if pythons else "it has no python3"
             raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({found}); install python3 there")
         answer = protocol.value(row.encode("utf-8", "surrogateescape"))
         if not (isinstance(answer, dict) and "reason" in answer):
