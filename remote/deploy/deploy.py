@@ -89,7 +89,7 @@ def deploy(
     except (SeshError, OSError) as error:
         failure = work.failure(error)
         eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.stderr or str(failure))
-        raise failure from error
+        raise failure from (None if failure is error else error)
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
