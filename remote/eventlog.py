@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 from sesh import moments, paths, reading, wording, writing
 from sesh.about import CALLED
@@ -84,14 +85,14 @@ def log(event: str, **fields: object) -> None:
 
 def _rotate(file: str) -> None:
     """Put the default log aside if it is full. Raises OSError, Refused."""
-    if _size(file) > _MAX_SIZE:
+
+    def is_full() -> bool:
+        return os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE
+
+    if is_full():
         with writing.locked(os.path.dirname(file)):
-            if _size(file) > _MAX_SIZE:  # no other process has rotated it meanwhile
+            if is_full():  # no other process has rotated it meanwhile
                 os.replace(file, file + _ROTATED)
-
-
-def _size(file: str) -> int:
-    return os.lstat(file).st_size if os.path.lexists(file) else 0
 
 
 def prose(text: str, *, failed: bool = False) -> None:
@@ -101,7 +102,5 @@ def prose(text: str, *, failed: bool = False) -> None:
 
 
 def _print(text: str) -> None:
-    try:
+    with suppress(OSError):  # nobody reads it
         os.write(_STDERR, f"{CALLED}: {wording.one_line(text)}\n".encode())
-    except OSError:
-        return  # nobody reads it

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from sesh import check, errors, moments, paths, reading, writing
 from sesh.check import Check, Malformed
@@ -76,10 +77,8 @@ def forget(host: str) -> bool:
     was_known = host in _hosts()
     if was_known:
         _change(lambda known: {name: facts for name, facts in known.items() if name != host})
-    try:
+    with suppress(OSError):  # nothing was pushed
         os.unlink(paths.synced_file(host))
-    except OSError:
-        pass  # nothing was pushed
     return was_known
 
 

@@ -89,7 +89,7 @@ def deploy(
     except (SeshError, OSError) as error:
         failure = work.failure(error)
         eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.stderr or str(failure))
-        raise failure from error
+        raise failure from (None if failure is error else error)
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
@@ -161,7 +161,7 @@ class _Deploy:
             raise DeployError(self.step, message, result.err)
         if row.startswith("none"):
             pythons = shown(row).removeprefix("none").removeprefix("; ")
-            found = f"only {pythons}" if pythons else "it has no Python"
+            found = f"only {pythons}" if pythons else "it has no python3"
             raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({found}); install python3 there")
         answer = protocol.value(row.encode("utf-8", "surrogateescape"))
         if not (isinstance(answer, dict) and "reason" in answer):

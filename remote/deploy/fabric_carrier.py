@@ -38,8 +38,8 @@ _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
 _FOLLOWED = {
     *_PATHS, "hostname", "user", "port", "identitiesonly", "identityagent", "connecttimeout",
     # of no effect here, and often set for all hosts
-    "host", "gssapiauthentication", "hashknownhosts", "sendenv", "serveraliveinterval", "stricthostkeychecking",
-    "updatehostkeys",
+    "host", "addkeystoagent", "compression", "forwardagent", "forwardx11", "gssapiauthentication", "hashknownhosts",
+    "sendenv", "serveralivecountmax", "serveraliveinterval", "stricthostkeychecking", "tcpkeepalive", "updatehostkeys",
 }  # fmt: skip
 """Settings that fabric follows or may ignore: if any other differs from ssh's default, ssh connects."""
 

@@ -78,7 +78,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         for result in results:
             if result.carrier:
                 result.carrier.close()  # the command on the host goes on
-        raise Interrupted("interrupted; the step that had begun may still be carried out there") from error
+        raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
 
 

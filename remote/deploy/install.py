@@ -52,6 +52,8 @@ STALE = 3600.0
 """Seconds after which a scratch directory that has not changed is one of a deploy that was killed or cut off."""
 TRIAL_TIMEOUT = 60.0
 """Seconds for each trial; the first run on a small board is slow."""
+SYNC_TIMEOUT = 20.0
+"""Seconds for the new version to be on the disk."""
 _NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never loads them
 _SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")
 """Variables that would lead a trial to the user's own sessions and settings."""
@@ -214,7 +216,9 @@ class Installer:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             self.launcher_before()
             _write(unfinished, self.launcher(self.final))
-            os.sync()  # after a loss of power the launcher must not lead to empty files
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                # After a loss of power the launcher must not lead to empty files. Other file systems may be busy.
+                subprocess.run(["sync", "-f", self.versions], timeout=SYNC_TIMEOUT, capture_output=True, check=False)
             if not self.is_whole():  # another deploy may have been faster
                 if os.path.lexists(self.final):
                     os.rename(self.final, os.path.join(scratch, "broken"))

@@ -21,7 +21,7 @@ _BOOTSTRAP = (
 )
 _LONGEST_SHOWN = 200
 """Characters of a host's own words that are shown."""
-_NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3 python"
+_NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3"
 _FOLDERS = "/usr/local/bin /usr/bin /bin /opt/homebrew/bin /opt/local/bin /run/current-system/sw/bin"
 """Directories of the system, which come before those of PATH: a Python of the user's own goes sooner."""
 _LAST_FOLDERS = (

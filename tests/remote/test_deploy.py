@@ -148,7 +148,6 @@ def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkey
 
 @pytest.mark.usefixtures("light")
 def test_a_host_that_is_silent_holds_up_no_other_and_is_given_up(home: Home, farm: Farm) -> None:
-    """The others began once several attempts at it had failed, and nothing was shown till then."""
     farm.host("box")  # where another sesh is, which is not replaced
     gone = farm.host("gone", installed=False, proxied=True, config={"ConnectTimeout": "3"})
     gone.proxy.silence()

@@ -53,7 +53,6 @@ def old_version(far: Far) -> str:
 
 
 def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(home: Home, farm: Farm) -> None:
-    """It advised a deploy, which failed too: `it printed nothing`."""
     far = farm.host("box")
     assert home.sesh("@box", "--list").code == 0
     far.write(".bashrc", "exit 3\n")

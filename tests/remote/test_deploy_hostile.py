@@ -58,7 +58,6 @@ def host(home: Home, word: str, answers: list[object]) -> None:
         {**STATE, "scratch": f"/{ATTACK}"},
         {**STATE, "platform": ATTACK},
     ],
-    ids=["python", "reason", "long", "step", "path", "platform"],
 )
 def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(home: Home, answer: object) -> None:
     host(home, "box", [answer])

@@ -20,7 +20,6 @@ from tests.support.typed import differences
 def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--upgrade` named the first host only, `--deploy` none."""
     hosts, foreign = [farm.host("one", installed=False), farm.host("elsewhere")], farm.host("theirs")
     home.write(".config/sesh/config.toml", f'[remotes.two]\nvia = "runuser -u {hosts[1].user} --"\n')
     assert home.sesh("--upgrade").code == 0, "nothing is known yet"

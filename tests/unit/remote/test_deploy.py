@@ -109,7 +109,7 @@ def test_a_python_that_is_too_old_names_its_version() -> None:
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
         ("", 1, "", "detect_platform", "it printed nothing"),
         (f"{TOKEN} \n", 137, "", "detect_platform", "(exit 137)"),
-        (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.10 or newer (it has no Python)"),
+        (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.10 or newer (it has no python3)"),
         (f"{TOKEN} none; /bin/python3: 3.8.10\n", 0, "", "python", "(only /bin/python3: 3.8.10)"),
     ],
 )
