@@ -58,6 +58,11 @@ def text(line: str) -> None:
     write(encoded(line) + b"\n")
 
 
+def lines(texts: Sequence[str]) -> None:
+    """Print lines of a session on stdout."""
+    write("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
