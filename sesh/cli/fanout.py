@@ -25,19 +25,16 @@ from typing import Any
 from sesh import reading
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.gather import QUIET, waited_for
+from sesh.cli.gather import STATUS_DELAY, waited_for
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
 from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
 
-_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that are passed on to the children."""
-_AT_ONCE = 32
-"""Children at once, of verbs that end by themselves."""
+_PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+_AT_ONCE = 32  # children of verbs that end by themselves
 _BLOCK = 1 << 16
-_LIFELINE = 3
-"""The child's descriptor of the pipe whose other end this process holds."""
+_LIFELINE = 3  # the child's end of a pipe that is open as long as its parent lives
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
@@ -144,7 +141,7 @@ class _Running:
         self._selector = selectors.DefaultSelector()
         self._lifeline, _ = os.pipe()  # its other end stays open as long as this process
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
-        for number in _SIGNALS:
+        for number in _PASSED_ON:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._pass_on)
 
@@ -163,7 +160,7 @@ class _Running:
             self._start(most)
             if not self._running:
                 return
-            if not (ready := self._selector.select(QUIET)):
+            if not (ready := self._selector.select(STATUS_DELAY)):
                 status(waited_for([child.host for child in self._running]))
                 ready = self._selector.select()
                 status("")
@@ -171,7 +168,7 @@ class _Running:
                 self._read(key.data, key.fd)
 
     def _start(self, most: int) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # each child gets each signal, and none after the first
+        signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # each child gets each signal, and none after the first
         try:
             while self._waiting and len(self._running) < most:
                 child = self._waiting.popleft()
@@ -180,7 +177,7 @@ class _Running:
                 for descriptor in child.outputs:
                     self._selector.register(descriptor, selectors.EVENT_READ, child)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
 
     def _read(self, child: _Child, descriptor: int) -> None:
         if child.read(descriptor):
@@ -293,11 +290,11 @@ def _begin(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: in
         os.dup2(stream, descriptor)
     os.dup2(lifeline, _LIFELINE)
     os.closerange(_LIFELINE + 1, 1 << 16)
-    for number in _SIGNALS:
+    for number in _PASSED_ON:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()  # with SIGNALS blocked: they interrupt the main one
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # with signals blocked: they interrupt the main one
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     return work()
 
 

@@ -20,8 +20,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
-_PIECE = 4096
-"""Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
+_PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 
 def exec_(  # noqa: PLR0913 (a job has that many options)
@@ -174,8 +173,7 @@ class FollowedOutput:
         self._lines = lines
         self._remover = QueryRemover() if not lines and os.isatty(self.descriptor) else None
         self._buffer = b""
-        self._begun = False
-        """True if the last line that came has no end yet."""
+        self._line_open = False
 
     def take(self, data: bytes) -> None:
         """Take output; a last `\\r` waits for the next byte, an unfinished line of JSON until its end."""
@@ -195,15 +193,15 @@ class FollowedOutput:
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
-        piece, self.pending = self.pending[:_PIECE], self.pending[_PIECE:]
+        piece, self.pending = self.pending[:_PIPE_BUF], self.pending[_PIPE_BUF:]
         printing.write(piece)
-        self._begun = piece[-1:] != b"\n"
+        self._line_open = piece[-1:] != b"\n"
 
     def leave_line(self) -> None:
         """Leave a line that has begun on a terminal, so that a note begins one of its own."""
-        if self._begun and os.isatty(self.descriptor):
+        if self._line_open and os.isatty(self.descriptor):
             printing.write(b"\n")
-            self._begun = False
+            self._line_open = False
 
 
 def _object(row: bytes) -> bytes:

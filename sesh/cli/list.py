@@ -19,8 +19,7 @@ from sesh.ops.views import bears
 from sesh.remote import known
 from sesh.schema import Summary
 
-_PATIENCE = 5.0
-"""Seconds for the one host that is listed; a list of all waits for less."""
+_HOST_TIMEOUT = 5.0  # of the one host of the line; a list of all waits for less
 
 
 def list_or_pick(cli: Invocation) -> int:
@@ -82,7 +81,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
     if cli.watched and not cli.json and known.sessions(host) and not known.asks(host):
         try:
             with cli.connecting(host):
-                return lookup.sessions_of(cli, host, time.monotonic() + _PATIENCE, named=True)
+                return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # the person may log in, or have sesh deployed there
     target = cli.target

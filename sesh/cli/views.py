@@ -17,8 +17,7 @@ from sesh.names import printable
 from sesh.ops import views
 from sesh.schema import ActivityFacts, Status, Summary
 
-_LINES = 300
-"""Lines of `--logs` without N."""
+_DEFAULT_LINES = 300
 _REASONS = {
     "hook": "it says so",
     "xoff": "its terminal takes no output",
@@ -101,7 +100,7 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    target, limit = cli.find(name), _LINES
+    target, limit = cli.find(name), _DEFAULT_LINES
     if count is not None:
         if not names.is_decimal(count) or not (int(count) or follow):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
