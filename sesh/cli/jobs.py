@@ -71,7 +71,14 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
       sesh -e test -d -- make test
     """
     cli = ctx.obj
-    _check(cli, name, waits=[printed, follow, tie, stdin], detached=detached)
+    if not cli.tail:
+        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
+    if printed and follow:
+        raise UsageError("--print and --follow cannot be combined")
+    if detached and (printed or follow or stdin or tie):
+        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
+    if name is not None:
+        check_name(name)
     data: JobSpec = {
         "name": name,
         "spec": cli.spec(directory, env, label, size),
@@ -81,19 +88,6 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     if detached:
         return _detached(cli, data)
     return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
-
-
-def _check(cli: Invocation, name: str | None, *, waits: list[bool], detached: bool) -> None:
-    """Raise UsageError or InvalidName for words and options that are wrong on any machine. `waits`: the options of
-    `_waited`."""
-    if not cli.tail:
-        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
-    if all(waits[:2]):
-        raise UsageError("--print and --follow cannot be combined")
-    if detached and any(waits):
-        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    if name is not None:
-        check_name(name)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
@@ -115,9 +109,8 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 if its time ran out."""
-    started = "may have started" if cli.host is None else "may or may not have started"
     sink = FollowedOutput(lines=cli.json) if follow else None
-    with Interrupts(tie=tie, message=f"the job {started}; check with: {SESH}") as interrupts:
+    with Interrupts(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.json
         job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=stdin)
     by_itself = result.get("reason") == "exited"
