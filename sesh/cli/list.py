@@ -110,7 +110,9 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
     if cli.json:
         cli.value(rows)
     else:
-        table.measure([row for group in groups.values() for row in group], time.time())
+        if shown := [row for group in groups.values() for row in group]:
+            table.measure(shown, time.time())
+            _print(table.lines([], time.time()))  # the headings
         for host, group in groups.items():
             _print_group(table, host, group, reasons.get(host, ""))
     return int(bool(reasons))
@@ -130,7 +132,7 @@ def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
 
 def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str) -> None:
     """Print the sessions of a host below its name, with the reason if it does not answer; the headings come first."""
-    lines = table.lines(sessions, time.time())
+    lines = table.lines(sessions, time.time()) if sessions else []
     lines.insert(len(lines) - len(sessions), table.remark(host, reason))
     _print(lines)
 
