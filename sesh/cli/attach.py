@@ -31,11 +31,9 @@ from sesh.stored import Record
 from sesh.wire import Connection
 
 Obtain = Callable[[Target], Entered]
-"""Has an op find or create a session."""
 
 _DETACH_KEY = "C-\\"
-_COUNTING = 0.2
-"""Seconds for the daemons to say which sessions wait, while the terminal is left."""
+_COUNT_TIMEOUT = 0.2  # the person waits to leave
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ class _Ways:
 def _waiting(left: str) -> int:
     """Count the sessions of this machine that wait for the person, without the one that is `left`."""
     try:
-        rows = listing.summaries(_COUNTING)
+        rows = listing.summaries(_COUNT_TIMEOUT)
     except SeshError:
         return 0
     others = (activity for row in rows if row["name"] != left and (activity := row.get("activity")))

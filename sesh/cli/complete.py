@@ -18,7 +18,6 @@ from sesh.cli.words import hosts
 from sesh.errors import SeshError
 
 VARIABLE = "_SESH_COMPLETE"
-"""The variable by which a shell asks for completions: `complete_bash`, `complete_zsh`, `complete_fish`."""
 _BREAKS = "=:"
 """Characters behind which bash begins a word of its own; an `@` begins one, too, and belongs to it."""
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from itertools import cycle
 from types import FrameType
 from typing import Any
@@ -25,19 +26,16 @@ from typing import Any
 from sesh import reading
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.gather import QUIET, waited_for
+from sesh.cli.gather import STATUS_DELAY, waited_for
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
 from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
 
-_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that are passed on to the children."""
-_AT_ONCE = 32
-"""Children at once, of verbs that end by themselves."""
+_PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+_AT_ONCE = 32  # children of verbs that end by themselves
 _BLOCK = 1 << 16
-_LIFELINE = 3
-"""The child's descriptor of the pipe whose other end this process holds."""
+_LIFELINE = 3  # the child's end of a pipe that is open as long as its parent lives
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
@@ -62,20 +60,15 @@ def run(cli: Invocation, words: Mapping[str, Any], verb: Callable[[Invocation], 
         form = Form.OBJECTS if follows else Form.LIST
     Invocation.overseen = cli.watched and not cli.json  # the children are forks
     gc.freeze()  # a collection in a child would copy each page with an object of this process
-    prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
-    children = [
-        _Child(host, form, prefix.format(colour, host).encode())
-        for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
-    ]
     reads = words.get("stdin") or (cli.verb == "--send" and [*(words.get("text") or ())] == ["-"])
     with _copied_stdin() if reads else nullcontext("") as stdin:
-        running = _Running(children, lambda host: _carry_out(cli, host, verb), stdin)
-        running.follow(len(children) if follows else _AT_ONCE, (lambda _: None) if follows else cli.status)
+        children = _Children(cli.hosts, form, lambda host: _carry_out(cli, host, verb), stdin)
+        children.run(len(cli.hosts) if follows else _AT_ONCE, (lambda _: None) if follows else cli.status)
     if form is Form.LIST:
-        cli.value([row for child in children for row in child.values()])
+        cli.value([row for host in cli.hosts for row in children.values(host)])
     elif form is Form.LINES:
-        _sum_up(children)
-    return _code(cli, {child.code for child in children}, running.signals)
+        _sum_up(children.codes)
+    return _code(cli, {*children.codes.values()}, children.signals)
 
 
 def _check(cli: Invocation, words: Mapping[str, Any]) -> None:
@@ -107,13 +100,12 @@ def _copied_stdin() -> Iterator[str]:
         yield file.name
 
 
-def _sum_up(children: Sequence[_Child]) -> None:
+def _sum_up(codes: Mapping[str, int]) -> None:
     """Print a row for each host on stderr, unless a Ctrl-C has interrupted all of them."""
-    interrupted = [child for child in children if child.code == ExitCode.INTERRUPTED]
-    if interrupted:
+    if ExitCode.INTERRUPTED in codes.values():
         printing.fresh_line()
-    if len(interrupted) < len(children):
-        rows = printing.aligned([(child.host, _verdict(child.code)) for child in children])
+    if {*codes.values()} != {ExitCode.INTERRUPTED}:
+        rows = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
         printing.write(printing.encoded("\n".join([*rows, ""])), printing.STDERR)
 
 
@@ -131,127 +123,112 @@ def _code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
     return int(any(codes))
 
 
-class _Running:
+class _Children:
     """The children of a fan-out, to which signals are passed on. Those that still run end with this process.
 
-    `signals`: those that have come; after one no further child begins.
+    `codes`: the exit code of each host; a child that never began counts as interrupted. `signals`: those that have
+    come; after one no further child begins.
     """
 
-    def __init__(self, children: Sequence[_Child], work: Callable[[str], int], stdin: str) -> None:
+    def __init__(self, hosts: Sequence[str], form: Form, work: Callable[[str], int], stdin: str) -> None:
+        self.codes = dict.fromkeys(hosts, int(ExitCode.INTERRUPTED))
         self.signals: set[int] = set()
-        self._waiting, self._running = deque(children), list[_Child]()
-        self._work, self._stdin = work, stdin
+        self._form, self._work, self._stdin = form, work, stdin
+        self._waiting, self._running = deque(hosts), dict[int, str]()
+        self._kept: dict[str, bytearray] = {host: bytearray() for host in hosts}
         self._selector = selectors.DefaultSelector()
         self._lifeline, _ = os.pipe()  # its other end stays open as long as this process
+        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
+        colours = zip(hosts, cycle(_COLOURS), strict=False)
+        self._prefixes = {host: prefix.format(colour, host).encode() for host, colour in colours}
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
-        for number in _SIGNALS:
+        for number in _PASSED_ON:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._pass_on)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         self.signals.add(number)
         self._waiting.clear()
-        for child in self._running:
-            os.kill(child.pid, number)
+        for pid in self._running:
+            os.kill(pid, number)
 
-    def follow(self, most: int, status: Callable[[str], object]) -> None:
+    def run(self, most: int, status: Callable[[str], object]) -> None:
         """Start the children, `most` at once, and print their output until all have ended.
 
         `status`: gets a line that says who is waited for, and an empty one before anything is printed.
         """
         while True:
-            self._start(most)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # each child gets each signal, none begins after one
+            try:
+                while self._waiting and len(self._running) < most:
+                    self._start(self._waiting.popleft())
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
             if not self._running:
                 return
-            if not (ready := self._selector.select(QUIET)):
-                status(waited_for([child.host for child in self._running]))
+            if not (ready := self._selector.select(STATUS_DELAY)):
+                status(waited_for([*self._running.values()]))
                 ready = self._selector.select()
                 status("")
             for key, _ in ready:
-                self._read(key.data, key.fd)
+                pid, take = key.data
+                self._read(pid, take, key.fd)
 
-    def _start(self, most: int) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # each child gets each signal, and none after the first
-        try:
-            while self._waiting and len(self._running) < most:
-                child = self._waiting.popleft()
-                child.start(self._work, self._stdin, self._lifeline)
-                self._running.append(child)
-                for descriptor in child.outputs:
-                    self._selector.register(descriptor, selectors.EVENT_READ, child)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    def _start(self, host: str) -> None:
+        pipes = [os.pipe(), os.pipe()]
+        outputs = [outbound for _, outbound in pipes]
+        pid = fork(lambda: _begin(lambda: self._work(host), self._stdin, outputs, self._lifeline))
+        self._running[pid] = host
+        for (inbound, outbound), take in zip(pipes, (self._take(host), Lines(partial(_note, host)).take), strict=True):
+            os.close(outbound)
+            self._selector.register(inbound, selectors.EVENT_READ, (pid, take))
 
-    def _read(self, child: _Child, descriptor: int) -> None:
-        if child.read(descriptor):
+    def _take(self, host: str) -> Callable[[bytes], object]:
+        """Return what takes the stdout of a host."""
+        if self._form is Form.LIST:
+            return self._kept[host].extend
+        return Lines(partial(self._print if self._form is Form.LINES else _print_objects, host)).take
+
+    def _read(self, pid: int, take: Callable[[bytes], object], descriptor: int) -> None:
+        """Print the output that has come; take the exit code behind the end of both streams."""
+        data = os.read(descriptor, _BLOCK)
+        take(data)
+        if data:
             return
         self._selector.unregister(descriptor)
         os.close(descriptor)
-        if not child.outputs:
-            self._running.remove(child)  # before its pid may become that of another process
-            child.wait()
+        if not any(key.data[0] == pid for key in self._selector.get_map().values()):
+            host = self._running.pop(pid)  # before its pid may become that of another process
+            _, status = os.waitpid(pid, 0)
+            ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            self.codes[host] = SIGNAL_BASE + ended_by if ended_by else os.WEXITSTATUS(status)
 
-
-class _Child:
-    """The child for a host. `outputs`: what takes its output, by descriptor; `code`: its exit code, once it has ended.
-
-    A child that never began counts as interrupted.
-    """
-
-    def __init__(self, host: str, form: Form, prefix: bytes) -> None:
-        self.host, self.pid, self.code = host, -1, int(ExitCode.INTERRUPTED)
-        self.outputs: dict[int, Callable[[bytes], object]] = {}
-        self._prefix, self._kept = prefix, list[bytes]()
-        takes = {Form.LINES: Lines(self._print).take, Form.OBJECTS: Lines(self._print_objects).take}
-        self._takes = takes.get(form, self._kept.append), Lines(self._note).take
-
-    def start(self, work: Callable[[str], int], stdin: str, lifeline: int) -> None:
-        """Fork the child, which does `work`; the caller has blocked the signals. `stdin`: the path of a file, or ""."""
-        ends: list[int] = []
-        for take in self._takes:
-            inbound, outbound = os.pipe()
-            self.outputs[inbound] = take
-            ends.append(outbound)
-        self.pid = fork(lambda: _begin(lambda: work(self.host), stdin, ends, lifeline))
-        for outbound in ends:
-            os.close(outbound)
-
-    def read(self, descriptor: int) -> bool:
-        """Read and print what has come; return False at its end."""
-        data = os.read(descriptor, _BLOCK)
-        self.outputs[descriptor](data)
-        if not data:
-            del self.outputs[descriptor]
-        return bool(data)
-
-    def wait(self) -> None:
-        """Take the exit code of the child, as a shell would say it."""
-        _, status = os.waitpid(self.pid, 0)
-        self.code = SIGNAL_BASE + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-    def values(self) -> list[Any]:
-        """Return the JSON that the host printed: the rows of a list, or its value with host and exit code."""
+    def values(self, host: str) -> list[Any]:
+        """Return the JSON that a host printed: the rows of a list, or its value with host and exit code."""
+        code = self.codes[host]
         try:
-            value = json.loads(b"".join(self._kept))
+            value = json.loads(self._kept[host])
         except ValueError:
-            code = "interrupted" if self.code == ExitCode.INTERRUPTED else "internal"
-            value = {"error": {"code": code, "message": f"{self.host} printed nothing"}}
+            kind = "interrupted" if code == ExitCode.INTERRUPTED else "internal"
+            value = {"error": {"code": kind, "message": f"{host} printed nothing"}}
         if isinstance(value, list):
             return value
-        return [{"host": self.host, **value, "exit_code": value.get("exit_code", self.code)}]
+        return [{"host": host, **value, "exit_code": value.get("exit_code", code)}]
 
-    def _print(self, lines: list[bytes]) -> None:
-        printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+    def _print(self, host: str, lines: list[bytes]) -> None:
+        printing.write(b"".join(self._prefixes[host] + line + b"\n" for line in lines))
 
-    def _print_objects(self, lines: list[bytes]) -> None:
-        for line in lines:
-            printing.value({"host": self.host, **json.loads(line)})
 
-    def _note(self, lines: list[bytes]) -> None:
-        for line in lines:
-            text = line.decode("utf-8", "replace").removeprefix(f"{CALLED}: ")
-            if text != "interrupted":  # the exit code says that of all hosts
-                printing.note(f"{self.host}: {text}")
+def _print_objects(host: str, lines: list[bytes]) -> None:
+    for line in lines:
+        printing.value({"host": host, **json.loads(line)})
+
+
+def _note(host: str, lines: list[bytes]) -> None:
+    for line in lines:
+        text = line.decode("utf-8", "replace").removeprefix(f"{CALLED}: ")
+        if text != "interrupted":  # the exit code says that of all hosts
+            printing.note(f"{host}: {text}")
 
 
 class Lines:
@@ -293,11 +270,11 @@ def _begin(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: in
         os.dup2(stream, descriptor)
     os.dup2(lifeline, _LIFELINE)
     os.closerange(_LIFELINE + 1, 1 << 16)
-    for number in _SIGNALS:
+    for number in _PASSED_ON:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()  # with SIGNALS blocked: they interrupt the main one
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # with signals blocked: they interrupt the main one
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     return work()
 
 

@@ -15,10 +15,8 @@ from sesh.errors import InternalError, SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 
-QUIET = 0.5
-"""Seconds in which nothing comes before a line says who is waited for."""
-_NAMED = 5
-"""The most hosts that such a line names."""
+STATUS_DELAY = 0.5
+_MOST_NAMED = 5
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
@@ -64,7 +62,7 @@ def gather(
     try:
         while len(answers) < len(work):
             try:
-                key, found = come.get(timeout=QUIET)
+                key, found = come.get(timeout=STATUS_DELAY)
             except Empty:
                 if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
                     cli.status(waited_for(hosts))
@@ -91,5 +89,5 @@ def on_each(
 
 def waited_for(hosts: Sequence[str]) -> str:
     """Return the line that names the hosts that are waited for."""
-    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
-    return f"waiting for {', '.join(hosts[:_NAMED])}{more}"
+    more = f" and {len(hosts) - _MOST_NAMED} more" if len(hosts) > _MOST_NAMED else ""
+    return f"waiting for {', '.join(hosts[:_MOST_NAMED])}{more}"

@@ -9,10 +9,8 @@ from sesh import reading
 from sesh.cli.invocation import Invocation
 from sesh.ops import agents
 
-_LARGEST = 16 << 20
-"""Bytes of an event: it has what the agent is about to write to a file."""
-_SECONDS = 2.5
-"""For all of a hook: codex ends one after 3 s."""
+_MOST_BYTES = 16 << 20  # an event has what the agent is about to write to a file
+_SECONDS = 2.5  # codex ends a hook after 3 s
 
 
 def hook(cli: Invocation) -> int:
@@ -21,7 +19,7 @@ def hook(cli: Invocation) -> int:
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
         agent = (cli.tail or [""])[0]
-        agents.take(agent, "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
+        agents.take(agent, "" if os.isatty(0) else reading.whole_stdin(_MOST_BYTES).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

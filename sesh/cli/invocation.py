@@ -21,10 +21,8 @@ from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing
 
-_REMEMBERED = 3
-"""Lines of a greeting."""
+_GREETING_LINES = 3
 _CONNECTING_AFTER = 0.5
-"""Seconds of waiting for a host before a line says so."""
 
 
 class Invocation(Caller):
@@ -43,8 +41,7 @@ class Invocation(Caller):
         self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb.dashed, line.local
         self._remembered: list[str] = []
         self._status_shown = self._questioned = False
-        self._waited_for: set[str] = set()
-        """The hosts that a line has named as waited for."""
+        self._noted_hosts: set[str] = set()
         self.hosts = [check_host(host) for host in line.hosts]  # a note about the settings names the host too
         if self.hosts:
             self.hosts = self.settings().hosts_of(self.hosts)
@@ -210,7 +207,7 @@ class Invocation(Caller):
     @contextmanager
     def connecting(self, host: str) -> Iterator[None]:
         """Note once that a host is waited for if a block takes half a second and ssh asks nothing meanwhile."""
-        if not self.watched or self.json or host in self._waited_for:
+        if not self.watched or self.json or host in self._noted_hosts:
             yield
             return
         timer = threading.Timer(_CONNECTING_AFTER, self._note_connecting, [host])
@@ -224,13 +221,13 @@ class Invocation(Caller):
 
     def _note_connecting(self, host: str) -> None:
         if not _types_unseen():
-            self._waited_for.add(host)
+            self._noted_hosts.add(host)
             printing.note(f"connecting to {host}; Ctrl-C stops")
 
     def remember(self, line: str) -> None:
         """Keep a line for `greeting`; only the last ones are kept."""
         line = for_host(line, None)
-        self._remembered = [*(other for other in self._remembered if other != line), line][-_REMEMBERED:]
+        self._remembered = [*(other for other in self._remembered if other != line), line][-_GREETING_LINES:]
 
     @property
     def greeting(self) -> str:

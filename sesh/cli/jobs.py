@@ -20,8 +20,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
-_PIECE = 4096
-"""Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
+_PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 
 def exec_(  # noqa: PLR0913 (a job has that many options)
@@ -72,7 +71,14 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
       sesh -e test -d -- make test
     """
     cli = ctx.obj
-    _check(cli, name, waits=[printed, follow, tie, stdin], detached=detached)
+    if not cli.tail:
+        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
+    if printed and follow:
+        raise UsageError("--print and --follow cannot be combined")
+    if detached and (printed or follow or stdin or tie):
+        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
+    if name is not None:
+        check_name(name)
     data: JobSpec = {
         "name": name,
         "spec": cli.spec(directory, env, label, size),
@@ -82,19 +88,6 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     if detached:
         return _detached(cli, data)
     return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
-
-
-def _check(cli: Invocation, name: str | None, *, waits: list[bool], detached: bool) -> None:
-    """Raise UsageError or InvalidName for words and options that are wrong on any machine. `waits`: the options of
-    `_waited`."""
-    if not cli.tail:
-        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
-    if all(waits[:2]):
-        raise UsageError("--print and --follow cannot be combined")
-    if detached and any(waits):
-        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    if name is not None:
-        check_name(name)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
@@ -116,9 +109,8 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 if its time ran out."""
-    started = "may have started" if cli.host is None else "may or may not have started"
     sink = FollowedOutput(lines=cli.json) if follow else None
-    with Interrupts(tie=tie, message=f"the job {started}; check with: {SESH}") as interrupts:
+    with Interrupts(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.json
         job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=stdin)
     by_itself = result.get("reason") == "exited"
@@ -174,8 +166,7 @@ class FollowedOutput:
         self._lines = lines
         self._remover = QueryRemover() if not lines and os.isatty(self.descriptor) else None
         self._buffer = b""
-        self._begun = False
-        """True if the last line that came has no end yet."""
+        self._line_open = False
 
     def take(self, data: bytes) -> None:
         """Take output; a last `\\r` waits for the next byte, an unfinished line of JSON until its end."""
@@ -195,15 +186,15 @@ class FollowedOutput:
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
-        piece, self.pending = self.pending[:_PIECE], self.pending[_PIECE:]
+        piece, self.pending = self.pending[:_PIPE_BUF], self.pending[_PIPE_BUF:]
         printing.write(piece)
-        self._begun = piece[-1:] != b"\n"
+        self._line_open = piece[-1:] != b"\n"
 
     def leave_line(self) -> None:
         """Leave a line that has begun on a terminal, so that a note begins one of its own."""
-        if self._begun and os.isatty(self.descriptor):
+        if self._line_open and os.isatty(self.descriptor):
             printing.write(b"\n")
-            self._begun = False
+            self._line_open = False
 
 
 def _object(row: bytes) -> bytes:

@@ -18,8 +18,7 @@ from sesh.names import printable_path
 from sesh.ops import dormant, layout
 from sesh.schema import Layout, LayoutEntry, Made, PrintedError
 
-LARGEST = 1 << 20
-"""The most bytes of a layout."""
+_MOST_BYTES = 1 << 20
 _STDIN = "-"
 
 
@@ -96,20 +95,20 @@ def restore(
 
 
 def _read(file: str | None) -> bytes:
-    """Return the bytes of a layout, no more than one beyond LARGEST. Raises Refused, UsageError."""
+    """Return the bytes of a layout, no more than one beyond _MOST_BYTES. Raises Refused, UsageError."""
     if file is None:
         if os.isatty(0):
             raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-        data = reading.whole_stdin(LARGEST)
+        data = reading.whole_stdin(_MOST_BYTES)
     else:
         try:
             with open(file, "rb") as content:
-                data = content.read(LARGEST + 1)
+                data = content.read(_MOST_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Refused(f"cannot read {printable_path(file)}: {reason}; name a file written by --export") from error
-    if len(data) > LARGEST:
-        raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
+    if len(data) > _MOST_BYTES:
+        raise UsageError(f"the layout is over {_MOST_BYTES} bytes; --export did not write it")
     return data
 
 

@@ -19,8 +19,7 @@ from sesh.ops.views import bears
 from sesh.remote import known
 from sesh.schema import Summary
 
-_PATIENCE = 5.0
-"""Seconds for the one host that is listed; a list of all waits for less."""
+_HOST_TIMEOUT = 5.0  # of the one host of the line; a list of all waits for less
 
 
 def list_or_pick(cli: Invocation) -> int:
@@ -82,7 +81,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
     if cli.watched and not cli.json and known.sessions(host) and not known.asks(host):
         try:
             with cli.connecting(host):
-                return lookup.sessions_of(cli, host, time.monotonic() + _PATIENCE, named=True)
+                return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # the person may log in, or have sesh deployed there
     target = cli.target
@@ -111,7 +110,9 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
     if cli.json:
         cli.value(rows)
     else:
-        table.measure([row for group in groups.values() for row in group], time.time())
+        if shown := [row for group in groups.values() for row in group]:
+            table.measure(shown, time.time())
+            _print(table.lines([], time.time()))  # the headings
         for host, group in groups.items():
             _print_group(table, host, group, reasons.get(host, ""))
     return int(bool(reasons))
@@ -131,7 +132,7 @@ def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
 
 def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str) -> None:
     """Print the sessions of a host below its name, with the reason if it does not answer; the headings come first."""
-    lines = table.lines(sessions, time.time())
+    lines = table.lines(sessions, time.time()) if sessions else []
     lines.insert(len(lines) - len(sessions), table.remark(host, reason))
     _print(lines)
 

@@ -18,10 +18,8 @@ from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
 from sesh.schema import PrintedError
 
 STDOUT, STDERR = 1, 2
-LONGEST = 1 << 16
-"""Bytes of a line that is printed as it comes; a longer one comes in pieces."""
-_OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
-"""Errors that are no fault of sesh's."""
+LONGEST = 1 << 16  # bytes of a line that is printed as it comes
+_SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -56,6 +54,11 @@ def pieces(begun: bytes) -> tuple[list[bytes], bytes]:
 def text(line: str) -> None:
     """Print one line, or several, on stdout."""
     write(encoded(line) + b"\n")
+
+
+def lines(texts: Sequence[str]) -> None:
+    """Print lines of a session on stdout."""
+    write("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -129,7 +132,7 @@ def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
     `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
     have.
     """
-    if isinstance(cause, OSError) and cause.errno in _OF_THE_SYSTEM:
+    if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
         file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
         hint = limit_hint(cause) or "try again when the system has recovered"
         return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if waits else None)

@@ -26,8 +26,7 @@ from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
-_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
-"""Keys that a Tab offers."""
+_OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
 
@@ -166,7 +165,7 @@ def send(
         Option(
             "--key",
             metavar="KEY",
-            autocompletion=among(*_KEYS),
+            autocompletion=among(*_OFFERED_KEYS),
             help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
         ),
     ] = None,

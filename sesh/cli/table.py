@@ -12,14 +12,10 @@ from sesh.wording import at_home, columns, cut, plain
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(7)
-_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
-"""The columns that are left out on a narrow terminal, in this order."""
-_NARROWEST = 12
-"""The least columns of a directory or a command."""
-_SHORTEST = 6
-"""The least columns of a name or a state."""
+_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)  # left out in this order
+_NARROWEST = 12  # of a directory or a command
+_SHORTEST = 6  # of a name or a state
 _GAP = 2
-"""Blanks between columns."""
 
 
 class Table:

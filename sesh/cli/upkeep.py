@@ -20,11 +20,9 @@ from sesh.remote import known
 from sesh.schema import Finding, LeftoverFacts, PrintedError
 
 _COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
-_UNASKED = 7 * 86400.0
-"""Seconds of `--older` if nobody can be asked."""
+_DEFAULT_AGE = 7 * 86400.0  # where nobody can be asked
 
 Found = list[LeftoverFacts] | SeshError
-"""The leftovers of a machine, or why they are not known."""
 
 
 def doctor(ctx: Context) -> int:
@@ -115,7 +113,7 @@ def sweep(
     asks, ends = cli.can_ask and not cli.json, all_ or yes
     seconds = measures.parse_seconds(older, "--older", least=0)
     if seconds is None:
-        seconds = 0.0 if asks else _UNASKED
+        seconds = 0.0 if asks else _DEFAULT_AGE
     found = on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
     wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
     if not cli.json:

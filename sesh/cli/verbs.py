@@ -14,10 +14,8 @@ class Hosts(Enum):
     """How many hosts a verb takes, and what deals with several."""
 
     ONE = "one"
-    EACH = "each"
-    """The verb is carried out once for each host (`fanout`)."""
-    ALL = "all"
-    """The verb's function asks all of them."""
+    EACH = "each"  # `fanout` carries the verb out once for each host
+    ALL = "all"  # the function of the verb asks all of them
 
 
 class Verb(NamedTuple):
@@ -54,10 +52,8 @@ def load(place: str) -> Any:
     return getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
 
 
-_NEAR = 0.8
-"""The similarity (difflib) of a name and a verb from which on the name may be a slip."""
-GO = "-A"
-"""The name of the verb that a session's name alone stands for."""
+_SIMILAR = 0.8  # by difflib; a name that is so near to a verb may be a slip
+GO = "-A"  # the verb that a session's name alone stands for
 EACH, ALL = Hosts.EACH, Hosts.ALL
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
@@ -142,7 +138,7 @@ def typed(name: str) -> str:
 
 def near_verb(name: str) -> str:
     """Return the verb that a name is near to, or equal to; empty for none."""
-    return next(iter(get_close_matches(name, [verb.name for verb in VERBS], 1, _NEAR)), "")
+    return next(iter(get_close_matches(name, [verb.name for verb in VERBS], 1, _SIMILAR)), "")
 
 
 def named(word: str) -> Verb | None:

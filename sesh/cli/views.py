@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Annotated
 
@@ -10,20 +9,15 @@ from typer import Argument, Option
 
 from sesh import moments, names, wording
 from sesh.about import SESH
-from sesh.cli import list as listed
 from sesh.cli import printing
-from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import load
 from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among
-from sesh.errors import NotFound, Refused, UsageError, for_host
+from sesh.errors import UsageError, for_host
 from sesh.names import printable
 from sesh.ops import views
-from sesh.ops.wait import LiveLog
 from sesh.schema import ActivityFacts, Status, Summary
-from sesh.store import listing
 
-_LINES = 300
-"""Lines of `--logs` without N."""
+_DEFAULT_LINES = 300
 _REASONS = {
     "hook": "it says so",
     "xoff": "its terminal takes no output",
@@ -53,7 +47,7 @@ def list_(
       sesh list --label team=web
       sesh @web1 @web2 list
     """
-    return int(load("choose.watch")(ctx, label=label)) if watch_ else listed.show(ctx.obj, label or ())
+    return int(load("choose.watch")(ctx, label=label) if watch_ else load("list.show")(ctx.obj, label or ()))
 
 
 def screen(
@@ -106,56 +100,21 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    target, limit = cli.find(name), _LINES
+    target, limit = cli.find(name), _DEFAULT_LINES
     if count is not None:
         if not names.is_decimal(count) or not (int(count) or follow):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
         limit = int(count)
     if follow:
-        _check_loop(cli, name)
-        try:
-            _follow(cli, name, limit, ansi=ansi)
-        except KeyboardInterrupt:
-            return printing.interrupted()
-        return 0
+        return int(load("live.follow")(cli, name, limit, ansi=ansi))
     asks_more = count is None and cli.watched and not cli.json
     lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
     if cli.json:
         return cli.value({"session": name, "host": cli.host, "lines": lines})
-    _print_lines(lines[-limit:])
+    printing.lines(lines[-limit:])
     if len(lines) > limit:
         cli.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.host)} N")
     return 0
-
-
-def _check_loop(cli: Invocation, name: str) -> None:
-    """Raise Refused if followed output would be printed in the session that it comes from, and come again."""
-    current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
-    if current is not None and current["name"] == name:
-        hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
-        raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
-
-
-def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    """Print the last lines, then new ones until the session ends; of a lost session only the last lines."""
-    write = _print_objects if cli.json else _print_lines
-    target = cli.target
-    try:
-        stream = target.open_stream(name)
-    except NotFound:
-        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
-        return
-    with stream:
-        stream.audience = cli.audience
-        LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()
-
-
-def _print_lines(lines: list[str]) -> None:
-    printing.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-
-
-def _print_objects(lines: list[str]) -> None:
-    printing.write(b"".join(printing.json_line({"line": line}) for line in lines))
 
 
 def status(ctx: Context, name: AnyName = None) -> int:

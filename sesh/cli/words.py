@@ -19,8 +19,7 @@ from sesh.schema import Summary
 from sesh.store import listing
 from sesh.wording import plain
 
-_TIMEOUT = 0.05
-"""Seconds for the daemons here. A host is never asked: its sessions are those that it listed last."""
+_TIMEOUT = 0.05  # of the daemons here; a host is never asked
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
 
 

@@ -30,12 +30,9 @@ from sesh.tui.rows import Marked, Order, Row, drawn, fitting, ordered
 from sesh.vt.render.screen_data import Screen
 from sesh.wording import columns, cut, plain, standing
 
-_WIDE = 64
-"""The least columns for a preview next to the rows."""
-_TALL = 4
-"""The least rows for a line about the marked row."""
+_PREVIEW_COLUMNS = 64  # the least of a terminal that shows a preview
+_DETAIL_ROWS = 4  # the least of a terminal that shows details of the marked row
 _LEAVING = ("escape", "C-c", "C-d", "C-\\", "hangup")
-"""Keys that leave the board, or close the line that is open."""
 _HINTS = (
     "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave",
     "Enter attach  Tab answer  ^X end  ^E rename",
@@ -227,9 +224,9 @@ class _Board:
 
     def _draw(self) -> None:
         width, height = self._display.size
-        about = [self._about(width)] if height >= _TALL else []
+        about = [self._about(width)] if height >= _DETAIL_ROWS else []
         body = max(1, height - 2 - len(about))
-        left = width // 2 if width >= _WIDE else width
+        left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
             right = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)

@@ -16,8 +16,7 @@ from sesh.tui.keys import Keys
 
 _SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
 _BLOCK = 1 << 12
-_PATIENCE = 2.0
-"""Seconds to wait for a terminal that takes nothing."""
+_WRITE_TIMEOUT = 2.0
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 """The alternate screen, without cursor and wrapping; and back."""
 _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
@@ -97,12 +96,12 @@ class FullScreen(Console):
         self._drawn: list[str] = []
 
     def __enter__(self) -> FullScreen:
-        self.terminal.write_all(_BEGIN, _PATIENCE)
+        self.terminal.write_all(_BEGIN, _WRITE_TIMEOUT)
         self._drawn = []
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.terminal.write_all(_END, _PATIENCE)
+        self.terminal.write_all(_END, _WRITE_TIMEOUT)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -125,7 +124,7 @@ class FullScreen(Console):
             out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         if out:
             data = "".join(out).encode("utf-8", "replace")
-            whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _PATIENCE)
+            whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _WRITE_TIMEOUT)
             self._drawn = lines if whole else []
 
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
@@ -133,12 +132,12 @@ class FullScreen(Console):
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
             self._drawn = []
-            self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+            self.terminal.write_all(b"\x1b[m\x1b[2J", _WRITE_TIMEOUT)
         return [key for key in keys if key not in ("resize", "resume")], ready
 
     def ring(self, data: bytes) -> None:
         """Write bytes that draw nothing: a bell, a notification."""
-        self.terminal.write_all(data, _PATIENCE)
+        self.terminal.write_all(data, _WRITE_TIMEOUT)
 
     def stop(self) -> None:
         """Stop this process, the terminal restored; once it is continued, enter the alternate screen again."""

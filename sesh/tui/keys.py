@@ -12,8 +12,7 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self.partial = b""
-        """The beginning of a longer key."""
+        self.partial = b""  # the beginning of a longer key
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""

@@ -31,8 +31,7 @@ class News:
     def __init__(self) -> None:
         self._signs: dict[object, _Sign] = {}
         self._machines: frozenset[str | None] = frozenset()
-        self._reported: dict[object, float] = {}
-        """When (monotonic) each session was reported in the last minute."""
+        self._reported_at: dict[object, float] = {}
 
     def lines(self, sessions: Mapping[Key, Summary], answering: frozenset[str | None]) -> list[str]:
         """Return a line for each news. `answering`: the machines whose sessions are listed as they stand now."""
@@ -55,8 +54,10 @@ class News:
     def _may_tell(self, mark: object) -> bool:
         """Return whether a session may be reported now, and if so note that it is."""
         now = time.monotonic()
-        self._reported = {each: moment for each, moment in self._reported.items() if moment > now - BETWEEN_TELLINGS}
-        return self._reported.setdefault(mark, now) == now
+        self._reported_at = {
+            each: moment for each, moment in self._reported_at.items() if moment > now - BETWEEN_TELLINGS
+        }
+        return self._reported_at.setdefault(mark, now) == now
 
 
 def _sign(host: str | None, session: Summary) -> _Sign:

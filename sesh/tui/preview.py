@@ -13,8 +13,7 @@ from sesh.vt.render.screen_data import Run, Screen
 
 FRESH = (1.0, 4.0)
 """Seconds after which the screen of a session here, and of one on a host, is fetched again while it is shown."""
-_MOST = 8
-"""Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
+_MOST_FETCHES = 8  # at the same time: a host that does not answer delays no other
 _ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
 _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
 
@@ -25,30 +24,29 @@ class Previews:
     def __init__(self, calls: Calls) -> None:
         self.screens: dict[Key, Screen | str] = {}
         self._calls = calls
-        self._times: dict[Key, float] = {}
-        """When each screen came (monotonic)."""
+        self._fetched_at: dict[Key, float] = {}
         self._asked: set[Key] = set()
 
     def want(self, key: Key) -> float:
         """Fetch a screen that is missing or old; return the seconds until this is to be called again."""
         now = time.monotonic()
-        due = self._times.get(key, 0.0) + FRESH[key[0] is not None]
+        due = self._fetched_at.get(key, 0.0) + FRESH[key[0] is not None]
         if now < due:
             return due - now
 
         def show(screen: Screen | None, problem: str) -> None:
             self.screens[key] = problem if screen is None else screen
-            self._times[key] = time.monotonic()
+            self._fetched_at[key] = time.monotonic()
             self._asked.discard(key)
 
-        if key not in self._asked and len(self._asked) < _MOST:
+        if key not in self._asked and len(self._asked) < _MOST_FETCHES:
             self._asked.add(key)
             self._calls.begin(key[0], lambda target: cells(target, key[1]), show)
         return FRESH[0]
 
     def forget(self, key: Key) -> None:
         """Have a screen fetched again upon the next `want`."""
-        self._times.pop(key, None)
+        self._fetched_at.pop(key, None)
 
 
 def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:

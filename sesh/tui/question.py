@@ -20,8 +20,7 @@ Answers = Sequence[tuple[str, str]]
 _DECLINING = ("q", "n", "c")
 """Letters of Quit, No and Cancel: they decline a question that has no such answer."""
 _STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
-_PATIENCE = 5.0
-"""Seconds to wait for a terminal that takes nothing."""
+_WRITE_TIMEOUT = 5.0
 
 
 def ask(question: str, answers: Answers, default: str, *, dumb: bool = False) -> str:
@@ -87,4 +86,4 @@ class _Question:
         return "\r" + ("\r\n" if self._stacked else " ").join(cells)
 
     def _write(self, text: str) -> None:
-        self._terminal.write_all(text.encode("utf-8", "replace"), _PATIENCE)
+        self._terminal.write_all(text.encode("utf-8", "replace"), _WRITE_TIMEOUT)

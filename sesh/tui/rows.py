@@ -15,12 +15,10 @@ from sesh.ops.index import Key
 from sesh.schema import Summary
 from sesh.wording import at_home, columns, cut, plain, standing, title
 
-STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}
-"""Keys that move the mark, by so many rows; from the last row to the first."""
+STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the mark
 _LONGEST_STATE = 16
 _LEAST_NAME = 8
 _GAP = 2
-"""Blanks between columns."""
 _URGENT = ("waiting", "failed")
 
 
