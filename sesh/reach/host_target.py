@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any, TypeVar
 
 from sesh import errors, wire
+from sesh.about import CALLED
 from sesh.check import Check
 from sesh.errors import Ended, ExitCode, Interrupted, NamingHost, SeshError, Unreachable
 from sesh.link.health import Health
@@ -64,11 +65,17 @@ class HostTarget(Target):
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Have the host carry out an op that leads to a session; the connection is the link."""
+        entry = self._entry(op, named(op, args, kwargs))
         try:
-            return self._enter(self._entry(op, named(op, args, kwargs)))
+            return self._enter(entry)
         except Ended as ended:
             ended.message += " has ended"
             raise
+        except KeyboardInterrupt:
+            if not (op.creates and entry.asked):
+                raise
+            what = f"{entry.arguments.get('name') or 'NAME'} may have been created"
+            raise KeyboardInterrupt(f"interrupted; {what}; check with: {CALLED} @{self.host}") from None
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """Return a link that leads to a session of the host. Raises NotFound, TimedOut past the deadline."""
@@ -117,7 +124,7 @@ class HostTarget(Target):
                         raise
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                except (Interrupted, errors.ProtocolError):
+                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
                     entry.asked = entry.asked or early.reached
                     raise
             if lost:

@@ -42,7 +42,8 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     os.unlink(halt)
     wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
     daemons.wait_for("work", "\n3000", timeout=60)  # asked before the flood's last bytes it would not wait for them
-    assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0120}", *map(str, range(1, 3001)), ""]
+    shown = home.sesh("--logs", "work", "3001", timeout=60).stdout.split("\n")
+    assert shown == [f"{0:0120}", *map(str, range(1, 3001)), ""]
     size = 20_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
     assert position() == begun + size
     assert resident(pid) < 60 << 20

@@ -148,7 +148,7 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     """For eleven seconds its rows looked as if they were of now."""
     monkeypatch.setattr(host_target, "_LIST_PATIENCE", 0.5)
     monkeypatch.setattr(opening, "START_TIMEOUT", 99.0)  # an attempt that ends wakes the loop, too
-    for name, seconds in {"QUIET": 0.5, "SILENT": 0.5, "LOST_AFTER": 99.0}.items():
+    for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
         monkeypatch.setattr(health, name, seconds)
     far = beside("box")
     known(home, far)

@@ -154,7 +154,7 @@ def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
     far = farm.host("box", proxied=True, config={"ConnectTimeout": "300"})
     far.proxy.silence()
     with pytest.raises(Unreachable, match="box does not answer"):
-        master.ensure(Destination("box"), ask=False, timeout=0.2)
+        master.ensure(Destination("box"), ask=False, timeout=2)
     wait_until(lambda: far.proxy.accepted == 1)
     far.proxy.strand()
     far.proxy.restore()

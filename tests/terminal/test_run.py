@@ -462,7 +462,8 @@ def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_t
     assert home.sesh("--open", "t", "--", need("tcsh"), "-f").code == 0
     wait_until(lambda: home.summary("t")["activity"]["why"] == "prompt")
     (row,) = home.sesh("--list", "--json").json()
-    assert (row["activity"]["state"], row["foreground"]["command"][0]) == ("idle", "tcsh")
+    assert row["activity"]["state"] == "idle"
+    assert row["foreground"]["command"][0].endswith("tcsh")
     done = home.sesh("--run", "t", "--", "true")
     assert (done.code, "bash, zsh, fish, dash and ash, and t has a csh" in done.stderr) == (125, True), done
 

@@ -27,7 +27,7 @@ def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home)
     home.write("file", "")
     home.write("open/file", "")
     os.chmod(f"{home.path}/open", 0o755)  # noqa: S103 - refused for that
-    for where, message in (("file", "is not a directory"), ("open", "directory of its own")):
+    for where, message in (("file", "is not a directory"), ("open", "accessible to other users")):
         refused = home.sesh("-", env={"SESH_DIR": f"{home.path}/{where}"})
         assert refused.code == 1
         assert message in refused.stderr
