@@ -120,7 +120,7 @@ class ClientHandler:
         self._clients.add(client)
         self._model.catch_up()
         client.position = since
-        client.state = Live() if bytes_fit else Due(time.monotonic())
+        client.state = Live() if bytes_fit else Due()
 
     def input(self, client: Client, payload: bytes) -> None:
         """Handle an INPUT: type its keys, without replies that the program has not asked this terminal for.
