@@ -42,12 +42,7 @@ class RunQueue:
     """
 
     def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        timers: Timers,
-        emit: Callable[..., None],
-        interrupted: Callable[[], bool],
+        self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], interrupted: Callable[[], bool]
     ) -> None:
         self._facts, self._pump, self._timers, self.history = facts, pump, timers, History()
         self._emit, self._interrupted = emit, interrupted
