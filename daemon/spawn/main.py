@@ -72,7 +72,9 @@ def _start(creator: socket.socket) -> Server:
     """Start the session that the creator asks for, and answer. After an error, which is the answer, end."""
     connection = wire.Connection(creator.fileno(), creator.fileno())
     spec = _receive_spec(connection)
-    _take_over(spec["environment"])
+    wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # hooks see it; the directory is the zygote's
+    os.environ.clear()
+    os.environ.update(wanted)
     proc.set_process_title(f"{PROGRAM}: {spec['name']}")
     writing.hold_package()
     try:
@@ -98,13 +100,6 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
         elif kind == protocol.REQUEST:
             spec: LaunchSpec = json.loads(data.decode())
             return spec
-
-
-def _take_over(environment: Mapping[str, str]) -> None:
-    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions."""
-    wanted = {**environment, "SESH_DIR": paths.directory()}
-    os.environ.clear()
-    os.environ.update(wanted)
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
