@@ -79,16 +79,19 @@ class ClientHandler:
                 self.detach(other, "replaced")
         self.creator_served(connection)
         connection.reader = client
-        if since is None:
-            self._clients.add(client)
+        fitted = self._fits(client)
+        self._clients.add(client)
+        if since is not None:  # it comes back; its terminal shows raw output up to there if `exact`
+            self._model.catch_up()
+            client.position = since
+            client.state = Live() if exact and fitted and since >= self._log.base else Due()
+        else:
             seen_to = hello.get("seen", {}).get(welcome["id"])
             if seen_to is not None and seen_to <= self._log.head:
                 client.position = seen_to
             elif created and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
                 client.send_screen(0, clean_screen(*client.size[:2]))
                 client.state = Live()  # it gets the session's bytes from the first one on
-        else:
-            self._resume(client, since, exact=exact)
         self._relay.writable(client)
         self._changed("attached", client)
         if not client.terminal.read_only:  # the shells' display, and the like, is its own from now on
@@ -110,17 +113,6 @@ class ClientHandler:
             return ""
         self._model.catch_up()
         return missed.line(self._model.scrolled_since(missed.position))
-
-    def _resume(self, client: Client, since: int, *, exact: bool) -> None:
-        """Feed a client that comes back from the position at which it was cut off.
-
-        It gets the bytes behind that if its terminal shows those before (`exact`), else missed lines and a screen.
-        """
-        bytes_fit = self._fits(client) and exact and since >= self._log.base
-        self._clients.add(client)
-        self._model.catch_up()
-        client.position = since
-        client.state = Live() if bytes_fit else Due(time.monotonic())
 
     def input(self, client: Client, payload: bytes) -> None:
         """Handle an INPUT: type its keys, without replies that the program has not asked this terminal for.

@@ -39,7 +39,7 @@ from sesh.moments import STEADY
 from sesh.names import printable
 from sesh.stored import Facts
 
-FORMAT = 5  # the number of the record's format; a sesh refuses any other
+FORMAT = 6  # the number of the record's format; a sesh refuses any other
 Record = dict[str, Any]
 
 

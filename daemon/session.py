@@ -93,11 +93,6 @@ class Session:
         """The program's terminal; it may be closed. None before the start, and in a session loaded after its end."""
         return self.pump.pty
 
-    @property
-    def hides(self) -> bool:
-        """True if the terminal reads lines and shows nothing of them, as for a password."""
-        return self.pty is not None and not self.pty.raw() and not self.pty.echoes()
-
     def emit(self, event: str, /, **facts: Unpack[Event]) -> None:
         self.events.add(event, self.name, **facts)
 

@@ -277,7 +277,9 @@ class Typing:
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
                 hint=f"enter or erase it: {SESH} {name}",
             )
-        return {"since": since, "question": question, "hides": session.hides, "line": not session.pty.raw()}
+        raw = session.pty.raw()
+        hides = not raw and not session.pty.echoes()  # as for a password
+        return {"since": since, "question": question, "hides": hides, "line": not raw}
 
 
 def _busy(story: str, hint: str) -> Busy:

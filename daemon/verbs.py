@@ -143,7 +143,7 @@ class Verbs:
         wait, key = request.words.get("wait", True), request.words.get("key", "")
         timeout, since = request.words.get("timeout"), request.position("since")
         sent = since if wait and isinstance(since, int) else None
-        asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=sent)
+        asked = Run(command, request, wait=wait, key=key, sent=sent)
         session.runs.add(asked, timeout)
 
     def run_interrupt(self, request: Request) -> None:

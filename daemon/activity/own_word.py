@@ -28,6 +28,7 @@ STATES = {
 KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
 MOST_RECORDS = 256
 _RESULTS = ("done", "error")
+_CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys after which work may have ended unsaid
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
 _LONGEST_KEY, _LONGEST_APP = 16, 32
 _LONGEST = {"title": 192, "msg": 2048}  # bytes of texts once they are decoded
@@ -173,9 +174,6 @@ class Reports:
 
 def _shown(report: Report, key: str) -> str:
     return one_line(_bytes(report.get(key, "")).decode())[:MAX_QUESTION]
-
-
-_CANCELS = Key.parse("Escape"), Key.parse("C-c")  # may end work unsaid
 
 
 class By(str, Enum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +45,6 @@ class Due:
     """
 
     mode: ClassVar[str] = "aside"
-    since: float
     beneath: Shown | None = None
     attach: bool = False
 
@@ -112,7 +110,7 @@ class Client(Reader):
         self.confirms = self.terminal.remote and hello.get("got", False)
         self.limit = LAG_OVER_LINK if self.confirms else LAG
         self._sent = self._got = 0
-        self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
+        self.state: Live | Due | Drawn = Due(attach=True)
         self.asks = False  # true if it has sent REDRAW, which the next screen answers
         self.replies = ReplyFilter()
         self.last_input = 0

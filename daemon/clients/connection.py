@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 READ_SIZE = 1 << 16
+FOREIGN = "foreign"  # a peer with another protocol number, which may only ask for `reload`
+STALLED = 2.0  # seconds without a byte taken, after which the program waits for a reader no longer
+FOLLOWER_LAG = 16 << 20  # bytes that a follower of a job's output may be behind
 
 
 class FrameSocket:
@@ -110,11 +113,6 @@ class FrameSocket:
         self.fail()
         self.socket.close()
         self.changed = lambda: None  # it refers to the connection, whose buffers are freed now
-
-
-FOREIGN = "foreign"  # a peer with another protocol number, which may only ask for `reload`
-STALLED = 2.0  # seconds without a byte taken, after which the program waits for a reader no longer
-FOLLOWER_LAG = 16 << 20  # bytes that a follower of a job's output may be behind
 
 
 class Reader:

@@ -76,16 +76,14 @@ class Listener:
             old, self.name = self.name, name
             return _remove_record(old)  # under the lock: nobody takes that name yet
 
-    def restore(self) -> bool:
-        """Make the socket again if something removed it; return whether that is a new one."""
+    def restore(self) -> None:
+        """Make the socket again if something removed it."""
         with writing.locked(paths.directory()):
-            if self._ours():
-                return False
-            clear(self.name)
-            before = self.socket
-            self.socket, self._identity = _bind(self.name)
-            before.close()  # only now: it stays if no new one can be made
-            return True
+            if not self._ours():
+                clear(self.name)
+                before = self.socket
+                self.socket, self._identity = _bind(self.name)
+                before.close()  # only now: it stays if no new one can be made
 
     def release(self, session_id: str = "", *, files: bool = True) -> None:
         """Remove the socket, with `files` the session's other files too, if they are its own; stop listening.

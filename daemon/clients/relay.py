@@ -20,9 +20,6 @@ PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback 
 FRAME_TIME = 1 / 30  # seconds between two screens for a drawn client
 TRIM_FROM = 64 << 10  # bytes in the log from which on it is trimmed
 TOO_LONG = 4.0  # seconds that clients wait for the emulator until it leaves output out
-BEHIND_TIME = 0.25
-"""Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
-waits for a single step, and for none if there is more to read than that takes."""
 
 
 class Relay:
@@ -125,7 +122,7 @@ class Relay:
         if isinstance(client.state, Live):
             self.model.mark(client.position)
         if not isinstance(client.state, Due):
-            client.state = Due(time.monotonic(), client.state.beneath)
+            client.state = Due(client.state.beneath)
         self._soon(self.serve)
 
     def resized(self) -> None:
@@ -159,10 +156,9 @@ class Relay:
         return [(client, state) for client, state in due if client.reads()]
 
     def serve(self) -> None:
-        """Send screens to the clients that wait for one, once the emulator has come far enough; the program waits.
+        """Send screens to the clients that wait for one, once the emulator is up to date; the program waits for it.
 
-        Output that the emulator has not seen when a client attaches reaches that client as screens: the bytes would act
-        again.
+        A client that attaches gets one at once, and another one then: bytes that came before it would act again.
         """
         model, takers = self.model, self._takers()
         if not self.waited_for:
@@ -176,16 +172,10 @@ class Relay:
             model.catch_up(STEP_TIME)
         self._behind_since = (self._behind_since or time.monotonic()) if model.lag else 0.0
         for client, due in takers:
-            if self._is_ready(due):
+            if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)
         if model.lag:
             self.timers.set("screens", 0.0, self.serve)
-
-    def _is_ready(self, due: Due) -> bool:
-        """Return whether a client gets its screen now: at once if it attaches, else if it is whole, or after a wait."""
-        if due.attach:
-            return True
-        return time.monotonic() - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
 
     def _send_screen(self, client: Client, due: Due) -> None:
         """Send the screen that a client needs; then feed it bytes if it has the session's size."""
@@ -223,7 +213,7 @@ class Relay:
             )
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
-            client.state = Due(time.monotonic())
+            client.state = Due()
             model.mark(client.position)
         else:
             client.state = Live()

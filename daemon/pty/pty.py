@@ -25,6 +25,12 @@ from sesh.names import printable
 GATE = 'IFS= read -r _ && exec "$@"'  # the shell source that waits for Enter and then becomes the command
 _ENTER, _EXECUTE = 1, 2  # steps of the child that may fail: to enter its directory, to become the program
 _IUTF8 = 0x4000  # by which Backspace takes a whole character, as terminals set it; termios has no name
+_READ = 1 << 14
+_FULL = 2048  # a read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB
+TURN = 1 << 16
+_WRITE_TIME = 10  # milliseconds in which a write that has begun shows output
+_INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
+_CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
@@ -67,7 +73,9 @@ class Program:
             step, number = report[:]
             if step:
                 os.waitpid(process.pid, 0)
-                raise self._failed(step, number)
+                if step == _EXECUTE:
+                    raise cannot_start(self.words, self.path, number)
+                raise Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
             if any(self.size[2:]):  # pixels, of which ptyprocess knows nothing
                 set_size(process.fd, *self.size)
             return os.dup(process.fd), process.pid
@@ -95,11 +103,6 @@ class Program:
             report[:] = bytes([step, error.errno or EACCES])
             os._exit(1)
 
-    def _failed(self, step: int, number: int) -> Refused | CannotStart:
-        if step == _EXECUTE:
-            return cannot_start(self.words, self.path, number)
-        return Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
-
 
 def is_gate(command: list[str]) -> bool:
     """Return whether this is the shell that waits for Enter to become a command."""
@@ -107,7 +110,7 @@ def is_gate(command: list[str]) -> bool:
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
-    """Set the size of a terminal; the kernel sends SIGWINCH only if it changes."""
+    """Set the size of a terminal in cells and pixels; the kernel sends SIGWINCH only if it changes."""
     packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
     try:
         ioctl(descriptor, TIOCSWINSZ, packed)
@@ -130,14 +133,6 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
     else:
         why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
-
-
-_READ = 1 << 14
-_FULL = 2048  # a read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB
-TURN = 1 << 16
-_WRITE_TIME = 10  # milliseconds in which a write that has begun shows output
-_INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
-_CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 
 
 class Pty:

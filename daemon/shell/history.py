@@ -99,17 +99,17 @@ class History:
 
     def answer_again(self, run: Run) -> bool:
         """Answer a client that comes back for a command that has been answered; return False if it has not."""
-        if run.key not in self.answers or run.connection is None:
+        if run.key not in self.answers or run.request is None:
             return False
         number, answer = self.answers[run.key]
         if "error" in answer:
-            run.connection.refuse(run.request, rebuild(answer["error"]))
+            run.request.refuse(rebuild(answer["error"]))
             return True
         rows = ((entry["output_bytes"], output) for entry, output in self.entries if entry["n"] == number)
         size, output = next(rows, (0, b""))
         first, since = size - len(output), run.sent or 0
         truncated = answer["truncated"] or first > since
-        run.connection.respond(run.request, output[max(0, since - first) :], **{**answer, "truncated": truncated})
+        run.request.respond(output[max(0, since - first) :], **{**answer, "truncated": truncated})
         return True
 
 

@@ -1,6 +1,6 @@
 """Runs the commands of `--run` in the session's live shell, one after the other, each with an exact answer.
 
-A run waits for its turn and for a shell at its prompt, and makes the shell read its files (see `wrapper`), which write
+A run waits for its turn and for a shell at its prompt, and makes the shell read its files (see `marks`), which write
 marks: B when the shell has begun with them, C when the command begins, E with its exit code. What lies between C and E
 is its output. While no run is under way, nothing of this costs anything.
 """
@@ -42,12 +42,7 @@ class RunQueue:
     """
 
     def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        timers: Timers,
-        emit: Callable[..., None],
-        interrupted: Callable[[], bool],
+        self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], interrupted: Callable[[], bool]
     ) -> None:
         self._facts, self._pump, self._timers, self.history = facts, pump, timers, History()
         self._emit, self._interrupted = emit, interrupted
@@ -74,7 +69,7 @@ class RunQueue:
             return
         known = next((other for other in self.every() if run.key and other.key == run.key), None)
         if known is not None:
-            known.connection, known.request, known.sent = run.connection, run.request, run.sent
+            known.request, known.sent = run.request, run.sent
             if known.state >= State.BEGUN and not known.wait:
                 self._answer(known, known.result(None))
             run = known
@@ -308,7 +303,7 @@ class RunQueue:
             duration = facts["duration"] or 0.0
             self.history.add(run.number, run.words, begin.cwd, begin.started, duration, code, run.text())
         self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
-        if run.connection is not None and code is None:
+        if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
@@ -322,14 +317,14 @@ class RunQueue:
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.history.add_answer(run, error)
-        if run.connection is not None:
-            run.connection.refuse(run.request, error)
+        if run.request is not None:
+            run.request.refuse(error)
         self._leave(run)
 
     def _leave(self, run: Run) -> None:
         """Drop a run, and begin with the next one."""
         run.remove_files()
-        run.connection = None
+        run.request = None
         run.become(State.DONE)
         self._timers.clear(run)
         if run in self._waiting:

@@ -1,4 +1,4 @@
-"""One command of `--run`: its state, its output, and the connection that waits for it."""
+"""One command of `--run`: its state, its output, and the request that waits for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sesh import protocol
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell.marks import Wrapper
 from sesh.daemon.shell.shells import Shell
@@ -38,19 +38,12 @@ class Begin:
 
 
 class Run:
-    """A command, its state, and the connection that waits for it, if one does."""
+    """A command, its state, and the request that waits for it, if one does."""
 
     def __init__(
-        self,
-        words: list[str],
-        connection: Connection | None,
-        request: int,
-        *,
-        wait: bool,
-        key: str,
-        sent: int | None = None,
+        self, words: list[str], request: Request | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
-        self.words, self.connection, self.request, self.wait = words, connection, request, wait
+        self.words, self.request, self.wait = words, request, wait
         self.key = key  # the name by which a client that reconnects finds the run
         self.sent = sent  # bytes of the output that the client has; None if it wants all of it at the end
         self.number = self.attempts = 0
@@ -60,6 +53,10 @@ class Run:
         self.error: SeshError | None = None  # if it has not begun before its files were removed
         self.begin: Begin | None = None
         self.output = RunOutput()
+
+    @property
+    def connection(self) -> Connection | None:
+        return self.request.connection if self.request is not None else None
 
     def become(self, state: State) -> None:
         self.state, self.since = state, time.monotonic()
@@ -89,12 +86,12 @@ class Run:
 
     def answer(self, facts: RunFacts) -> None:
         """Send the result to its client, if one waits, with the output that it does not have yet."""
-        connection, self.connection = self.connection, None
-        if connection is None:
+        request, self.request = self.request, None
+        if request is None:
             return
         if self.sent is not None:
             facts = {**facts, "from": self.sent, "truncated": self.output.base > self.sent}
-        connection.respond(self.request, self.text(self.sent or 0), **facts)
+        request.respond(self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
         """Return the result as the client gets it; `reason`: of the session's end with the command."""

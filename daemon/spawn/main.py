@@ -31,6 +31,9 @@ from sesh.schema import LaunchSpec
 from sesh.store import records
 from sesh.stored import Facts
 
+BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Signals that are blocked from before a daemon's birth until its loop handles them."""
+_SPEC_TIMEOUT = 10.0
 FALLBACK_TERM = "xterm-256color"  # a type that all terminals understand, and whose terminfo every system has
 
 _FOREIGN = frozenset((
@@ -44,61 +47,6 @@ _FOREIGN = frozenset((
 """Variables of the terminal, the multiplexer or the directory of the creator."""
 
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
-
-
-def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
-    """Return the program's variables: the creator's without those of its terminal, and the session's.
-
-    A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
-    files which start one do; a client's comes with the integration.
-    """
-    creator, login, term = spec["environment"], bool(spec.get("login")), spec["environment"].get("TERM", "")
-    variables = {
-        name: value
-        for name, value in creator.items()
-        if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
-    }
-    variables["TERM"] = term if system.has_terminfo(term, variables) else FALLBACK_TERM
-    variables["SHELL"] = programs.shell(creator)
-    if "HOME" in variables:
-        variables["HOME"] = variables["HOME"] or paths.home()
-    variables["SESH_SESSION"] = spec["name"]
-    if variables.pop("SSH_AUTH_SOCK", ""):
-        variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
-    variables.update(spec.get("extra") or {})
-    if creator.get("SESH_DIR"):
-        variables["SESH_DIR"] = paths.directory()
-    variables["PWD"] = spec["directory"]
-    variables["SESH_ENV_FILE"] = records.environment_path(session_id)
-    return variables
-
-
-def shell_words(path: str, *, login: bool) -> list[str]:
-    """Return the argv of an interactive shell; a dash before its name makes it a login shell, as all are on macOS."""
-    name = os.path.basename(path)
-    return [f"-{name}" if login or sys.platform == "darwin" else name]
-
-
-def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
-    """Return the absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
-
-    `path` is PATH; an empty directory in it means `cwd`. A word with a slash is relative to `cwd`.
-    """
-    if not word or "\0" in word:
-        return None, 127
-    exit_code = 127
-    for folder in [""] if "/" in word else path.split(":"):
-        program = os.path.join(cwd, folder, word)
-        if programs.is_program(program):
-            return program, 0
-        if os.path.isfile(program) or ("/" in word and os.path.exists(program)):
-            exit_code = 126
-    return None, exit_code
-
-
-BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Signals that are blocked from before a daemon's birth until its loop handles them."""
-_SPEC_TIMEOUT = 10.0
 
 
 def run_daemon(creator: socket.socket) -> None:
@@ -124,7 +72,9 @@ def _start(creator: socket.socket) -> Server:
     """Start the session that the creator asks for, and answer. After an error, which is the answer, end."""
     connection = wire.Connection(creator.fileno(), creator.fileno())
     spec = _receive_spec(connection)
-    _take_over(spec["environment"])
+    wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # hooks see it; the directory is the zygote's
+    os.environ.clear()
+    os.environ.update(wanted)
     proc.set_process_title(f"{PROGRAM}: {spec['name']}")
     writing.hold_package()
     try:
@@ -150,13 +100,6 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
         elif kind == protocol.REQUEST:
             spec: LaunchSpec = json.loads(data.decode())
             return spec
-
-
-def _take_over(environment: Mapping[str, str]) -> None:
-    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions."""
-    wanted = {**environment, "SESH_DIR": paths.directory()}
-    os.environ.clear()
-    os.environ.update(wanted)
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
@@ -252,3 +195,56 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
         return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], own
     return path, list(command), own
+
+
+# -- the environment, the argv and the file of the program
+
+
+def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
+    """Return the program's variables: the creator's without those of its terminal, and the session's.
+
+    A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
+    files which start one do; a client's comes with the integration.
+    """
+    creator, login, term = spec["environment"], bool(spec.get("login")), spec["environment"].get("TERM", "")
+    variables = {
+        name: value
+        for name, value in creator.items()
+        if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
+    }
+    variables["TERM"] = term if system.has_terminfo(term, variables) else FALLBACK_TERM
+    variables["SHELL"] = programs.shell(creator)
+    if "HOME" in variables:
+        variables["HOME"] = variables["HOME"] or paths.home()
+    variables["SESH_SESSION"] = spec["name"]
+    if variables.pop("SSH_AUTH_SOCK", ""):
+        variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
+    variables.update(spec.get("extra") or {})
+    if creator.get("SESH_DIR"):
+        variables["SESH_DIR"] = paths.directory()
+    variables["PWD"] = spec["directory"]
+    variables["SESH_ENV_FILE"] = records.environment_path(session_id)
+    return variables
+
+
+def shell_words(path: str, *, login: bool) -> list[str]:
+    """Return the argv of an interactive shell; a dash before its name makes it a login shell, as all are on macOS."""
+    name = os.path.basename(path)
+    return [f"-{name}" if login or sys.platform == "darwin" else name]
+
+
+def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
+    """Return the absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
+
+    `path` is PATH; an empty directory in it means `cwd`. A word with a slash is relative to `cwd`.
+    """
+    if not word or "\0" in word:
+        return None, 127
+    exit_code = 127
+    for folder in [""] if "/" in word else path.split(":"):
+        program = os.path.join(cwd, folder, word)
+        if programs.is_program(program):
+            return program, 0
+        if os.path.isfile(program) or ("/" in word and os.path.exists(program)):
+            exit_code = 126
+    return None, exit_code

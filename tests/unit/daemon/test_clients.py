@@ -95,7 +95,7 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is two
     group.clients.typed(one)
     assert group.clients.answering(group.log) is one
-    one.state = Due(0.0)  # its next bytes will be a screen, in which no query stands
+    one.state = Due()  # its next bytes will be a screen, in which no query stands
     assert group.clients.answering(group.log) is two
     group.print(2 * LAG)
     assert group.clients.answering(group.log) is None
@@ -107,10 +107,10 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     small = group.add(70, 10)
     assert group.clients.answering(group.log) is small
     group.add(80, 24, read_only=True)
-    small.state = Due(0.0)
+    small.state = Due()
     big = group.add(80, 24)
     assert group.clients.answering(group.log) is big
-    big.state = Due(0.0)
+    big.state = Due()
     assert group.clients.answering(group.log) is None
 
 

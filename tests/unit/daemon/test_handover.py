@@ -49,7 +49,7 @@ def through_json(own: Session) -> Session:
     return reload.session_of(json.loads(json.dumps(record(own))))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(OUTPUT, OUTPUT, st.booleans(), st.booleans())
 def test_a_session_is_the_same_after_json_and_goes_on(
     before: list[bytes], after: list[bytes], drawn: bool, trimmed: bool

@@ -108,7 +108,7 @@ def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_sta
     removed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "unlink", removed.append)
-        assert claimed.restore()
+        claimed.restore()
     assert removed == []
     assert connects("work")
     assert all(map(os.path.exists, own))

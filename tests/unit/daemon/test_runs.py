@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
+from sesh.daemon.clients.connection import Request
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter, quoted, source
@@ -95,7 +96,7 @@ def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
     """One that was sent as it came stayed until the collector's next full round: tens of megabytes each."""
     runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).runs
-    runs.active = Run(["seq 9"], None, 1, wait=True, key="", sent=0)
+    runs.active = Run(["seq 9"], None, wait=True, key="", sent=0)
     runs.active.become(State.RUNNING)
     output = weakref.ref(runs.active.output)
     gc.disable()
@@ -120,7 +121,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
 
     monkeypatch.setattr("sesh.daemon.shell.shells.foreground", broken)
     for number in (1, 2):
-        own.runs.add(Run(["true"], link.connection, number, wait=True, key=""), None)
+        own.runs.add(Run(["true"], Request(link.connection, number, {}, b""), wait=True, key=""), None)
     for _ in range(2):
         with pytest.raises(RuntimeError):
             own.timers.run()
