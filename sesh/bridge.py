@@ -108,9 +108,9 @@ class Bridge:
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
-        self._sending, self._leading = Lock(), Lock()
-        self._come: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
-        """Frames that have come, and the error that ended the link as the last item."""
+        self._sending, self._switching = Lock(), Lock()
+        self._frames: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
+        """For the main thread; the last item is the error that ended the link."""
         self._daemon: wire.Connection | None = None
         self._pings = False
         self._ended, self._audience = os.pipe()
@@ -135,18 +135,18 @@ class Bridge:
                         return self._pass_back(daemon)
 
     def _next(self) -> tuple[int, bytes]:
-        come = self._come.get()
-        if isinstance(come, SeshError):
-            raise come
-        return come
+        frame = self._frames.get()
+        if isinstance(frame, SeshError):
+            raise frame
+        return frame
 
     def _lead(self, daemon: wire.Connection, *, pings: bool) -> None:
         """Pass all frames on to a daemon, those that have come too.
 
         This precedes the answer, so that the daemon, not the bridge, answers a PING that is sent after the answer.
         """
-        with self._leading:
-            while not self._come.empty():
+        with self._switching:
+            while not self._frames.empty():
                 _pass_on(daemon, *self._next())
             self._daemon, self._pings = daemon, pings
 
@@ -168,16 +168,16 @@ class Bridge:
                         os._exit(1)  # the main thread may hang in a write to it
         except (Unreachable, ProtocolError) as error:
             os.close(self._ended)
-            with self._leading:
-                self._come.put(error)
+            with self._switching:
+                self._frames.put(error)
                 if self._daemon is not None:
                     self._daemon.abort()
 
     def _take(self, kind: int, payload: bytes) -> None:
-        with self._leading:
+        with self._switching:
             daemon = self._daemon
             if daemon is None and kind != protocol.PING:
-                self._come.put((kind, payload))
+                self._frames.put((kind, payload))
         if daemon is not None:
             _pass_on(daemon, kind, payload)
         elif kind == protocol.PING:

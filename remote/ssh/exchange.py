@@ -27,7 +27,7 @@ _TICK = 0.25
 
 
 class Printed:
-    """Output of a command so far: `out`, and the end of its stderr, `err`; `code`, once it has ended."""
+    """The output of a command: `out`, and the end of its stderr, `err`; its exit `code`, -1 until it has ended."""
 
     def __init__(self, host: str) -> None:
         self.out, self.err, self.code = bytearray(), bytearray(), -1

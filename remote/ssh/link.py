@@ -59,17 +59,17 @@ class Link(wire.Connection):
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
+        self._process, self._stderr = process, stderr
         self.remote_info: Welcome = {}
         """The WELCOME of the sesh there."""
         self.asked: bool | None = None
-        """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
+        """Whether the login for this link asked a person; None if there was none, or it is not known."""
         self.clock = 0.0
         """Seconds by which the clock there is ahead of this one."""
         self.keepalive: LinkHealth | None = None
         """With it a reader sends PINGs, and raises Lost if the link broke, as against the session's end."""
-        self._process, self._stderr = process, stderr
         self._led = False
-        """True if a session's daemon is at the other end, False for a bridge that has not led to one yet."""
+        """True once a session's daemon is at the other end, in the place of the bridge."""
         self._sent_early = self._spoke = False
 
     def __enter__(self) -> Link:

@@ -27,6 +27,7 @@ from typing import BinaryIO
 
 from sesh import programs
 from sesh.errors import Unreachable, silent_host
+from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
 from sesh.remote.ssh.words import AuthenticationFailed, Heard, Say
@@ -37,7 +38,7 @@ _CONTROL_TIMEOUT = 2.0
 _TICK = 0.005
 """Seconds between two looks at a login: a password is typed in longer."""
 _LONGEST_SILENCE = 60.0
-"""Seconds without a word after which an ssh hangs, and its mark counts no more."""
+"""Seconds without a word from an ssh after which its mark locks out nobody."""
 _SOCKET = re.compile(r"[0-9a-f]{24}")
 
 
@@ -98,7 +99,7 @@ def ensure(
     ask = (ssh.can_prompt() if ask is None else ask) and not _autossh()
     login = _Login(destination, ask, deadline, say or (_print if ask else bool), stop or Stop())
     while not is_alive(destination):
-        with open(f"{ssh.own_path(destination)}.start", "a+b") as mark:
+        with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as mark:
             if not _locked(mark):
                 login.follow(mark)
             elif is_alive(destination):  # another process has just opened it
@@ -106,6 +107,10 @@ def ensure(
             elif _is_in_place(mark):
                 return login.run(mark)
     return None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, OWN)
 
 
 @dataclass
@@ -151,14 +156,13 @@ class _Login:
             with suppress(FileNotFoundError):
                 os.unlink(ssh.control_path(self.destination))  # of one that was killed; ssh would find it taken
         argv = _command(self.destination, mark.name, ask=self.ask)
+        errors = None if self.ask else mark  # a prompt comes on the terminal, so its words have to come there too
         try:
             return programs.start(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=None
-                if self.ask
-                else mark,  # a prompt comes on the terminal, so its words have to come there too
+                stderr=errors,
                 env=ssh.environment(ask=self.ask),
                 start_new_session=not self.ask,
             )

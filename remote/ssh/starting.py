@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import NotDeployed, SeshError, Unreachable
+from sesh.names import printable_path
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED
 
+_OTHER = ", but another program: "
 BRIDGE_COMMAND = (
     f'exec sh -c \'echo "{REACHED}" >&2; '
-    f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; do '
-    f'head -c 999 "$p" 2>/dev/null | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
-    f'done; echo "{PROGRAM}: not found" >&2; exit 127\''
+    f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; '
+    f'do [ -x "$p" ] || continue; o="$p"; '
+    f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
+    f'done; echo "{PROGRAM}: not found${{o:+{_OTHER}$o}}" >&2; exit 127\''
 )
 """The line for the login shell; POSIX shells, fish and csh read it alike. Everything else goes in frames.
 
@@ -41,7 +44,9 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
         )
         error.reason = "its login files end the shell"
     elif reached and (code in (126, 127) or "not found" in stderr.lower()):
-        return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
+        other = printable_path(last.partition(_OTHER)[2])
+        what = f", and {other} there is another program" if _OTHER in last else ""
+        return NotDeployed(f"{host} has no sesh{what}", hint=f"install it with: {CALLED} --deploy @{host}")
     elif reached:
         error.message = f"sesh on {host} did not start {ending}"
         error.hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
