@@ -19,7 +19,7 @@ def uptime() -> float:
 class SteadyClock:
     """The wall clock as it would be had nobody set it since `origin`, the moment of the machine's start.
 
-    It measures what a session goes on counting; `told` gives such a moment by the wall clock. Events and the history
+    It measures what a session goes on counting; `told` converts such a moment to the wall clock. Events and the history
     keep the wall clock's moment of then, as in any log. `step`: seconds by which the wall clock has been set since.
     """
 

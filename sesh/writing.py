@@ -33,7 +33,7 @@ def ready_directory() -> str:
 
 
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
-    """Make a directory of mode 0700 if it is not there, and those above it that are missing.
+    """Make a directory of mode 0700, and those above it, if they are missing.
 
     Raises OSError, and Refused as `trusted` does: no directory is made that would not be safe.
     """
