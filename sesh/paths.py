@@ -69,7 +69,8 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {elsewhere}")
     mode, close = stat.S_IMODE(status.st_mode), f"run: {THERE}chmod 700 {path}"
     if mode & 0o077:
-        fix = close if path.startswith(f"{home()}/") else f"set {variable} to a directory of its own"
+        fix = f"{close}, or " if path.startswith(f"{home()}/") else ""  # others need /tmp and the home directory
+        fix += f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
     if mode & PRIVATE != PRIVATE:
         raise Refused(f"you have no access to {path} (mode {mode:04o}); {close}")
