@@ -49,8 +49,8 @@ class Config:
     `detach_key`: empty if none is set. `scrollback`: lines that a new session keeps. `keep`: which sessions stay listed
     for a week that ended while nobody was attached: those that failed, all (but for shells that were left with 0),
     none. `predict`: whether attachments to other hosts show keys before their echo. `renew`: more variables that a new
-    login renews. `hook`: shell source for what no terminal can tell a person; empty for none. `quiet`: the hours in
-    which nobody is told that a session needs somebody (see `in_quiet_hours`). `groups`: hosts and other groups by the
+    login renews. `hook`: shell source for what no terminal can tell a person; empty for none. `quiet`: the hours
+    without notifications (see `in_quiet_hours`). `groups`: hosts and other groups by the
     group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the host's name or a
     pattern of names. `warnings`: the parts of the file that were not taken: `PATH: reason`, safe to print on one line.
     """

@@ -138,7 +138,7 @@ class DetachKey:
 def name_of(chord: Chord) -> str:
     """Return the name that lists and questions have for a key: a character, `C-c`, or a name in small letters.
 
-    Empty for a key without a name there. Modifiers of a key without a character do not count.
+    Empty for a key without such a name. Modifiers of a key without a character do not count.
     """
     kind, number, modifiers = chord
     if kind == "u" and modifiers & (CTRL | ALT):

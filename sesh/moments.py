@@ -19,7 +19,7 @@ def uptime() -> float:
 class SteadyClock:
     """The wall clock as it would be had nobody set it since `origin`, the moment of the machine's start.
 
-    It measures what a session goes on counting; `told` gives such a moment by the wall clock. Events and the history
+    It measures what a session goes on counting; `told` converts such a moment to the wall clock. Events and the history
     keep the wall clock's moment of then, as in any log. `step`: seconds by which the wall clock has been set since.
     """
 
@@ -90,8 +90,18 @@ def ago(passed: float) -> str:
 
 def short(passed: float) -> str:
     """Return seconds in their largest whole unit: 40s, 3m, 2h, 4d."""
+    return "".join(_largest(passed))
+
+
+def span(passed: float) -> str:
+    """Return a length of time, not an age, in its largest whole unit: 40 s, 3 min, 2 h, 4 d."""
+    count, unit = _largest(passed)
+    return f"{count} {'min' if unit == 'm' else unit}"
+
+
+def _largest(passed: float) -> tuple[str, str]:
     size, unit = next((row for row in _UNITS if passed >= row[0]), (1, "s"))
-    return f"{max(0, int(passed // size))}{unit}"
+    return str(max(0, int(passed // size))), unit
 
 
 def exact(passed: float) -> str:
@@ -100,4 +110,4 @@ def exact(passed: float) -> str:
     return f"{passed / size:.12g}{unit}"
 
 
-on_a_clock, span = time_of_day, short
+on_a_clock = time_of_day

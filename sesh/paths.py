@@ -49,8 +49,8 @@ def directory() -> str:
 
 
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
-    """Return whether the directory is there. Raises Refused, with the fix, unless it is then a real one, the caller's
-    own and private, and no other user can exchange it.
+    """Return whether the directory exists. Raises Refused, with the fix, unless it is then no link, the caller's own
+    and private, and no other user can replace it.
 
     `variable`: the environment variable that names it.
     """
@@ -69,7 +69,8 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {elsewhere}")
     mode, close = stat.S_IMODE(status.st_mode), f"run: {THERE}chmod 700 {path}"
     if mode & 0o077:
-        fix = close if path.startswith(f"{home()}/") else f"set {variable} to a directory of its own"
+        fix = f"{close}, or " if path.startswith(f"{home()}/") else ""  # others need /tmp and the home directory
+        fix += f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
     if mode & PRIVATE != PRIVATE:
         raise Refused(f"you have no access to {path} (mode {mode:04o}); {close}")
@@ -152,9 +153,9 @@ def _is_own_group(group: int) -> bool:
 
 
 def check_file(path: str, kind: int) -> os.stat_result | None:
-    """Return the status of a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own, None if it is not there.
+    """Return the status of a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own; None if it is missing.
 
-    Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
+    Raises Refused, with the fix, if it is of another kind, not the caller's, or not 0600.
     """
     try:
         status = os.lstat(path)

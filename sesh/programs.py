@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program by its name in `search_path`, or by a path; None if it is not there."""
+    """Return the path of a program by its name in `search_path`, or by a path; None if it is not found."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)

@@ -130,8 +130,8 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
             return [("status query", terminator)]
         fits = 2 + len(command) + len(terminator) <= LONGEST_REPORT
         return [("status", text)] if fits and text[:1] != b"?" else []
-    kind, told = _notice(number, text)
-    findings = [(kind, told)] if kind else []
+    kind, body = _notice(number, text)
+    findings = [(kind, body)] if kind else []
     if kind and number != b"99":  # kitty reports what becomes of a notification
         return findings
     if b"?" in text and (queries := _queries(command)):
@@ -141,7 +141,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
 
 
 def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
-    """Return the kind and the body of an operating system command that tells something; empty if it does not."""
+    """Return the kind and the body of an operating system command that is a notice; empty for another one."""
     first, separator, rest = text.partition(b";")
     if number in (b"0", b"2"):
         return "title", text

@@ -1,6 +1,6 @@
 r"""Ctrl-\ while the terminal is not raw: the kernel makes SIGQUIT of it, which would end sesh with a core dump.
 
-Typed before there is a session it stops sesh as Ctrl-C does. Typed later, but before the terminal of the attachment is
+Typed before the session exists it stops sesh as Ctrl-C does. Typed later, but before the terminal of the attachment is
 raw, it leaves the session once that is attached.
 """
 
@@ -49,7 +49,7 @@ class QuitKey:
             self._note()
 
     def disarm(self) -> None:
-        """Only note the key from now on: there is a session, which is to be left properly."""
+        """Only note the key from now on: the session exists, and is to be left properly."""
         self._armed = False
 
     def taken(self) -> bool:

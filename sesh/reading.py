@@ -16,7 +16,7 @@ _BLOCK = 1 << 16
 
 
 def stdin_block(size: int) -> bytes | None:
-    """Read at most `size` bytes of stdin: empty at its end, None if there are none yet.
+    """Read at most `size` bytes of stdin: empty at its end, None if none are available yet.
 
     Only a stdin that does not block, such as a parent in Node.js may leave, has none. Raises Refused.
     """
@@ -48,7 +48,7 @@ def whole_stdin(largest: int) -> bytes:
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
-    """Return the content of a file of sesh's own; None if it is not there. Follows no link, waits for nothing.
+    """Return the content of a file of sesh's own; None if it is missing. Follows no link, waits for nothing.
 
     `largest`: bytes from `start` on; a larger file is cut to them if it need not be `whole`. Raises Refused, with the
     fix, as `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.

@@ -61,7 +61,7 @@ class PrintedError(_PrintedError, total=False):
 class PrintedDeployError(PrintedError):
     """The reason why a deployment failed.
 
-    `step`: the step that failed; `foreign`: true if another sesh is there, which is left alone.
+    `step`: the step that failed; `foreign`: true if another sesh is installed, which is left alone.
     """
 
     step: str | None
@@ -198,11 +198,11 @@ class _Summary(TypedDict):
 
 class Summary(_Summary, total=False):
     """A session in a list. `state`: running, exited or lost. `attached`: the number of clients; `current`: the verb was
-    typed in it. `command`: what it was started with; `title`: what its program last asked for.
+    typed in it. `command`: the one that it was started with; `title`: the last one that its program has set.
 
     `last_line`: the last line printed, while the program works. `resume`: the command of `--resume-with`. `machine`:
     the machine that it runs on, if that is another one with the same home directory. For a session on a host: `home`:
-    the home directory there; `clock`: seconds that the host's clock is ahead; `stale`: the host does not answer.
+    the home directory on it; `clock`: seconds that the host's clock is ahead; `stale`: the host does not answer.
     """
 
     last_line: str | None

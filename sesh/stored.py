@@ -50,7 +50,7 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `resume`: the command by which it is started again; `resumed`: it runs in the place of a shell; `env`: names of
+    `resume`: the command by which it is started again; `resumed`: it runs instead of a shell; `env`: names of
     `--env`.
     """
 

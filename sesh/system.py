@@ -21,7 +21,7 @@ _OOM_SCORE = "/proc/self/oom_score_adj"
 OOM_ROOM = 100
 """Preference of a session's program to its daemon when memory runs out: as if it had a tenth of it more."""
 _SYSTEMD = "/run/systemd/system"
-"""Directory that is there if systemd runs the machine: sd_booted(3)."""
+"""Directory that exists if systemd runs the machine: sd_booted(3)."""
 
 
 def network_filesystem(path: str) -> str:

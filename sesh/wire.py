@@ -140,7 +140,8 @@ class Connection:
         return self._frames.popleft()
 
     def read(self) -> bool:
-        """Read the next bytes, for `leftovers`; return False if none are there. Raises Unreachable, ProtocolError."""
+        """Read the next bytes, for `leftovers`; return False if none are available. Raises Unreachable,
+        ProtocolError."""
         try:
             data = os.read(self.inbound, _LARGEST_READ)
         except BlockingIOError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -24,13 +25,11 @@ _MOST_MARKS = 4096
 
 LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20
 """Characters of text from a host."""
-_ACTED_UPON = dict.fromkeys(
-    [*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-)
-"""Controls, but for tabs and line feeds, and marks that set the direction of text, as `str.translate` drops them."""
 STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
 """SGR and links (OSC 8)."""
-_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+"""Controls, but for tabs and line feeds, and marks that set the direction of text."""
+_SURROGATES = "[\ud800-\udfff]"
 
 
 def plain(chosen: object, keep: str = "") -> str:
@@ -53,12 +52,12 @@ def sentence(text: str) -> str:
 def paragraphs(text: str) -> str:
     """Return a host's text of one line or several, such as a word of a command; bytes that are no UTF-8 stay."""
     text = text[:_LONGEST_PARAGRAPHS]
-    return text if text.isprintable() else text.translate(_ACTED_UPON)
+    return text if text.isprintable() else re.sub(_CONTROLS, "", text)
 
 
 def without_controls(text: str) -> str:
     """Return a host's text with nothing but characters, SGR and links."""
-    return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}", r"\1", text)
+    return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}|{_SURROGATES}", r"\1", text)
 
 
 def blanked(text: str) -> str:
@@ -77,21 +76,13 @@ def title(session: tuple[str | None, str]) -> str:
 
 
 def encodable(value: Any) -> Any:
-    """Return a value whose strings can all be encoded as UTF-8."""
-    if isinstance(value, str):
-        return value if value.isascii() else _encodable_text(value)
-    if isinstance(value, dict):
-        return {encodable(key): encodable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [encodable(item) for item in value]
-    return value
-
-
-def _encodable_text(text: str) -> str:
+    """Return some JSON whose strings can all be encoded as UTF-8."""
+    text = json.dumps(value, ensure_ascii=False)
     try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:  # half a pair, from JSON's own escapes
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return json.loads(text)
 
 
 def state(session: Summary) -> str:

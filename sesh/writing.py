@@ -33,22 +33,15 @@ def ready_directory() -> str:
 
 
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
-    """Make a directory of mode 0700 if it is not there, and those above it that are missing.
+    """Make a directory of mode 0700, and those above it, if they are missing.
 
     Raises OSError, and Refused as `trusted` does: no directory is made that would not be safe.
     """
     if trusted(path, variable):
         return
     check_safe_path(os.path.dirname(path), variable)
-    missing = [path]
-    while not os.path.lexists(parent := os.path.dirname(missing[-1])):
-        missing.append(parent)
-    for folder in reversed(missing):
-        try:
-            os.mkdir(folder, PRIVATE)
-            os.chmod(folder, PRIVATE)  # the umask may have taken more than it should
-        except FileExistsError:
-            continue
+    with masked(0o777 & ~PRIVATE):
+        os.makedirs(path, exist_ok=True)
     if not trusted(path, variable):
         raise Refused(f"{path} was just removed; try again")
 
