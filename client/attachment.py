@@ -24,12 +24,11 @@ from sesh.client.reconnect import AttachedLink, Reconnect
 from sesh.client.shown import Shown
 from sesh.client.view import FRAMES, View
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
-from sesh.keynames import Key
+from sesh.keys import Key, has_keys, pressed
 from sesh.link.health import Health
 from sesh.link.race import LostSession, Result
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
-from sesh.typed import has_keys, pressed
 from sesh.wire import Connection
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0

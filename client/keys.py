@@ -6,9 +6,8 @@ import re
 from math import inf
 from typing import Literal
 
-from sesh import typed
-from sesh.keynames import DetachKey, Key
-from sesh.typed import ESCAPE, PASTE, PRESS, RELEASE
+from sesh import keys
+from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
 
 Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
 
@@ -73,7 +72,7 @@ class KeyParser:
         if now >= self._burst_at + _BURST_TIME:
             self._burst_at, self._burst_size = now, 0
         self._burst_size += len(data)
-        return self._burst_size >= _BURST and typed.token(data, 0)[0] < len(data)
+        return self._burst_size >= _BURST and keys.token(data, 0)[0] < len(data)
 
     def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
         """Take held bytes and `data` apart. `last`: nothing more comes, so pass an incomplete sequence on."""
@@ -113,7 +112,7 @@ class KeyParser:
 
     def _paste(self, buffer: bytes, start: int, passed: int) -> int:
         """Pass on a paste up to its end marker, which may be split over reads; return the index behind it."""
-        end, begun = typed.paste_end(buffer, start)
+        end, begun = keys.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
         else:
@@ -125,7 +124,7 @@ class KeyParser:
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
         """Return the end of the key or report at `start`, and whether it is whole."""
-        end, whole = typed.token(buffer, start)
+        end, whole = keys.token(buffer, start)
         sequence = buffer[start:end]
         if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
             late = start < passed  # a flush has passed the Escape on: what follows came too late to belong to it
@@ -137,21 +136,21 @@ class KeyParser:
     def _act(self, key: DetachKey, sequence: bytes, rest: bytes) -> None:
         """Take a whole token, of which `rest` was not passed on yet."""
         first, second = key.first, key.second
-        chord, event = typed.chord(sequence) or (None, PRESS)
+        chord, event = keys.chord_of(sequence) or (None, PRESS)
         if sequence == PASTE:
             self._pasting = True
         if self._prefix:
-            if typed.is_report(sequence):
+            if keys.is_report(sequence):
                 self._input += rest  # mouse and other reports do not break up the two keys
             elif event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
-            elif second is not None and typed.matches(second, sequence, chord):
+            elif second is not None and keys.matches(second, sequence, chord):
                 self._prefix = b""
                 self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
-                self._input += rest if typed.matches(first, sequence, chord) else prefix + rest
-        elif not typed.matches(first, sequence, chord) or (event == RELEASE and second is not None):
+                self._input += rest if keys.matches(first, sequence, chord) else prefix + rest
+        elif not keys.matches(first, sequence, chord) or (event == RELEASE and second is not None):
             self._input += rest
         elif second is not None:
             self._prefix = rest

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sesh import protocol, renewed, wire
+from sesh import programs, protocol, wire
 from sesh.about import CALLED
 from sesh.client.terminal import RawTerminal
-from sesh.keynames import DetachKey
+from sesh.keys import DetachKey
 from sesh.messages import Hello, Introduction
 from sesh.wire import Connection
 
@@ -77,5 +77,5 @@ def greeting(
     hello = introduction(terminal, options, host, more)
     if connection.agent:
         hello["auth_sock"] = connection.agent
-    hello["renewed"] = renewed.of(connection.environment, options.renew)
+    hello["renewed"] = programs.renewed_variables(connection.environment, options.renew)
     return protocol.message(protocol.HELLO, hello)

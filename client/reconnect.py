@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable, Container
 from math import inf
 
-from sesh import moments
+from sesh import measures
 from sesh.client.options import AttachOptions
 from sesh.client.view import View
 from sesh.errors import Late, LoginRefused
-from sesh.keynames import Key
+from sesh.keys import Key, pressed
 from sesh.link.health import Health
 from sesh.link.race import LostSession, Result
 from sesh.link.reopen import Reopen
-from sesh.typed import pressed
 
 Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
 """Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
@@ -49,7 +48,7 @@ class AttachedLink:
     @property
     def since(self) -> str:
         """`heard_at`, as on a clock."""
-        return moments.time_of_day(self.heard_at)
+        return measures.time_of_day(self.heard_at)
 
     def begin(self) -> None:
         """Watch a connection, the first or one that has taken the place of another."""

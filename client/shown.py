@@ -10,7 +10,7 @@ import os
 import time
 from contextlib import suppress
 
-from sesh import identity, moments, paths, reading, writing
+from sesh import files, measures, paths, processes
 from sesh.check import fits
 from sesh.errors import Refused
 from sesh.names import is_id
@@ -34,7 +34,7 @@ class Shown:
 
     def __init__(self, tty: str) -> None:
         leader = os.getsid(0)
-        began = identity.start_time(leader) if tty and leader > 0 else ""
+        began = processes.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{began}" if began else ""
         self._entry = f"{_PREFIX}{leader}"
         self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if began else {}
@@ -47,7 +47,7 @@ class Shown:
     def since(self, host: str | None, session: str) -> str:
         """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
         _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
-        return moments.on_a_clock(left_at) if left_at else ""
+        return measures.time_of_day(left_at) if left_at else ""
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
         """Remember that the terminal leaves a session, shown up to `position`; forget it if it has ended (None)."""
@@ -63,7 +63,7 @@ class Shown:
         """Return the content of the file; nothing if it is of an earlier terminal, or damaged."""
         sessions = {}
         try:
-            content = reading.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
+            content = files.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
                 session, position, seconds, host = line.split()
@@ -79,10 +79,10 @@ class Shown:
         latest = list(self._sessions.items())[-MAX_SESSIONS:]
         lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
         with suppress(Refused, OSError):
-            folder = writing.ready_directory()
+            folder = files.ready_directory()
             path = os.path.join(folder, self._entry)
             first = not os.path.lexists(path)
-            writing.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())
+            files.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())
             if first:
                 _make_room(folder)
 
@@ -94,7 +94,7 @@ def _make_room(folder: str) -> None:
         pid = entry.removeprefix(_PREFIX)
         if entry != pid and pid.isdecimal():
             path = os.path.join(folder, entry)
-            if identity.start_time(int(pid)):
+            if processes.start_time(int(pid)):
                 living.append(path)
             else:
                 os.unlink(path)

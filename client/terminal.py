@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from sesh import platform, wire
+from sesh import machine
 from sesh.errors import Refused
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -114,7 +114,7 @@ class RawTerminal:
             termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
         except termios.error:
             return False
-        wire.polled([(self.inbound, select.POLLIN)], None)
+        machine.polled([(self.inbound, select.POLLIN)], None)
         line = self.read()
         self.cooked()
         return line != b""
@@ -133,7 +133,7 @@ class RawTerminal:
     def size(self) -> tuple[int, int, int, int]:
         """Return columns, rows, and width and height in pixels; 0 for unknown."""
         try:
-            return platform.window_size(self.outbound)
+            return machine.window_size(self.outbound)
         except OSError:
             return 0, 0, 0, 0
 
@@ -177,7 +177,7 @@ class RawTerminal:
         view = memoryview(data)
         try:
             while view := view[self.write(view) :]:
-                if not wire.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
+                if not machine.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
                     return False
         except OSError:
             return False
@@ -186,7 +186,7 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
-        while wire.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
+        while machine.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
             if time.monotonic() >= deadline:
                 return
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from sesh.typed import PASTE, PASTE_END
+from sesh.keys import PASTE, PASTE_END
 
 POLL = 0.02  # seconds between two looks: right after a write the kernel may say that nothing is unread
 STALLED = 3.0  # seconds in which a program has to read a piece, and to show something of the last one

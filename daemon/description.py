@@ -6,13 +6,13 @@ import errno
 import os
 from functools import cache
 
-from sesh import identity, paths, proc, writing
+from sesh import files, machine, paths, processes
 from sesh.about import __version__
 from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.pty import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import TIMED_OUT, Refused
-from sesh.moments import STEADY, stamp
+from sesh.measures import STEADY, stamp
 from sesh.schema import Foreground, Outcome, Status
 from sesh.store import records
 from sesh.stored import Facts, Record
@@ -30,7 +30,7 @@ def summary(session: Session) -> Status:
         "pid": facts["pid"],
         "created": _stamp(facts["created"]),
         "last_activity": _stamp(session.pump.last_activity),
-        "cwd": (proc.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
+        "cwd": (processes.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.findings.title,
         "exit_code": end.code,
@@ -60,7 +60,7 @@ def _foreground(session: Session) -> Foreground | None:
     if not group:
         return None
     titled = findings.title and group == findings.titled_by and not (group == shell and facts["shell"])
-    command = proc.command_of_group(group, shell)
+    command = processes.command_of_group(group, shell)
     shown = shorten(facts["command"] if is_gate(command) else command)
     return {"pid": group, "command": shown, "title": findings.title if titled else None}
 
@@ -123,7 +123,7 @@ def record(session: Session) -> Record:
         "rows": session.clients.size[1],
         "tty": pty.path if pty is not None else None,
         "tty_number": pty.device if pty is not None else 0,
-        "terminals": identity.terminal_filesystem(),
+        "terminals": machine.terminal_filesystem(),
         "keep": facts["keep"],
         "shell": facts["shell"] or facts["resumed"],
         "job": facts["job"],
@@ -143,20 +143,20 @@ def _stamp(moment: float) -> str:
 @cache  # at the session's end it may not be readable
 def _identity(pid: int) -> Record:
     """Return the machine, its boot, and this process. Raises OSError if they cannot be read."""
-    began = identity.start_time(pid)
+    began = processes.start_time(pid)
     if not began:
         raise OSError(errno.EAGAIN, "the system does not say when this process began")
     return {
-        "machine": identity.machine(),
+        "machine": machine.name(),
         "machine_name": os.uname().nodename,
-        "boot": identity.boot_id(),
+        "boot": machine.boot_id(),
         "daemon_pid": pid,
         "daemon_start": began,
     }
 
 
 def write_record(session: Session, *, durable: bool = False) -> None:
-    with writing.masked(0o077):
+    with files.masked(0o077):
         records.write(record(session), durable=durable)
 
 

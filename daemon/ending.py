@@ -18,8 +18,8 @@ from sesh.daemon.pty.output_log import OF_JOB
 from sesh.daemon.screen.model import MOMENT
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
+from sesh.measures import STEADY
 from sesh.messages import Message
-from sesh.moments import STEADY
 from sesh.schema import JobResult
 from sesh.store import records, results
 

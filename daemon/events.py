@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
-from sesh import moments, protocol, wording
+from sesh import measures, protocol, wording
 from sesh.daemon.clients.connection import Connection
 from sesh.schema import Event, Unseen
 
@@ -53,7 +53,7 @@ class Events:
         }
         added: Event = {
             "seq": self.last,
-            "ts": moments.exact_stamp(time.time()),
+            "ts": measures.exact_stamp(time.time()),
             "event": event,
             "session": session,
             **texts,  # type: ignore[typeddict-item]  # of which each kind of event has its own
@@ -105,7 +105,7 @@ class Events:
             if seen < before:
                 missed: Event = {
                     "seq": before,
-                    "ts": moments.exact_stamp(time.time()),
+                    "ts": measures.exact_stamp(time.time()),
                     "event": "missed",
                     "session": event["session"],
                     "count": before - seen,
@@ -150,7 +150,7 @@ class Missed:
 
     def begin(self, position: int) -> None:
         """Count from now on: the last client has left, and has seen the output up to `position`."""
-        self.since, self.position = moments.STEADY.now(), position
+        self.since, self.position = measures.STEADY.now(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
 
@@ -164,7 +164,7 @@ class Missed:
 
     @property
     def _away(self) -> float:
-        return moments.STEADY.now() - self.since
+        return measures.STEADY.now() - self.since
 
     def line(self, lines: int) -> str:
         """Return the missed events in one line; `lines`: the count of lines that have scrolled off."""
@@ -179,7 +179,7 @@ class Missed:
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
         away = self._away
-        return f"away {moments.span(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
+        return f"away {measures.span(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sesh import proc, protocol
+from sesh import processes, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.listener import Listener
@@ -42,7 +42,7 @@ class SessionFiles:
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)
-        proc.set_process_title(f"{PROGRAM}: {name}")
+        processes.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def restore(self) -> None:

@@ -17,8 +17,7 @@ from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.history import CommandMarks
 from sesh.loop.timers import Timers
-from sesh.queries import ASKING, Finding, bounded
-from sesh.query_forms import form, reply_form
+from sesh.queries import ASKING, Finding, bounded, form, reply_form
 
 ANSWER_TIME = 0.01  # seconds of a turn in which the emulator is fed so that a query can be answered
 MAX_UNANSWERED = 1000  # queries that wait for the emulator; those beyond are not answered

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Mapping
 
-from sesh import check, protocol, renewed
+from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.client import LAG, Client, Due, Live
@@ -15,9 +15,8 @@ from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import ProtocolError
-from sesh.measures import Size, clamp_size
+from sesh.measures import STEADY, Size, clamp_size
 from sesh.messages import Introduction, Message, Welcome
-from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
 
 HOLD = 0.1  # seconds for which the beginning of a key, or of a terminal's reply, is held back
@@ -95,7 +94,9 @@ class ClientHandler:
         self._relay.writable(client)
         self._changed("attached", client)
         if not client.terminal.read_only:  # the shells' display, and the like, is its own from now on
-            variables.update(self._session.facts["id"], self._session.name, renewed.checked(hello.get("renewed")))
+            variables.update(
+                self._session.facts["id"], self._session.name, programs.accepted_variables(hello.get("renewed"))
+            )
 
     def _fits(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
 
-from sesh import platform
+from sesh import machine
 from sesh.errors import SIGNAL_BASE
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 
 
 class Phase(Enum):
@@ -46,7 +46,7 @@ class ProgramEnd:
             number, code = -code, SIGNAL_BASE - code
         if usage is None:
             return cls(code, number, STEADY.now())
-        cpu, memory = round(usage.ru_utime + usage.ru_stime, 3), usage.ru_maxrss * (1024 if platform.LINUX else 1)
+        cpu, memory = round(usage.ru_utime + usage.ru_stime, 3), usage.ru_maxrss * (1024 if machine.LINUX else 1)
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 

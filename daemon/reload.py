@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sesh import proc, protocol, writing
+from sesh import files, processes, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
@@ -35,7 +35,7 @@ from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from sesh.names import printable
 from sesh.stored import Facts
 
@@ -275,8 +275,8 @@ def take_over(memory: int, asker: Asker) -> None:
     if session.pump.stdin is not None:
         session.timers.set("stdin", FEEDER_RETURNS, session.pump.stdin.close)
     session.checkpoint_soon(0)
-    proc.set_process_title(f"{PROGRAM}: {session.name}")
-    writing.hold_package()
+    processes.set_process_title(f"{PROGRAM}: {session.name}")
+    files.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     descriptor, number = asker
     if descriptor >= 0:

@@ -18,8 +18,8 @@ from sesh.daemon.session import Session
 from sesh.daemon.typing import Typing
 from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
+from sesh.measures import uptime
 from sesh.messages import Ask
-from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
 PATIENCE = 25.0  # the most seconds that a request waits for the emulator: fewer than the asker waits

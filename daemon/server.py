@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sesh import protocol, system
+from sesh import machine, protocol
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
@@ -23,7 +23,7 @@ from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from sesh.store import results
 
 Reload = Callable[["Server", Request, str, list[str]], None]
@@ -103,7 +103,7 @@ class Server:
         session, life = self.session, self.session.life
         if life.phase == Phase.ENDED:
             self.ending.settle()
-        if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and system.shutting_down())):
+        if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             self.files.write_last_checkpoint()
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sesh import platform, proc
+from sesh import machine, processes
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.clients.client import Clients
@@ -24,8 +24,7 @@ from sesh.daemon.waits import Waits
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
-from sesh.measures import Size
-from sesh.moments import STEADY, stamp
+from sesh.measures import STEADY, Size, stamp
 from sesh.queries import Finding
 from sesh.schema import Event
 from sesh.stored import CheckpointHeader, Facts
@@ -160,11 +159,11 @@ class Session:
 
     def _checkpoint_header(self) -> CheckpointHeader:
         """Return the part of a checkpoint that is not its screen."""
-        running_here = platform.LINUX and self.running
+        running_here = machine.LINUX and self.running
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.told(self.pump.last_activity)),
-            "cwd": proc.directory_of(self.facts["pid"]) if running_here else "",
+            "cwd": processes.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.findings.title,
             "history": self.runs.history.newest(MAX_HISTORY),
         }

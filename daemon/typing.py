@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import platform, proc, protocol, wording
+from sesh import machine, processes, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import Request
@@ -223,7 +223,7 @@ class Typing:
             raise _ended(name)
         if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
-        longest, begun = platform.longest_line(pty.descriptor), pump.typed_line.length(pty)
+        longest, begun = machine.longest_line(pty.descriptor), pump.typed_line.length(pty)
         if begun + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
             if max(begun + lengths[0], *lengths) > longest:
@@ -238,7 +238,7 @@ class Typing:
         """Raise Busy if a text would start a command, or without being an answer meet a question or a person's line."""
         session, name, pty = self._session, self._session.name, self._session.pty
         asks, starts = session.activity.blocked, request.data.strip().lower() in (b"", b"y")
-        if pty is not None and not starts and is_gate(proc.command_of(pty.foreground())):
+        if pty is not None and not starts and is_gate(processes.command_of(pty.foreground())):
             command = wording.command_line(session.facts["command"])
             way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
             raise _busy(f"{name} waits for Enter to run again: {command}", way)

@@ -20,8 +20,8 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
+from sesh.measures import STEADY
 from sesh.messages import Answer, Message
-from sesh.moments import STEADY
 from sesh.names import printable
 from sesh.vt.render.export import continued, export, follow_state
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sesh import schema
-from sesh.schema import (
+from sesh import outcomes, schema
+from sesh.outcomes import (
     Command,
     Condition,
     DeployedHost,
@@ -235,7 +235,7 @@ PRINTS: dict[str, object] = {
     "--rename": PrintedRenamed, "--exec": RunResult | PrintedSession | PrintedLine, "--run": RunResult,
     "--send": PrintedSent, "--wait": PrintedCondition | list[PrintedCondition], "--events": schema.Event,
     "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[Hit],
-    "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
+    "--history": list[outcomes.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
     "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
     "--label": PrintedLabels, "--export": Layout,
     "--import": PrintedImport, "--sweep": Swept, "--doctor": PrintedFindings,

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
-from sesh import moments, paths, reading, wording, writing
+from sesh import measures, paths, wording
 from sesh.about import CALLED
 from sesh.errors import Refused
+from sesh.files import append, locked, read_regular
 from sesh.names import printable
 
 Event = dict[str, object]
@@ -49,7 +50,7 @@ def read(session: str | None = None) -> list[Event]:
 def _events(file: str) -> Iterator[Event]:
     """Yield the events of a file; other lines, such as one cut short by a full disk, are passed over."""
     try:
-        content = reading.read_regular(file, _LARGEST)
+        content = read_regular(file, _LARGEST)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -70,12 +71,12 @@ def log(event: str, **fields: object) -> None:
     one that the user has named is reported once, on stderr.
     """
     file, is_named = path(), wanted()
-    line = json.dumps({"ts": moments.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
+    line = json.dumps({"ts": measures.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
     try:
         if not is_named:
             _rotate(file)
         # File names that are not UTF-8 hold surrogates. A log that the user has named may be /dev/stderr.
-        writing.append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
+        append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
     except (OSError, Refused) as error:
         # Another thread does not know what the terminal shows.
         if is_named and file not in _warned and threading.current_thread() is threading.main_thread():
@@ -90,7 +91,7 @@ def _rotate(file: str) -> None:
         return os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE
 
     if is_full():
-        with writing.locked(os.path.dirname(file)):
+        with locked(os.path.dirname(file)):
             if is_full():  # no other process has rotated it meanwhile
                 os.replace(file, file + _ROTATED)
 

@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from sesh import check, errors, moments, paths, reading, writing
+from sesh import check, errors, files, measures, paths
 from sesh.check import Check, Malformed
 from sesh.errors import Refused
 from sesh.names import check_host, printable
-from sesh.store import files
 from sesh.stored import HostFailure, KeptSession, KnownHost
 
 Hosts = dict[str, KnownHost]
@@ -54,7 +53,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
 
     `version`, `asks`: of sesh on it, and whether the login asked a person; empty and None leave what is known.
     """
-    facts: KnownHost = {"last_used": moments.stamp()}
+    facts: KnownHost = {"last_used": measures.stamp()}
     if version:
         facts["version"] = version
     if asks is not None:
@@ -217,18 +216,18 @@ def _content() -> tuple[Hosts, list[str]]:
 def _read() -> tuple[Hosts, list[str]]:
     """Return the hosts in the file, and the faults of those that are left out. Raises Refused if it is damaged."""
     path = paths.remotes_file()
-    return _parsed(path, reading.read_own(path, _LARGEST) or b"{}")
+    return _parsed(path, files.read_own(path, _LARGEST) or b"{}")
 
 
 @functools.lru_cache(maxsize=1)  # a list that is looked at draws them again and again
 def _parsed(path: str, data: bytes) -> tuple[Hosts, list[str]]:
     known: Hosts = {}
     faults: list[str] = []
-    for host, facts in files.parse(path, data, dict[str, object]).items():
+    for host, facts in files.parse_json(path, data, dict[str, object]).items():
         try:
             known[check_host(host)] = check.of(KnownHost)(Check(far=True), facts)
         except (Malformed, errors.InvalidHost) as error:
-            faults.append(str(reading.damaged(path, f"{printable(host)}: {error}")))
+            faults.append(str(files.damaged(path, f"{printable(host)}: {error}")))
     return known, faults
 
 
@@ -246,16 +245,16 @@ def _change(change: Callable[[Hosts], Hosts]) -> bool:
     """Write what `change` makes of the known hosts while no other process does."""
     folder = paths.state_directory()
     try:
-        writing.make_private(folder, "XDG_STATE_HOME")
+        files.make_private(folder, "XDG_STATE_HOME")
     except OSError:
         return False
     try:
-        with writing.locked(folder):
+        with files.locked(folder):
             before, _ = _read()
             after = change(before)
             data = json.dumps(after).encode()
             if after != before and len(data) <= _LARGEST:
-                writing.write_whole(paths.remotes_file(), data, durable=True)
+                files.write_whole(paths.remotes_file(), data, durable=True)
             return len(data) <= _LARGEST
     except (OSError, Refused):
         return False  # a damaged file stays for the user, and without a lock nothing can be written

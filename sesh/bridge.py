@@ -30,18 +30,18 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import attached_last, check, config, log, paths, protocol, renewed, wire, writing
+from sesh import check, config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
+from sesh.measures import uptime
 from sesh.messages import Answer, Ask, Hello, Welcome
-from sesh.moments import uptime
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
-from sesh.store import records, results
+from sesh.store import recent, records, results
 
 Answered = tuple[Answer, bytes, wire.Connection | None]
 """An answer, the bytes that go with it, and the daemon's connection if the op led to one."""
@@ -258,7 +258,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
 
 def _forwarded() -> Hello:
     """The variables that this login renews, and the agent that the link forwards, as HELLO and WELCOME have them."""
-    forwarded: Hello = {"renewed": renewed.of(os.environ, config.load().renew)}
+    forwarded: Hello = {"renewed": programs.renewed_variables(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
     return forwarded
@@ -323,7 +323,7 @@ def _entered(
         caller.session_id = session_id or None
         name, connection = op(caller, **arguments)
     if request.get("pings") is True:
-        attached_last.remember(name)
+        recent.remember(name)
     return _described(name, session_id), b"", connection
 
 
@@ -333,8 +333,8 @@ def _one_at_a_time(session_id: str) -> Iterator[None]:
     if not session_id:
         yield
         return
-    folder = writing.ready_directory()
-    with writing.locked(folder, _ENTERING + session_id):
+    folder = files.ready_directory()
+    with files.locked(folder, _ENTERING + session_id):
         try:
             yield
         finally:

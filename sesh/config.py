@@ -17,12 +17,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
-from sesh import check, paths, reading, wording
+from sesh import check, files, paths, wording
 from sesh.errors import Refused, UsageError, placed
-from sesh.keynames import DetachKey
+from sesh.keys import DetachKey
 from sesh.measures import MOST_SCROLLBACK, SCROLLBACK
 from sesh.names import check_host, printable, printable_path
-from sesh.renewed import check_variables
+from sesh.programs import check_variables
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -155,7 +155,7 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file, nothing else is looked at
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        tables = tomllib.loads(reading.read_regular(config.path, LARGEST).decode("utf-8-sig"))
+        tables = tomllib.loads(files.read_regular(config.path, LARGEST).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return config
     except (Refused, OSError, ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-from sesh import moments, paths, writing
+from sesh import files, measures, paths
 from sesh.errors import (
     CannotStart,
     Exists,
@@ -46,10 +46,10 @@ def wanted() -> bool:
 
 def _write(part: str, text: str, trace: str = "") -> None:
     """Add a line and a traceback to the file, if it is wanted and the user's own. Never raises."""
-    line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST_LINE]}\n{trace}"
+    line = f"{measures.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST_LINE]}\n{trace}"
     with suppress(OSError):
         if wanted():
-            writing.append(os.path.join(paths.directory(), _FILE), line.encode("utf-8", "replace"), LARGEST)
+            files.append(os.path.join(paths.directory(), _FILE), line.encode("utf-8", "replace"), LARGEST)
 
 
 def write_error(part: str, error: BaseException) -> None:
@@ -76,7 +76,7 @@ class FaultLog:
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with the description of an error."""
         text = text if error is None else f"{text}: {_described(error)}"
-        self._lines.append(f"{moments.stamp()} {text}")
+        self._lines.append(f"{measures.stamp()} {text}")
         _write("daemon", text)
 
     def guard(

@@ -10,11 +10,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sesh import identity
+from sesh import machine
 from sesh.about import SESH, THERE
 from sesh.errors import Exists, NotFound, Refused
+from sesh.machine import LINUX, LONGEST_SOCKET_PATH
 from sesh.names import check_name, is_name, subject
-from sesh.platform import LINUX, LONGEST_SOCKET_PATH
 
 PRIVATE = 0o700
 OWN = 0o600
@@ -126,9 +126,9 @@ def _is_unmapped(uid: int) -> bool:
 
     They all have the overflow uid (user_namespaces(7)), a user like others if the namespace maps it. Linux only.
     """
-    if not LINUX or identity.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
+    if not LINUX or machine.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
-    ranges = [[int(number) for number in line.split()] for line in identity.content("/proc/self/uid_map").splitlines()]
+    ranges = [[int(number) for number in line.split()] for line in machine.content("/proc/self/uid_map").splitlines()]
     return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
 
 

@@ -1,17 +1,21 @@
-"""Programs that sesh runs itself, never one of the current directory; and the user's shell.
+"""Programs that sesh runs itself, never one of the current directory; the user's shell, and renewed variables.
 
-The program of a session is looked up as a shell does it (`daemon/spawn/environment`).
+The program of a session is looked up as a shell does it (`daemon/spawn/environment`). A new login renews
+variables that end or move with it: a display and the right to use it, an agent, a ticket, an editor's socket.
+The list is that of tmux's `update-environment`, and what editors put into the shells they start.
 """
 
 from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sesh.errors import LocalFault, Unreachable
+from sesh.errors import LocalFault, Unreachable, UsageError
+from sesh.names import printable
 
 
 def search_path() -> str:
@@ -80,3 +84,39 @@ def is_program(path: str) -> bool:
         return os.path.isfile(path) and os.access(path, os.X_OK)
     except ValueError:
         return False  # it contains a NUL
+
+
+RENEWED = (
+    "DISPLAY", "KRB5CCNAME", "MSYSTEM", "SSH_AGENT_PID", "SSH_ASKPASS", "SSH_CONNECTION", "WAYLAND_DISPLAY", "WINDOWID",
+    "XAUTHORITY", "XDG_CURRENT_DESKTOP", "XDG_SESSION_DESKTOP", "XDG_SESSION_TYPE", "VSCODE_IPC_HOOK_CLI",
+    "GIT_ASKPASS", "VSCODE_GIT_ASKPASS_MAIN", "VSCODE_GIT_ASKPASS_NODE", "VSCODE_GIT_IPC_HANDLE",
+)  # fmt: skip
+_MOST_RENEWED, _LONGEST_VALUE = 64, 1024
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+
+
+def check_variables(names: Iterable[str]) -> None:
+    """Raise UsageError for a name that no variable to renew may have; those of sesh itself are not renewed."""
+    if wrong := next((name for name in names if not _is_variable(name)), ""):
+        raise UsageError(f"{printable(wrong)} is no name of a variable")
+
+
+def _is_variable(name: str) -> bool:
+    return _NAME.match(name) is not None and not name.startswith("SESH_")
+
+
+def renewed_variables(environment: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the variables of an environment that are renewed, with those named by a setting; empty where unset."""
+    return {name: environment.get(name, "") for name in (*RENEWED, *more)}
+
+
+def accepted_variables(sent: object) -> dict[str, str]:
+    """Return those of a peer's variables that may be written for shells."""
+    if not isinstance(sent, dict):
+        return {}
+    return {
+        name: value
+        for name, value in list(sent.items())[:_MOST_RENEWED]
+        if isinstance(name, str) and _is_variable(name) and isinstance(value, str)
+        if len(value) <= _LONGEST_VALUE and (value.isprintable() or not value)
+    }

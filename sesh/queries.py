@@ -16,10 +16,32 @@ from __future__ import annotations
 import binascii
 import re
 
-from sesh.query_forms import form
+_HEADER = re.compile(rb"\x1b([\]_P])(?:(?<=\])([0-9]{1,5}|[lL])|(?<=_)([!-~])|(?<=P)[0-9;]*([!$+>][@-~]|@))")
+_PARAMETERS = b"0123456789:;"
+_REPLIES = {
+    b"c": b"?c", b"=c": b"P!|", b">q": b"P>|", b"5n": b"n", b"6n": b"R", b"?6n": b"?R", b"?62n": b"*{", b"?63n": b"P!~",
+    b"$p": b"$y", b"?$p": b"?$y", b"?m": b">m", b"?g": b">f", b"20t": b"]L", b"21t": b"]l", b"*y": b"P!~",
+    b"$w": b"P$u", b"$u": b"P$s", b"&u": b"P!u", b"'|": b"&w", b"#R": b"?#Q", b'"v': b'"w',
+    b"P$q": b"P$r", b"P+q": b"P+r",
+}  # fmt: skip
+"""The forms of replies that differ from their query's."""
+
+
+def form(sequence: bytes) -> bytes:
+    """Return what a control sequence or a string is without its parameters and content; empty if it has no form."""
+    if sequence[1:2] == b"[":
+        return sequence[2:].translate(None, _PARAMETERS)
+    header = _HEADER.match(sequence)
+    return header[1] + (header[2] or header[3] or header[4]) if header is not None else b""
+
+
+def reply_form(query: bytes) -> bytes:
+    """Return the form of the reply to a query."""
+    own = form(query)
+    return _REPLIES.get(query[2:]) or _REPLIES.get(own, own)
+
 
 Finding = tuple[str, bytes, int]
-
 LONGEST_REPORT = 4096
 """Bytes of an OSC 7501, its terminator included; a longer one is ignored."""
 LONGEST_STRING = 64 << 10
@@ -35,7 +57,6 @@ _MOST = {
 }  # fmt: skip
 _MOST_OTHERS = 1000
 """Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""
-
 _QUERIES = (
     rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
     rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
@@ -182,3 +203,37 @@ def _queries(command: bytes) -> list[bytes]:
     if 10 <= int(number) <= 19:  # a list of colours, the next one has the next number
         return [b"%d;?" % (int(number) + index) for index in places if int(number) + index <= 19]
     return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]
+
+
+_ANSWERED = frozenset(("query", "talk", "status query"))
+"""The kinds of finding that a terminal may answer."""
+_ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
+
+
+class QueryRemover:
+    """Put CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
+
+    A sequence that has not ended is held back, and is lost if it never does.
+    """
+
+    def __init__(self) -> None:
+        self._scanner = QueryScanner()
+        self._held = b""
+
+    def take(self, block: bytes) -> bytes:
+        """Return the output that can be shown now, without what a terminal answers."""
+        block = block.replace(_ENQUIRY, b"")
+        before, data = len(self._held), self._held + block
+        parts, start = [], 0
+        for kind, _, behind in self._scanner.find(block):
+            end = before + behind
+            if end == start or kind not in _ANSWERED:  # several colours have one end
+                continue
+            last = end - len(_ST) if data.endswith(_ST, start, end) else end
+            parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]
+            start = end
+        carry = self._scanner.carry
+        held = len(carry) - (2 + len(GIVEN_UP) if carry[2:3] == GIVEN_UP else 0)  # a string that is too long passes
+        parts.append(data[start : len(data) - held])
+        self._held = data[len(data) - held :]
+        return b"".join(parts)

@@ -1,6 +1,6 @@
 """Types of what is kept of a session: its record, the facts of its daemon, its checkpoint; and of a known remote.
 
-See `sesh.schema`, which says what `_X` and `Moment` mean. A file is checked when it is read (`sesh.store.files`).
+See `sesh.schema`, which says what `_X` and `Moment` mean. A file is checked when it is read (`sesh.files`).
 """
 
 from typing import Annotated, Any, TypedDict

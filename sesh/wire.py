@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
 import stat
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import check, errors, paths, platform, protocol
+from sesh import check, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
+from sesh.measures import uptime
 from sesh.messages import Answer, Hello, Introduction, Message, Switch, Welcome
-from sesh.moments import uptime
 from sesh.names import check_name
 from sesh.schema import Event
 
@@ -37,12 +36,6 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.DATA: ("event", Event),
 }
 _LARGEST_READ = 1 << 18
-_LONGEST_POLL = 86_400_000.0
-"""Milliseconds of one call of poll(2), which takes no more than 24 days."""
-_MOST_CONNECTIONS = 256
-_OTHER_DESCRIPTORS = 40
-"""Descriptors that are left for files, pipes and links to hosts."""
-_USUAL_LIMIT = 4096
 GRACE = 1.0
 """Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
 
@@ -110,7 +103,7 @@ class Connection:
 
     def gone(self) -> bool:
         """Return whether the other side has closed its end, even if it can still be read from."""
-        return bool(polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
+        return bool(machine.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
 
     # -- frames
 
@@ -158,7 +151,7 @@ class Connection:
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
         """Return the error for a closed connection; after a failed write, by what the other side said last."""
         with suppress(errors.SeshError):
-            while error is not None and not self._reloaded and polled([(self.inbound, select.POLLIN)], 0.0):
+            while error is not None and not self._reloaded and machine.polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
@@ -279,7 +272,7 @@ class Connection:
     def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
         """Return whether the daemon has not read the last request: it refuses it past the deadline, or is gone."""
         if isinstance(error, errors.TimedOut):
-            return not self.far and platform.untaken(self.outbound)
+            return not self.far and machine.untaken(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
@@ -352,21 +345,11 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
         if time.monotonic() > deadline:
             raise errors.silent_daemon(name)
         time.sleep(0.01)
-    uid = platform.peer_uid(opened)
+    uid = machine.peer_uid(opened)
     if uid != os.geteuid():  # the directory may have been exchanged since it was checked
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
     return adopt(opened, name)
-
-
-def most_connections() -> int:
-    return min(_MOST_CONNECTIONS, most_followed())
-
-
-def most_followed() -> int:
-    """Return the number of daemons to stay connected to: half of what this process may open (`ulimit -n`)."""
-    limit = os.sysconf("SC_OPEN_MAX")
-    return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
 
 
 def begin(name: str, folder: str = "") -> socket.socket | None:
@@ -402,26 +385,8 @@ def ask(
     return connect(name).only(verb, data, timeout=timeout, **words)
 
 
-def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Wait until descriptors are ready for their events; return those, none past the deadline (monotonic)."""
-    poll = select.poll()
-    for descriptor, events in watched:
-        poll.register(descriptor, events)
-    while True:
-        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)
-        ready = [descriptor for descriptor, _ in poll.poll(left)]
-        if ready or (deadline is not None and time.monotonic() >= deadline):
-            return ready
-
-
-def heard_out(ready: list[int], audience: int) -> None:
-    """Raise BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
-    if audience in ready:
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    if not polled([(descriptor, events)], deadline):
+    if not machine.polled([(descriptor, events)], deadline):
         raise _too_late()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from wcwidth import wcswidth, wcwidth
 
-from sesh import moments
+from sesh import measures
 from sesh.about import SESH, THERE
 from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
@@ -22,7 +22,6 @@ _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
 _NOTIFICATION_COLUMNS = 30
 _MOST_MARKS = 4096
 """Characters without a column that are looked at to cut a text."""
-
 LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20
 """Characters of text from a host."""
 STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
@@ -91,12 +90,12 @@ def state(session: Summary) -> str:
     For a host that does not answer: when the session was last seen.
     """
     if stale := session.get("stale"):
-        seen = moments.seconds(stale["since"])
-        return f"seen {moments.ago(time.time() - seen)}" if seen else "seen before"
+        seen = measures.seconds(stale["since"])
+        return f"seen {measures.ago(time.time() - seen)}" if seen else "seen before"
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
-        passed = moments.age(session.get("ended"), time.time())
+        passed = measures.age(session.get("ended"), time.time())
         return f"exited {session.get('exit_code')}{f' ({passed} ago)' if passed else ''}"
     if session["state"] != "running":
         return plain(session["state"])
@@ -150,7 +149,7 @@ def standing(session: Summary) -> tuple[str, str, str]:
 
 def since(session: Summary) -> float:
     """Return the moment by this machine's clock since when a session stands as it does; 0 if not known."""
-    return (moments.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
+    return (measures.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
 
 
 def ended_badly(session: Summary) -> bool:
@@ -276,7 +275,7 @@ def _clusters(text: str) -> list[str]:
     return clusters
 
 
-BETWEEN_TELLINGS = 60.0
+NOTIFICATION_INTERVAL = 60.0
 """Seconds between two notifications about one session; a bell never uses up the minute of a question."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sesh import platform
+from sesh import machine
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.own_word import By, OwnWord, Reports
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
@@ -26,7 +26,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell import shells
 from sesh.loop.timers import Timers
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from sesh.stored import Facts
 from sesh.wording import one_line
 
@@ -203,7 +203,7 @@ class Activity:
         if pty is None:
             return False
         group = pty.foreground()
-        if not platform.LINUX:
+        if not machine.LINUX:
             return self._at_prompt(pty, group, raw=True)
         return group == self._kept.prompted or bool(shells.kind_of(group))
 
@@ -326,6 +326,6 @@ class Activity:
         """Return whether the foreground is a shell at its prompt, by its own word or the kernel's."""
         if group == self._kept.prompted:
             return True
-        if not platform.LINUX:  # without /proc only the session's own shell is known to be one
+        if not machine.LINUX:  # without /proc only the session's own shell is known to be one
             return raw and group == self._facts["pid"] and self._facts["shell"]
         return shells.at_prompt(pty)

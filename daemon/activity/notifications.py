@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sesh import attached_last, config, moments, wire
+from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
@@ -22,8 +22,9 @@ from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.messages import Answer, Words
 from sesh.schema import Event
+from sesh.store import recent
 from sesh.stored import Facts
-from sesh.wording import BETWEEN_TELLINGS, failure, muted
+from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 
 RINGS_AFTER = 0.5  # seconds that a bell waits for a question, which then is sent instead
 BELL = "bell"
@@ -48,7 +49,7 @@ class Notifications:
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
         self.running: set[int] = set()
-        self._sent_at = self._rang_at = -BETWEEN_TELLINGS  # times (monotonic) of the last state, and bell
+        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state, and bell
         self._due: News | None = None  # the one that is sent when its minute is over, if it still holds
 
     def event(self, event: Event) -> None:
@@ -71,7 +72,7 @@ class Notifications:
         """Notify once the notification at `last` is long enough ago."""
         if not self._silent:
             self._due = news
-            left = max(last + BETWEEN_TELLINGS - time.monotonic(), least)
+            left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
             self._timers.set("notify", left, self._notify)
 
     def _notify(self) -> None:
@@ -143,7 +144,7 @@ def _variables(name: str, news: News) -> dict[str, str]:
         "SESH_QUESTION": news.question,
         "SESH_SESSION": name,
         "SESH_HOST": os.uname().nodename,
-        "SESH_TIME": moments.exact_stamp(time.time()),
+        "SESH_TIME": measures.exact_stamp(time.time()),
     }
     return {key: value.replace("\0", "") for key, value in variables.items()}
 
@@ -154,7 +155,7 @@ def _notify_terminal(name: str, news: News) -> bool:
     It need not if somebody has come to look at the session meanwhile.
     """
     typed: list[tuple[float, str]] = []
-    sessions = [each for each in attached_last.recent() if each[:1] != "@"]
+    sessions = [each for each in recent.newest() if each[:1] != "@"]
     for session in sessions[:MOST_ASKED]:
         answer = _ask(session, "typed")
         if session == name and answer.get("watched") is True:

@@ -14,10 +14,9 @@ from enum import Enum
 from typing import Any
 
 from sesh.daemon.activity.rules import MAX_QUESTION, Standing, State, Why
-from sesh.keynames import Key
-from sesh.moments import STEADY
+from sesh.keys import LONGEST, Key, pressed
+from sesh.measures import STEADY
 from sesh.schema import ReportFacts
-from sesh.typed import LONGEST, pressed
 from sesh.wording import of_report, one_line
 
 Report = dict[str, str]  # the pairs of a valid report that have a meaning, as they came

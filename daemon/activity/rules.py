@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sesh import moments
+from sesh import measures
 from sesh.schema import ActivityFacts
 
 SETTLED = 0.2  # seconds without output or typing after which a session has settled, and is looked at
@@ -71,7 +71,7 @@ class Standing:
         self.state, self.why = State(self.state), Why(self.why)  # a record that a reload keeps has plain words
 
     def as_json(self) -> ActivityFacts:
-        since = moments.exact_stamp(moments.STEADY.told(self.since))
+        since = measures.exact_stamp(measures.STEADY.told(self.since))
         question, kind = self.question or None, self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 

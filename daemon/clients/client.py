@@ -12,9 +12,8 @@ from sesh.daemon.clients.connection import Connection, Reader
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Shown
-from sesh.measures import Size, clamp_size
+from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Introduction
-from sesh.moments import STEADY, stamp
 from sesh.schema import AttachedClient
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain

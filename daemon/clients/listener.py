@@ -8,8 +8,10 @@ import socket
 import stat
 from collections.abc import Callable
 
-from sesh import paths, platform, wire, writing
+from sesh import paths, wire
 from sesh.errors import Refused
+from sesh.files import locked, masked
+from sesh.machine import peer_uid
 from sesh.store import records
 
 BACKLOG = 128
@@ -29,7 +31,7 @@ class Listener:
         `check` is called first, under the lock. Raises what it raises, Exists if a session of that name runs, Refused
         for files that are not ours to remove.
         """
-        with writing.locked(paths.directory()):
+        with locked(paths.directory()):
             if check is not None:
                 check()
             clear(name)
@@ -51,7 +53,7 @@ class Listener:
             opened, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return None
-        user = platform.peer_uid(opened)
+        user = peer_uid(opened)
         if user != os.geteuid():
             opened.close()
             raise Refused(f"another user (uid {user}) tried to connect")
@@ -63,7 +65,7 @@ class Listener:
         Return the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
         what `record` raises; then nothing has changed.
         """
-        with writing.locked(paths.directory()):
+        with locked(paths.directory()):
             if os.path.lexists(paths.record_path(name)):
                 raise paths.taken(name)
             clear(name)
@@ -78,7 +80,7 @@ class Listener:
 
     def restore(self) -> None:
         """Make the socket again if something removed it."""
-        with writing.locked(paths.directory()):
+        with locked(paths.directory()):
             if not self._ours():
                 clear(self.name)
                 before = self.socket
@@ -94,7 +96,7 @@ class Listener:
         if self.socket.fileno() < 0:
             return
         try:
-            with writing.locked(paths.directory()):
+            with locked(paths.directory()):
                 self._remove(session_id, files=files)
         except (OSError, Refused):
             if os.path.isdir(paths.directory()):
@@ -123,7 +125,7 @@ def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with writing.masked(0o177), paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+        with masked(0o177), paths.reachable(paths.directory(), name + paths.SOCKET) as address:
             opened.bind(address)
         opened.listen(BACKLOG)
         status = os.lstat(paths.socket_path(name))

@@ -11,8 +11,8 @@ import re
 from collections import deque
 from enum import Enum, auto
 
-from sesh.query_forms import form
-from sesh.typed import paste_end
+from sesh.keys import paste_end
+from sesh.queries import form
 
 OPEN_FOR = 5.0  # seconds for which a query is open, and a conversation after its last word
 _LATE = 30.0  # seconds after a query in which a late reply may come, so that a lone Escape waits a little

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from sesh.about import __version__
 from sesh.measures import Size
-from sesh.query_forms import reply_form
+from sesh.queries import reply_form
 from sesh.vt.emulator import Emulator
 
 _ST = b"\x1b\\"

@@ -18,7 +18,7 @@ from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
-from sesh import identity, platform, proc, protocol, system
+from sesh import machine, processes, protocol
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
 
@@ -97,7 +97,7 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            system.yield_memory()
+            machine.yield_memory()
             os.execve(self.path, self.words, self.environment)
         except OSError as error:
             report[:] = bytes([step, error.errno or EACCES])
@@ -143,7 +143,7 @@ class Pty:
         self.usage: struct_rusage | None = None  # both once the program has ended
         self.descriptor, self.slave, self.pid = descriptor, slave, pid
         self.path = _path_of(self.descriptor)
-        self.device = identity.device_number(os.stat(self.path).st_rdev)
+        self.device = machine.device_number(os.stat(self.path).st_rdev)
 
     @classmethod
     def spawn(cls, program: Program) -> Pty:
@@ -245,7 +245,7 @@ class Pty:
 
         A reused pid is never hit: while one of the session's processes lives, the kernel gives its number to no other.
         """
-        groups = proc.groups_of_session(self.pid)
+        groups = processes.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
                 _signal_group(group, number)
@@ -255,7 +255,7 @@ class Pty:
         """Return the process groups of the session that have not ended; the program's alone while that lives."""
         if self.status is None and _lives(self.pid):
             return [self.pid]  # to look at every process of the system takes long
-        return proc.groups_of_session(self.pid)
+        return processes.groups_of_session(self.pid)
 
     def reap(self) -> bool:
         if self.status is None:
@@ -277,7 +277,7 @@ class Pty:
 
 def _path_of(descriptor: int) -> str:
     """Return the path of the slave side of a pty. Raise OSError."""
-    if platform.LINUX:
+    if machine.LINUX:
         return f"/dev/pts/{int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)}"  # TIOCGPTN
     return bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
 

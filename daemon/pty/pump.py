@@ -11,7 +11,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
 from sesh.loop.loop import READ, WRITE, Loop
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from sesh.queries import Finding, QueryScanner
 
 WINDOW = 256 << 10

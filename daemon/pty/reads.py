@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator
 from enum import Enum
 
-from sesh import identity, platform
+from sesh import machine, processes
 
 _READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by the machine's name (syscalls(2))
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
 """The same of poll, select, epoll_wait and their kin, and of restart_syscall, which Ctrl-Z and fg lead to."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
-_MACHINE = os.uname().machine if platform.LINUX else ""
+_MACHINE = os.uname().machine if machine.LINUX else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64  # of the foreground, and of each of them, that are examined
 _CONTROLLING = 5 << 8
@@ -36,7 +36,7 @@ def call_of(thread: str) -> tuple[Call, int, int]:
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
-        words = identity.read_proc(f"{thread}/syscall").split()
+        words = machine.read_proc(f"{thread}/syscall").split()
     except OSError:
         return Call.UNKNOWN, -1, 0
     if len(words) < 4 or not words[0].isdigit():
@@ -65,12 +65,12 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
 
 def runs(group: int, leader: int) -> bool:
     """Return whether a process of a terminal's foreground `group` has a processor, or waits for one."""
-    return any(identity.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
+    return any(processes.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
 
 
 def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
     try:
-        number = identity.device_number(os.stat(f"/proc/{pid}/fd/{descriptor}").st_rdev)
+        number = machine.device_number(os.stat(f"/proc/{pid}/fd/{descriptor}").st_rdev)
     except OSError:
         return False
     return number in (device, _CONTROLLING)
@@ -88,11 +88,11 @@ def _members(group: int, leader: int) -> Iterator[int]:
         if pid in seen:
             continue
         seen.add(pid)
-        fields = identity.stat_of(pid)
+        fields = processes.stat_of(pid)
         if len(fields) > 2 and fields[0] not in "ZX" and fields[2] == str(group):
             yield pid
         for thread in _threads(pid):
-            due += map(int, identity.content(f"/proc/{pid}/task/{thread}/children").split())
+            due += map(int, machine.content(f"/proc/{pid}/task/{thread}/children").split())
 
 
 def _threads(pid: int) -> list[str]:

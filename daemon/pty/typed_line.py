@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import typed
 from sesh.daemon.pty.pty import Pty
-from sesh.keynames import Key
+from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
 
 DRAFT_LASTS = 600.0  # seconds after which a line that a person has not entered blocks nothing any more
 _LOOKED_AT = 4096  # bytes typed at once that are looked at, the last ones
@@ -18,7 +17,7 @@ def _forms(*names: str) -> frozenset[object]:
 
 _ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")
 """Keys that enter a line, discard it or leave its program, as bytes and as chords."""
-_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {typed.PASTE_END}
+_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}
 """Keys that put an older line there, and the end of a paste, which may have held more lines."""
 
 
@@ -35,7 +34,7 @@ class TypedLine:
         self.person_at = self.typed_at if attended else self.person_at
         if pty is not None:
             self._length, self._reader = self.length(pty), pty.reader()
-        for token, _ in typed.tokens(keys[-_LOOKED_AT:]):
+        for token, _ in tokens(keys[-_LOOKED_AT:]):
             length = _length_after(token, self._length)
             self._drafted = length > 0 and (self._drafted or (attended and length > self._length))
             self._length = length
@@ -51,8 +50,8 @@ class TypedLine:
 
 def _length_after(token: bytes, length: int) -> int:
     """Return the length of a line after one token of typed bytes; Escape and keys that move leave it."""
-    chord, event = typed.chord(token) or (None, typed.PRESS)
-    if event == typed.RELEASE:
+    chord, event = chord_of(token) or (None, PRESS)
+    if event == RELEASE:
         return length
     if token in _ENDS or chord in _ENDS:
         return 0

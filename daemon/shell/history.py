@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from sesh import proc
+from sesh import processes
 from sesh.about import SESH
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.run import Run
@@ -156,7 +156,7 @@ class CommandMarks:
             return
         command = parse_command(body)
         pid = self._pump.pty.foreground() if self._pump.pty is not None else 0
-        cwd = proc.directory_of(pid) or proc.directory_of(int(self._facts["pid"]))
+        cwd = processes.directory_of(pid) or processes.directory_of(int(self._facts["pid"]))
         self.begun = (position, time.time(), time.monotonic(), command, cwd)
         self.number = self._history.next_number() if command is not None else None
         self._emit("command_started", **({} if command is None else {"command": [command], "n": self.number}))

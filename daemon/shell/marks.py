@@ -16,7 +16,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
-from sesh import paths, writing
+from sesh import files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.wording import blanked
 
@@ -146,9 +146,9 @@ class Wrapper:
         # fish shows the line of an error: the mark is not to be in it.
         separator = "\n" if self.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
-        with writing.masked(0o077):
+        with files.masked(0o077):
             for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
-                writing.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
+                files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def remove(self) -> None:
         for path in (self._outer, self._inner):

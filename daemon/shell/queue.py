@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from sesh import proc
+from sesh import processes
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
@@ -178,7 +178,7 @@ class RunQueue:
         """Handle mark B; return the replacement of the echo: the command as if typed."""
         run.become(State.BEGUN)
         run.number = self.history.next_number()
-        run.begin = Begin(run.since, time.time(), proc.directory_of(shell.pid))
+        run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
         self._emit("command_started", command=run.words, n=run.number)
         self._timers.set("run", QUIET, self.step)
         if not run.wait:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from sesh import identity, proc
+from sesh import processes
 from sesh.about import SESH
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from sesh.stored import Facts
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
@@ -93,7 +93,7 @@ def output_stopped(pty: Pty | None, name: str) -> Busy | None:
 
 def kind_of(pid: int) -> str:
     """Return the kind of shell of a process; empty for another program, and for a shell that runs a script."""
-    words = proc.command_of(pid)
+    words = processes.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
         program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
@@ -122,12 +122,12 @@ def _runs_script(words: list[str]) -> bool:
 
 
 def foreground_name(pty: Pty) -> str:
-    words = proc.command_of(pty.foreground())
+    words = processes.command_of(pty.foreground())
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 
 def alive(pid: int) -> bool:
-    return identity.start_time(pid) != ""
+    return processes.start_time(pid) != ""
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:

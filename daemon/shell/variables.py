@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from sesh import reading, writing
+from sesh import files
 from sesh.errors import Refused
 from sesh.store import records
 
@@ -21,7 +21,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     """Write the variables that have changed; if that fails, as on a full disk, they stay as they were."""
     path = records.environment_path(session_id)
     try:
-        content = reading.read_own(path, _LARGEST)
+        content = files.read_own(path, _LARGEST)
     except (OSError, Refused):
         content = None
     if content is not None:
@@ -39,9 +39,9 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     if now == before:
         return
     try:
-        with writing.masked(0o077):
+        with files.masked(0o077):
             text = "".join(f"{key}={value}\n" for key, value in now.items())
-            writing.write_whole(path, text.encode("utf-8", "surrogateescape"))
+            files.write_whole(path, text.encode("utf-8", "surrogateescape"))
     except OSError:
         return
 

@@ -15,7 +15,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, errors, identity, names, paths, platform, programs, system, wire, writing
+from sesh import about, errors, files, machine, names, paths, processes, programs, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
@@ -45,7 +45,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     that has begun and does not answer.
     """
     names.check_name(spec["name"])
-    writing.ready_directory()
+    files.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
     mask = os.umask(0o077)
@@ -65,7 +65,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise writing.refusal(error) from error
+        raise files.refusal(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent(message) if limit is None else errors.TimedOut(message)) from error
@@ -82,7 +82,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), writing.locked(paths.directory(), patience=_LOOK_TIMEOUT):
+    with suppress(errors.TimedOut), files.locked(paths.directory(), patience=_LOOK_TIMEOUT):
         listening = wire.begin(name)
         if listening is None:
             return
@@ -120,7 +120,7 @@ def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
-    with writing.locked(paths.directory(), writing.STARTING, patience=deadline - time.monotonic()):
+    with files.locked(paths.directory(), files.STARTING, patience=deadline - time.monotonic()):
         return _fork_of(path) or _start_zygote(path, scope, deadline)
 
 
@@ -139,7 +139,7 @@ def _connect(path: str) -> wire.Connection:
         opened.setblocking(False)
         with paths.reachable(*os.path.split(path)) as address:
             opened.connect(address)
-        if platform.peer_uid(opened) != os.geteuid():
+        if machine.peer_uid(opened) != os.geteuid():
             raise ConnectionRefusedError
         return wire.adopt(opened)
 
@@ -165,7 +165,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
         os.unlink(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-            with writing.masked(0o177), paths.reachable(*os.path.split(path)) as address:
+            with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
             connection = _connect(path)  # before it begins: it ends once nobody waits for it
@@ -210,13 +210,13 @@ def zygote_path(*, scoped: bool) -> str:
     facts: list[object] = [
         *(about.__version__, os.path.abspath(about.__file__), installed.st_ino, installed.st_ctime_ns),
         *(sys.executable, sys.path, sys.flags, sys.getfilesystemencoding()),
-        *(identity.machine(), root.st_dev, root.st_ino),
+        *(machine.name(), root.st_dev, root.st_ino),
         *(os.getuid(), os.geteuid(), os.getgid(), os.getegid(), sorted(os.getgroups()), os.nice(0)),
         *(resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")),
         # What only Linux has; kernels differ in their files, and in who may read them.
-        *(line for line in identity.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
-        *(identity.content(f"/proc/self/{name}") for name in _FILES),
-        *(scoped or identity.content("/proc/self/cgroup"), system.oom_class(), identity.stat_of("self")[_PRIORITIES]),
+        *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
+        *(machine.content(f"/proc/self/{name}") for name in _FILES),
+        *(scoped or machine.content("/proc/self/cgroup"), machine.oom_class(), processes.stat_of("self")[_PRIORITIES]),
     ]
     if os.path.isdir("/proc/self/ns"):
         facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
@@ -232,10 +232,10 @@ def own_scope() -> list[str]:
     In a delegated scope the kernel's end of one process for memory ends no other (`OOMPolicy=`, systemd.scope(5)).
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
-    if not platform.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
+    if not machine.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []
-    scope = os.fsdecode(identity.content("/proc/self/cgroup")).strip().rpartition("/")[2]
-    if not scope.endswith(".scope") or (scope.startswith("session-") and not system.logind_kills()):
+    scope = os.fsdecode(machine.content("/proc/self/cgroup")).strip().rpartition("/")[2]
+    if not scope.endswith(".scope") or (scope.startswith("session-") and not machine.logind_kills()):
         return []
     runner = programs.find("systemd-run")
     return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []

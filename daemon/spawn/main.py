@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from errno import EACCES, ENOENT
 
-from sesh import log, measures, paths, proc, programs, protocol, system, wire, writing
+from sesh import files, log, machine, measures, paths, processes, programs, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
@@ -26,7 +26,7 @@ from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.errors import InternalError, Interrupted, SeshError
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from sesh.stored import Facts
@@ -75,12 +75,12 @@ def _start(creator: socket.socket) -> Server:
     wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # hooks see it; the directory is the zygote's
     os.environ.clear()
     os.environ.update(wanted)
-    proc.set_process_title(f"{PROGRAM}: {spec['name']}")
-    writing.hold_package()
+    processes.set_process_title(f"{PROGRAM}: {spec['name']}")
+    files.hold_package()
     try:
         server = _set_up(spec, creator, connection)
     except Exception as error:
-        failure = writing.refusal(error) if isinstance(error, OSError) else error
+        failure = files.refusal(error) if isinstance(error, OSError) else error
         if not isinstance(failure, SeshError):
             log.write_error("daemon", error)
             failure = InternalError(f"cannot set up the session: {error}")
@@ -212,7 +212,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
         for name, value in creator.items()
         if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
     }
-    variables["TERM"] = term if system.has_terminfo(term, variables) else FALLBACK_TERM
+    variables["TERM"] = term if machine.has_terminfo(term, variables) else FALLBACK_TERM
     variables["SHELL"] = programs.shell(creator)
     if "HOME" in variables:
         variables["HOME"] = variables["HOME"] or paths.home()

@@ -13,7 +13,7 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, errors, log, paths, platform, proc, protocol, system, writing
+from sesh import about, errors, files, log, machine, paths, processes, protocol
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
 IDLE = 60.0
@@ -50,8 +50,8 @@ def _settle() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    system.outlive_programs()
-    proc.set_process_title(about.ZYGOTE)
+    machine.outlive_programs()
+    processes.set_process_title(about.ZYGOTE)
     gc.freeze()  # what is loaded lives as long as each fork: the collector leaves its pages shared
 
 
@@ -63,7 +63,7 @@ def _serve(listening: socket.socket, idle: float) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):
             opened, _ = listening.accept()
             with opened:
-                if platform.peer_uid(opened) == os.geteuid():
+                if machine.peer_uid(opened) == os.geteuid():
                     _fork_daemon(listening, opened)
 
 
@@ -87,6 +87,6 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
 
 def _remove(path: str, mark: int) -> None:
     """Remove the zygote's socket, unless another one's is there."""
-    with suppress(OSError, errors.Refused), writing.locked(paths.directory(), writing.STARTING):
+    with suppress(OSError, errors.Refused), files.locked(paths.directory(), files.STARTING):
         if os.lstat(path).st_ino == mark:
             os.unlink(path)

@@ -17,6 +17,7 @@ from typing import Annotated, TypedDict
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.errors import SeshError, Unreachable, malformed
+from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
@@ -25,7 +26,6 @@ from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
-from sesh.schema import DeployedHost
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 TRIALS = [

@@ -12,13 +12,13 @@ from typing import Any
 from sesh import wording
 from sesh.about import CALLED, __version__
 from sesh.errors import Interrupted, SeshError
+from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
 from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy, open_carrier
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import AuthenticationFailed
-from sesh.schema import DeployedHost
 
 MAX_AT_ONCE = 16
 _STDERR = 2

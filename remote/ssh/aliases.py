@@ -10,7 +10,7 @@ import re
 import shlex
 from glob import glob
 
-from sesh import paths, reading
+from sesh import files, paths
 from sesh.errors import InvalidHost
 from sesh.names import check_host
 
@@ -34,7 +34,7 @@ def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str])
         return
     read.add(path)
     try:
-        lines = reading.read_regular(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
+        lines = files.read_regular(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return
     for parsed in filter(None, map(_LINE.match, lines)):

@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from sesh import errors, protocol, wire
+from sesh import errors, machine, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable, silent_host
 from sesh.link.health import Health, LinkHealth
+from sesh.measures import uptime
 from sesh.messages import Answer, Introduction, Near, Welcome
-from sesh.moments import uptime
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import Heard, Say
@@ -120,7 +120,7 @@ class Link(wire.Connection):
         """Skip what login files print, up to the bridge's first bytes."""
         seen, heard = b"", Heard(self._stderr.fileno())
         while protocol.BRIDGE not in seen:
-            if not wire.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
+            if not machine.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
                 heard.pass_on(say)
                 if time.monotonic() < deadline:
                     continue
@@ -159,7 +159,7 @@ class Link(wire.Connection):
         try:
             if not self.take_sent():
                 self.send(asked, deadline)
-            if not self._frames and not wire.polled([(self.inbound, select.POLLIN)], min(deadline, began + silence)):
+            if not self._frames and not machine.polled([(self.inbound, select.POLLIN)], min(deadline, began + silence)):
                 raise TimedOut(f"{host} does not answer")
             answer, output = self.answer(self._requests, deadline)
         except (TimedOut, Unreachable) as error:

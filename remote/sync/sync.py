@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sesh import config, paths, reading, writing
+from sesh import config, files, paths
 from sesh.errors import ProtocolError, Refused
 from sesh.names import printable
 from sesh.remote import eventlog
@@ -32,7 +32,7 @@ def listed() -> list[str]:
         return []
     try:
         paths.check_safe_path(path, "XDG_CONFIG_HOME")
-        lines = os.fsdecode(reading.read_regular(path, config.LARGEST)).splitlines()
+        lines = os.fsdecode(files.read_regular(path, config.LARGEST)).splitlines()
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}", hint="fix it, or set SESH_NO_SYNC=1") from error
     entries = (line.strip() for line in lines)
@@ -127,7 +127,7 @@ def remembered(destination: Destination) -> dict[str, str]:
     path = paths.synced_file(destination.host)
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
     try:
-        content = json.loads(reading.read_own(path, _LARGEST) or b"{}")
+        content = json.loads(files.read_own(path, _LARGEST) or b"{}")
     except (Refused, ValueError, RecursionError):
         return {}
     found = content.get("paths") if isinstance(content, dict) and content.get("key") == destination.key else None
@@ -138,7 +138,7 @@ def _remember(destination: Destination, found: dict[str, str]) -> None:
     path = paths.synced_file(destination.host)
     data = json.dumps({"key": destination.key, "paths": found}).encode()
     try:
-        writing.make_private(os.path.dirname(path), "XDG_STATE_HOME")
-        writing.write_whole(path, data)
+        files.make_private(os.path.dirname(path), "XDG_STATE_HOME")
+        files.write_whole(path, data)
     except OSError:
         return  # the next sync pushes again

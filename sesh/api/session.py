@@ -15,12 +15,13 @@ from sesh.errors import Busy, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
+from sesh.outcomes import Command
 from sesh.reach import target_of
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Command, Event, JobSpec, Seconds, Spec, Status, Summary
+from sesh.schema import Event, JobSpec, Seconds, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 

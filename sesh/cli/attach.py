@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from sesh import attached_last, identity, programs
+from sesh import processes, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -16,7 +16,7 @@ from sesh.client.attach import introduction
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import Ending, Outcome
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
-from sesh.keynames import DetachKey
+from sesh.keys import DetachKey
 from sesh.link.race import LostSession
 from sesh.link.reopen import Reopen
 from sesh.names import is_name
@@ -26,7 +26,7 @@ from sesh.reach import find, links
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
-from sesh.store import listing, records
+from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection
 
@@ -76,7 +76,7 @@ def attach_terminal(
         _refuse_own(name, connection)
     if current is not None:
         return _change_over(cli, target, current, name, connection)
-    attached_last.remember(name, target.host)
+    recent.remember(name, target.host)
     options.first_notice = cli.greeting
     target.log_attached(name)
     ways = _Ways(cli, target)
@@ -129,7 +129,7 @@ class _Ways:
         if host is None:
             _refuse_own(name, connection)
         self._destinations[host] = other.destination
-        attached_last.remember(name, host)
+        recent.remember(name, host)
         return connection
 
     def reopen(self, host: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
@@ -211,9 +211,9 @@ def shows(name: str) -> bool:
     for pid in (os.getpid(), *_tmux_clients()):
         ancestor = pid
         while record is not None and ancestor > 1:
-            if listing.holds(record, identity.controlling_tty(ancestor)):
+            if listing.holds(record, processes.controlling_tty(ancestor)):
                 return True
-            ancestor = identity.parent_of(ancestor)
+            ancestor = processes.parent_of(ancestor)
     return False
 
 

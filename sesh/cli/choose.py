@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from math import inf
 
-from sesh import wire
 from sesh.about import SESH
 from sesh.cli import go, printing
 from sesh.cli.attach import View
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.errors import ExitCode, NotFound, Refused
+from sesh.machine import check_audience, polled
 from sesh.names import check_label, natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, Key, SessionIndex
@@ -98,7 +98,7 @@ def _await(index: SessionIndex, seconds: float, enough: Callable[[], bool]) -> N
     """Wait until it is enough, all machines have reported, or the time is over."""
     until = time.monotonic() + seconds
     while index.pending and not enough() and time.monotonic() < until:
-        wire.polled([(index.inbound, select.POLLIN)], until)
+        polled([(index.inbound, select.POLLIN)], until)
         index.take()
 
 
@@ -149,7 +149,7 @@ def next_(
         _await(index, lookup.PATIENCE, lambda: False)
         until = time.monotonic() + _SETTLING
         while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
-            wire.polled([(index.inbound, select.POLLIN)], until)
+            polled([(index.inbound, select.POLLIN)], until)
             index.take()
         silent = _silent(index)
     chosen = following(_waiting(rows), here or (recent[0] if recent else None))
@@ -189,8 +189,8 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
                 if rows != before:
                     printing.value(rows)
                 before, print_at = rows, inf
-            ready = wire.polled(watched, min(print_at, time.monotonic() + index.due))
-            wire.heard_out(ready, printing.STDOUT)
+            ready = polled(watched, min(print_at, time.monotonic() + index.due))
+            check_audience(ready, printing.STDOUT)
             if interrupts.inbound in ready:
                 os.read(interrupts.inbound, 16)
                 return ExitCode.INTERRUPTED

@@ -15,12 +15,12 @@ from sesh.cli.words import Context
 from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
+from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.reach import links
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master
-from sesh.schema import DeployedHost, PrintedDeployError
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 

@@ -23,7 +23,7 @@ from itertools import cycle
 from types import FrameType
 from typing import Any
 
-from sesh import reading
+from sesh import files
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.gather import STATUS_DELAY, waited_for
@@ -94,7 +94,7 @@ def _carry_out(cli: Invocation, host: str, verb: Callable[[Invocation], int]) ->
 def _copied_stdin() -> Iterator[str]:
     """Copy stdin to a file that each child reads for itself; yield its path."""
     with tempfile.NamedTemporaryFile() as file:
-        for data in reading.stdin():
+        for data in files.stdin():
             file.write(data)
         file.flush()
         yield file.name

@@ -17,8 +17,9 @@ from sesh.cli.words import Context, Names
 from sesh.errors import SeshError, UsageError
 from sesh.names import is_decimal, printable
 from sesh.ops import search
+from sesh.outcomes import Hit
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts, Hit
+from sesh.schema import ErrorFacts
 from sesh.store import listing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from sesh import reading
+from sesh import files
 from sesh.cli.invocation import Invocation
 from sesh.ops import agents
 
@@ -19,7 +19,7 @@ def hook(cli: Invocation) -> int:
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
         agent = (cli.tail or [""])[0]
-        agents.take(agent, "" if os.isatty(0) else reading.whole_stdin(_MOST_BYTES).decode())
+        agents.take(agent, "" if os.isatty(0) else files.whole_stdin(_MOST_BYTES).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sesh import errors, reach, system
+from sesh import errors, machine, reach
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.line import Line
@@ -184,7 +184,7 @@ class Invocation(Caller):
     @property
     def piped(self) -> bool:  # type: ignore[override]
         """True if stdin is a pipe in which bytes wait, and notes are wanted."""
-        return not self.json and printing.from_pipe() and system.unread(0) > 0
+        return not self.json and printing.from_pipe() and machine.unread(0) > 0
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
@@ -256,7 +256,7 @@ class Invocation(Caller):
         try:
             if os.tcgetpgrp(0) != os.getpgrp():
                 return  # in the background it would stop this process
-            typed = system.unread(0)
+            typed = machine.unread(0)
             termios.tcflush(0, termios.TCIFLUSH)
         except (OSError, termios.error):
             return  # the terminal has gone

@@ -15,7 +15,7 @@ from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label,
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import check_name, printable, subject
 from sesh.ops import enter, jobs
-from sesh.query_remover import QueryRemover
+from sesh.queries import QueryRemover
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json

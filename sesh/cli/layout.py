@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from sesh import errors, reading, wording
+from sesh import errors, files, wording
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -16,7 +16,7 @@ from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
-from sesh.schema import Layout, LayoutEntry, Made, PrintedError
+from sesh.outcomes import Layout, LayoutEntry, Made, PrintedError
 
 _MOST_BYTES = 1 << 20
 _STDIN = "-"
@@ -99,7 +99,7 @@ def _read(file: str | None) -> bytes:
     if file is None:
         if os.isatty(0):
             raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-        data = reading.whole_stdin(_MOST_BYTES)
+        data = files.whole_stdin(_MOST_BYTES)
     else:
         try:
             with open(file, "rb") as content:

@@ -15,7 +15,7 @@ from sesh import errors, log, names, wording
 from sesh.about import CALLED
 from sesh.cli.line import Line
 from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
-from sesh.schema import PrintedError
+from sesh.outcomes import PrintedError
 
 STDOUT, STDERR = 1, 2
 LONGEST = 1 << 16  # bytes of a line that is printed as it comes

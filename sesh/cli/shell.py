@@ -10,19 +10,20 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, moments, names, paths, reading
+from sesh import files, measures, names, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among
 from sesh.errors import ENDS, NotFound, UsageError
-from sesh.keynames import CHORDS, bytes_of
+from sesh.keys import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
 from sesh.ops import shell
 from sesh.ops.send import type_into
+from sesh.outcomes import Command
 from sesh.protocol import CHUNK
 from sesh.reach.cancelling import Interrupts
-from sesh.schema import Command, RunFacts
+from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
@@ -144,7 +145,7 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
         words = command["command"] or []  # a single one is shell source
         first, _, rest = (words[0] if len(words) == 1 else shlex.join(words)).strip().partition("\n")
         line = f"{one_line(first)} …" if rest else one_line(first)  # lines made into one mean something else
-        began = moments.here(command["started"]) or "-"
+        began = measures.here(command["started"]) or "-"
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
     for row in printing.aligned(rows):
         printing.text(row)
@@ -199,6 +200,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for each in keys:
         bytes_of(each)  # raises for an unknown key before stdin is read
-    typed = reading.stdin(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = files.stdin(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.done(name=name, **sent)

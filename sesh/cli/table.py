@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from sesh import wording
-from sesh.moments import age
+from sesh.measures import age
 from sesh.schema import Summary
 from sesh.wording import at_home, columns, cut, plain
 

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 from typer import Option
 
-from sesh import measures, moments, wording
+from sesh import measures, wording
 from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.cli.gather import on_each
@@ -15,9 +15,9 @@ from sesh.cli.words import TIME, Context
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
 from sesh.ops.sweep import clear, leftovers
+from sesh.outcomes import Finding, LeftoverFacts, PrintedError
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Finding, LeftoverFacts, PrintedError
 
 _COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
 _DEFAULT_AGE = 7 * 86400.0  # where nobody can be asked
@@ -127,7 +127,7 @@ def sweep(
     answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
     failed = ["error" in answer or not answer["ok"] for answer in answers]
     if not cli.json:
-        older_than = f" older than {moments.exact(seconds)}" if seconds else ""
+        older_than = f" older than {measures.exact(seconds)}" if seconds else ""
         for host, rows in found.items():
             _print_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
     elif len(answers) == 1:
@@ -150,7 +150,7 @@ def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, objec
 
 def _print_leftovers(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
     rows = [(host, row) for host, rows in wanted.items() for row in rows]
-    cells = [(moments.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}") for host, row in rows]
+    cells = [(measures.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}") for host, row in rows]
     for line in printing.aligned(cells):
         printing.text(wording.plain(line))
 

@@ -19,9 +19,10 @@ from sesh.names import check_label, check_name, is_decimal, printable, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
+from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.target import Target
-from sesh.schema import Condition, Summary
+from sesh.schema import Summary
 
 Place = tuple[str | None, str]
 """A session: its host, None for this machine, and its name."""

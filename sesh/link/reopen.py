@@ -14,7 +14,8 @@ from sesh.link.attempts import Attempts
 from sesh.link.health import Health, LinkHealth
 from sesh.link.race import Attempt, LostSession, Race, Result, Way
 from sesh.link.wake import Wake
-from sesh.wire import Connection, polled
+from sesh.machine import polled
+from sesh.wire import Connection
 
 _LONGEST_WAIT = 0.25
 """Seconds between two calls of `pause`, which may raise."""

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Container
 
-from sesh import platform
+from sesh import machine
 
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same of IPv6
 _AF_ROUTE = 17
@@ -55,7 +55,7 @@ def slept() -> float:
 
 def _routing_socket() -> socket.socket | None:
     try:
-        if platform.LINUX:
+        if machine.LINUX:
             routing = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
             routing.bind((0, _ADDRESSES_AND_ROUTES))
         else:

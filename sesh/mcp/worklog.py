@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from glob import escape, glob
 from threading import Lock
 
-from sesh import moments, paths, wording, writing
+from sesh import files, measures, paths, wording
 from sesh.api import Session
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.schema import Summary
@@ -63,7 +63,7 @@ class UsedSession:
             return "expired"
         if answer.get("state") == "exited":
             return "closed"
-        last = moments.seconds(answer.get("last_activity"))
+        last = measures.seconds(answer.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 
@@ -127,13 +127,13 @@ def path(name: str, host: str | None) -> str | None:
     """Return the file of a session from today on; None if none are wanted."""
     folder = directory()
     machine = (host or "local").replace("/", "_")
-    return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
+    return os.path.join(folder, machine, f"{measures.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
 def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
     """Note that a session was opened, or is used for the first time."""
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
-    _add(file, f"# {session}: {reason}, {moments.stamp()}\n\n")
+    _add(file, f"# {session}: {reason}, {measures.stamp()}\n\n")
 
 
 def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
@@ -141,7 +141,7 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
     lines = output.splitlines()
     shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
-    text = f"## {verb}, {moments.stamp()}\n\n{_block(command)}{ending}\n\n"
+    text = f"## {verb}, {measures.stamp()}\n\n{_block(command)}{ending}\n\n"
     _add(file, text + (f"{left_out}{_block(chr(10).join(shown))}" if shown else ""))
 
 
@@ -163,5 +163,5 @@ def _add(file: str | None, text: str) -> None:
     """Append in one write. A file that cannot be written keeps nobody from working."""
     with suppress(OSError, Refused):
         if file is not None:
-            writing.make_private(os.path.dirname(file), _VARIABLE)
-            writing.append(file, text.encode("utf-8", "replace"), LARGEST)
+            files.make_private(os.path.dirname(file), _VARIABLE)
+            files.append(file, text.encode("utf-8", "replace"), LARGEST)

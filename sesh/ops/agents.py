@@ -20,7 +20,7 @@ import shlex
 import stat
 from typing import Any, NamedTuple
 
-from sesh import identity, paths, proc, reading, system, wire, writing
+from sesh import files, machine, paths, processes, wire
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
@@ -74,7 +74,7 @@ class ByHand(Refused):
 
 def _read(path: str) -> bytes | None:
     try:
-        return reading.read_regular(path, _LARGEST)
+        return files.read_regular(path, _LARGEST)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -142,7 +142,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
-        writing.write_whole(path, after, durable=True, mode=mode, check=check)
+        files.write_whole(path, after, durable=True, mode=mode, check=check)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True
@@ -230,12 +230,12 @@ def _session_of(agent: str = "") -> Record | None:
     Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal. `agent`:
     only the agent counts as that process: Codex's server has no terminal either, and serves many.
     """
-    tty = identity.controlling_tty()
+    tty = processes.controlling_tty()
     if not tty:
-        starter = identity.session_starter()
-        words = [os.path.basename(word) for word in proc.command_of(starter) if word[:1] != "-"]
+        starter = processes.session_starter()
+        words = [os.path.basename(word) for word in processes.command_of(starter) if word[:1] != "-"]
         if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
-            tty = identity.controlling_tty(starter)
+            tty = processes.controlling_tty(starter)
     return listing.current(tty)
 
 
@@ -260,7 +260,7 @@ def take(agent: str, text: str) -> None:
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
             wire.ask(session, "resume", command=[*_RESUME[agent], word])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
-    if ends and record.get("shell") and not system.shutting_down():
+    if ends and record.get("shell") and not machine.shutting_down():
         wire.ask(session, "resume", command=[])  # the shell goes on without the agent
 
 

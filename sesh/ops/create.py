@@ -11,15 +11,16 @@ import unicodedata
 from contextlib import suppress
 from threading import Lock
 
-from sesh import measures, paths, platform, proc, reading
+from sesh import files, machine, measures, paths, processes
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, SeshError, UsageError
 from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
+from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, SessionHere, Spec
+from sesh.schema import LaunchSpec, Spec
 from sesh.store import records
 from sesh.stored import Record
 from sesh.wire import Connection
@@ -45,7 +46,7 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
             environment["COLORTERM"] = origin.colorterm
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else platform.window_size(terminal)
+        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else machine.window_size(terminal)
         environment, home = _environment(), ""
         if terminal is None:
             environment.pop("TERM", None)
@@ -199,7 +200,7 @@ def _is_in(name: str, root: str) -> bool:
         record = records.readable(name)
     if record is None or not records.here(record):
         return False
-    now = proc.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    now = processes.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
 
 
@@ -235,7 +236,7 @@ def _repository_name(root: str) -> str:
 
 def _first_line(path: str) -> str:
     try:
-        content = reading.read_regular(path, _LARGEST)
+        content = files.read_regular(path, _LARGEST)
     except OSError:
         return ""
     return os.fsdecode(content).partition("\n")[0].strip()

@@ -9,18 +9,18 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import config, paths, platform, programs, system, writing
+from sesh import config, files, machine, paths, programs
 from sesh.about import CALLED, PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.keynames import DetachKey
+from sesh.keys import DetachKey
 from sesh.names import printable, printable_path
 from sesh.ops import sweep
+from sesh.outcomes import Finding
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.remote import known
 from sesh.remote.ssh.destination import program
-from sesh.schema import Finding
 from sesh.store import listing, records, results
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -64,10 +64,10 @@ def _python(_caller: Caller) -> Iterator[Finding]:
 
 def _directory(_caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
-    writing.ready_directory()
-    with writing.locked(path):
+    files.ready_directory()
+    with files.locked(path):
         pass
-    if kind := system.network_filesystem(path):
+    if kind := machine.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
         yield row("directory", WARNING, message, remedy)
@@ -102,7 +102,7 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
     if term in ("", "dumb"):
         remedy = "set TERM to your terminal's type, such as xterm-256color"
         yield row("terminal", WARNING, "TERM is not set to a terminal type", remedy)
-    elif not system.has_terminfo(term, os.environ):
+    elif not machine.has_terminfo(term, os.environ):
         message = f"this machine has no terminfo entry for {printable(term)}; programs get xterm-256color"
         yield row("terminal", WARNING, message, "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -")
     else:
@@ -146,8 +146,8 @@ def _path(caller: Caller) -> Iterator[Finding]:
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
-    systemd = platform.LINUX and os.path.isdir("/run/systemd/system")
-    if systemd and system.logind_kills() and not lingers:
+    systemd = machine.LINUX and os.path.isdir("/run/systemd/system")
+    if systemd and machine.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
         yield row("logout", WARNING, message, "to keep them running: loginctl enable-linger")
     else:

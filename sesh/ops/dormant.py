@@ -13,15 +13,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import errors, moments, names, paths, wording, writing
+from sesh import errors, files, measures, names, paths, wording
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
 from sesh.ops import create
+from sesh.outcomes import Made
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, Made, RunFacts, Summary
+from sesh.schema import LaunchSpec, RunFacts, Summary
 from sesh.store import checkpoints, listing, records, results
 from sesh.stored import CheckpointHeader, Record
 from sesh.wire import Connection
@@ -223,7 +224,7 @@ def _shown(emulator: Emulator) -> list[str]:
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Restore the files of a dormant session after a failed restart, unless that left files itself."""
-    with suppress(OSError), writing.locked(paths.directory()):  # a full disk may be why it did not start
+    with suppress(OSError), files.locked(paths.directory()):  # a full disk may be why it did not start
         if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
@@ -233,7 +234,7 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
     """Yield the record of a dormant session while no other process changes it. Raises NotFound if it is not dormant."""
-    with writing.locked(paths.directory()):
+    with files.locked(paths.directory()):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)
@@ -255,7 +256,7 @@ def forget(name: str, session_id: str = "") -> bool:
     except (NotFound, FileNotFoundError):  # the whole directory may be gone
         return False
     except OSError as error:
-        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=writing.remedy(error)) from error
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=files.remedy(error)) from error
     return True
 
 
@@ -278,7 +279,7 @@ def resume_with(name: str, command: Sequence[str]) -> None:
 
 
 def _about(summary: Summary) -> str:
-    active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
+    active = measures.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
     command = "" if summary.get("shell") else f"; it ran: {wording.command_line(summary.get('command') or [])}"
     if resume := summary.get("resume"):
         command = f"; it resumes with: {wording.command_line(resume)}"
@@ -293,7 +294,7 @@ def _last_screen(name: str) -> str:
 
 def _divider(summary: Summary) -> str:
     if ended := summary.get("ended"):
-        how = f"{summary['name']} exited {summary.get('exit_code')}, {moments.here(ended, dated=True)}"
+        how = f"{summary['name']} exited {summary.get('exit_code')}, {measures.here(ended, dated=True)}"
     else:
-        how = f"{find.how(summary)}; last active {moments.here(summary.get('last_activity'), dated=True)}"
+        how = f"{find.how(summary)}; last active {measures.here(summary.get('last_activity'), dated=True)}"
     return f"\x1b[2m── {how} ──\x1b[m"

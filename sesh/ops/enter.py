@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 
-from sesh import attached_last, errors, measures, paths, wording
+from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_name, is_name, printable_path, subject
 from sesh.ops import create, dormant, sessions
+from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Entered, op
-from sesh.schema import Created, LaunchSpec, Name, Seconds, Spec, Summary
+from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
+from sesh.store.recent import newest
 from sesh.wire import Connection
 
 _PATIENCE = 1.5  # seconds for a daemon to answer before a question about its session
@@ -67,7 +69,7 @@ def attach(_caller: Caller, name: str) -> Entered:
 def recent() -> list[tuple[str, str]]:
     """Return host (empty for this machine) and name of the sessions attached last, the newest first."""
     paths.trusted(paths.directory())
-    entries = [entry.rpartition(" ") for entry in attached_last.recent()]
+    entries = [entry.rpartition(" ") for entry in newest()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
 
 

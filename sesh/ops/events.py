@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from sesh import moments, paths, protocol, system, wire, writing
+from sesh import files, machine, measures, paths, protocol, wire
 from sesh.check import MOST_ROWS
 from sesh.errors import DaemonDied, Ended, SeshError
+from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
@@ -18,7 +19,7 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.reach.workers import Workers
 from sesh.remote import eventlog
-from sesh.schema import Event, JobResult, RemoteLog
+from sesh.schema import Event, JobResult
 from sesh.stop import Stop
 from sesh.store import records, results
 
@@ -61,8 +62,8 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
     if last is None or moment is None or state is None:
         return
-    ended = moments.exact_stamp(moment)
-    began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
+    ended = measures.exact_stamp(moment)
+    began = measures.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
     command, directory = result.get("command") or [], str(result.get("directory") or "")
     code, signal, reason = result.get("exit_code"), result.get("signal"), result.get("reason")
     kept: list[tuple[int, Event]] = [
@@ -91,10 +92,10 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     last event by the session's id, and `begun` is that of the first item. Of a session that has ended before it could
     be followed, its result tells.
     """
-    writing.ready_directory()
-    watch = system.watch_directory(paths.directory())
+    files.ready_directory()
+    watch = machine.watch_directory(paths.directory())
     past = set() if begun else results.ids()
-    last, begun = since or {}, begun or moments.exact_stamp(time.time())
+    last, begun = since or {}, begun or measures.exact_stamp(time.time())
     followed: set[str] = set()
     yield {"begun": begun}
     with Workers[str, Event]() as workers:
@@ -160,8 +161,8 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
     until = None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL
     ready: list[int] = []
     while watch not in ready and (until is None or time.monotonic() < until):
-        ready = wire.polled(watched, until)
-        wire.heard_out(ready, audience)
+        ready = machine.polled(watched, until)
+        machine.check_audience(ready, audience)
         yield from workers.take()
     if watch in ready:
         os.read(watch, 1 << 16)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import errors, paths, system, wire, writing
+from sesh import errors, files, machine, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.errors import Late, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
@@ -53,7 +53,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     `audience`: as a `Caller` has it; BrokenPipeError is raised once nobody listens. Raises Refused for an unsafe
     directory.
     """
-    writing.ready_directory()
+    files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
     with closing(_Signs()) as signs:
@@ -72,8 +72,8 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
     """Wait for one of the descriptors, until a moment (monotonic); return whether one is ready."""
     watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
-    ready = wire.polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
-    wire.heard_out(ready, audience)
+    ready = machine.polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
+    machine.check_audience(ready, audience)
     return bool(ready)
 
 
@@ -81,7 +81,7 @@ class _Signs:
     """Signs that sessions have changed: their events, and new files in their directory."""
 
     def __init__(self) -> None:
-        self._directory = system.watch_directory(paths.directory())
+        self._directory = machine.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}
         """The connections that bring events, by the id of the session, which a rename does not change."""
 
@@ -103,7 +103,7 @@ class _Signs:
 
     def take(self) -> set[str]:
         """Return the ids of the sessions that have changed since the last call."""
-        if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
+        if self._directory >= 0 and machine.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)  # a new name is in no list yet, so it is asked
         changed = set()
         for session_id, connection in list(self._followed.items()):
@@ -128,7 +128,7 @@ class _Signs:
         for session_id in self._followed.keys() - names.keys():
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
-            if len(self._followed) >= wire.most_followed():
+            if len(self._followed) >= machine.most_followed():
                 return  # the poll finds changes in the others
             if (connection := _events_of(names[session_id])) is not None:
                 self._followed[session_id] = connection

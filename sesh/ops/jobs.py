@@ -13,18 +13,19 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from sesh import errors, paths, protocol, reading, wire
+from sesh import errors, files, machine, paths, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.messages import Answer, Words
 from sesh.names import subject
 from sesh.ops import enter
+from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
-from sesh.schema import JobOutput, JobResult, JobSpec, Name
+from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
 
 COLLECTED = 32 << 20  # bytes of a job's output that are collected for its result
@@ -108,7 +109,7 @@ class _Waiter:
         if output is not None:
             output.end()
             while output.pending:
-                for descriptor in wire.polled(self._watched()[0], None):
+                for descriptor in machine.polled(self._watched()[0], None):
                     self._serve(descriptor)
             if self._stream.skipped:
                 self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
@@ -320,7 +321,7 @@ class _StdinForwarder:
     def read(self, connection: wire.Connection) -> None:
         """Read a chunk and send it; at the end of stdin, its end."""
         try:
-            self._chunk = reading.stdin_block(_CHUNK)
+            self._chunk = files.stdin_block(_CHUNK)
         except Refused:
             self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""

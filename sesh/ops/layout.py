@@ -14,10 +14,11 @@ from sesh import check, programs, wording
 from sesh.errors import Exists, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, is_resume
 from sesh.ops import create, dormant, lookup
+from sesh.outcomes import LayoutEntry, Made
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LayoutEntry, Made, Spec, Summary
+from sesh.schema import Spec, Summary
 from sesh.store import listing
 
 VERSION = 1

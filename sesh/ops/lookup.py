@@ -11,7 +11,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from sesh import errors, moments, paths, wire
+from sesh import errors, machine, measures, paths
 from sesh.about import CALLED, SESH
 from sesh.errors import NamingHost, NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
@@ -65,7 +65,7 @@ def reason(error: SeshError) -> str:
 def absence(host: str, why: str) -> str:
     """Return the predicate for a host without an answer: it does not answer, or is not asked."""
     until = known.paused_until(host)
-    return f"is not asked until {moments.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
+    return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
 
 
 def last_known(host: str, why: str) -> list[Summary]:
@@ -75,7 +75,7 @@ def last_known(host: str, why: str) -> list[Summary]:
     sessions: list[Summary] = []
     for row in known.sessions(host):
         facts: Any = {key: value for key, value in row.items() if key != "seen"}
-        stale: Staleness = {"since": moments.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
+        stale: Staleness = {"since": measures.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
         sessions.append({**plain, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
     return sessions
 
@@ -166,7 +166,7 @@ def summaries(
             workers.begin(host, partial(_answer, host, deadline, named))
         try:
             while missing & waited and time.monotonic() < deadline:
-                ready = wire.polled([(workers.inbound, select.POLLIN)], min(say_at, deadline))
+                ready = machine.polled([(workers.inbound, select.POLLIN)], min(say_at, deadline))
                 for host, answer in workers.take() if ready else ():
                     missing.discard(host)
                     rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
@@ -217,7 +217,7 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
                 yield first, unseen(answers[first], seen), ""
     for host in sorted(failures, key=natural):
         why, until = failures[host], known.paused_until(host)
-        hint = f"; not asked until {moments.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
+        hint = f"; not asked until {measures.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
         yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 

@@ -21,14 +21,14 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import NoReturn
 
-from sesh import wire, wording
+from sesh import machine, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.ops import sessions, shell, views
+from sesh.outcomes import Command, Hit, Hits
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import Command, Hit, Hits
 from sesh.vt.render.screen_data import ScreenText
 
 PATIENCE = 5.0  # seconds for one portion of lines
@@ -104,7 +104,7 @@ class Pattern:
             assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 (both are pipes)
             child.stdin.write(json.dumps(lines) + "\n")
             child.stdin.flush()
-            if not wire.polled([(child.stdout.fileno(), select.POLLIN)], time.monotonic() + seconds):
+            if not machine.polled([(child.stdout.fileno(), select.POLLIN)], time.monotonic() + seconds):
                 raise _TooLong
             return [(number, text) for number, text in json.loads(child.stdout.readline())]
         except (OSError, ValueError) as error:

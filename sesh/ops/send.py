@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
-from sesh.keynames import bytes_of, is_cursor
+from sesh.keys import bytes_of, is_cursor
 from sesh.messages import Answer, Words
 from sesh.names import printable
 from sesh.ops import search
+from sesh.outcomes import Sent
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Sent
 from sesh.wire import Connection
 
 _TIMEOUT = 30.0  # seconds for a program to take in one chunk

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
 
-from sesh import attached_last, errors, paths, proc, wire, wording
+from sesh import errors, machine, paths, processes, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name
 from sesh.ops import agents, dormant
+from sesh.outcomes import Detached, Killed, Named, Reloaded, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, Summary
-from sesh.store import listing, records
+from sesh.schema import ErrorFacts, Summary
+from sesh.store import listing, recent, records
 from sesh.stored import Record
 
 _RELOAD_TIMEOUT = 45.0  # seconds for a daemon to have its emulator catch up, to try the new sesh and to become it
@@ -91,7 +92,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     except Exists:
         occupant = find.dormant(new)
         raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-    attached_last.rename(old, new)
+    recent.rename(old, new)
     return {"name": new, "renamed_from": old}
 
 
@@ -192,7 +193,7 @@ def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
         except SeshError as error:
             failed[name] = error
 
-    most = wire.most_connections()
+    most = machine.most_connections()
     for first in range(0, len(others), most):
         threads = [Thread(target=end_one, args=(name,)) for name in others[first : first + most]]
         for thread in threads:
@@ -249,7 +250,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     """
     if record is None or not records.here(record):
         return records.read(name) is None
-    groups = proc.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    groups = processes.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     if records.alive(record):
         with suppress(ProcessLookupError):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)

@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from sesh import errors, moments, protocol, wire
+from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import Answer, Words
 from sesh.ops import dormant
+from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
-from sesh.schema import Command, CommandOutput, RunFacts
+from sesh.schema import RunFacts
 from sesh.stop import Stop
 from sesh.store import listing
 from sesh.vt import grammar
@@ -241,5 +242,5 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 def _dated(facts: Mapping[str, object]) -> Command:
     started = facts.get("started")
-    stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
+    stamp = measures.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from sesh import identity, paths, platform, proc, reading, system, writing
+from sesh import files, machine, paths, processes
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
 from sesh.ops import sessions
+from sesh.outcomes import LeftoverFacts
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LeftoverFacts
 from sesh.store import listing, own, records
 
 _TERM_TIMEOUT, _KILL_TIMEOUT = 4.0, 1.0
@@ -123,7 +123,7 @@ def _age_of(name: str, kind: Kind) -> float:
 
     Its last activity says nothing: a session that idled for a year may be lost since a minute.
     """
-    with suppress(OSError, Refused), writing.locked(paths.directory()):
+    with suppress(OSError, Refused), files.locked(paths.directory()):
         record = records.readable(name)
         if record is None or (kind is Kind.LOST and records.alive(record)):
             return 0.0
@@ -156,7 +156,7 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str) -> bool:
-    with suppress(FileNotFoundError), writing.locked(writing.ready_directory()):  # another process may clear it
+    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another process may clear it
         if not _is_left(path, _ids()):
             return False
         os.unlink(path)
@@ -170,16 +170,16 @@ def _age(path: str) -> float:
 def _is_left(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is one of sesh's that nothing uses. Links are never followed. Raises FileNotFoundError."""
     entry, status = os.path.basename(path), os.lstat(path)
-    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < writing.SETTLED:
+    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.SETTLED:
         return False
     if session := own.SESSION.fullmatch(entry):
         return ids is not None and session[1] not in ids
     if own.RUN.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
-    if system.network_filesystem(paths.directory()):
+    if machine.network_filesystem(paths.directory()):
         return False  # processes and listeners of another machine that shares the directory are not seen here
-    if process := own.PROCESS.fullmatch(entry) or writing.UNFINISHED.fullmatch(entry):
-        return identity.start_time(int(process[process.lastindex or 0])) == ""
+    if process := own.PROCESS.fullmatch(entry) or files.UNFINISHED.fullmatch(entry):
+        return processes.start_time(int(process[process.lastindex or 0])) == ""
     if own.ZYGOTE.fullmatch(entry):
         return _listener(path) is None
     name, suffix = os.path.splitext(entry)
@@ -202,7 +202,7 @@ def _listener(path: str) -> int | None:
         try:
             with paths.reachable(*os.path.split(path)) as address:
                 opened.connect(address)
-            return proc.peer_pid(opened)
+            return processes.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except OSError:  # too many wait already, or it is not ours
@@ -217,27 +217,27 @@ def _versions() -> Iterator[Leftover]:
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     every = [record for name in paths.names() if (record := records.readable(name)) is not None]
-    if not os.path.isdir(folder) or system.network_filesystem(folder) or not all(map(records.here, every)):
+    if not os.path.isdir(folder) or machine.network_filesystem(folder) or not all(map(records.here, every)):
         return  # another machine that shares the home directory may run from any of them
     try:
-        launcher = os.fsdecode(reading.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
+        launcher = os.fsdecode(files.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
     except OSError:
         return  # which one is in use is unknown
     for entry in sorted(os.listdir(folder)):
         path, part = os.path.join(folder, entry), os.path.join("versions", entry, "")
         if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_run(path):
             continue
-        if (age := _age(path)) > writing.SETTLED:  # the deploy may be about to put a younger one into use
+        if (age := _age(path)) > files.SETTLED:  # the deploy may be about to put a younger one into use
             yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
 
 
 def _is_run(path: str) -> bool:
     """Return whether a process runs from a version, also for another directory of sessions: `writing.hold_package`."""
     package = os.path.join(path, "lib", "sesh")
-    if os.path.isdir(package) and writing.held(package):
+    if os.path.isdir(package) and files.is_locked(package):
         return True
     part = os.path.join("versions", os.path.basename(path), "")
-    return any(part in " ".join(words) for _, _, words in proc.own_processes())
+    return any(part in " ".join(words) for _, _, words in processes.own_processes())
 
 
 def _remove_version(path: str) -> bool:
@@ -259,11 +259,11 @@ def _end(pid: int, start: str) -> bool:
     for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
         until = time.monotonic() + timeout
         try:
-            if start == identity.start_time(pid) != "":
+            if start == processes.start_time(pid) != "":
                 os.kill(pid, number)
         except ProcessLookupError:
             return True  # it has ended since that look
-        while start == identity.start_time(pid) != "":
+        while start == processes.start_time(pid) != "":
             if time.monotonic() > until:
                 break
             time.sleep(0.02)  # it is not a child of ours, and no event tells of its end
@@ -273,8 +273,8 @@ def _end(pid: int, start: str) -> bool:
 
 
 def _orphan(kind: Kind, what: str, pid: int) -> Leftover:
-    start, age = identity.start_time(pid), 0.0
-    if platform.LINUX and start:
+    start, age = processes.start_time(pid), 0.0
+    if machine.LINUX and start:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
     return Leftover(kind, what, age, partial(_end, pid, start), pid)
 
@@ -284,7 +284,7 @@ def _ancestors() -> set[int]:
     ancestors, pid = set(), os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
-        pid = identity.parent_of(pid)
+        pid = processes.parent_of(pid)
     return ancestors
 
 
@@ -296,21 +296,21 @@ def daemons() -> Iterator[Leftover]:
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    listening = proc.listening().items()
+    listening = processes.listening().items()
     sockets = {link for link, path in listening if (os.path.dirname(path), path[-5:]) == (folder, paths.SOCKET)}
-    for pid, _, words in proc.own_processes() if sockets else ():
+    for pid, _, words in processes.own_processes() if sockets else ():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
-        if is_daemon and pid not in spared and not sockets.isdisjoint(proc.open_paths(pid)):
+        if is_daemon and pid not in spared and not sockets.isdisjoint(processes.open_paths(pid)):
             yield _orphan(Kind.DAEMON, f"daemon {pid}, without a session", pid)
 
 
 def bridges() -> Iterator[Leftover]:
     """Bridges that init, or a user's systemd, has adopted, as their ssh server has died."""
-    every, spared = proc.own_processes(), _ancestors()
+    every, spared = processes.own_processes(), _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}
     programs = {PROGRAM, DISTRIBUTION, "start.py"}
     for pid, parent, words in every:
         is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
         # A daemon that a bridge has forked may have its command line, but it is in no directory.
-        if is_bridge and parent in reapers and pid not in spared and proc.directory_of(pid) != "/":
+        if is_bridge and parent in reapers and pid not in spared and processes.directory_of(pid) != "/":
             yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid)

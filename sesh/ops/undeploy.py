@@ -8,9 +8,10 @@ import re
 import shutil
 import time
 
-from sesh import paths, reading, writing
+from sesh import paths
 from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused
+from sesh.files import UNFINISHED, is_locked, read_regular
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import SIGNATURE, TEMPORARY
@@ -34,7 +35,7 @@ def remove(caller: Caller) -> list[str]:
         raise Refused(f"it has sessions: {', '.join(names)}", hint=f"end them: {SESH} --kill-all -y")
     packages = [path for each in os.listdir(versions) if os.path.isdir(path := f"{versions}/{each}/lib/sesh")]
     deadline = time.monotonic() + _GRACE
-    while any(map(writing.held, packages)):
+    while any(map(is_locked, packages)):
         if time.monotonic() > deadline:
             raise Refused("a daemon still runs from a version that --deploy installed", hint=f"see: {SESH} --sweep")
         time.sleep(0.05)  # no event tells that a lock was given back
@@ -67,9 +68,7 @@ def _clear(folder: str, made: re.Pattern[str]) -> None:
     for parent, folders, files in os.walk(folder, topdown=False):
         links = [entry for entry in folders if os.path.islink(os.path.join(parent, entry))]
         for path in (os.path.join(parent, entry) for entry in (*files, *links)):
-            is_made = made.fullmatch(os.path.relpath(path, folder)) or writing.UNFINISHED.fullmatch(
-                os.path.basename(path)
-            )
+            is_made = made.fullmatch(os.path.relpath(path, folder)) or UNFINISHED.fullmatch(os.path.basename(path))
             if is_made or own.is_record(path) or own.is_work_log(path):
                 os.unlink(path)
         _remove_empty(parent)
@@ -82,6 +81,6 @@ def _remove_empty(folder: str) -> None:
 
 def _is_ours(launcher: str) -> bool:
     try:
-        return os.fsdecode(reading.read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
+        return os.fsdecode(read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
     except OSError:
         return False

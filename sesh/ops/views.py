@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sesh import errors, identity, paths, protocol
+from sesh import errors, paths, processes, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.messages import Answer
 from sesh.names import printable
 from sesh.ops import dormant
+from sesh.outcomes import Overview
 from sesh.protocol import MOST_VALUES, parse
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Overview, Status, Styled, Summary
+from sesh.schema import Status, Styled, Summary
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
@@ -56,7 +57,7 @@ def status(caller: Caller, name: str) -> Status:
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
     session["current"] = False
-    if tty := identity.controlling_tty():
+    if tty := processes.controlling_tty():
         here = listing.current(tty)
         session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:

@@ -12,12 +12,13 @@ from sesh.errors import Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, Words
 from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
+from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
-from sesh.schema import Condition, JobResult
+from sesh.schema import JobResult
 from sesh.vt.lines import Line, LineReader
 
 

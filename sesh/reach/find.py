@@ -8,7 +8,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
-from sesh import errors, moments, paths, wire, wording
+from sesh import errors, measures, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import Answer, Welcome
@@ -164,7 +164,7 @@ def absent(name: str) -> NotFound:
     if end is not None:
         reason, passed = end.get("reason") or "", time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
-        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.short(passed)} ago{code}"
+        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
         if end.get("job"):
             error.hint = f"its output: {SESH} --logs {name}"
         elif code:  # what is killed is never kept: there is nothing to advise

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sesh import measures, protocol, reading, writing
+from sesh import files, measures, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.store import files, records
+from sesh.store import records
 from sesh.stored import CheckpointHeader, ScrolledOff
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ _GAP = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not 
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
     """Replace the checkpoint of a session in one step. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
-    writing.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
+    files.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
     """Append to a scrollback file; return its new size. Raises OSError, see `writing.extend`."""
-    writing.extend(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
+    files.write_behind(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
 
@@ -83,7 +83,7 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     path = records.scrollback_paths(str(session_id))[off["file"]]
     start = max(0, off["bytes"] - max(LEAST_READ, measures.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
-    lines = reading.read_own(path, size, whole=False, start=start) or b""
+    lines = files.read_own(path, size, whole=False, start=start) or b""
     torn = lines.find(b"\n") + 1 if start else 0  # the rest of a line that begins before `start`
     return header, _with_gap_notice(lines[torn:], size - torn) + screen
 
@@ -102,13 +102,13 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
     if not is_id(session_id):
         return None
     path = records.checkpoint_path(session_id)
-    content = reading.read_own(path, _LONGEST_HEADER + most, whole=False)
+    content = files.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
     first, _, screen = content.partition(b"\n")
-    header: CheckpointHeader = files.parse(path, first, CheckpointHeader)
+    header: CheckpointHeader = files.parse_json(path, first, CheckpointHeader)
     if (number := header.get("format")) != FORMAT:
-        raise reading.damaged(path, f"format {number!a}, not {FORMAT}")
+        raise files.damaged(path, f"format {number!a}, not {FORMAT}")
     return header, screen
 
 

@@ -11,10 +11,11 @@ import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
 
-from sesh import identity, paths, wire
+from sesh import paths, processes, wire
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.moments import stamp
+from sesh.machine import boot_id, most_connections, terminal_filesystem
+from sesh.measures import stamp
 from sesh.names import natural
 from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
@@ -84,7 +85,7 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
     left = list(names)
     while left:
         asked: list[wire.Connection | None] = []
-        for name in left[: wire.most_connections()]:
+        for name in left[: most_connections()]:
             try:
                 asked.append(_ask(name))
             except OSError as error:
@@ -176,7 +177,7 @@ def _dormant(name: str, record: Record) -> Summary:
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:
         summary["responding"] = False
-        reason = "crash" if record.get("boot") == identity.boot_id() else "reboot"
+        reason = "crash" if record.get("boot") == boot_id() else "reboot"
         summary["lost"] = {"reason": reason, "saved": header.get("written")}
     return summary
 
@@ -213,7 +214,7 @@ def of_job(name: str) -> Summary | None:
 
 def current(tty: int | None = None) -> Record | None:
     """Return the record of the session that a terminal belongs to, by default the caller's; None outside of any."""
-    tty = identity.controlling_tty() if tty is None else tty
+    tty = processes.controlling_tty() if tty is None else tty
     if not tty:
         return None
     deadline = time.monotonic() + PATIENCE
@@ -239,7 +240,7 @@ def required(verb: str) -> str:
 def in_front(name: str) -> bool:
     """Return whether the caller is part of what runs in the foreground of a session."""
     record = records.readable(name)
-    if record is None or not holds(record, identity.controlling_tty()):
+    if record is None or not holds(record, processes.controlling_tty()):
         return False
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:
@@ -253,7 +254,7 @@ def holds(record: Record, tty: int) -> bool:
     return (
         tty != 0
         and record.get("tty_number") == tty
-        and record.get("terminals") == identity.terminal_filesystem()  # in a container the number may mean another
+        and record.get("terminals") == terminal_filesystem()  # in a container the number may mean another
         and records.here(record)
         and records.alive(record)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from sesh import paths, reading
+from sesh import files, paths
 from sesh.errors import Refused
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
@@ -61,6 +61,6 @@ def is_version(path: str) -> bool:
 def _begin(path: str) -> bytes | None:
     """Return the first bytes of a private file of the user; None if there is no such file."""
     try:
-        return reading.read_own(path, _HEAD, whole=False)
+        return files.read_own(path, _HEAD, whole=False)
     except (OSError, Refused):
         return None

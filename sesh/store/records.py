@@ -9,9 +9,8 @@ import os
 import signal
 import time
 
-from sesh import identity, paths, protocol, reading, writing
+from sesh import files, machine, paths, processes, protocol
 from sesh.errors import Refused
-from sesh.store import files
 from sesh.stored import Record
 
 OLDEST = 7 * 86400.0
@@ -23,11 +22,11 @@ _LARGEST = 4 << 20
 def read(name: str) -> Record | None:
     """Return the record of a session, None if there is none. Raises Refused for a foreign or damaged file."""
     path = paths.record_path(name)
-    record: Record | None = files.read(path, Record, _LARGEST)
+    record: Record | None = files.read_json(path, Record, _LARGEST)
     if record is None:
         return None
     if not record.get("machine"):
-        raise reading.damaged(path, "machine is missing")
+        raise files.damaged(path, "machine is missing")
     return {**record, "name": name}  # the file's name leads to the session, whatever stands in it
 
 
@@ -41,7 +40,7 @@ def readable(name: str) -> Record | None:
 
 def write(record: Record, *, durable: bool = False) -> None:
     """Replace a session's record in one step; see `writing.write_whole`."""
-    writing.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
+    files.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
 
 def age(record: Record) -> float:
@@ -51,7 +50,7 @@ def age(record: Record) -> float:
 
 def here(record: Record) -> bool:
     """Return whether the session is of this machine; another machine's is shown and never changed."""
-    return bool(record.get("machine") == identity.machine())
+    return bool(record.get("machine") == machine.name())
 
 
 def alive(record: Record) -> bool:
@@ -60,8 +59,8 @@ def alive(record: Record) -> bool:
     return (
         isinstance(pid, int)
         and pid > 1
-        and record.get("boot") == identity.boot_id()
-        and record.get("daemon_start") == identity.start_time(pid) != ""
+        and record.get("boot") == machine.boot_id()
+        and record.get("daemon_start") == processes.start_time(pid) != ""
     )
 
 
@@ -102,7 +101,7 @@ def environment_path(session_id: str) -> str:
 def link_agent(session_id: str, target: str) -> None:
     """Point a session's agent link to `target`, in one step; if that fails it stays as it was."""
     link = agent_path(session_id)
-    temporary = writing.unfinished(link)
+    temporary = files.unfinished(link)
     try:
         os.symlink(target, temporary)
         os.replace(temporary, link)
@@ -131,7 +130,7 @@ def remove(name: str, session_id: str = "") -> None:
 
 def forget(name: str, session_id: str) -> None:
     """Remove the files of a session without a daemon, if it still has this name. Raises OSError, Refused."""
-    with writing.locked(paths.directory()):
+    with files.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)
 

@@ -10,11 +10,11 @@ import os
 import time
 from base64 import b64encode
 
-from sesh import paths, protocol, reading, writing
+from sesh import files, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.schema import JobResult, RunFacts, RunResult
-from sesh.store import files
+from sesh.outcomes import RunResult
+from sesh.schema import JobResult, RunFacts
 
 NEWEST = 100
 OLDEST = 7 * 24 * 3600.0
@@ -56,9 +56,9 @@ def _write(result: JobResult, output: bytes | None) -> None:
     """Write a result and its output, both or neither. Raises OSError."""
     path = _path(result["id"], _OUTPUT)
     if output is not None:
-        writing.write_whole(path, output)
+        files.write_whole(path, output)
     try:
-        writing.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
+        files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
     except OSError:
         if output is not None:
             os.unlink(path)
@@ -79,11 +79,11 @@ def _prune(folder: str) -> None:
     for entry, at in written.items():
         stem, suffix = os.path.splitext(entry)
         if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):
-            gone = writing.is_abandoned(os.path.join(folder, entry))
+            gone = files.is_abandoned(os.path.join(folder, entry))
         elif stem + _RESULT in written:
             gone = stem not in kept
         else:
-            gone = now - at > writing.SETTLED  # the result of a younger output is about to be written
+            gone = now - at > files.SETTLED  # the result of a younger output is about to be written
         if gone:
             try:
                 os.unlink(os.path.join(folder, entry))
@@ -95,7 +95,7 @@ def sync(session_id: str) -> None:
     """Wait until the result of a session is on the disk; called after the answers, as nobody waits for that."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
-            writing.sync(path)
+            files.flush(path)
         except OSError:
             continue  # it was not kept, or another session's daemon has removed it
 
@@ -105,7 +105,7 @@ def rename(session_id: str, name: str) -> None:
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
-        writing.write_whole(_path(session_id, _RESULT), content, durable=True)
+        files.write_whole(_path(session_id, _RESULT), content, durable=True)
 
 
 # -- reading
@@ -115,13 +115,13 @@ def by_id(session_id: str) -> JobResult | None:
     """Return the result of a session, None if there is none. Raises Refused for a damaged one."""
     if not is_id(session_id):
         return None
-    result: JobResult | None = files.read(_path(session_id, _RESULT), JobResult, _LARGEST)
+    result: JobResult | None = files.read_json(_path(session_id, _RESULT), JobResult, _LARGEST)
     return None if result is None else {**result, "id": session_id}  # the file's name leads to the output
 
 
 def output(result: JobResult) -> bytes:
     """Return the output of a job's result, as it came from its terminal; empty if none was kept."""
-    return reading.read_own(_path(str(result["id"]), _OUTPUT), _LARGEST) or b""
+    return files.read_own(_path(str(result["id"]), _OUTPUT), _LARGEST) or b""
 
 
 def ids() -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import keynames, typed
+from sesh.keys import ESCAPE, RELEASE, chord_of, name_of, tokens
 
 
 class Keys:
@@ -18,7 +18,7 @@ class Keys:
         """Return the keys that `data` completes."""
         data, self.partial = self.partial + data, b""
         keys = []
-        for token, whole in typed.tokens(data):
+        for token, whole in tokens(data):
             if not whole:
                 self.partial = token
             elif name := _name(token):
@@ -28,7 +28,7 @@ class Keys:
     def flush(self) -> list[str]:
         """Return the key in `partial`, since nothing more came."""
         partial, self.partial = self.partial, b""
-        return ["escape"] if partial == typed.ESCAPE else []
+        return ["escape"] if partial == ESCAPE else []
 
 
 def _name(token: bytes) -> str:
@@ -36,11 +36,11 @@ def _name(token: bytes) -> str:
     code = token[0]
     if code == 0x1B and len(token) > 1:
         if token[1:2] == b"O":
-            return keynames.name_of((chr(token[-1]), 1, 0))
-        chord, event = typed.chord(token) or (None, typed.RELEASE)
-        return keynames.name_of(chord) if chord is not None and event != typed.RELEASE else ""
+            return name_of((chr(token[-1]), 1, 0))
+        chord, event = chord_of(token) or (None, RELEASE)
+        return name_of(chord) if chord is not None and event != RELEASE else ""
     if code < 0x20 or code == 0x7F:
-        return keynames.name_of(("u", code, 0)) or f"C-{chr(code + 0x40).lower()}"
+        return name_of(("u", code, 0)) or f"C-{chr(code + 0x40).lower()}"
     text = token.decode("utf-8", "replace")
     return text if text.isprintable() and text != "\ufffd" else ""
 

@@ -10,7 +10,7 @@ from sesh import wording
 from sesh.ops.index import Key
 from sesh.schema import Summary
 from sesh.tui.rows import identity
-from sesh.wording import BETWEEN_TELLINGS, muted, standing
+from sesh.wording import NOTIFICATION_INTERVAL, muted, standing
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class News:
         """Return whether a session may be reported now, and if so note that it is."""
         now = time.monotonic()
         self._reported_at = {
-            each: moment for each, moment in self._reported_at.items() if moment > now - BETWEEN_TELLINGS
+            each: moment for each, moment in self._reported_at.items() if moment > now - NOTIFICATION_INTERVAL
         }
         return self._reported_at.setdefault(mark, now) == now
 

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from sesh import moments, wording
+from sesh import measures, wording
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.index import Key
@@ -88,7 +88,7 @@ class Row:
             return ""
         state, since, _ = standing(self.session)
         moment = since if state in _URGENT else self.session.get("last_activity")
-        return moments.age(moment, now + self.session.get("clock", 0.0))
+        return measures.age(moment, now + self.session.get("clock", 0.0))
 
 
 def identity(key: Key, session: Summary) -> object:
@@ -110,7 +110,7 @@ def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tupl
 
     def attached(item: tuple[Key, Summary]) -> tuple[int, float]:
         (host, name), session = item
-        began = (moments.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
+        began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
         return recent.index((host or "", name)) if (host or "", name) in recent else len(recent), -began
 
     items = sorted(sessions.items(), key=waiting if order is Order.WAITING else attached)

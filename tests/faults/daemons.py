@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from sesh import identity, protocol, wire
+from sesh import protocol, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
 from sesh.messages import Answer
+from sesh.processes import start_time
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until
@@ -197,7 +198,7 @@ class Daemons:
 
 def running(pid: int) -> bool:
     """Whether a process lives; a zombie does not."""
-    return bool(identity.start_time(pid))
+    return bool(start_time(pid))
 
 
 def gone(*pids: int, timeout: float = 5) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import Session, identity, platform, wire
+from sesh import Session, machine, wire
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import pty
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.ops import jobs, send, sessions, shell
+from sesh.processes import stat_of
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 
@@ -50,7 +51,7 @@ CREATIONS: dict[str, tuple[str, ...]] = {
 }
 Process = subprocess.Popen[bytes]
 
-pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
+pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +126,7 @@ def lines(home: Home, name: str) -> int:
 
 def stopped(home: Home) -> list[int]:
     """Return the processes of a home that are stopped."""
-    return [pid for pid in home.processes() if identity.stat_of(pid)[:1] == ["T"]]
+    return [pid for pid in home.processes() if stat_of(pid)[:1] == ["T"]]
 
 
 def go_on(home: Home) -> None:

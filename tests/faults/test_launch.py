@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, paths, proc, wire
+from sesh import about, paths, wire
 from sesh.daemon.spawn import zygote
 from sesh.errors import InvalidName, Refused, SeshError
+from sesh.processes import command_of
 from sesh.store import records
 from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
@@ -55,7 +56,7 @@ def test_r35_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemo
 
 def words(pid: int) -> str:
     """What every user may read of a process: its command line and its name."""
-    return " ".join(proc.command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
+    return " ".join(command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sesh import attached_last, config, identity, paths
+from sesh import config, machine, paths, processes
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
@@ -26,7 +26,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import home as sync_home
 from sesh.remote.sync import sync
 from sesh.schema import Summary
-from sesh.store import checkpoints, listing, records, results
+from sesh.store import checkpoints, listing, recent, records, results
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target, pure
@@ -155,7 +155,7 @@ def _record(rng: random.Random) -> bytes:
         "tty_number": 34817, "terminals": 1, "keep": False, "exit_code": None, "version": "1", "shell": True,
     }  # fmt: skip
     if rng.random() < 0.8:
-        record |= {"machine": identity.machine()}
+        record |= {"machine": machine.name()}
     return json.dumps(changed(rng, record, 4)).encode("utf-8", "surrogatepass")
 
 
@@ -232,7 +232,7 @@ def _checkpoint(rng: random.Random) -> bytes:
 @contextmanager
 def _checkpoints() -> Iterator[Check]:
     with own_home() as home:
-        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": identity.machine()}).encode())
+        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": machine.name()}).encode())
         _put(home, f".scrollback0.{_ID}", b"a line that scrolled off\r\n" * 3)
 
         def check(case: bytes) -> None:
@@ -347,7 +347,7 @@ def _notes(rng: random.Random) -> bytes:
 @contextmanager
 def _noted() -> Iterator[Check]:
     alone = mock.patch.object(os, "getsid", return_value=os.getpid())  # the leader may be of another pid namespace
-    with own_home() as home, alone, mock.patch.object(identity, "start_time", return_value="1"):
+    with own_home() as home, alone, mock.patch.object(processes, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
             """What is not of its form counts as nothing, and is written anew."""
@@ -361,8 +361,8 @@ def _noted() -> Iterator[Check]:
             shown.leave(None, _ID, 5)
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
-            attached_last.remember("work")
-            assert attached_last.recent()[0] == "work"
+            recent.remember("work")
+            assert recent.newest()[0] == "work"
             variables.update(_ID, "work", {"DISPLAY": ":1"})
 
         yield check

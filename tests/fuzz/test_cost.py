@@ -17,7 +17,7 @@ from sesh.daemon.activity import own_word
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell import history, marks
 from sesh.errors import SeshError
-from sesh.keynames import DetachKey
+from sesh.keys import DetachKey
 from sesh.queries import QueryScanner
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.cli import fanout
-from sesh.identity import parent_of
+from sesh.processes import parent_of
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import Home, processes, rounds, wait_until

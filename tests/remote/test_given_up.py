@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from sesh import bridge, identity, platform
+from sesh import bridge, machine
+from sesh.processes import start_time
 from sesh.reach import find
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, There
@@ -15,7 +16,7 @@ from tests.support import Home, processes, rounds, wait_until
 
 ROUNDS = rounds(2, 50)
 
-pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
+pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
 
 
 def lines(far: There) -> int:
@@ -76,7 +77,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
         asker.communicate()
         wait_until(lambda: not home.processes(), what="the end of its link")
         os.kill(pid, signal.SIGCONT)
-        wait_until(lambda pid=pid: not identity.start_time(pid), what="the bridge's end")  # type: ignore[misc]
+        wait_until(lambda pid=pid: not start_time(pid), what="the bridge's end")  # type: ignore[misc]
         assert (far.names(), lines(far)) == (["work"], 0)
         assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0

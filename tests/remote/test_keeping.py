@@ -6,7 +6,7 @@ import json
 import os
 import signal
 
-from sesh import identity
+from sesh import processes
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
 
@@ -52,7 +52,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     terminal.wait_for("and end the 1 that run?")
     terminal.type("y")
     assert terminal.exit_code() == 0
-    assert not identity.start_time(pid)
+    assert not processes.start_time(pid)
 
 
 def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:

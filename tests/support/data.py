@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import cast
 
-from sesh import identity
-from sesh.schema import Command, JobResult, Summary
+from sesh import machine, processes
+from sesh.outcomes import Command
+from sesh.schema import JobResult, Summary
 from sesh.stored import Facts, Record
 from sesh.vt.render.screen_data import Run, Screen
 
@@ -26,8 +27,8 @@ def record(name: str = "work", **facts: object) -> Record:
     """The record of a session whose daemon is this process, on this machine since it was started."""
     pid = facts.get("daemon_pid", os.getpid())
     plain: dict[str, object] = {
-        "name": name, "machine": identity.machine(), "boot": identity.boot_id(), "daemon_pid": pid,
-        "daemon_start": identity.start_time(pid) if isinstance(pid, int) else "",
+        "name": name, "machine": machine.name(), "boot": machine.boot_id(), "daemon_pid": pid,
+        "daemon_start": processes.start_time(pid) if isinstance(pid, int) else "",
     }  # fmt: skip
     return cast("Record", plain | facts)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sesh import identity, proc
+from sesh.processes import command_of, start_time
 from tests.support import processes
 from tests.support.home import Home, Result
 from tests.support.terminal import Terminal
@@ -93,7 +93,7 @@ class Race:
             if record["id"] in ids:
                 loose.append(f"{name} has the id of another")
             ids.add(record["id"])
-            if identity.start_time(record["daemon_pid"]):
+            if start_time(record["daemon_pid"]):
                 daemons.add(record["daemon_pid"])
         for entry in os.listdir(home.directory):
             of = re.fullmatch(r"\.(?:checkpoint|scrollback[01]|env|agent)\.([0-9a-f]+)", entry)
@@ -112,5 +112,5 @@ class Race:
 
 
 def is_daemon(pid: int) -> bool:
-    title = " ".join(proc.command_of(pid))
+    title = " ".join(command_of(pid))
     return title.startswith("sesh: ") and title != "sesh: zygote"

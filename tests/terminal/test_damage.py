@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from sesh import identity
+from sesh import machine, processes
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -21,9 +21,9 @@ CONTENTS = {
     "nested": b'{"machine":' * 10_000,
     "half a pair": b'{"machine": "m", "cwd": "\\ud800"}',
     "bytes": bytes(range(256)),
-    "a long id": json.dumps({"machine": identity.machine(), "id": "x" * 300}).encode(),
-    "an id that leads elsewhere": json.dumps({"machine": identity.machine(), "id": "../x"}).encode(),
-    "a pid that is none": json.dumps({"machine": identity.machine(), "id": "1", "daemon_pid": 2**40}).encode(),
+    "a long id": json.dumps({"machine": machine.name(), "id": "x" * 300}).encode(),
+    "an id that leads elsewhere": json.dumps({"machine": machine.name(), "id": "../x"}).encode(),
+    "a pid that is none": json.dumps({"machine": machine.name(), "id": "1", "daemon_pid": 2**40}).encode(),
 }
 
 
@@ -125,7 +125,7 @@ def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) ->
 
 
 def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh: Sesh) -> None:
-    record = {"name": "lost", "id": "0a", "machine": identity.machine(), "command": ["sh"]}
+    record = {"name": "lost", "id": "0a", "machine": machine.name(), "command": ["sh"]}
     home.write(".sesh/lost.json", json.dumps(record), mode=0o600)
     for started in ("1e300", "-1e300", "NaN", "1e999", '"then"', "[]", "9" * 400):
         history = f'[{{"n": 1, "command": ["x"], "cwd": "/", "started": {started}, "duration": 1, "exit_code": 0}}]'
@@ -141,7 +141,7 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
         """The path of the checkpoint of the session, whose daemon is killed."""
         record = read(home, "gone.json")
         os.kill(record["daemon_pid"], signal.SIGKILL)
-        wait_until(lambda: not identity.start_time(record["daemon_pid"]))
+        wait_until(lambda: not processes.start_time(record["daemon_pid"]))
         wait_until(lambda: sesh("--status", "gone", "--json").json()["state"] == "lost")
         return os.path.join(home.directory, f".checkpoint.{record['id']}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import identity, platform, system
+from sesh import machine, processes
 from sesh.daemon.screen import checkpoint
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
@@ -211,20 +211,20 @@ def test_no_single_key_closes_a_session_for_good(home: Home) -> None:
     assert home.sesh("--logs", "web").stdout == "here\n"
 
 
-@pytest.mark.skipif(not platform.LINUX, reason="asks systemd")
+@pytest.mark.skipif(not machine.LINUX, reason="asks systemd")
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A shutdown ends all processes by SIGTERM. Where systemd did not report it, that ended a session for good."""
     home.write("bin/systemctl", "#!/bin/sh\necho stopping\n", mode=0o755)
-    monkeypatch.setattr(system, "_SYSTEMD", "/")
+    monkeypatch.setattr(machine, "_SYSTEMD", "/")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
     for name in ("web", "kept"):
         daemon = int(str(record(home, name)["daemon_pid"]))
         os.kill(daemon, signal.SIGTERM)
-        wait_until(lambda daemon=daemon: not identity.start_time(daemon))  # type: ignore[misc]
+        wait_until(lambda daemon=daemon: not processes.start_time(daemon))  # type: ignore[misc]
     states = {session["name"]: session["state"] for session in home.sesh("--list", "--json").json()}
     assert states == {"web": "lost", "kept": "exited"}
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")

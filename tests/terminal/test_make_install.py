@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sesh import platform
+from sesh import machine
 from tests.support import ROOT, Home, Result
 
 Sesh = Callable[..., Result]
@@ -54,4 +54,4 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
         os.close(descriptor)
     assert refused.returncode == 1
     assert "sessions in another SESH_DIR than" in refused.stderr
-    assert not platform.LINUX or f"pid {os.getpid()}: " in refused.stderr
+    assert not machine.LINUX or f"pid {os.getpid()}: " in refused.stderr

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import identity, proc
+from sesh import processes
 from sesh.ops import sweep
 from tests.support import ROOT, Home, Result, wait_until
 
@@ -43,7 +43,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     sesh("--open", "gone")
     os.kill(daemon(home, "gone"), signal.SIGKILL)
     kernel_knows = daemon(home, "gone")
-    wait_until(lambda: not identity.start_time(kernel_knows))
+    wait_until(lambda: not processes.start_time(kernel_knows))
     stale = [
         left_behind(home, entry) for entry in (".0123abcd.run", "gone.sesh-run", ".web.json.4194999.sesh", "torn.json")
     ]
@@ -78,12 +78,12 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     terminal.wait_for("and end the 1 that run?")
     terminal.type("n")
     assert terminal.exit_code() == 0
-    assert identity.start_time(pid)
+    assert processes.start_time(pid)
     again = home.terminal("--sweep")
     again.wait_for("and end the 1 that run?")
     again.type("y")
     assert again.exit_code() == 0
-    assert not identity.start_time(pid)
+    assert not processes.start_time(pid)
 
 
 def lost(home: Home, sesh: Sesh, name: str) -> str:
@@ -91,7 +91,7 @@ def lost(home: Home, sesh: Sesh, name: str) -> str:
     sesh("--open", name)
     pid = daemon(home, name)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not identity.start_time(pid))
+    wait_until(lambda: not processes.start_time(pid))
     path = os.path.join(home.directory, f"{name}.json")
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
@@ -127,7 +127,7 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
     assert (swept.code, swept.stdout) == (0, "no leftovers\n")
     assert "work.json is damaged" in swept.stderr
     assert os.path.lexists(os.path.join(home.directory, agent))
-    assert identity.start_time(pid)
+    assert processes.start_time(pid)
 
 
 def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
@@ -162,7 +162,7 @@ def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: 
     sesh("--open", "gone")
     pid = daemon(home, "gone")
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not identity.start_time(pid))
+    wait_until(lambda: not processes.start_time(pid))
     left_behind(home, "gone.sesh-run")
     terminal = home.terminal("--sweep")
     terminal.wait_for("clear all of these?")
@@ -202,7 +202,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/{NEWEST}/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/{NEW}/start.py"])
-    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in proc.own_processes()))
+    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in processes.own_processes()))
     pieces = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", OLD)]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == [NEW, NEWEST, "mine"]
@@ -251,9 +251,9 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_
 
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
-    monkeypatch.setattr(proc, "own_processes", lambda: rows)
-    monkeypatch.setattr(identity, "start_time", lambda _: "1")
-    monkeypatch.setattr(proc, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(processes, "own_processes", lambda: rows)
+    monkeypatch.setattr(processes, "start_time", lambda _: "1")
+    monkeypatch.setattr(processes, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(os, "kill", kill)
     orphans = list(sweep.bridges())
     assert [each.pid for each in orphans] == [10, 12]

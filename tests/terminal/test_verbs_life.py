@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import identity, platform
+from sesh import machine
 from sesh.ops import sessions
 from tests.support import PROMPT, Home, Result, wait_until
 
@@ -184,7 +184,7 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
         assert "gpu" in done.json()["error"]["message"]
     assert sesh("--exec", "far", "--", "true").code == 125
     assert sesh("--kill-all", "-y").code == 0
-    assert identity.machine() != "other"
+    assert machine.name() != "other"
     assert os.path.exists(path)
     os.unlink(path)
 
@@ -234,7 +234,7 @@ def test_the_session_that_it_is_typed_in_is_listed_with_its_shell(home: Home) ->
     assert row.split()[-1] == "bash", row
 
 
-@pytest.mark.skipif(not platform.LINUX, reason="needs /proc/net/unix")
+@pytest.mark.skipif(not machine.LINUX, reason="needs /proc/net/unix")
 def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(home: Home) -> None:
     """A session of a month ago lost its files in /var/tmp: its socket had been bound under another name."""
     home.sesh("--open", "work")

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, identity, platform
+from sesh import about, machine
 from sesh.daemon.spawn import launch, zygote
+from sesh.processes import parent_of
 from tests.support import Home, processes, wait_until
 
 SLEEP = ("/bin/sleep", "100")
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
 
-pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
+pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def opened(home: Home, name: str, *words: str, **env: str) -> int:
 
 def parent(home: Home, name: str) -> int:
     """Return the parent of a session's daemon."""
-    return identity.parent_of(home.summary(name)["daemon_pid"])
+    return parent_of(home.summary(name)["daemon_pid"])
 
 
 def shown(home: Home, name: str, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sesh import moments
+from sesh import measures
 from sesh.errors import UsageError
 from sesh.measures import parse_seconds
 
@@ -30,7 +30,7 @@ _DAY = 86400.0
 )
 def test_times_are_read_and_shown_as_they_are_typed(word: str, seconds: float, shown: str) -> None:
     assert parse_seconds(word) == seconds
-    assert moments.exact(seconds) == shown
+    assert measures.exact(seconds) == shown
 
 
 @pytest.mark.parametrize(

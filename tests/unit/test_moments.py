@@ -6,20 +6,20 @@ import time
 
 import pytest
 
-from sesh import moments
+from sesh import measures
 
 
 def test_the_day_stands_there_where_it_is_not_today() -> None:
     now = time.time()
-    today, before = moments.stamp(now), moments.stamp(now - 3 * 86400)
-    assert moments.here(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
-    assert moments.here(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
-    assert moments.here(before) == moments.here(before, dated=True) == moments.time_of_day(int(now) - 3 * 86400)
+    today, before = measures.stamp(now), measures.stamp(now - 3 * 86400)
+    assert measures.here(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
+    assert measures.here(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
+    assert measures.here(before) == measures.here(before, dated=True) == measures.time_of_day(int(now) - 3 * 86400)
 
 
 @pytest.mark.parametrize(("stamp", "text"), [(None, ""), ("", ""), ("soon", "soon")])
 def test_what_is_no_moment_stays_as_it_is(stamp: object, text: str) -> None:
-    assert moments.here(stamp) == text
+    assert measures.here(stamp) == text
 
 
 NO_MOMENTS = [
@@ -34,20 +34,20 @@ NO_MOMENTS = [
 
 @pytest.mark.parametrize("stamp", NO_MOMENTS)
 def test_what_no_calendar_or_clock_has_is_no_moment(stamp: str) -> None:
-    assert moments.seconds(stamp) is None
-    assert moments.here(stamp) == stamp
-    assert moments.age(stamp, time.time()) == ""
+    assert measures.seconds(stamp) is None
+    assert measures.here(stamp) == stamp
+    assert measures.age(stamp, time.time()) == ""
 
 
 @pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z"])
 def test_a_moment_of_any_year_is_shown(stamp: str) -> None:
     """A host tells its own."""
-    moment = moments.seconds(stamp)
+    moment = measures.seconds(stamp)
     assert moment is not None
-    assert moments.here(stamp) == moments.time_of_day(moment)
-    assert moments.age(stamp, time.time())
+    assert measures.here(stamp) == measures.time_of_day(moment)
+    assert measures.age(stamp, time.time())
 
 
 def test_a_moment_comes_back_from_its_stamp() -> None:
-    assert moments.seconds(moments.exact_stamp(1769860800.123)) == 1769860800.123
-    assert moments.seconds(moments.stamp(1769860800)) == 1769860800
+    assert measures.seconds(measures.exact_stamp(1769860800.123)) == 1769860800.123
+    assert measures.seconds(measures.stamp(1769860800)) == 1769860800

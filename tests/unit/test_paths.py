@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh import attached_last, config, paths, writing
+from sesh import config, files, paths
 from sesh.errors import Refused
-from sesh.platform import LONGEST_SOCKET_PATH
+from sesh.machine import LONGEST_SOCKET_PATH
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
+from sesh.store import recent
 from tests.support import ROOT
 
 
@@ -58,16 +59,16 @@ def test_the_directory_is_the_variables_else_one_in_home(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 def test_r03_the_directory_is_made_private_whatever_the_umask(place: Path, mask: int) -> None:
     """R3."""
-    with writing.masked(mask):
-        assert writing.ready_directory() == str(place)
+    with files.masked(mask):
+        assert files.ready_directory() == str(place)
     assert mode(place) == 0o700
-    assert writing.ready_directory() == str(place)
+    assert files.ready_directory() == str(place)
 
 
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
         paths.trusted(str(path))
-    for act in (writing.ready_directory, paths.names):
+    for act in (files.ready_directory, paths.names):
         with pytest.raises(Refused):
             act()
     message = str(caught.value)
@@ -95,12 +96,12 @@ def test_a_link_is_refused_also_with_a_slash_behind_it(
     place.symlink_to("real")
     monkeypatch.setenv("SESH_DIR", f"{place}/")
     with pytest.raises(Refused, match="symbolic link"):
-        writing.ready_directory()
+        files.ready_directory()
 
 
 @pytest.mark.parametrize("bits", [0o710, 0o701, 0o750, 0o777])
 def test_a_directory_that_others_may_enter_is_refused_with_the_fix(ready: Path, bits: int) -> None:
-    writing.write_whole(str(ready / "work.json"), b"{}")
+    files.write_whole(str(ready / "work.json"), b"{}")
     (ready / ".agent.1").symlink_to("/tmp/agent")
     ready.chmod(bits)
     assert f"run: chmod 700 {ready}" in refused(ready)
@@ -149,7 +150,7 @@ def unsafe(parent: Path, reason: str) -> None:
         if made:
             (parent / "sesh").mkdir(mode=0o700)
         with pytest.raises(Refused, match=reason) as caught:
-            writing.ready_directory()
+            files.ready_directory()
         assert "\n" not in str(caught.value)
         assert os.listdir(parent) == (["sesh"] if made else [])
     with pytest.raises(Refused, match=reason):
@@ -165,7 +166,7 @@ def test_a_parent_that_others_may_write_to_is_refused_with_the_fix(parent: Path,
 
 def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
     parent.chmod(0o1777)
-    assert paths.trusted(writing.ready_directory())
+    assert paths.trusted(files.ready_directory())
 
 
 def test_parents_that_are_made_are_closed_to_others_under_any_umask(
@@ -173,8 +174,8 @@ def test_parents_that_are_made_are_closed_to_others_under_any_umask(
 ) -> None:
     for mask in (0o000, 0o002, 0o777):
         monkeypatch.setenv("SESH_DIR", str(tmp_path / f"{mask}" / "a" / "b"))
-        with writing.masked(mask):
-            assert paths.trusted(writing.ready_directory())
+        with files.masked(mask):
+            assert paths.trusted(files.ready_directory())
         assert mode(tmp_path / f"{mask}") == mode(tmp_path / f"{mask}" / "a") == 0o700
 
 
@@ -193,7 +194,7 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     monkeypatch.delattr(pwd, "getpwall")
     for members in ([], [own]):
         group(own, *members)
-        assert paths.trusted(writing.ready_directory())
+        assert paths.trusted(files.ready_directory())
     os.rmdir(paths.directory())
     for name, members in ((own, ["other"]), (own, [own, "other"]), ("staff", []), ("staff", [own])):
         group(name, *members)
@@ -226,21 +227,21 @@ def test_links_on_the_way_are_followed_and_checked(
     (parent / "link").symlink_to("../real")
     (parent / "further").symlink_to(f"{parent}/link")
     monkeypatch.setenv("SESH_DIR", str(parent / "further" / "sesh"))
-    assert paths.trusted(writing.ready_directory())
+    assert paths.trusted(files.ready_directory())
     real.chmod(0o777)
     with pytest.raises(Refused, match=f"{real} is writable by other users"):
-        writing.ready_directory()
+        files.ready_directory()
     real.chmod(0o755)
     parent.chmod(0o1777)
-    assert paths.trusted(writing.ready_directory())
+    assert paths.trusted(files.ready_directory())
     os.chown(parent / "link", 12345, 12345, follow_symlinks=False)  # in a sticky directory its owner may exchange it
     with pytest.raises(Refused, match=f"{parent}/link belongs to another user"):
-        writing.ready_directory()
+        files.ready_directory()
     parent.chmod(0o755)
     (parent / "loop").symlink_to("loop")
     monkeypatch.setenv("SESH_DIR", str(parent / "loop" / "sesh"))
     with pytest.raises(Refused, match="symbolic links"):
-        writing.ready_directory()
+        files.ready_directory()
 
 
 def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
@@ -283,13 +284,13 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "file" / "sesh"))
     with pytest.raises(Refused, match="set SESH_DIR"):
-        writing.ready_directory()
+        files.ready_directory()
 
 
 def test_files_that_are_not_private_or_not_what_they_seem_are_refused(ready: Path) -> None:
     """R4, R7."""
     good = ready / "good.json"
-    writing.write_whole(str(good), b"{}")
+    files.write_whole(str(good), b"{}")
     assert paths.check_file(str(good), stat.S_IFREG)
     assert not paths.check_file(str(ready / "none.json"), stat.S_IFREG)
     with pytest.raises(Refused, match="not a socket"):
@@ -316,10 +317,10 @@ def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None
 def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) -> None:
     """R5. With a umask that takes the owner's own bits away, the record was one that sesh itself refused."""
     file = ready / "a.json"
-    with writing.masked(mask):
-        writing.write_whole(str(file), b"one")
-        writing.write_whole(str(file), b"two")
-        with writing.locked(str(ready)):
+    with files.masked(mask):
+        files.write_whole(str(file), b"one")
+        files.write_whole(str(file), b"two")
+        with files.locked(str(ready)):
             pass
     assert file.read_bytes() == b"two"
     assert mode(file) == mode(ready / ".lock") == 0o600
@@ -329,7 +330,7 @@ def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) 
 def test_a_write_that_fails_leaves_the_old_content_and_no_litter(ready: Path) -> None:
     (ready / "a.json").mkdir()
     with pytest.raises(OSError, match=r"a\.json"):
-        writing.write_whole(str(ready / "a.json"), b"x")
+        files.write_whole(str(ready / "a.json"), b"x")
     assert [each.name for each in ready.iterdir()] == ["a.json"]
 
 
@@ -338,7 +339,7 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 ) -> None:
     """On a network a full disk may show then (close(2)): the new file, not all of it written, was in place already."""
     file, close = ready / "a.json", os.close
-    writing.write_whole(str(file), b"old")
+    files.write_whole(str(file), b"old")
 
     def failing(descriptor: int) -> None:
         close(descriptor)
@@ -346,27 +347,27 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 
     monkeypatch.setattr(os, "close", failing)
     with pytest.raises(OSError, match="full"):
-        writing.write_whole(str(file), b"new")
+        files.write_whole(str(file), b"new")
     assert file.read_bytes() == b"old"
     assert os.listdir(ready) == ["a.json"]
 
 
 def test_a_file_is_extended_behind_what_is_known_of_it(ready: Path) -> None:
     file = ready / "lines"
-    with writing.masked(0o277):
-        writing.extend(str(file), 0, b"one")
+    with files.masked(0o277):
+        files.write_behind(str(file), 0, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    writing.extend(str(file), 3, b"two")
-    writing.extend(str(file), 3, b"3")
+    files.write_behind(str(file), 3, b"two")
+    files.write_behind(str(file), 3, b"3")
     assert file.read_bytes() == b"one3", "the rest was of a write that failed"
-    writing.extend(str(file), 0, b"")
+    files.write_behind(str(file), 0, b"")
     assert file.read_bytes() == b""
     for path in (file, ready / "gone", ready):
         with pytest.raises(OSError, match=r"No such file|not the file|directory"):
-            writing.extend(str(path), 1, b"x")
+            files.write_behind(str(path), 1, b"x")
     (ready / "link").symlink_to(file)
     with pytest.raises(OSError, match="symbolic links"):
-        writing.extend(str(ready / "link"), 0, b"x")
+        files.write_behind(str(ready / "link"), 0, b"x")
     assert sorted(os.listdir(ready)) == ["lines", "link"]
 
 
@@ -376,10 +377,10 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     (ready / "a.json").symlink_to(victim)
     (ready / f".b.json.{os.getpid()}.sesh").symlink_to(victim)
     (ready / ".lock").symlink_to(victim)
-    writing.write_whole(str(ready / "a.json"), b"x")
+    files.write_whole(str(ready / "a.json"), b"x")
     with pytest.raises(OSError, match="symbolic links"):
-        writing.write_whole(str(ready / "b.json"), b"x")
-    with pytest.raises(Refused, match="symbolic links"), writing.locked(str(ready)):
+        files.write_whole(str(ready / "b.json"), b"x")
+    with pytest.raises(Refused, match="symbolic links"), files.locked(str(ready)):
         pass
     assert victim.read_text() == "precious"
 
@@ -415,35 +416,35 @@ def test_the_lock_keeps_others_out_until_it_is_given_back(ready: Path) -> None:
         finally:
             os.close(descriptor)
 
-    with writing.locked(str(ready)):
+    with files.locked(str(ready)):
         assert taken()
     assert not taken()
 
 
 def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path) -> None:
-    assert attached_last.recent() == []
+    assert recent.newest() == []
     for name in ("a", "b", "a", *(f"n{number}" for number in range(40))):
-        attached_last.remember(name)
-    assert attached_last.recent()[:2] == ["n39", "n38"]
-    assert len(attached_last.recent()) == 32
-    attached_last.remember("n38")
-    assert attached_last.recent()[:3] == ["n38", "n39", "n37"]
-    attached_last.remember("n38", "box")
-    assert attached_last.recent()[:2] == ["@box n38", "n38"]
-    Path(attached_last.recent_path()).write_bytes(b"\xff\xfe")
-    assert attached_last.recent() == []
+        recent.remember(name)
+    assert recent.newest()[:2] == ["n39", "n38"]
+    assert len(recent.newest()) == 32
+    recent.remember("n38")
+    assert recent.newest()[:3] == ["n38", "n39", "n37"]
+    recent.remember("n38", "box")
+    assert recent.newest()[:2] == ["@box n38", "n38"]
+    Path(recent.recent_path()).write_bytes(b"\xff\xfe")
+    assert recent.newest() == []
 
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
     """Each of several processes wrote the list that it had read, without what another one had added meanwhile."""
     code = (
-        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh import attached_last\n"
+        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.store import recent as attached_last\n"
         "for n in range(8): attached_last.remember(f'{sys.argv[1]}{n}')"
     )
     words = [sys.executable, "-Ic", code]
     writers = [subprocess.Popen([*words, letter], env={"SESH_DIR": str(ready)}) for letter in "abcd"]
     assert [writer.wait(30) for writer in writers] == [0] * 4
-    assert sorted(attached_last.recent()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
+    assert sorted(recent.newest()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
 
 
 def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_returns(
@@ -459,9 +460,9 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
         replace(*names)
 
     monkeypatch.setattr(os, "replace", renamed)
-    writing.write_whole(str(ready / "a.json"), b"1", durable=True)
+    files.write_whole(str(ready / "a.json"), b"1", durable=True)
     assert done == [str(ready / f".a.json.{os.getpid()}.sesh"), "rename", str(ready)]
     done.clear()
-    writing.write_whole(str(ready / "a.json"), b"2")
+    files.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]
     assert (ready / "a.json").read_bytes() == b"2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh.errors import UsageError
-from sesh.keynames import bytes_of
+from sesh.keys import bytes_of
 
 
 @pytest.mark.parametrize(

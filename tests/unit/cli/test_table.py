@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh import moments, wording
+from sesh import measures, wording
 from sesh.cli import table
 from sesh.cli.printing import json_line
 from sesh.wording import one_line, plain
@@ -39,7 +39,7 @@ def test_a_command_that_is_pasted_is_the_same_one(words: list[str]) -> None:
 )
 def test_ages_are_short(seconds: int, shown: str) -> None:
     moment = datetime.fromtimestamp(NOW - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert moments.age(moment, NOW) == shown
+    assert measures.age(moment, NOW) == shown
 
 
 ODD_MOMENTS = [
@@ -50,14 +50,14 @@ ODD_MOMENTS = [
 
 @pytest.mark.parametrize("moment", [None, "", "yesterday", "2026-13", 5, *ODD_MOMENTS])
 def test_an_unknown_age_is_left_out(moment: object) -> None:
-    assert moments.age(moment, NOW) == ""
+    assert measures.age(moment, NOW) == ""
 
 
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2199, 12, 31)))
 def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
     known = moment.replace(tzinfo=timezone.utc, microsecond=0)
-    assert moments.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
-    assert moments.seconds(known.isoformat()) == known.timestamp()
+    assert measures.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
+    assert measures.seconds(known.isoformat()) == known.timestamp()
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))

@@ -19,7 +19,7 @@ sys.path += {PATHS!r}
 from sesh import wire
 from sesh.client.attach import attach
 from sesh.client.options import AttachOptions
-from sesh.keynames import DetachKey
+from sesh.keys import DetachKey
 from sesh.errors import SeshError
 def connect(name, host):
     if host is not None:

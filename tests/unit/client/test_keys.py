@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
-from sesh.keynames import CHORDS, DetachKey, bytes_of
+from sesh.keys import CHORDS, DetachKey, bytes_of
 
 DETACH = ("detach",)
 

@@ -176,7 +176,7 @@ def test_without_proc_a_prompt_is_known_by_the_terminal_s_mode_and_who_reads_is_
     """As on macOS, where nothing says who reads a terminal."""
     monkeypatch.setattr(reads, "_MACHINE", "")
     assert reads.call_of("/proc/1")[0] is Call.UNKNOWN
-    monkeypatch.setattr("sesh.platform.LINUX", False)
+    monkeypatch.setattr("sesh.machine.LINUX", False)
     prompts = []
     here.prompt, here.reads = True, None
     for raw, own in itertools.product((True, False), repeat=2):

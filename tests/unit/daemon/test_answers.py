@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.about import __version__
 from sesh.daemon.pty.answers import answer, size_report
-from sesh.queries import QueryScanner
-from sesh.query_forms import form, reply_form
+from sesh.queries import QueryScanner, form, reply_form
 from sesh.vt.emulator import Emulator
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, Step
-from sesh.typed import PASTE, PASTE_END
+from sesh.keys import PASTE, PASTE_END
 
 
 class Program:

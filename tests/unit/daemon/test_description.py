@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from sesh import identity
+from sesh import machine
 from sesh.daemon import description
 from sesh.daemon.phase import ProgramEnd
 from tests.unit.daemon.test_handover import session
@@ -32,7 +32,7 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
     def refused() -> str:
         raise OSError(errno.EMFILE, "no descriptor is left")
 
-    monkeypatch.setattr(identity, "boot_id", refused)
+    monkeypatch.setattr(machine, "boot_id", refused)
     own.life.end = ProgramEnd(code=3)
     after = description.record(own)
     assert (after["exit_code"], after["boot"]) == (3, before["boot"])

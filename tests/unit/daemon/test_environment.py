@@ -12,9 +12,9 @@ import pytest
 
 from sesh import paths
 from sesh.daemon.spawn.main import environment, find_program, shell_words
+from sesh.machine import has_terminfo
 from sesh.programs import shell
 from sesh.store import records
-from sesh.system import has_terminfo
 
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 

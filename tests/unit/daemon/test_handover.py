@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sesh.daemon import description, reload
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.moments import STEADY
+from sesh.measures import STEADY
 from tests.support.data import daemon_facts
 from tests.unit.vt.streams import essence
 

@@ -6,17 +6,18 @@ import socket
 
 import pytest
 
-from sesh import attached_last, wire
+from sesh import wire
 from sesh.daemon.activity import notifications
 from sesh.daemon.activity.notifications import News
+from sesh.store import recent
 
 
 @pytest.mark.usefixtures("sessions")
 def test_few_daemons_are_asked_and_one_that_ends_meanwhile_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred sessions that began to wait at once asked each other: 10,000 connections."""
     for number in range(30):
-        attached_last.remember(f"s{number}")
-    attached_last.remember("away", "box")
+        recent.remember(f"s{number}")
+    recent.remember("away", "box")
     asked: list[str] = []
 
     def closed(name: str, _timeout: float) -> wire.Connection:

@@ -11,7 +11,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from sesh import identity, paths, wire, writing
+from sesh import files, paths, processes, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Exists, Refused
 from sesh.store import records
@@ -23,7 +23,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     path = str(tmp_path / "s")
     monkeypatch.setenv("SESH_DIR", path)
     before = os.umask(0)
-    writing.ready_directory()
+    files.ready_directory()
     yield path
     os.umask(before)
 
@@ -118,7 +118,7 @@ def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_sta
 def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, _: woken.append(pid))
-    record("work", daemon_pid=os.getppid(), daemon_start=identity.start_time(os.getppid()))
+    record("work", daemon_pid=os.getppid(), daemon_start=processes.start_time(os.getppid()))
     with pytest.raises(Exists):
         Listener.claim("work")
     assert woken == [os.getppid()]
@@ -169,7 +169,7 @@ def test_a_release_leaves_what_is_no_longer_its_own(directory: str) -> None:
 
 def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / ("d" * 120) / ("e" * 120)))
-    writing.ready_directory()
+    files.ready_directory()
     claimed = Listener.claim("n" * 64)
     assert connects("n" * 64)
     claimed.release()
@@ -177,7 +177,7 @@ def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeyp
 
 def test_a_name_that_an_ended_session_has_left_is_free_while_its_daemon_says_good_bye(directory: str) -> None:
     with Popen([sys.executable, "-c", "input()"], stdin=PIPE) as other:
-        daemon = {"daemon_pid": other.pid, "daemon_start": identity.start_time(other.pid)}
+        daemon = {"daemon_pid": other.pid, "daemon_start": processes.start_time(other.pid)}
         record("work", **daemon, exit_code=3)
         Listener.claim("work").release()
         assert os.listdir(directory) == [".lock"]

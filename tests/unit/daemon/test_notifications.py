@@ -12,7 +12,7 @@ from sesh.log import FaultLog
 from sesh.loop import timers
 from sesh.loop.timers import Timers
 from sesh.schema import Event
-from sesh.wording import BETWEEN_TELLINGS as MINUTE
+from sesh.wording import NOTIFICATION_INTERVAL as MINUTE
 from tests.support import data
 
 Step = Event | float

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.queries import QueryScanner
-from sesh.query_forms import form, reply_form
+from sesh.queries import QueryScanner, form, reply_form
 
 #: A query, and a reply to it.
 ANSWERS = [

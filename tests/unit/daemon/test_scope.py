@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import identity, platform
+from sesh import machine
 from sesh.daemon.spawn import launch
 
 
@@ -25,8 +25,8 @@ class System:
         self.runner.chmod(0o755)
         patch.setenv("XDG_RUNTIME_DIR", str(path))
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
-        patch.setattr(platform, "LINUX", True)
-        patch.setattr(identity, "content", lambda path: self.files.get(path, "").encode())
+        patch.setattr(machine, "LINUX", True)
+        patch.setattr(machine, "content", lambda path: self.files.get(path, "").encode())
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
 
@@ -72,5 +72,5 @@ def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.M
     assert launch.own_scope() == []
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert launch.own_scope() == []
-    monkeypatch.setattr(platform, "LINUX", False)
+    monkeypatch.setattr(machine, "LINUX", False)
     assert launch.own_scope() == []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import wire
+from sesh import machine, wire
 from sesh.errors import Ended, Interrupted, LoginRefused, NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.link import attempts, health
 from sesh.link.health import Health
@@ -80,7 +80,7 @@ def until(watch: Reopen, done: Callable[[], object]) -> object:
     results: list[object] = []
 
     def turn() -> bool:
-        ready = wire.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
+        ready = machine.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
         results.append(watch.run(ready))
         return results[-1] is not None or bool(done())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sesh import writing
+from sesh import files
 from sesh.errors import CannotStart, NotFound
 from sesh.ops import create, dormant
 from sesh.reach import find
@@ -22,7 +22,7 @@ def test_a_record_that_goes_while_its_session_is_renamed_leaves_none_under_the_n
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A record with nothing but the new name was written."""
-    writing.ready_directory()
+    files.ready_directory()
     monkeypatch.setattr(find, "dormant", lambda _name: {"name": "old", "state": "lost"})
     with pytest.raises(NotFound):
         dormant.rename("old", "new")
@@ -33,7 +33,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A disk that had become full kept its record from being written too, and it was gone without a word."""
-    writing.ready_directory()
+    files.ready_directory()
     lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
     records.write(lost)
     checkpoints.restore("00ff", {"size": [80, 24], "drawn": [80, 24]}, b"what it showed")
@@ -46,7 +46,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
         raise OSError(errno.ENOSPC, "no room")
 
     monkeypatch.setattr(create, "start", started)
-    monkeypatch.setattr(writing, "extend", full)
+    monkeypatch.setattr(files, "write_behind", full)
     spec: Any = {"columns": 0, "rows": 0, "labels": {}}
     summary: Any = {"name": "web", "state": "lost", "cwd": "/", "labels": {}, "lost": {"reason": "crash"}}
     with pytest.raises(CannotStart):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import identity, paths, writing
+from sesh import files, machine, paths, processes
 from sesh.errors import UsageError
 from sesh.store import listing, records
 from tests.support import data
@@ -20,12 +20,12 @@ TTY = 34822
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
     monkeypatch.setenv("SESH_SESSION", "liar")
-    monkeypatch.setattr(identity, "controlling_tty", lambda: TTY)
-    writing.ready_directory()
+    monkeypatch.setattr(processes, "controlling_tty", lambda: TTY)
+    files.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
-    records.write(data.record(name, **{"tty_number": TTY, "terminals": identity.terminal_filesystem(), **more}))
+    records.write(data.record(name, **{"tty_number": TTY, "terminals": machine.terminal_filesystem(), **more}))
 
 
 def test_the_session_whose_terminal_it_is() -> None:
@@ -64,7 +64,7 @@ def test_a_session_that_begins_is_waited_for_as_its_record_has_no_terminal_yet(m
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     record("this", tty_number=0)
-    monkeypatch.setattr(identity, "controlling_tty", lambda: 0)
+    monkeypatch.setattr(processes, "controlling_tty", lambda: 0)
     assert listing.current() is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesh import identity, paths, protocol, wire, writing
+from sesh import files, machine, paths, processes, protocol
 from sesh.daemon.clients.listener import Listener
 from sesh.store import listing, records
 from tests.support import data
@@ -23,7 +23,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     path = str(tmp_path / "s")
     monkeypatch.setenv("SESH_DIR", path)
     monkeypatch.setattr(listing, "PATIENCE", 0.3)
-    return writing.ready_directory()
+    return files.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
@@ -152,7 +152,7 @@ def test_a_daemon_that_does_not_answer_is_shown_from_its_record_in_bounded_time(
 
 
 def test_where_few_can_be_asked_at_once_all_are_asked(daemon: Daemons, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "most_connections", lambda: 4)
+    monkeypatch.setattr(machine, "most_connections", lambda: 4)
     names = [f"s{number}" for number in range(6)]
     for name in names:
         daemon(name, None if name == "s1" else response(data.summary(name=name, state="running")))
@@ -181,7 +181,7 @@ def test_a_live_daemon_that_cannot_make_its_socket_again_is_shown(
     directory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The question to a daemon that ended just then failed, and with it the whole list."""
-    record("gone", daemon_pid=os.getppid(), daemon_start=identity.start_time(os.getppid()))
+    record("gone", daemon_pid=os.getppid(), daemon_start=processes.start_time(os.getppid()))
     monkeypatch.setattr(listing, "_recovered", lambda *_: True)
     (found,) = listing.summaries()
     assert (found["state"], found["responding"]) == ("running", False)

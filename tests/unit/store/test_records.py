@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import writing
+from sesh import files
 from sesh.errors import Refused
 from sesh.store import records
 from tests.support.data import record
@@ -56,7 +56,7 @@ def test_a_damaged_record_is_refused_with_its_path(sessions: Path) -> None:
         b'{"name":"w",,}',
         b" " * (5 << 20),
     ):
-        writing.write_whole(str(sessions / "work.json"), content)
+        files.write_whole(str(sessions / "work.json"), content)
         assert records.readable("work") is None, content[:10]
         with pytest.raises(Refused, match=r"work\.json is damaged \(.*\); check it and move it away"):
             records.read("work")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import writing
+from sesh import files
 from sesh.errors import Refused
 from sesh.schema import JobResult
 from sesh.store import results
@@ -63,14 +63,14 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
 
 def test_a_disk_that_fills_behind_the_output_keeps_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to 4 MiB stayed there for good, of a result that nobody could find."""
-    write_whole = writing.write_whole
+    write_whole = files.write_whole
 
     def full(path: str, data: bytes) -> None:
         if path.endswith(".json"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_whole(path, data)
 
-    monkeypatch.setattr(writing, "write_whole", full)
+    monkeypatch.setattr(files, "write_whole", full)
     results.keep(result(1), b"output")
     assert os.listdir(tmp_path / "sessions" / ".results") == []
 
@@ -79,7 +79,7 @@ def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> 
     """That of a daemon that was killed between the two."""
     results.keep(result(1), b"output")
     folder = tmp_path / "sessions" / ".results"
-    for number, age in ((2, 0.0), (3, writing.SETTLED + 1)):
+    for number, age in ((2, 0.0), (3, files.SETTLED + 1)):
         (folder / f"{number:016x}.out").write_bytes(b"output")
         then = time.time() - age
         os.utime(folder / f"{number:016x}.out", (then, then))

@@ -10,7 +10,7 @@ import pytest
 from sesh.ops.index import Key
 from sesh.schema import Summary
 from sesh.tui.news import News
-from sesh.wording import BETWEEN_TELLINGS
+from sesh.wording import NOTIFICATION_INTERVAL
 
 BOX = "box"
 
@@ -50,7 +50,7 @@ def test_what_waits_already_is_no_news_and_what_begins_to_is_told_once(told: Tol
 def test_a_session_is_told_once_a_minute_and_by_its_id_whatever_its_name(told: Told) -> None:
     told(session(id="1"))
     assert told(session(state="waiting", since="1", question="a?", id="1")) == ["job@box waits: a?"]
-    told.now += BETWEEN_TELLINGS - 1
+    told.now += NOTIFICATION_INTERVAL - 1
     assert told(session("other", "waiting", "2", "b?", id="1")) == []
     told.now += 1
     assert told(session("other", "waiting", "3", "c?", id="1")) == ["other@box waits: c?"]

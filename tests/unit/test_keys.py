@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.keynames import Key
-from sesh.typed import (
+from sesh.keys import (
     LONGEST,
     PASTE,
     PASTE_END,
     PRESS,
     RELEASE,
     REPEAT,
-    chord,
+    Key,
+    chord_of,
     has_keys,
     is_report,
     paste_end,
@@ -109,7 +109,7 @@ def test_the_end_of_a_paste_is_seen_however_it_is_cut(text: bytes, cut: int) -> 
     ],
 )
 def test_control_sequences_are_chords(sequence: bytes, expected: object) -> None:
-    assert chord(sequence) == expected
+    assert chord_of(sequence) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sesh.queries import LONGEST_STRING, QueryScanner
-from sesh.query_forms import reply_form
-from sesh.query_remover import QueryRemover
+from sesh.queries import LONGEST_STRING, QueryRemover, QueryScanner, reply_form
 
 #: Queries, and the forms of their replies.
 QUERIES = [

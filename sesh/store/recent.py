@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable
 
 from sesh.errors import Refused
+from sesh.files import locked, read_own, write_whole
 from sesh.names import check_host, check_name
 from sesh.paths import directory
-from sesh.reading import read_own
-from sesh.writing import locked, write_whole
 
 _RECENT = ".recent"
 _MOST_RECENT = 32
@@ -35,7 +34,7 @@ def remember(name: str, host: str | None = None) -> None:
 
 def rename(old: str, new: str) -> None:
     """Note that a session of this machine has another name."""
-    if old in recent():
+    if old in newest():
         _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
 
 
@@ -43,13 +42,13 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
     """Put other entries in place; two terminals may do that at once. If it fails they stay as they were."""
     try:
         with locked(directory()):
-            entries = change(recent())[:_MOST_RECENT]
+            entries = change(newest())[:_MOST_RECENT]
             write_whole(recent_path(), "".join(f"{entry}\n" for entry in entries).encode())
     except (OSError, Refused):
         return
 
 
-def recent() -> list[str]:
+def newest() -> list[str]:
     """Return the sessions attached last, the newest first; none if their file cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]

@@ -1,4 +1,4 @@
-"""Processes of this machine: what they run, where, what they have open and listen at; the title of this one."""
+"""Processes: their start, parent, terminal, command, directory and groups; the title of this one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,51 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-from sesh import identity, platform
+from sesh import machine
+
+
+def stat_of(pid: int | str) -> list[str]:
+    """Return the fields of /proc/PID/stat from the third on, the state: the name before may hold blanks and brackets.
+
+    Empty if there is no such process. A thread is `PID/task/TID`.
+    """
+    return fields_of(machine.content(f"/proc/{pid}/stat"))
+
+
+def fields_of(stat: bytes) -> list[str]:
+    return stat.rpartition(b")")[2].decode("ascii", "replace").split()
+
+
+def start_time(pid: int) -> str:
+    """Return the start of a process, as a text to compare: a reused pid has another. Empty if it does not live."""
+    if machine.LINUX:
+        fields = stat_of(pid)
+        return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
+    return machine.printed("ps", "-o", "lstart=", "-p", str(pid)).strip()
+
+
+def controlling_tty(pid: int = 0) -> int:
+    """Return the `device_number` of the controlling terminal of a process, else of the caller; 0 without one."""
+    if machine.LINUX:
+        fields = stat_of(pid or "self")
+        return int(fields[4]) if len(fields) > 4 else 0
+    name = machine.printed("ps", "-o", "tty=", "-p", str(pid or os.getpid())).strip()
+    try:
+        return machine.device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
+    except OSError:
+        return 0
+
+
+def session_starter() -> int:
+    """Return the parent of the leader of the caller's process session; 0 if that is not known."""
+    return parent_of(os.getsid(0))
+
+
+def parent_of(pid: int) -> int:
+    """Return the parent of a process; 0 if that is not known."""
+    parent = stat_of(pid)[1:2] if machine.LINUX else machine.printed("ps", "-o", "ppid=", "-p", str(pid)).split()
+    return int(parent[0]) if parent else 0
+
 
 _SO_ACCEPTCON = 1 << 16
 _LONGEST_COMMAND = 64 << 10
@@ -23,21 +67,21 @@ def peer_pid(peer: socket.socket) -> int:
 
 def directory_of(pid: int) -> str:
     """Return the current directory of a process, empty if unknown."""
-    if platform.LINUX:
+    if machine.LINUX:
         try:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
             return ""
-    listed = identity.printed("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    listed = machine.printed("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
     return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
 def command_of(pid: int) -> list[str]:
     """Return the words that a process was started with, as many as 64 KiB hold; empty if unknown."""
-    if platform.LINUX:
-        words = identity.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
+    if machine.LINUX:
+        words = machine.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
-    return identity.printed("ps", "-o", "args=", "-p", str(pid)).split()
+    return machine.printed("ps", "-o", "args=", "-p", str(pid)).split()
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
@@ -47,10 +91,10 @@ def command_of_group(group: int, shell: int) -> list[str]:
     """
     if words := command_of(group):
         return words
-    if not platform.LINUX:
+    if not machine.LINUX:
         return []
-    children = map(int, identity.content(f"/proc/{shell}/task/{shell}/children").split())
-    return next(filter(None, (command_of(pid) for pid in children if identity.stat_of(pid)[2:3] == [str(group)])), [])
+    children = map(int, machine.content(f"/proc/{shell}/task/{shell}/children").split())
+    return next(filter(None, (command_of(pid) for pid in children if stat_of(pid)[2:3] == [str(group)])), [])
 
 
 def set_process_title(text: str) -> None:
@@ -60,7 +104,7 @@ def set_process_title(text: str) -> None:
     """
     title = text.encode()
     try:
-        start, end = (int(field) for field in identity.stat_of("self")[45:47])  # arg_start, arg_end
+        start, end = (int(field) for field in stat_of("self")[45:47])  # arg_start, arg_end
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             os.pwrite(memory.fileno(), title[: end - start - 1].ljust(end - start, b"\0"), start)
         with open("/proc/self/comm", "wb", buffering=0) as file:
@@ -71,8 +115,8 @@ def set_process_title(text: str) -> None:
 
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """Return the caller's own living processes: (pid, parent's pid, arguments with the program)."""
-    if not platform.LINUX:
-        rows = [line.split(None, 2) for line in identity.printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
+    if not machine.LINUX:
+        rows = [line.split(None, 2) for line in machine.printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
     for pid, fields in _living():
@@ -102,7 +146,7 @@ def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and session in (None, _session_of(int(entry))):
             try:
-                fields = identity.fields_of(identity.read_proc(f"/proc/{entry}/stat"))
+                fields = fields_of(machine.read_proc(f"/proc/{entry}/stat"))
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue  # it has ended, or is another user's
             if len(fields) > 3 and fields[0] not in "ZX":
@@ -122,7 +166,7 @@ def listening() -> dict[str, str]:
     Empty if the kernel does not tell. Several sockets may have listened at one path, one after the other.
     """
     sockets = {}
-    for line in identity.content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
+    for line in machine.content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
         words = line.split(None, 7)
         if len(words) == 8 and int(words[3], 16) & _SO_ACCEPTCON and words[7][:1] == "/":
             sockets[f"socket:[{words[6]}]"] = words[7]
@@ -135,9 +179,9 @@ def groups_of_session(leader: int) -> list[int]:
     A shell that is signalled after its job goes on with the next command of its line. Raises OSError if the system does
     not say: no process must be taken for a dead one because no descriptor is left to look at it.
     """
-    if platform.LINUX:
+    if machine.LINUX:
         groups = {int(fields[2]) for _, fields in _living(leader)}
     else:
-        rows = (line.split() for line in identity.printed("ps", "-axo", "pid=,pgid=,stat=").splitlines())
+        rows = (line.split() for line in machine.printed("ps", "-axo", "pid=,pgid=,stat=").splitlines())
         groups = {int(row[1]) for row in rows if row[2][0] != "Z" and _session_of(int(row[0])) == leader}
     return sorted(groups, key=lambda group: (group != leader, group))

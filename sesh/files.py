@@ -1,4 +1,4 @@
-"""Files and directories of sesh's own: made, locked, written whole or at their end."""
+"""Files and directories of sesh's own: made, locked, written whole, read if they are private; and stdin."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import errno
 import fcntl
 import os
 import re
+import select
 import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
+from sesh import check, errors, paths, protocol
 from sesh.errors import Refused, TimedOut, limit_hint
-from sesh.identity import start_time
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
+from sesh.processes import start_time
 
 LOCK, STARTING = ".lock", ".starting"
 SETTLED = 600.0
@@ -99,7 +102,7 @@ def hold_package() -> None:
         return  # the file system has no locks
 
 
-def held(package: str) -> bool:
+def is_locked(package: str) -> bool:
     """Return whether a process holds a lock on a directory; True if unknown."""
     try:
         descriptor = os.open(package, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -165,7 +168,7 @@ def write_whole(
         os.unlink(temporary)
         raise
     if durable:
-        sync(os.path.dirname(path))
+        flush(os.path.dirname(path))
 
 
 def unfinished(path: str) -> str:
@@ -195,7 +198,7 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
         os.close(descriptor)
 
 
-def extend(path: str, size: int, data: bytes) -> None:
+def write_behind(path: str, size: int, data: bytes) -> None:
     """Write behind the first `size` bytes of a file of the caller's own, in place of the rest; 0 makes it.
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes.
@@ -230,10 +233,124 @@ def is_abandoned(path: str) -> bool:
         return False
 
 
-def sync(path: str) -> None:
+def flush(path: str) -> None:
     """Wait until a file's content, or a directory's names, are on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_BLOCK = 1 << 16
+
+
+def stdin_block(size: int) -> bytes | None:
+    """Read at most `size` bytes of stdin: empty at its end, None if none are available yet.
+
+    Only a stdin that does not block, such as a parent in Node.js may leave, has none. Raises Refused.
+    """
+    try:
+        return os.read(0, size)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise Refused(f"cannot read stdin: {error.strerror}") from error
+
+
+def stdin(size: int = _BLOCK) -> Iterator[bytes]:
+    """Yield stdin in blocks of at most `size` bytes, to its end. Raises Refused."""
+    while (block := stdin_block(size)) != b"":
+        if block is None:
+            select.select([0], [], [])
+        else:
+            yield block
+
+
+def whole_stdin(largest: int) -> bytes:
+    """Return stdin, of which no more than one byte beyond `largest` is kept. Raises Refused."""
+    content = bytearray()
+    for block in stdin():
+        content += block
+        if len(content) > largest:
+            break
+    return bytes(content[: largest + 1])
+
+
+def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
+    """Return the content of a file of sesh's own; None if it is missing. Follows no link, waits for nothing.
+
+    `largest`: bytes from `start` on; a larger file is cut to them if it need not be `whole`. Raises Refused, with the
+    fix, as `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
+    """
+    try:
+        return _content(path, largest, paths.check_status, links=False, whole=whole, start=start)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if paths.lacks_descriptors(error):
+            raise
+        raise damaged(path, str(error.strerror)) from error
+
+
+def read_regular(path: str, largest: int) -> bytes:
+    """Return the content of a file that the user may have put there, through links too.
+
+    Raises OSError, also for a larger file, and for one that is not regular: a FIFO would block.
+    """
+    return _content(path, largest, _check_regular, links=True, whole=True)
+
+
+def _check_regular(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+
+
+def _content(
+    path: str,
+    largest: int,
+    check: Callable[[str, os.stat_result], None],
+    *,
+    links: bool,
+    whole: bool,
+    start: int = 0,
+) -> bytes:
+    """Return the content of a file that passes a check, at most `largest` bytes from `start` on.
+
+    Raises OSError, also if the file has more and `whole` is wanted.
+    """
+    check(path, os.stat(path, follow_symlinks=links))  # before it is opened, which may make a device act
+    descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
+    try:
+        check(path, os.fstat(descriptor))  # another one may have taken its place
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
+        content = bytearray()
+        while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
+            content += data
+    finally:
+        os.close(descriptor)
+    if whole and len(content) > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest} bytes")
+    return bytes(content[:largest])
+
+
+def damaged(path: str, why: str) -> Refused:
+    return Refused(f"{path} is damaged ({why}); check it and move it away")
+
+
+def read_json(path: str, hint: Any, largest: int) -> Any:
+    """Return the JSON object of a type in a file of sesh's own; None if it is missing. Raises Refused, as `parse`."""
+    data = read_own(path, largest)
+    return None if data is None else parse_json(path, data, hint)
+
+
+def parse_json(path: str, data: bytes, hint: Any) -> Any:
+    """Return the JSON object that a file holds. Raises Refused, with the file and the fix, if it is not of its type."""
+    try:
+        return check.near(hint, protocol.parse(data))
+    except errors.ProtocolError:
+        raise damaged(path, "not a JSON object") from None
+    except check.Malformed as error:
+        raise damaged(path, str(error).removeprefix(".")) from None

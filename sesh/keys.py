@@ -1,0 +1,315 @@
+"""Keys: by tmux's names, as the bytes that a terminal sends for them, and taken out of typed bytes.
+
+A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key,
+or the final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2,
+ctrl 4), without Caps Lock and Num Lock. A token is a character, or ESC with what belongs to it: however the bytes
+are cut into reads, the tokens are the same if one that is not whole is put before the next read. Sources: XTerm
+ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sesh.errors import UsageError
+from sesh.names import printable
+
+Chord = tuple[str, int, int]
+SHIFT, ALT, CTRL = 1, 2, 4
+_MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
+CURSOR = {"Up": "A", "Down": "B", "Left": "D", "Right": "C", "Home": "H", "End": "F"}
+"""Keys whose bytes depend on what the program has set (DECCKM), by their final letters."""
+CHORDS = {
+    "Enter": ("u", 13), "Escape": ("u", 27), "Tab": ("u", 9), "BTab": ("Z", 1), "Space": ("u", 32),
+    "BSpace": ("u", 127),
+    **{name: (letter, 1) for name, letter in CURSOR.items()},
+    "PageUp": ("~", 5), "PageDown": ("~", 6), "Insert": ("~", 2), "Delete": ("~", 3),
+    "F1": ("P", 1), "F2": ("Q", 1), "F3": ("R", 1), "F4": ("S", 1), "F5": ("~", 15), "F6": ("~", 17), "F7": ("~", 18),
+    "F8": ("~", 19), "F9": ("~", 20), "F10": ("~", 21), "F11": ("~", 23), "F12": ("~", 24),
+}  # fmt: skip
+_NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
+    ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
+    ("u", 8): "bspace",
+}  # fmt: skip
+_ALIASES = {
+    "ic": "Insert", "dc": "Delete", "pgup": "PageUp", "ppage": "PageUp", "pgdn": "PageDown", "npage": "PageDown",
+    "return": "Enter", "esc": "Escape", "backspace": "BSpace",
+}  # fmt: skip
+_SPELLINGS = {name.lower(): name for name in CHORDS} | _ALIASES
+_CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}
+"""What terminals send for Ctrl with a character that ECMA-48 has no control character for."""
+
+
+@dataclass
+class Key:
+    """One key: its chord, and the bytes that a terminal without a keyboard protocol sends for it.
+
+    `application`: these bytes while the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    """
+
+    chord: Chord
+    sent: bytes = b""
+    application: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.application = self.application or self.sent
+
+    @classmethod
+    def parse(cls, name: str) -> Key:
+        """Return the key by tmux's name, in any case: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`.
+
+        Raises UsageError for what is no key, and for a key that such a terminal does not tell from others.
+        """
+        modifiers, key = _split(name)
+        kind, number = CHORDS.get(_SPELLINGS.get(key.lower(), ""), ("", 0))
+        if (kind, number) == ("u", 9) and modifiers & SHIFT:
+            kind, number, modifiers = "Z", 1, modifiers & ~SHIFT
+        if kind in ("", "u"):
+            return _character(name, chr(number) if kind else key, modifiers, named=kind != "")
+        chord = kind, number, modifiers
+        if kind == "Z":
+            if modifiers & (SHIFT | CTRL):
+                raise _no_key(name)
+            return cls(chord, _behind_alt(b"\x1b[Z", modifiers))
+        if kind == "~":
+            return cls(chord, f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode())
+        if modifiers:
+            return cls(chord, f"\x1b[1;{modifiers + 1}{kind}".encode())
+        normal = b"\x1b[" if kind in CURSOR.values() else b"\x1bO"
+        return cls(chord, normal + kind.encode(), b"\x1bO" + kind.encode())
+
+
+def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key:
+    """Return the key of a character; `named`: it has a name, and so no other one with Shift."""
+    if modifiers & SHIFT and not named and not modifiers & CTRL:
+        character, modifiers = character.upper(), modifiers & ~SHIFT
+    if modifiers & SHIFT or len(character) != 1 or (modifiers and not character.isascii()):
+        raise _no_key(name)
+    if not modifiers & CTRL:
+        sent = character.encode("utf-8", "surrogateescape")
+        return Key(("u", ord(character), modifiers), _behind_alt(sent, modifiers))
+    code = _control(character)
+    if code is None:
+        raise _no_key(name)
+    return Key(("u", ord(character.lower()), modifiers), _behind_alt(bytes((code,)), modifiers))
+
+
+def _behind_alt(sent: bytes, modifiers: int) -> bytes:
+    return b"\x1b" + sent if modifiers & ALT else sent
+
+
+def _control(character: str) -> int | None:
+    """Return the control character of Ctrl and a character (ECMA-48's C0: its column less four), None without one."""
+    upper = character.upper()
+    return ord(upper) & 0x1F if "@" <= upper <= "_" else _CONTROLS.get(character)
+
+
+@dataclass(frozen=True)
+class DetachKey:
+    """The key, or the two keys in succession, that detach; `name` is for a person."""
+
+    first: Key
+    second: Key | None = None
+    name: str = ""
+
+    @property
+    def lead(self) -> bytes:
+        """The byte with which the first key may begin, if not with ESC."""
+        return self.first.sent[:1] or b"\x1b"
+
+    @classmethod
+    def parse(cls, text: str) -> DetachKey | None:
+        r"""Return the detach key by tmux's names: one or two (`C-\`, `C-b d`), None for `none`. Raises UsageError."""
+        words = text.split()
+        if [word.lower() for word in words] == ["none"]:
+            return None
+        if not 1 <= len(words) <= 2:
+            raise UsageError(
+                "the detach key must be one or two keys in tmux's spelling, such as C-\\ or 'C-b d', or none"
+            )
+        first, *rest = (Key.parse(word) for word in words)
+        kind, _, modifiers = first.chord
+        if not rest and kind == "u" and not modifiers & (CTRL | ALT):
+            raise UsageError(f"you could no longer type {printable(words[0])}; add C- or a second key")
+        return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
+
+
+def name_of(chord: Chord) -> str:
+    """Return the name that lists and questions have for a key: a character, `C-c`, or a name in small letters.
+
+    Empty for a key without such a name. Modifiers of a key without a character do not count.
+    """
+    kind, number, modifiers = chord
+    if kind == "u" and modifiers & (CTRL | ALT):
+        return f"C-{chr(number).lower()}" if modifiers & CTRL and 0x40 <= number < 0x7F else ""
+    if kind == "u" and number < 0xE000 and chr(number).isprintable():
+        return chr(number)
+    return _NAMES.get((kind, number), "")
+
+
+def is_cursor(name: str) -> bool:
+    """Return whether the bytes of a key depend on the program: a cursor key without modifiers."""
+    return name.capitalize() in CURSOR
+
+
+def bytes_of(name: str, *, application: bool = False) -> bytes:
+    """Return the bytes that a key sends; `application`: as `Key` has it. Raises UsageError for a name of no key."""
+    key = Key.parse(name)
+    return key.application if application else key.sent
+
+
+def _split(name: str) -> tuple[int, str]:
+    if len(name) == 2 and name[0] == "^":
+        return CTRL, name[1]
+    modifiers = 0
+    while len(name) > 2 and (modifier := _MODIFIERS.get(name[:2].upper(), 0)):
+        modifiers |= modifier
+        name = name[2:]
+    return modifiers, name
+
+
+def _no_key(name: str) -> UsageError:
+    return UsageError(f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")
+
+
+ESCAPE = b"\x1b"
+PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
+PRESS, REPEAT, RELEASE = 1, 2, 3
+LONGEST = 128
+"""Bytes from which on a control sequence is neither a key nor a reply."""
+_LOCKS = 64 | 128
+_MOUSE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\xff])"
+"""A character of a mouse report without numbers; mode 1005 writes those from 0x80 on in UTF-8."""
+_BEHIND = rb"(?=[^\x80-\xbf])"
+_TOKEN = re.compile(
+    # Each form, and its beginning if another byte breaks it off: CSI M, CSI, SS3, other keys with ESC,
+    rb"\x1b(?:\[M(?:%(mouse)s{3}|%(mouse)s{0,2}(?=[\x00-\x1f]))"
+    rb"|\[(?!M)[\x20-\x3f]{0,%(most)d}[\x40-\x7e]|\[[\x20-\x3f]{%(most)d}[\x20-\x3f]|\[[\x20-\x3f]*(?=[^\x20-\x7e])"
+    rb"|O(?:[\x40-\x7e]|(?=[^\x40-\x7e]))|[^[O\x1b]|(?=\x1b))"
+    # characters in UTF-8, and single bytes.
+    rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(behind)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(behind)s)"
+    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(behind)s)|[^\x1b\xc2-\xf4]"
+    % {b"mouse": _MOUSE, b"most": LONGEST - 3, b"behind": _BEHIND}
+)
+_PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
+_STRING = re.compile(rb"\x1b(?:[]P]|_G)[\x20-\x7e\x80-\xff]*(?:\x07|\x1b\\)")
+"""A string by which a terminal answers: OSC, DCS, APC of images."""
+_POSITION = re.compile(rb"\x1b\[(?!1;(?:[2-9]|1[0-6])R)[0-9]+;[0-9]+R")
+"""The position of the cursor, but for those that are F3 with modifiers as well."""
+
+
+def token(data: bytes, start: int) -> tuple[int, bool]:
+    """Return the index behind the token that begins at `start`, and whether it is whole.
+
+    A token that is not whole reaches to the end of `data`. One that another byte breaks off ends before that byte.
+    """
+    match = _TOKEN.match(data, start)
+    return (len(data), False) if match is None else (match.end(), True)
+
+
+def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield each token, and whether it is whole, which only the last one may not be."""
+    start = 0
+    while start < len(data):
+        end, whole = token(data, start)
+        yield data[start:end], whole
+        start = end
+
+
+def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
+    """Return whether a token, which has this chord, is `key`, at any event."""
+    if chord is None:
+        return sequence == key.application
+    return chord == key.chord or (sequence[-1:] == b"u" and _by_alt_gr(sequence, chord) == key.chord)
+
+
+def _by_alt_gr(sequence: bytes, chord: Chord) -> Chord | None:
+    """Return the chord by the shifted character: without Shift it is one that AltGr makes on this layout."""
+    _, colon, shifted = sequence[2:-1].partition(b";")[0].partition(b":")
+    number = shifted.partition(b":")[0]
+    return ("u", int(number), chord[2]) if colon and number and not chord[2] & SHIFT else None
+
+
+def pressed(data: bytes, *keys: Key) -> bool:
+    """Return whether one of these keys is pressed in `data`, in whatever form; a paste has no keys."""
+    for whole, _ in tokens(_PASTED.sub(PASTE_END, data)):
+        escaped = len(whole) == 2 and whole[0] == 0x1B and whole[1] < 0x20  # Escape, and a key behind it
+        for sequence in (whole[:1], whole[1:]) if escaped else (whole,):
+            form, event = chord_of(sequence) or (None, PRESS)
+            if event != RELEASE and any(matches(key, sequence, form) for key in keys):
+                return True
+    return False
+
+
+def is_report(sequence: bytes) -> bool:
+    """Return whether a control sequence, as far as it has come, is no key but a report of mouse, focus or terminal."""
+    if sequence[:2] != b"\x1b[":
+        return False
+    introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
+    return introduced or sequence[-1] in b"IMOcntxy" or len(sequence) >= LONGEST
+
+
+def has_keys(data: bytes) -> bool:
+    """Return whether any of it was typed or pasted: a report of the terminal, or its answer to a program, is no key."""
+    found = tokens(_STRING.sub(b"", data))
+    return any(not is_report(sequence) and not _POSITION.fullmatch(sequence) for sequence, _ in found)
+
+
+def paste_end(data: bytes, start: int) -> tuple[int, int]:
+    """Return the index behind the paste that `start` is in, or -1 if it goes on.
+
+    If it goes on, also the number of last bytes that may be the beginning of its end marker; else 0.
+    """
+    end = data.find(PASTE_END, start)
+    if end >= 0:
+        return end + len(PASTE_END), 0
+    for size in range(min(len(PASTE_END) - 1, len(data) - start), 0, -1):
+        if data.endswith(PASTE_END[:size]):
+            return -1, size
+    return -1, 0
+
+
+def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
+    """Return the chord and event (PRESS, REPEAT or RELEASE) of a control sequence, None if it is no key of this form.
+
+    See `keynames` for chords.
+    """
+    final, parameters = chr(sequence[-1]), sequence[2:-1]
+    if sequence[:2] != b"\x1b[" or len(sequence) == 2 or parameters.strip(b"0123456789:;"):
+        return None
+    fields = [[int(part or b"0") for part in field.split(b":")] for field in parameters.split(b";")]
+    modifiers, event = (*fields[1], 0)[:2] if len(fields) > 1 else (1, PRESS)
+    modifiers = max(modifiers - 1, 0) & ~_LOCKS
+    number = fields[0][0]
+    if final == "u":
+        return _unicode(fields[0], modifiers), event or PRESS
+    if final == "~":
+        if number == 27 and len(fields) == 3:  # xterm's modifyOtherKeys
+            return _unicode(fields[2], modifiers), PRESS
+        return ("~", number, modifiers), event or PRESS
+    if final == "_" and len(fields) >= 4:  # win32-input-mode: the character, and whether the key is down
+        return _win32(fields[2][0]), PRESS if fields[3][0] else RELEASE
+    if number <= 1 and final in "ABCDEFHPQRSZ":
+        return (final, 1, modifiers), event or PRESS
+    return None
+
+
+def _win32(code: int) -> Chord:
+    if 0 < code < 0x20 and code not in (8, 9, 13, 27):
+        return "u", ord(chr(code | 0x40).lower()), CTRL
+    return "u", code, 0
+
+
+def _unicode(codes: list[int], modifiers: int) -> Chord:
+    """Return the chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
+    code, shifted, base = (*codes, 0, 0)[:3]
+    if code > 0x7F and base:
+        code = base  # for other scripts the place of the key on the keyboard counts
+    if modifiers & SHIFT:
+        if shifted:
+            return ("u", shifted, modifiers & ~SHIFT)
+        if 97 <= code <= 122:
+            return ("u", code - 32, modifiers & ~SHIFT)
+    return ("u", code, modifiers)

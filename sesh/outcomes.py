@@ -1,0 +1,243 @@
+"""Types of what verbs print and ops answer: results, layouts, findings. See `sesh.schema`."""
+
+from typing import TypedDict
+
+from sesh import schema
+
+
+class _PrintedError(TypedDict):
+    code: str
+    message: schema.Sentence
+
+
+class PrintedError(_PrintedError, total=False):
+    """An error. `typed`: true if a text was typed that the program has not taken."""
+
+    typed: bool
+
+
+class PrintedDeployError(PrintedError):
+    """The reason why a deployment failed.
+
+    `step`: the step that failed; `foreign`: true if another sesh is installed, which is left alone.
+    """
+
+    step: str | None
+    foreign: bool
+
+
+class _DeployedHost(TypedDict):
+    host: str
+    ok: bool
+
+
+class DeployedHost(_DeployedHost, total=False):
+    """The result for a host: the facts of the installed sesh, or the error."""
+
+    version: str
+    python: str
+    platform: str
+    path: str
+    bytes: int
+    seconds: float
+    changed: bool
+    error: PrintedDeployError
+
+
+class LayoutEntry(TypedDict):
+    """One session of a layout. `host`: null for this machine; `command`: null for your shell; `resume`: the command of
+    `--resume-with`, or null."""
+
+    name: schema.Name
+    host: str | None
+    directory: schema.Text | None
+    command: list[schema.Text] | None
+    resume: list[schema.Text] | None
+    labels: dict[str, str]
+
+
+class Layout(TypedDict):
+    """A layout, as `--export` prints and `--import` reads it."""
+
+    version: int
+    sessions: list[LayoutEntry]
+
+
+class Named(TypedDict):
+    """The session that was acted on."""
+
+    name: schema.Name
+
+
+class Created(Named):
+    created: bool
+
+
+class Made(Created, total=False):
+    """The result for a session of a layout, or for a lost one. `again`: it was there, had ended or was lost, and was
+    started again; `command`: what a restored session runs; `awaits_enter`: it waits for Enter first."""
+
+    host: str | None
+    again: bool
+    command: list[schema.Text] | None
+    awaits_enter: bool
+    error: schema.ErrorFacts | PrintedError
+
+
+class Sent(TypedDict):
+    """The text that `--send` has typed."""
+
+    bytes: int
+    position: int | None
+    typed: bool
+
+
+class Detached(Named):
+    """The number of clients of a session that were detached."""
+
+    detached: int | None
+
+
+class Renamed(Named):
+    """The new name of a session, and its old one."""
+
+    renamed_from: schema.Name
+
+
+class Killed(TypedDict):
+    """The sessions that were ended, and by name the errors of the others."""
+
+    killed: list[schema.Name]
+    failed: dict[str, schema.ErrorFacts]
+
+
+class Reloaded(TypedDict):
+    """The sessions whose daemons are this version now, and by name the errors of the others."""
+
+    reloaded: list[schema.Name]
+    failed: dict[str, schema.ErrorFacts]
+
+
+class SessionHere(Named):
+    """The session of a directory, and whether it exists."""
+
+    directory: schema.Text
+    there: bool
+
+
+class Overview(TypedDict):
+    """The sessions of a machine, why files of others are not believed, and the user's home directory."""
+
+    sessions: list[schema.Summary]
+    refusals: list[str]
+    home: schema.Text
+
+
+class JobOutput(schema.JobResult):
+    output: bytes
+
+
+class _RunResult(TypedDict):
+    session: str
+    host: str | None
+    command: list[str] | None
+    exit_code: int | None
+    output: str
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+
+
+class RunResult(_RunResult, total=False):
+    """A command that has ended. `duration`: seconds; `truncated`: only the end of the output is here.
+
+    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the session ended
+    with the command. Only for `--exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by
+    sesh), terminated (by a signal to its daemon), timed out, or killed, perhaps for memory.
+    """
+
+    output_base64: str
+    session_ended: bool
+    signal: int | None
+    reason: str | None
+
+
+class Command(TypedDict):
+    """A command of a session's history. `exit_code`: null while it runs, or if the shell did not report it."""
+
+    n: int
+    command: list[schema.Text]
+    cwd: schema.Text | None
+    started: schema.Moment | None
+    duration: float
+    exit_code: schema.ShellCode | None
+    output_bytes: int | None
+
+
+class CommandOutput(Command):
+    output: bytes
+
+
+class Condition(TypedDict):
+    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or the question."""
+
+    met: str
+    match: str | None
+    exit_code: schema.Code | None
+    position: int | None
+    reason: str | None
+
+
+Plain = str | int | float | bool | None
+
+
+class RemoteLog(TypedDict):
+    path: schema.Text
+    events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
+
+
+class _Hit(TypedDict):
+    session: schema.Name
+    line: int
+    text: schema.Text
+    before: list[schema.Text]
+    after: list[schema.Text]
+    command: list[schema.Text] | None
+    started: schema.Moment | None
+
+
+class Hit(_Hit, total=False):
+    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
+
+    host: str | None
+
+
+class Hits(TypedDict):
+    """The lines that `--grep` found on one machine, and by name the errors of sessions that it could not search."""
+
+    hits: list[Hit]
+    failed: dict[str, schema.ErrorFacts]
+
+
+class _Leftover(TypedDict):
+    kind: str
+    what: schema.Text
+    age: float
+    pid: int | None
+
+
+class LeftoverFacts(_Leftover, total=False):
+    """A leftover that `--sweep` clears. `age`: seconds since its last use; `left`: why it was not cleared."""
+
+    cleared: bool
+    left: str
+    error: schema.ErrorFacts | PrintedError
+
+
+class Finding(TypedDict):
+    """A finding of `--doctor`. `state`: ok, warning or error."""
+
+    check: str
+    state: str
+    message: str
+    remedy: schema.Sentence | None
