@@ -200,19 +200,22 @@ class Link(wire.Connection):
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """Receive a frame; with a `keepalive` it raises Lost if the link broke or went silent."""
-        if self.keepalive is None:
+        health = self.keepalive
+        if health is None:
             return super().receive(deadline)
         while True:
-            due = self.keepalive.due
             try:
-                frame = super().receive(due if deadline is None else min(deadline, due))
+                frame = super().receive(health.due if deadline is None else min(deadline, health.due))
+                if frame[0] != protocol.PONG:
+                    return frame
             except TimedOut:
-                self._ping()
-                if deadline is not None and time.monotonic() >= deadline:
+                now = time.monotonic()
+                if health.act(now):
+                    self.ping()
+                if health.state is Health.LOST:
+                    raise Lost(f"the link to @{self.destination.host} went silent") from None
+                if deadline is not None and now >= deadline:
                     raise
-                continue
-            if frame[0] != protocol.PONG:
-                return frame
 
     def read(self) -> bool:
         """Take in what comes next; with a `keepalive` it raises Lost if the link broke."""
@@ -232,17 +235,9 @@ class Link(wire.Connection):
         except (TimedOut, Unreachable):
             return  # what was sent before the end can still be read, and then the end
 
-    def _ping(self) -> None:
-        """Send a PING if that is due. Raises Lost after too long a silence."""
-        if self.keepalive is not None:
-            if self.keepalive.act(time.monotonic()):
-                self.ping()
-            if self.keepalive.state is Health.LOST:
-                raise Lost(f"the link to @{self.destination.host} went silent")
-
     def _lost(self, error: Unreachable) -> Unreachable:
-        """The error for a connection that has ended: Lost if it is the link, as against the far end."""
-        if self.keepalive is None or not self._broken():
+        """The error for a connection that has ended: Lost if ssh has failed or hangs, as against the far end."""
+        if self.keepalive is None or self._exit_code() in (0, -signal.SIGTERM):
             return error
         return Lost(f"lost the link to @{self.destination.host}")
 
@@ -265,10 +260,6 @@ class Link(wire.Connection):
             self._process.kill()
             self._process.wait()
         self._stderr.close()
-
-    def _broken(self) -> bool:
-        """Return whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
-        return self._exit_code() not in (0, -signal.SIGTERM)
 
     def _exit_code(self) -> int:
         try:
