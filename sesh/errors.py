@@ -101,7 +101,7 @@ def for_host(text: str, host: str | None) -> str:
 
 
 @contextmanager
-def NamingHost(host: str | None) -> Iterator[None]:  # noqa: N802
+def naming_host(host: str | None) -> Iterator[None]:
     """Give `host` to an error that leaves the block and names none."""
     try:
         yield

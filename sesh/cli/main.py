@@ -7,7 +7,7 @@ import os
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO, load
-from sesh.errors import NamingHost, SeshError
+from sesh.errors import SeshError, naming_host
 from sesh.quitkey import quit_key
 
 
@@ -20,7 +20,7 @@ def run(argv: list[str]) -> int:
         quit_key.arm()
     else:
         quit_key.release()
-    with NamingHost(line.hosts[0] if len(line.hosts) == 1 else None):
+    with naming_host(line.hosts[0] if len(line.hosts) == 1 else None):
         cli = Invocation(line)
         try:
             return _carry_out(cli)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sesh import errors, machine, measures, paths
 from sesh.about import CALLED, SESH
-from sesh.errors import NamingHost, NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
+from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, naming_host, silent_host
 from sesh.names import natural
 from sesh.ops import sessions as session_ops
 from sesh.reach import calls, links
@@ -116,7 +116,7 @@ def sessions_of(
     link = opening.open_link(
         destination, origin, ask=False, deadline=deadline, early=early, stop=stop, patience=patience
     )
-    with link, stop.calling(link.abort), NamingHost(host):
+    with link, stop.calling(link.abort), naming_host(host):
         rows = calls.request(caller, link, op, {}, deadline)
     if named:
         links.record(destination, link)

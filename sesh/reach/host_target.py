@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sesh import errors, wire
 from sesh.about import CALLED
 from sesh.check import Check
-from sesh.errors import Ended, ExitCode, Interrupted, NamingHost, SeshError, Unreachable
+from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable, naming_host
 from sesh.link.health import Health
 from sesh.link.race import Attempt
 from sesh.link.reopen import Reopen
@@ -56,7 +56,7 @@ class HostTarget(Target):
         """Have the host carry out an op; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
         early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
-        with NamingHost(self.host):
+        with naming_host(self.host):
             with self._open(early) as link:
                 self.clock = link.clock
                 result = calls.request(self.caller, link, op, data)
@@ -111,7 +111,7 @@ class HostTarget(Target):
         Raises Ended if the session has ended meanwhile.
         """
         early, lost = Early(entry.frames(self.caller)), False
-        with NamingHost(self.host):
+        with naming_host(self.host):
             while True:
                 try:
                     with at_first():
