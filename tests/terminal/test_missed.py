@@ -90,7 +90,7 @@ def test_output_alone_is_no_news(sesh: Sesh, home: Home) -> None:
 
 
 def test_a_command_is_news_and_an_absence_has_its_length_from_a_minute_on() -> None:
-    for seconds, told, words in ((59, False, "a moment"), (61, True, "1m"), (7201, True, "2h")):
+    for seconds, told, words in ((59, False, "a moment"), (61, True, "1 min"), (7201, True, "2 h")):
         missed = Missed()
         missed.note({"event": "command_ended", "exit_code": 0})
         missed.since = time.time() - seconds
