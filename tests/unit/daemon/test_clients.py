@@ -1,4 +1,4 @@
-"""The attached clients together: size, lead, pace, and whose terminal is asked."""
+"""The attached clients together: who leads, and whose terminal is asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from sesh.daemon.clients.client import LAG, Client, Clients, Drawn, Due, Live
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Shown
-from sesh.measures import clamp_size
 from sesh.vt.render.viewport import Viewport
 from tests.unit.daemon.connections import Link
 
@@ -58,16 +57,6 @@ def group() -> Iterator[Group]:
         link.close()
 
 
-def test_the_size_is_that_of_the_client_that_typed_last(group: Group) -> None:
-    one = group.add(100, 30)
-    group.add(90, 20)
-    assert group.clients.size[:2] == (90, 20)
-    group.clients.typed(one)
-    assert group.clients.size[:2] == (100, 30)
-    group.clients.typed(one)
-    assert [size[:2] for size in group.sizes] == [(100, 30), (90, 20), (100, 30)]
-
-
 def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
     one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
     group.clients.typed(one)
@@ -112,16 +101,3 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is big
     big.state = Due()
     assert group.clients.answering(group.log) is None
-
-
-@pytest.mark.parametrize(
-    ("sent", "held"),
-    [
-        ((0, 0, 0, 0), (80, 24, 0, 0)),
-        ((1, 1, 5, 6), (1, 1, 5, 6)),
-        ((10_000, 10_000, 1 << 20, -4), (1000, 1000, 0xFFFF, 0)),
-        ((None, None, None, None), (80, 24, 0, 0)),
-    ],
-)
-def test_a_size_is_held_within_bounds(sent: tuple[Any, ...], held: Size) -> None:
-    assert clamp_size(*sent) == held

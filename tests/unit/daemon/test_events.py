@@ -32,18 +32,6 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
         found += [protocol.parse(payload) for kind, payload in frames if kind == protocol.DATA]
 
 
-@pytest.mark.parametrize(
-    ("since", "numbers"), [(None, [4]), (0, [1, 2, 3, 4]), (2, [3, 4]), (99, [4]), (-5, [1, 2, 3, 4])]
-)
-def test_a_follower_begins_where_it_says(link: Link, since: int | None, numbers: list[int]) -> None:
-    events = Events(lambda _: None, lambda _: None)
-    for _ in range(3):
-        events.add("bell", "work")
-    events.follow(link.connection, since)
-    events.add("bell", "work")
-    assert [event["seq"] for event in received(events, link)] == numbers
-
-
 def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:
     events = Events(lambda _: None, lambda _: None)
     events.follow(link.connection, None)
@@ -82,12 +70,3 @@ def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
         assert event["seq"] == seen + event.get("count", 1), "a gap is told where it is"
         seen = event["seq"]
     assert seen == events.last
-
-
-def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:
-    events = Events(lambda _: None, lambda _: None)
-    events.follow(link.connection, None)
-    events.add("title", "work", title="\x1b]52;c;\x07a\x9bb" + "x" * 9999)
-    (event,) = received(events, link)
-    assert event["title"].startswith("]52;c;abxxx")
-    assert len(event["title"]) == module.MAX_TEXT

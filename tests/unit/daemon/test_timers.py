@@ -22,34 +22,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def test_a_deadline_runs_once_and_not_early(clock: Clock) -> None:
-    due, ran = Timers(), []
-    due.set("a", 2, lambda: ran.append("a"))
-    clock.now += 1.9
-    due.run()
-    assert ran == []
-    clock.now += 0.1
-    due.run()
-    due.run()
-    assert ran == ["a"]
-
-
-def test_setting_moves_a_deadline_and_ensuring_leaves_it(clock: Clock) -> None:
-    due, ran = Timers(), []
-    due.set("a", 2, lambda: ran.append("old"))
-    due.ensure("a", 1, lambda: ran.append("ensured"))
-    assert due.wait_time() == 2
-    assert due.is_set("a")
-    due.set("a", 4, lambda: ran.append("new"))
-    clock.now += 3
-    due.run()
-    assert ran == []
-    clock.now += 1
-    due.run()
-    assert ran == ["new"]
-    assert not due.is_set("a")
-
-
 def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock) -> None:
     """The same function set again for later ran at once, since only the function was compared."""
     due, ran = Timers(), []

@@ -1,4 +1,4 @@
-"""A link under watch: attempts in threads, of which one brings another connection, or the reason why none does."""
+"""A link under watch: of attempts in threads one brings another connection."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh import machine, wire
-from sesh.errors import Ended, Interrupted, LoginRefused, NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.errors import Interrupted, LoginRefused, Unreachable
 from sesh.link import attempts, health
-from sesh.link.health import Health
 from sesh.link.race import Attempt, LostSession, Way
 from sesh.link.reopen import Reopen
 from sesh.link.wake import Wake
-from sesh.stop import Stop
 from tests.support import wait_until
-from tests.support.data import job_result
 
 SESSION = LostSession("work", "box", "abc", 7, 0.0)
 
@@ -86,41 +83,6 @@ def until(watch: Reopen, done: Callable[[], object]) -> object:
 
     wait_until(turn, interval=0.002)
     return results[-1]
-
-
-def test_what_fails_for_the_link_s_sake_is_tried_again(made: Made, there: wire.Connection) -> None:
-    steps = Unreachable("no"), TimedOut("no"), OSError(28, "No space left on device"), Unreachable("no")
-    assert made(ways(*steps, there)).wait("box", lambda _: None) is there
-
-
-@pytest.mark.parametrize("error", [LoginRefused("asks"), NotDeployed("none"), Ended("ended", job_result(exit_code=9))])
-def test_what_no_other_attempt_would_help_against_is_raised(made: Made, error: SeshError) -> None:
-    with pytest.raises(type(error)):
-        made(ways(Unreachable("no"), error)).wait("box", lambda _: None)
-
-
-def test_who_stops_waiting_ends_the_attempt_and_a_connection_that_comes_late_is_closed(
-    made: Made, there: wire.Connection
-) -> None:
-    stop, ended, begun = Stop(), threading.Event(), threading.Event()
-
-    def attempt(one: Attempt) -> wire.Connection:
-        with one.stop.calling(ended.set):
-            begun.set()
-            assert ended.wait(30)
-            return there
-
-    def stopped() -> None:
-        assert begun.wait(30)
-        stop.stop()
-
-    threading.Thread(target=stopped, daemon=True).start()
-    watch = made(attempt)
-    with pytest.raises(Interrupted):
-        watch.wait("box", stop.sleep)
-    watch.close()
-    assert ended.is_set()
-    wait_until(lambda: there.inbound == -1)
 
 
 def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may(
@@ -190,25 +152,6 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
     assert there.inbound >= 0
 
 
-def test_where_a_person_would_be_asked_nothing_is_tried_before_the_link_is_lost(
-    made: Made, there: wire.Connection
-) -> None:
-    watch = made(ways(there), asks=True)
-    until(watch, lambda: watch.health.state is Health.DOUBTED)
-    assert watch.run(()) is None
-    assert (watch.attempts.running, watch.due) == (set(), watch.health.due)
-    watch.closed()
-    assert until(watch, bool) is there
-
-
-def test_a_refusal_beside_a_silent_link_is_the_last_word_once_that_is_lost(made: Made) -> None:
-    refusal = LoginRefused("box asks")
-    watch = made(ways(refusal, ZeroDivisionError()))
-    until(watch, lambda: watch.attempts.refusal)
-    watch.closed()
-    assert until(watch, bool) is refusal
-
-
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
     """When the link was lost an hour later the client asked for a login, without an attempt."""
     watch = made(ways(LoginRefused("the agent is locked"), there))
@@ -216,24 +159,6 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     watch.health.heard(time.monotonic(), pong=True)
     watch.run(())
     watch.closed()
-    assert until(watch, bool) is there
-
-
-def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
-    made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a descriptor for an attempt, or a thread, the client left the session."""
-    watch = made(ways(OSError(24, "Too many open files"), there))
-    watch.closed()
-
-    def full(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", full)
-        until(watch, lambda: watch.attempts.reason)
-    assert watch.attempts.reason == "can't start new thread here"
-    until(watch, lambda: watch.attempts.reason == "Too many open files here")
     assert until(watch, bool) is there
 
 

@@ -21,17 +21,6 @@ from tests.support import rounds
 AGENTS = tuple(agents.AGENTS)
 LAUNCHER = "/opt/my tools/it's/sesh"
 
-TEXTS = (
-    "{}",
-    "{}\n",
-    '{"a": 1}',
-    '{\n  "model": "m",\n  "permissions": {\n    "allow": [\n      "Bash(make:*)"\n    ]\n  }\n}\n',
-    '{\n\t"hooks": {\n\t\t"Stop": [],\n\t\t"Other": [\n\t\t\t1\n\t\t]\n\t}\n}',
-    '{\n   "hooks": {\n      "Stop": [\n         {\n            "hooks": "x"\n         }\n      ]\n   }\n}\n\n',
-    '{\n    "hooks": {}\n}\n',
-    '{\n  "ä\\"": "ä\\\\\\u001b",\n  "big": 100000000000000000000\n}\n',
-)
-"""Settings that people have, as programs write them."""
 OTHERS = (
     '{"a":1}',
     '{\n  "model": "m", // mine\n  "hooks": {}\n}\n',
@@ -93,14 +82,6 @@ def added_and_removed(agent: str, text: str) -> None:
     assert not agents.integrate(agent, remove=True)
 
 
-@pytest.mark.parametrize("agent", AGENTS)
-@pytest.mark.parametrize("text", TEXTS)
-def test_hooks_are_added_once_and_removed_with_all_else_left(agent: str, text: str) -> None:
-    added_and_removed(agent, text)
-    empty = '"Stop": []' in text or '"hooks": {}' in text  # went with ours
-    assert empty or Path(agents.settings(agent)).read_text() == text
-
-
 @pytest.mark.parametrize("text", OTHERS)
 def test_settings_that_are_written_in_another_way_are_for_the_person(text: str | bytes) -> None:
     path = put("claude", text)
@@ -114,13 +95,6 @@ def test_settings_that_are_written_in_another_way_are_for_the_person(text: str |
     assert not agents.integrate("claude")
     with pytest.raises(agents.ByHand):
         agents.integrate("claude", remove=True)
-
-
-def test_hooks_that_the_person_has_turned_off_are_noticed() -> None:
-    put("claude", '{"disableAllHooks": true}')
-    assert agents.disabled("claude")
-    put("claude", "{}")
-    assert not agents.disabled("claude")
 
 
 @pytest.mark.parametrize("agent", AGENTS)

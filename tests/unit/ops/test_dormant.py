@@ -8,25 +8,13 @@ from typing import Any
 import pytest
 
 from sesh import files
-from sesh.errors import CannotStart, NotFound
+from sesh.errors import CannotStart
 from sesh.ops import create, dormant
-from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.store import checkpoints, records
 from tests.support.data import record
 
 pytestmark = pytest.mark.usefixtures("sessions")
-
-
-def test_a_record_that_goes_while_its_session_is_renamed_leaves_none_under_the_new_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A record with nothing but the new name was written."""
-    files.ready_directory()
-    monkeypatch.setattr(find, "dormant", lambda _name: {"name": "old", "state": "lost"})
-    with pytest.raises(NotFound):
-        dormant.rename("old", "new")
-    assert records.read("new") is None
 
 
 def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be_put_back(

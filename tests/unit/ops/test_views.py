@@ -11,7 +11,6 @@ from sesh import protocol
 from sesh.ops import views
 from sesh.reach.caller import Caller
 from sesh.reach.origin import Origin
-from sesh.vt.scrollback import LINE_LIMIT
 
 Come = Callable[[list[str]], list[str]]
 
@@ -42,14 +41,3 @@ def test_the_lines_that_come_over_a_link_fit_into_one_answer(
     lines = come([character * length] * 30_000)
     assert 0 < len(lines) < 30_000
     assert len(json.dumps(lines, ensure_ascii=False, separators=(",", ":")).encode()) <= 1 << 16
-
-
-def test_the_longest_line_that_a_session_keeps_comes_over_a_link(come: Come) -> None:
-    longest = ["😀" * 2 * LINE_LIMIT]
-    assert come(longest) == longest
-
-
-def test_all_lines_come_over_a_link_if_they_are_few(come: Come) -> None:
-    few = [str(number) for number in range(1000)]
-    assert come(few) == few
-    assert come([]) == []

@@ -1,4 +1,4 @@
-"""The rows of the board: which come first, which fit a query, and a mark that stays where it is meant, in sight."""
+"""The rows of the board: the mark is in sight, and no line steers the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.schema import Summary
-from sesh.tui.rows import STEPS, Marked, Order, Row, drawn, fitting, ordered
+from sesh.tui.rows import STEPS, Marked, Row, drawn
 from sesh.wording import columns
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -19,55 +19,6 @@ def row(name: str = "work", host: str | None = None, state: str = "idle", since:
     activity = {"state": state, "why": "hook", "since": since, "question": more.pop("question", None)}
     facts = {"name": name, "state": "running", "pid": 7, "created": None, "attached": 0, "activity": activity, **more}
     return Row(host, name, cast("Summary", facts))
-
-
-def names(rows: list[Row]) -> list[str]:
-    return [each.name for each in rows]
-
-
-def test_who_waits_longest_comes_first_or_who_was_attached_last() -> None:
-    rows = [
-        row("calm"),
-        row("failed", state="failed", since="2026-01-01T00:00:00Z"),
-        row("late", state="waiting", since="2026-01-01T00:00:09Z"),
-        row("ahead", "box", state="waiting", since="2026-01-01T00:01:00Z", clock=55.0),
-        row("busy", state="working", since="2026-01-01T00:00:00Z"),
-    ]
-    sessions = {(each.host, each.name): each.session for each in rows if each.session is not None}
-    assert names(ordered(sessions, Order.WAITING, [])) == ["ahead", "late", "failed", "busy", "calm"]
-    recent = [("", "busy"), ("box", "ahead"), ("box", "calm")]
-    assert names(ordered(sessions, Order.RECENT, recent))[:2] == ["busy", "ahead"]
-
-
-def test_what_was_typed_fits_names_hosts_places_and_programs_names_first() -> None:
-    rows = [
-        row("one", command=["vim", "web.py"]),
-        row("web-site"),
-        row("two", "gpu", cwd="/home/me/src", home="/home/me"),
-    ]
-    for query, fits in (
-        ("", ["one", "web-site", "two"]),
-        ("web", ["web-site", "one"]),
-        ("WEB", ["web-site", "one"]),
-        ("@gpu tw", ["two"]),
-        ("src tw", ["two"]),
-        ("~/src", ["two"]),
-        ("bew", []),
-    ):
-        assert names(fitting(rows, query)) == fits, query
-
-
-def test_the_mark_stays_on_its_session_and_takes_the_place_of_one_that_is_gone() -> None:
-    def name(*rows: Row, reset: bool = False) -> str:
-        marked.show(rows, reset=reset)
-        return marked.row.name if marked.row is not None else ""
-
-    marked = Marked()
-    assert name(row("here", current=True), row("a", id="1"), row("b", id="2"), reset=True) == "a"
-    assert name(row("new"), row("b", id="2"), row("renamed", id="1")) == "renamed"
-    assert name(row("new"), row("b", id="2")) == "b"
-    assert name() == ""
-    assert not marked.press("down", 3)
 
 
 @given(st.integers(1, 9), st.lists(st.tuples(st.sampled_from([*STEPS, "home", "end"]), st.integers(1, 5)), max_size=12))
