@@ -176,22 +176,6 @@ def test_of_two_at_once_one_starts_each(home: Home) -> None:
 # -- what is started, and how
 
 
-def test_with_y_commands_begin_at_once(home: Home) -> None:
-    home.sesh("--open", "web", "--", "server")
-    shown(home, "web", "ready")
-    runs(home)
-    lose(home, "web", boot="")
-    answer = home.sesh("--restore", "-y", "--json")
-    assert answer.json() == {
-        "ok": True,
-        "sessions": [
-            {"name": "web", "host": None, "created": True, "command": ["server"], "awaits_enter": False},
-        ],
-    }
-    started(home, "server  in ~")
-    assert "press Enter" not in home.sesh("--logs", "web").stdout
-
-
 def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) -> None:
     for name in ("a", "b", "runs"):
         home.sesh("--open", name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -41,16 +40,6 @@ def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> Non
     words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
     done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
     assert done.stdout == "".join(f"<{word}>\n" for word in words)
-
-
-def test_a_session_whose_name_is_a_number_is_said_to_be_one(sesh: Sesh) -> None:
-    """`1 timed out` and `1 already runs` read as counts."""
-    late = sesh("--exec", "--timeout", "0.2", "--", "sleep", "9")
-    assert (late.code, late.stderr) == (124, "sesh: session 1 timed out and was ended\n")
-    assert "ended:         timed out" in sesh("--status", "1").stdout
-    assert sesh("--wait", "1", "--exit").stderr == "sesh: session 1 timed out\n"
-    sesh("--open", "1", "--", "cat")
-    assert "session 1 already runs" in sesh("--new", "1", "-d").stderr
 
 
 def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home) -> None:
@@ -209,30 +198,6 @@ def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home) -> None:
     assert waiting.exit_code() == 0
 
 
-def test_who_begins_a_job_and_leaves_it_is_told_where_its_end_is(home: Home) -> None:
-    begun = home.terminal("--exec", "job", "-d", "--", "sh", "-c", "echo lost; exit 4", columns=100)
-    begun.wait_for("job runs; its end: sesh --wait job --exit; its output: sesh --logs job")
-    assert begun.exit_code() == 0
-    assert home.sesh("--wait", "job", "--exit").code == 4
-    assert home.sesh("--logs", "job").stdout == "lost\n"
-
-
-def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
-    """It might have ended on a host, the hint said."""
-    home.sesh("--open", "q1", "--", "sh", "-c", "true")
-    wait_until(lambda: home.names() == [])
-    done = home.sesh("--logs", "q1")
-    assert done.code == 1
-    gone = r"sesh: no session q1; it ended \d+s ago: 0; its output is gone; --exec keeps a command's for a week$"
-    assert re.match(gone, done.stderr.strip())
-    home.sesh("--open", "q2", "--", "sleep", "1000")
-    home.sesh("--kill", "q2")
-    assert re.match(
-        r"sesh: no session q2; it was killed \d+s ago; `sesh` lists them$",
-        home.sesh("--screen", "q2").stderr.strip(),
-    )
-
-
 def test_a_tied_job_ends_when_its_window_closes_though_no_signal_comes(home: Home) -> None:
     """Under su the hangup reaches su alone."""
     deaf = "import os, signal, subprocess, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
@@ -288,21 +253,3 @@ def test_r13_the_end_of_stdin_neither_ends_the_job_nor_costs_processor_time(home
     for name, job in jobs.items():
         assert home.sesh("--send", name, "on", "--enter").code == 0
         assert job.wait(30) == 6
-
-
-def test_the_sesh_of_each_of_several_hosts_is_this_very_one(home: Home) -> None:
-    """`sesh @a @b --exec` ran `python -m sesh` for each host.
-
-    Where a directory named sesh lay, that was taken for it; and a deployed copy, which no Python finds by that name,
-    could not run it at all.
-    """
-    home.write("sesh/__init__.py", "")
-    home.write("sesh/__main__.py", "print('a stranger')\n")
-    home.write("no-ssh", "#!/bin/sh\necho 'ssh: no way there' >&2\nexit 255\n", mode=0o755)
-    home.env["SESH_SSH"] = os.path.join(home.path, "no-ssh")
-    program = "import sys; from sesh.__main__ import main; sys.exit(main())"
-    words = [sys.executable, "-I", "-c", program, "@a", "@b", "--exec", "--", "true"]
-    done = subprocess.run(words, cwd=home.path, env=home.env, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 1
-    assert [line.split()[:2] for line in done.stderr.splitlines()[-2:]] == [["a", "failed"], ["b", "failed"]]
-    assert done.stderr.count("no way there") == 2

@@ -53,13 +53,6 @@ def warnings(found: Config) -> list[str]:
     return [warning.removeprefix(f"{found.path}: ") for warning in found.warnings]
 
 
-def test_without_a_file_the_defaults_hold(place: Path) -> None:
-    found = config.load()
-    assert found.path == str(place)
-    assert (found.detach_key, found.replay_lines, found.persist) == ("", 1000, True)
-    assert (found.groups, found.remotes, found.hook, found.warnings) == ({}, {}, "", [])
-
-
 @pytest.mark.parametrize(
     ("span", "holds"),
     [("22:00-07:00", True), ("", True), ("00:00-24:00", True)]
@@ -173,17 +166,6 @@ def test_what_is_wrong_is_a_warning_with_its_place_and_the_rest_holds(
     assert (found.replay_lines, found.persist, found.hook) == (1000, True, "")
 
 
-def test_a_bad_value_leaves_the_good_ones(place: Path) -> None:
-    found = loaded(place, "persist = 3\nreplay_lines = 5\n[groups]\na = ['x', '!']\nb = 1\nc = ['y']\n[nothing]\n")
-    assert (found.persist, found.replay_lines, found.groups) == (True, 5, {"c": ["y"]})
-    assert [warning.split(" ")[0] for warning in warnings(found)] == ["persist", "groups.a:", "groups.b", "unknown"]
-
-
-def test_a_warning_shows_no_controls(place: Path) -> None:
-    found = loaded(place, '"\\u001b[2J" = 1')
-    assert warnings(found)[0].startswith("unknown key '\\x1b[2J'")
-
-
 def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     """A FIFO in its place was waited for."""
     place.mkdir()
@@ -195,12 +177,6 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     place.unlink()
     place.write_bytes(b"#" * (config.LARGEST + 1))
     assert "larger than" in config.load().warnings[0]
-
-
-def test_windows_files_are_read(place: Path) -> None:
-    found = loaded(place, b"\xef\xbb\xbfpersist = false\r\n\r\nbad = 1\r\n")
-    assert not found.persist
-    assert warnings(found)[0].startswith("unknown key bad")
 
 
 @given(st.lists(st.sampled_from([*"[]{}=\"'#.,\n \\ab1", "'''", '"""', "a = 1\n", "[t]\n", "b = {a = 1}\n"])))

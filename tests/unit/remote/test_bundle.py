@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import io
 import os
 import re
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from sesh.about import __version__
-from sesh.errors import Refused
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.bundle import Bundle
 from tests.house.source import modules
@@ -78,16 +76,3 @@ def test_the_same_input_gives_the_same_bytes_in_another_process_at_another_time(
     words = [sys.executable, "-c", code]
     run = subprocess.run(words, env=variables, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == hashlib.sha256(made.archive).hexdigest()
-
-
-def test_a_package_that_is_missing_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = importlib.metadata.distribution
-
-    def distribution(name: str) -> importlib.metadata.Distribution:
-        if name == "tomli":
-            raise importlib.metadata.PackageNotFoundError(name)
-        return whole(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
-    with pytest.raises(Refused, match="tomli is not installed here"):
-        bundle._packages()

@@ -1,10 +1,9 @@
-"""Steps of a deploy that need no host: the question and its answer, which Python, carriers, bars."""
+"""A host that is deployed to: the question and its answer, what fails, and a deploy that is stopped."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import secrets
 import shutil
 import signal
@@ -15,14 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from sesh.errors import Interrupted, Refused, Unreachable
+from sesh.errors import Interrupted, Unreachable
 from sesh.remote.deploy import carrier, deploy, fabric_carrier, fleet, install, survey
 from sesh.remote.ssh.destination import Destination
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 ORDER: install.Order = {"name": "x", "program": "sesh", "force": False, "room": 1, "token": TOKEN}
-LOCAL = ["env"]
-"""A command that runs its words on this machine."""
 
 
 class Scripted:
@@ -72,36 +69,6 @@ def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str,
     assert os.path.isdir(state["scratch"])
 
 
-def test_pythons_that_cannot_run_sesh_are_named_with_the_reason(tmp_path: Path) -> None:
-    for name, text in (
-        ("python3", "echo 3.8.10 >&2; exit 1"),
-        ("python3.11", """echo "No module named 'zipfile'" >&2; exit 1"""),
-        ("python3.12", "exit 9"),
-    ):
-        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / name).chmod(0o755)
-    line = survey.command(ORDER).replace(survey._FOLDERS, str(tmp_path)).replace(survey._LAST_FOLDERS, "")
-    for name in ("sh", "tail"):
-        (tmp_path / name).symlink_to(shutil.which(name) or "")
-    run = subprocess.run(
-        ["/bin/sh", "-c", line.replace('"$@"', "")],
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout == (
-        f"{TOKEN} none; {tmp_path}/python3.12: ; {tmp_path}/python3.11: No module named 'zipfile'; "
-        f"{tmp_path}/python3: 3.8.10\n"
-    )
-
-
-def test_a_python_that_is_too_old_names_its_version() -> None:
-    code = survey._BOOTSTRAP.replace("(3,10)", "(9,)")
-    run = subprocess.run([sys.executable, "-Ic", code, "x"], capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (1, f"{platform.python_version()}\n")
-
-
 @pytest.mark.parametrize(
     ("out", "code", "err", "step", "seen"),
     [
@@ -118,24 +85,6 @@ def test_each_step_that_fails_has_its_own_message(
 ) -> None:
     found, message = failed(monkeypatch, out, code, err)
     assert (found, seen in message) == (step, True)
-
-
-def test_a_line_is_run_and_a_file_is_put(tmp_path: os.PathLike[str]) -> None:
-    way = carrier.SshCarrier(Destination("box", via=LOCAL))
-    assert way.run("echo it; echo told >&2; exit 3") == (3, "it\n", "told\n")
-    data, path = os.urandom(1_000_000), os.path.join(tmp_path, "it's $HOME")
-    way.put(data, path)
-    with open(path, "rb") as file:
-        assert file.read() == data
-    with pytest.raises(Refused, match="irectory"):
-        way.put(data, os.fspath(tmp_path))
-
-
-def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "TIMEOUT", 0.2)
-    way = carrier.SshCarrier(Destination("box", via=LOCAL))
-    with pytest.raises(Unreachable, match="box stopped answering"):
-        way.run("exec sleep 60")
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:

@@ -11,7 +11,7 @@ import pytest
 from sesh.errors import ExitCode, InvalidHost, Unreachable
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import ssh
-from sesh.remote.ssh.destination import Destination, environment_options, program
+from sesh.remote.ssh.destination import Destination
 from tests.support import Home
 
 Fake = Callable[[str], None]
@@ -86,51 +86,15 @@ def test_a_host_that_another_command_reaches_is_none_of_ssh_s(fake: Fake, calls:
     assert not calls.exists()
 
 
-def test_what_ssh_refuses_is_no_host_and_its_reason_is_told_in_one_line(fake: Fake) -> None:
-    fake("echo 'a warning' >&2; echo 'hostname contains invalid characters' >&2; exit 255")
-    with pytest.raises(InvalidHost, match=r"ssh refuses the host b%x: hostname contains invalid characters$"):
-        _ = Destination("b%x").settings
-
-
 def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake) -> None:
     fake("exec sleep 30")
     with pytest.raises(Unreachable, match=r"ssh -G box did not end within 0\.2 s; a `Match exec`"):
         Destination("box").resolve(0.2)
 
 
-@pytest.mark.parametrize(
-    ("script", "reason"), [("echo 'usage: mosh HOST' >&2; exit 1", "usage: mosh HOST"), ("exit 0", "it gave no reason")]
-)
-def test_a_program_that_does_not_take_the_options_of_ssh_is_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
-) -> None:
-    path = tmp_path / "mosh"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    monkeypatch.setenv("SESH_SSH", str(path))
-    with pytest.raises(Unreachable) as caught:
-        _ = Destination("box").settings
-    assert caught.value.message == f"{path} -G box: {reason}"
-    assert "SESH_SSH" in caught.value.hint
-
-
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:
     fake('read -r line; echo "hostname box"; echo "user ${line:-nobody}"')
     assert Destination("box").setting("user") == "nobody"
-
-
-@pytest.mark.parametrize(
-    ("chosen", "used"),
-    [(None, "ssh"), ("", "ssh"), ("/opt/ssh", "/opt/ssh"), ("autossh", "ssh"), ("/usr/bin/autossh", "ssh")],
-)
-def test_the_ssh_of_bridges_is_the_one_chosen_but_never_autossh(
-    monkeypatch: pytest.MonkeyPatch, chosen: str | None, used: str
-) -> None:
-    if chosen is None:
-        monkeypatch.delenv("SESH_SSH", raising=False)
-    else:
-        monkeypatch.setenv("SESH_SSH", chosen)
-    assert program() == used
 
 
 def test_a_variable_overrides_ssh_config_which_overrides_what_sesh_sets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +105,6 @@ def test_a_variable_overrides_ssh_config_which_overrides_what_sesh_sets(monkeypa
     assert given == ["Compression=no", "ServerAliveInterval=30"]
     monkeypatch.setenv("SESH_PERSIST", "no")
     assert "ControlPersist=5" in ssh.options(box, ask=True)
-
-
-def test_identity_and_jump_host_of_the_environment_are_options(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert environment_options() == []
-    monkeypatch.setenv("SESH_IDENTITY", "~/keys/id")
-    monkeypatch.setenv("SESH_PROXYJUMP", "ann@one:22,two")
-    identity = f"IdentityFile={os.path.expanduser('~/keys/id')}"
-    assert environment_options() == ["-o", identity, "-o", "ProxyJump=ann@one:22,two"]
 
 
 @pytest.mark.parametrize("jump", ["-oProxyCommand=x", "one,-l", "one,", "a b", "one;two"])

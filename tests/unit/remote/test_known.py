@@ -7,12 +7,10 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from sesh import paths
 from sesh.errors import Refused
 from sesh.remote import known
 from tests.support import ROOT
@@ -31,33 +29,6 @@ def written(path: Path, content: str) -> None:
     path.parent.chmod(0o700)
     path.write_text(content)
     path.chmod(0o600)
-
-
-def test_a_host_is_known_by_the_word_that_was_typed_until_it_is_forgotten() -> None:
-    for word in ("box", "me@box", "box:22"):
-        assert known.record(word, "1.2", asks=True)
-    assert known.record("box")
-    facts = known.of("box")
-    assert (facts["version"], facts["first_used"] <= facts["last_used"], known.asks("box")) == ("1.2", True, True)
-    assert sorted(known.hosts()) == ["box", "box:22", "me@box"]
-    os.makedirs(os.path.dirname(paths.synced_file("box")), mode=0o700)
-    Path(paths.synced_file("box")).touch()
-    assert known.forget("box")
-    assert not known.forget("box")
-    assert (sorted(known.hosts()), known.of("box")) == (["box:22", "me@box"], {})
-    assert not os.path.exists(paths.synced_file("box"))
-
-
-def test_nothing_makes_a_host_known_but_a_command_that_reached_it(file: Path) -> None:
-    """What a host answered after it was forgotten was kept."""
-    known.record("box")
-    before = file.read_bytes()
-    known.record_failure("other", "no", refused=True)
-    known.keep("other", [{"name": "work"}])
-    known.saw("other", "work", 5.0)
-    known.note("other", {"asks": True})
-    known.end_pause("other")
-    assert file.read_bytes() == before
 
 
 def test_the_file_is_private(file: Path) -> None:
@@ -100,21 +71,6 @@ def test_what_is_damaged_of_one_host_costs_no_other(file: Path, facts: str) -> N
     assert known.damage() == []
 
 
-def test_a_host_that_refused_a_login_is_skipped_for_a_minute_or_until_it_answers() -> None:
-    known.record("box")
-    now = time.time()
-    assert known.record_failure("box", "no", now, refused=True)
-    assert (known.paused_until("box"), known.failure("box")) == (now + known.FAILURE_PAUSE, "no")
-    for moment in (now - known.FAILURE_PAUSE, now + 3600):
-        known.record_failure("box", "no", moment, refused=True)
-        assert (known.paused_until("box"), known.failure("box")) == (0, "")
-    for answers in (lambda: known.record("box"), lambda: known.keep("box", []), lambda: known.end_pause("box")):
-        known.record_failure("box", "no", refused=True)
-        assert known.paused_until("box")
-        answers()
-        assert not known.paused_until("box")
-
-
 def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_would_be_asked() -> None:
     known.record("box")
     known.note("box", {"round_trip": 0.25})
@@ -147,27 +103,6 @@ def test_sessions_take_no_more_than_their_room(file: Path) -> None:
     known.keep("box", [{"name": f"s{number}", "cwd": "/" + "x" * 1000} for number in range(2000)])
     assert 100 < len(known.sessions("box")) < 300
     assert file.stat().st_size < 300_000
-
-
-def test_what_is_learnt_of_one_session_changes_its_row_alone() -> None:
-    """A killed session was listed on as `seen just now`, and one that was just left as it was seen minutes ago."""
-    known.record("box")
-    known.keep("box", [{"name": name, "state": "running", "id": name} for name in ("one", "two", "three")])
-    listed = known.of("box")["listed"]
-    assert known.drop("box", ["one", "none"])
-    assert known.rename("box", "two", "new")
-    assert known.rename("box", "none", "four")
-    assert known.saw("box", "new", listed + 9)
-    assert known.saw("box", "work", listed - 9, id="1", cwd="/src", command=["make"], home=None)
-    assert known.saw("box", "work", listed - 8, id="1", cwd="/", command=["sh"]), "the host may have listed more since"
-    assert known.of("box")["listed"] == listed
-    assert known.sessions("box") == [
-        {"name": "three", "state": "running", "id": "three"},
-        {"name": "new", "state": "running", "id": "two", "seen": listed + 9},
-        {"name": "work", "state": "running", "id": "1", "cwd": "/src", "seen": listed - 8, "command": ["make"]},
-    ]
-    assert known.saw("box", "work", 5.0, id="2")
-    assert known.sessions("box")[-1] == {"name": "work", "state": "running", "id": "2", "seen": 5.0}
 
 
 def test_what_several_processes_learn_is_kept_together(tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 
 from sesh import protocol
-from sesh.errors import Interrupted, LocalFault, NotDeployed, Unreachable
-from sesh.reach.caller import Caller
-from sesh.reach.host_target import HostTarget
+from sesh.errors import Interrupted, NotDeployed, Unreachable
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
@@ -108,21 +106,6 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.usefixtures("nothing_left")
-def test_descriptors_that_run_out_are_one_line_for_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was an OSError, and so an internal error."""
-
-    def none_left() -> None:
-        raise OSError(24, "Too many open files")
-
-    target = HostTarget(Caller(), "box")
-    target.destination = through("true")
-    monkeypatch.setattr(os, "pipe", none_left)
-    with pytest.raises(LocalFault, match="Too many open files") as caught:
-        target.connect("work")
-    assert (caught.value.code, caught.value.reason) == ("unreachable", "Too many open files")
-
-
 MARK = r"printf '\000sesh-bridge-1\000\n'"
 
 START = (1, 2.0)
@@ -171,25 +154,6 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
 
 
 BEGINS = f"echo sesh is looked for >&2; {MARK}; cat $f/welcome $f/answer; exec cat >/dev/null"
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_what_goes_with_hello_is_answered_and_is_not_sent_again(played: Played) -> None:
-    played.shared = BEGINS
-    with played.opened(Early(b"?")) as opened:
-        assert opened.take_sent()
-        assert opened.answer(1)[0]["ok"] is True
-        assert not opened.take_sent()
-    assert not played.closed
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_a_silent_shared_connection_loses_to_one_of_its_own_and_takes_no_more_sessions(played: Played) -> None:
-    played.own = BEGINS
-    early = Early(b"?")
-    with played.opened(early) as opened:
-        assert not opened.take_sent(), "the other one was asked"
-    assert (early.reached, played.closed) == (False, True)
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -18,7 +18,7 @@ from sesh import programs
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync import push, sync
+from sesh.remote.sync import sync
 from sesh.remote.sync.home import CREDENTIALS, OWN, HomeDirectory
 
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
@@ -78,11 +78,6 @@ def files(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 # -- the list
-
-
-def test_blank_lines_and_comments_do_not_count_and_no_line_counts_twice(home: Path) -> None:
-    write(home / ".config/sesh/sync", "# mine\n\n  a b  \n\t#x\nc#d\na b\n\r\nlast")
-    assert sync.listed() == ["a b", "c#d", "last"]
 
 
 def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path, far: Path) -> None:
@@ -289,16 +284,6 @@ def test_a_path_that_fails_is_named_and_the_others_arrive(home: Path, far: Path,
     result = synced(far)
     assert (sorted(result.pushed), list(result.failed), key.read_text()) == (["a", "dir"], ["b"], "theirs")
     assert synced(far).skipped == ["a", "dir"]
-
-
-def test_a_tree_that_cannot_be_packed_fails_alone(home: Path, far: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "find", lambda name: None if name == "rsync" else shutil.which(name))
-    monkeypatch.setattr(push.Push, "shares_home", lambda _: (home / "gone").unlink())
-    for name in ("gone", "stays"):
-        write(home / name)
-    write_list(home, "gone", "stays")
-    result = synced(far)
-    assert (result.pushed, list(result.failed)) == (["stays"], ["gone"])
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"key": "via:box", "paths": [1]}', '{"key": "via:box"}'])

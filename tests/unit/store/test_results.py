@@ -100,13 +100,6 @@ def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
         assert str(path) in results.damage()[0]
 
 
-def test_the_result_of_a_session_that_a_run_ended_is_read() -> None:
-    """What the run came to stands in it as an object."""
-    whole: JobResult = {**result(1), "run": {"key": "ab", "exit_code": 9, "n": 1}}
-    results.keep(whole, None)
-    assert results.by_id(f"{1:016x}") == whole
-
-
 @pytest.mark.parametrize("key", ["directory", "name", "reason"])
 def test_a_result_with_text_that_no_file_name_holds_is_damaged(key: str, tmp_path: Path) -> None:
     """Half a surrogate, or a NUL, is not what a daemon wrote: no path, no argument and no frame can hold it."""

@@ -101,15 +101,6 @@ def test_bulk_output_is_recognised(kind: bytes) -> None:
     assert {text.rstrip() for text in emulator.last_lines(60)} == {emulator.text()[0]}
 
 
-@pytest.mark.parametrize("state", ["?1049h", "1;5r", "?7l", "4h", "?69h\x1b[2;9s"])
-def test_a_screen_in_another_state_draws_it(state: str) -> None:
-    emulator = Emulator(80, 24)
-    emulator.feed(f"\x1b[{state}".encode())
-    with mock.patch.object(bulk, "RawLines") as raw:
-        emulator.feed(b"text\r\n" * 5000)
-    assert raw.call_count == 0
-
-
 def test_lines_in_bulk_keep_the_bounds_and_their_colours() -> None:
     emulator = Emulator(80, 24, max_lines=100)
     emulator.feed(b"".join(b"\x1b[3%dmline %d\r\n" % (number % 8, number) for number in range(9000)))

@@ -8,8 +8,6 @@ import time
 import pytest
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.pen import DEFAULT
-from sesh.vt.render.replay import replay
 from sesh.vt.screen import Screen
 from tests.unit.vt.streams import cut, state, stream
 
@@ -19,19 +17,6 @@ def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
     emulator.feed(data)
     assert emulator.errors == 0, emulator.last_error
     return emulator
-
-
-@pytest.mark.parametrize("start", ["P$qm", "_Ga=T,f=24;AAAA", "^private", "Xsos", "P0;1q#0~~", "kname"])
-@pytest.mark.parametrize("end", ["\x18", "\x1a", "\x1b\\"])
-def test_p01_bodies_of_strings_are_not_drawn(start: str, end: str) -> None:
-    assert fed(f"a\x1b{start}{end}b".encode()).text()[0] == "ab"
-
-
-def test_p03_prefixed_sequences_are_told_apart() -> None:
-    emulator = fed(b"\x1b[>4;2m\x1b[2 qx")
-    assert emulator.screen.pen is DEFAULT
-    assert emulator.screen.cursor_style == 2
-    assert emulator.screen.key_resources == {4: 2}
 
 
 def test_p05_digits_of_other_scripts_are_no_parameters() -> None:
@@ -51,18 +36,6 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
     assert str(emulator.last_error) == "broken"
 
 
-def test_p13_codes_of_strings_are_whole_numbers() -> None:
-    codes = (b"1;icon", b"2;title", b"10;red", b"11;?", b"104", b"133;A", b"1337;x", b"22;pointer")
-    emulator = fed(b"".join(b"\x1b]" + code + b"\x07" for code in codes))
-    assert (emulator.screen.icon_name, emulator.screen.title) == ("icon", "title")
-
-
-def test_p13_a_title_is_stripped_of_controls_and_capped() -> None:
-    emulator = fed(b"\x1b]2;a\x00b\nc\xc2\x9bd" + b"x" * 5000 + b"\x07")
-    assert emulator.screen.title.startswith("abcdx")
-    assert len(emulator.screen.title) == 1024
-
-
 def test_p13_a_string_does_not_swallow_what_cancels_it() -> None:
     emulator = fed(b"\x1b]2;one\x07\x1b]2;two\x18three\x1b]2;four\x1b[31mfive")
     assert emulator.text()[0] == "threefive"
@@ -75,12 +48,6 @@ def test_p16_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
     emulator = fed(b"a" + control + b"0;t\x07b")
     assert emulator.screen.title == ""
     assert emulator.text()[0].replace("\ufffd", "") == "a0;tb"
-
-
-def test_controls_within_a_sequence_act_before_it() -> None:
-    emulator = fed(b"ab\x1b[3\n1\rmx")
-    assert emulator.text()[:2] == ["ab", "x"]
-    assert emulator.screen.pen.sgr == "0;31"
 
 
 @pytest.mark.parametrize(
@@ -98,13 +65,6 @@ def test_controls_within_a_sequence_act_behind_the_string_that_its_escape_ends(d
         pieces.feed(bytes((byte,)))
     assert (whole.text()[: len(rows)], whole.screen.title) == (rows, "t")
     assert state(whole) == state(pieces)
-
-
-@pytest.mark.parametrize("data", [b"\x1b[31", b"\x1b]0;ti", b"\x1bP1;2", "é".encode()[:1], b"\x1b", b"\x1b("])
-def test_unfinished_bytes_are_kept_and_sent_on(data: bytes) -> None:
-    emulator = fed(b"text" + data)
-    assert emulator.unfinished == data
-    assert replay(emulator).endswith(data)
 
 
 @pytest.mark.parametrize(

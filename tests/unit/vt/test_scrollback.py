@@ -31,32 +31,10 @@ def test_a_default_blank_at_the_end_of_a_row_full_of_colour_is_left_out() -> Non
     assert emulator.scrollback.last(1) == ["\x1b[0;41mab"]
 
 
-def test_lines_keep_colours_and_links() -> None:
-    emulator = fed("\x1b[31mred\x1b[0m \x1b]8;;http://x\x07go\x1b]8;;\x07\r\n" + "\r\n" * 3)
-    assert emulator.last_lines(9, ansi=True)[0] == "\x1b[0;31mred\x1b[m \x1b]8;;http://x\x1b\\go\x1b[m\x1b]8;;\x1b\\"
-    assert emulator.last_lines(9)[0] == "red go"
-
-
-def test_p18_scrolling_in_an_inner_region_stays_out() -> None:
-    assert fed("\x1b[2;3r\x1b[3;1H" + "\n" * 5).scrollback.lines == 0
-    assert fed("a\r\nb\r\nc\x1b[H\x1b[2M").scrollback.lines == 0
-
-
 def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     """A progress bar on the last row (apt) must not cost the lines that scroll above it."""
     emulator = fed("\x1b[1;2r" + numbered(4))
     assert emulator.scrollback.last(9) == ["line 0", "line 1"]
-
-
-def test_p18_ris_clears_the_scrollback() -> None:
-    assert fed(numbered(6) + "\x1bc").scrollback.last(9) == []
-
-
-def test_ed_3_clears_it_and_nothing_else() -> None:
-    emulator = fed(numbered(6) + "\x1b[3J")
-    assert emulator.scrollback.lines == 0
-    assert emulator.text() == ["line 3", "line 4", "line 5"]
-    assert emulator.scrolled == 3
 
 
 def test_it_is_bounded_in_lines() -> None:
@@ -132,11 +110,6 @@ def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> N
     whole = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4).last_lines(99)
     page, number = emulator.lines_before(1 << 62, 2, 1 << 20)
     assert emulator.lines_before(number, 99, 1 << 20)[0] + page == whole
-
-
-def test_a_wide_character_that_did_not_fit_leaves_no_blank_in_the_line() -> None:
-    emulator = fed("abc中文字" + "\r\n" * 5, 4)
-    assert emulator.last_lines(9)[0] == "abc中文字"
 
 
 def test_p19_tab_stops_grow_with_the_width() -> None:

@@ -18,16 +18,6 @@ def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
     return client.text()
 
 
-def test_a_smaller_terminal_sees_the_part_with_the_cursor() -> None:
-    emulator = fed("\r\n".join("abcdefghijklmnopqrst"[row:] for row in range(6)))
-    view, client = Viewport(8, 3), Emulator(8, 3)
-    assert shown(view, client, emulator) == ["lmnopqrs", "mnopqrst", "nopqrst"]
-    assert client.cursor == (2, 7)
-    emulator.feed(b"\x1b[H")
-    assert shown(view, client, emulator) == ["abcdefgh", "bcdefghi", "cdefghij"]
-    assert client.cursor == (0, 0)
-
-
 def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there() -> None:
     """It stayed shifted: what the prompt and short rows said was left of it, until somebody cleared the screen."""
     emulator = fed("$ a long line, kept")
@@ -64,22 +54,6 @@ def test_only_rows_that_changed_are_sent() -> None:
     emulator.feed(b"!")
     assert view.draw(emulator).startswith(b"\x1b[3;1Hthree!")
     assert b"one" not in view.draw(emulator)
-
-
-def test_modes_of_input_and_the_cursor_follow() -> None:
-    emulator = fed("\x1b[?1h\x1b=\x1b[?1003h\x1b[?1006h\x1b[?2004h\x1b[?1004h\x1b[>5u\x1b[>4;2m\x1b[?25l")
-    view, client = Viewport(9, 9), Emulator(9, 9)
-    client.feed(view.draw(emulator))
-    assert all(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
-    assert client.screen.keypad
-    assert client.screen.kitty_flags == 5
-    assert client.screen.key_resources == {4: 2}
-    assert client.screen.cursor.hidden
-    emulator.feed(b"\x1bc")
-    client.feed(view.draw(emulator))
-    assert not any(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
-    assert client.screen.kitty_flags == 0
-    assert not client.screen.cursor.hidden
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
