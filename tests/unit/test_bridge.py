@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from sesh import bridge, protocol, wire
-from sesh.errors import NotFound, UsageError
+from sesh.errors import NotFound, Unreachable, UsageError
 from sesh.reach import calls
+from sesh.reach.origin import Origin
 from tests.support import Home, rounds
 
 
@@ -41,6 +45,11 @@ class Bridge:
         while not seen.endswith(protocol.BRIDGE):
             seen += os.read(self.connection.inbound, 1)
 
+    def ended(self) -> int:
+        """Its exit code, once the connection is closed."""
+        self.connection.close()
+        return self.process.wait(30)
+
     def close(self) -> None:
         self.connection.close()
         self.process.kill()
@@ -66,6 +75,16 @@ def op(op: str, number: int = 1, /, **data: Any) -> bytes:
 def result(connection: wire.Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
     return json.loads(connection.answer(number, deadline())[1])
+
+
+def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
+    hello = {**wire.introduction("bridge"), "protocol": protocol.PROTOCOL + 1}
+    far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("enter.open_", name="work"))
+    far_end.skip_mark()
+    assert far_end.connection.expect_welcome(deadline())["protocol"] == protocol.PROTOCOL
+    with pytest.raises(Unreachable):
+        far_end.connection.receive(deadline())
+    assert home.names() == []
 
 
 @pytest.mark.parametrize(
@@ -109,6 +128,118 @@ def test_what_is_no_op_is_refused_and_the_link_goes_on(home: Home, far_end: Brid
     connection.send(op("sessions.summaries", 3))
     assert result(connection, 3) == []
     assert home.names() == []
+
+
+def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:
+    odd = [None, 5, [], {}, "a\0b", "\ud800", "\x1b[31m", 1e300, ["x"], {"LC_A=B": "x"}, {"LC_\0": "C"}, {"LANG": 5}]
+    for key in ("host", "home", "size", "term", "colorterm", "locale"):
+        for value in odd:
+            origin = Origin({key: value})
+            assert (origin.host, origin.term, origin.colorterm, origin.size) == (None, None, None, (0, 0, 0, 0))
+            assert origin.environment({"PATH": "/bin"}).keys() <= {"PATH", "LANG"}
+            os.fsencode(origin.directory("x"))
+    assert Origin({"size": [80, 24, -1, 10**30]}).size == (0, 0, 0, 0)
+    assert Origin({"size": [80, 24, 0, 0]}).size == (80, 24, 0, 0)
+
+
+def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> None:
+    connection = far_end.greeted()
+    for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "enter.go"}, {"verb": None}):
+        connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
+        with pytest.raises(UsageError):
+            connection.answer(7, deadline())
+    connection.send(op("sessions.summaries"))
+    assert result(connection) == []
+
+
+class Led:
+    """A bridge in this process that has led to a session, whose daemon is played by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, said: bytes = b"", closes: bool = False) -> None:
+        near_in, self.near = os.pipe()
+        self.back, near_out = os.pipe()
+        self.daemon, ours = socket.socketpair()
+        self.daemon.sendall(said)
+        if closes:
+            self.daemon.close()
+        led = {"name": "work"}, b"", wire.adopt(ours)
+        monkeypatch.setattr(bridge, "_entered", lambda *_: led)
+        self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.codes: list[int] = []
+
+    def begin(self, *frames: bytes, **words: Any) -> None:
+        """Ask for the session, and send frames right behind."""
+        asked = wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", **words)
+        os.write(self.near, b"".join([asked, *frames]))
+        self.thread.start()
+
+    def _run(self) -> None:
+        with suppress(Unreachable):
+            self.codes.append(self.link.run())
+
+    def got(self, end: bytes) -> bytes:
+        """All that has come back up to these bytes."""
+        seen = bytearray()
+        while not seen.endswith(end):
+            seen += os.read(self.back, 1 << 16)
+        return bytes(seen)
+
+    def close(self) -> None:
+        self.thread.join(30)
+        self.daemon.close()
+        for each in {self.near, self.back} - {-1}:
+            os.close(each)
+
+
+def test_what_a_daemon_said_last_passes_though_it_listens_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
+    for _ in range(20):
+        led = Led(monkeypatch, said=b"the answer" * 1000, closes=True)
+        led.begin(*[protocol.frame(protocol.PING)] * 10)
+        led.got(b"the answer" * 1000)
+        led.close()
+        assert led.codes == [0]
+
+
+def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    led, data, typed = Led(monkeypatch), os.urandom(1 << 22), protocol.numbered(protocol.INPUT, 1, b"typed")
+    led.begin(typed)
+    writer = threading.Thread(target=led.daemon.sendall, args=(data,))
+    writer.start()
+    assert led.got(data[-64:]).endswith(data)
+    os.write(led.near, typed)
+    writer.join(30)
+    seen = b""
+    while len(seen) < 2 * len(typed):
+        seen += led.daemon.recv(100)
+    assert seen == typed * 2
+    os.close(led.near)
+    led.near = -1
+    assert led.daemon.recv(100) == b""
+    led.close()
+    assert not led.thread.is_alive()
+
+
+def test_a_ping_behind_the_answer_is_the_daemon_s_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its PONG a client tells the screen that it asked for from an earlier one; it showed nothing more without."""
+    led, ping, goes_on = Led(monkeypatch), protocol.frame(protocol.PING, b"redraw"), threading.Event()
+    send = led.link._send
+
+    def halt_behind(data: bytes) -> None:
+        send(data)
+        if threading.current_thread() is led.thread:
+            goes_on.wait(30)
+
+    monkeypatch.setattr(led.link, "_send", halt_behind)
+    led.daemon.settimeout(10)
+    led.begin()
+    os.read(led.back, 1 << 16)
+    os.write(led.near, ping)
+    assert led.daemon.recv(100) == ping
+    goes_on.set()
+    led.daemon.shutdown(socket.SHUT_RDWR)
+    led.close()
 
 
 def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile(
@@ -163,6 +294,15 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
         own.close()
 
 
+def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them(far_end: Bridge) -> None:
+    connection = far_end.greeted()
+    connection.send(op("index.follow"))
+    assert connection.receive(deadline()) == (protocol.DATA, b"[]")
+    connection.send(protocol.frame(protocol.PING, b"1"))
+    assert connection.receive(deadline()) == (protocol.PONG, b"1")
+    assert far_end.ended() == 0
+
+
 @pytest.mark.parametrize("_", range(rounds(3, 50)))
 def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: Home, _: int) -> None:
     """The second one began another job, or was told that the name is taken."""
@@ -176,3 +316,16 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
     finally:
         for one in both:
             one.close()
+
+
+def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(home: Home) -> None:
+    """A job kept the agent's socket of the connection that had ended."""
+    for agent in ("/first", "/second"):
+        own = Bridge(home, env={"SSH_AUTH_SOCK": agent})
+        try:
+            connection = own.greeted()
+            connection.send(JOB)
+            connection.answer(1, deadline())
+        finally:
+            own.close()
+        assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent

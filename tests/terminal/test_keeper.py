@@ -1,0 +1,123 @@
+"""examples/agents/keeper.py with ten sessions: they ask for lines and keys, are composers, a shell, jobs that fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT, Home, wait_until
+
+_ASKS = """
+import sys
+for question in sys.argv[2:]:
+    with open(sys.argv[1], "a") as file:
+        print(question, input(f"{question}? "), sep="=", file=file)
+"""
+_KEYS = """
+import os, sys, tty
+tty.setcbreak(0)
+os.write(1, f"{sys.argv[2]}? ".encode())
+with open(sys.argv[1], "a") as file:
+    print(sys.argv[2], os.read(0, 1).decode(), sep="=", file=file)
+"""
+"""Asks for one key, as a program that reads key by key does."""
+_COMPOSER = """
+import os, sys, time, tty
+tty.setraw(0)
+os.write(1, f"\\x1b[?2004h{sys.argv[2]}? ".encode())
+text, last = b"", 0.0
+while (data := os.read(0, 1024)) != b"\\r" or time.monotonic() - last < 0.04:
+    for mark in (b"\\x1b[200~", b"\\x1b[201~"):
+        data = data.replace(mark, b"")
+    os.write(1, data.replace(b"\\r", b"\\r\\n"))
+    text, last = text + data, time.monotonic()
+os.write(1, b"\\x1b[?2004l\\r\\x1b[Ksubmitted\\r\\n")
+with open(sys.argv[1], "a") as file:
+    print(sys.argv[2], text.decode(), sep="=", file=file)
+"""
+"""Takes pastes; an Enter that comes with text, or soon after it, is a new line."""
+_FAILS = 'n=$(cat "$1" 2>/dev/null || echo 0); echo $((n + 1)) >"$1"; [ "$n" -ge "$2" ]'
+TEST, PUSH = "may I run: make test", "may I push to main"
+TRIVIAL = ("asks-1", "asks-2", "composer-1", "composer-2", "keys-1")
+
+
+def opened(home: Home) -> None:
+    """Ten sessions with the label, and one without that nobody may answer."""
+    home.write("asks.py", _ASKS)
+    home.write("keys.py", _KEYS)
+    home.write("composer.py", _COMPOSER)
+    python = sys.executable
+    programs: dict[str, list[str]] = {
+        **{f"asks-{n}": [python, "asks.py", f"asks-{n}", TEST, "may I run: cargo test"] for n in (1, 2)},
+        **{f"composer-{n}": [python, "composer.py", f"composer-{n}", TEST] for n in (1, 2)},
+        "keys-1": [python, "keys.py", "keys-1", TEST],
+        "push-1": [python, "asks.py", "push-1", TEST, PUSH],
+        "push-2": [python, "keys.py", "push-2", PUSH],
+        "fails": ["sh", "-c", _FAILS, "sh", "fails", "2"],
+        "broken": ["sh", "-c", _FAILS, "sh", "broken", "99"],
+        "shell": [],
+    }
+    assert len(programs) == 10
+    for name, command in programs.items():
+        tail = ["--", *command] if command else []
+        assert home.sesh("--open", name, home.path, "--label", "team=mine", *tail).code == 0
+    home.sesh("--open", "other", home.path, "--", python, "asks.py", "other", TEST)
+
+
+def written(home: Home, name: str) -> str:
+    try:
+        with open(os.path.join(home.path, name), encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+@pytest.mark.soak  # on a busy machine the example once left a question that it was to answer
+def test_ten_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
+    keeper = os.path.join(ROOT, "examples/agents/keeper.py")
+    with open(keeper, encoding="utf-8") as file:
+        code = file.read().partition('"""\n\n')[2]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+    opened(home)
+    home.sesh("--wait", "fails", "--exit", "--timeout", "30")  # what has failed before is started again too
+    with (
+        open(os.path.join(home.path, "said"), "w", encoding="utf-8") as said,
+        subprocess.Popen(
+            [sys.executable, keeper, "team=mine"],
+            env={**home.env, "PYTHONPATH": ROOT, "RESTARTS": "3"},
+            cwd=home.path,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+
+        def tells(*lines: str) -> None:
+            wait_until(
+                lambda: set(lines) <= set(written(home, "said").splitlines()),
+                40,
+                portrait=lambda: written(home, "said"),
+            )
+
+        try:
+            tells(*(f"{name} has ended" for name in (*TRIVIAL, "fails")))
+            tells("broken needs you: it fails again and again", *(f"push-{n} needs you: {PUSH}?" for n in (1, 2)))
+            for name in ("push-1", "push-2"):
+                home.sesh("--send", name, "n", "--enter", "--question", PUSH)
+            home.sesh("--kill", "shell")
+            tells("push-1 has ended", "push-2 has ended", "shell has ended")
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    for n in (1, 2):
+        assert written(home, f"asks-{n}") == f"{TEST}=y\nmay I run: cargo test=y\n"
+    for name in ("keys-1", "composer-1", "composer-2"):
+        assert written(home, name) == f"{TEST}=y\n", name
+    assert (written(home, "push-1"), written(home, "push-2")) == (f"{TEST}=y\n{PUSH}=n\n", f"{PUSH}=n\n")
+    assert (written(home, "fails"), written(home, "broken")) == ("3\n", "4\n")
+    assert written(home, "said").count(" failed and runs again") == 2 + 3
+    assert written(home, "said").count(" needs you: ") == 3
+    assert written(home, "other") == ""
