@@ -194,11 +194,11 @@ def test_a_session_outlives_its_zygote_and_leaves_no_zombie_with_it(home: Home) 
 
 def test_a_zygote_without_work_ends_and_removes_its_socket(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zygote, "IDLE", 0.2)
-    first = opened(home, "one")
+    assert home.sesh("--open", "one").code == 0
     wait_until(lambda: not zygotes(home), what="its end")
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".zygote")]
-    assert opened(home, "two") != first
-    assert home.summary("one")["state"] == "running"
+    assert home.sesh("--open", "two").code == 0
+    assert [home.summary(name)["state"] for name in ("one", "two")] == ["running"] * 2
 
 
 def test_sweep_removes_what_a_killed_zygote_left(home: Home) -> None:
