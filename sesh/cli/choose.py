@@ -1,4 +1,4 @@
-"""Verbs that choose among all sessions, by the board or by their standing, and attach: `pick`, `watch`, `next`."""
+"""Verbs that choose a session, on the board or by its state, and attach to it: `pick`, `watch`, `next`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from sesh.tui import board
 from sesh.tui.rows import Order, Row
 from sesh.wording import since, standing
 
-_SETTLING = 0.4
-"""Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
+_QUESTION_DELAY = 0.4  # seconds that `next` gives a working session to raise its question, if none waits
 
 
 def pick(
@@ -67,7 +66,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     if cli.json:
         return _follow(cli, wanted)
     hosts, row = cli.hosts, None
-    with quit_key:  # the terminal is not raw between the board and a session
+    with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
         while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
             code = _enter(cli, row, View())
             if listing.current() is not None or quit_key.taken():
@@ -94,16 +93,16 @@ def _chosen(
         return board.show(index, view, mark)
 
 
-def _await(index: SessionIndex, seconds: float, enough: Callable[[], bool]) -> None:
-    """Wait until it is enough, all machines have reported, or the time is over."""
-    until = time.monotonic() + seconds
+def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> None:
+    """Wait until `enough()`, until all machines have reported, or until the timeout."""
+    until = time.monotonic() + timeout
     while index.pending and not enough() and time.monotonic() < until:
         polled([(index.inbound, select.POLLIN)], until)
         index.take()
 
 
 def _silent(index: SessionIndex) -> list[str]:
-    """Return the hosts that do not answer, with why."""
+    """Return the hosts that do not answer, each with the reason."""
     machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
     return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
 
@@ -147,8 +146,8 @@ def next_(
     recent = [(host or None, name) for host, name in enter.recent()]
     with SessionIndex(cli, cli.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        until = time.monotonic() + _SETTLING
-        while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
+        until = time.monotonic() + _QUESTION_DELAY
+        while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < until:
             polled([(index.inbound, select.POLLIN)], until)
             index.take()
         silent = _silent(index)
@@ -161,7 +160,7 @@ def next_(
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session after `last` in the order in which they began to wait, else the one that waits longest."""
+    """Return the session that began to wait next after `last`, else the one that has waited longest."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
@@ -169,26 +168,26 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
-    """Return the sessions that wait, with the moment since when; it is 0 if it is not known."""
+    """Return the waiting sessions, each with the time when it began to wait, 0 if unknown."""
     return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
 
 
-def _works(rows: dict[Key, Summary]) -> bool:
+def _any_works(rows: dict[Key, Summary]) -> bool:
     return any(standing(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
-    """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
-    before: list[Summary] | None = None
+    """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
+    printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
     with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:
                 rows: list[Summary] = [{**row, "host": key[0]} for key, row in index.sessions(wanted).items()]
-                if rows != before:
+                if rows != printed:
                     printing.value(rows)
-                before, print_at = rows, inf
+                printed, print_at = rows, inf
             ready = polled(watched, min(print_at, time.monotonic() + index.due))
             check_audience(ready, printing.STDOUT)
             if interrupts.inbound in ready:

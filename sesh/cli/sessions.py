@@ -1,8 +1,8 @@
-"""Verbs that act on sessions and attach to none."""
+"""Verbs that act on sessions without attaching."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from typer import Argument
@@ -16,6 +16,7 @@ from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import enter, sessions
 from sesh.ops.views import bears
+from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 
 
@@ -73,19 +74,23 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     names = names or []
     if label:
-        names = _labelled(cli, label, yes=yes)
+        names = _labelled_to_end(cli, label, yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.find(*names, ends=not yes).call(sessions.kill, names=names)
+    answer = cli.find(*names, confirm_end=not yes).call(sessions.kill, names=names)
     failed = _errors(answer["failed"])
-    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], ends=not yes)
-    # Without names the current session; with names those of other machines too, which the answer does not have.
-    killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
+
+    def kill_on(target: Target, name: str) -> Mapping[str, ErrorFacts]:
+        return target.call(sessions.kill, names=[name])["failed"]
+
+    cli.retry_on_remotes(failed, kill_on, confirm_end=not yes)
+    killed = [name for name in dict.fromkeys(names) if name not in failed]
+    killed = killed or answer["killed"]  # the current session, if no name was given
     return _report(cli, killed, failed, "killed")
 
 
-def _labelled(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
-    """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused."""
+def _labelled_to_end(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
+    """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
@@ -184,7 +189,7 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for several sessions; return the exit code. `key`: the key in JSON of those that succeeded."""
+    """Print the outcome for several sessions; return the exit code. `key`: the JSON key of those that succeeded."""
     if not failed:
         return cli.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
