@@ -75,7 +75,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
 
 
 def _chosen(
-    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: Order, mark: Row | None = None
+    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: Order, selected: Row | None = None
 ) -> Row | None:
     """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
     if not printing.on_terminal() or printing.dumb():
@@ -90,7 +90,7 @@ def _chosen(
                 raise _nothing(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
         view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
-        return board.show(index, view, mark)
+        return board.show(index, view, selected)
 
 
 def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> None:
