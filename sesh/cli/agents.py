@@ -55,8 +55,8 @@ def integrate(
 ) -> int:
     """Add hooks to an AI agent's own settings.
 
-    The agent then reports when it works, asks and is done, and which command resumes its conversation. What its
-    settings cannot take without losing a comment is printed, to be added by hand.
+    The agent then reports when it works, asks and is done, and which command resumes its conversation. If its settings
+    would lose a comment, the hooks are printed instead, to be added by hand.
 
     Examples:
       sesh integrate claude

@@ -36,7 +36,7 @@ CODES = (
     ("125", "The command of exec or run did not run, and will not."),
     ("126, 127", "The command is not executable, or was not found."),
     ("128+N", "Ended by signal N."),
-    ("255", "It began, or may have, and how it ended is not known: the message says how to look."),
+    ("255", "It started, or may have, and its exit code is not known: the message says how to look."),
     ("other", "The command's own exit code."),
 )
 VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG, SESH_SSH, SESH_IDENTITY,

@@ -45,7 +45,7 @@ def deploy(
 def upgrade(ctx: Context) -> int:
     """Install this version of sesh on all known remotes; asks on a terminal.
 
-    A remote whose sesh is not ours is passed over.
+    It skips a remote with a ~/.local/bin/sesh that sesh did not install.
 
     Examples:
       sesh upgrade
@@ -71,12 +71,12 @@ def forget(
     hosts: HostWords = None,
     *,
     remove: Annotated[
-        bool, Option("--remove", help="Take sesh off the host first, unless sessions are there.")
+        bool, Option("--remove", help="Uninstall sesh from the host first, unless it has sessions.")
     ] = False,
 ) -> int:
     """Forget a known remote: lists and lookups no longer ask it. Without --remove nothing is changed on the host.
 
-    Each is tried; the exit code is 1 if any was not known. A host that sesh cannot be taken off is not forgotten.
+    Each host is tried; the exit code is 1 if any was not known. If --remove fails, the host is not forgotten.
 
     Examples:
       sesh forget @box

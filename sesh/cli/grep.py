@@ -35,8 +35,8 @@ def grep(
 ) -> int:
     """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
 
-    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in; a job
-    of exec that is gone only with its NAME.
+    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in. A
+    job that is no longer listed is searched only by its NAME.
 
     Examples:
       sesh grep 'error|failed'

@@ -58,7 +58,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     r"""Run CMD in its own session, wait, and exit with its exit code.
 
     Its output is printed with --print or --follow only; meanwhile `sesh NAME` shows it. That is the output of a
-    terminal, also in a pipe: stderr is part of it, and programs may colour it or fit it to the columns (--size).
+    terminal, even in a pipe: stderr is part of it, and programs may colour it or fit it to the columns (--size).
     Without NAME the session gets the lowest free number.
 
     Its result is kept for a week, also without --keep: wait, status and logs read it.

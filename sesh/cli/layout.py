@@ -25,7 +25,7 @@ _STDIN = "-"
 def export(ctx: Context) -> int:
     """Print the sessions here and on known remotes as JSON.
 
-    Name, host, directory, command, resume command, labels.
+    Each has its name, host, directory, command, resume command and labels.
 
     Examples:
       sesh export > sessions.json
@@ -76,8 +76,8 @@ def restore(
     """Start sessions again that a reboot or a crash has ended, each in its directory, below its old screen.
 
     A shell starts at once, and so does the command of resume-with; any other command starts when you press Enter in it,
-    or at once with -y. Sessions that ended by themselves are left alone. The environment is the one that you call it
-    in: values of --env are not kept.
+    or at once with -y. Sessions that ended by themselves are left alone. A restored session gets the
+    environment of this command; values of --env are not kept.
 
     Examples:
       sesh restore

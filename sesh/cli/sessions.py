@@ -57,11 +57,12 @@ def detach(ctx: Context, name: AnyName = None) -> int:
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
     """End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s.
 
-    Without NAME, the session that you are in; with --label, those that have it, here or on @HOST. On a terminal it asks
-    first then; with several hosts it needs -y.
+    Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
+    both cases it asks first on a terminal. With --label and several hosts it needs -y.
 
-    A NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that one; a script
-    ends it without a question, unless it says --local. Each NAME is tried; the exit code is 1 if any was not there.
+    A NAME that this machine does not have is looked up on known remotes. On a terminal sesh asks before it ends that
+    session; a script ends it without a question, unless it has --local. Each NAME is tried; the exit code is 1 if any
+    was not found.
 
     Examples:
       sesh kill work
@@ -149,7 +150,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
 def resume_with(ctx: Context, name: AnyName = None) -> int:
     """Set the command that starts NAME again once it has ended or was lost; `--` alone removes it.
 
-    Without NAME, that of the session that it runs in, as in a hook.
+    Without NAME it sets that of the session in which it runs, as in a hook.
 
     Examples:
       sesh resume-with -- claude --resume "$id"
@@ -167,7 +168,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
 def reload(ctx: Context, names: Names = None) -> int:
     """Move running sessions to this version of sesh, without ending what runs in them.
 
-    Without NAME all of them. Each is tried; the exit code is 1 if any failed.
+    Without NAME it moves all of them. Each is tried; the exit code is 1 if any failed.
 
     Examples:
       sesh reload

@@ -175,12 +175,12 @@ def send(
         Option(
             "--question",
             metavar="REGEX",
-            help="Only if it waits for a person, and asks what matches REGEX; . matches any question.",
+            help="Only if it waits for a person, and its question matches REGEX; . matches any question.",
         ),
     ] = None,
     force: Annotated[
         bool,
-        Option("--force", help="With --enter: type even behind what a person has typed, or where the program asks."),
+        Option("--force", help="With --enter: type even after a person's unfinished input, or while the program asks."),
     ] = False,
 ) -> int:
     """Type TEXT, Enter if wanted, then keys.

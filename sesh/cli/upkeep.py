@@ -104,7 +104,7 @@ def sweep(
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
     The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal;
-    elsewhere it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
+    without one it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
     without files, a bridge without its link). The exit code is 1 if something could not be cleared.
 
     Examples:

@@ -90,8 +90,8 @@ def logs(
 ) -> int:
     """Print the last N lines of scrollback and screen (300).
 
-    Without NAME, those of the session that you are in. What `clear` or Ctrl-L erases in a session is no longer there;
-    `sesh history NAME N` may still have it.
+    Without NAME, those of the session that you are in. Lines that `clear` or Ctrl-L erased are gone;
+    `sesh history NAME N` may still have them.
 
     Examples:
       sesh logs work 50

@@ -127,7 +127,7 @@ class Tools:
         ] = [],  # noqa: B006 (read only; the schema shows it)
         if_waiting: Annotated[
             bool | str,
-            Field(description="Only if it waits for a person; or if what it asks matches this regular expression."),
+            Field(description="Only if it waits for a person; or if its question matches this regular expression."),
         ] = False,
         force: Annotated[
             bool, Field(description="With enter: also into somebody's draft, or where the program asks something.")
