@@ -10,7 +10,7 @@ from sesh import processes, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import typed
+from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.options import AttachOptions
@@ -96,7 +96,7 @@ def _options(cli: Invocation, view: View) -> AttachOptions:
         predict=settings.predict,
         renew=settings.renew,
         waiting=_waiting,
-        typed=typed,
+        typed=words_for,
     )
 
 

@@ -8,7 +8,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.attach import View, attach_terminal, shows, without_terminal
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import find_verb, similar_verb, typed
+from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 from sesh.names import check_name
 from sesh.ops import create, enter, sessions
@@ -40,7 +40,7 @@ def go(
         raise without_terminal(name)
     similar = "" if cli.line.create else similar_verb(name)
     if find_verb(name) is not None:
-        cli.remember(f"{name} is a verb, too: `{SESH} {typed(name)}` returns to this session")
+        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 
     def entered(target: Target) -> Entered:
         return target.enter(enter.go, name=name, spec=spec, near=similar)

@@ -1,4 +1,4 @@
-"""`--export`, `--import`, `--restore`: the sessions as JSON, sessions created from it, and lost ones started again."""
+"""`--export` prints sessions as JSON, `--import` creates them from it, `--restore` starts lost ones again."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def show(cli: Invocation, label: Sequence[str] = ()) -> int:
         if not cli.json and (group or reason):
             _print_group(table, host, group, reason)
         rows += group
-    return _done(cli, rows, wanted)
+    return _finish(cli, rows, wanted)
 
 
 def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table) -> int:
@@ -73,7 +73,7 @@ def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table)
     rows = [session for session in sessions if bears(session, wanted)]
     if rows and not cli.json:
         _print(table.lines(rows, time.time()))
-    return _done(cli, rows, wanted)
+    return _finish(cli, rows, wanted)
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
@@ -141,7 +141,8 @@ def _print(lines: Sequence[str]) -> None:
     printing.text("\n".join(lines))
 
 
-def _done(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int:
+def _finish(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int:
+    """Print the rows if JSON is wanted, else a remark if there are none; return 0."""
     if cli.json:
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):

@@ -129,7 +129,7 @@ _BY_WORD = {
 }
 
 
-def typed(name: str) -> str:
+def words_for(name: str) -> str:
     """Return the words after the program's name that attach to a session."""
     return name if find_verb(name) is None else f"{GO} {name}"
 

@@ -24,8 +24,7 @@ from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.schema import Summary
 
-Place = tuple[str | None, str]
-"""A session: its host, None for this machine, and its name."""
+Place = tuple[str | None, str]  # the host of a session (None for this machine), and its name
 
 
 def wait(  # noqa: PLR0913 (so many conditions)

@@ -101,7 +101,7 @@ class _Board:
         self._previews, self._news = Previews(calls), News()
         self._recent = enter.recent()
         self._selection, self._count = Selection(), 0
-        self._touched = False  # a key was pressed; before, the first row is selected, even if another machine reports
+        self._touched = False  # a key was pressed; until then, each report selects the first row
         self._query, self._message = "", ""
         self._input: _Input | None = None
         self._chosen: Row | None = None
@@ -264,8 +264,11 @@ class _Board:
         row = self._selection.row
         if self._input is not None:
             return f"\x1b[1m{cut(self._input.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hints = _HINTS if row is None or row.session is not None else (f"Enter create a session: {row.title}",)
-        hints = (self._message,) if self._message else hints
+        hints: tuple[str, ...] = _HINTS
+        if self._message:
+            hints = (self._message,)
+        elif row is not None and row.session is None:
+            hints = (f"Enter create a session: {row.title}",)
         return f"\x1b[2m{cut(next((hint for hint in hints if columns(hint) <= width), hints[-1]), width)}"
 
     def _screen(self) -> Screen | str | None:

@@ -23,7 +23,7 @@ _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # synchronized outp
 
 
 class Console:
-    """Keys of a raw terminal.
+    """Reads the keys of a raw terminal.
 
     `single`: read byte by byte, so that input after a key stays for the next reader. Ctrl-Z is then a key like any
     other, else it stops the process.

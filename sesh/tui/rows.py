@@ -23,7 +23,7 @@ _URGENT = ("waiting", "failed")
 
 
 class Order(Enum):
-    """Which sessions come first: those that wait, or the one attached last."""
+    """The order of rows: waiting sessions first, or the one attached last."""
 
     WAITING = "waiting"
     RECENT = "recent"
