@@ -35,9 +35,8 @@ class Session:
     """The session `name` on this machine, or on `host`; only methods connect to it.
 
     Each call opens its own connection, so threads may share a Session, and there is nothing to close. No call asks a
-    person; ssh never prompts. In a process with one thread, SIGVTALRM limits the time of a pattern search; no other
-    signal is handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host
-    NotDeployed.
+    person; ssh never prompts. In a process with one thread, SIGVTALRM bounds a pattern search; no other signal is
+    handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host NotDeployed.
     """
 
     name: str
@@ -64,8 +63,7 @@ class Session:
 
         `directory`: by default the current one, on a host HOME. `command`: by default the user's shell; a string is a
         line for `sh`, a list a program and its arguments. `size`: columns and rows until a terminal attaches, such as
-        `"200x50"`; by default 80x24. Raises Exists if the session has ended and is kept, CannotStart, Refused,
-        UsageError.
+        `"200x50"`; by default 80x24. Raises Exists for an ended session that is kept, CannotStart, Refused, UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -161,10 +159,9 @@ class Session:
         timeout: float | None = None,
         keep: bool = False,
     ) -> Session:
-        """Start a job as `exec` does, without waiting; return its session.
+        """Start a job as `exec` does, without waiting; return its session, by default named with the lowest free number.
 
-        Without `name`, its name is the lowest free number. `wait()` returns its exit code, also once the session is
-        gone.
+        `wait()` returns its exit code, also once the session is gone.
         """
         data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
@@ -361,8 +358,7 @@ def _spec(
     command: Words | None, directory: Directory | None, env: Pairs | None, labels: Pairs | None, size: str | None
 ) -> Spec:
     """Return the spec of a session for the ops; a string as command is a line for `sh`."""
-    if isinstance(command, str):
-        command = ["sh", "-c", command]
+    command = ["sh", "-c", command] if isinstance(command, str) else command
     program = list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None
     spec: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}

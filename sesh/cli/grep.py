@@ -90,7 +90,7 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
 
     failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
     if len(names) > 1:
-        cli.retry_on_remotes(failed, search_in)
+        cli.retry_remotely(failed, search_in)
     return rows, [error.line(cli.host) for error in failed.values()]
 
 

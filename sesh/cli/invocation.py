@@ -26,10 +26,7 @@ _CONNECTING_AFTER = 0.5
 
 
 class Invocation(Caller):
-    """A command line, the caller of its ops: notes go to stderr, questions to the terminal.
-
-    `hosts`: the hosts of the line, groups resolved.
-    """
+    """A command line, the caller of its ops: notes go to stderr, questions to the terminal."""
 
     ssh_prompts = None
     audience = printing.STDOUT
@@ -43,7 +40,7 @@ class Invocation(Caller):
         self._noted_hosts: set[str] = set()
         self.hosts = [check_host(host) for host in line.hosts]  # set first: `settings` may print a note for them
         if self.hosts:
-            self.hosts = self.settings().hosts_of(self.hosts)
+            self.hosts = self.settings().hosts_of(self.hosts)  # resolves groups
 
     # -- the target
 
@@ -65,11 +62,11 @@ class Invocation(Caller):
         """Return the target for a host, None for this machine; never offer to deploy sesh to it."""
         return reach.target_of(self, host)
 
-    def find(self, *names: str | None, confirm_end: bool = False, creates: bool = False) -> Target:
+    def find(self, *names: str | None, confirm: bool = False, creates: bool = False) -> Target:
         """Return the target that has the session, and make it the target of the line.
 
         That is the host of the line, else this machine if it has the session, else the known remote that has it.
-        Without a name, or with several, it is the target of the line (see `retry_on_remotes`). `confirm_end`: ask the
+        Without a name, or with several, it is the target of the line (see `retry_remotely`). `confirm`: ask the
         person before the verb ends a session of a remote. `creates`: a session that no machine has is no error. Raises
         NotFound, Refused.
         """
@@ -83,20 +80,20 @@ class Invocation(Caller):
             lookup.note_unknown(self, places)
         host = lookup.host_of(self, name, places[name], "" if creates else self.verb)
         if host is not None:
-            self._confirm_host(name, host, confirm_end=confirm_end)
+            self._confirm_host(name, host, confirm=confirm)
             self.set_host(host)
         return self.target
 
-    def retry_on_remotes(
+    def retry_remotely(
         self,
         failed: dict[str, SeshError],
         act: Callable[[Target, str], Mapping[str, ErrorFacts]],
         *,
-        confirm_end: bool = False,
+        confirm: bool = False,
     ) -> None:
         """Call `act` for each session that was not found but is on a known remote; remove successes from `failed`.
 
-        `failed`: errors by session; `act` returns the same. `confirm_end`: as in `find`.
+        `failed`: errors by session; `act` returns the same. `confirm`: as in `find`.
         """
         absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
         if not absent or self.hosts:
@@ -109,7 +106,7 @@ class Invocation(Caller):
             try:
                 if (host := lookup.host_of(self, name, place, self.verb)) is None:
                     continue
-                self._confirm_host(name, host, confirm_end=confirm_end)
+                self._confirm_host(name, host, confirm=confirm)
                 for facts in act(self.target_of(host), name).values():
                     raise errors.rebuild(facts)
             except SeshError as error:
@@ -117,9 +114,9 @@ class Invocation(Caller):
             else:
                 del failed[name]
 
-    def _confirm_host(self, name: str, host: str, *, confirm_end: bool) -> None:
+    def _confirm_host(self, name: str, host: str, *, confirm: bool) -> None:
         """Print the host of a session, or ask the person to end the session. Raises Refused."""
-        if not confirm_end or self.json or not self.can_ask:
+        if not confirm or self.json or not self.can_ask:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.remember(f"{name} on @{host}")
         elif not self.agrees(f"{name} runs on @{host}. End it?"):

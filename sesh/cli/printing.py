@@ -18,16 +18,13 @@ from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
 from sesh.outcomes import PrintedError
 
 STDOUT, STDERR = 1, 2
-_MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
+MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
 _SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def write(data: bytes, descriptor: int = STDOUT) -> None:
-    """Write all of `data`, also to a non-blocking descriptor.
-
-    Raises BrokenPipeError if the reader is gone, Refused for any other error, such as a full disk.
-    """
+    """Write all bytes, also to a non-blocking descriptor. Raises BrokenPipeError, Refused for other errors."""
     view = memoryview(data)
     while view:
         try:
@@ -43,9 +40,9 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
 def pieces(line: bytes) -> tuple[list[bytes], bytes]:
     """Return the printable pieces of an unfinished line, and the rest; cut no UTF-8 character."""
     cut: list[bytes] = []
-    while len(line) > _MAX_PIECE:
-        ends = range(_MAX_PIECE, _MAX_PIECE - 4, -1)
-        end = next((end for end in ends if line[end] & 0xC0 != 0x80), _MAX_PIECE)
+    while len(line) > MAX_PIECE:
+        ends = range(MAX_PIECE, MAX_PIECE - 4, -1)
+        end = next((end for end in ends if line[end] & 0xC0 != 0x80), MAX_PIECE)
         cut.append(line[:end])
         line = line[end:]
     return cut, line
@@ -101,10 +98,7 @@ def json_line(thing: object) -> bytes:
 
 
 def report(cause: BaseException, line: Line, host: str | None = None) -> int:
-    """Print the error of a command; return the exit code. With SESH_DEBUG, log it and print its traceback.
-
-    `host`: the single host of the line.
-    """
+    """Print the error of a command; return the exit code. With SESH_DEBUG, log it and print its traceback."""
     if isinstance(cause, SeshError):
         error = cause
     elif isinstance(cause, KeyboardInterrupt):

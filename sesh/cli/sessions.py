@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from typer import Argument
@@ -16,7 +16,6 @@ from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import enter, sessions
 from sesh.ops.views import bears
-from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 
 
@@ -78,15 +77,11 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         names = _labelled_to_end(cli, label, yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.find(*names, confirm_end=not yes).call(sessions.kill, names=names)
+    answer = cli.find(*names, confirm=not yes).call(sessions.kill, names=names)
     failed = _errors(answer["failed"])
-
-    def kill_on(target: Target, name: str) -> Mapping[str, ErrorFacts]:
-        return target.call(sessions.kill, names=[name])["failed"]
-
-    cli.retry_on_remotes(failed, kill_on, confirm_end=not yes)
-    killed = [name for name in dict.fromkeys(names) if name not in failed]
-    killed = killed or answer["killed"]  # the current session, if no name was given
+    cli.retry_remotely(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], confirm=not yes)
+    # Without names, the answer has the current session; with names, it lacks those of other machines.
+    killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 

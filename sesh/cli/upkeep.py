@@ -34,10 +34,7 @@ def doctor(ctx: Context) -> int:
     """
     cli = ctx.obj
     answers = on_each(cli, cli.hosts or [None], _check)
-    found = {
-        host: [error_row("link", answer)] if isinstance(answer, SeshError) else answer
-        for host, answer in answers.items()
-    }
+    found = {host: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for host, rows in answers.items()}
     for host, rows in found.items():
         for finding in rows:
             finding["message"] = wording.one_line(str(finding["message"]))

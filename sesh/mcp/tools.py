@@ -250,10 +250,8 @@ HINTS = {  # by method; a `_` at the end is not part of the tool's name
 def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
     """End a session, without `others` only one that this server created; return None if it is gone."""
     try:
-        if others:
-            entry.session.kill()
-        else:
-            entry.close()
+        end = entry.session.kill if others else entry.close
+        end()
     except NotFound:
         return None
     except SeshError as error:

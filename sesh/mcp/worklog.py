@@ -28,15 +28,12 @@ _MAX_SESSIONS = 500  # more displace the oldest
 
 @dataclass(eq=False)
 class UsedSession:
-    """A session that the client uses.
-
-    `created_id`: its id, if this server created it. `calls`: running calls. `reached`: it has answered.
-    """
+    """A session that the client uses. `created_id`: its id if this server created it. `reached`: it has answered."""
 
     session: Session
     log: str | None
     created_id: str | None = None
-    calls: int = 0
+    calls: int = 0  # that run now
     reached: bool = False
 
     def note_created(self) -> None:
