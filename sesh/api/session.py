@@ -159,7 +159,7 @@ class Session:
         timeout: float | None = None,
         keep: bool = False,
     ) -> Session:
-        """Start a job as `exec` does, without waiting; return its session, by default named with the lowest free number.
+        """Start a job as `exec` does, without waiting; return its session, by default with the lowest free number.
 
         `wait()` returns its exit code, also once the session is gone.
         """

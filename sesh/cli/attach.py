@@ -82,7 +82,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
         connection, name, host=target.host, options=options, connect=connector.connect, reconnect=connector.reopen
     )
     target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
-    return code(outcome)
+    return _exit_code(outcome)
 
 
 def _options(cli: Invocation, view: View) -> AttachOptions:
@@ -147,7 +147,7 @@ def _waiting(left: str) -> int:
     return sum(activity["state"] == "waiting" for activity in activities if activity)
 
 
-def code(outcome: Outcome) -> int:
+def _exit_code(outcome: Outcome) -> int:
     """Return the exit code for the outcome of an attachment."""
     if outcome.kind is Ending.ENDED:
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
@@ -184,7 +184,7 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
     outcome = Outcome.ended(name, cli.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
-    return code(outcome)
+    return _exit_code(outcome)
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:

@@ -87,7 +87,7 @@ def _chosen(
             _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
             if not index.sessions(wanted):
                 missing = "no session has these labels" if wanted else "there are no sessions"
-                raise _nothing(missing, _silent(index), f"`{SESH} NAME` creates one")
+                raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
         view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
@@ -95,9 +95,9 @@ def _chosen(
 
 def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> None:
     """Wait until `enough()`, until all machines have reported, or until the timeout."""
-    until = time.monotonic() + timeout
-    while index.pending and not enough() and time.monotonic() < until:
-        polled([(index.inbound, select.POLLIN)], until)
+    deadline = time.monotonic() + timeout
+    while index.pending and not enough() and time.monotonic() < deadline:
+        polled([(index.inbound, select.POLLIN)], deadline)
         index.take()
 
 
@@ -107,7 +107,7 @@ def _silent(index: SessionIndex) -> list[str]:
     return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
 
 
-def _nothing(message: str, silent: Sequence[str], hint: str) -> NotFound:
+def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
     return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
@@ -141,26 +141,26 @@ def next_(
     cli, wanted = ctx.obj, dict(map(check_label, label or ()))
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
-    current = listing.current()
-    here = (None, str(current["name"])) if current is not None else None
+    record = listing.current()
+    current = (None, str(record["name"])) if record is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
     with SessionIndex(cli, cli.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        until = time.monotonic() + _QUESTION_DELAY
-        while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < until:
-            polled([(index.inbound, select.POLLIN)], until)
+        deadline = time.monotonic() + _QUESTION_DELAY
+        while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < deadline:
+            polled([(index.inbound, select.POLLIN)], deadline)
             index.take()
         silent = _silent(index)
-    chosen = following(_waiting(rows), here or (recent[0] if recent else None))
-    if chosen is None or chosen == here:
+    chosen = following(_waiting(rows), current or (recent[0] if recent else None))
+    if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        raise _nothing(message, silent, f"`{SESH}` lists all sessions with their states")
+        raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.set_host(chosen[0])
     return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session that began to wait next after `last`, else the one that has waited longest."""
+    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]

@@ -99,8 +99,9 @@ def forget(
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
         _retire_connection(cli, host)
-    for host, paths in removed.items() if not cli.json else ():
-        printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
+    if not cli.json:
+        for host, paths in removed.items():
+            printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
     if failed:
         *others, last = failed
         for host in others:

@@ -52,7 +52,8 @@ def show(cli: Invocation, label: Sequence[str] = ()) -> int:
             _print(table.lines(rows, time.time()))
         if cli.watched or not cli.verb:  # not for `--list` in a script or a shell's startup file
             _note_lost(cli, overview["sessions"])
-    for host, sessions, reason in lookup.lists(cli) if asks_remotes else ():
+    remote_lists = lookup.lists(cli) if asks_remotes else ()
+    for host, sessions, reason in remote_lists:
         group = [session for session in sessions if bears(session, wanted)]
         if not cli.json and (group or reason):
             _print_group(table, host, group, reason)
@@ -147,6 +148,8 @@ def _finish(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
         machine = f" on @{cli.host}" if cli.host is not None else ""
-        none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
-        printing.text(for_host(none, cli.host))
+        remark = (
+            f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
+        )
+        printing.text(for_host(remark, cli.host))
     return 0

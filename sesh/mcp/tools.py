@@ -130,7 +130,8 @@ class Tools:
             Field(description="Only if it waits for a person; or if its question matches this regular expression."),
         ] = False,
         force: Annotated[
-            bool, Field(description="With enter: also into somebody's draft, or where the program asks something.")
+            bool,
+            Field(description="With enter: type even after a person's unfinished input, or while the program asks."),
         ] = False,
         host: Host = None,
     ) -> answers.Sent:
@@ -148,7 +149,7 @@ class Tools:
         until: Annotated[
             list[Literal["exit", "prompt", "waiting"]],
             Field(
-                description="exit: it has ended; prompt: at its prompt; waiting for a person: match is its question."
+                description="exit: it has ended; prompt: at its prompt; waiting: for a person, match is its question."
             ),
         ] = [],  # noqa: B006
         pattern: Annotated[str | None, Field(description="Or a line matches this regular expression.")] = None,
@@ -222,7 +223,7 @@ class Tools:
         self,
         host: Host = None,
         others: Annotated[
-            bool, Field(description="Also those that you did not create: every one on that machine, people's own too.")
+            bool, Field(description="Also sessions that you did not create: all on that machine, people's own too.")
         ] = False,
     ) -> answers.Closed:
         """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
