@@ -1,4 +1,4 @@
-"""`sesh` and `python -m sesh`. An error becomes a line on stderr and an exit code here."""
+"""Entry point of `sesh` and `python -m sesh`. Turns an error into a line on stderr and an exit code."""
 
 import os
 import signal
@@ -10,15 +10,15 @@ _SIGPIPE = 128 + 13
 
 
 def main() -> int:
-    """Carry out the command line of this process; return the exit code."""
+    """Run sesh on the command line of this process; return the exit code."""
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
-        from sesh.cli.main import run  # within the try: Ctrl-C while modules load would print a traceback
+        from sesh.cli.main import run  # inside the try: Ctrl-C during the import prints no traceback
 
         return run(argv)
     except BrokenPipeError:
-        return _SIGPIPE  # as silent as any program that nobody reads from
+        return _SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:
         from sesh.cli import line, printing
 
@@ -26,23 +26,23 @@ def main() -> int:
 
 
 def start() -> None:
-    """Run the program, and end the process with its exit code."""
+    """Run sesh, and exit the process with its exit code."""
     with quit_key:
         code = main()
-    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ during shutdown must not dump core
     sys.exit(code)
 
 
 def _fill_standard_streams() -> None:
-    """Open /dev/null for a closed stdin, stdout or stderr, so that no socket of ours gets its number.
+    """Open /dev/null for a closed stdin, stdout or stderr, so that no socket gets its number.
 
-    Reading gives the end of input; writing fails, as it does on a closed descriptor.
+    Reads return EOF; writes fail, as on a closed descriptor.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # the lowest free number is this one
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number: this one
 
 
 if __name__ == "__main__":

@@ -162,9 +162,6 @@ class Connection:
         self._frames.clear()
         return frames
 
-    def put_back(self, frames: list[tuple[int, bytes]]) -> None:
-        self._frames.extendleft(reversed(frames))
-
     def message(self, kind: int, payload: bytes) -> Any:
         """Return the JSON of a frame; DATA is an event. Raises ProtocolError, also if a host's is malformed.
 
@@ -320,21 +317,19 @@ def checked(answer: Answer) -> Answer:
     return answer
 
 
-def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
+def connect(name: str, timeout: float = 5.0) -> Connection:
     """Connect to the daemon of `name` on this machine.
 
-    `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if nobody listens,
-    Unreachable if the daemon does not accept in time, Refused for a foreign socket.
+    Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
-    if not folder:
-        folder = paths.directory()
-        if not paths.trusted(folder):
-            raise paths.absent(name)
+    folder = paths.directory()
+    if not paths.trusted(folder):
+        raise paths.absent(name)
     if not paths.check_file(os.path.join(folder, check_name(name) + paths.SOCKET), stat.S_IFSOCK):
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:
-        opened = begin(name, folder)
+        opened = begin(name)
         if opened is None:
             raise paths.absent(name)
         try:
@@ -352,12 +347,12 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
     return adopt(opened, name)
 
 
-def begin(name: str, folder: str = "") -> socket.socket | None:
+def begin(name: str) -> socket.socket | None:
     """Return a non-blocking socket to the daemon of `name`, connected unless its backlog is full; None without one."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with paths.reachable(folder or paths.directory(), name + paths.SOCKET) as address:
+        with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
             opened.connect(address)
     except BlockingIOError:
         return opened

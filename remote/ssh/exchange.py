@@ -10,13 +10,10 @@ import selectors
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 
 from sesh import programs
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
-
-OnSent = Callable[[int], None]
 
 MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20
 """Bytes that a command may print."""
@@ -66,12 +63,10 @@ def exchange(
     silence: float | None = None,
     timeout: float | None = None,
     closed: threading.Event | None = None,
-    on_sent: OnSent | None = None,
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
-    `on_sent` gets the number of bytes of `data` sent so far. A process that ends without reading all of `data` is not
-    an error. Raises TimeoutError after `silence` seconds in which nothing moved, after `timeout` seconds in all, and
+    A process that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which nothing moved, after `timeout` seconds in all, and
     once `closed` is set: a shared connection may hold the pipes of an ssh that was killed. ProtocolError if it prints
     too much. The process has ended afterwards in any case.
     """
@@ -94,8 +89,6 @@ def exchange(
                 for key in ready:
                     if key.fileobj is process.stdin:
                         rest = _written(key.fd, rest)
-                        if on_sent:
-                            on_sent(len(data) - len(rest))
                     elif block := os.read(key.fd, BLOCK):
                         printed.add(block, stderr=key.fileobj is process.stderr)
                     else:

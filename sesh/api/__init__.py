@@ -6,8 +6,8 @@
     result = work.run("cd /src && make", timeout=600)
     print(result.exit_code, result.output)
 
-The command line does the same things by the same functions. Errors are those of `sesh.errors`: each has a `code` for
-programs (`not_found`, `busy`, `timeout`, `unreachable`…), and is a line that says what happened and what to do.
+The command line calls the same functions. Errors are those of `sesh.errors`: each has a `code` for programs
+(`not_found`, `busy`, `timeout`, `unreachable`…), and a one-line message that says what happened and what to do.
 """
 
 from __future__ import annotations

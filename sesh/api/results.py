@@ -1,4 +1,4 @@
-"""What the calls of a Session return."""
+"""The results of calls to a Session."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sesh.schema import JobResult, RunFacts
 
 @dataclass(frozen=True)
 class Result:
-    """A command that has ended, or whose time ran out.
+    """The result of a command that has ended or timed out.
 
-    `exit_code`: of the command, 128+N if signal N ended it, 124 if it timed out, None if it was not waited for. `data`:
-    its output, byte for byte, line ends as a pipe would have them. `duration`: seconds. `truncated`: there was more
-    output than was kept, and `data` is the end of it. `host`: None for this machine.
+    `host`: None for this machine. `exit_code`: 128+N if signal N ended the command, 124 if it timed out, None if it was
+    not waited for. `data`: the output as bytes, with the line ends of a pipe. `duration`: seconds. `truncated`: `data`
+    is only the end of the output.
     """
 
     session: str
@@ -29,19 +29,19 @@ class Result:
 
     @property
     def output(self) -> str:
-        """Its output as text; bytes that are not UTF-8 come as U+FFFD."""
+        """The output as text; invalid UTF-8 becomes U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
     @property
     def ok(self) -> bool:
-        """True if it ended with 0."""
+        """True if the exit code is 0."""
         return self.exit_code == 0
 
 
 def result_of(
     session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes
 ) -> Result:
-    """Return the Result for a daemon's account of a command."""
+    """Return the Result for the facts that a daemon reports."""
     timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
     code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
     return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
@@ -49,7 +49,7 @@ def result_of(
 
 @dataclass(frozen=True)
 class Sent:
-    """The number of `bytes` typed (`typed` is always True), and the `position` of the output, for a wait's `since`."""
+    """The number of `bytes` typed, and the `position` of the output then, for `since` of a wait. `typed` is True."""
 
     bytes: int
     position: int | None
@@ -60,8 +60,8 @@ class Sent:
 class Met:
     """The condition that ended a wait.
 
-    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or the question.
-    `exit_code`: of a session that has ended. `position`: in the session's output, for the next wait's `since`.
+    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that matched the pattern, or the question.
+    `exit_code`: that of the session, if it has ended. `position`: that of the output, for `since` of the next wait.
     """
 
     met: str

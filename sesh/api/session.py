@@ -1,4 +1,4 @@
-"""One session, named: all that can be done with it, here or on another host."""
+"""The class Session: a named session, on this machine or a host."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Directory = str | os.PathLike[str]
 
 @dataclass(unsafe_hash=True)
 class Session:
-    """The session `name` on this machine, or on `host`; nothing is asked before a method is called.
+    """The session `name` on this machine, or on `host`; only methods connect to it.
 
-    Each call opens a connection of its own, so threads may share a Session, and there is nothing to close. No call asks
-    a person; ssh never prompts. SIGVTALRM bounds the search for a pattern in a process of one thread; no other signal
-    is handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host NotDeployed.
+    Each call opens its own connection, so threads may share a Session, and there is nothing to close. No call asks a
+    person; ssh never prompts. In a process with one thread, SIGVTALRM bounds a pattern search; no other signal is
+    handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host NotDeployed.
     """
 
     name: str
@@ -59,12 +59,11 @@ class Session:
         labels: Pairs | None = None,
         size: str | None = None,
     ) -> Session:
-        """Make sure that the session runs. If it does already, `labels` are set, and the other words not applied.
+        """Start the session unless it runs. If it runs already, of the options only `labels` apply.
 
-        `directory`: the current one by default, on a host HOME. `command`: its program, the user's shell by default; a
-        text is a line for `sh`, a list one program and its words. `size`: its columns and rows until a terminal
-        attaches, `"200x50"`; 80x24 by default. Raises Exists for one that has ended and is kept, CannotStart, Refused,
-        UsageError.
+        `directory`: by default the current one, on a host HOME. `command`: by default the user's shell; a string is a
+        line for `sh`, a list a program and its arguments. `size`: columns and rows until a terminal attaches, such as
+        `"200x50"`; by default 80x24. Raises Exists for an ended session that is kept, CannotStart, Refused, UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -79,24 +78,24 @@ class Session:
         labels: Pairs | None = None,
         size: str | None = None,
     ) -> bool:
-        """Make sure, as `open` does, that this session runs. Returns whether it had to be created."""
+        """Start this session unless it runs, as `open` does; return whether it was created."""
         spec = _spec(command, directory, env, labels, size)
         self._target.sync()
         return self._target.call(enter.open_, name=self.name, spec=spec)
 
     def exists(self) -> bool:
-        """Return whether it is there, running or kept; a lost one is not."""
+        """Return whether the session runs or is kept; False for a lost one."""
         try:
             return self._target.call(session_ops.there, name=self.name)
         except NotFound:
             return False
 
     def status(self) -> Status:
-        """Everything known of it: the keys of `sesh --status NAME --json`. Raises NotFound."""
+        """Return everything known about the session: the keys of `sesh --status NAME --json`. Raises NotFound."""
         return {**self._target.call(views.status, name=self.name), "host": self.host}
 
     def kill(self) -> None:
-        """End it and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
+        """End the session and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
         for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
             raise rebuild(error)
 
@@ -109,12 +108,12 @@ class Session:
         ansi: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Have the session's live shell run a command. Returns exactly its output, and its exit code.
+        """Run a command in the session's live shell; return exactly its output, and its exit code.
 
-        `command`: a text is source of that shell, a list is quoted for it. `timeout`: after so many seconds the result
-        says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
-        command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command. Raises Busy if the shell is not
-        at its prompt, or a person typed in between; NotFound.
+        `command`: a string is source for that shell, a list is quoted for it. `timeout`: seconds, after which the
+        result is `timed_out` and the command goes on. `wait`: if False, return once the command has begun. `ansi`: keep
+        escape sequences. Ctrl-C in the main thread, and `stop`, interrupt the command. Raises Busy if the shell is not
+        at its prompt, or a person types meanwhile; NotFound.
         """
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
@@ -136,15 +135,15 @@ class Session:
         keep: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Run a command as the program of this session, which must not exist yet, and waits for its end.
+        """Run a command as the program of this session, which must not exist yet; wait for its end.
 
-        `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
-        `keep`: the session stays, to be looked at, until `kill`. The result's `data` is its output, of more than 32 MiB
-        the end. A job outlives its caller, and a link to its host that is lost; `stop` interrupts it. Raises Exists,
-        CannotStart (127, 126), Refused.
+        `command`: a list is a program and its arguments, a string a line for `sh`. `timeout`: seconds, after which the
+        job is ended, with exit code 124. `keep`: keep the session until `kill`. The result's `data` is the output, or
+        the last 32 MiB of it. A job outlives its caller, and a lost link to its host; `stop` interrupts it. Raises
+        Exists, CannotStart (127, 126), Refused.
         """
         spec = _spec(command, directory, env, labels, size)
-        return _executed(self._target, _job(spec, self.name, timeout, keep), stop)
+        return _run_job(self._target, _job(spec, self.name, timeout, keep), stop)
 
     @classmethod
     def job(  # noqa: PLR0913 (a job has that many sides)
@@ -160,9 +159,9 @@ class Session:
         timeout: float | None = None,
         keep: bool = False,
     ) -> Session:
-        """Begin a job as `exec` does, without waiting; return its session, without a name under the lowest free number.
+        """Start a job as `exec` does, without waiting; return its session, by default with the lowest free number.
 
-        `wait()` gives its exit code, also after it has removed itself.
+        `wait()` returns its exit code, also once the session is gone.
         """
         data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
@@ -170,9 +169,9 @@ class Session:
         return cls(target.call(enter.job_detached, **data), target.host)
 
     def result(self) -> Result:
-        """Return the result of the last job of this name, with the last MiB of output; kept for a week.
+        """Return the result of the last job of this name, with the last MiB of output. It is kept for a week.
 
-        Raises Busy while it runs, NotFound if nothing is known.
+        Raises Busy while the job runs, NotFound if there is no result.
         """
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} still runs; wait for its end")
@@ -181,7 +180,7 @@ class Session:
         return result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
-        """Return the commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
+        """Return the commands run in the session, the newest last: the keys of `sesh --history NAME --json`."""
         return self._target.call(shell.history, name=self.name)
 
     def send(
@@ -193,16 +192,18 @@ class Session:
         if_waiting: bool | str = False,
         force: bool = False,
     ) -> Sent:
-        """Type a text, Enter once the program has read and shown it, then keys by tmux's names (`C-c`, `Up`, `F5`).
+        """Type a text, press Enter once the program has shown it, then press keys (tmux's names: `C-c`, `Up`, `F5`).
 
-        `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if its question
-        matches. `force`: with `enter`, also after what a person has typed, or where the program says that it asks.
-        Raises Busy if so, or if the program does not read; Refused if it does not wait for a person, or asks something
-        else; NotSubmitted if a text that was typed got no Enter.
+        `if_waiting`: type only if the session waits for a person, and if it is a regular expression, only if the
+        question matches. `force`: with `enter`, type even after a person's unfinished input, or while the program asks;
+        without it, both raise Busy. Raises Busy also if the program does not read, Refused if `if_waiting` does not
+        hold, NotSubmitted if the text was typed but Enter was not pressed.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
-        question = None if if_waiting is False else "." if if_waiting is True else if_waiting
+        question = None
+        if if_waiting is not False:
+            question = "." if if_waiting is True else if_waiting
         return Sent(**send.type_into(
             self._target, self.name, os.fsencode(text), keys=list(keys), enter=enter, force=force, question=question
         ))  # fmt: skip
@@ -221,11 +222,11 @@ class Session:
     ) -> Met:
         """Wait until the first of the conditions holds; without any, for the end.
 
-        `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `waiting`: it waits for a person;
-        its question is the `match`. `idle`: it printed nothing for so many seconds. `pattern`: a line holds a match of
-        the regular expression. Only output after the last `send` or `run` of anybody counts, or from `since` on: a
-        position, or "start" for all that is kept. Raises TimedOut after `timeout` seconds, Refused if it ends and that
-        was not waited for, Interrupted if `stop` ended the waiting, UsageError for an invalid pattern.
+        `exit`: it has ended, perhaps days ago. `prompt`: its shell is at the prompt. `waiting`: it waits for a person;
+        `match` is the question. `idle`: it printed nothing for that many seconds. `pattern`: a line matches the regular
+        expression. Output counts from `since` on: a position, or "start" for all that is kept; by default from the last
+        `send` or `run`. Raises TimedOut after `timeout` seconds, Refused if the session ends and `exit` is not among
+        the conditions, Interrupted if `stop` ends the wait, UsageError for an invalid pattern.
         """
         if isinstance(since, Sent):
             since = since.position
@@ -246,7 +247,7 @@ class Session:
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
-        """Return the last lines of scrollback and screen; `ansi`: with their colours."""
+        """Return the last lines of scrollback and screen; `ansi`: with colours."""
         if not check.fits(int, lines):
             raise UsageError("lines must be an integer, 0 or more")
         return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
@@ -258,18 +259,18 @@ class Session:
     def screen(self, format: Literal["json"]) -> Screen: ...
 
     def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
-        """Return the screen as it is now: rows as text, or with colours (`ansi`).
+        """Return what the screen shows now: rows as text, or with colours (`ansi`).
 
-        `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
+        `json` is a dict with cells, cursor and size: the keys of `sesh --screen NAME --format json`.
         """
         if format == "json":
             return views.cells(self._target, self.name)
         return views.drawn(self._target, self.name, format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
-        """Yield its events as they happen, until it ends: the keys of `sesh --events NAME --json`.
+        """Yield events as they happen, until the session ends: the keys of `sesh --events NAME --json`.
 
-        `since`: those after that number first, 0 for all that are kept. Leaving the loop closes the connection.
+        `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
         with self._stream(stop, None) as stream, stop.calling(stream.cut):
@@ -278,28 +279,28 @@ class Session:
                 yield event
 
     def label(self, **labels: str) -> dict[str, str]:
-        """Set labels, an empty value removes one. Returns all that it has then."""
+        """Set labels, where an empty value removes one; return all labels of the session."""
         checked = dict(map(check_label, _pairs(labels)))
         return self._target.call(session_ops.label, name=self.name, labels=checked)
 
     def resume_with(self, command: Sequence[str]) -> None:
-        """Keep the command by which it is started again after its end; without words it is forgotten."""
+        """Set the command that starts the session again after its end; an empty one removes it."""
         if isinstance(command, str):
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:
-        """Open a stream of the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
+        """Open a stream to the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
         def sleep(seconds: float) -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise Silent(f"@{self.host} does not answer; what you started there goes on, and you can wait for it")
+                raise Silent(f"@{self.host} does not answer; a command started in it goes on, and you can wait for it")
             stop.sleep(seconds)
 
         stop.check()
         stream = self._target.open_stream(self.name, timeout, sleep)
-        stream.deadline = None  # from here on `timeout` counts for the op itself
+        stream.deadline = None  # from now on, the op itself applies `timeout`
         return stream
 
 
@@ -316,12 +317,12 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     keep: bool = False,
     stop: Stop | None = None,
 ) -> Result:
-    """Run a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
+    """Run a job and wait for it, as `Session.exec` does. Without `name`, its name is the lowest free number."""
     spec = _spec(command, directory, env, labels, size)
-    return _executed(_target(host), _job(spec, name, timeout, keep), stop)
+    return _run_job(_target(host), _job(spec, name, timeout, keep), stop)
 
 
-def _executed(target: Target, job: JobSpec, stop: Stop | None) -> Result:
+def _run_job(target: Target, job: JobSpec, stop: Stop | None) -> Result:
     stop = stop or Stop()
     interrupts = Interrupts(tie=False, message=f"{job['name'] or 'the job'} keeps running")
     with closing(interrupts), stop.calling(interrupts.stop):
@@ -332,8 +333,8 @@ def _executed(target: Target, job: JobSpec, stop: Stop | None) -> Result:
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
     """Return the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
-    `remotes`: also those of all known remotes, asked at once; of one that does not answer within two seconds what was
-    last known, with the key `stale`. Raises Unreachable, NotDeployed for `host`.
+    `remotes`: include all known remotes, asked at once; for one that does not answer within two seconds, its last known
+    sessions, with the key `stale`. Raises Unreachable, NotDeployed for `host`.
     """
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
@@ -344,7 +345,7 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
 
 
 def _target(host: str | None) -> Target:
-    """Return the machine that calls go to. Raises InvalidHost."""
+    """Return the target of calls. Raises InvalidHost."""
     return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
 
 
@@ -356,8 +357,9 @@ def _pairs(values: Pairs | None) -> list[str]:
 def _spec(
     command: Words | None, directory: Directory | None, env: Pairs | None, labels: Pairs | None, size: str | None
 ) -> Spec:
-    """Return the session as the ops take it; a command that is a text is a line for the shell `sh`."""
-    program = ["sh", "-c", command] if isinstance(command, str) else list(command) if command is not None else None
+    """Return the spec of a session for the ops; a string as command is a line for `sh`."""
+    command = ["sh", "-c", command] if isinstance(command, str) else command
+    program = list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None
     spec: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
     if size is not None:
@@ -371,7 +373,7 @@ def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> Job
 
 
 def _seconds(value: float | None, name: str) -> float | None:
-    """Return the value. Raises UsageError if it is no positive number."""
+    """Return `value`. Raises UsageError unless it is None or a positive number."""
     if value is not None and not (value and check.fits(Seconds, value)):
         raise UsageError(f"{name} must be a positive number of seconds")
     return value

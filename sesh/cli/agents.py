@@ -19,7 +19,7 @@ from sesh.ops import agents
 from sesh.protocol import STATES
 from sesh.wording import plain
 
-_CODEX = """\
+_CODEX_ADVICE = """\
 codex asks at its next start whether you trust them, or type /hooks in it
 codex's shared server runs hooks without a terminal, where they do nothing; start codex --no-daemon"""
 
@@ -40,8 +40,8 @@ def state(
     """
     cli = ctx.obj
     if cli.hosts:
-        hint = f"attach to it, and type there: {CALLED} --state STATE"
-        raise UsageError("--state works only inside a session, also one of a host", hint=hint)
+        hint = f"attach to the session, and type in it: {CALLED} --state STATE"
+        raise UsageError("--state works only inside a session, and takes no host", hint=hint)
     return cli.done(name=agents.report(state, " ".join(text or [])), state=state)
 
 
@@ -55,8 +55,8 @@ def integrate(
 ) -> int:
     """Add hooks to an AI agent's own settings.
 
-    The agent then reports when it works, asks and is done, and which command resumes its conversation. What its
-    settings cannot take without losing a comment is printed, to be added by hand.
+    The agent then reports when it works, asks and is done, and which command resumes its conversation. If its settings
+    would lose a comment, the hooks are printed instead, to be added by hand.
 
     Examples:
       sesh integrate claude
@@ -64,7 +64,7 @@ def integrate(
     """
     cli = ctx.obj
     if cli.hosts:
-        hint = f"type it there: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
+        hint = f"for a host: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
         raise UsageError("--integrate is for this machine", hint=hint)
     if agent not in agents.AGENTS:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(agents.AGENTS)}")
@@ -79,7 +79,7 @@ def integrate(
         state = "no hooks of sesh in" if remove else "hooks of sesh in"
         printing.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
     if changed and not (remove or cli.json):
-        printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+        printing.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
         if programs.find(agent) is None:
             printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
     if not remove and agents.disabled(agent):
@@ -110,7 +110,7 @@ def mcp(ctx: Context) -> int:
     code = serve()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # a thread may still wait for a command
+    os._exit(code)  # a thread that still waits for a command would delay a normal exit
 
 
 def skill(ctx: Context) -> int:

@@ -1,4 +1,4 @@
-"""The typer app: it knows all verbs by name and first line, and imports and builds only the one that is called."""
+"""The typer app. It lists all verbs by name and summary, but imports and builds only the verb that is called."""
 
 from __future__ import annotations
 
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
     from typer._click.formatting import HelpFormatter
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
-START = (
+START = (  # the examples at the top of the overview
     ("sesh work", "Start the session work, or return to it. Ctrl-\\ leaves it."),
     ("sesh @gpu work", "The same on the host gpu, over ssh."),
     ("sesh", "List your sessions, here and on known remotes."),
 )
-"""The examples on top of the overview."""
 EVERYWHERE = (
     ("@HOST", "Run it on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
 )
-"""The words that every verb takes."""
 CODES = (
     ("0", "Success, also after you detach."),
     ("1", "Refused, or not found."),
@@ -38,41 +36,40 @@ CODES = (
     ("125", "The command of exec or run did not run, and will not."),
     ("126, 127", "The command is not executable, or was not found."),
     ("128+N", "Ended by signal N."),
-    ("255", "It began, or may have, and how it ended is not known: the message says how to look."),
+    ("255", "It started, or may have, and its exit code is not known: the message says how to look."),
     ("other", "The command's own exit code."),
 )
-"""The exit codes and what they mean."""
 VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG, SESH_SSH, SESH_IDENTITY,
 SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 
 
 class Command(TyperCommand):
-    """A verb. It takes `--json` and `--local` too."""
+    """The command of a verb; it takes `--json` and `--local` too."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the words of the usage line, also those for a command."""
+        """Return the words of the usage line, with `[-- CMD…]` if the verb takes a command."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
         return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
 
     def format_help_text(self, ctx: Any, formatter: HelpFormatter) -> None:
-        """Write what the verb does; examples keep their lines."""
+        """Write the description of the verb; examples keep their line breaks."""
         self.help = (self.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
         super().format_help_text(ctx, formatter)
 
     def get_help(self, ctx: Any) -> str:
-        """Return the help, as JSON if that is wanted."""
-        return _wanted(super().get_help(ctx), ctx.obj)
+        """Return the help, as JSON if wanted."""
+        return _json_if_wanted(super().get_help(ctx), ctx.obj)
 
 
 class Verbs(TyperGroup):
-    """The verbs, by the groups of the overview."""
+    """The overview: all verbs, by group."""
 
     def get_help(self, ctx: Any) -> str:
-        """Return the overview, as JSON if that is wanted."""
-        return _wanted(super().get_help(ctx), ctx.obj)
+        """Return the overview, as JSON if wanted."""
+        return _json_if_wanted(super().get_help(ctx), ctx.obj)
 
     def format_help(self, _: Any, formatter: HelpFormatter) -> None:
-        """Write what to type first, a line for each verb, and what all verbs share."""
+        """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
         formatter.write_usage(CALLED, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
         formatter.write_paragraph()
         with formatter.indentation():
@@ -94,19 +91,19 @@ def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
         formatter.write_dl(rows)
 
 
-def _wanted(text: str, cli: Invocation | None) -> str:
+def _json_if_wanted(text: str, cli: Invocation | None) -> str:
     return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.json else text
 
 
 @cache
 def group() -> Verbs:
-    """Return the group of all verbs."""
+    """Return the typer group of all verbs."""
     return Verbs(name=CALLED, rich_markup_mode=None, context_settings=_SETTINGS)
 
 
 @cache
 def built(name: str) -> Command:
-    """Import and build the verb of this name."""
+    """Import a verb, and build its command."""
     verb = BY_NAME[name]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
@@ -118,20 +115,20 @@ def built(name: str) -> Command:
 
 
 def run(cli: Invocation) -> int:
-    """Carry out a command line; return the exit code. Raises SeshError."""
+    """Execute a command line; return the exit code. Raises SeshError."""
     line, command = cli.line, built(cli.line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
     overview = typer.Context(group(), info_name=CALLED, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
 
-            def carry_out(cli: Invocation) -> int:
+            def invoke(cli: Invocation) -> int:
                 ctx.obj = cli
                 return int(command.invoke(ctx))
 
             if len(cli.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
-                return int(load("fanout.run")(cli, ctx.params, carry_out))
-            return carry_out(cli)
+                return int(load("fanout.run")(cli, ctx.params, invoke))
+            return invoke(cli)
     except typer.Exit as shown:  # a page of help
         return shown.exit_code
     except typer.TyperException as error:

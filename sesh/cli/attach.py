@@ -1,4 +1,4 @@
-"""Attach this terminal to a session, or switch the client of the session that it is typed in."""
+"""Attach this terminal to a session; inside a session, switch its client instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sesh import processes, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import typed
+from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.options import AttachOptions
@@ -30,10 +30,10 @@ from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-Obtain = Callable[[Target], Entered]
+Enter = Callable[[Target], Entered]
 
 _DETACH_KEY = "C-\\"
-_COUNT_TIMEOUT = 0.2  # the person waits to leave
+_COUNT_TIMEOUT = 0.2  # seconds that a person waits to leave
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,16 @@ class View:
 
 
 def without_terminal(name: str) -> Refused:
-    """Return the error if there is no terminal to attach."""
+    """Return the error for an attachment without a terminal."""
     ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
     return Refused("attaching needs a terminal", hint=ways)
 
 
-def attach_terminal(
-    cli: Invocation, target: Target, name: str, view: View, obtain: Obtain, *, sync: bool = True
-) -> int:
-    """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
+def attach_terminal(cli: Invocation, target: Target, name: str, view: View, enter: Enter, *, sync: bool = True) -> int:
+    """Attach this terminal to the session that `enter` finds or creates; return the exit code.
 
-    Typed in a session, its client is switched to the other one instead. `sync`: the user's files are pushed to a host
-    before. Raises Refused for the session that the terminal is in.
+    Inside a session, switch its client to that session instead. `sync`: first push the user's files to the host. Raises
+    Refused if this terminal is in that session.
     """
     options, current = _options(cli, view), listing.current()
     if current is not None:
@@ -68,23 +66,23 @@ def attach_terminal(
     if current is None and target.host is not None:
         target.greeting = introduction(target.host, options)
     try:
-        name, connection = obtain(target)
+        name, connection = enter(target)
     finally:
         target.greeting = None
     quit_key.disarm()
     if target.host is None:
         _refuse_own(name, connection)
     if current is not None:
-        return _change_over(cli, target, current, name, connection)
+        return _switch_over(cli, target, current, name, connection)
     recent.remember(name, target.host)
     options.first_notice = cli.greeting
     target.log_attached(name)
-    ways = _Ways(cli, target)
+    connector = _Connector(cli, target)
     outcome = run_client(
-        connection, name, host=target.host, options=options, connect=ways.connect, reconnect=ways.reopen
+        connection, name, host=target.host, options=options, connect=connector.connect, reconnect=connector.reopen
     )
     target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
-    return code(outcome)
+    return _exit_code(outcome)
 
 
 def _options(cli: Invocation, view: View) -> AttachOptions:
@@ -98,25 +96,25 @@ def _options(cli: Invocation, view: View) -> AttachOptions:
         predict=settings.predict,
         renew=settings.renew,
         waiting=_waiting,
-        typed=typed,
+        typed=words_for,
     )
 
 
 def detach_key(cli: Invocation) -> DetachKey | None:
     r"""Return the key that detaches: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
 
-    A `SESH_DETACH_KEY` that is not a key is noted and passed over.
+    An invalid `SESH_DETACH_KEY` is ignored, with a note.
     """
-    if named := os.environ.get("SESH_DETACH_KEY"):
+    if key := os.environ.get("SESH_DETACH_KEY"):
         try:
-            return DetachKey.parse(named)
+            return DetachKey.parse(key)
         except UsageError as error:
             cli.entering(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
-class _Ways:
-    """The connections that the client asks for: to another session, and in the place of a lost link."""
+class _Connector:
+    """Connects a running client to another session, and reopens its lost link."""
 
     def __init__(self, cli: Invocation, target: Target) -> None:
         self._cli = cli
@@ -133,23 +131,23 @@ class _Ways:
         return connection
 
     def reopen(self, host: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
-        """Return what watches and replaces a link."""
+        """Return the Reopen that watches and replaces a link."""
         destination = self._destinations[host]
-        assert destination is not None  # noqa: S101 (a link leads to a host)
+        assert destination is not None  # noqa: S101 (only hosts have links)
         return links.reopening(destination, links.resume, ask, session)
 
 
 def _waiting(left: str) -> int:
-    """Count the sessions of this machine that wait for the person, without the one that is `left`."""
+    """Count the sessions of this machine that wait for the person, except `left`."""
     try:
         rows = listing.summaries(_COUNT_TIMEOUT)
     except SeshError:
         return 0
-    others = (activity for row in rows if row["name"] != left and (activity := row.get("activity")))
-    return sum(activity["state"] == "waiting" for activity in others)
+    activities = [row.get("activity") for row in rows if row["name"] != left]
+    return sum(activity["state"] == "waiting" for activity in activities if activity)
 
 
-def code(outcome: Outcome) -> int:
+def _exit_code(outcome: Outcome) -> int:
     """Return the exit code for the outcome of an attachment."""
     if outcome.kind is Ending.ENDED:
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
@@ -158,20 +156,20 @@ def code(outcome: Outcome) -> int:
     return 0 if outcome.kind is Ending.DETACHED else 1
 
 
-# -- typed in a session
+# -- inside a session
 
 
 def _check_switch(current: Record, view: View, name: str, host: str | None) -> None:
     """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
-    if words := [f"--{key.replace('_', '-')}" for key, value in asdict(view).items() if value]:
-        raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
+    if options := [f"--{key.replace('_', '-')}" for key, value in asdict(view).items() if value]:
+        raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(options)}")
     to = name if is_name(name) and host is not None else "NAME"
     if not _switch(current, to, host, probe=True):
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _change_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
-    """Switch the client of the current session to another one; a kept one is shown here, as the client would end."""
+def _switch_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
+    """Switch the client of the current session; print an exited session, on which the client would end at once."""
     if target.call(views.status, name=name)["state"] == "exited":
         return _show_ended(cli, target, name, connection)
     connection.close()
@@ -181,31 +179,31 @@ def _change_over(cli: Invocation, target: Target, current: Record, name: str, co
 
 
 def _show_ended(cli: Invocation, target: Target, name: str, connection: Connection) -> int:
-    """Print the last screen of a session that has ended and is kept, and its end; return its exit code."""
+    """Print the last screen and the end of an exited session; return its exit code."""
     end, _ = connection.only("wait", exit=True)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
     outcome = Outcome.ended(name, cli.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
-    return code(outcome)
+    return _exit_code(outcome)
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the client of the current session to another; return whether it could. `probe`: only ask."""
+    """Switch the client of the current session; return whether one could. `probe`: only ask."""
     answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
     return bool(answer.get("switched"))
 
 
 def _refuse_own(name: str, connection: Connection) -> None:
-    """Raise Refused if this terminal is in a session, through tmux or script too: it would print itself for ever."""
+    """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
     if shows(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")
 
 
 def shows(name: str) -> bool:
-    """Tell whether a session shows the caller's terminal, also through programs with terminals of their own.
+    """Return whether a session shows this terminal, also through tmux or script.
 
-    These are the ancestors of the caller (as script is) and of the clients of its tmux, whose server has none.
+    The terminals of all ancestors count; those of tmux's clients too, as its server has no terminal.
     """
     record = records.readable(name)
     for pid in (os.getpid(), *_tmux_clients()):
@@ -218,7 +216,7 @@ def shows(name: str) -> bool:
 
 
 def _tmux_clients() -> list[int]:
-    """List the pids of the clients that show this pane of tmux."""
+    """Return the pids of the clients that show this pane of tmux."""
     pane = os.environ.get("TMUX_PANE")
     if not pane:
         return []

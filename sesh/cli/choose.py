@@ -1,4 +1,4 @@
-"""Verbs that choose among all sessions, by the board or by their standing, and attach: `pick`, `watch`, `next`."""
+"""Verbs that choose a session, on the board or by its state, and attach to it: `pick`, `watch`, `next`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from sesh.tui import board
 from sesh.tui.rows import Order, Row
 from sesh.wording import since, standing
 
-_SETTLING = 0.4
-"""Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
+_QUESTION_DELAY = 0.4  # seconds that `next` gives a working session to raise its question, if none waits
 
 
 def pick(
@@ -67,7 +66,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     if cli.json:
         return _follow(cli, wanted)
     hosts, row = cli.hosts, None
-    with quit_key:  # the terminal is not raw between the board and a session
+    with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
         while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
             code = _enter(cli, row, View())
             if listing.current() is not None or quit_key.taken():
@@ -76,7 +75,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
 
 
 def _chosen(
-    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: Order, mark: Row | None = None
+    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: Order, selected: Row | None = None
 ) -> Row | None:
     """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
     if not printing.on_terminal() or printing.dumb():
@@ -88,27 +87,27 @@ def _chosen(
             _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
             if not index.sessions(wanted):
                 missing = "no session has these labels" if wanted else "there are no sessions"
-                raise _nothing(missing, _silent(index), f"`{SESH} NAME` creates one")
+                raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
         view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
-        return board.show(index, view, mark)
+        return board.show(index, view, selected)
 
 
-def _await(index: SessionIndex, seconds: float, enough: Callable[[], bool]) -> None:
-    """Wait until it is enough, all machines have reported, or the time is over."""
-    until = time.monotonic() + seconds
-    while index.pending and not enough() and time.monotonic() < until:
-        polled([(index.inbound, select.POLLIN)], until)
+def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> None:
+    """Wait until `enough()`, until all machines have reported, or until the timeout."""
+    deadline = time.monotonic() + timeout
+    while index.pending and not enough() and time.monotonic() < deadline:
+        polled([(index.inbound, select.POLLIN)], deadline)
         index.take()
 
 
 def _silent(index: SessionIndex) -> list[str]:
-    """Return the hosts that do not answer, with why."""
+    """Return the hosts that do not answer, each with the reason."""
     machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
     return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
 
 
-def _nothing(message: str, silent: Sequence[str], hint: str) -> NotFound:
+def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
     return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
@@ -142,26 +141,26 @@ def next_(
     cli, wanted = ctx.obj, dict(map(check_label, label or ()))
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
-    current = listing.current()
-    here = (None, str(current["name"])) if current is not None else None
+    record = listing.current()
+    current = (None, str(record["name"])) if record is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
     with SessionIndex(cli, cli.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        until = time.monotonic() + _SETTLING
-        while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
-            polled([(index.inbound, select.POLLIN)], until)
+        deadline = time.monotonic() + _QUESTION_DELAY
+        while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < deadline:
+            polled([(index.inbound, select.POLLIN)], deadline)
             index.take()
         silent = _silent(index)
-    chosen = following(_waiting(rows), here or (recent[0] if recent else None))
-    if chosen is None or chosen == here:
+    chosen = following(_waiting(rows), current or (recent[0] if recent else None))
+    if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        raise _nothing(message, silent, f"`{SESH}` lists all sessions with their states")
+        raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.set_host(chosen[0])
     return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session after `last` in the order in which they began to wait, else the one that waits longest."""
+    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
@@ -169,26 +168,26 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
-    """Return the sessions that wait, with the moment since when; it is 0 if it is not known."""
+    """Return the waiting sessions, each with the time when it began to wait, 0 if unknown."""
     return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
 
 
-def _works(rows: dict[Key, Summary]) -> bool:
+def _any_works(rows: dict[Key, Summary]) -> bool:
     return any(standing(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
-    """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
-    before: list[Summary] | None = None
+    """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
+    printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
     with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:
                 rows: list[Summary] = [{**row, "host": key[0]} for key, row in index.sessions(wanted).items()]
-                if rows != before:
+                if rows != printed:
                     printing.value(rows)
-                before, print_at = rows, inf
+                printed, print_at = rows, inf
             ready = polled(watched, min(print_at, time.monotonic() + index.due))
             check_audience(ready, printing.STDOUT)
             if interrupts.inbound in ready:

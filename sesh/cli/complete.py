@@ -1,4 +1,4 @@
-"""Answers a Tab by typer's completion, with `@HOST`, dashed verbs, and bash's words as they were typed."""
+"""Completion of a command line: typer's, extended by `@HOST`, dashed verbs, and bash's word breaks."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from typer._completion_classes import BashComplete, FishComplete, ZshComplete
 from sesh.about import PROGRAM
 from sesh.cli import app, printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import divided, split
+from sesh.cli.line import split, split_tail
 from sesh.cli.verbs import GO, VERBS
 from sesh.cli.words import hosts
 from sesh.errors import SeshError
 
 VARIABLE = "_SESH_COMPLETE"
-_BREAKS = "=:"
-"""Characters behind which bash begins a word of its own; an `@` begins one, too, and belongs to it."""
+_BREAKS = "=:"  # bash starts a new word after these; an `@` is the start of a new word
 
 
 class _Completion:
-    """What the classes of all shells share."""
+    """The common part of all shells."""
 
     cli: Any
     ctx_args: Any
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Return the words that may stand in the place of the last one."""
-        own, tail = divided(args)
+        """Return the candidates for the last word."""
+        own, tail = split_tail(args)
         line = split(own)
         try:
             cli = Invocation(line)
@@ -45,8 +44,8 @@ class _Completion:
                 for item in super().get_completions(line.words, incomplete)  # type: ignore[misc]
             ]
         except (SeshError, typer.TyperException):
-            return []  # the line itself will say what is wrong
-        if len(own) == len(line.hosts):  # the first word
+            return []  # the error shows when the line runs
+        if len(own) == len(line.hosts):  # the first word after the hosts
             dashes = "--" if incomplete[:1] == "-" else ""
             verbs = [CompletionItem(dashes + verb.name, help=verb.summary) for verb in VERBS if verb.name != GO]
             found += [item for item in verbs if item.value.startswith(incomplete)]
@@ -55,10 +54,10 @@ class _Completion:
 
 
 class _Bash(_Completion, BashComplete):
-    """Completes the line as it was typed: bash takes words apart at `@`, `=` and `:`."""
+    """Completes the line as typed, since bash splits words at `@`, `=` and `:`."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the words before the last one, and that one."""
+        """Return the words before the last one, and the last one."""
         typed = os.environ["COMP_LINE"].encode()[: int(os.environ["COMP_POINT"])].decode("utf-8", "replace")
         os.environ["COMP_WORDS"] = typed
         os.environ["COMP_CWORD"] = str(len(typed.split()) - (not typed[-1:].isspace()))
@@ -66,20 +65,20 @@ class _Bash(_Completion, BashComplete):
         return args, self.incomplete
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a word without what readline keeps of it."""
+        """Return a candidate without the part up to the last word break, which readline keeps."""
         kept = max((self.incomplete.rfind(mark) + 1 for mark in _BREAKS), default=0)
         return str(item.value)[max(kept, self.incomplete.rfind("@")) :]
 
 
 class _Zsh(_Completion, ZshComplete):
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a word and its description for `_arguments`; typer would load rich for that."""
+        """Return a candidate and its description for `_arguments`; typer's method would load rich."""
         return ":".join(f'"{_escaped(text)}"' for text in (item.value, item.help) if text)
 
 
 class _Fish(_Completion, FishComplete):
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a word and its description; typer would load rich for that."""
+        """Return a candidate and its description; typer's method would load rich."""
         return f"{item.value}\t{item.help}" if item.help else str(item.value)
 
 
@@ -96,7 +95,7 @@ def answer() -> int:
 
 
 def _escaped(text: str) -> str:
-    """Return a text as it stands in double quotes within single ones, for `_arguments`."""
+    """Return text escaped for double quotes inside single quotes, as `_arguments` reads it."""
     for mark, escaped in (("\\", "\\\\"), ('"', '""'), ("'", "''"), ("$", "\\$"), ("`", "\\`"), (":", "\\\\:")):
         text = text.replace(mark, escaped)
     return text

@@ -1,4 +1,4 @@
-"""`--deploy`, `--upgrade` and `--forget`: sesh on other hosts."""
+"""`--deploy`, `--upgrade` and `--forget`: install sesh on other hosts, and forget hosts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def deploy(
 def upgrade(ctx: Context) -> int:
     """Install this version of sesh on all known remotes; asks on a terminal.
 
-    A remote whose sesh is not ours is passed over.
+    It skips a remote with a ~/.local/bin/sesh that sesh did not install.
 
     Examples:
       sesh upgrade
@@ -71,12 +71,12 @@ def forget(
     hosts: HostWords = None,
     *,
     remove: Annotated[
-        bool, Option("--remove", help="Take sesh off the host first, unless sessions are there.")
+        bool, Option("--remove", help="Uninstall sesh from the host first, unless it has sessions.")
     ] = False,
 ) -> int:
     """Forget a known remote: lists and lookups no longer ask it. Without --remove nothing is changed on the host.
 
-    Each is tried; the exit code is 1 if any was not known. A host that sesh cannot be taken off is not forgotten.
+    Each host is tried; the exit code is 1 if any was not known. If --remove fails, the host is not forgotten.
 
     Examples:
       sesh forget @box
@@ -92,15 +92,16 @@ def forget(
                 removed[host] = cli.target_of(host).call(undeploy.remove)
         except SeshError as error:
             failed[host] = error
-            if not isinstance(error, NotDeployed):  # there is nothing to remove
+            if not isinstance(error, NotDeployed):  # a host without sesh is forgotten all the same
                 continue
         if not known.forget(host) and not remove:
-            hosts = known.hosts()
-            hint = f"known: {_named(hosts)}" if hosts else "no remote is known"
+            remotes = known.hosts()
+            hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
         _retire_connection(cli, host)
-    for host, paths in removed.items() if not cli.json else ():
-        printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
+    if not cli.json:
+        for host, paths in removed.items():
+            printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
     if failed:
         *others, last = failed
         for host in others:
@@ -118,13 +119,13 @@ def _retire_connection(cli: Invocation, host: str) -> None:
     try:
         master.retire(links.destination_of(cli, host))
     except InvalidHost:
-        return  # ssh knows no such host any more
+        return  # ssh no longer knows the host
     except SeshError as error:
         cli.note(f"a shared connection to @{host} may stay open: {error}")
 
 
 def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
-    """Take words of the line for hosts, too. Raises UsageError if a host is named without its `@`, or none is."""
+    """Add `@HOST` words to the hosts of the line. Raises UsageError for a word without `@`, or without any host."""
     for word in words:
         if word[:1] != "@":
             raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(word)}")
@@ -136,7 +137,7 @@ def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
-    """Deploy to hosts, print each result as JSON (a person has seen it already); return the exit code."""
+    """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
     had_sesh = {host for host in hosts if known.of(host).get("version")}
     results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
@@ -151,8 +152,13 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgra
 
 
 def _row(result: HostResult) -> DeployedHost:
-    made = result.outcome
-    if not isinstance(made, SeshError):
-        return made
-    facts: PrintedDeployError = {"code": made.code, "message": str(made), "step": made.step, "foreign": made.foreign}
+    outcome = result.outcome
+    if not isinstance(outcome, SeshError):
+        return outcome
+    facts: PrintedDeployError = {
+        "code": outcome.code,
+        "message": str(outcome),
+        "step": outcome.step,
+        "foreign": outcome.foreign,
+    }
     return {"host": result.destination.host, "ok": False, "error": facts}

@@ -1,4 +1,4 @@
-"""Verbs that attach to a session: NAME, `attach`, `new`, `here`."""
+"""Verbs that attach to a session: `NAME`, `attach`, `new`, `here`."""
 
 from __future__ import annotations
 

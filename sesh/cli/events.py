@@ -1,4 +1,4 @@
-"""`--events`: the events of a session or of all, printed as they happen; and the log of remotes."""
+"""`--events`: print the events of one session or all as they happen, or the event log of remotes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from sesh.remote import known
 from sesh.schema import Event
 
 _QUOTED = re.compile(r'[\s"]')
+_CELLS = ("seq", "ts", "event", "session")  # shown in cells of their own, or not at all
 _LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
 
 
@@ -79,14 +80,13 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
         elif cli.json:
             cli.value({**event, "host": cli.host})
         else:
-            own = ("seq", "ts", "event", "session")
-            more = {key: fact for key, fact in event.items() if key not in own and fact is not False and fact != ""}
-            cells = (measures.here(event.get("ts")), str(event.get("session")), str(event.get("event")), _facts(more))
+            shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
+            cells = (measures.here(event.get("ts")), str(event.get("session")), str(event.get("event")), _facts(shown))
             printing.text(wording.plain("  ".join(cells).rstrip()))
 
 
 def _log(cli: Invocation, name: str | None) -> int:
-    """Print the log of remotes, only the sessions called NAME if one is given."""
+    """Print the event log of remotes, only for sessions called `name` if given."""
     log = cli.target.call(read_log, name=name)
     if cli.json:
         for event in log["events"]:
@@ -100,14 +100,14 @@ def _log(cli: Invocation, name: str | None) -> int:
 
 
 def _cells(event: dict[str, Any]) -> list[str]:
-    """Return the cells of an event of the log, its time in this machine's zone."""
+    """Return the cells of a logged event, with its local time."""
     facts = _facts({key: value for key, value in event.items() if key not in ("ts", "event", "host")})
     host, kind = str(event.get("host") or ""), str(event.get("event"))
     return [wording.one_line(cell) for cell in (measures.here(event.get("ts"), dated=True), host, kind, facts)]
 
 
 def _facts(facts: dict[str, Any]) -> str:
-    """Return facts as key=value, a value in quotes if it has blanks or quotes; those that are None are left out."""
+    """Return facts as `key=value`, without those that are None; quote values with blanks or quotes."""
     words = []
     for key, value in facts.items():
         text = " ".join(map(str, value)) if isinstance(value, list) else str(value)

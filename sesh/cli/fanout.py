@@ -1,7 +1,7 @@
-"""A verb carried out on several hosts, by a child for each; this process prints their output, and sums up.
+"""Run a verb on several hosts, in a child process for each; print their output and a summary.
 
-A child is a fork: 32 interpreters would take 670 MiB, 32 forks take 200. It has no terminal, so nothing in it prompts,
-and a signal comes to it once, from this process.
+The children are forks: 32 take 200 MiB, 32 interpreters would take 670. A child has no terminal, so nothing in it
+prompts, and each signal reaches it once, from its parent.
 """
 
 from __future__ import annotations
@@ -26,49 +26,49 @@ from typing import Any
 from sesh import files
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.gather import STATUS_DELAY, waited_for
+from sesh.cli.gather import STATUS_DELAY, waiting_line
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
 from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
 
-_PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-_AT_ONCE = 32  # children of verbs that end by themselves
+_FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+_MAX_CHILDREN = 32  # at a time; those of a verb that follows run all at once
 _BLOCK = 1 << 16
-_LIFELINE = 3  # the child's end of a pipe that is open as long as its parent lives
+_LIFELINE = 3  # the child's end of a pipe, at which EOF means that the parent has ended
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
 class Form(Enum):
     """How the output of a host is printed."""
 
-    LINES = "each line, behind the name of its host"
+    LINES = "lines, each prefixed with its host"
     OBJECTS = "JSON, an object a line"
-    LIST = "JSON, one list of all hosts' values at the end"
+    LIST = "JSON, one list of all values at the end"
 
 
 def run(cli: Invocation, words: Mapping[str, Any], verb: Callable[[Invocation], int]) -> int:
-    """Carry a verb out on each host of the line; return 0 if all did.
+    """Run the verb on each host of the line; return 0 if all succeeded.
 
-    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or if nobody could
-    be asked what one host would ask.
+    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or needs a
+    confirmation, for which no child can ask.
     """
     _check(cli, words)
     follows = cli.verb == "--events" or bool(words.get("follow"))
     form = Form.LINES
     if cli.json or words.get("form") == "json":
         form = Form.OBJECTS if follows else Form.LIST
-    Invocation.overseen = cli.watched and not cli.json  # the children are forks
-    gc.freeze()  # a collection in a child would copy each page with an object of this process
+    Invocation.parent_watched = cli.watched and not cli.json  # the children, as forks, inherit it
+    gc.freeze()  # else a garbage collection in a child would copy all pages with objects
     reads = words.get("stdin") or (cli.verb == "--send" and [*(words.get("text") or ())] == ["-"])
     with _copied_stdin() if reads else nullcontext("") as stdin:
-        children = _Children(cli.hosts, form, lambda host: _carry_out(cli, host, verb), stdin)
-        children.run(len(cli.hosts) if follows else _AT_ONCE, (lambda _: None) if follows else cli.status)
+        children = _Children(cli.hosts, form, lambda host: _run_verb(cli, host, verb), stdin)
+        children.run(len(cli.hosts) if follows else _MAX_CHILDREN, (lambda _: None) if follows else cli.status)
     if form is Form.LIST:
         cli.value([row for host in cli.hosts for row in children.values(host)])
     elif form is Form.LINES:
-        _sum_up(children.codes)
-    return _code(cli, {*children.codes.values()}, children.signals)
+        _print_summary(children.codes)
+    return _exit_code(cli, {*children.codes.values()}, children.signals)
 
 
 def _check(cli: Invocation, words: Mapping[str, Any]) -> None:
@@ -80,8 +80,8 @@ def _check(cli: Invocation, words: Mapping[str, Any]) -> None:
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
 
 
-def _carry_out(cli: Invocation, host: str, verb: Callable[[Invocation], int]) -> int:
-    """Carry the verb out for one host, in its child; return the exit code."""
+def _run_verb(cli: Invocation, host: str, verb: Callable[[Invocation], int]) -> int:
+    """Run the verb for one host, in its child; return the exit code."""
     try:
         return verb(Invocation(replace(cli.line, hosts=[host])))
     except BrokenPipeError:
@@ -92,7 +92,7 @@ def _carry_out(cli: Invocation, host: str, verb: Callable[[Invocation], int]) ->
 
 @contextmanager
 def _copied_stdin() -> Iterator[str]:
-    """Copy stdin to a file that each child reads for itself; yield its path."""
+    """Copy stdin to a file, which each child opens for itself; yield its path."""
     with tempfile.NamedTemporaryFile() as file:
         for data in files.stdin():
             file.write(data)
@@ -100,11 +100,11 @@ def _copied_stdin() -> Iterator[str]:
         yield file.name
 
 
-def _sum_up(codes: Mapping[str, int]) -> None:
-    """Print a row for each host on stderr, unless a Ctrl-C has interrupted all of them."""
+def _print_summary(codes: Mapping[str, int]) -> None:
+    """Print a row for each host on stderr, unless Ctrl-C has interrupted all of them."""
     if ExitCode.INTERRUPTED in codes.values():
         printing.fresh_line()
-    if {*codes.values()} != {ExitCode.INTERRUPTED}:
+    if any(code != ExitCode.INTERRUPTED for code in codes.values()):
         rows = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
         printing.write(printing.encoded("\n".join([*rows, ""])), printing.STDERR)
 
@@ -113,21 +113,22 @@ def _verdict(code: int) -> str:
     return f"{'interrupted' if code == ExitCode.INTERRUPTED else 'failed'} ({code})" if code else "ok"
 
 
-def _code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
+def _exit_code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
     if ended := signals & {signal.SIGTERM, signal.SIGHUP}:
         return SIGNAL_BASE + max(ended)
     if ExitCode.INTERRUPTED in codes and signals:
         return ExitCode.INTERRUPTED
-    if codes == {ExitCode.USAGE} and cli.verb not in ("--exec", "--run"):  # theirs may be the command's own
+    runs_command = cli.verb in ("--exec", "--run")  # whose own exit code may be 2
+    if not runs_command and all(code == ExitCode.USAGE for code in codes):
         return ExitCode.USAGE
     return int(any(codes))
 
 
 class _Children:
-    """The children of a fan-out, to which signals are passed on. Those that still run end with this process.
+    """The children of a fan-out. Signals are forwarded to them, and they end with this process.
 
-    `codes`: the exit code of each host; a child that never began counts as interrupted. `signals`: those that have
-    come; after one no further child begins.
+    `codes`: the exit code of each host; INTERRUPTED for a child that was never started. `signals`: signals received;
+    after the first, no more children start.
     """
 
     def __init__(self, hosts: Sequence[str], form: Form, work: Callable[[str], int], stdin: str) -> None:
@@ -135,39 +136,39 @@ class _Children:
         self.signals: set[int] = set()
         self._form, self._work, self._stdin = form, work, stdin
         self._waiting, self._running = deque(hosts), dict[int, str]()
-        self._kept: dict[str, bytearray] = {host: bytearray() for host in hosts}
+        self._buffers: dict[str, bytearray] = {host: bytearray() for host in hosts}
         self._selector = selectors.DefaultSelector()
-        self._lifeline, _ = os.pipe()  # its other end stays open as long as this process
+        self._lifeline, _ = os.pipe()  # the other end stays open until this process ends
         prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
         colours = zip(hosts, cycle(_COLOURS), strict=False)
         self._prefixes = {host: prefix.format(colour, host).encode() for host, colour in colours}
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
-        for number in _PASSED_ON:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, the kernel discards the children's exit codes
+        for number in _FORWARDED:
             if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._pass_on)
+                signal.signal(number, self._forward)
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+    def _forward(self, number: int, _frame: FrameType | None) -> None:
         self.signals.add(number)
         self._waiting.clear()
         for pid in self._running:
             os.kill(pid, number)
 
-    def run(self, most: int, status: Callable[[str], object]) -> None:
-        """Start the children, `most` at once, and print their output until all have ended.
+    def run(self, limit: int, status: Callable[[str], object]) -> None:
+        """Start the children, at most `limit` at a time, and print their output until all have ended.
 
-        `status`: gets a line that says who is waited for, and an empty one before anything is printed.
+        `status`: is called with a line that names the hosts that still run, and with "" before output is printed.
         """
         while True:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # each child gets each signal, none begins after one
+            signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # a signal during a fork would miss the child
             try:
-                while self._waiting and len(self._running) < most:
+                while self._waiting and len(self._running) < limit:
                     self._start(self._waiting.popleft())
             finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
             if not self._running:
                 return
             if not (ready := self._selector.select(STATUS_DELAY)):
-                status(waited_for([*self._running.values()]))
+                status(waiting_line([*self._running.values()]))
                 ready = self._selector.select()
                 status("")
             for key, _ in ready:
@@ -177,20 +178,22 @@ class _Children:
     def _start(self, host: str) -> None:
         pipes = [os.pipe(), os.pipe()]
         outputs = [outbound for _, outbound in pipes]
-        pid = fork(lambda: _begin(lambda: self._work(host), self._stdin, outputs, self._lifeline))
+        pid = fork(lambda: _run_child(lambda: self._work(host), self._stdin, outputs, self._lifeline))
         self._running[pid] = host
-        for (inbound, outbound), take in zip(pipes, (self._take(host), Lines(partial(_note, host)).take), strict=True):
+        takers = (self._stdout_taker(host), Lines(partial(_note, host)).take)
+        for (inbound, outbound), take in zip(pipes, takers, strict=True):
             os.close(outbound)
             self._selector.register(inbound, selectors.EVENT_READ, (pid, take))
 
-    def _take(self, host: str) -> Callable[[bytes], object]:
-        """Return what takes the stdout of a host."""
+    def _stdout_taker(self, host: str) -> Callable[[bytes], object]:
+        """Return the function that takes the stdout of a host."""
         if self._form is Form.LIST:
-            return self._kept[host].extend
-        return Lines(partial(self._print if self._form is Form.LINES else _print_objects, host)).take
+            return self._buffers[host].extend
+        show = self._print if self._form is Form.LINES else _print_objects
+        return Lines(partial(show, host)).take
 
     def _read(self, pid: int, take: Callable[[bytes], object], descriptor: int) -> None:
-        """Print the output that has come; take the exit code behind the end of both streams."""
+        """Read and print output; once both streams have ended, take the exit code."""
         data = os.read(descriptor, _BLOCK)
         take(data)
         if data:
@@ -198,7 +201,7 @@ class _Children:
         self._selector.unregister(descriptor)
         os.close(descriptor)
         if not any(key.data[0] == pid for key in self._selector.get_map().values()):
-            host = self._running.pop(pid)  # before its pid may become that of another process
+            host = self._running.pop(pid)  # before `waitpid` frees the pid, which another process may get
             _, status = os.waitpid(pid, 0)
             ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             self.codes[host] = SIGNAL_BASE + ended_by if ended_by else os.WEXITSTATUS(status)
@@ -207,7 +210,7 @@ class _Children:
         """Return the JSON that a host printed: the rows of a list, or its value with host and exit code."""
         code = self.codes[host]
         try:
-            value = json.loads(self._kept[host])
+            value = json.loads(self._buffers[host])
         except ValueError:
             kind = "interrupted" if code == ExitCode.INTERRUPTED else "internal"
             value = {"error": {"code": kind, "message": f"{host} printed nothing"}}
@@ -227,25 +230,26 @@ def _print_objects(host: str, lines: list[bytes]) -> None:
 def _note(host: str, lines: list[bytes]) -> None:
     for line in lines:
         text = line.decode("utf-8", "replace").removeprefix(f"{CALLED}: ")
-        if text != "interrupted":  # the exit code says that of all hosts
+        if text != "interrupted":  # the exit code says so for all hosts
             printing.note(f"{host}: {text}")
 
 
 class Lines:
-    """Output that comes in pieces, shown in lines."""
+    """Splits output into lines, and shows them."""
 
     def __init__(self, show: Callable[[list[bytes]], object]) -> None:
-        self._show, self._begun = show, b""
+        self._show, self._unfinished = show, b""
 
     def take(self, data: bytes) -> None:
-        """Take more output, empty at its end, where the last line may lack its line feed."""
-        *lines, begun = (self._begun + data).split(b"\n")
-        pieces, self._begun = printing.pieces(begun)
-        self._show([*lines, *pieces, *([self._begun] if self._begun and not data else [])])
+        """Take more output. Empty data is the end, which completes an unfinished line."""
+        *lines, unfinished = (self._unfinished + data).split(b"\n")
+        pieces, self._unfinished = printing.pieces(unfinished)
+        last = [self._unfinished] if self._unfinished and not data else []
+        self._show([*lines, *pieces, *last])
 
 
 def fork(work: Callable[[], int]) -> int:
-    """Start a child that exits with the result of `work`; return its pid. Raises Refused if the system starts none."""
+    """Fork a child that exits with the result of `work`; return its pid. Raises Refused if the fork fails."""
     try:
         pid = os.fork()
     except OSError as error:
@@ -261,8 +265,8 @@ def fork(work: Callable[[], int]) -> int:
         os._exit(code)
 
 
-def _begin(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: int) -> int:
-    """Do the work, in the child; return the exit code."""
+def _run_child(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: int) -> int:
+    """Set up descriptors and signals of a child, and do its work; return the exit code."""
     os.setsid()
     if stdin:
         os.dup2(os.open(stdin, os.O_RDONLY), 0)
@@ -270,15 +274,15 @@ def _begin(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: in
         os.dup2(stream, descriptor)
     os.dup2(lifeline, _LIFELINE)
     os.closerange(_LIFELINE + 1, 1 << 16)
-    for number in _PASSED_ON:
+    for number in _FORWARDED:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()  # with signals blocked: they interrupt the main one
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # signals are still blocked: it gets none
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     return work()
 
 
 def _end_with_parent() -> None:
-    """End this child once the parent has, also by SIGKILL: it would wait on without anybody who reads."""
+    """End this child when its parent ends, even by SIGKILL: nothing would read its output."""
     os.read(_LIFELINE, 1)
     os.kill(os.getpid(), signal.SIGTERM)

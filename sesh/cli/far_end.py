@@ -1,4 +1,4 @@
-"""`--bridge`, which nobody types: this process becomes the far end of a link."""
+"""`--bridge`, which sesh on another host runs over ssh."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sesh.cli.invocation import Invocation
 
 
 def bridge(cli: Invocation) -> int:
-    """`--bridge`: serve the far end of a link."""
+    """Serve the far end of a link."""
     if os.isatty(0) or os.isatty(1):
         cli.note("--bridge is for sesh on another machine; it reads frames from stdin")
     return link_end.serve()

@@ -1,4 +1,4 @@
-"""Go to a session: `sesh NAME`, `sesh -`, and what the verbs that attach share. Loads no typer."""
+"""`sesh NAME`, `sesh -`, and the functions that all attaching verbs share. Loads no typer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.attach import View, attach_terminal, shows, without_terminal
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import named, near_verb, typed
+from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 from sesh.names import check_name
 from sesh.ops import create, enter, sessions
@@ -38,12 +38,12 @@ def go(
         return attach(cli, name, view)  # a new shell has nothing to watch
     if not printing.on_terminal():
         raise without_terminal(name)
-    near = "" if cli.line.create else near_verb(name)
-    if named(name) is not None:
-        cli.remember(f"{name} is a verb, too: `{SESH} {typed(name)}` returns to this session")
+    similar = "" if cli.line.create else similar_verb(name)
+    if find_verb(name) is not None:
+        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 
     def entered(target: Target) -> Entered:
-        return target.enter(enter.go, name=name, spec=spec, near=near)
+        return target.enter(enter.go, name=name, spec=spec, near=similar)
 
     target = cli.find(name, creates=True)
     try:
@@ -51,7 +51,7 @@ def go(
     except Unreachable:
         if target.host is not None or find.running(name) is not None:
             raise
-        # The session ended between our connection and its answer: now it is created.
+        # The session ended while we connected: the second try creates it.
         return attach_terminal(cli, target, name, view, entered)
 
 
@@ -72,7 +72,7 @@ def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
 
 
 def back(cli: Invocation, view: View) -> int:
-    """Attach to the session attached last that still runs; inside one, to the one before it. Raises NotFound."""
+    """Attach to the session attached last that still runs, except that of this terminal. Raises NotFound."""
     if cli.host is not None:
         return _attach_to(cli, cli.target, "-", view)
     for host, name in enter.recent():
@@ -91,7 +91,7 @@ def back(cli: Invocation, view: View) -> int:
 
 
 def here(cli: Invocation, directory: str | None, view: View) -> int:
-    """Attach to the session of a directory's repository, created if missing."""
+    """Attach to the session of a directory's repository; create it if missing."""
     directory = checked_directory(cli, ".") if directory is None else directory
     session = cli.target.call(create.here, directory=directory)
     name, spec = session["name"], cli.spec(None if session["there"] else session["directory"])

@@ -1,4 +1,4 @@
-"""`--grep`: the text of sessions, searched."""
+"""`--grep`: search the text of sessions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def grep(
 ) -> int:
     """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
 
-    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in; a job
-    of exec that is gone only with its NAME.
+    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in. A
+    job that is no longer listed is searched only by its NAME.
 
     Examples:
       sesh grep 'error|failed'
@@ -50,8 +50,8 @@ def grep(
     names = names or []
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
-    words: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
-    rows, failed = (_on_hosts if len(cli.hosts) > 1 else _on_one)(cli, names, words)
+    query: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
+    rows, failed = (_on_hosts if len(cli.hosts) > 1 else _on_one)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.json:
         cli.value(rows)
@@ -64,11 +64,11 @@ def grep(
     return 0 if hits else 1
 
 
-def _on_hosts(cli: Invocation, names: Sequence[str], words: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on each host of the line; return the hits and the errors in their place, and a line for each failure."""
+def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **words) for host in cli.hosts}
+    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.hosts}
     for host, answer in gather(cli, asked).items():
         if isinstance(answer, SeshError):
             rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
@@ -79,33 +79,34 @@ def _on_hosts(cli: Invocation, names: Sequence[str], words: dict[str, Any]) -> t
     return rows, failed
 
 
-def _on_one(cli: Invocation, names: Sequence[str], words: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on the machine of the line, and where sessions that are named are found."""
+def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search on the target of the line, and for missing NAMEs on known remotes; return as `_on_hosts` does."""
     rows: list[Any] = []
 
     def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
-        answer = target.call(search.grep, names=list(names), **words)
+        answer = target.call(search.grep, names=list(names), **query)
         rows.extend({**hit, "host": target.host} for hit in answer["hits"])
         return answer["failed"]
 
-    refused = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
+    failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
     if len(names) > 1:
-        cli.elsewhere(refused, search_in)
-    return rows, [error.line(cli.host) for error in refused.values()]
+        cli.retry_remotely(failed, search_in)
+    return rows, [error.line(cli.host) for error in failed.values()]
 
 
 def _print(hits: Sequence[Hit]) -> None:
     """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
-    follows: tuple[str, int] | None = None
+    next_line: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
         name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])
         first = line - len(hit["before"])
-        if (hit["before"] or hit["after"]) and follows is not None and follows != (name, first):
+        has_context = hit["before"] or hit["after"]
+        if has_context and next_line not in (None, (name, first)):
             out.append("--")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["before"], first)]
         out.append(f"{name}:{line}:{wording.plain(hit['text'])}")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["after"], line + 1)]
-        follows = name, line + len(hit["after"]) + 1
+        next_line = name, line + len(hit["after"]) + 1
     if out:
         printing.text("\n".join(out))

@@ -1,4 +1,4 @@
-"""`--hook`: an AI agent that tells its session how it stands, and how to resume it."""
+"""`--hook`: an AI agent reports its state, and the command that resumes its conversation."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from sesh import files
 from sesh.cli.invocation import Invocation
 from sesh.ops import agents
 
-_MOST_BYTES = 16 << 20  # an event has what the agent is about to write to a file
-_SECONDS = 2.5  # codex ends a hook after 3 s
+_MAX_BYTES = 16 << 20  # an event may contain a whole file that the agent writes
+_TIMEOUT = 2.5  # codex kills a hook after 3 s
 
 
 def hook(cli: Invocation) -> int:
-    """`--hook AGENT`: prints nothing, and soon succeeds in any case: the agent waits, and may take 2 for a veto."""
+    """Handle an event from stdin; always succeed, soon and silently: exit code 2 would be a veto for the agent."""
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, _TIMEOUT)
     try:
         agent = (cli.tail or [""])[0]
-        agents.take(agent, "" if os.isatty(0) else files.whole_stdin(_MOST_BYTES).decode())
+        agents.take(agent, "" if os.isatty(0) else files.whole_stdin(_MAX_BYTES).decode())
     except Exception:
-        return 0  # whatever it is, the agent goes on
+        return 0  # an error of sesh must not stop the agent
     return 0

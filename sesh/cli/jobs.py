@@ -1,4 +1,4 @@
-"""`--exec`: a command as a fresh session's program, its output as wanted, its exit code as sesh's own."""
+"""`--exec`: run a command in a session of its own; print its output if wanted, and exit with its exit code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     r"""Run CMD in its own session, wait, and exit with its exit code.
 
     Its output is printed with --print or --follow only; meanwhile `sesh NAME` shows it. That is the output of a
-    terminal, also in a pipe: stderr is part of it, and programs may colour it or fit it to the columns (--size).
+    terminal, even in a pipe: stderr is part of it, and programs may colour it or fit it to the columns (--size).
     Without NAME the session gets the lowest free number.
 
     Its result is kept for a week, also without --keep: wait, status and logs read it.
@@ -108,55 +108,55 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
 
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
-    """Start the job and wait for it; return its exit code, 124 if its time ran out."""
+    """Start the job and wait for it; return its exit code, 124 after a timeout."""
     sink = FollowedOutput(lines=cli.json) if follow else None
     with Interrupts(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.json
         job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=stdin)
-    by_itself = result.get("reason") == "exited"
-    typed = interrupts.typed and cli.watched and not cli.json
+    exited = result.get("reason") == "exited"
+    ctrl_c = interrupts.typed and cli.watched and not cli.json
     try:
         if sink is not None:
             printing.write(sink.pending)
-        if typed:
-            printing.fresh_line()  # behind the terminal's ^C
-        elif sink is not None and not by_itself:
+        if ctrl_c:
+            printing.fresh_line()
+        elif sink is not None and not exited:
             sink.leave_line()
         code = report(cli, job, result, retained, printed=printed)
     except Refused as error:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
         raise
     quiet = not (printed or follow or cli.json)
-    if quiet and by_itself and cli.watched and (code or result.get("position")):
+    if quiet and exited and cli.watched and (code or result.get("position")):
         cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
     return code
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code."""
-    output, late = retained.replace(b"\r\n", b"\n"), result.get("timed_out")
-    code = ExitCode.TIMED_OUT if late else int(result["exit_code"] or 0)
+    """Print the output of an ended job if wanted, and its result; return the exit code."""
+    output, timed_out = retained.replace(b"\r\n", b"\n"), result.get("timed_out")
+    code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.json:
         facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
         cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
-    how = ENDS.get(TIMED_OUT if late else result.get("reason") or "")
+    ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
     if printed:
         on_terminal = os.isatty(printing.STDOUT)
         printing.write(QueryRemover().take(output) if on_terminal else output)
-        if on_terminal and how and output[-1:] not in (b"", b"\n"):
-            printing.write(b"\n")  # the note begins a line of its own
+        if on_terminal and ending and output[-1:] not in (b"", b"\n"):
+            printing.write(b"\n")  # so that the note starts a new line
         if result.get("truncated"):
             cli.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
-    if how:
-        cli.note(f"{subject(name)} {how}")
+    if ending:
+        cli.note(f"{subject(name)} {ending}")
     return code
 
 
 class FollowedOutput:
-    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`; with `lines` each line an object of JSON.
+    """Buffers output for stdout: `\\r\\n` becomes `\\n`; with `lines`, each line becomes a JSON object.
 
-    A terminal gets no queries: their answers would be typed at the shell.
+    Queries are removed if stdout is a terminal, whose answers would become input of the shell.
     """
 
     descriptor = printing.STDOUT
@@ -169,20 +169,20 @@ class FollowedOutput:
         self._line_open = False
 
     def take(self, data: bytes) -> None:
-        """Take output; a last `\\r` waits for the next byte, an unfinished line of JSON until its end."""
+        """Take output; hold back a final `\\r` until the next byte, and with `lines` an unfinished line."""
         data = self._buffer + (data if self._remover is None else self._remover.take(data))
         if self._lines:
-            *rows, begun = data.split(b"\n")
-            pieces, self._buffer = printing.pieces(begun)
+            *rows, unfinished = data.split(b"\n")
+            pieces, self._buffer = printing.pieces(unfinished)
             self.pending += b"".join(map(_object, [*(row.removesuffix(b"\r") for row in rows), *pieces]))
         else:
             self._buffer = b"\r" if data.endswith(b"\r") else b""
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
     def end(self) -> None:
-        """Release what waits in the buffer: no more comes."""
-        rest, self._buffer = self._buffer, b""
-        self.pending += _object(rest.removesuffix(b"\r")) if self._lines and rest else rest
+        """Release the buffer, as the output has ended."""
+        data, self._buffer = self._buffer, b""
+        self.pending += _object(data.removesuffix(b"\r")) if self._lines and data else data
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
@@ -191,7 +191,7 @@ class FollowedOutput:
         self._line_open = piece[-1:] != b"\n"
 
     def leave_line(self) -> None:
-        """Leave a line that has begun on a terminal, so that a note begins one of its own."""
+        """End an unfinished line on a terminal, so that a note starts a new one."""
         if self._line_open and os.isatty(self.descriptor):
             printing.write(b"\n")
             self._line_open = False

@@ -1,4 +1,4 @@
-"""`--export`, `--import`, `--restore`: the sessions as JSON, sessions created from it, and lost ones started again."""
+"""`--export` prints sessions as JSON, `--import` creates them from it, `--restore` starts lost ones again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sesh.names import printable_path
 from sesh.ops import dormant, layout
 from sesh.outcomes import Layout, LayoutEntry, Made, PrintedError
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
 
 
 def export(ctx: Context) -> int:
     """Print the sessions here and on known remotes as JSON.
 
-    Name, host, directory, command, resume command, labels.
+    Each has its name, host, directory, command, resume command and labels.
 
     Examples:
       sesh export > sessions.json
@@ -36,10 +36,10 @@ def export(ctx: Context) -> int:
     entries = cli.target.call(layout.sessions)
     for entry in entries:
         entry["host"] = entry["host"] or cli.host
-    whole: Layout = {"version": layout.VERSION, "sessions": entries}
+    exported: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
-        return cli.value(whole)
-    printing.text(json.dumps(wording.encodable(whole), indent=2))
+        return cli.value(exported)
+    printing.text(json.dumps(wording.encodable(exported), indent=2))
     return 0
 
 
@@ -76,8 +76,8 @@ def restore(
     """Start sessions again that a reboot or a crash has ended, each in its directory, below its old screen.
 
     A shell starts at once, and so does the command of resume-with; any other command starts when you press Enter in it,
-    or at once with -y. Sessions that ended by themselves are left alone. The environment is the one that you call it
-    in: values of --env are not kept.
+    or at once with -y. Sessions that ended by themselves are left alone. A restored session gets the
+    environment of this command; values of --env are not kept.
 
     Examples:
       sesh restore
@@ -88,40 +88,40 @@ def restore(
     cli = ctx.obj
     target = cli.find(*(names or ()))
     target.sync()
-    rows = _placed(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
+    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
     if not rows and not cli.json:
         printing.text("no session is lost")
     return _report(cli, rows, "started")
 
 
 def _read(file: str | None) -> bytes:
-    """Return the bytes of a layout, no more than one beyond _MOST_BYTES. Raises Refused, UsageError."""
+    """Return the bytes of a layout, by default from stdin. Raises Refused, UsageError."""
     if file is None:
         if os.isatty(0):
             raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-        data = files.whole_stdin(_MOST_BYTES)
+        data = files.whole_stdin(_MAX_BYTES)
     else:
         try:
             with open(file, "rb") as content:
-                data = content.read(_MOST_BYTES + 1)
+                data = content.read(_MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Refused(f"cannot read {printable_path(file)}: {reason}; name a file written by --export") from error
-    if len(data) > _MOST_BYTES:
-        raise UsageError(f"the layout is over {_MOST_BYTES} bytes; --export did not write it")
+    if len(data) > _MAX_BYTES:
+        raise UsageError(f"the layout is over {_MAX_BYTES} bytes; --export did not write it")
     return data
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:
-    """Create sessions on this machine or a host; return a row for each, as JSON shows it."""
+    """Create sessions on this machine or a host; return a row of JSON for each."""
     try:
         rows = cli.target_of(host).call(layout.make, entries=entries)
     except SeshError as error:
         rows = [{"name": entry["name"], "created": False, "error": error.facts()} for entry in entries]
-    return _placed(rows, host)
+    return _with_host(rows, host)
 
 
-def _placed(rows: list[Made], host: str | None) -> list[Made]:
+def _with_host(rows: list[Made], host: str | None) -> list[Made]:
     for row in rows:
         if "error" in row:
             row["error"] = printing.error_facts(errors.rebuild(row["error"]), host)

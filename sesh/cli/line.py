@@ -1,19 +1,19 @@
-"""A command line before typer parses it: `@HOST`, `--` and the dashes of the verb are taken off. Pure."""
+"""Split a command line before typer parses it: hosts, verb, words, and the tail after `--`. Pure."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-from sesh.cli.verbs import BY_NAME, GO, Verb, named
+from sesh.cli.verbs import BY_NAME, GO, Verb, find_verb
 
 
 @dataclass
 class Line:
     """A command line.
 
-    `hosts`: without their `@`, unchecked. `words`: those of the verb, with its options. `tail`: all after `--`; None
-    without a `--`. `create`: whether `-A` was written. `json`, `local`: whether those options were written.
+    `hosts`: without their `@`, unchecked. `words`: the verb's arguments and options. `tail`: the words after `--`, None
+    without a `--`. `create`: `-A` was given. `json`: `--json` or `SESH_JSON` was given. `local`: `--local` was given.
     """
 
     verb: Verb
@@ -25,8 +25,8 @@ class Line:
     local: bool
 
 
-def divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
-    """Return the words before `--` and those behind it, None without a `--`."""
+def split_tail(argv: list[str]) -> tuple[list[str], list[str] | None]:
+    """Return the words before `--` and the tail after it, None without a `--`."""
     if "--" not in argv:
         return argv, None
     dashes = argv.index("--")
@@ -34,15 +34,15 @@ def divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def wants_json(argv: list[str]) -> bool:
-    """Return whether JSON is wanted, for errors too: any line will do, also one that cannot be parsed."""
-    return "--json" in divided(argv)[0] or os.environ.get("SESH_JSON", "") not in ("", "0")
+    """Return whether the output, errors included, is JSON. The line need not be valid."""
+    return "--json" in split_tail(argv)[0] or os.environ.get("SESH_JSON", "") not in ("", "0")
 
 
 def split(argv: list[str]) -> Line:
-    """Take hosts, verb and `--` off a command line."""
-    if argv[:1] == ["--hook"]:  # agents take the exit code 2 for a veto: each of its words is text
+    """Split a command line into hosts, verb, words and tail."""
+    if argv[:1] == ["--hook"]:  # all words are text: a usage error exits with 2, a veto for agents
         return Line(BY_NAME["hook"], [], [], argv[1:], create=False, json=False, local=False)
-    words, tail = divided(argv)
+    words, tail = split_tail(argv)
     local = "--local" in words
     hosts: list[str] = []
     verb = None
@@ -50,9 +50,9 @@ def split(argv: list[str]) -> Line:
         first, *rest = words
         if first[:1] == "@":
             hosts.append(first[1:])
-        elif verb is None and (found := named(first)) is not None:
+        elif verb is None and (found := find_verb(first)) is not None:
             verb = found
-        elif verb is None and first[:1] == "-" and (found := named(first[:2])) is not None:
+        elif verb is None and first[:1] == "-" and (found := find_verb(first[:2])) is not None:
             verb, words = found, [f"-{first[2:]}", *rest]  # -nd is -n -d
             break
         elif first not in ("--json", "--local"):

@@ -1,4 +1,4 @@
-"""`sesh` and `--list`: the sessions here and on known remotes, as a table or as JSON. Loads no typer."""
+"""`sesh` and `--list`: the sessions of this machine and known remotes, as a table or JSON. Loads no typer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from sesh.ops.views import bears
 from sesh.remote import known
 from sesh.schema import Summary
 
-_HOST_TIMEOUT = 5.0  # of the one host of the line; a list of all waits for less
+_HOST_TIMEOUT = 5.0  # seconds for a host that the line names; other remotes get less
 
 
 def list_or_pick(cli: Invocation) -> int:
-    """Show the sessions, as a board to pick from if the settings say so: `sesh` alone."""
+    """Show the board if the settings say so, else print the list: `sesh` alone."""
     if printing.on_terminal() and not (cli.json or printing.dumb()) and cli.settings().pick:
         try:
             return int(load("choose.picked")(cli))
         except NotFound:
-            pass  # the list says that there is nothing to pick from
+            pass  # there is no session to pick; the list says so
     return show(cli)
 
 
@@ -46,22 +46,23 @@ def show(cli: Invocation, label: Sequence[str] = ()) -> int:
     rows = [session for session in overview["sessions"] if bears(session, wanted)]
     asks_remotes = not cli.local and paths.knows_remotes()
     if not cli.json:
-        if asks_remotes:  # those may answer as they did last
+        if asks_remotes:  # their rows come later, and should fit the columns
             table.measure(_last_known(known.hosts(), wanted), time.time())
         if rows:
             _print(table.lines(rows, time.time()))
-        if cli.watched or not cli.verb:  # else it is a script's, or that of a shell's start file
+        if cli.watched or not cli.verb:  # not for `--list` in a script or a shell's startup file
             _note_lost(cli, overview["sessions"])
-    for host, sessions, reason in lookup.lists(cli) if asks_remotes else ():
+    remote_lists = lookup.lists(cli) if asks_remotes else ()
+    for host, sessions, reason in remote_lists:
         group = [session for session in sessions if bears(session, wanted)]
         if not cli.json and (group or reason):
             _print_group(table, host, group, reason)
         rows += group
-    return _done(cli, rows, wanted)
+    return _finish(cli, rows, wanted)
 
 
 def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table) -> int:
-    """`sesh @HOST`: the sessions of one host; of one that does not answer what was last known, and its error."""
+    """Print the sessions of one host; if it does not answer, the last known ones, and raise its error."""
     try:
         sessions = _sessions(cli, host)
     except (errors.TimedOut, errors.Unreachable) as error:
@@ -73,17 +74,17 @@ def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table)
     rows = [session for session in sessions if bears(session, wanted)]
     if rows and not cli.json:
         _print(table.lines(rows, time.time()))
-    return _done(cli, rows, wanted)
+    return _finish(cli, rows, wanted)
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
-    """Return the sessions of a host. Raises its error; a person waits less for it if its sessions are known."""
+    """Return the sessions of a host. Raises its error, for a person sooner if older sessions are cached."""
     if cli.watched and not cli.json and known.sessions(host) and not known.asks(host):
         try:
             with cli.connecting(host):
                 return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
-            pass  # the person may log in, or have sesh deployed there
+            pass  # retry below, where the person can log in, or agree to a deploy
     target = cli.target
     overview = target.call(views.overview)
     for refusal in overview["refusals"]:
@@ -92,9 +93,9 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
 
 
 def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
-    """`sesh @a @b`: the sessions of each host; of one that does not answer its error, and what was last known.
+    """Print the sessions of each host; if a host does not answer, its error and the last known sessions.
 
-    The exit code is 1 if any did not answer.
+    The exit code is 1 if any host did not answer.
     """
     answers = dict(lookup.summaries(cli, cli.hosts, named=True))
     reasons = {host: str(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
@@ -112,7 +113,7 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
     else:
         if shown := [row for group in groups.values() for row in group]:
             table.measure(shown, time.time())
-            _print(table.lines([], time.time()))  # the headings
+            _print(table.lines([], time.time()))  # only the headings
         for host, group in groups.items():
             _print_group(table, host, group, reasons.get(host, ""))
     return int(bool(reasons))
@@ -123,17 +124,17 @@ def _last_known(hosts: Sequence[str], wanted: dict[str, str], reason: str = "") 
 
 
 def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
-    """Say how many sessions were lost, and what starts them again."""
+    """Note how many sessions were lost, and how to restore them."""
     reasons = [row["lost"]["reason"] for row in sessions if row["state"] == "lost"]
     if reasons:
-        when = " at the reboot" if {*reasons} == {"reboot"} else ""
+        when = " at the reboot" if all(reason == "reboot" for reason in reasons) else ""
         cli.note(f"sessions lost{when}: {len(reasons)}; `{SESH} --restore` starts them again")
 
 
 def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str) -> None:
-    """Print the sessions of a host below its name, with the reason if it does not answer; the headings come first."""
+    """Print the sessions of a host below its name, with the reason if it does not answer."""
     lines = table.lines(sessions, time.time()) if sessions else []
-    lines.insert(len(lines) - len(sessions), table.remark(host, reason))
+    lines.insert(len(lines) - len(sessions), table.remark(host, reason))  # below the headings
     _print(lines)
 
 
@@ -141,11 +142,14 @@ def _print(lines: Sequence[str]) -> None:
     printing.text("\n".join(lines))
 
 
-def _done(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int:
+def _finish(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int:
+    """Print the rows if JSON is wanted, else a remark if there are none; return 0."""
     if cli.json:
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
         machine = f" on @{cli.host}" if cli.host is not None else ""
-        none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
-        printing.text(for_host(none, cli.host))
+        remark = (
+            f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
+        )
+        printing.text(for_host(remark, cli.host))
     return 0

@@ -1,4 +1,4 @@
-"""`--logs -f`: the lines of a session as they come. It loads the emulator, which no other view needs."""
+"""`--logs -f`: print the lines of a session as they come. Loads the emulator, which no other view needs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sesh.store import listing
 
 
 def follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
-    """Print the last lines, then new ones until the session ends; of a lost session only the last lines.
+    """Print the last lines, then new ones until the session ends; for a lost session only the last lines.
 
-    Raises Refused if the lines would be printed in the session that they come from, and come again.
+    Raises Refused inside that session: it would print its own output endlessly.
     """
     current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:

@@ -1,4 +1,4 @@
-"""One command line carried out: the lines that people wait for here, all others by the typer app."""
+"""Dispatch of a command line: the most frequent lines to plain functions, all others to the typer app."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sesh.quitkey import quit_key
 
 
 def run(argv: list[str]) -> int:
-    """Carry out the command line of this process; return the exit code. Raises SeshError."""
+    """Execute a command line; return the exit code. Raises SeshError."""
     if os.environ.get("_SESH_COMPLETE"):
         return int(load("complete.answer")())
     line = split(argv)
@@ -23,16 +23,16 @@ def run(argv: list[str]) -> int:
     with naming_host(line.hosts[0] if len(line.hosts) == 1 else None):
         cli = Invocation(line)
         try:
-            return _carry_out(cli)
+            return _dispatch(cli)
         except SeshError as error:
             error.host = error.host or cli.host
             raise
         finally:
-            cli.drop_misdirected()
+            cli.discard_typeahead()
 
 
-def _carry_out(cli: Invocation) -> int:
-    """Carry out a line without options by plain functions, which load no typer; any other one by the app."""
+def _dispatch(cli: Invocation) -> int:
+    """Call a plain function for a line without options, as typer loads slowly; else the app."""
     line = cli.line
     if line.verb.name in ("hook", "bridge"):
         return int(load(line.verb.place)(cli))

@@ -1,4 +1,4 @@
-"""Output: results on stdout, sesh's own lines on stderr, JSON if wanted."""
+"""Output: results on stdout, notes on stderr, JSON if wanted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
 from sesh.outcomes import PrintedError
 
 STDOUT, STDERR = 1, 2
-LONGEST = 1 << 16  # bytes of a line that is printed as it comes
+MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
 _SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def write(data: bytes, descriptor: int = STDOUT) -> None:
-    """Write all of `data`, also to a descriptor that does not block.
-
-    Raises BrokenPipeError if nobody reads any more, Refused if the bytes cannot be stored.
-    """
+    """Write all bytes, also to a non-blocking descriptor. Raises BrokenPipeError, Refused for other errors."""
     view = memoryview(data)
     while view:
         try:
@@ -40,15 +37,15 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
             raise Refused(f"cannot write output: {error.strerror}") from error
 
 
-def pieces(begun: bytes) -> tuple[list[bytes], bytes]:
-    """Return the pieces of an unfinished line, LONGEST bytes at most, and the rest; no UTF-8 character is cut."""
+def pieces(line: bytes) -> tuple[list[bytes], bytes]:
+    """Return the printable pieces of an unfinished line, and the rest; cut no UTF-8 character."""
     cut: list[bytes] = []
-    while len(begun) > LONGEST:
-        ends = range(LONGEST, LONGEST - 4, -1)
-        end = next((end for end in ends if begun[end] & 0xC0 != 0x80), LONGEST)
-        cut.append(begun[:end])
-        begun = begun[end:]
-    return cut, begun
+    while len(line) > MAX_PIECE:
+        ends = range(MAX_PIECE, MAX_PIECE - 4, -1)
+        end = next((end for end in ends if line[end] & 0xC0 != 0x80), MAX_PIECE)
+        cut.append(line[:end])
+        line = line[end:]
+    return cut, line
 
 
 def text(line: str) -> None:
@@ -67,25 +64,25 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def said(line: str) -> None:
-    """Print a line of another program's on stderr; it is lost if that is closed."""
+def stderr_line(line: str) -> None:
+    """Print a line on stderr; it is lost if stderr is closed."""
     with suppress(BrokenPipeError, Refused):
         write(encoded(f"{line}\n"), STDERR)
 
 
 def note(line: str, host: str | None = None) -> None:
-    """Print one line of sesh's own on stderr, its commands for `host`; it is lost if stderr is closed."""
-    said(f"{CALLED}: {wording.one_line(for_host(line, host))}")
+    """Print a note on stderr, its commands rewritten for `host`; it is lost if stderr is closed."""
+    stderr_line(f"{CALLED}: {wording.one_line(for_host(line, host))}")
 
 
 def fresh_line() -> None:
-    """Leave the line in which the terminal has printed `^C`, if stderr is one."""
+    """Start a new line after the `^C` that the terminal printed, if stderr is a terminal."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
 
 
 def interrupted() -> int:
-    """Return the exit code after Ctrl-C, with the prompt on a line of its own."""
+    """Start a new line for the shell's prompt; return the exit code for Ctrl-C."""
     fresh_line()
     return ExitCode.INTERRUPTED
 
@@ -96,21 +93,18 @@ def value(thing: object) -> None:
 
 
 def json_line(thing: object) -> bytes:
-    """Return a line of JSON in UTF-8; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
+    """Return a line of JSON in UTF-8: invalid bytes become U+FFFD, control characters (C1 too) are escaped."""
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
 def report(cause: BaseException, line: Line, host: str | None = None) -> int:
-    """Print why a command failed, also in the log, with its traceback if that is wanted; return the exit code.
-
-    `line`: the command line; `host`: the one host that it is for.
-    """
+    """Print the error of a command; return the exit code. With SESH_DEBUG, log it and print its traceback."""
     if isinstance(cause, SeshError):
         error = cause
     elif isinstance(cause, KeyboardInterrupt):
         error = errors.Interrupted(str(cause) or "interrupted")
     else:
-        error = _unforeseen(cause, waits=line.verb.name in ("exec", "run"))
+        error = _unexpected(cause, waits=line.verb.name in ("exec", "run"))
     if log.wanted():
         log.write_error(f"command {line.verb.dashed}".rstrip(), cause)
         traceback.print_exception(type(cause), cause, cause.__traceback__)
@@ -126,11 +120,11 @@ def report(cause: BaseException, line: Line, host: str | None = None) -> int:
     return int(error.exit_code)
 
 
-def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
+def _unexpected(cause: BaseException, *, waits: bool) -> SeshError:
     """Return the error for an exception that no verb expects.
 
-    `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
-    have.
+    `waits`: the exit code is that of a command (--exec, --run), so sesh's own is 125 if the command did not run, and
+    255 if it may have.
     """
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
         file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
@@ -149,15 +143,15 @@ def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
 
 
 def encoded(line: str) -> bytes:
-    """Return text as bytes; file names that are no UTF-8 keep their bytes."""
+    """Return text as bytes; file names that are not UTF-8 keep their bytes."""
     try:
         return line.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a pair, from JSON's own escapes
+    except UnicodeEncodeError:  # a lone surrogate, from an escape in JSON
         return str(wording.encodable(line)).encode()
 
 
 def on_terminal() -> bool:
-    """Return whether stdin and stdout are terminals: then a person can be asked, and a session be attached."""
+    """Return whether stdin and stdout are terminals, so that sesh can ask a person, or attach."""
     return os.isatty(0) and os.isatty(1)
 
 
@@ -170,17 +164,17 @@ def from_pipe() -> bool:
 
 
 def dumb() -> bool:
-    """Return whether TERM is of a terminal that can neither move its cursor nor show colours."""
+    """Return whether TERM names a terminal without cursor movement and colours."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def coloured() -> bool:
-    """Return whether stdout may get colours: it is a terminal that has them, and `NO_COLOR` is not set."""
+    """Return whether stdout is a terminal with colours, and `NO_COLOR` is not set."""
     return not dumb() and not os.environ.get("NO_COLOR") and os.isatty(STDOUT)
 
 
 def width(terminal: int) -> int:
-    """Return the columns of a terminal, COLUMNS first."""
+    """Return the columns of a terminal; COLUMNS overrides them."""
     wanted = os.environ.get("COLUMNS", "")
     if names.is_decimal(wanted) and int(wanted) > 0:
         return min(int(wanted), 10_000)

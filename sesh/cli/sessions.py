@@ -1,4 +1,4 @@
-"""Verbs that act on sessions and attach to none."""
+"""Verbs that act on sessions without attaching."""
 
 from __future__ import annotations
 
@@ -56,11 +56,12 @@ def detach(ctx: Context, name: AnyName = None) -> int:
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
     """End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s.
 
-    Without NAME, the session that you are in; with --label, those that have it, here or on @HOST. On a terminal it asks
-    first then; with several hosts it needs -y.
+    Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
+    both cases it asks first on a terminal. With --label and several hosts it needs -y.
 
-    A NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that one; a script
-    ends it without a question, unless it says --local. Each NAME is tried; the exit code is 1 if any was not there.
+    A NAME that this machine does not have is looked up on known remotes. On a terminal sesh asks before it ends that
+    session; a script ends it without a question, unless it has --local. Each NAME is tried; the exit code is 1 if any
+    was not found.
 
     Examples:
       sesh kill work
@@ -73,19 +74,19 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     names = names or []
     if label:
-        names = _labelled(cli, label, yes=yes)
+        names = _labelled_to_end(cli, label, yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.find(*names, ends=not yes).call(sessions.kill, names=names)
+    answer = cli.find(*names, confirm=not yes).call(sessions.kill, names=names)
     failed = _errors(answer["failed"])
-    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], ends=not yes)
-    # Without names the current session; with names those of other machines too, which the answer does not have.
+    cli.retry_remotely(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], confirm=not yes)
+    # Without names, the answer has the current session; with names, it lacks those of other machines.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 
-def _labelled(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
-    """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused."""
+def _labelled_to_end(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
+    """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
@@ -144,7 +145,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
 def resume_with(ctx: Context, name: AnyName = None) -> int:
     """Set the command that starts NAME again once it has ended or was lost; `--` alone removes it.
 
-    Without NAME, that of the session that it runs in, as in a hook.
+    Without NAME it sets that of the session in which it runs, as in a hook.
 
     Examples:
       sesh resume-with -- claude --resume "$id"
@@ -162,7 +163,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
 def reload(ctx: Context, names: Names = None) -> int:
     """Move running sessions to this version of sesh, without ending what runs in them.
 
-    Without NAME all of them. Each is tried; the exit code is 1 if any failed.
+    Without NAME it moves all of them. Each is tried; the exit code is 1 if any failed.
 
     Examples:
       sesh reload
@@ -184,7 +185,7 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for several sessions; return the exit code. `key`: the key in JSON of those that succeeded."""
+    """Print the outcome for several sessions; return the exit code. `key`: the JSON key of those that succeeded."""
     if not failed:
         return cli.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []

@@ -1,4 +1,4 @@
-"""Verbs of the setup: scripts for the shell, help, the version."""
+"""Verbs of the setup: shell scripts, help, version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sesh import protocol
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app, printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import VERBS, named
+from sesh.cli.verbs import VERBS, find_verb
 from sesh.cli.words import Context, among
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -63,7 +63,7 @@ def help_(
     if verb is None:
         printing.text(ctx.parent.get_help())
         return 0
-    if (found := named(verb)) not in VERBS:
+    if (found := find_verb(verb)) not in VERBS:
         raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
     return app.run(Invocation(replace(cli.line, verb=found, words=["--help"])))
 

@@ -1,4 +1,4 @@
-"""What is typed into a session: `run` a command in its shell, the `history` of those, `send` text and keys."""
+"""Verbs that type into a session: `run` a command in its shell, list their `history`, `send` text and keys."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     seconds = measures.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
-    def tell(question: str) -> None:
+    def note_question(question: str) -> None:
         cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.run_errors(),
-        _job_proposed(cli, name),
+        _suggesting_job(cli, name),
         cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
-        hears = tell if cli.hears_questions and not no_wait else None
-        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=hears)
+        tell = note_question if cli.hears_questions and not no_wait else None
+        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=tell)
     with shell.run_errors(asked=True):
         if live is not None:
             live.take(output, last=True)
@@ -72,12 +72,12 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
 
 @contextmanager
-def _job_proposed(cli: Invocation, name: str) -> Iterator[None]:
-    """Make the error for a missing session show the line that runs the command as a job."""
+def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
+    """Make the error for a missing session suggest to run the command as a job."""
     try:
         yield
     except NotFound as missing:
-        if missing.hint == paths.absent(name).hint:  # else more is known of the name
+        if missing.hint == paths.absent(name).hint:  # any other hint knows more of the name
             missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.tail or [])}"
         raise
 
@@ -142,9 +142,9 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     rows = []
     for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]
-        words = command["command"] or []  # a single one is shell source
+        words = command["command"] or []  # a single word is shell source
         first, _, rest = (words[0] if len(words) == 1 else shlex.join(words)).strip().partition("\n")
-        line = f"{one_line(first)} …" if rest else one_line(first)  # lines made into one mean something else
+        line = f"{one_line(first)} …" if rest else one_line(first)  # joined lines would be another command
         began = measures.here(command["started"]) or "-"
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
     for row in printing.aligned(rows):
@@ -175,12 +175,12 @@ def send(
         Option(
             "--question",
             metavar="REGEX",
-            help="Only if it waits for a person, and asks what matches REGEX; . matches any question.",
+            help="Only if it waits for a person, and its question matches REGEX; . matches any question.",
         ),
     ] = None,
     force: Annotated[
         bool,
-        Option("--force", help="With --enter: type even behind what a person has typed, or where the program asks."),
+        Option("--force", help="With --enter: type even after a person's unfinished input, or while the program asks."),
     ] = False,
 ) -> int:
     """Type TEXT, Enter if wanted, then keys.
@@ -198,8 +198,8 @@ def send(
     check_name(name)
     if not (words or enter or keys):
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
-    for each in keys:
-        bytes_of(each)  # raises for an unknown key before stdin is read
+    for pressed in keys:
+        bytes_of(pressed)  # refuses an unknown key before stdin is read
     typed = files.stdin(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.done(name=name, **sent)

@@ -1,4 +1,4 @@
-"""The list of sessions as a table: a line a session, fitted to the terminal."""
+"""The list of sessions as a table that fits the terminal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sesh.wording import at_home, columns, cut, plain
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(7)
-_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)  # left out in this order
-_NARROWEST = 12  # of a directory or a command
-_SHORTEST = 6  # of a name or a state
+_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)  # dropped in this order, if the terminal is too narrow
+_MIN_TEXT = 12  # columns of a directory or a command; a narrower one is dropped
+_MIN_NAME = 6  # columns of a name or a state, as long as the terminal has them
 _GAP = 2
 
 
 class Table:
-    """The list for a terminal of `limit` columns, None for any width; rows that come later keep its columns."""
+    """The list for a terminal of `limit` columns, None for any width. Later rows keep the columns."""
 
     def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
         self._limit, self._coloured = limit, coloured
@@ -27,12 +27,12 @@ class Table:
         self._headed = False
 
     def measure(self, sessions: Sequence[Summary], now: float) -> None:
-        """Make the columns wide enough for sessions, which may come later."""
+        """Widen the columns for sessions that may be printed later."""
         for session in sessions:
             self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)), strict=True)]
 
     def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
-        """Return a line for each session, the first time with the headings above; none is wider than the limit."""
+        """Return a line for each session, none wider than the limit; the first call adds the headings."""
         self.measure(sessions, now)
         widths = _fitted(self._widths, self._limit)
         drawn = [] if self._headed else [self._line(_HEADINGS, widths, ["2"] * len(_HEADINGS))]
@@ -44,7 +44,7 @@ class Table:
         return drawn
 
     def remark(self, host: str, reason: str = "") -> str:
-        """Return the line above a host's rows: its name, and the reason if it does not answer."""
+        """Return the line above a host's rows: its name, and why it does not answer."""
         head = self._painted(f"@{plain(host)}", "36")
         return f"{head}  {self._painted(plain(reason), '33')}" if reason else head
 
@@ -56,7 +56,7 @@ class Table:
         return (" " * _GAP).join(drawn).rstrip()
 
     def _painted(self, text: str, code: str) -> str:
-        """Return text with SGR parameters, if colours are wanted."""
+        """Return text with the SGR parameters `code`, if colours are wanted."""
         return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
 
 
@@ -75,22 +75,22 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
 
 
 def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
-    """Return the widths of the columns that fit."""
+    """Return the widths of the columns that fit into `limit`, by index."""
     widths = dict(enumerate(wanted))
     if limit is None:
         return widths
-    for hidden in (None, *_DISPENSABLE):
-        if hidden is not None:
-            del widths[hidden]
+    for dropped in (None, *_DISPENSABLE):
+        if dropped is not None:
+            del widths[dropped]
         fitted, over = dict(widths), sum(width + _GAP for width in widths.values()) - _GAP - limit
         for index in (_COMMAND, _DIRECTORY):
-            less = max(0, min(over, fitted.get(index, 0) - _NARROWEST))
+            less = max(0, min(over, fitted.get(index, 0) - _MIN_TEXT))
             over -= less
             if less:
                 fitted[index] -= less
         if over <= 0:
             return fitted
-    if limit < 2 * _SHORTEST + _GAP:
+    if limit < 2 * _MIN_NAME + _GAP:
         return {_NAME: limit}
-    state = max(_SHORTEST, widths[_STATE] - over)
+    state = max(_MIN_NAME, widths[_STATE] - over)
     return {_NAME: limit - _GAP - state, _STATE: state}

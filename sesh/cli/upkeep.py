@@ -1,4 +1,4 @@
-"""Verbs of upkeep: `doctor` checks the setup of this machine or of hosts, `sweep` clears leftovers there."""
+"""Verbs of upkeep, for this machine or hosts: `doctor` checks the setup, `sweep` clears leftovers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 
 _COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
-_DEFAULT_AGE = 7 * 86400.0  # where nobody can be asked
+_DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
 Found = list[LeftoverFacts] | SeshError
 
@@ -34,7 +34,7 @@ def doctor(ctx: Context) -> int:
     """
     cli = ctx.obj
     answers = on_each(cli, cli.hosts or [None], _check)
-    found = {h: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for h, rows in answers.items()}
+    found = {host: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for host, rows in answers.items()}
     for host, rows in found.items():
         for finding in rows:
             finding["message"] = wording.one_line(str(finding["message"]))
@@ -55,7 +55,7 @@ def doctor(ctx: Context) -> int:
 
 
 def _check(target: Target) -> list[Finding]:
-    """Return the findings of a machine; for a host also those about its link."""
+    """Return the findings of a machine, for a host including those about its link."""
     host = target.host
     if host is None:
         return target.call(all_)
@@ -101,7 +101,7 @@ def sweep(
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
     The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal;
-    elsewhere it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
+    without one it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
     without files, a bridge without its link). The exit code is 1 if something could not be cleared.
 
     Examples:
@@ -119,8 +119,8 @@ def sweep(
     if not cli.json:
         _print_leftovers(wanted)
     if asks and wanted and not ends and not dry_run:
-        living = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
-        ends = cli.agrees(f"clear all of these{f', and end the {living} that run' if living else ''}?")
+        running = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
+        ends = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not ends
     if not dry_run:
         found |= on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))

@@ -1,4 +1,4 @@
-"""All verbs by name: the first line of help, the function, and how a command line is carried out."""
+"""The table of all verbs: their names, summaries and functions, and how many hosts they take."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sesh.about import PROGRAM
 
 
 class Hosts(Enum):
-    """How many hosts a verb takes, and what deals with several."""
+    """How many hosts a verb takes, and how it handles several."""
 
     ONE = "one"
-    EACH = "each"  # `fanout` carries the verb out once for each host
-    ALL = "all"  # the function of the verb asks all of them
+    EACH = "each"  # `fanout` runs the verb once for each host
+    ALL = "all"  # the verb's function asks all hosts
 
 
 class Verb(NamedTuple):
     """One verb.
 
-    `name`: without dashes. `place`: module and function of this room. `short`: the short form, with its dash.
-    `command`: what follows `--` is a command. `attaches`: it may lead to an attachment.
+    `name`: without dashes. `place`: its function, as `module.function` of this package. `short`: the short form, with
+    its dash. `command`: the words after `--` are a command. `attaches`: it may attach to a session.
     """
 
     name: str
@@ -35,25 +35,25 @@ class Verb(NamedTuple):
 
     @property
     def dashed(self) -> str:
-        """The name as `--NAME`; empty for NAME alone."""
+        """The name as `--NAME`; empty for GO."""
         return f"--{self.name}" if self.name != GO else ""
 
     @property
     def typed(self) -> str:
-        """The verb as it is typed after the program's name, with its short form."""
+        """The verb as typed, with its short form."""
         if self.name == GO:
             return f"NAME, {GO} NAME"
         return f"{self.name}, {self.short}" if self.short else self.name
 
 
 def load(place: str) -> Any:
-    """Return a function of this room, as `module.function`; its module is loaded now."""
+    """Import and return a function of this package, named as `module.function`."""
     module, _, name = place.rpartition(".")
     return getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
 
 
-_SIMILAR = 0.8  # by difflib; a name that is so near to a verb may be a slip
-GO = "-A"  # the verb that a session's name alone stands for
+_SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
+GO = "-A"  # the verb of a line that has only a session's name
 EACH, ALL = Hosts.EACH, Hosts.ALL
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
@@ -114,12 +114,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("version", "Print the version", "setup.version", "-V"),
     ),
 }  # fmt: skip
-"""The verbs that a person types, by their groups in the help."""
-_HIDDEN = (
-    Verb("hook", "Take an event of an agent", "hook.hook"),
+_HIDDEN = (  # agents' hooks and other hosts call these
+    Verb("hook", "Handle an event of an agent", "hook.hook"),
     Verb("bridge", "Serve a link from another host", "far_end.bridge"),
 )
-"""Verbs that agents' hooks and other hosts call."""
 
 VERBS = tuple(verb for group in GROUPS.values() for verb in group)
 BY_NAME = {verb.name: verb for verb in (*VERBS, *_HIDDEN)}
@@ -131,16 +129,16 @@ _BY_WORD = {
 }
 
 
-def typed(name: str) -> str:
-    """Return the words that lead to a session, behind the program's name."""
-    return name if named(name) is None else f"{GO} {name}"
+def words_for(name: str) -> str:
+    """Return the words after the program's name that attach to a session."""
+    return name if find_verb(name) is None else f"{GO} {name}"
 
 
-def near_verb(name: str) -> str:
-    """Return the verb that a name is near to, or equal to; empty for none."""
+def similar_verb(name: str) -> str:
+    """Return the verb that a name resembles or equals; empty for none."""
     return next(iter(get_close_matches(name, [verb.name for verb in VERBS], 1, _SIMILAR)), "")
 
 
-def named(word: str) -> Verb | None:
-    """Return the verb that a word spells, with its dashes or without; None for a session's name or an option."""
+def find_verb(word: str) -> Verb | None:
+    """Return the verb that a word names, with or without dashes; None for a session's name or an option."""
     return _BY_WORD.get(word[2:] if word[:2] == "--" else word)

@@ -1,4 +1,4 @@
-"""Verbs that show sessions: the `list` of all; of one its `screen`, its last lines (`logs`), all facts (`status`)."""
+"""Verbs that show sessions: `list`, `screen`, `logs` (the last lines), `status` (all facts)."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def logs(
 ) -> int:
     """Print the last N lines of scrollback and screen (300).
 
-    Without NAME, those of the session that you are in. What `clear` or Ctrl-L erases in a session is no longer there;
-    `sesh history NAME N` may still have it.
+    Without NAME, those of the session that you are in. Lines that `clear` or Ctrl-L erased are gone;
+    `sesh history NAME N` may still have them.
 
     Examples:
       sesh logs work 50
@@ -145,7 +145,7 @@ def _described(session: Status, now: float) -> list[str]:
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
-        "activity": _standing(session.get("activity"), now),
+        "activity": _activity(session.get("activity"), now),
         "program": (f"{pid}: " if pid else "") + wording.command_line(session["command"] or []),
         "resume": wording.command_line(session.get("resume") or []),
         "foreground": f"{front.get('pid')}: {wording.command_line(front['command'])}" if front else None,
@@ -173,13 +173,13 @@ def _described(session: Status, now: float) -> list[str]:
     return [f"{key + ':':<15}{wording.plain(value)}" for key, value in rows]
 
 
-def _standing(standing: ActivityFacts | None, now: float) -> str | None:
-    """Return the state of a session, the reason, since when, and the question it asks."""
-    if not standing:
+def _activity(activity: ActivityFacts | None, now: float) -> str | None:
+    """Return the state of a session, its reason and start, and the question."""
+    if not activity:
         return None
-    since = f"since {_moment(standing['since'], now)}" if standing.get("since") else ""
-    reason = ", ".join(filter(None, (standing["state"], _REASONS.get(str(standing.get("why"))), since)))
-    return f"{reason}: {question}" if (question := standing.get("question")) else reason
+    since = f"since {_moment(activity['since'], now)}" if activity.get("since") else ""
+    state = ", ".join(filter(None, (activity["state"], _REASONS.get(str(activity.get("why"))), since)))
+    return f"{state}: {question}" if (question := activity.get("question")) else state
 
 
 def _moment(moment: object, now: float) -> str:

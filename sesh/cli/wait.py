@@ -24,8 +24,7 @@ from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.schema import Summary
 
-Place = tuple[str | None, str]
-"""A session: its host, None for this machine, and its name."""
+Place = tuple[str | None, str]  # the host of a session (None for this machine), and its name
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
@@ -78,7 +77,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
 
 
 def _begin(start: str | None, *, several: bool, since_start: bool) -> int | str:
-    """Return where the output begins that counts. Raises UsageError."""
+    """Return the position from which output counts, or its name. Raises UsageError."""
     if start is None:
         return "start" if since_start else "sent"
     if not is_decimal(start):
@@ -91,15 +90,15 @@ def _begin(start: str | None, *, several: bool, since_start: bool) -> int | str:
 
 
 def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
-    answer = _met(cli.find(name), name, conditions)
+    answer = _wait_until_met(cli.find(name), name, conditions)
     if cli.json:
-        cli.value(_value((cli.host, name), answer))
+        cli.value(_row((cli.host, name), answer))
     else:
         _print(cli, answer, name)
     return answer["exit_code"] or 0
 
 
-def _met(target: Target, name: str, conditions: Conditions) -> Condition:
+def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
         with target.open_stream(name, conditions["limit"]) as stream:
             return met(stream, conditions)
@@ -108,10 +107,13 @@ def _met(target: Target, name: str, conditions: Conditions) -> Condition:
 
 
 def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -> None:
-    """Print the condition that holds, behind `prefix`, and on stderr if memory ran out for the session."""
-    match, code = answer["match"], answer["exit_code"]
-    more = wording.plain(match) if match is not None else "" if code is None else str(code)
-    printing.text(f"{prefix}{answer['met']}: {more}" if more else f"{prefix}{answer['met']}")
+    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
+    detail = ""
+    if answer["match"] is not None:
+        detail = wording.plain(answer["match"])
+    elif answer["exit_code"] is not None:
+        detail = str(answer["exit_code"])
+    printing.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
     if (reason := answer.get("reason")) == BY_KERNEL:
         cli.note(f"{subject(session)} was {reason}")
     elif reason == TIMED_OUT:
@@ -121,29 +123,30 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
 def _wait_for_several(
     cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
 ) -> int:
-    """Wait for all of the sessions, each in a thread; or for the first whose condition holds."""
+    """Wait for all sessions, each in a thread, or only for the first whose condition holds."""
     labelled = _labelled(cli, label, kept=for_end(conditions)) if label else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
     def wait_at(place: Place) -> Condition:
         if (error := places[place]) is not None:
             raise error
-        return _met(target_of(cli, place[0]), place[1], conditions)
+        return _wait_until_met(target_of(cli, place[0]), place[1], conditions)
 
     answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
     if cli.json:
-        cli.value([_value(place, answer) for place, answer in answers.items()])
-    for (host, name), answer in () if cli.json else answers.items():
-        session = wording.title((host, name))
-        if isinstance(answer, SeshError):
-            cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
-        else:
-            _print(cli, answer, session, f"{session}: ")
+        cli.value([_row(place, answer) for place, answer in answers.items()])
+    else:
+        for (host, name), answer in answers.items():
+            session = wording.title((host, name))
+            if isinstance(answer, SeshError):
+                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+            else:
+                _print(cli, answer, session, f"{session}: ")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
     return next((code for code in codes if code), 0)
 
 
-def _value(place: Place, answer: Condition | SeshError) -> dict[str, object]:
+def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
     host, name = place
     if isinstance(answer, SeshError):
         facts = printing.error_facts(answer, host)
@@ -152,9 +155,9 @@ def _value(place: Place, answer: Condition | SeshError) -> dict[str, object]:
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
-    """Return where the sessions are: on the hosts of the line, else here, else on known remotes.
+    """Return the places of the sessions: the hosts of the line, else this machine, else a known remote.
 
-    With the error of one that may be on a host that does not answer, or that is on several.
+    The value is an error if several remotes have the session, or one that does not answer may have it.
     """
     if cli.hosts:
         return {(host, name): None for host in cli.hosts for name in names}
@@ -172,10 +175,9 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
 
 
 def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Place]:
-    """Return the sessions that have the labels: on the hosts of the line, else here and on known remotes.
+    """Return the places of sessions with the labels: on the line's hosts, else here and on known remotes.
 
-    `kept`: also those that have ended and are kept, and jobs that have ended. Raises the error of a host that is named,
-    NotFound.
+    `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
     labels = dict(map(check_label, label))
     lists: dict[str | None, Sequence[Summary]] = {}

@@ -1,4 +1,4 @@
-"""Words and options that several verbs share, and what a Tab offers for them."""
+"""Arguments and options that several verbs share, and their completion."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from sesh.schema import Summary
 from sesh.store import listing
 from sesh.wording import plain
 
-_TIMEOUT = 0.05  # of the daemons here; a host is never asked
+_TIMEOUT = 0.05  # seconds for local daemons; completion never asks a host
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
 
 
 class Context(typer.Context):
-    """The context of a verb, made by typer: the first parameter of each verb's function."""
+    """The context of a verb, which typer passes to the verb's function as first parameter."""
 
     obj: Invocation
 
 
 def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return the completion of an option or argument from all its words."""
+    """Return the completion function of a parameter from all its candidates."""
     return lambda incomplete: [word for word in words() if word.startswith(incomplete)]
 
 
 def among(*words: str) -> Callable[[str], list[str]]:
-    """Return the completion of an option or argument that takes one of these words."""
+    """Return the completion function of a parameter that takes one of these words."""
     return offering(lambda: words)
 
 
 def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the sessions of the hosts of the line; without hosts those here, then those of known remotes."""
+    """Return the sessions of the line's hosts; without hosts, those of this machine and of known remotes."""
     cli: Invocation = ctx.obj
     given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
-    names = [] if cli.hosts else [row["name"] for row in _here()]
+    names = [] if cli.hosts else [row["name"] for row in _local_sessions()]
     for host in cli.hosts or ([] if cli.local else _remotes()):
         names += sorted((row["name"] for row in known.sessions(host)), key=natural)
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
 
 
 def hosts() -> list[str]:
-    """Return groups, known remotes and hosts of ssh_config, with their `@`."""
+    """Return groups, known remotes and hosts of ssh_config, each with its `@`."""
     settings = config.load()
     named = [name for name in settings.remotes if not config.is_pattern(name)]
     found = sorted({*named, *_remotes(), *aliases.aliases()}, key=natural)
@@ -58,12 +58,12 @@ def hosts() -> list[str]:
 
 
 def _labels() -> list[str]:
-    """Return the labels of the sessions here."""
-    pairs = [pair for session in _here() for pair in (session.get("labels") or {}).items()]
+    """Return the labels of the sessions on this machine."""
+    pairs = [pair for session in _local_sessions() for pair in (session.get("labels") or {}).items()]
     return list(dict.fromkeys(f"{plain(key)}={plain(value)}" for key, value in pairs))
 
 
-def _here() -> list[Summary]:
+def _local_sessions() -> list[Summary]:
     try:
         return listing.summaries(_TIMEOUT)
     except (SeshError, OSError):

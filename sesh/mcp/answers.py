@@ -1,4 +1,4 @@
-"""What the tools answer: a model each, which is the schema that the client reads; and long text cut to its end."""
+"""The answers of the tools, models whose schemas the client reads; and the truncation of long text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Opened(OfSession):
 
 
 class Ran(OfSession):
-    """A command that has ended, or whose time ran out."""
+    """A command that has ended or timed out."""
 
     exit_code: int | None = Field(description="128+N: ended by signal N; 124: timed out; null: not waited for.")
     output: str
@@ -32,10 +32,10 @@ class Ran(OfSession):
 
 
 class Waited(OfSession):
-    """What a wait has come to."""
+    """The condition that ended a wait."""
 
     met: str = Field(
-        description="exit, prompt, waiting, idle, for; or timeout: none of them yet, and the session goes on."
+        description="exit, prompt, waiting, idle, for; or timeout: no condition holds yet, and the session goes on."
     )
     match: str | None
     exit_code: int | None
@@ -45,17 +45,17 @@ class Waited(OfSession):
 
 
 class Sent(OfSession):
-    """Where the output stood when it was sent."""
+    """A text that was typed, and the position of the output then."""
 
     position: int | None = Field(description="Pass it to `wait` as `since`.")
-    typed: bool = Field(description="Always true: what was not typed is an error.")
+    typed: bool = Field(description="Always true: text that was not typed is an error.")
 
 
 class Text(OfSession):
     """Lines of a session."""
 
     text: str
-    hint: str | None = Field(default=None, description="Where to look for what is not in the text.")
+    hint: str | None = Field(default=None, description="How to read the output that is not in the text.")
 
 
 class Rows(BaseModel):
@@ -65,7 +65,7 @@ class Rows(BaseModel):
 
 
 class Standing(BaseModel):
-    """How sessions stand: `session`, `host`, `log`, `connection`, and the keys of `sesh --status --json`, if known."""
+    """The status of sessions: `session`, `host`, `log`, `connection`; if known, the keys of `sesh --status --json`."""
 
     sessions: list[dict[str, Any]] = Field(
         description="connection: connecting, connected, idle (nothing happened for five minutes), expired (its host "
@@ -88,9 +88,9 @@ class Closed(BaseModel):
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Return the end of a text, and how to read what comes before, if anything.
+    """Return the end of a text, and a hint how to read the part before it, None if there is none.
 
-    `skip`: lines of the session after the text. One line is read twice: a prompt may stand below a command's output.
+    `skip`: lines of the session after the text. The hint's lines overlap by one, since a prompt may follow the output.
     """
     if len(text) <= limit:
         return text, None

@@ -1,8 +1,7 @@
-"""The server of `--mcp`: tools over stdin and stdout, each call in a thread of its own, none in another's way.
+"""The server of `--mcp`: tools over stdin and stdout, each call in a thread of its own.
 
-Nothing but the protocol goes to stdout: the SDK keeps that descriptor for itself and gives stderr in its place to
-whatever prints by accident. A call that the client cancels is stopped as Ctrl-C would; when the client goes, what it
-has begun goes on.
+Only the protocol goes to stdout: the SDK redirects an accidental print to stderr. A call that the client cancels is
+stopped as by Ctrl-C. When the client disconnects, its commands go on.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
 from sesh.mcp.tools import HINTS, STOP, Tools
 
-_MOST = 200  # calls at a time; more of them wait
+_MAX_CALLS = 200  # at a time; further calls wait
 
 _ABOUT = f"""Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
 
@@ -39,14 +38,14 @@ takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a co
 
 
 class _Server(MCPServer[Any]):
-    """The SDK's server with the tools, each call in a thread. Invalid arguments are answered as a SeshError is."""
+    """The SDK's server with the tools, each call in a thread. Answers invalid arguments like a SeshError."""
 
     def __init__(self) -> None:
         super().__init__(
-            PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING", middleware=[self._watch]
+            PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING", middleware=[self._track_call]
         )
-        self._stops: dict[object, Stop] = {}  # of the calls under way, by the request
-        self._limiter = anyio.CapacityLimiter(_MOST)
+        self._stops: dict[object, Stop] = {}  # of the running calls, by request id
+        self._limiter = anyio.CapacityLimiter(_MAX_CALLS)
         tools = Tools()
         for name, hints in HINTS.items():
             method = getattr(tools, name)
@@ -60,21 +59,21 @@ class _Server(MCPServer[Any]):
                 call = partial(method, **arguments)
                 answer = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
             except SeshError as error:
-                return _refusal(error)
+                return _error_result(error)
             return _result(answer.model_dump(mode="json"))
 
         return tool
 
-    async def _watch(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-        """Stop a call that the client cancels: the end of the client cancels calls too, and stops none."""
+    async def _track_call(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+        """Give each call a Stop, and stop a call that the client cancels, but not when the client disconnects."""
         if ctx.method == "notifications/cancelled":
             stop = self._stops.pop((ctx.params or {}).get("requestId"), None)
             if stop is not None:
-                threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
+                threading.Thread(target=stop.stop, daemon=True).start()  # it may have to reach a host first
         elif ctx.method == "tools/call":
             STOP.set(self._stops.setdefault(ctx.request_id, Stop()))
         answer = await call_next(ctx)
-        self._stops.pop(ctx.request_id, None)  # a cancelled call does not come here: its notification follows
+        self._stops.pop(ctx.request_id, None)  # for a cancelled call, its notification does this
         return answer
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
@@ -84,22 +83,22 @@ class _Server(MCPServer[Any]):
             if type(error) is not ToolError or not isinstance(error.__cause__, ValidationError):
                 raise
             faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.__cause__.errors()]
-            return _refusal(UsageError("; ".join(faults)))
+            return _error_result(UsageError("; ".join(faults)))
 
 
-def _refusal(error: SeshError) -> CallToolResult:
+def _error_result(error: SeshError) -> CallToolResult:
     body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
     return _result({"error": {**body, "typed": True} if error.typed else body}, is_error=True)
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    """Return a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
+    """Return a JSON object, also as text, without the SDK's indents, which cost a model tokens."""
     text = TextContent(type="text", text=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return CallToolResult(content=[text], structured_content=body, is_error=is_error)
 
 
 def serve() -> int:
-    """Serve until the client closes its end; the exit code. A thread may still wait for a command then."""
+    """Serve until the client disconnects; return the exit code. Threads may still wait for commands then."""
     worklog.prune()
     try:
         anyio.run(_Server().run_stdio_async)

@@ -1,7 +1,6 @@
-"""The tools: what an agent may do with sessions, each a thin layer over the Python API.
+"""The tools for agents, each a thin layer over the Python API.
 
-A tool is a method of Tools: its parameters and its docstring are what the client reads, the model that it returns is
-the schema of its answer.
+A tool is a method of Tools. The client reads its parameters, its docstring, and the schema of its answer.
 """
 
 from __future__ import annotations
@@ -27,18 +26,19 @@ Host = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
 Limit = Annotated[
-    int, Field(description="Most characters to return. Longer output is cut to its end; see `hint` for more.", ge=0)
+    int,
+    Field(description="Most characters to return; of longer output only the end comes, see `hint`.", ge=0),
 ]
 Size = Annotated[
     str | None, Field(description="Columns and rows until a terminal attaches, such as 200x50; 80x24 by default.")
 ]
 Command = str | list[str]
 
-CHARACTERS = 30_000
-PATIENCE = 100.0  # seconds that a call waits by default: less than most clients wait for an answer
-_AT_ONCE = 32  # sessions that are asked, or ended, at a time
+OUTPUT_LIMIT = 30_000  # characters
+TIMEOUT = 100.0  # seconds; most clients wait longer for an answer
+_MAX_THREADS = 32  # sessions that are asked or ended at a time
 
-STOP: ContextVar[Stop] = ContextVar("stop")  # end the call that the present thread works for
+STOP: ContextVar[Stop] = ContextVar("stop")  # stops the call of the current thread
 
 
 class Tools:
@@ -54,7 +54,7 @@ class Tools:
         labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
     ) -> answers.Rows:
         """List the sessions of this machine, of one host, or with remotes=true of all known remotes. Use it to find a
-        session, and to see which waits for a person: `activity` has its state, and the question that it asks."""
+        session, and to see which waits for a person: `activity` has its state and its question."""
         rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
         return answers.Rows(sessions=wording.encodable(rows))
 
@@ -69,23 +69,24 @@ class Tools:
         size: Size = None,
     ) -> answers.Opened:
         """Make sure that a session runs: a shell that keeps directory and variables between calls. Use it before run,
-        and again where one is expired: if only the link was lost, all in it is still there (created=false)."""
+        and again for an expired session: if only the link was lost, everything in it goes on (created=false)."""
         with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels, size=size)
             if created:
-                entry.created()
-        return answers.Opened(**_named(entry), created=created, connection="connected", log=entry.log)
+                entry.note_created()
+        return answers.Opened(**_identity(entry), created=created, connection="connected", log=entry.log)
 
     def run(
         self,
         name: Name,
         command: Annotated[Command, Field(description="Shell source; or a list of words, quoted for the shell.")],
         host: Host = None,
-        timeout: Annotated[float, Field(description="Seconds to wait; then the command goes on.", gt=0)] = PATIENCE,
-        output_limit: Limit = CHARACTERS,
+        timeout: Annotated[float, Field(description="Seconds to wait; then the command goes on.", gt=0)] = TIMEOUT,
+        output_limit: Limit = OUTPUT_LIMIT,
     ) -> answers.Ran:
-        """Run a command in an open session's shell and get exactly its output and exit code. Use it for what ends by
-        itself; `cd` and variables stay for the next call. busy: a program has the terminal: send, or send C-c."""
+        """Run a command in an open session's shell and get exactly its output and exit code. Use it for commands that
+        end by themselves; `cd` and variables stay for the next call. After the error busy, a program has the terminal:
+        use send, for example the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=STOP.get())
         return _ran(entry, "run", command, result, output_limit)
@@ -99,7 +100,7 @@ class Tools:
         env: dict[str, str] | None = None,
         timeout: Annotated[float | None, Field(description="End the job after this many seconds.", gt=0)] = None,
         background: Annotated[bool, Field(description="Return at once; `wait` until=exit has the exit code.")] = False,
-        output_limit: Limit = CHARACTERS,
+        output_limit: Limit = OUTPUT_LIMIT,
         *,
         size: Size = None,
     ) -> answers.Ran:
@@ -113,7 +114,7 @@ class Tools:
             result = execute(command, name, host, directory=directory, env=env, timeout=timeout, size=size, stop=stop)
         with self.table.during_call(Session(result.session, result.host), "started") as entry:
             if background:
-                entry.created()
+                entry.note_created()
         return _ran(entry, "exec", command, result, output_limit)
 
     def send(
@@ -126,10 +127,11 @@ class Tools:
         ] = [],  # noqa: B006 (read only; the schema shows it)
         if_waiting: Annotated[
             bool | str,
-            Field(description="Only if it waits for a person; or if what it asks matches this regular expression."),
+            Field(description="Only if it waits for a person; or if its question matches this regular expression."),
         ] = False,
         force: Annotated[
-            bool, Field(description="With enter: also into somebody's draft, or where the program asks something.")
+            bool,
+            Field(description="With enter: type even after a person's unfinished input, or while the program asks."),
         ] = False,
         host: Host = None,
     ) -> answers.Sent:
@@ -139,7 +141,7 @@ class Tools:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [f"{len(text)} character{'s' if len(text) != 1 else ''}", *(["Enter"] if enter else []), *keys]
         log_action(entry.log, "send", " ".join(pressed), "sent")
-        return answers.Sent(**_named(entry), position=sent.position, typed=sent.typed)
+        return answers.Sent(**_identity(entry), position=sent.position, typed=sent.typed)
 
     def wait(
         self,
@@ -147,7 +149,7 @@ class Tools:
         until: Annotated[
             list[Literal["exit", "prompt", "waiting"]],
             Field(
-                description="exit: it has ended; prompt: at its prompt; waiting for a person: match is its question."
+                description="exit: it has ended; prompt: at its prompt; waiting: for a person, match is its question."
             ),
         ] = [],  # noqa: B006
         pattern: Annotated[str | None, Field(description="Or a line matches this regular expression.")] = None,
@@ -155,7 +157,7 @@ class Tools:
         since: Annotated[
             int | None, Field(description="Look at output from this position on; by default, after the last send.")
         ] = None,
-        timeout: Annotated[float, Field(description="Seconds to wait; then `met` is timeout.", gt=0)] = PATIENCE,
+        timeout: Annotated[float, Field(description="Seconds to wait; then `met` is timeout.", gt=0)] = TIMEOUT,
         host: Host = None,
     ) -> answers.Waited:
         """Wait until the first of the conditions holds; without any, for the end. Use it after send, and for jobs in
@@ -174,37 +176,37 @@ class Tools:
                 )
             except TimedOut:
                 met = Met("timeout", None, None, since)
-        return answers.Waited(**_named(entry), **vars(met))
+        return answers.Waited(**_identity(entry), **vars(met))
 
     def logs(
         self,
         name: Name,
         lines: Annotated[int, Field(description="Number of last lines of scrollback and screen.", ge=1)] = 100,
         host: Host = None,
-        output_limit: Limit = CHARACTERS,
+        output_limit: Limit = OUTPUT_LIMIT,
         skip: Annotated[int, Field(description="Number of last lines to leave out, to page back.", ge=0)] = 0,
     ) -> answers.Text:
-        """Read the last lines that a session has printed, of a job also when it has ended. Use it for what scrolled by,
-        and to page back with skip; what a full-screen program shows has the tool screen."""
+        """Read the last lines that a session has printed, also of a job that has ended. Use it for output that
+        scrolled by, and page back with skip; for a full-screen program use screen."""
         with self.table.during_call(Session(name, host)) as entry:
             last = entry.session.logs(lines + skip)
             hint = _screen_hint(entry.session)
         text, left_out = answers.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
-        return answers.Text(**_named(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
+        return answers.Text(**_identity(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
 
     def screen(self, name: Name, host: Host = None) -> answers.Text:
         """See what a session's screen shows now, as a person would. Use it for full-screen programs, before you answer
         a question, and when something was refused."""
         with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
-        return answers.Text(**_named(entry), text=text.rstrip())
+        return answers.Text(**_identity(entry), text=text.rstrip())
 
     def status(self, name: str | None = None, host: Host = None) -> answers.Standing:
-        """See all that is known of one session; without a name how all stand that you have used. Use it when a call
-        failed: `connection` says whether the session is there, and `reason` why not."""
+        """See everything known about one session, or without a name about all that you have used. Use it when a call
+        failed: `connection` says whether the session can be used, and `reason` why not."""
         known = [each for each in self.table.all() if _is_on(each, host)]
         entries = known if name is None else [self.table.entry(Session(name, host))]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_MAX_THREADS) as pool:
             rows = list(pool.map(_row, entries))
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
             raise NotFound(str(rows[0]["reason"]))
@@ -212,7 +214,7 @@ class Tools:
 
     def kill(self, name: Name, host: Host = None) -> answers.Closed:
         """End a session and what runs in it. Use it when nothing in it is needed any more,
-        and when it does not react to the key C-c."""
+        or when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
         return answers.Closed(closed=[_closed(entry)], failed=[])
@@ -221,7 +223,7 @@ class Tools:
         self,
         host: Host = None,
         others: Annotated[
-            bool, Field(description="Also those that you did not create: every one on that machine, people's own too.")
+            bool, Field(description="Also sessions that you did not create: all on that machine, people's own too.")
         ] = False,
     ) -> answers.Closed:
         """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
@@ -230,8 +232,8 @@ class Tools:
             names = sorted({row["name"] for row in sessions(host)})
             entries = [self.table.entry(Session(name, host)) for name in names]
         else:
-            entries = [entry for entry in self.table.all() if entry.ours and _is_on(entry, host)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            entries = [entry for entry in self.table.all() if entry.created_id and _is_on(entry, host)]
+        with ThreadPoolExecutor(_MAX_THREADS) as pool:
             ends = list(pool.map(partial(_end, others=others), entries))
         failed = [end for end in ends if isinstance(end, answers.NotClosed)]
         return answers.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
@@ -240,46 +242,46 @@ class Tools:
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 DOING = ToolAnnotations(read_only_hint=False)
 ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
-HINTS = {
+HINTS = {  # by method; a `_` at the end is not part of the tool's name
     "list_": READING, "open": DOING, "run": DOING, "exec": DOING, "send": DOING, "wait": READING, "logs": READING,
     "screen": READING, "status": READING, "kill": ENDING, "close_all": ENDING,
 }  # fmt: skip
-"""The tools, by the names of their methods; a `_` at the end is not part of a tool's name."""
 
 
 def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
-    """End a session, without `others` only one that was created here; return None if it is gone."""
+    """End a session, without `others` only one that this server created; return None if it is gone."""
     try:
-        (entry.session.kill if others else entry.close)()
+        end = entry.session.kill if others else entry.close
+        end()
     except NotFound:
         return None
     except SeshError as error:
-        return answers.NotClosed(**_named(entry), code=error.code, message=str(error))
+        return answers.NotClosed(**_identity(entry), code=error.code, message=str(error))
     return _closed(entry)
 
 
 def _closed(entry: UsedSession) -> answers.OfSession:
-    entry.ours = None
+    entry.created_id = None
     log_action(entry.log, "kill", entry.session.name, "closed")
-    return answers.OfSession(**_named(entry))
+    return answers.OfSession(**_identity(entry))
 
 
-def _named(entry: UsedSession) -> dict[str, Any]:
+def _identity(entry: UsedSession) -> dict[str, Any]:
     return {"session": entry.session.name, "host": entry.session.host}
 
 
 def _row(entry: UsedSession) -> dict[str, object]:
-    """Return all that is known of a session, or the reason why nothing is."""
-    own = {**_named(entry), "log": entry.log}
+    """Return everything known about a session, or the reason why nothing is known."""
+    own = {**_identity(entry), "log": entry.log}
     try:
         answer = entry.session.status()
     except SeshError as error:
-        return {**own, "connection": entry.standing(error), "reason": str(error)}
-    return {**answer, **own, "connection": entry.standing(answer)}
+        return {**own, "connection": entry.connection(error), "reason": str(error)}
+    return {**answer, **own, "connection": entry.connection(answer)}
 
 
 def _screen_hint(session: Session) -> str | None:
-    """Return a hint if a full-screen program shows, whose rows are no lines."""
+    """Return a hint if a full-screen program shows, since its rows are not in the scrollback."""
     try:
         alternate = session.screen("json")["alternate"]
     except SeshError:
@@ -292,7 +294,7 @@ def _is_on(entry: UsedSession, host: str | None) -> bool:
 
 
 def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> answers.Ran:
-    """Return the answer for a command, which is logged first."""
+    """Log a command, and return its answer."""
     output, hint = answers.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:

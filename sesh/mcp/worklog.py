@@ -1,9 +1,9 @@
-"""The sessions that a server was asked about, their standing, and the log of the work in them.
+"""The sessions that a server uses, the state of their connections, and the logs of the work in them.
 
-The log is a file for each session: the commands, when they were run, their exit codes, and the ends of their output.
-The files are Markdown, `~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), readable by their owner
-alone. `SESH_WORK_LOG` names another directory, or is `none`. Of text that is sent only the length is kept, since it may
-be a password. A file ends at 8 MiB; one that nothing was added to for 30 days is removed when a server starts.
+A log has the commands of a session, their times and exit codes, and the ends of their output. It is a Markdown file,
+`~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), which only its owner can read. `SESH_WORK_LOG`
+names another directory, or is `none`. Of text that is sent only the length is logged, since it may be a password. A log
+ends at 8 MiB. A server removes logs unchanged for 30 days when it starts.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ from sesh.schema import Summary
 from sesh.store import own
 
 IDLE = 300.0  # seconds without activity after which a session counts as idle
-_MOST_SESSIONS = 500  # sessions that are remembered
+_MAX_SESSIONS = 500  # more displace the oldest
 
 
 @dataclass(eq=False)
 class UsedSession:
-    """A session. `ours`: its id if this server created it. `calls`: those under way. `reached`: it has answered."""
+    """A session that the client uses. `created_id`: its id if this server created it. `reached`: it has answered."""
 
     session: Session
     log: str | None
-    ours: str | None = None
-    calls: int = 0
+    created_id: str | None = None
+    calls: int = 0  # that run now
     reached: bool = False
 
-    def created(self) -> None:
-        """Note that this server has created it; one that somebody makes under that name later has another id."""
+    def note_created(self) -> None:
+        """Note the id of the session that this server created; a later session of that name has another id."""
         try:
-            self.ours = str(self.session.status().get("id") or "") or None
+            self.created_id = str(self.session.status().get("id") or "") or None
         except NotFound:
-            self.ours = None  # it has ended already
+            self.created_id = None  # it has ended already
 
     def close(self) -> None:
-        """End it. Raises NotFound if it is not the one any more that this server created."""
-        if self.ours is None or self.session.status().get("id") != self.ours:
+        """End the session that this server created. Raises NotFound if another one has its name now."""
+        if self.created_id is None or self.session.status().get("id") != self.created_id:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
-    def standing(self, answer: Summary | SeshError) -> str:
-        """Return the state of the session, by its facts or the error in their place.
+    def connection(self, answer: Summary | SeshError) -> str:
+        """Return the state of the connection, from the session's summary or the error of that call.
 
-        `connecting`: the first call has not answered yet. `connected`; `idle`: nothing happened in it for five minutes.
-        `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has ended.
+        `connecting`: the first call has not been answered yet. `connected`. `idle`: nothing happened for five minutes.
+        `expired`: the host does not answer, or the daemon has died; opening the session again helps. `closed`: the
+        session has ended.
         """
         if self.calls and not self.reached:
             return "connecting"
@@ -68,31 +69,31 @@ class UsedSession:
 
 
 class SessionTable:
-    """The sessions that a server was asked about, in that order; safe for threads."""
+    """The sessions that a server uses, the oldest first; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._entries: dict[Session, UsedSession] = {}
 
     def entry(self, session: Session) -> UsedSession:
-        """Return the entry of a session; a new one may displace the oldest."""
+        """Return the entry of a session, a new one if needed."""
         with self._lock:
             if session not in self._entries:
                 self._entries[session] = UsedSession(session, path(session.name, session.host))
-                for old in list(self._entries)[:-_MOST_SESSIONS]:
+                for old in list(self._entries)[:-_MAX_SESSIONS]:
                     del self._entries[old]
             return self._entries[session]
 
     def all(self) -> list[UsedSession]:
-        """Return the entries of all sessions that have answered, or are called now."""
+        """Return the entries of all sessions that have answered, or have a running call."""
         with self._lock:
             return [entry for entry in self._entries.values() if entry.reached or entry.calls]
 
     @contextmanager
     def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
-        """Give the entry of a session during a call.
+        """Yield the entry of a session, with the block as a running call; log the first call.
 
-        `opening`: what the log says of the first call, by default whether the session was created or found again.
+        `opening`: the words for the log; by default `created` or `found again`.
         """
         entry = self.entry(session)
         with self._lock:
@@ -101,7 +102,7 @@ class SessionTable:
             yield entry
             with self._lock:
                 if not entry.reached:
-                    how = opening or ("created" if entry.ours else "found again")
+                    how = opening or ("created" if entry.created_id else "found again")
                     log_opening(entry.log, session.name, session.host, how)
                 entry.reached = True
         finally:
@@ -110,34 +111,34 @@ class SessionTable:
 
 
 _VARIABLE = "SESH_WORK_LOG"
-LARGEST = 8 << 20  # bytes of a file
-OLDEST = 30 * 24 * 3600.0  # seconds for which a file stays that nothing is added to
-_LAST_LINES = 40  # last lines of an output that are logged
+MAX_BYTES = 8 << 20  # nothing is added to a larger log
+MAX_AGE = 30 * 24 * 3600.0  # seconds since the last change; an older log is removed
+_LAST_LINES = 40  # of an output; the lines before are only counted
 
 
 def directory() -> str | None:
-    """Return the folder of the files; None if none are wanted."""
-    named = os.environ.get(_VARIABLE, "")
-    if named in ("none", "0"):
+    """Return the directory of the logs; None if no logs are wanted."""
+    wanted = os.environ.get(_VARIABLE, "")
+    if wanted in ("none", "0"):
         return None
-    return os.path.abspath(named) if named else os.path.join(paths.state_directory(), "work")
+    return os.path.abspath(wanted) if wanted else os.path.join(paths.state_directory(), "work")
 
 
 def path(name: str, host: str | None) -> str | None:
-    """Return the file of a session from today on; None if none are wanted."""
+    """Return the log file for a session first used today; None if no logs are wanted."""
     folder = directory()
     machine = (host or "local").replace("/", "_")
     return os.path.join(folder, machine, f"{measures.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
 def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
-    """Note that a session was opened, or is used for the first time."""
+    """Log that a session was opened, or is used for the first time."""
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
     _add(file, f"# {session}: {reason}, {measures.stamp()}\n\n")
 
 
 def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
-    """Note one action: the verb, its words, how it ended, and the end of its output."""
+    """Log an action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
     shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
@@ -146,22 +147,22 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 
 
 def prune() -> None:
-    """Remove logs that nothing was added to for 30 days; no other file is removed."""
-    folder, old = directory(), time.time() - OLDEST
+    """Remove logs unchanged for MAX_AGE, and no other files."""
+    folder, old = directory(), time.time() - MAX_AGE
     for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
-        with suppress(OSError):  # gone already, or in a directory that cannot be changed
+        with suppress(OSError):  # gone already, or in a read-only directory
             if os.lstat(path).st_mtime < old and own.is_work_log(path):
                 os.unlink(path)
 
 
 def _block(text: str) -> str:
-    """Return text as Markdown shows it untouched, without controls that a terminal could act upon."""
+    """Return text as a Markdown code block, without control characters."""
     return "".join(f"    {wording.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
 
 
 def _add(file: str | None, text: str) -> None:
-    """Append in one write. A file that cannot be written keeps nobody from working."""
+    """Append in one write; ignore an error, which must not stop the work."""
     with suppress(OSError, Refused):
         if file is not None:
             files.make_private(os.path.dirname(file), _VARIABLE)
-            files.append(file, text.encode("utf-8", "replace"), LARGEST)
+            files.append(file, text.encode("utf-8", "replace"), MAX_BYTES)

@@ -1,1 +1,1 @@
-"""Views on the whole terminal: the board of sessions, and a question. They know no verbs, and return the choice."""
+"""Terminal interfaces: the board of sessions, and a question. Both return a choice, and know no verbs."""

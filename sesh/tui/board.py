@@ -1,7 +1,7 @@
-"""The board: sessions here and on hosts, a preview of the marked one, and a line to type in below.
+"""The board: the sessions of all machines, a preview of the selected one, and an input line at the foot.
 
-Letters filter. Tab opens a line for an answer, Ctrl-E one for a new name, and Ctrl-X asks whether to end a session:
-nothing is typed into a session or ended before Enter, or y, in such a line.
+Letters filter. Tab opens an input line for an answer, Ctrl-E one for a new name, and Ctrl-X asks whether to end the
+session. Nothing happens to a session before Enter, or y, in such a line.
 """
 
 from __future__ import annotations
@@ -26,27 +26,25 @@ from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
-from sesh.tui.rows import Marked, Order, Row, drawn, fitting, ordered
+from sesh.tui.rows import Order, Row, Selection, drawn, matching, ordered
 from sesh.vt.render.screen_data import Screen
 from sesh.wording import columns, cut, plain, standing
 
-_PREVIEW_COLUMNS = 64  # the least of a terminal that shows a preview
-_DETAIL_ROWS = 4  # the least of a terminal that shows details of the marked row
-_LEAVING = ("escape", "C-c", "C-d", "C-\\", "hangup")
-_HINTS = (
+_PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
+_DETAIL_ROWS = 4  # a lower terminal shows no details of the selected row
+_LEAVE_KEYS = ("escape", "C-c", "C-d", "C-\\", "hangup")
+_HINTS = (  # the first that fits the terminal is shown
     "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave",
     "Enter attach  Tab answer  ^X end  ^E rename",
     "Enter Tab ^X ^E Esc",
 )
-"""The keys and their effects; the first text that fits is shown."""
 
 
 @dataclass(frozen=True)
 class View:
     """The settings of a board.
 
-    `wanted`: the labels of the sessions; `creates`: a name that no session has may be chosen; `quiet`: the hours in
-    which nothing rings.
+    `wanted`: the labels that a session must have; `creates`: a new name may be chosen; `quiet`: hours without bells.
     """
 
     order: Order
@@ -57,7 +55,7 @@ class View:
 
 
 class Purpose(Enum):
-    """The purpose of a line at the foot of the board; END takes one key."""
+    """The purpose of an input line; END takes a single key."""
 
     ANSWER = "answer"
     RENAME = "rename"
@@ -65,65 +63,65 @@ class Purpose(Enum):
 
 
 @dataclass
-class _Line:
-    """A line that is typed for the session of a row. `asked`: the question to answer: since when it stands, its words.
+class _Input:
+    """The input line for a session.
 
-    `hidden`: the text is shown as dots, until the program is known to show typed text.
+    `question`: the time and the text of the question to answer. `hidden`: show dots, until the program is known to echo
+    the answer.
     """
 
     purpose: Purpose
     row: Row
     text: str = ""
-    asked: tuple[str, str] = ("", "")
+    question: tuple[str, str] = ("", "")
     hidden: bool = False
 
     def shown(self) -> str:
-        """Return the line as it stands on the board."""
+        """Return the line as shown on the board."""
         if self.purpose is Purpose.END:
             return f"end {self.row.title}? [y/N] "
         verb = "answer" if self.purpose is Purpose.ANSWER else "rename"
         return f"{verb} {self.row.title}: {'•' * len(self.text) if self.hidden else plain(self.text)}"
 
 
-def show(index: SessionIndex, view: View, mark: Row | None = None) -> Row | None:
-    """Show a board until the person leaves it; return the chosen row, None for none. `mark`: the row marked at first.
+def show(index: SessionIndex, view: View, selected: Row | None = None) -> Row | None:
+    """Show the board; return the chosen row, None if the person leaves. `selected`: the row selected first.
 
     Raises Refused without a terminal.
     """
     with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
-        return _Board(display, index, calls, view).run(mark)
+        return _Board(display, index, calls, view).run(selected)
 
 
 class _Board:
-    """The rows, the query that filters them, and the line that is typed. One thread changes all of it."""
+    """The rows, the query that filters them, and the input line. Only one thread uses it."""
 
     def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: View) -> None:
         self._display, self._index, self._calls, self._view = display, index, calls, view
         self._previews, self._news = Previews(calls), News()
         self._recent = enter.recent()
-        self._marked, self._count = Marked(), 0
-        self._touched = False
-        """True once a key was pressed: until then the first row is marked, whichever machine reports first."""
+        self._selection, self._count = Selection(), 0
+        self._touched = False  # a key was pressed; until then, each report selects the first row
         self._query, self._message = "", ""
-        self._line: _Line | None = None
+        self._input: _Input | None = None
         self._chosen: Row | None = None
-        self._over = False
+        self._done = False
 
-    def run(self, mark: Row | None) -> Row | None:
+    def run(self, selected: Row | None) -> Row | None:
         """Show the board until a row is chosen, or the person leaves; return the row."""
-        if mark is not None:
-            self._marked.rows, self._touched = [mark], True
+        if selected is not None:
+            self._selection.rows, self._touched = [selected], True
         self._update()
         changed = True
-        while not self._over:
+        while not self._done:
             if changed or self._display.blank:
                 self._draw()
-            row, due = self._marked.row, self._index.due
+            row, due = self._selection.row, self._index.due
             if row is not None and row.session is not None and not (row.current or row.silence):
                 due = min(due, self._previews.want((row.host, row.name)))
             keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
-                if not self._over:
+                if not self._done:
                     self._press(key)
             if self._calls.inbound in ready:
                 self._calls.take()
@@ -133,76 +131,75 @@ class _Board:
             changed = bool(keys or ready or reported)
         return self._chosen
 
-    def _update(self) -> None:
-        """Bring the rows up to date."""
+    def _update(self, *, reset: bool = False) -> None:
+        """Refresh the rows from the index. `reset`: select the first row."""
         listed = self._index.sessions(self._view.wanted)
         self._count = len(listed)
         if self._view.order is Order.WAITING:
-            self._report(listed)
-        rows = fitting(ordered(listed, self._view.order, self._recent), self._query)
+            self._ring(listed)
+        rows = matching(ordered(listed, self._view.order, self._recent), self._query)
         if self._view.creates and not rows and is_name(self._query):
             rows = [Row(None, self._query)]
-        self._marked.show(rows, reset=not self._touched)
+        self._selection.show(rows, reset=reset or not self._touched)
 
     # -- keys
 
     def _press(self, key: str) -> None:
-        if self._line is not None:
-            self._type(self._line, key)
+        if self._input is not None:
+            self._type(self._input, key)
             return
-        row, self._message = self._marked.row, ""
-        if key in _LEAVING:
-            self._over = True
+        row, self._message = self._selection.row, ""
+        if key in _LEAVE_KEYS:
+            self._done = True
         elif key == "enter" and row is not None:
-            self._chosen, self._over = row, True
-        elif self._marked.press(key, max(1, self._display.size[1] - 3)):
+            self._chosen, self._done = row, True
+        elif self._selection.press(key, max(1, self._display.size[1] - 3)):
             self._touched = True
         elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True
-            self._open(key, row)
+            self._open_input(key, row)
         elif (query := edited(self._query, key)) != self._query:
-            self._query, self._touched = query, False
-            self._update()
-            self._touched = True
+            self._query, self._touched = query, True
+            self._update(reset=True)
 
-    def _open(self, key: str, row: Row) -> None:
-        """Open the line of a key."""
+    def _open_input(self, key: str, row: Row) -> None:
+        """Open the input line that a key asks for."""
         if key != "tab":
-            self._line = _Line(Purpose.RENAME, row, row.name) if key == "C-e" else _Line(Purpose.END, row)
+            self._input = _Input(Purpose.RENAME, row, row.name) if key == "C-e" else _Input(Purpose.END, row)
             return
-        assert row.session is not None  # noqa: S101 (lines are of sessions)
+        assert row.session is not None  # noqa: S101 (only sessions have input lines)
         state, since, question = standing(row.session)
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return
-        self._line = line = _Line(Purpose.ANSWER, row, asked=(since, question), hidden=True)
+        self._input = line = _Input(Purpose.ANSWER, row, question=(since, question), hidden=True)
 
         def outcome(hidden: bool, problem: str) -> None:
-            line.hidden = bool(hidden or problem)  # an error comes with the answer, too
+            line.hidden = bool(hidden or problem)  # the error itself shows when the answer is sent
 
         self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), outcome)
 
-    def _type(self, line: _Line, key: str) -> None:
-        """Take a key of the line that is open."""
+    def _type(self, line: _Input, key: str) -> None:
+        """Handle a key in the input line."""
         name = line.row.name
-        if key in _LEAVING:
-            self._line, self._over = None, key == "hangup"
+        if key in _LEAVE_KEYS:
+            self._input, self._done = None, key == "hangup"
         elif line.purpose is Purpose.END:
-            self._line = None
+            self._input = None
             if key in ("y", "Y"):
                 self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
         elif key != "enter":
             line.text = edited(line.text, key)
         elif line.purpose is Purpose.RENAME:
-            self._line = None
+            self._input = None
             renamed = f"is {line.text} now"
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)
         else:
-            self._line = None
-            self._act(line.row, lambda target: send.answer(target, name, line.text, *line.asked), "was answered")
+            self._input = None
+            self._act(line.row, lambda target: send.answer(target, name, line.text, *line.question), "was answered")
 
     def _act(self, row: Row, call: Callable[[Target], object], done: str) -> None:
-        """Carry out an action in a thread, and show its outcome."""
+        """Call a function in a thread, and show its outcome."""
 
         def outcome(_answer: object, problem: str) -> None:
             self._message = problem or f"{row.title} {done}"
@@ -211,39 +208,39 @@ class _Board:
         self._message = "…"
         self._calls.begin(row.host, call, outcome)
 
-    def _report(self, listed: dict[Key, Any]) -> None:
-        """Ring for the sessions that begin to need a person."""
+    def _ring(self, listed: dict[Key, Any]) -> None:
+        """Ring the bell for sessions that have begun to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
         lines = self._news.lines(listed, frozenset(answering))
         if lines and not config.in_quiet_hours(self._view.quiet):
-            shown = [notification(line, os.environ) for line in lines]
-            self._display.ring(BELL + b"".join(data for data in shown if data != BELL))
+            notifications = [notification(line, os.environ) for line in lines]
+            self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))
 
-    # -- the picture
+    # -- drawing
 
     def _draw(self) -> None:
         width, height = self._display.size
-        about = [self._about(width)] if height >= _DETAIL_ROWS else []
-        body = max(1, height - 2 - len(about))
+        details = [self._details(width)] if height >= _DETAIL_ROWS else []
+        body = max(1, height - 2 - len(details))
         left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
             right = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
-        self._display.draw([self._head(width), *lines, *about, self._foot(width)])
+        self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 
     def _head(self, width: int) -> str:
-        """Return the line of the query, with the number of the rows that fit it."""
-        shown = sum(row.session is not None for row in self._marked.rows)
+        """Return the line with the query and the number of matching sessions."""
+        shown = sum(row.session is not None for row in self._selection.rows)
         count = f"{shown}/{self._count}"
         query = cut(f"> {plain(self._query)}", max(1, width - len(count) - 3), keeps_end=True)
         gap = " " * (width - columns(query) - 2 - len(count))
         return f"\x1b[1m{query}\x1b[m\x1b[7m \x1b[m{gap}\x1b[2m{count}"
 
     def _list(self, width: int, height: int) -> list[str]:
-        """Return the lines of the rows, and below them the remarks on hosts; each is as wide as `width`."""
-        rows = drawn(self._marked, width, height, time.time(), coloured=self._view.coloured)
+        """Return the rows, and below them the remarks on hosts, each padded to `width`."""
+        rows = drawn(self._selection, width, height, time.time(), coloured=self._view.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and (words := report.silence or report.remark):
@@ -252,30 +249,33 @@ class _Board:
         lines = [*rows, *(remark + " " * (width - columns(remark)) for remark in remarks)]
         return lines[:height] + [" " * width] * (height - len(lines))
 
-    def _about(self, width: int) -> str:
-        """Return the line above the foot: the question to answer, or the details of the marked row."""
-        if self._line is not None and self._line.purpose is Purpose.ANSWER:
-            return f"\x1b[1m{cut(wording.one_line(self._line.asked[1]), width)}"
-        row = self._marked.row
+    def _details(self, width: int) -> str:
+        """Return the line above the foot: the question to answer, or the details of the selected row."""
+        if self._input is not None and self._input.purpose is Purpose.ANSWER:
+            return f"\x1b[1m{cut(wording.one_line(self._input.question[1]), width)}"
+        row = self._selection.row
         if row is None or row.session is None:
             return ""
         words = (row.silence, wording.asks(row.session), row.place, wording.runs(row.session))
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:
-        """Return the last line: the one that is typed, a message, or the keys."""
-        row = self._marked.row
-        if self._line is not None:
-            return f"\x1b[1m{cut(self._line.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hints = _HINTS if row is None or row.session is not None else (f"Enter create a session: {row.title}",)
-        hints = (self._message,) if self._message else hints
+        """Return the last line: the input line, a message, or hints about keys."""
+        row = self._selection.row
+        if self._input is not None:
+            return f"\x1b[1m{cut(self._input.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
+        hints: tuple[str, ...] = _HINTS
+        if self._message:
+            hints = (self._message,)
+        elif row is not None and row.session is None:
+            hints = (f"Enter create a session: {row.title}",)
         return f"\x1b[2m{cut(next((hint for hint in hints if columns(hint) <= width), hints[-1]), width)}"
 
     def _screen(self) -> Screen | str | None:
-        """Return the screen of the marked session, or the reason for none."""
-        row = self._marked.row
+        """Return the screen of the selected session, or the reason why it has none."""
+        row = self._selection.row
         if row is None or row.session is None:
             return None
         if row.current:
-            return "you are here"  # its screen shows this picture
+            return "you are here"  # its screen shows this board
         return row.silence or self._previews.screens.get((row.host, row.name))

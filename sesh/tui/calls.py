@@ -1,4 +1,4 @@
-"""Calls to the machines of the board, each in a thread: a host that hangs keeps no key waiting."""
+"""Calls of the board to machines, each in a thread, so that a hanging host delays no key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from sesh.reach.target import Target
 from sesh.reach.workers import Workers
 from sesh.stop import Stop
 
-Outcome = Callable[[Any, str], None]
-"""Gets the answer of a call, and the error in one line, empty for none."""
+Outcome = Callable[[Any, str], None]  # takes the answer of a call, and its error in one line, empty for none
 
 
 class Calls:
-    """Calls whose outcomes one thread takes. A context manager, whose exit waits for no answer.
+    """Runs calls in threads, and reports their outcomes in one thread; the exit waits for no call.
 
-    Wait for `inbound` to be readable, then call `take`.
+    Wait until `inbound` is readable, then call `take`.
     """
 
     def __init__(self) -> None:
@@ -33,9 +32,9 @@ class Calls:
         self._workers.close()
 
     def begin(self, host: str | None, call: Callable[[Target], Any], outcome: Outcome) -> None:
-        """Have a thread call `call` with a machine, where no person is asked; `take` gives its outcome, once.
+        """Call `call` with the target in a thread, where it cannot ask a person. `take` calls `outcome`.
 
-        `outcome`: another object for each call.
+        `outcome` must be a new function for each call, as it identifies the call.
         """
 
         def carry_out(_stop: Stop) -> Iterator[Any]:
@@ -44,7 +43,7 @@ class Calls:
         self._workers.begin(outcome, carry_out)
 
     def take(self) -> None:
-        """Report the outcomes that have come."""
+        """Report the outcomes of the calls that have ended."""
         for outcome, answer in self._workers.take():
             if isinstance(answer, SeshError):
                 outcome(None, wording.one_line(str(answer)))

@@ -1,4 +1,4 @@
-"""The terminal of the board and of questions: its keys, and rows drawn on its alternate screen."""
+"""The terminal of the board and of questions: reads keys, and draws rows on the alternate screen."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from sesh.tui.keys import Keys
 _SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
 _BLOCK = 1 << 12
 _WRITE_TIMEOUT = 2.0
-_BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
-"""The alternate screen, without cursor and wrapping; and back."""
-_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
-"""Synchronized output (mode 2026): a terminal that knows it draws all rows at once."""
+_ENTER_SCREEN = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J"  # the alternate screen, without cursor and wrapping
+_LEAVE_SCREEN = b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
+_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # synchronized output: all rows change at once
 
 
 class Console:
-    """Keys of a raw terminal.
+    """Reads the keys of a raw terminal.
 
-    `single`: read the terminal byte by byte, so that whatever is typed after a key stays for the next reader; Ctrl-Z
-    is a key as any other then, else it stops the process.
+    `single`: read byte by byte, so that input after a key stays for the next reader. Ctrl-Z is then a key like any
+    other, else it stops the process.
     """
 
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
@@ -35,10 +34,10 @@ class Console:
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
-        """Wait for keys, for one of the other descriptors to be readable, or for so many seconds; return both.
+        """Wait for keys, for a readable descriptor among `others`, or for the timeout; return keys and descriptors.
 
-        Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
-        and `C-c` for SIGINT. A signal that ends sesh raises SystemExit.
+        Some events count as keys: `resize`, `resume` (after the process was stopped), `hangup` (the terminal is gone),
+        and `C-c` for SIGINT. Raises SystemExit for a signal that ends sesh.
         """
         poll = select.poll()
         for descriptor in (self.terminal.inbound, self.terminal.signals, *others):
@@ -84,24 +83,24 @@ class Console:
         return keys
 
     def stop(self) -> None:
-        """Stop this process, the terminal restored; return once it is continued."""
+        """Restore the terminal and stop this process; return when it continues."""
         self.terminal.suspend()
 
 
 class FullScreen(Console):
-    """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
+    """A console on the alternate screen, which it enters and leaves as a context manager."""
 
     def __init__(self, terminal: RawTerminal) -> None:
         super().__init__(terminal)
         self._drawn: list[str] = []
 
     def __enter__(self) -> FullScreen:
-        self.terminal.write_all(_BEGIN, _WRITE_TIMEOUT)
+        self.terminal.write_all(_ENTER_SCREEN, _WRITE_TIMEOUT)
         self._drawn = []
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.terminal.write_all(_END, _WRITE_TIMEOUT)
+        self.terminal.write_all(_LEAVE_SCREEN, _WRITE_TIMEOUT)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -110,11 +109,11 @@ class FullScreen(Console):
 
     @property
     def blank(self) -> bool:
-        """True if all rows are to be drawn again."""
+        """True if all rows must be redrawn."""
         return not self._drawn
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these rows, each of which fits; only those that have changed are written."""
+        """Draw rows, each no wider than the terminal; write only those that have changed."""
         lines = list(lines[: self.size[1]])
         out = []
         for number, line in enumerate(lines):
@@ -124,11 +123,11 @@ class FullScreen(Console):
             out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         if out:
             data = "".join(out).encode("utf-8", "replace")
-            whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _WRITE_TIMEOUT)
-            self._drawn = lines if whole else []
+            written = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _WRITE_TIMEOUT)
+            self._drawn = lines if written else []
 
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
-        """Wait as `Console.wait` does, without the keys `resize` and `resume`. A new size has all rows drawn again."""
+        """Wait like `Console.wait`, without `resize` and `resume`. A new size clears the screen."""
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
             self._drawn = []
@@ -140,7 +139,7 @@ class FullScreen(Console):
         self.terminal.write_all(data, _WRITE_TIMEOUT)
 
     def stop(self) -> None:
-        """Stop this process, the terminal restored; once it is continued, enter the alternate screen again."""
+        """Leave the alternate screen while this process is stopped."""
         self.__exit__()
         super().stop()
         self.__enter__()

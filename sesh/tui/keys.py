@@ -1,4 +1,4 @@
-"""Bytes of a terminal into keys by name."""
+"""Parse the bytes of a terminal into keys."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from sesh.keys import ESCAPE, RELEASE, chord_of, name_of, tokens
 
 
 class Keys:
-    """Bytes of the terminal into keys: printable characters as they are, all others by name (`up`, `enter`, `C-c`).
+    """Parses bytes into keys: a printable character is itself, other keys have names (`up`, `enter`, `C-c`).
 
-    Pure: feed it reads of any size. Keys without a name here, key releases, mouse and other reports are dropped.
+    A read may end anywhere. Keys without a name, key releases, mouse events and other reports are dropped.
     """
 
     def __init__(self) -> None:
-        self.partial = b""  # the beginning of a longer key
+        self.partial = b""  # an unfinished escape sequence or character
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""
@@ -26,7 +26,7 @@ class Keys:
         return keys
 
     def flush(self) -> list[str]:
-        """Return the key in `partial`, since nothing more came."""
+        """Return the key that `partial` is if nothing follows: Escape, or none."""
         partial, self.partial = self.partial, b""
         return ["escape"] if partial == ESCAPE else []
 
@@ -46,7 +46,7 @@ def _name(token: bytes) -> str:
 
 
 def edited(text: str, key: str) -> str:
-    """Return the text after a key that is typed at its end."""
+    """Return the text after a key at its end."""
     if key == "bspace":
         return text[:-1]
     if key in ("C-u", "C-w"):

@@ -1,4 +1,4 @@
-"""The sessions of the board that begin to need a person: each is reported once, and once a minute at most."""
+"""Notifications for sessions of the board that begin to need a person: at most one a minute for each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sesh.wording import NOTIFICATION_INTERVAL, muted, standing
 
 
 @dataclass(frozen=True)
-class _Sign:
-    """The need of a session for a person: a state, since when, and a question; empty strings for none."""
+class _Report:
+    """The last report of a session. `need`: state, since when, question; empty strings if it needs nobody."""
 
     host: str | None
     need: tuple[str, str, str] = ("", "", "")
@@ -23,53 +23,51 @@ class _Sign:
 
 
 class News:
-    """The news of sessions that nobody looks at: that they wait, fail, or ring.
-
-    A need in the first report of a machine is none.
-    """
+    """Finds detached sessions that begin to wait, fail, or ring. The first report of a machine is the baseline."""
 
     def __init__(self) -> None:
-        self._signs: dict[object, _Sign] = {}
+        self._reports: dict[object, _Report] = {}
         self._machines: frozenset[str | None] = frozenset()
         self._reported_at: dict[object, float] = {}
 
     def lines(self, sessions: Mapping[Key, Summary], answering: frozenset[str | None]) -> list[str]:
-        """Return a line for each news. `answering`: the machines whose sessions are listed as they stand now."""
-        news = []
-        signs = {mark: sign for mark, sign in self._signs.items() if sign.host not in answering}
+        """Return a line for each notification. `answering`: the machines whose sessions are up to date."""
+        lines = []
+        reports = {session: report for session, report in self._reports.items() if report.host not in answering}
         for key, session in sessions.items():
             host, name = key
             if host not in answering:
                 continue
-            mark = identity(key, session)
-            signs[mark] = sign = _sign(host, session)
-            before = self._signs.get(mark, _Sign(host)) if host in self._machines else sign
-            needs = sign.need[0] and sign.need != before.need
-            if (needs or sign.bells > before.bells) and not _unwanted(session) and self._may_tell(mark):
-                state, _, question = sign.need if needs else ("bell", "", "")
-                news.append(wording.needs(name, state, question, host))
-        self._signs, self._machines = signs, self._machines | answering
-        return news
+            known_as = identity(key, session)
+            reports[known_as] = report = _report(host, session)
+            before = self._reports.get(known_as, _Report(host)) if host in self._machines else report
+            new_need = report.need[0] and report.need != before.need
+            has_news = new_need or report.bells > before.bells
+            if has_news and not _suppressed(session) and self._due(known_as):
+                state, _, question = report.need if new_need else ("bell", "", "")
+                lines.append(wording.needs(name, state, question, host))
+        self._reports, self._machines = reports, self._machines | answering
+        return lines
 
-    def _may_tell(self, mark: object) -> bool:
-        """Return whether a session may be reported now, and if so note that it is."""
+    def _due(self, session: object) -> bool:
+        """Return whether a session may be notified now; if so, start its interval."""
         now = time.monotonic()
         self._reported_at = {
             each: moment for each, moment in self._reported_at.items() if moment > now - NOTIFICATION_INTERVAL
         }
-        return self._reported_at.setdefault(mark, now) == now
+        return self._reported_at.setdefault(session, now) == now
 
 
-def _sign(host: str | None, session: Summary) -> _Sign:
+def _report(host: str | None, session: Summary) -> _Report:
     unseen = session.get("unseen")
     state, since, question = standing(session)
     if wording.ended_badly(session):
         need = "failed", str(session.get("ended")), wording.failure(session.get("reason"), session["exit_code"])
     else:
         need = (state, since, question) if state in ("waiting", "failed") else ("", "", "")
-    return _Sign(host, need, unseen["bells"] if unseen else 0)
+    return _Report(host, need, unseen["bells"] if unseen else 0)
 
 
-def _unwanted(session: Summary) -> bool:
-    """Return whether nothing is reported of a session: it is looked at, is this one, or is muted."""
+def _suppressed(session: Summary) -> bool:
+    """Return whether a session gets no notifications: it is attached, current, or muted."""
     return bool(session.get("attached") or session.get("current") or muted(session.get("labels")))

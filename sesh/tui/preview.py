@@ -1,4 +1,4 @@
-"""The preview of a session: its screen, fetched in a thread and clipped to the room for it."""
+"""The preview of a session: its screen, fetched in a thread and clipped to the space for it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from sesh.ops.views import cells
 from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import Run, Screen
 
-FRESH = (1.0, 4.0)
-"""Seconds after which the screen of a session here, and of one on a host, is fetched again while it is shown."""
-_MOST_FETCHES = 8  # at the same time: a host that does not answer delays no other
+_LOCAL_INTERVAL, _REMOTE_INTERVAL = 1.0, 4.0  # seconds between fetches of the screen that is shown
+_MAX_FETCHES = 8  # at a time; further ones wait for the next `want`
 _ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
 _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
 
@@ -28,9 +27,9 @@ class Previews:
         self._asked: set[Key] = set()
 
     def want(self, key: Key) -> float:
-        """Fetch a screen that is missing or old; return the seconds until this is to be called again."""
+        """Fetch a screen that is missing or old; return the seconds until the next call is due."""
         now = time.monotonic()
-        due = self._fetched_at.get(key, 0.0) + FRESH[key[0] is not None]
+        due = self._fetched_at.get(key, 0.0) + (_LOCAL_INTERVAL if key[0] is None else _REMOTE_INTERVAL)
         if now < due:
             return due - now
 
@@ -39,18 +38,18 @@ class Previews:
             self._fetched_at[key] = time.monotonic()
             self._asked.discard(key)
 
-        if key not in self._asked and len(self._asked) < _MOST_FETCHES:
+        if key not in self._asked and len(self._asked) < _MAX_FETCHES:
             self._asked.add(key)
             self._calls.begin(key[0], lambda target: cells(target, key[1]), show)
-        return FRESH[0]
+        return _LOCAL_INTERVAL
 
     def forget(self, key: Key) -> None:
-        """Have a screen fetched again upon the next `want`."""
+        """Fetch a screen again on the next `want`."""
         self._fetched_at.pop(key, None)
 
 
 def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
-    """Return so many rows of a screen, none wider than `columns`: its lower part, with the row of the cursor."""
+    """Return `rows` rows of a screen, clipped to `columns`: its lower part, with the row of the cursor."""
     if screen is None or isinstance(screen, str):
         return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
     lines = screen["cells"]

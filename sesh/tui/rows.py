@@ -1,4 +1,4 @@
-"""The rows of the board: their selection, their order, their text."""
+"""The rows of the board: their order, the selection, their text."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sesh.ops.index import Key
 from sesh.schema import Summary
 from sesh.wording import at_home, columns, cut, plain, standing, title
 
-STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the mark
-_LONGEST_STATE = 16
-_LEAST_NAME = 8
+STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
+_MAX_STATE = 16  # columns; a longer state is cut
+_MIN_NAME = 8  # columns, which a narrow board leaves to names
 _GAP = 2
 _URGENT = ("waiting", "failed")
 
 
 class Order(Enum):
-    """Which sessions come first: those that wait, or the one attached last."""
+    """The order of rows: waiting sessions first, or the one attached last."""
 
     WAITING = "waiting"
     RECENT = "recent"
@@ -31,7 +31,7 @@ class Order(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """One row: a session, or without one the name for a new one."""
+    """A session; or, with `session` None, the name for a new one."""
 
     host: str | None
     name: str
@@ -39,34 +39,34 @@ class Row:
 
     @cached_property
     def identity(self) -> object:
-        """The identity of the row, which a rename does not change."""
+        """The identity of the row; a rename does not change it."""
         return identity((self.host, self.name), self.session) if self.session is not None else self.name
 
     @property
     def title(self) -> str:
-        """The session as it is typed."""
+        """The session as a person types it."""
         return title((self.host, self.name))
 
     @property
     def current(self) -> bool:
-        """True for the session that the board is shown in."""
+        """True for the session that this terminal is in."""
         return self.session is not None and self.session.get("current") is True
 
     @property
     def silence(self) -> str:
-        """The reason why the host of the row says no more of it; empty if it does."""
+        """Why the host of the row does not answer; empty if it does."""
         stale = self.session.get("stale") if self.session is not None else None
         return plain(f"@{self.host} {lookup.absence(self.host or '', stale['reason'])}") if stale else ""
 
     @cached_property
     def state(self) -> tuple[str, str]:
-        """How the session stands, and the SGR parameters of that."""
+        """The word for the session's state, and its SGR parameters."""
         if self.session is None:
             return "new", "2"
-        doing = "" if self.current or "stale" in self.session else wording.activity(self.session)
-        if doing in ("", "idle", "quiet"):
+        activity = "" if self.current or "stale" in self.session else wording.activity(self.session)
+        if activity in ("", "idle", "quiet"):
             return wording.state(self.session).partition(" (")[0], wording.colour(self.session)
-        return doing, wording.SIGNALS.get(doing, "")
+        return activity, wording.SIGNALS.get(activity, "")
 
     @cached_property
     def place(self) -> str:
@@ -76,7 +76,7 @@ class Row:
 
     @cached_property
     def words(self) -> str:
-        """The question of the session, its last line while it works, or its directory and command."""
+        """The session's question, else its last line while it works, else its directory and command."""
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
@@ -92,14 +92,14 @@ class Row:
 
 
 def identity(key: Key, session: Summary) -> object:
-    """Return the identity of a session: its id, if that is known."""
+    """Return the identity of a session: its id if known, else its key."""
     return session.get("id") or key
 
 
 def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tuple[str, str]]) -> list[Row]:
-    """Return the rows of sessions in an order that only news changes.
+    """Return the rows of sessions in an order that changes only with their states.
 
-    `recent`: host and name of those attached last, as `enter.recent` returns them.
+    `recent`: host and name of the sessions attached last, from `enter.recent`.
     """
 
     def waiting(item: tuple[Key, Summary]) -> tuple[int, float, Any]:
@@ -117,45 +117,45 @@ def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tupl
     return [Row(host, name, session) for (host, name), session in items]
 
 
-def fitting(rows: Sequence[Row], query: str) -> list[Row]:
-    """Return the rows that hold all words of a query: those whose host and name do come first."""
+def matching(rows: Sequence[Row], query: str) -> list[Row]:
+    """Return the rows that match all words of a query; matches of host and name come first."""
     words = query.lower().split()
-    fits: list[tuple[bool, Row]] = []
+    matches: list[tuple[bool, Row]] = []
     for row in rows:
         name = row.title.lower()
         runs = wording.runs(row.session) if row.session is not None else ""
         text = f"{name} {row.place} {runs}".lower()
         if all(word in text for word in words):
-            fits.append((not all(word in name for word in words), row))
-    return [row for _, row in sorted(fits, key=lambda fit: fit[0])]
+            matches.append((not all(word in name for word in words), row))
+    return [row for _, row in sorted(matches, key=lambda match: match[0])]
 
 
-class Marked:
-    """Rows with a mark on one, and the part of them that fits the screen."""
+class Selection:
+    """Rows, one of them selected, and the part of them that is visible."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self._index = self._first = 0
-        """The index of the marked row, and that of the top row as it was drawn last."""
+        self._index = 0  # of the selected row
+        self._first = 0  # the index of the top visible row
 
     @property
     def row(self) -> Row | None:
-        """The marked row; None if there are no rows."""
+        """The selected row; None if there are no rows."""
         return self.rows[self._index] if self.rows else None
 
     def show(self, rows: Sequence[Row], *, reset: bool = False) -> None:
-        """Show other rows. The mark stays on its row, or at its place if that row is gone.
+        """Replace the rows. The selection stays on its row, or at its index if that row is gone.
 
-        `reset`: mark the first row that is not the session that the board is shown in.
+        `reset`: select the first row that is not the current session.
         """
         before = self.row.identity if self.row is not None and not reset else None
         self.rows = list(rows)
         default = next((index for index, row in enumerate(rows) if not row.current), 0) if reset else self._index
-        at = next((index for index, row in enumerate(rows) if row.identity == before), default)
-        self._index = min(at, max(0, len(rows) - 1))
+        index = next((index for index, row in enumerate(rows) if row.identity == before), default)
+        self._index = min(index, max(0, len(rows) - 1))
 
     def press(self, key: str, page: int) -> bool:
-        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page."""
+        """Move the selection if `key` is a key for that; return whether it is. `page`: the rows of a page."""
         last = len(self.rows) - 1
         paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
         if (key not in STEPS and key not in paging) or not self.rows:
@@ -166,29 +166,29 @@ class Marked:
             self._index = min(max(0, self._index + paging[key]), last)
         return True
 
-    def fitting(self, height: int) -> list[Row]:
-        """Return as many rows as fit, the marked one among them; they scroll no more than they must."""
+    def visible(self, height: int) -> list[Row]:
+        """Return at most `height` rows, with the selected one; scroll no more than needed."""
         self._first = min(max(self._first, self._index - height + 1), self._index)
         return self.rows[self._first : self._first + height]
 
 
-def drawn(marked: Marked, width: int, height: int, now: float, *, coloured: bool) -> list[str]:
-    """Return the lines of the rows that fit, each as wide as `width`; the marked one is reversed."""
-    rows = marked.fitting(height)
-    name = min(max((columns(row.title) for row in rows), default=0), max(_LEAST_NAME, width // 3))
-    state = min(max((columns(row.state[0]) for row in rows), default=0), _LONGEST_STATE)
+def drawn(selection: Selection, width: int, height: int, now: float, *, coloured: bool) -> list[str]:
+    """Return the lines of the visible rows, padded to `width`; the selected one is reversed."""
+    rows = selection.visible(height)
+    name = min(max((columns(row.title) for row in rows), default=0), max(_MIN_NAME, width // 3))
+    state = min(max((columns(row.state[0]) for row in rows), default=0), _MAX_STATE)
     lines = []
     for row in rows:
-        sign = wording.mark(row.session) if row.session is not None else "+"
-        cells = ((sign, 1, ""), (row.title, name + _GAP, ""), (row.state[0], state + _GAP, row.state[1]))
-        reverse = row is marked.row
+        mark = wording.mark(row.session) if row.session is not None else "+"
+        cells = ((mark, 1, ""), (row.title, name + _GAP, ""), (row.state[0], state + _GAP, row.state[1]))
+        reverse = row is selection.row
         line = _line((*cells, (row.age(now), 6, "2"), (row.words, width, "")), width, coloured and not reverse)
         lines.append(f"\x1b[7m{line}\x1b[m" if reverse else line)
     return lines
 
 
 def _line(cells: Sequence[tuple[str, int, str]], width: int, coloured: bool) -> str:
-    """Return cells as one line: each has its text, its columns with the gap after it, and SGR parameters."""
+    """Join cells to a line. A cell is its text, its columns with the gap after them, and SGR parameters."""
     line, left = "", width
     for text, room, code in cells:
         text = cut(text, min(max(1, room - _GAP), left))

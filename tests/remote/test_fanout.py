@@ -212,7 +212,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More hosts than children at once; the last ones begin as others end, though the first one never answers."""
-    monkeypatch.setattr(fanout, "_AT_ONCE", 3)
+    monkeypatch.setattr(fanout, "_MAX_CHILDREN", 3)
     hosts = [beside(f"h{number}") for number in range(rounds(6, 50))]
     hosts[0].stops()
     done = home.start(*[host.at for host in hosts], "--open", "work")
@@ -248,7 +248,7 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
         return pid
 
     monkeypatch.setattr(fanout, "fork", interrupted)
-    monkeypatch.setattr(fanout, "_AT_ONCE", 1)
+    monkeypatch.setattr(fanout, "_MAX_CHILDREN", 1)
     for far in hosts:
         far.stops()
     done = home.sesh(*BOTH, "--status", "work", "--json")

@@ -190,7 +190,7 @@ def test_a_hook_that_gets_no_event_ends_by_itself(
     home: Home, terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Codex ends it after 3 s."""
-    monkeypatch.setattr(hook, "_SECONDS", 0.2)
+    monkeypatch.setattr(hook, "_TIMEOUT", 0.2)
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)
     assert waiting.wait(30) == 0
     assert terminal("--hook", "claude").exit_code() == 0

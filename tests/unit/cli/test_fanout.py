@@ -21,6 +21,6 @@ def test_every_line_is_shown_once_at_the_latest_at_the_end(pieces: list[bytes]) 
         lines.take(piece)
     lines.take(b"")
     whole = b"".join(pieces)
-    if len(whole) <= printing.LONGEST:
+    if len(whole) <= printing.MAX_PIECE:
         assert b"\n".join(shown).rstrip(b"\n") == whole.rstrip(b"\n")
     assert b"".join(shown) == whole.replace(b"\n", b"")

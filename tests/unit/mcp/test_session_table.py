@@ -33,4 +33,4 @@ def test_a_session_stands_as_its_host_says(
     state: str | None, ago: float, error: SeshError | None, expected: str
 ) -> None:
     answer = error or row(str(state), ago)
-    assert UsedSession(Session("work", "box"), None, reached=True).standing(answer) == expected
+    assert UsedSession(Session("work", "box"), None, reached=True).connection(answer) == expected

@@ -43,7 +43,7 @@ def test_where_it_cannot_be_written_work_goes_on(folder: Path, tmp_path: Path) -
 
 
 def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worklog, "LARGEST", 100)
+    monkeypatch.setattr(worklog, "MAX_BYTES", 100)
     path = worklog.path("work", None) or ""
     for _ in range(10):
         worklog.log_action(path, "run", "x" * 60, "exit code 0")

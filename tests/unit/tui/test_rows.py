@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.schema import Summary
-from sesh.tui.rows import STEPS, Marked, Row, drawn
+from sesh.tui.rows import STEPS, Row, Selection, drawn
 from sesh.wording import columns
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -25,17 +25,17 @@ def row(name: str = "work", host: str | None = None, state: str = "idle", since:
 def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
     count: int, presses: list[tuple[str, int]]
 ) -> None:
-    marked = Marked()
-    marked.show([row(str(number)) for number in range(count)])
-    before = marked.fitting(3)
+    selection = Selection()
+    selection.show([row(str(number)) for number in range(count)])
+    before = selection.visible(3)
     for key, height in presses:
-        marked.press(key, 3)
-        seen = marked.fitting(height)
-        assert any(each is marked.row for each in seen)
+        selection.press(key, 3)
+        seen = selection.visible(height)
+        assert any(each is selection.row for each in seen)
         assert len(seen) <= height
-        first = marked.rows.index(seen[0])
-        assert seen == marked.rows[first : first + len(seen)]
-        if any(each is marked.row for each in before[:height]):
+        first = selection.rows.index(seen[0])
+        assert seen == selection.rows[first : first + len(seen)]
+        if any(each is selection.row for each in before[:height]):
             assert seen[0] is before[0]
         before = seen
 
@@ -44,9 +44,9 @@ def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
 def test_each_line_is_as_wide_as_the_list_and_never_steers_the_terminal(
     texts: list[str], width: int, height: int
 ) -> None:
-    marked = Marked()
-    marked.show([row(text, state="waiting", question=text, cwd=text, command=[text]) for text in texts])
-    for line in drawn(marked, width, height, 0.0, coloured=True):
+    selection = Selection()
+    selection.show([row(text, state="waiting", question=text, cwd=text, command=[text]) for text in texts])
+    for line in drawn(selection, width, height, 0.0, coloured=True):
         plain = _SGR.sub("", line)
         assert plain.isprintable()
         assert columns(plain) == width
