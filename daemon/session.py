@@ -57,7 +57,7 @@ class Session:
             self.pump.attach(pty)
         self.events = Events(self._happened, self.loop.soon)
         self.notifications = Notifications(facts, self.clients, self.timers, self.faults)
-        self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self._activity_checked)
         self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.ends_by_interrupt)
         self.waits = Waits(self.pump, self.timers, self.activity, lambda: self.runs.active is not None)
         answering = Answering(self.pump, self.model, self.clients, self.timers, self.runs.no_answers)
@@ -150,8 +150,8 @@ class Session:
         if event["event"] != "exited" or not self.life.end.by_request:
             self.faults.guard(self.notifications.event, "notifications", event)
 
-    def _looked(self) -> None:
-        self.waits.looked()
+    def _activity_checked(self) -> None:
+        self.waits.activity_checked()
 
     def _ended(self) -> None:
         self.relay.program_ended()
