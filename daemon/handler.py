@@ -224,7 +224,7 @@ class ClientHandler:
         self._clients.remove(client)
         if not self._clients:
             self._model.mark(self._log.head)
-            self._session.events.missed.begin(self._log.head)
+            self._session.events.missed.reset(self._log.head)
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:
