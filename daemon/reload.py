@@ -132,8 +132,8 @@ def _text(data: bytes) -> str:
 POLL = 0.01  # seconds between two steps
 TRIAL_TIMEOUT = 20.0  # seconds for the trial and for pending requests; then the reload is refused
 FEEDER_TIMEOUT = 10.0  # seconds for a job's feeder to reconnect; then the job's stdin is closed
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {asker!r})"
-Asker = tuple[int, int]  # the descriptor of the connection that asked, -1 if closed; the number of its request
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {caller!r})"
+Caller = tuple[int, int]  # the descriptor of the connection that asked, -1 if closed; the number of its request
 
 
 def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
@@ -211,18 +211,18 @@ class _Reload:
     def _refusal(self, why: str) -> Refused:
         return Refused(f"{why}; {self.server.session.name} goes on unchanged")
 
-    def _command(self, entry: str, memory: int, asker: Asker) -> list[str]:
-        program = _PROGRAM.format(path=self.path, entry=entry, memory=memory, asker=asker)
+    def _command(self, entry: str, memory: int, caller: Caller) -> list[str]:
+        program = _PROGRAM.format(path=self.path, entry=entry, memory=memory, caller=caller)
         return [self.python, "-I", "-c", program]
 
     def _execute(self) -> None:
         """Ask all peers to reconnect, and execute the other sesh. Raises Refused if that fails."""
-        server, asker = self.server, self.request.connection
-        answering = -1 if asker.closed else asker.descriptor
+        server, caller = self.server, self.request.connection
+        answering = -1 if caller.closed else caller.descriptor
         mask, inherited = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()), list[int]()
         try:
             for connection in server.connections.values():  # first: a peer without its answer repeats its request
-                if connection is not asker:
+                if connection is not caller:
                     connection.queue(protocol.frame(protocol.RELOADED))
                 connection.flush()
             snapshot = snapshot_of(server)
@@ -257,13 +257,13 @@ def _read(memory: int) -> Snapshot:
         return protocol.parse(file.read())
 
 
-def try_out(memory: int, _asker: Asker) -> None:
+def try_out(memory: int, _caller: Caller) -> None:
     """Load a snapshot without its descriptors; any exception fails the trial."""
     session = session_of(_read(memory), with_descriptors=False)
     session.model.catch_up()
 
 
-def take_over(memory: int, asker: Asker) -> None:
+def take_over(memory: int, caller: Caller) -> None:
     """Answer the request `reload`, then serve the session of a snapshot to its end; never return."""
     state = _read(memory)
     for descriptor in _descriptors(state):
@@ -278,7 +278,7 @@ def take_over(memory: int, asker: Asker) -> None:
     processes.set_process_title(f"{PROGRAM}: {session.name}")
     files.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
-    descriptor, number = asker
+    descriptor, number = caller
     if descriptor >= 0:
         connection = Connection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor))
         os.set_inheritable(descriptor, False)

@@ -146,7 +146,7 @@ class Session:
         if not self.clients:
             self.events.missed.note(event, by_request=self.activity.ends_by_interrupt)
         if event["event"] == "command_started":
-            self.activity.began()
+            self.activity.command_started()
         if event["event"] != "exited" or not self.life.end.by_request:
             self.faults.guard(self.notifications.event, "notifications", event)
 

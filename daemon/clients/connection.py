@@ -145,7 +145,7 @@ class Reader:
 
 
 class Connection(FrameSocket):
-    """A connection of a client or an asker; `creator`: of the session's creator, until its first request."""
+    """A connection of a client or a caller; `creator`: of the session's creator, until its first request."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)

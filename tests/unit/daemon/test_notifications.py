@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from sesh.daemon.activity import notifications as module
-from sesh.daemon.activity.notifications import RINGS_AFTER, News, Notifications
+from sesh.daemon.activity.notifications import BELL_DELAY, News, Notifications
 from sesh.log import FaultLog
 from sesh.loop import timers
 from sesh.loop.timers import Timers
@@ -33,9 +33,9 @@ IDLE = asks(None, "idle")
 @pytest.mark.parametrize(
     ("steps", "sent"),
     [
-        ([BELL, RINGS_AFTER, asks(), 0], ["bell", "push?"]),  # a bell takes no minute of a question's
+        ([BELL, BELL_DELAY, asks(), 0], ["bell", "push?"]),  # a bell takes no minute of a question's
         ([BELL, asks(), MINUTE], ["push?"]),  # it was rung for that
-        ([BELL, IDLE, RINGS_AFTER], ["bell"]),
+        ([BELL, IDLE, BELL_DELAY], ["bell"]),
         ([asks(), 0, BELL, MINUTE - 1, asks("now?"), 1.0], ["push?", "now?"]),
         ([asks(), 0, asks("now?"), MINUTE], ["push?", "now?"]),
         ([asks(), 0, asks("now?"), IDLE, MINUTE], ["push?"]),  # it holds no more
