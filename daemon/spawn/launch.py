@@ -94,7 +94,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
             f"interrupted; {name} is there already and goes on; `{SESH} --kill {name}` ends it"
         ) from None
     raise errors.Unknown(
-        f"the daemon of {name} does not answer; the session may have started",
+        f"the daemon of {name} may have started it and does not answer",
         hint=f"`{SESH}` lists the sessions",
         exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
     ) from error
