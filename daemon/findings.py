@@ -67,7 +67,7 @@ class Answering:
         A program that receives the answer to DA1 first never reports. Drop the terminals' own replies to the query.
         """
         for client in self._clients.all:
-            if client.fed():
+            if client.gets_output():
                 client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
         if not self._refuses():
             self._reply(b"\x1b]7501;?" + terminator)

@@ -166,7 +166,7 @@ class ClientHandler:
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
         elif kind == protocol.GOT and client.confirms:
-            if client.arrived(protocol.split_number(payload)[0]) and client.drained:
+            if client.confirm(protocol.split_number(payload)[0]) and client.drained:
                 client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
             self._relay.writable(client)
         elif kind == protocol.MODEL:
@@ -200,7 +200,7 @@ class ClientHandler:
 
     def rows_below(self, client: Client) -> int | None:
         """Send a client the output so far; return the used rows below its cursor, None if unknown."""
-        if not client.fed() or client.connection.blocked:
+        if not client.gets_output() or client.connection.blocked:
             return None
         client.connection.feed(self._log)
         self._model.catch_up()
