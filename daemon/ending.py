@@ -225,9 +225,7 @@ class Ending:
             return True
         if reader is None:
             return False
-        if (
-            isinstance(reader, Client) and not reader.gets_output()
-        ):  # a drawn client gets its last screen just before EXIT
+        if isinstance(reader, Client) and not reader.gets_output():  # drawn: it gets its last screen with EXIT
             return isinstance(reader.state, Due) or connection.unsent > 0 or not reader.room()
         return reader.position < self.session.log.head
 

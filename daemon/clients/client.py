@@ -218,7 +218,7 @@ class Clients:
             self.resize(leader.size)
 
     def answering(self, log: OutputLog) -> Client | None:
-        """Return the client whose terminal answers queries: the one that typed last, if live and not late."""
+        """Return the client to answer queries: of those that are live and not late, the one that typed last."""
         return _newest([client for client in self.all if client.gets_output() and not client.late(log)])
 
 
