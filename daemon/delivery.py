@@ -21,7 +21,7 @@ _PIECE = 1000
 
 
 class Step(Enum):
-    LOOK = auto()
+    WAIT = auto()
     TYPE = auto()
     ENTER = auto()
     STUCK = auto()  # no Enter: the program does not read
@@ -42,10 +42,10 @@ class Delivery:
         self._typed_at, self._empty_polls = now, 0
         return self.pieces.popleft()
 
-    def look(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
+    def next_step(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
         """Return the next step. `unread`: bytes that the program has not read.
 
-        `runs`: the program uses a processor now, so on a busy machine it may still be drawing what it has read.
+        `runs`: the program uses a processor now, so on a busy machine it may not have drawn the text yet.
         """
         shown = self._changed_at > self._typed_at
         if shown and runs:
@@ -56,15 +56,15 @@ class Delivery:
         if self._empty_polls < 2:
             self._empty_polls, self._read_at = 0 if unread else self._empty_polls + 1, now
         if self._empty_polls < 2:
-            return Step.STUCK if unread and now - self._typed_at > STALLED else Step.LOOK
+            return Step.STUCK if unread and now - self._typed_at > STALLED else Step.WAIT
         if self.pieces:
             return Step.TYPE
         if shown:
             settled = now - self._changed_at >= STILL
             too_long = now - max(self._read_at, self._shown_at) >= RESTLESS
-            return Step.ENTER if settled or too_long else Step.LOOK
+            return Step.ENTER if settled or too_long else Step.WAIT
         if now - self._read_at < STALLED:
-            return Step.LOOK
+            return Step.WAIT
         return Step.ENTER if self._changed else Step.UNSHOWN
 
 

@@ -43,11 +43,11 @@ class Ending:
         self._life, self._drop = session.life, drop
         self.requests: list[Request] = []  # `kill` requests, answered when nothing of the session is left
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
-        self._outcome = Phase.REMOVED  # the phase that follows ENDED
+        self._final_phase = Phase.REMOVED  # the phase that follows ENDED
 
     # -- the program's end
 
-    def begin(self, *, keep: bool = False, reason: str = "killed") -> None:
+    def end_session(self, *, keep: bool = False, reason: str = "killed") -> None:
         """End every process of the session: SIGHUP and SIGCONT, and SIGKILL after `KILL_AFTER`.
 
         `keep`: do not cancel the session's option to stay readable. `reason`: for people.
@@ -163,8 +163,8 @@ class Ending:
     # -- the session's files
 
     def _finish(self, outcome: Phase) -> None:
-        """Set the phase that follows ENDED, and enter it once the emulator has drawn what a checkpoint needs."""
-        session, self._outcome = self.session, outcome
+        """Set the phase that follows ENDED, and enter it once the emulator has drawn the last output."""
+        session, self._final_phase = self.session, outcome
         if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
         if outcome == Phase.REMOVED or not (session.facts["persist"] and self._is_behind):
@@ -172,7 +172,7 @@ class Ending:
 
     def settle(self) -> None:
         """Write the last checkpoint or remove the session's files, then answer the `kill` requests."""
-        guard, outcome = self.session.faults.guard, self._outcome
+        guard, outcome = self.session.faults.guard, self._final_phase
         self._life.become(outcome)
         if outcome != Phase.REMOVED:
             self._files.write_last_checkpoint()
@@ -196,7 +196,7 @@ class Ending:
         session, asked_by = self.session, self._life.asked_by
         if self._life.phase == Phase.ENDED and not self._is_behind:
             self.settle()
-        if asked_by and self._is_behind:  # a person who ends a session does not wait for it
+        if asked_by and self._is_behind:  # skip the last screens: a person has ended the session
             for client in session.clients.all:
                 if isinstance(client.state, Due):
                     client.position, client.state = session.log.head, Live()
@@ -233,8 +233,8 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._outcome == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client attached after the end
-            self._outcome = Phase.REMOVED
+        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client attached after the end
+            self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)
                 session.faults.guard(records.forget, "the release", session.name, session.facts["id"])

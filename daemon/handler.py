@@ -64,7 +64,7 @@ class ClientHandler:
         created = connection.creator
         for other in list(self._clients.all):
             if client.terminal.token and other.terminal.token == client.terminal.token:
-                self.forget(other)  # the same client has come back before its old link was found dead
+                self.forget(other)  # the same client, which reconnects before its old link was found dead
                 other.connection.fail()
         client.last_input, exact = self._clients.departed.pop(client.terminal.token, (0, True))
         position = hello.get("since") if hello.get("id") == welcome["id"] else None
@@ -80,7 +80,7 @@ class ClientHandler:
         connection.reader = client
         fitted = self._fits(client)
         self._clients.add(client)
-        if since is not None:  # it comes back; if `exact`, its terminal shows the raw output up to `since`
+        if since is not None:  # it reconnects; if `exact`, its terminal shows the raw output up to `since`
             self._model.catch_up()
             client.position = since
             client.state = Live() if exact and fitted and since >= self._log.base else Due()
@@ -172,7 +172,7 @@ class ClientHandler:
         elif kind == protocol.MODEL:
             self._relay.echoes.model(client)
         elif kind == protocol.REDRAW:
-            client.asks = True
+            client.redraw_due = True
             if payload:  # the position up to which it shows output; it ignores all output before the answer
                 client.position = min(protocol.split_number(payload)[0], self._log.head)
             self._relay.set_aside(client)
@@ -214,7 +214,7 @@ class ClientHandler:
         self.forget(client)
 
     def forget(self, client: Client) -> None:
-        """Remove a client; keep its position and last INPUT for when it comes back."""
+        """Remove a client; keep its position and last INPUT for a reconnect."""
         if client not in self._clients.all:
             return
         client.connection.reader = None

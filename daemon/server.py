@@ -69,7 +69,7 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
-            end = partial(self.ending.begin, keep=True, reason=TIMED_OUT)
+            end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
@@ -107,7 +107,7 @@ class Server:
             self.files.write_last_checkpoint()
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:
-            self.ending.begin(reason=TERMINATED)
+            self.ending.end_session(reason=TERMINATED)
 
     # -- connections
 

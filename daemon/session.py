@@ -74,7 +74,7 @@ class Session:
 
     @property
     def retained(self) -> int:
-        """Bytes of output to keep for clients that come back."""
+        """Bytes of output to keep for clients that reconnect."""
         return OF_JOB if self.facts["job"] else RETAINED
 
     @property
@@ -98,7 +98,7 @@ class Session:
         self.events.add(event, self.name, **facts)
 
     def pace(self) -> None:
-        """Read from the program unless a reader is too far behind; trim the log."""
+        """Read from the program unless its readers lag too far; trim the log."""
         self.pump.pace(paused=self.relay.paused())
         self.relay.trim()
 

@@ -39,7 +39,7 @@ class Text:
     reader: tuple[int, bool]
     asks_since: float | None
     began_at: float
-    disturbed: bool = False  # somebody typed meanwhile
+    disturbed: bool = False  # other input came meanwhile
 
 
 class Typing:
@@ -153,16 +153,16 @@ class Typing:
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)
         self._active = Text(request, delivery, pty.reader(), asks_since, time.monotonic())
-        self._look(self._active)
+        self._step(self._active)
 
-    def _look(self, text: Text) -> None:
+    def _step(self, text: Text) -> None:
         """Take the next step of a delivery and schedule another; after the last step, start the next text."""
         reason: str | None = "the session's daemon failed"  # if `_advance` raises
         try:
             reason = self._advance(text)
         finally:
             if reason is None:
-                self._session.timers.set("text", POLL, lambda: self._look(text))
+                self._session.timers.set("text", POLL, lambda: self._step(text))
             else:
                 self._finish(text, reason)
 
@@ -173,9 +173,9 @@ class Typing:
             pump.take()  # on a busy machine, the poll may lag behind the program's output
         pty = session.pty
         runs = pty is not None and reads.runs(text.reader[0], pty.pid)
-        step = delivery.look(time.monotonic(), pump.unread, self._screen(), runs=runs)
+        step = delivery.next_step(time.monotonic(), pump.unread, self._screen(), runs=runs)
         text.disturbed = text.disturbed or pump.typed_line.person_at > text.began_at
-        if pump.running and not text.disturbed and step in (Step.TYPE, Step.LOOK):
+        if pump.running and not text.disturbed and step in (Step.TYPE, Step.WAIT):
             if step is Step.TYPE:
                 pump.type("text", delivery.take(time.monotonic()))
             return None

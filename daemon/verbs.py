@@ -75,7 +75,7 @@ class Verbs:
         )
 
     def modes(self, request: Request) -> None:
-        """Answer with the modes that change what keys send. `cursor`: application cursor keys (DECCKM)."""
+        """Answer with the modes that change the bytes of keys. `cursor`: application cursor keys (DECCKM)."""
         self._session.model.catch_up(0)
         request.respond(cursor=self._session.model.emulator.mode(1) is True)
 
@@ -167,7 +167,7 @@ class Verbs:
         if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
             raise paths.absent(self._session.name)
         self._ending.requests.append(request)
-        self._ending.begin()
+        self._ending.end_session()
 
     def rename(self, request: Request) -> None:
         new = names.check_name(request.words.get("to", ""))

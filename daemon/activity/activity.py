@@ -19,7 +19,7 @@ from sesh import machine
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.own_word import By, OwnWord, Reports
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
-from sesh.daemon.activity.turn import LOOK_TIME, Turn, Work
+from sesh.daemon.activity.turn import DRAW_TIME, Turn, Work
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
@@ -46,7 +46,7 @@ class Kept:
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: time of the last answer, by `STEADY`.
     `prompted`, `begun`: the process group of the shell whose last mark (OSC 133) was a prompt, or a command's begin;
-    0 for none. `entered`: the number of the line that was entered last.
+    else 0. Enter resets `prompted`. `entered`: the number of the line that was entered last.
     """
 
     standing: Standing
@@ -59,12 +59,12 @@ class Kept:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Kept:
-        """Return the inverse of `asdict`."""
+        """Restore the result of `asdict`."""
         return cls(**{**state, "standing": Standing(**state["standing"]), "word": OwnWord.of(state["word"])})
 
 
 class Activity:
-    """The state of one session. `emit` adds an event; `checked` is called after each check or declaration."""
+    """The state of one session. `emit` adds an event; `on_check` is called after each check or declaration."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class Activity:
         timers: Timers,
         model: Model,
         emit: Callable[..., None],
-        checked: Callable[[], None],
+        on_check: Callable[[], None],
     ) -> None:
         self._facts, self._pump, self._timers, self._model = facts, pump, timers, model
-        self._emit, self._checked = emit, checked
+        self._emit, self._on_check = emit, on_check
         now = time.monotonic()
         self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now)
         self._turn = Turn(model)
@@ -96,14 +96,14 @@ class Activity:
             self._timers.set("activity", SETTLED, self._check)
 
     def typed(self, data: bytes) -> None:
-        """Note typed input: a line answers the question, and some keys end what the program declared."""
+        """Note typed input: a line answers the question, and some keys end a declaration."""
         kept = self._kept
         self._typed_at = time.monotonic()
         self._interrupted_at = self._typed_at if data[-1:] == _CTRL_C else -_INTERRUPTED
         self._turn.key()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
-            self._model.catch_up(LOOK_TIME)
+            self._model.catch_up(DRAW_TIME)
             kept.entered, kept.prompted = question.cursor_line(self._model.emulator) + lines - 1, 0
         ended = kept.word.ends_by_input(data, self._pump.log.head)
         if (lines or ended) and kept.word.said is None:
@@ -149,7 +149,7 @@ class Activity:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
         kept, group = self._kept, self._group()
         kept.begun, kept.prompted = (group, 0) if body[:1] == b"C" else (0, group)
-        if body[:1] == b"C" and self._model.catch_up(LOOK_TIME, position):
+        if body[:1] == b"C" and self._model.catch_up(DRAW_TIME, position):
             kept.entered = question.cursor_line(self._model.emulator) - 1
         elif body[:1] == b"A":
             kept.word.reports.ended(self._pump.log.head)
@@ -159,7 +159,7 @@ class Activity:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear("activity")
         self._settled, self._kept.word = True, OwnWord()
-        self._take(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
+        self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs
 
@@ -198,7 +198,7 @@ class Activity:
 
     @property
     def shell_reads(self) -> bool:
-        """True if a shell is in the foreground, so that it reads what is typed."""
+        """True if a shell is in the foreground, so that it reads typed text."""
         pty = self._pump.pty
         if pty is None:
             return False
@@ -222,7 +222,7 @@ class Activity:
             return ""
         if line := self.reports.line():
             return line
-        self._model.catch_up(LOOK_TIME)
+        self._model.catch_up(DRAW_TIME)
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
     def standing(self, *, fresh: bool = False) -> Standing:
@@ -248,11 +248,11 @@ class Activity:
     def _check(self, *, sure: bool = False) -> None:
         """Check the session, and schedule the next check.
 
-        If a program has just begun to read, its question may not have arrived yet: check again soon, with `sure`.
+        If a program has just begun to read, its question may not have arrived yet: check again soon, then with `sure`.
         """
         self._settled = True  # first: after an error, the next output schedules a check
         kept, silent = self._kept, self._silent()
-        if silent < SETTLED and kept.standing.state == State.WORKING:  # output comes all the time
+        if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
             self._settled = False
             self._timers.set("activity", max(SETTLED - silent, _LEAST_DELAY), self._check)
             return
@@ -273,22 +273,22 @@ class Activity:
         """Return the seconds since output or typing. On a raw terminal, only output that changes a cell counts."""
         pty, at = self._pump.pty, self._kept.active_at
         if pty is not None and self._pump.running and pty.raw():
-            self._turn.look(self._pump.log.head, at)
+            self._turn.check(self._pump.log.head, at)
             at = max(self._typed_at, self._turn.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
         """Update the state from the program's declaration, if any, else from the result of a check."""
         kept = self._kept
-        self._take(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
+        self._set_standing(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
 
-    def _take(self, standing: Standing) -> None:
+    def _set_standing(self, standing: Standing) -> None:
         before, self._kept.standing = self._kept.standing, standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
             words = {"question": standing.question or None, "kind": standing.kind or None}
             self._emit("activity", state=standing.state.value, why=standing.why.value, **words)
-        self._checked()
+        self._on_check()
 
     def _observe(self, silent: float) -> tuple[Why, str]:
         """Return the reason of the state, and the question: from the kernel first, then from the screen."""
@@ -302,7 +302,7 @@ class Activity:
             if prompt and group != self._kept.begun:
                 return Why.PROMPT, ""
             reads_line = prompt or (not raw and self._reads_line(pty, group))
-            if reads_line and self._model.catch_up(LOOK_TIME):  # else the question is not drawn yet
+            if reads_line and self._model.catch_up(DRAW_TIME):  # else the question is not drawn yet
                 return Why.READ, self._question()
             if raw and self._turn.work == Work.OVER:
                 return Why.STOPPED, self._turn.question

@@ -195,7 +195,7 @@ class OwnWord:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> OwnWord:
-        """Return the inverse of `asdict`."""
+        """Restore the result of `asdict`."""
         last = Standing(**state["last"]) if state["last"] is not None else None
         return cls(last, By(state["by"]), Reports(**state["reports"]))
 

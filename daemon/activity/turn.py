@@ -16,7 +16,7 @@ from sesh.vt.pen import Pen
 WORKED = 3.0  # seconds of change after which the program counts as working
 OVER = 3.0  # seconds without a change after which its turn is over
 _PAUSE = 0.9  # seconds without a change that reset `WORKED`: a check each half second may be 0.4 s late
-LOOK_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
+DRAW_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
 
 Cells = list[tuple[list[str], list[Pen]]]
 
@@ -43,7 +43,7 @@ class Turn:
     def key(self) -> None:
         self._began, self.work = None, Work.NOTHING
 
-    def look(self, head: int, printed_at: float) -> None:
+    def check(self, head: int, printed_at: float) -> None:
         """Check for a change. `head`: the log's head; `printed_at`: the time (monotonic) of its last bytes."""
         changes = head != self._head and self._changes()
         if changes:
@@ -65,7 +65,7 @@ class Turn:
 
     def _changes(self) -> bool:
         """Return whether a cell has changed since the last check; True if the emulator cannot catch up."""
-        if not self._model.catch_up(LOOK_TIME):
+        if not self._model.catch_up(DRAW_TIME):
             return True
         before, cells = self._cells, [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
         self._cells = cells

@@ -61,7 +61,7 @@ class Drawn:
 class Terminal:
     """A client's terminal, its machine, and the options of its attachment.
 
-    `token`: chosen by the client, which is known by it after it reconnects. `tells`: it can show notifications.
+    `token`: chosen by the client, which it identifies after a reconnect. `tells`: it can show notifications.
     `remote`: it is attached over a link. `replays`: it gets scrollback when it attaches. `lines`: the most lines that
     it gets then, and after it was late.
     """
@@ -110,7 +110,7 @@ class Client(Reader):
         self.limit = LAG_OVER_LINK if self.confirms else LAG
         self._sent = self._got = 0
         self.state: Live | Due | Drawn = Due(attach=True)
-        self.asks = False  # it has sent REDRAW, which the next screen answers
+        self.redraw_due = False  # the next screen answers a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
         self.unacknowledged = 0  # bytes of its INPUT without an ACK
@@ -119,7 +119,9 @@ class Client(Reader):
         return isinstance(self.state, Live)
 
     def room(self) -> int:
-        return super().room() if not self.confirms else PIECE if self._sent - self._got < WINDOW else 0
+        if not self.confirms:
+            return super().room()
+        return PIECE if self._sent - self._got < WINDOW else 0
 
     def was_sent(self, size: int) -> None:
         self._sent += size
@@ -143,7 +145,7 @@ class Client(Reader):
 
     def send_screen(self, position: int, screen: bytes) -> None:
         """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
-        kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
+        kind, self.redraw_due = protocol.REDRAW if self.redraw_due else protocol.SCREEN, False
         self.position = position
         self.connection.queue(*protocol.pieces(kind, position, screen))
         self.was_sent(len(screen))

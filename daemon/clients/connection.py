@@ -38,7 +38,7 @@ class FrameSocket:
         self.closing = False
         self.closed = False
         self.blocked = False
-        self.changed: Callable[[], object] = lambda: None  # called when there are bytes to send, or it is to be closed
+        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
         self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
         self.unsent = 0
         self._out: deque[memoryview] = deque()

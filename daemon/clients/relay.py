@@ -65,7 +65,7 @@ class Relay:
     # -- the emulator
 
     def _follow(self) -> None:
-        """Schedule the emulator's next step, unless it may stay behind."""
+        """Schedule the emulator's next step, unless it may lag."""
         seconds = self.model.wait_time()
         if seconds is None:
             self.timers.clear("emulator")
@@ -204,7 +204,8 @@ class Relay:
             screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
         else:
             shown = due.beneath or model.shown_at(client.position)
-            lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
+            lines = 0 if due.beneath else model.missed_since(client.position)
+            gap, alternate = b"", shown.alternate
             if lines > client.terminal.lines:  # a gap: the old screen stays above the newer lines
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
             continues = not gap and not due.beneath and shown.columns == emulator.columns

@@ -98,7 +98,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class _State(Enum):
-    """The state of the parser. PASSED, DROPPED: in a string of which the content passes, or does not."""
+    """The state of the parser. PASSED, DROPPED: in a string whose content passes, or does not."""
 
     KEYS = auto()
     PASTE = auto()

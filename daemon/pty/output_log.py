@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 
-RETAINED = 256 << 10  # bytes kept behind the slowest reader, for clients that come back
+RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
 OF_JOB = 1 << 20  # the same of a job, whose result contains them
 LARGEST = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 _JOINED = 4 << 10  # largest block that small blocks are joined to

@@ -89,7 +89,7 @@ class Pump:
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
         self.open = False  # the slave side is open
-        self._paused = False  # output is not read, as its readers are too far behind
+        self._paused = False  # output is not read, because its readers lag
         self.last_activity = STEADY.now()
         self.sent_at: int | None = None  # the log's head when a request last typed
 

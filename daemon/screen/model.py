@@ -80,7 +80,7 @@ class Model:
     def wait_time(self) -> float | None:
         """Return the seconds until the emulator should run; 0 if the program waits for it.
 
-        None if it may stay behind until more output or a request comes: the lag is small, and no resize is pending.
+        None if it may lag until more output or a request comes: the lag is small, and no resize is pending.
         """
         may_lag = self._life.running and not self._resizes
         if self.lag <= (MOMENT if may_lag else 0):
