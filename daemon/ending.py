@@ -101,7 +101,7 @@ class Ending:
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
-            if not pump.take() and pump.open:
+            if not pump.read_output() and pump.open:
                 break
             pump.reopen()
         timed_out = session.activity.at_prompt_since_typed  # TMOUT ends a shell at its prompt
@@ -168,9 +168,9 @@ class Ending:
         if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
         if outcome == Phase.REMOVED or not (session.facts["persist"] and self._is_behind):
-            self.settle()
+            self.complete()
 
-    def settle(self) -> None:
+    def complete(self) -> None:
         """Write the last checkpoint or remove the session's files, then answer the `kill` requests."""
         guard, outcome = self.session.faults.guard, self._final_phase
         self._life.become(outcome)
@@ -195,7 +195,7 @@ class Ending:
         """Answer waits for the end, and send clients EXIT, each once it has all of the output."""
         session, asked_by = self.session, self._life.asked_by
         if self._life.phase == Phase.ENDED and not self._is_behind:
-            self.settle()
+            self.complete()
         if asked_by and self._is_behind:  # skip the last screens: a person has ended the session
             for client in session.clients.all:
                 if isinstance(client.state, Due):

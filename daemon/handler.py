@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from sesh import check, programs, protocol
 from sesh.about import __version__
@@ -78,17 +79,17 @@ class ClientHandler:
                 self.detach(other, "replaced")
         self.creator_served(connection)
         connection.reader = client
-        fitted = self._fits(client)
+        same_size = self._has_session_size(client)
         self._clients.add(client)
         if since is not None:  # it reconnects; if `exact`, its terminal shows the raw output up to `since`
             self._model.catch_up()
             client.position = since
-            client.state = Live() if exact and fitted and since >= self._log.base else Due()
+            client.state = Live() if exact and same_size and since >= self._log.base else Due()
         else:
             seen_to = hello.get("seen", {}).get(welcome["id"])
             if seen_to is not None and seen_to <= self._log.head:
                 client.position = seen_to
-            elif created and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
+            elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
                 client.send_screen(0, clean_screen(*client.size[:2]))
                 client.state = Live()  # fed from the session's first byte on
         self._relay.writable(client)
@@ -98,11 +99,11 @@ class ClientHandler:
                 self._session.facts["id"], self._session.name, programs.accepted_variables(hello.get("renewed"))
             )
 
-    def _fits(self, client: Client) -> bool:
+    def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: Connection) -> None:
-        """Note that the creator has made its request: output need not be retained for it any more."""
+        """Note that the creator has made its request: neither output nor the session's end waits for it now."""
         if connection.creator:
             connection.creator, self._log.retained = False, self._session.retained
         self._timers.clear(("hello", connection.descriptor))
@@ -116,9 +117,9 @@ class ClientHandler:
         return missed.line(self._model.scrolled_since(missed.position))
 
     def input(self, client: Client, payload: bytes) -> None:
-        """Handle an INPUT: type its keys, but drop terminal replies to queries that the program did not send it.
+        """Handle an INPUT: type its keys, but drop terminal replies unless the program has queried that terminal.
 
-        Ignore a duplicate, which came already over an earlier connection.
+        Ignore a duplicate, which was handled over an earlier connection.
         """
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
@@ -135,13 +136,13 @@ class ClientHandler:
             self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
             self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
-        taken = pump.enter(keys, attended=client.replies.typed)
+        written = pump.write_keys(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if client.replies.typed:  # after the write, so that it does not delay the key
             self._session.activity.typed(keys)
-        if taken < len(keys) or pump.input.size:
-            size = len(data)
-            pump.input.add(client.number, keys[taken:], lambda _: self.acknowledge(client, number, size, at_once=False))
+        if written < len(keys) or pump.input.size:
+            acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
+            pump.input.add(client.number, keys[written:], lambda _: acknowledge())
             pump.drain()
         else:
             self.acknowledge(client, number, len(data), at_once=False)
@@ -153,7 +154,7 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        self._relay.echoes.taken(client, number)
+        self._relay.echoes.typed(client, number)
         client.unacknowledged += size
         client.connection.due_ack = number
         if at_once or client.unacknowledged >= ACK_FROM:

@@ -183,7 +183,7 @@ class _Reload:
         session = self.server.session
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise _busy(self.server, "is ending")
-        if session.runs.every():
+        if session.runs.all_runs():
             raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:

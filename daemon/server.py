@@ -102,7 +102,7 @@ class Server:
         """Abandon a session that can be restored, if it is kept or the machine shuts down; else end it."""
         session, life = self.session, self.session.life
         if life.phase == Phase.ENDED:
-            self.ending.settle()
+            self.ending.complete()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             self.files.write_last_checkpoint()
             life.become(Phase.ABANDONED)
@@ -113,13 +113,13 @@ class Server:
 
     def _listen(self) -> None:
         """Accept connections, unless descriptors ran out or `MAX_CONNECTIONS` are all in use."""
-        full = len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
+        full = len(self.connections) >= MAX_CONNECTIONS and self._oldest_idle() is None
         accepts = self.session.life.named and not full and not self.session.timers.is_set("accept")
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
 
-    def _idlest(self) -> Connection | None:
+    def _oldest_idle(self) -> Connection | None:
         """Return the oldest idle connection, one that has not sent HELLO first; None if none is idle."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
@@ -138,7 +138,7 @@ class Server:
             self._listen()
             raise
         if opened is not None:
-            idle = self._idlest() if len(self.connections) >= MAX_CONNECTIONS else None
+            idle = self._oldest_idle() if len(self.connections) >= MAX_CONNECTIONS else None
             if idle is not None:
                 self.drop(idle)
             self.admit(Connection(opened))
@@ -148,7 +148,7 @@ class Server:
         self.connections[connection.descriptor] = connection
         serve = partial(self._serve, connection)
         connection.changed = lambda: self._loop.soon(serve)
-        self._settle(connection)
+        self._update_watch(connection)
         self._listen()
         if not connection.role or connection.creator:
             end = partial(self._no_hello, connection)
@@ -164,9 +164,9 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.feed(self.session.log)
-            self._settle(connection)
+            self._update_watch(connection)
 
-    def _settle(self, connection: Connection) -> None:
+    def _update_watch(self, connection: Connection) -> None:
         """Update the events that a connection is watched for; drop it if it is done.
 
         A client whose input queue is full is not read.
@@ -207,7 +207,7 @@ class Server:
             raise
         finally:
             if self.connections.get(connection.descriptor) is connection:
-                self._settle(connection)
+                self._update_watch(connection)
 
     def _bound_unfinished(self) -> None:
         """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""

@@ -102,7 +102,7 @@ class Session:
         self.pump.pace(paused=self.relay.paused())
         self.relay.trim()
 
-    def sent(self, keys: bytes) -> None:
+    def note_typing(self, keys: bytes) -> None:
         """Note that a request has typed keys."""
         self.pump.last_activity = STEADY.now()
         self.activity.typed(keys)

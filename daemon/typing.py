@@ -84,7 +84,7 @@ class Typing:
             return
         enter, answers = request.words.get("enter", False), "since" in request.words
         if answers:
-            self._check_asks(request)
+            self._check_question(request)
         if (enter or answers) and not request.words.get("force", False):
             self._check_free(request)
         pty, text = self._session.pty, unmarked(request.data) if enter else request.data
@@ -95,7 +95,7 @@ class Typing:
 
     def asked(self, request: Request) -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if that has changed."""
-        request.respond(**self._check_asks(request))
+        request.respond(**self._check_question(request))
 
     def interrupt(self, request: Request) -> None:
         session = self._session
@@ -104,12 +104,12 @@ class Typing:
         if session.pty is not None and session.running:
             session.activity.interrupted()
             session.pty.signal_foreground(signal.SIGINT)
-        self._keep(request, "")
+        self._keep_outcome(request, "")
         request.respond()
 
     def _type(self, request: Request, data: bytes) -> None:
         self._admit(data, more=request.words.get("more", False))
-        self._keep(request, "")
+        self._keep_outcome(request, "")
         pump, position = self._pump, self._pump.sent_at
 
         def taken(whole: bool) -> None:
@@ -131,7 +131,7 @@ class Typing:
             request.respond(position=self._pump.sent_at, reason=reason)
         return reason is not None
 
-    def _keep(self, request: Request, reason: str) -> None:
+    def _keep_outcome(self, request: Request, reason: str) -> None:
         if key := request.words.get("key", ""):
             self.outcomes[key] = reason
         if len(self.outcomes) > KEPT:
@@ -170,7 +170,7 @@ class Typing:
         """Take one step. Return None to go on, the reason why Enter was not pressed, or an empty string if it was."""
         session, pump, delivery = self._session, self._pump, text.delivery
         if not session.relay.paused():
-            pump.take()  # on a busy machine, the poll may lag behind the program's output
+            pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         pty = session.pty
         runs = pty is not None and reads.runs(text.reader[0], pty.pid)
         step = delivery.next_step(time.monotonic(), pump.unread, self._screen(), runs=runs)
@@ -182,13 +182,13 @@ class Typing:
         if reason := self._obstacle(text, step):
             pump.type("text", b"".join(delivery.pieces))  # even now: a paste needs its end
         else:
-            session.sent(b"\r")
+            session.note_typing(b"\r")
             pump.type("text", b"\r")
         return reason
 
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
-        self._keep(text.request, reason)
+        self._keep_outcome(text.request, reason)
         text.request.respond(position=self._pump.sent_at, reason=reason)
         while self._later and self._active is None:
             self._later.popleft()()
@@ -232,7 +232,7 @@ class Typing:
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
             pump.sent_at = session.log.head
-        session.sent(data)
+        session.note_typing(data)
 
     def _check_free(self, request: Request) -> None:
         """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""
@@ -252,13 +252,13 @@ class Typing:
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_asks(self, request: Request) -> Answer:
+    def _check_question(self, request: Request) -> Answer:
         """Return the session's question. Raises Refused if it differs from `since` and `question`."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)
         taken = 0
-        while not session.relay.paused() and taken < MOST_READS and pump.take():
+        while not session.relay.paused() and taken < MOST_READS and pump.read_output():
             taken += 1
         standing = session.activity.standing(fresh=True)
         if taken == MOST_READS or session.relay.paused() or not session.activity.waits:

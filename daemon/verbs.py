@@ -241,7 +241,7 @@ class Verbs:
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return
-        stdin.take(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
+        stdin.feed(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
 
     def reload(self, request: Request) -> None:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""

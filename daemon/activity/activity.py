@@ -100,7 +100,7 @@ class Activity:
         kept = self._kept
         self._typed_at = time.monotonic()
         self._interrupted_at = self._typed_at if data[-1:] == _CTRL_C else -_INTERRUPTED
-        self._turn.key()
+        self._turn.key_pressed()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self._model.catch_up(DRAW_TIME)

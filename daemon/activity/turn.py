@@ -40,7 +40,7 @@ class Turn:
         self.question = ""
         self._known: frozenset[str] = frozenset()  # rows shown when it began to work after the last key
 
-    def key(self) -> None:
+    def key_pressed(self) -> None:
         self._began, self.work = None, Work.NOTHING
 
     def check(self, head: int, printed_at: float) -> None:

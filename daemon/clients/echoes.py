@@ -28,12 +28,12 @@ class Echoes:
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
-        self._taken: dict[Client, deque[tuple[float, int]]] = {}  # accepted INPUT without ECHOED: time, number
+        self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
     def model(self, client: Client) -> None:
         """Send the screen to a client that starts to predict; an empty one if the emulator cannot catch up."""
         model = self._model
-        taken = self._taken.setdefault(client, deque())
+        typed = self._unreported.setdefault(client, deque())
         screen = b""
         if client.gets_output() and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
@@ -41,49 +41,49 @@ class Echoes:
         if len(screen) > protocol.CHUNK:
             screen = b""
         self._report_flags()
-        self._send(client, taken[0][1] - 1 if taken else client.last_input)
+        self._send(client, typed[0][1] - 1 if typed else client.last_input)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
-    def taken(self, client: Client, number: int) -> None:
-        taken = self._taken.get(client)
-        if taken is not None:
-            taken.append((time.monotonic(), number))
+    def typed(self, client: Client, number: int) -> None:
+        typed = self._unreported.get(client)
+        if typed is not None:
+            typed.append((time.monotonic(), number))
             self._timers.ensure(("echo", client.number), ALONE, lambda: self._report_alone(client))
 
     def _report_alone(self, client: Client) -> None:
-        taken, now = self._taken.get(client), time.monotonic()
-        if taken and taken[0][0] + ALONE <= now:
+        typed, now = self._unreported.get(client), time.monotonic()
+        if typed and typed[0][0] + ALONE <= now:
             self._report_flags()
             self._report_echoed(client)
             client.connection.flush()
-        if taken:
-            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._report_alone(client))
+        if typed:
+            self._timers.set(("echo", client.number), typed[0][0] + ALONE - now, lambda: self._report_alone(client))
 
     def _report_echoed(self, client: Client) -> None:
-        taken, now, number = self._taken.get(client, deque()), time.monotonic(), 0
-        while taken and taken[0][0] + ECHO_TIME <= now:
-            _, number = taken.popleft()
+        typed, now, number = self._unreported.get(client, deque()), time.monotonic(), 0
+        while typed and typed[0][0] + ECHO_TIME <= now:
+            _, number = typed.popleft()
         if number:
             self._send(client, number)
 
     def report(self) -> None:
         """Queue flags and echoes for clients that predict; called before output is sent."""
-        if self._taken:
+        if self._unreported:
             self._report_flags()
-        for client in self._taken:
+        for client in self._unreported:
             self._report_echoed(client)
 
     def _report_flags(self) -> None:
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
-            for client in self._taken:
+            for client in self._unreported:
                 self._send(client, 0)
 
     def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
 
     def forget(self, client: Client) -> None:
-        self._taken.pop(client, None)
+        self._unreported.pop(client, None)
         self._timers.clear(("echo", client.number))

@@ -112,9 +112,9 @@ class Pump:
         if events & WRITE:
             self.drain()
         if events & READ:
-            self.take()
+            self.read_output()
 
-    def take(self) -> bool:
+    def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
         if self.pty is None or not self.open:
             return False
@@ -152,11 +152,11 @@ class Pump:
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Type a unit of bytes; `done`: see `InputQueue.add`."""
         self._typing()
-        taken = 0 if writer in OWN_WRITERS else self.enter(data)
+        taken = 0 if writer in OWN_WRITERS else self.write_keys(data)
         self.input.add(writer, data[taken:], done)
         self.drain()
 
-    def enter(self, data: bytes, *, attended: bool = False) -> int:
+    def write_keys(self, data: bytes, *, attended: bool = False) -> int:
         """Type keys without queueing; return the number of bytes written. The caller queues the rest."""
         self.typed_line.add(data, self.pty, attended=attended)
         if self.input.size or self.pty is None or not data:

@@ -30,7 +30,7 @@ class StdinPipe:
     def open(self) -> bool:
         return self.descriptor >= 0
 
-    def take(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:
+    def feed(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:
         """Write bytes that start at `offset` of the input; call `respond` when the pipe has them."""
         self.feeder, self._respond, self.ends = feeder, respond, ends
         fresh = data[max(0, self.received - offset) :]

@@ -57,7 +57,7 @@ class RunQueue:
     def name(self) -> str:
         return self._facts["name"]
 
-    def every(self) -> list[Run]:
+    def all_runs(self) -> list[Run]:
         return [*([self.active] if self.active is not None else []), *self._waiting]
 
     # -- requests
@@ -66,7 +66,7 @@ class RunQueue:
         """Queue a run, or attach a client that reconnects to the run of its `key`. Raises Busy if the queue is full."""
         if self.history.answer_again(run):
             return
-        known = next((other for other in self.every() if run.key and other.key == run.key), None)
+        known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
             known.request, known.sent = run.request, run.sent
             if known.state >= State.BEGUN and not known.wait:
@@ -85,7 +85,7 @@ class RunQueue:
     def interrupt(self, connection: Connection) -> bool:
         """Interrupt a client's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
         sent = False
-        for run in [run for run in self.every() if run.connection is connection]:
+        for run in [run for run in self.all_runs() if run.connection is connection]:
             if run.state >= State.TYPED and self._pump.pty is not None:
                 self._pump.pty.signal_foreground(signal.SIGINT)
                 sent = True
@@ -140,7 +140,7 @@ class RunQueue:
         if run is not None and run.state >= State.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
-        for run in self.every():
+        for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
         self._timers.clear("run")
 
@@ -279,7 +279,7 @@ class RunQueue:
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
-        if shell is None or not shell.ready or pump.take() or run is not self.active:
+        if shell is None or not shell.ready or pump.read_output() or run is not self.active:
             return
         code: int | None = None
         if (shell.pid, shell.kind) == (run.shell.pid, run.shell.kind):

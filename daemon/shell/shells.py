@@ -53,7 +53,7 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     pty, name = pump.pty, facts["name"]
     if pty is None or not pump.running:
         raise Refused(f"the program of {name} has ended")
-    drained = not pump.take()
+    drained = not pump.read_output()
     if drained and (stopped := output_stopped(pty, name)) is not None:
         raise stopped
     shell, hint = foreground(pty), f"type into it: {SESH} --send {name} TEXT"

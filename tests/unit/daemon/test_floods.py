@@ -43,7 +43,7 @@ def printed(printer: Printer, *words: bytes) -> Session:
     own = Session(daemon_facts(), (80, 24, 0, 0), printer)
     count = READ_LIMIT * len(words) // len(b"".join(words))
     printer.printed = b"".join(islice(cycle(words), count))
-    own.pump.take()
+    own.pump.read_output()
     return own
 
 

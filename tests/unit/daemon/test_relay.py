@@ -97,7 +97,7 @@ def test_what_was_echoed_is_told_in_front_of_the_next_output(stage: Stage, monke
     echoes = stage.relay.echoes
     echoes.model(client)
     stage.link.take()
-    echoes.taken(client, 7)
+    echoes.typed(client, 7)
     later = time.monotonic() + ECHO_TIME
     monkeypatch.setattr(time, "monotonic", lambda: later)
     stage.print(b"x")
