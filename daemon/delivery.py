@@ -43,12 +43,9 @@ class Delivery:
         return self.pieces.popleft()
 
     def next_step(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
-        """Return the next step. `unread`: bytes that the program has not read.
-
-        `runs`: the program uses a processor now, so on a busy machine it may not have drawn the text yet.
-        """
+        """Return the next step. `unread`: bytes that the program has not read. `runs`: it uses a processor now."""
         shown = self._changed_at > self._typed_at
-        if shown and runs:
+        if shown and runs:  # on a busy machine, it may not have drawn the whole text yet
             self._changed_at = now
         if screen != self._screen:
             self._shown_at = self._shown_at if shown else now

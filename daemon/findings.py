@@ -37,8 +37,7 @@ class Answering:
     def found(self, kind: str, body: bytes, position: int) -> None:
         """Handle a finding whose kind is in `queries.ASKING`, and which ends at `position` of the log.
 
-        Expect the reply from a client's terminal if one can answer, else queue the query. Only a terminal can answer a
-        `talk`.
+        Expect the reply from a client's terminal if possible, else queue the query; only a terminal answers a `talk`.
         """
         client = self._clients.answering(self._pump.log)
         if kind == "status query":

@@ -80,10 +80,7 @@ def snapshot_of(server: Server) -> Snapshot:
 
 
 def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
-    """Return the session of a snapshot, with the descriptors that it names.
-
-    Raises ValueError for another format, KeyError or TypeError for a malformed snapshot.
-    """
+    """Return the session of a snapshot. Raises ValueError for another format, KeyError or TypeError if malformed."""
     if state.get("format") != FORMAT:
         raise ValueError(f"a session of format {state.get('format')}, not {FORMAT}")
     STEADY.origin, STEADY.step = state["clock"]

@@ -68,10 +68,7 @@ class Requests:
             self._dispatch(request)
 
     def _when_drawn(self, request: Request, seconds: float, position: int, until: float) -> None:
-        """Dispatch a request once the emulator has drawn the output up to `position`.
-
-        The emulator gets `seconds` now, and some time at each poll. At `until`, use the screen as it is.
-        """
+        """Dispatch a request once the emulator, which gets `seconds` now, has drawn `position`, or at `until`."""
         session = self.session
         self._deferred.discard(request)
         is_drawn = session.faults.guard(session.model.catch_up, "the emulator", seconds, position)

@@ -106,10 +106,7 @@ class Verbs:
         request.respond(output, **entry)
 
     def typed(self, request: Request) -> None:
-        """Answer with the time of the last key on a terminal that shows notifications; None for never.
-
-        `watched`: a person has typed in this session lately.
-        """
+        """Answer with the time of the last key on a terminal that shows notifications, None for never."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
         request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)

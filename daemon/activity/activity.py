@@ -226,10 +226,7 @@ class Activity:
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
     def standing(self, *, fresh: bool = False) -> Standing:
-        """Return the state; check the session before if the state may be stale, or if `fresh`.
-
-        Do not check while a check is due after recent output or typing.
-        """
+        """Return the state; check it first if it may be stale, or if `fresh`, unless a check is due anyway."""
         stale = self._kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
             self._check(sure=True)
@@ -246,10 +243,7 @@ class Activity:
     # -- checks
 
     def _check(self, *, sure: bool = False) -> None:
-        """Check the session, and schedule the next check.
-
-        If a program has just begun to read, its question may not have arrived yet: check again soon, then with `sure`.
-        """
+        """Check the session, and schedule the next check. `sure`: it is the second check of a new read."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept, silent = self._kept, self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
@@ -258,7 +252,7 @@ class Activity:
             return
         why, asked = self._observe(silent)
         known = kept.standing.why == Why.READ and kept.standing.question == asked
-        if why == Why.READ and not (sure or known or kept.word.said):
+        if why == Why.READ and not (sure or known or kept.word.said):  # its question may not have arrived yet
             self._settled = False
             self._timers.set("activity", _OUTPUT_DELAY, lambda: self._check(sure=True))
             return
@@ -318,13 +312,10 @@ class Activity:
         return self._pump.pty.foreground() if self._pump.pty is not None and self._pump.running else 0
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        """Return whether the foreground reads a line.
-
-        If the kernel hides that, as of another user's program, guess from the terminal: without echo, it asks for a
-        password.
-        """
         reads_it = reads.reads_terminal(group, self._facts["pid"], pty.device)
-        return not pty.echoes() if reads_it is None else reads_it
+        if reads_it is None:  # another user's program: without echo, it asks for a password
+            return not pty.echoes()
+        return reads_it
 
     def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Return whether the foreground is a shell at its prompt, by its marks or by the kernel."""

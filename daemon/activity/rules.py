@@ -93,10 +93,7 @@ def decide(before: Standing, said: Standing | None, seen: Standing | None, answe
 
 
 def next_check(standing: Standing, silent: float) -> float | None:
-    """Return the seconds of silence at which the next check is due; None if only output or a key can change the state.
-
-    While a program works silently, each interval is twice the last, until `QUIET_AFTER`.
-    """
+    """Return the silence in seconds at which the next check is due; None if only an event can change the state."""
     if silent < SETTLED:
         return SETTLED
     if standing.state != State.WORKING or silent >= QUIET_AFTER:

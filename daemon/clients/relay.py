@@ -23,10 +23,7 @@ TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips outp
 
 
 class Relay:
-    """Sends output to each reader of the log at its own pace.
-
-    `flags` returns the terminal's (`Pty.flags`).
-    """
+    """Sends output to each reader of the log at its own pace. `flags` returns the terminal's (`Pty.flags`)."""
 
     def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
         self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers

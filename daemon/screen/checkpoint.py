@@ -98,10 +98,7 @@ class Checkpointer:
             pass
 
     def _writing(self, until: float) -> Generator[None, None, None]:
-        """Write a checkpoint in steps of some milliseconds.
-
-        The emulator catches up first, until `until`. A small lag stays: that output is written as it is.
-        """
+        """Write a checkpoint in short steps. The emulator catches up first, except for a small lag, until `until`."""
         model, head = self._model, self._log.head
         while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()

@@ -36,10 +36,7 @@ JUST_NOW = 1.0  # seconds after an answer in which the shell's exit, with the sa
 
 
 class RunQueue:
-    """The queued runs, and the active one.
-
-    `emit` adds an event. `interrupted` returns whether a person has just pressed Ctrl-C.
-    """
+    """The queued runs, and the active one. `interrupted` returns whether a person has just pressed Ctrl-C."""
 
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], interrupted: Callable[[], bool]
@@ -254,10 +251,7 @@ class RunQueue:
         self._timers.set("run", MARK_DELAY, self.step)
 
     def _not_begun(self, run: Run) -> None:
-        """Clear the unread line with Ctrl-C, and retry once, or answer with the error.
-
-        The first attempt fails at a secondary prompt, or in vi command mode; Ctrl-C leaves both.
-        """
+        """Clear the unread line and retry once, as Ctrl-C leaves a secondary prompt or vi mode; else refuse."""
         error, run.error = run.error or daemon_failed(), None
         self._pump.show(self._marks.release())
         stopped = shells.output_stopped(self._pump.pty, self.name) is not None
