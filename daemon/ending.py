@@ -14,8 +14,8 @@ from sesh.daemon.clients.connection import STALLED, Connection, Request
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
-from sesh.daemon.pty.output_log import OF_JOB
-from sesh.daemon.screen.model import MOMENT
+from sesh.daemon.pty.output_log import JOB_RETAINED
+from sesh.daemon.screen.model import SMALL_LAG
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
@@ -139,7 +139,7 @@ class Ending:
 
     def _keep_result(self) -> None:
         session, facts, log = self.session, self.session.facts, self.session.log
-        first = max(log.base, log.head - OF_JOB)
+        first = max(log.base, log.head - JOB_RETAINED)
         result: JobResult = {
             **description.outcome(session),
             "truncated": first > 0,
@@ -167,7 +167,7 @@ class Ending:
         session, self._final_phase = self.session, outcome
         if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if outcome == Phase.REMOVED or not (session.facts["persist"] and self._is_behind):
+        if outcome == Phase.REMOVED or not (session.facts["persist"] and self._lags):
             self.complete()
 
     def complete(self) -> None:
@@ -185,18 +185,18 @@ class Ending:
         self.requests.clear()
 
     @property
-    def _is_behind(self) -> bool:
+    def _lags(self) -> bool:
         """True if the emulator lags so far that to catch up would block the loop."""
-        return self.session.model.lag > MOMENT
+        return self.session.model.lag > SMALL_LAG
 
     # -- connections that wait for the end
 
     def answer_waiters(self) -> None:
         """Answer waits for the end, and send clients EXIT, each once it has all of the output."""
         session, asked_by = self.session, self._life.asked_by
-        if self._life.phase == Phase.ENDED and not self._is_behind:
+        if self._life.phase == Phase.ENDED and not self._lags:
             self.complete()
-        if asked_by and self._is_behind:  # skip the last screens: a person has ended the session
+        if asked_by and self._lags:  # skip the last screens: a person has ended the session
             for client in session.clients.all:
                 if isinstance(client.state, Due):
                     client.position, client.state = session.log.head, Live()
@@ -233,7 +233,7 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client attached after the end
+        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client saw the end after all
             self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)

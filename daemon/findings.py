@@ -27,7 +27,7 @@ _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 
 class Answering:
-    """Answers the queries of one session. `refuses` returns True while the line of a `--run` is typed."""
+    """Answers the queries of one session. `refuses` returns whether none is answered now (`RunQueue.no_answers`)."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, refuses: Callable[[], bool]) -> None:
         self._pump, self._model, self._clients, self._timers = pump, model, clients, timers

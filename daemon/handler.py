@@ -20,7 +20,7 @@ from sesh.measures import STEADY, Size, clamp_size
 from sesh.messages import Introduction, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
-HOLD = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
+KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 ACK_FROM = WINDOW >> 3  # unacknowledged bytes from which on an ACK is sent at once; fewer wait for output
 
 
@@ -135,7 +135,7 @@ class ClientHandler:
             self._clients.typed(client)  # first: resize to this terminal before the program sees the key
             self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
-            self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
+            self._timers.set(("held", client.number), KEY_TIMEOUT, lambda: self._release(client))
         written = pump.write_keys(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if client.replies.typed:  # after the write, so that it does not delay the key

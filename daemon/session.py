@@ -13,7 +13,7 @@ from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
 from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
+from sesh.daemon.pty.output_log import JOB_RETAINED, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.checkpoint import CHECKPOINT_AFTER, Checkpointer
@@ -75,7 +75,7 @@ class Session:
     @property
     def retained(self) -> int:
         """Bytes of output to keep for clients that reconnect."""
-        return OF_JOB if self.facts["job"] else RETAINED
+        return JOB_RETAINED if self.facts["job"] else RETAINED
 
     @property
     def timers(self) -> Timers:

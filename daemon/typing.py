@@ -23,7 +23,8 @@ from sesh.messages import Answer
 from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
-KEPT = 64  # outcomes kept for repeated requests, the oldest dropped; and texts queued, more are refused
+MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
+MAX_QUEUED = 64  # texts that wait for the active one; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
@@ -50,7 +51,7 @@ class Typing:
     def __init__(self, session: Session) -> None:
         self._session, self._pump = session, session.pump
         self._active: Text | None = None
-        self._later: deque[Callable[[], None]] = deque()
+        self._queued: deque[Callable[[], None]] = deque()
         self.outcomes: OrderedDict[str, str] = OrderedDict()  # by `key`: why no Enter was typed, or empty
 
     @property
@@ -64,9 +65,9 @@ class Typing:
         if request.words.get("keys", False):
             self._active.disturbed = True
             return False
-        if len(self._later) == KEPT:
-            raise Busy(f"{KEPT} texts wait to be typed here; try again later")
-        self._later.append(begin)
+        if len(self._queued) == MAX_QUEUED:
+            raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
+        self._queued.append(begin)
         return True
 
     # -- requests
@@ -134,7 +135,7 @@ class Typing:
     def _keep_outcome(self, request: Request, reason: str) -> None:
         if key := request.words.get("key", ""):
             self.outcomes[key] = reason
-        if len(self.outcomes) > KEPT:
+        if len(self.outcomes) > MAX_OUTCOMES:
             self.outcomes.popitem(last=False)
 
     # -- a text and its Enter
@@ -190,8 +191,8 @@ class Typing:
         self._active = None
         self._keep_outcome(text.request, reason)
         text.request.respond(position=self._pump.sent_at, reason=reason)
-        while self._later and self._active is None:
-            self._later.popleft()()
+        while self._queued and self._active is None:
+            self._queued.popleft()()
 
     def _obstacle(self, text: Text, step: Step) -> str:
         """Return why Enter must not follow a text; empty if it may."""

@@ -277,7 +277,7 @@ def wait_of(session: Session, request: Request) -> Wait:
 def _first_position(session: Session, request: Request) -> int:
     """Return the position from which to follow the output; it may be above the log's head."""
     log, since, began = session.log, request.position("from"), request.words.get("else")
-    if since == "screen":  # the position that the last answer to `logs` showed
+    if since == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
     if since == "sent":
         since = session.pump.sent_at

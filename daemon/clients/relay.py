@@ -9,8 +9,8 @@ from sesh import machine
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.pty.output_log import LARGEST, OutputLog
-from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
+from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
+from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
@@ -94,7 +94,7 @@ class Relay:
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, or for a reader that is late."""
-        if self.model.lag >= LARGEST or (self.model.lag and self._ready_for_screen()):
+        if self.model.lag >= MAX_LAG or (self.model.lag and self._ready_for_screen()):
             return True
         leader = self.clients.leader
         pacing = [*self.followers, leader] if leader is not None and leader.gets_output() else self.followers
@@ -115,7 +115,7 @@ class Relay:
         self._soon(self.paced)
 
     def set_aside(self, client: Client) -> None:
-        """Send a client no more bytes, and next a screen with the lines that it missed."""
+        """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
         if isinstance(client.state, Live):
             self.model.mark(client.position)
         if not isinstance(client.state, Due):
@@ -166,7 +166,7 @@ class Relay:
         self._soon(self.paced)
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
-        if model.lag <= MOMENT or not all(due.attach for _, due in ready):
+        if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
             model.catch_up(STEP_TIME)
         self._waiting_since = (self._waiting_since or time.monotonic()) if model.lag else 0.0
         for client, due in ready:

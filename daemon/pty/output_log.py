@@ -6,8 +6,8 @@ import time
 from bisect import bisect_right
 
 RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
-OF_JOB = 1 << 20  # the same of a job, whose result contains them
-LARGEST = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
+JOB_RETAINED = 1 << 20  # the same of a job, whose result contains them
+MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 _JOINED = 4 << 10  # largest block that small blocks are joined to
 
 

@@ -261,7 +261,7 @@ class Pty:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             except ChildProcessError:
-                pid, status, usage = self.pid, 0, None  # another part reaped it: its status is lost
+                pid, status, usage = self.pid, 0, None  # already reaped: its status is lost
             if pid:
                 self.status, self.usage = status, usage
         return self.status is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.output_log import LARGEST, OutputLog
+from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.measures import SCROLLBACK, scrollback_bytes
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
@@ -19,7 +19,7 @@ from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import whole
 
 PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, the relay runs first
-MOMENT = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
+SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
 CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
 STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, of one step of the emulator
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
@@ -83,9 +83,9 @@ class Model:
         None if it may lag until more output or a request comes: the lag is small, and no resize is pending.
         """
         may_lag = self._life.running and not self._resizes
-        if self.lag <= (MOMENT if may_lag else 0):
+        if self.lag <= (SMALL_LAG if may_lag else 0):
             return None
-        if self.lag >= LARGEST:
+        if self.lag >= MAX_LAG:
             return 0.0
         return max(0.0, self._log.appended_at + PAUSE - time.monotonic())
 
@@ -139,7 +139,7 @@ class Model:
 
         Screen and scrollback lack the skipped output; clients still get it.
         """
-        start = self._log.head - MOMENT
+        start = self._log.head - SMALL_LAG
         if start > self.position:
             boundary = _BOUNDARY.search(self._log.bytes(start))
             start += boundary.start() if boundary else 0

@@ -118,7 +118,7 @@ class RunQueue:
         return self.active is not None or self._block_of_run
 
     def no_answers(self) -> bool:
-        """Return whether queries get no answer: a command runs, and echo is on, so an answer would be echoed."""
+        """Return whether queries get no answer: during a run, a program that expects one switches echo off."""
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= State.BEGUN and pty is not None and pty.echoes()
 
