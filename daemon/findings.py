@@ -127,7 +127,7 @@ class Findings:
             parts, self._parts = [*self._parts, body], []
             if text := _printable(b": ".join(filter(None, parts))):
                 self._emit("notification", text=text)
-                self._activity.say("waiting", text)
+                self._activity.declare("waiting", text)
         elif kind == "status":
             self._activity.reported(body, position)
         elif kind == "ris":

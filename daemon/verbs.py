@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sesh import names, paths, protocol
 from sesh.about import CALLED
 from sesh.daemon import description
-from sesh.daemon.activity.own_word import By
+from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.ending import Ending
@@ -196,7 +196,7 @@ class Verbs:
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
         by = By.HOOK if request.words.get("hook", False) else By.TYPED
-        session.activity.say(state, request.words.get("question", ""), by=by)
+        session.activity.declare(state, request.words.get("question", ""), by=by)
         request.respond()
 
     def switch(self, request: Request) -> None:

@@ -1,6 +1,6 @@
 """Keeps the state of a session up to date.
 
-    reports, notices, --state ──▶ OwnWord ─┐
+    reports, notices, --state ──▶ Declared ┐
     prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ Standing ──▶ event, waits
     changes of the screen ─────▶ Turn ─────┘
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from sesh import machine
 from sesh.daemon.activity import question, rules
-from sesh.daemon.activity.own_word import By, OwnWord, Reports
+from sesh.daemon.activity.declared import By, Declared, Reports
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.turn import DRAW_TIME, Turn, Work
 from sesh.daemon.pty import reads
@@ -51,7 +51,7 @@ class Kept:
 
     standing: Standing
     active_at: float
-    word: OwnWord = field(default_factory=OwnWord)
+    word: Declared = field(default_factory=Declared)
     answered_at: float = 0.0
     prompted: int = 0
     begun: int = 0
@@ -60,7 +60,7 @@ class Kept:
     @classmethod
     def of(cls, state: dict[str, Any]) -> Kept:
         """Restore the result of `asdict`."""
-        return cls(**{**state, "standing": Standing(**state["standing"]), "word": OwnWord.of(state["word"])})
+        return cls(**{**state, "standing": Standing(**state["standing"]), "word": Declared.of(state["word"])})
 
 
 class Activity:
@@ -106,7 +106,7 @@ class Activity:
             self._model.catch_up(DRAW_TIME)
             kept.entered, kept.prompted = question.cursor_line(self._model.emulator) + lines - 1, 0
         ended = kept.word.ends_by_input(data, self._pump.log.head)
-        if (lines or ended) and kept.word.said is None:
+        if (lines or ended) and kept.word.standing is None:
             kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
@@ -122,16 +122,16 @@ class Activity:
     def interrupted(self) -> None:
         self._interrupted_at = time.monotonic()
 
-    def say(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
-        said = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
-        self._kept.word.say(said, by)
+    def declare(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
+        declared = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
+        self._kept.word.declare(declared, by)
         self._decide()
 
     def progressed(self, body: bytes) -> None:
         """Handle a progress report (OSC 9;4). `body`: the text after `9;4;`."""
         digit = body.partition(b";")[0]
         if digit in _PROGRESS:
-            self.say(_PROGRESS[digit], by=By.PROGRESS)
+            self.declare(_PROGRESS[digit], by=By.PROGRESS)
         elif digit == b"0":
             self._kept.word.end_progress()
 
@@ -158,7 +158,7 @@ class Activity:
     def ended(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear("activity")
-        self._settled, self._kept.word = True, OwnWord()
+        self._settled, self._kept.word = True, Declared()
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs
@@ -179,9 +179,9 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        said, standing = self._kept.word.said, self._kept.standing
-        if said is not None:
-            return said.state == State.WAITING
+        declared, standing = self._kept.word.standing, self._kept.standing
+        if declared is not None:
+            return declared.state == State.WAITING
         if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
             return self._turn.work == Work.OVER
         return self._settled and standing.state == State.WAITING
@@ -252,7 +252,7 @@ class Activity:
             return
         why, asked = self._observe(silent)
         known = kept.standing.why == Why.READ and kept.standing.question == asked
-        if why == Why.READ and not (sure or known or kept.word.said):  # its question may not have arrived yet
+        if why == Why.READ and not (sure or known or kept.word.standing):  # its question may not have arrived yet
             self._settled = False
             self._timers.set("activity", _OUTPUT_DELAY, lambda: self._check(sure=True))
             return
@@ -274,7 +274,7 @@ class Activity:
     def _decide(self, seen: Standing | None = None) -> None:
         """Update the state from the program's declaration, if any, else from the result of a check."""
         kept = self._kept
-        self._set_standing(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
+        self._set_standing(rules.decide(kept.standing, kept.word.standing, seen, kept.answered_at))
 
     def _set_standing(self, standing: Standing) -> None:
         before, self._kept.standing = self._kept.standing, standing

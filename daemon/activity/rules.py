@@ -76,14 +76,14 @@ class Standing:
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
-def decide(before: Standing, said: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the state by the program's declaration `said`, else by the check `seen`, else the one before.
+def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
+    """Return the state by the program's declaration `declared`, else by the check `seen`, else the one before.
 
     Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
     unless the question was answered meanwhile.
     """
-    stopped = seen is not None and seen.why == Why.XOFF and said is not None and said.state == State.WORKING
-    found = seen if stopped else said or seen
+    stopped = seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING
+    found = seen if stopped else declared or seen
     if found is None:
         return before
     if found.state == State.WAITING and before.since < answered_at:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sesh.daemon.activity import activity as module
 from sesh.daemon.activity import rules, turn
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.activity.own_word import By
+from sesh.daemon.activity.declared import By
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.output_log import OutputLog
@@ -233,7 +233,7 @@ def test_marks_say_that_a_prompt_stands_that_no_shell_here_shows_until_a_line_is
 
 def test_stopped_output_counts_for_more_than_the_word_that_it_works_and_for_less_than_its_question(here: World) -> None:
     here.runs()
-    here.activity.say("working", by=By.TYPED)
+    here.activity.declare("working", by=By.TYPED)
     here.xoff = True
     here.activity.typed(b"\x13")
     here.passes(rules.SETTLED)
@@ -243,7 +243,7 @@ def test_stopped_output_counts_for_more_than_the_word_that_it_works_and_for_less
     here.passes(rules.SETTLED)
     assert here.stands == ("working", "hook")
     here.xoff = True
-    here.activity.say("waiting", "sure?", by=By.TYPED)
+    here.activity.declare("waiting", "sure?", by=By.TYPED)
     here.passes(rules.SETTLED)
     assert here.stands == ("waiting", "hook")
 
@@ -251,7 +251,7 @@ def test_stopped_output_counts_for_more_than_the_word_that_it_works_and_for_less
 def test_reports_count_for_more_than_any_other_word_and_end_at_the_prompt(here: World) -> None:
     here.runs()
     here.activity.reported(b"state=working", 1)
-    here.activity.say("waiting", "a notification")
+    here.activity.declare("waiting", "a notification")
     here.activity.progressed(b"2")
     assert here.stands == ("working", "hook")
     here.activity.reported(b"state=blocked", 2)

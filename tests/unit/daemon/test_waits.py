@@ -64,9 +64,9 @@ def test_who_follows_gets_all_output_before_the_answer(session: Session, link: L
 
 
 def test_a_question_that_stood_before_does_not_answer_a_wait_for_another(session: Session, link: Link) -> None:
-    session.activity.say("waiting", "old?")
+    session.activity.declare("waiting", "old?")
     wait(session, link, waiting=True, anew=True)
     session.timers.run()
     assert [wait.request.number for wait in session.waits.all] == [7]
-    session.activity.say("waiting", "new?")
+    session.activity.declare("waiting", "new?")
     assert answer(session, link)["question"] == "new?"

@@ -126,7 +126,7 @@ class Reports:
             del self.records[part]
             self.changed_at = at
 
-    def said(self) -> Standing | None:
+    def standing(self) -> Standing | None:
         """Return the state of the most urgent record, the root's first; None without records."""
         if not self.records:
             return None
@@ -186,7 +186,7 @@ class By(str, Enum):
 
 
 @dataclass
-class OwnWord:
+class Declared:
     """The declarations of one program. `last`: the newest that is not a report; `by`: its source."""
 
     last: Standing | None = None
@@ -194,27 +194,27 @@ class OwnWord:
     reports: Reports = field(default_factory=Reports)
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> OwnWord:
+    def of(cls, state: dict[str, Any]) -> Declared:
         """Restore the result of `asdict`."""
         last = Standing(**state["last"]) if state["last"] is not None else None
         return cls(last, By(state["by"]), Reports(**state["reports"]))
 
     @property
-    def said(self) -> Standing | None:
+    def standing(self) -> Standing | None:
         """The declared state; None without any."""
-        return self.last or self.reports.said()
+        return self.last or self.reports.standing()
 
     @property
     def asks(self) -> bool:
         """True if the program declares that it waits; a notification alone is no such declaration."""
         minor = self.last is not None and self.by in (By.NOTICE, By.PROGRESS)
-        return not minor and self.said is not None and self.said.state == State.WAITING
+        return not minor and self.standing is not None and self.standing.state == State.WAITING
 
-    def say(self, said: Standing, by: By) -> None:
+    def declare(self, standing: Standing, by: By) -> None:
         """Store a declaration. Reports override all but `--state`; a question overrides notification and progress."""
         minor = by in (By.NOTICE, By.PROGRESS)
         if (by == By.TYPED or not self.reports.speaks) and not (minor and self.asks):
-            self.last, self.by = said, by
+            self.last, self.by = standing, by
 
     def end_progress(self) -> None:
         """Forget the program's progress, which it has ended."""
