@@ -1,4 +1,4 @@
-"""Requests that wait for a prompt, for silence, for a question, or for the session's end.
+"""The requests that wait for a prompt, silence, a question, or the session's end.
 
 `ending` answers those that are left at the end. A client that waits for text follows the output and searches it itself:
 a client's pattern must not block the daemon's loop.

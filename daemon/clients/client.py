@@ -61,7 +61,7 @@ class Drawn:
 class Terminal:
     """A client's terminal, its machine, and the options of its attachment.
 
-    `token`: chosen by the client, which it identifies after a reconnect. `tells`: it can show notifications.
+    `token`: identifies the client after a reconnect. `tells`: it can show notifications.
     `remote`: it is attached over a link. `replays`: it gets scrollback when it attaches. `lines`: the most lines that
     it gets then, and after it was late.
     """

@@ -40,7 +40,7 @@ class TypedLine:
             self._length = length
 
     def length(self, pty: Pty) -> int:
-        """Return the length in bytes, erased ones included; 0 if another program reads a raw terminal now."""
+        """Return the length in bytes, erased ones included; 0 if a raw terminal's reader has changed since."""
         return self._length if not self._reader[1] or self._reader == pty.reader() else 0
 
     def drafted(self, pty: Pty) -> bool:

@@ -73,7 +73,7 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 
 def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
-    """Return the seconds to wait for the prompt. `shell`: the one in the foreground, None if it is another program."""
+    """Return the seconds to wait for the prompt. `shell`: the one in the foreground, None without one."""
     untouched = not pump.typed_line.typed_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or kind_of(int(facts["pid"]))):
         return FIRST_PROMPT

@@ -43,8 +43,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     `spec`: see `LaunchSpec`, and `main` for the meaning of its values.
 
     Raises Exists, CannotStart (127, 126), Refused (working directory or sessions directory), InvalidName. Silent, or
-    TimedOut for a job with a timeout, means that the daemon has not started and will not. Unknown means that it has
-    started and does not answer.
+    TimedOut for a job with a timeout, means that the daemon has not started and will not. Unknown means that it may
+    have started, and does not answer.
     """
     names.check_name(spec["name"])
     files.ready_directory()
