@@ -50,8 +50,8 @@ def call_of(thread: str) -> tuple[Call, int, int]:
 def reads_terminal(group: int, leader: int, device: int) -> bool | None:
     """Return whether a process of the foreground `group` sleeps in read(2) on the terminal.
 
-    None if no process was found to, and some could not be examined. `leader`: of the session. `device`: the terminal's, as
-    in `tty_nr`.
+    None if no process was found to, and some could not be examined. `leader`: of the session. `device`: the terminal's,
+    as in `tty_nr`.
     """
     known = _MACHINE in _READS
     for pid in _members(group, leader):
