@@ -1,7 +1,7 @@
-"""Decides when a typed text gets its Enter, from looks at the program, one every `POLL` seconds. Pure.
+"""Decides when a typed text gets its Enter, by polling the program every `POLL` seconds. Pure.
 
-Composers take a text that comes with its Enter in one read for a paste, and make a new line of the Enter. So Enter
-follows alone, once the program has read the text, and its screen has changed and come to rest.
+An input box that reads a text and its Enter at once takes them for a paste, and inserts a newline. So Enter is typed
+alone, once the program has read the text and its screen has changed and settled.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from enum import Enum, auto
 
 from sesh.keys import PASTE, PASTE_END
 
-POLL = 0.02  # seconds between two looks: right after a write the kernel may say that nothing is unread
-STALLED = 3.0  # seconds in which a program has to read a piece, and to show something of the last one
-STILL, RESTLESS = 0.1, 1.0  # seconds for which the screen is to be still; and the most that Enter waits for that
+POLL = 0.02  # seconds between polls; for a moment after a write, the kernel reports no unread bytes
+STALLED = 3.0  # seconds for the program to read a piece, and to change its screen; then no Enter is typed
+STILL = 0.1  # seconds without a change after which the screen has settled
+RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
 _PIECE = 1000
-"""Characters typed before the program has read them: some read 1,024 bytes at a time, and the kernel counts 4,095."""
+"""Characters typed at once: some programs read 1,024 bytes at a time, and the kernel counts only 4,095 unread."""
 
 
 class Step(Enum):
-    LOOK = auto()
+    WAIT = auto()
     TYPE = auto()
     ENTER = auto()
     STUCK = auto()  # no Enter: the program does not read
@@ -28,46 +29,47 @@ class Step(Enum):
 
 
 class Delivery:
-    """One text on its way. `screen`: of the program before it."""
+    """The delivery of one text. `screen`: the program's screen before it."""
 
     def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
         self.pieces = deque(_pieces(text, pasted=pasted))
         self._screen, self._changed = screen, False
-        self._zeros = 2  # looks in turn that found nothing unread; after two the piece was read
-        self._typed_at = self._read_at = self._shown_at = self._changed_at = 0.0
-        """Times at which the last piece was typed, was read and changed the screen first, and of the last change."""
+        self._empty_polls = 2  # successive polls without unread bytes; two of them mean that the piece was read
+        self._typed_at = self._read_at = self._shown_at = 0.0  # when the last piece was typed, read, and first shown
+        self._changed_at = 0.0  # when the screen last changed
 
     def take(self, now: float) -> bytes:
-        self._typed_at, self._zeros = now, 0
+        self._typed_at, self._empty_polls = now, 0
         return self.pieces.popleft()
 
-    def look(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
-        """Take a look, and return the next step; `unread`: in bytes. A program that `runs` just now may not have
-        handled all that it has read, on a busy machine."""
+    def next_step(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
+        """Return the next step. `unread`: bytes that the program has not read. `runs`: it uses a processor now."""
         shown = self._changed_at > self._typed_at
-        if shown and runs:
+        if shown and runs:  # on a busy machine, it may not have drawn the whole text yet
             self._changed_at = now
         if screen != self._screen:
             self._shown_at = self._shown_at if shown else now
             self._screen, self._changed, self._changed_at, shown = screen, True, now, True
-        if self._zeros < 2:
-            self._zeros, self._read_at = 0 if unread else self._zeros + 1, now
-        if self._zeros < 2:
-            return Step.STUCK if unread and now - self._typed_at > STALLED else Step.LOOK
+        if self._empty_polls < 2:
+            self._empty_polls, self._read_at = 0 if unread else self._empty_polls + 1, now
+        if self._empty_polls < 2:
+            return Step.STUCK if unread and now - self._typed_at > STALLED else Step.WAIT
         if self.pieces:
             return Step.TYPE
         if shown:
-            rests = now - self._changed_at >= STILL or now - max(self._read_at, self._shown_at) >= RESTLESS
-            return Step.ENTER if rests else Step.LOOK
+            settled = now - self._changed_at >= STILL
+            too_long = now - max(self._read_at, self._shown_at) >= RESTLESS
+            return Step.ENTER if settled or too_long else Step.WAIT
         if now - self._read_at < STALLED:
-            return Step.LOOK
+            return Step.WAIT
         return Step.ENTER if self._changed else Step.UNSHOWN
 
 
 def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
-    """Cut a text between characters; the marks around a paste stay whole."""
-    whole = text.decode("utf-8", "surrogateescape")
-    pieces = [whole[at : at + _PIECE].encode("utf-8", "surrogateescape") for at in range(0, len(whole) or 1, _PIECE)]
+    """Split a text between characters; never split the paste markers."""
+    decoded = text.decode("utf-8", "surrogateescape")
+    starts = range(0, max(1, len(decoded)), _PIECE)
+    pieces = [decoded[start : start + _PIECE].encode("utf-8", "surrogateescape") for start in starts]
     if pasted:
         pieces[0] = PASTE + pieces[0]
         pieces[-1] += PASTE_END
@@ -75,7 +77,7 @@ def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without the marks of a paste, also where the bytes around one make up another."""
+    """Return the text without paste markers; removing one may join bytes to another, so repeat."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

@@ -1,4 +1,4 @@
-"""A session as others see it: its summary in lists, its `--status`, its program's end, and its record on disk."""
+"""Describes a session: its row in lists, `--status`, the outcome of its program, and its record on disk."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def summary(session: Session) -> Status:
         "rows": session.clients.size[1],
         "labels": facts["labels"],
         "foreground": _foreground(session),
-        "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # who is attached sees all of it
+        "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # a client sees all of it
         "activity": session.activity.standing().as_json(),
         "last_line": session.activity.last_line() or None,
         "id": facts["id"],
@@ -50,9 +50,9 @@ def summary(session: Session) -> Status:
 
 
 def _foreground(session: Session) -> Foreground | None:
-    """Return the program that has the terminal: its process group, its command, and the title that it has set.
+    """Return the foreground program: its process group, its command, and the title that it has set.
 
-    The session's own shell has none: what it writes as a title (user, host and directory) is not what runs.
+    Leave out the title of the session's own shell: it names user, host and directory, not a program.
     """
     facts, findings = session.facts, session.findings
     shell = facts["pid"]
@@ -66,7 +66,7 @@ def _foreground(session: Session) -> Foreground | None:
 
 
 def status(session: Session) -> Status:
-    """Return all facts of the session; of the screen as far as the emulator comes in a moment."""
+    """Return all facts of the session. The emulator gets a moment to catch up; the screen may be older."""
     session.model.catch_up()
     emulator, pty = session.model.emulator, session.pty
     return {
@@ -105,7 +105,7 @@ def outcome(session: Session) -> Outcome:
 def record(session: Session) -> Record:
     """Return the content of NAME.json. Raises OSError."""
     facts, end, identified = session.facts, session.life.end, _identity(os.getpid())
-    # The number of a pty that is closed may belong to another terminal of this machine a moment later.
+    # The number of a closed pty may soon belong to another terminal.
     pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
     return {
         "name": session.name,
@@ -140,12 +140,12 @@ def _stamp(moment: float) -> str:
     return stamp(STEADY.told(moment))
 
 
-@cache  # at the session's end it may not be readable
+@cache  # /proc may not be readable at the session's end
 def _identity(pid: int) -> Record:
-    """Return the machine, its boot, and this process. Raises OSError if they cannot be read."""
+    """Return the facts that identify machine, boot and process. Raises OSError if they cannot be read."""
     began = processes.start_time(pid)
     if not began:
-        raise OSError(errno.EAGAIN, "the system does not say when this process began")
+        raise OSError(errno.EAGAIN, "the system does not report when this process started")
     return {
         "machine": machine.name(),
         "machine_name": os.uname().nodename,
@@ -161,7 +161,7 @@ def write_record(session: Session, *, durable: bool = False) -> None:
 
 
 def change(session: Session, facts: Facts) -> None:
-    """Change the facts, and the record with them. Raises Refused, with nothing changed, if that fails."""
+    """Change the facts, and write the record. Raises Refused, and changes nothing, if writing fails."""
     before = session.facts.copy()
     session.facts.update(facts)
     try:

@@ -1,4 +1,4 @@
-"""The end of a session, by itself or on request, and the answers to those who wait for it."""
+"""Ends a session: its processes, its files, and the connections that wait for the end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sesh.daemon.clients.connection import STALLED, Connection, Request
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
-from sesh.daemon.pty.output_log import OF_JOB
-from sesh.daemon.screen.model import MOMENT
+from sesh.daemon.pty.output_log import JOB_RETAINED
+from sesh.daemon.screen.model import SMALL_LAG
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
@@ -24,12 +24,12 @@ from sesh.schema import JobResult
 from sesh.store import records, results
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
-POLL = 0.02  # seconds between two looks at the processes: most are not our children, whose end is reported
-_FINAL_READS = 64  # reads of the terminal for the output that the program left in it
+POLL = 0.02  # seconds between two checks of the processes; most are not our children, so no signal reports their end
+_FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
 
 
 class Ending:
-    """The end of a session's program, and of its daemon. `drop` closes one of the `connections`."""
+    """Ends one session. `drop` closes one of the `connections`."""
 
     def __init__(
         self,
@@ -41,16 +41,16 @@ class Ending:
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
-        self.requests: list[Request] = []  # for the end; answered when nothing of the session is left
-        self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 before
-        self._outcome = Phase.REMOVED  # the phase after ENDED, once the last output is drawn
+        self.requests: list[Request] = []  # `kill` requests, answered when nothing of the session is left
+        self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
+        self._final_phase = Phase.REMOVED  # the phase that follows ENDED
 
     # -- the program's end
 
-    def begin(self, *, keep: bool = False, reason: str = "killed") -> None:
-        """End every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds. After the end only finish.
+    def end_session(self, *, keep: bool = False, reason: str = "killed") -> None:
+        """End every process of the session: SIGHUP and SIGCONT, and SIGKILL after `KILL_AFTER`.
 
-        `keep`: a session that was to be kept stays readable. `reason`: for people.
+        `keep`: do not cancel the session's option to stay readable. `reason`: for people.
         """
         session = self.session
         session.facts["keep"] = keep and session.facts["keep"]
@@ -62,22 +62,25 @@ class Ending:
             session.timers.set("end", 0, self._check_processes)
 
     def _check_processes(self) -> None:
-        """End the session once none of its processes is alive. Raises OSError if they cannot be listed.
+        """Signal the session's processes until none is alive. Raises OSError if they cannot be listed.
 
-        The program is reaped last: until then, the kernel gives its number to no other process.
+        Reap the program last: until then, the kernel does not reuse its pid.
         """
         pty = self.session.pty
         if pty is None:
             return
-        self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
+        self.session.timers.set("end", POLL, self._check_processes)  # first: listing processes can fail
         if not self._hung_up_at:
             alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
             self._hung_up_at = time.monotonic()
         else:
             alive = pty.living_groups()
         waited = time.monotonic() - self._hung_up_at
-        if not alive or waited > 2 * KILL_AFTER:
-            if pty.reap() or not alive:
+        if not alive:
+            pty.reap()
+            self._program_ended()
+        elif waited > 2 * KILL_AFTER:  # a process may hang in the kernel; the program itself must have ended
+            if pty.reap():
                 self._program_ended()
         elif waited > KILL_AFTER:
             pty.signal_session(signal.SIGKILL)
@@ -93,25 +96,25 @@ class Ending:
             self._program_ended()
 
     def _program_ended(self) -> None:
-        """Take the program's last output, report its end, keep its result, and close its pty."""
+        """Read the program's last output, report its end, store its result, and close its pty."""
         session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
         if pump.pty is None or not session.running:
             return
-        for _ in range(_FINAL_READS):  # a process that still writes must not keep the session from ending
-            if not pump.take() and pump.open:
+        for _ in range(_FINAL_READS):  # bounded: a background process may write forever
+            if not pump.read_output() and pump.open:
                 break
             pump.reopen()
-        timed_out = session.activity.at_prompt_since_typed  # by a shell's TMOUT
+        timed_out = session.activity.at_prompt_since_typed  # TMOUT ends a shell at its prompt
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
-        # A SIGKILL that sesh has not sent comes from the kernel, from a daemon that watches memory, or from a person.
+        # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
         by_request = session.activity.ends_by_interrupt or life.asked_by not in ("", TIMED_OUT)
         life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
-        guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "how the session stands")
-        answered = session.runs.ends_shell(end.code)  # its caller gets the code
+        guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
+        answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
         session.emit("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
@@ -121,9 +124,9 @@ class Ending:
         self._finish(Phase.KEPT if session.facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
 
     def _outlives(self, *, timed_out: bool) -> bool:
-        """Return whether the session stays listed (`Config.keep`): nobody was attached or asked for its end.
+        """Return whether the ended session stays listed (`Config.keep`): no person was attached or ended it.
 
-        A signal to its daemon is nobody's wish: a machine that goes down sends it.
+        SIGTERM to the daemon does not count as a person's request: a machine that shuts down sends it.
         """
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
@@ -136,7 +139,7 @@ class Ending:
 
     def _keep_result(self) -> None:
         session, facts, log = self.session, self.session.facts, self.session.log
-        first = max(log.base, log.head - OF_JOB)
+        first = max(log.base, log.head - JOB_RETAINED)
         result: JobResult = {
             **description.outcome(session),
             "truncated": first > 0,
@@ -157,43 +160,43 @@ class Ending:
         }
         results.keep(result, log.bytes(first) if facts["job"] else None)
 
-    # -- its files
+    # -- the session's files
 
     def _finish(self, outcome: Phase) -> None:
-        """Keep the session readable, or remove it, at once or once the emulator has drawn its output."""
-        session, self._outcome = self.session, outcome
+        """Set the phase that follows ENDED, and enter it once the emulator has drawn the last output."""
+        session, self._final_phase = self.session, outcome
         if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if outcome == Phase.REMOVED or not (session.facts["persist"] and self._is_behind):
-            self.settle()
+        if outcome == Phase.REMOVED or not (session.facts["persist"] and self._lags):
+            self.complete()
 
-    def settle(self) -> None:
-        """Write the last checkpoint, or remove the session's files; then answer the requests for the end."""
-        guard, outcome = self.session.faults.guard, self._outcome
+    def complete(self) -> None:
+        """Write the last checkpoint or remove the session's files, then answer the `kill` requests."""
+        guard, outcome = self.session.faults.guard, self._final_phase
         self._life.become(outcome)
         if outcome != Phase.REMOVED:
             self._files.write_last_checkpoint()
         if outcome != Phase.KEPT:
             guard(lambda: self._files.release(remove=outcome == Phase.REMOVED), "the release")
         if outcome == Phase.LEFT:
-            guard(records.forget_ended, "the oldest sessions that have ended")
+            guard(records.forget_ended, "the removal of old sessions")
         for request in self.requests:
             request.respond()
         self.requests.clear()
 
     @property
-    def _is_behind(self) -> bool:
-        """True if the emulator has more to draw than takes a moment, in which the daemon would answer nobody."""
-        return self.session.model.lag > MOMENT
+    def _lags(self) -> bool:
+        """True if the emulator lags so far that to catch up would block the loop."""
+        return self.session.model.lag > SMALL_LAG
 
-    # -- those who wait for the end
+    # -- connections that wait for the end
 
     def answer_waiters(self) -> None:
-        """Answer those who wait for the end, and send clients EXIT; each once it has all of the output."""
+        """Answer waits for the end, and send clients EXIT, each once it has all of the output."""
         session, asked_by = self.session, self._life.asked_by
-        if self._life.phase == Phase.ENDED and not self._is_behind:
-            self.settle()
-        if asked_by and self._is_behind:  # a person who ends a session does not wait for all its screens
+        if self._life.phase == Phase.ENDED and not self._lags:
+            self.complete()
+        if asked_by and self._lags:  # skip the last screens: a person has ended the session
             for client in session.clients.all:
                 if isinstance(client.state, Due):
                     client.position, client.state = session.log.head, Live()
@@ -216,13 +219,13 @@ class Ending:
         session.waits.forget(connection)
 
     def _has_more(self, connection: Connection) -> bool:
-        """Return whether a connection has not been sent all of the output or events that it follows."""
+        """Return whether a connection has still to be sent output or events that it follows."""
         reader = connection.reader
         if self.session.events.pending(connection):
             return True
         if reader is None:
             return False
-        if isinstance(reader, Client) and not reader.fed():  # one that is drawn gets the rest just before EXIT
+        if isinstance(reader, Client) and not reader.gets_output():  # drawn: it gets its last screen with EXIT
             return isinstance(reader.state, Due) or connection.unsent > 0 or not reader.room()
         return reader.position < self.session.log.head
 
@@ -230,8 +233,8 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._outcome == Phase.LEFT and self._life.asked_by != TERMINATED:  # its creator attaches only now
-            self._outcome = Phase.REMOVED
+        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client saw the end after all
+            self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)
                 session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
@@ -240,14 +243,14 @@ class Ending:
         self._handler.dismiss(client)
 
     def close_finished(self) -> bool:
-        """Close the connections that are done or stuck; return whether the session is removed and none is left."""
+        """Close connections that are done or stuck; return whether the daemon may exit."""
         if self._life.phase not in (Phase.LEFT, Phase.REMOVED):
             return False
-        # A client that was slow before has time to take the rest, and the result.
-        patient = STEADY.now() - (self._life.end.at or 0.0) <= STALLED
+        # A client that stalled before the end still has some time to read the rest.
+        in_grace = STEADY.now() - (self._life.end.at or 0.0) <= STALLED
         for connection in list(self._connections.values()):
-            held_up = connection.blocked if connection.unsent else self._has_more(connection)
-            stuck = held_up and not patient and connection.stalled
+            unread = connection.blocked if connection.unsent else self._has_more(connection)
+            stuck = unread and not in_grace and connection.stalled
             waits = self.session.waits.of(connection)
             waiting = connection.unsent or waits or connection.creator or client_of(connection)
             if stuck or not waiting:

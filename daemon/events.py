@@ -1,11 +1,11 @@
-"""The events of a session, numbered: some are kept, and each follower reads them at its own pace.
+"""The events of a session: a bounded, numbered queue that each follower reads at its own pace.
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
-resized exited activity`, and `missed` (`count`), made for one follower: so many are not kept for it. Nothing that
-somebody typed is among them.
+resized exited activity`, and `missed`, which tells one follower the `count` of events that were dropped before it read
+them. No event contains typed input.
 
-`Missed` counts the events while no client is attached, and shows them to the next client in one line.
+`Missed` counts events while no client is attached, and summarizes them for the next client.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 
 KEPT = 1000
-"""Events that are kept for followers that come later, or read slowly. Of more, the most frequent kind loses its oldest:
-a title that changes all the time must not push out how a command ended."""
-MAX_UNREAD = 64 << 10  # unread bytes of a follower before it is sent no more
+"""Events kept for late or slow followers. Above it, the most frequent kind loses its oldest event: titles that change
+all the time must not push out how a command ended."""
+MAX_UNREAD = 64 << 10  # unsent bytes at which a follower gets no further events until it reads
 MAX_TEXT = 1024
-_LONG = 60.0  # seconds of absence that are reported
+_LONG = 60.0  # seconds of absence from which on its length, and successful commands, are reported
 MAX_NOTIFICATION = 160
 _MAX_COMMAND = 32 << 10
 
 
 class Events:
-    """The events of one session, and the connections that follow them. `on_event` is called with each."""
+    """The events of one session and their followers. `on_event` is called with each event."""
 
     def __init__(self, on_event: Callable[[Event], None], soon: Callable[[Callable[[], object]], object]) -> None:
         self._on_event, self._soon = on_event, soon
-        self.last = 0  # the number of the newest event
+        self.last = 0  # number of the newest event
         self._kept: dict[str, deque[Event]] = {}
         self._followers: dict[Connection, int] = {}
         self.missed = Missed()
 
     def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
-        """Add an event. Strings are cut, and lose characters that a terminal would act upon."""
+        """Add an event. Truncate strings, and strip characters that a terminal would interpret."""
         self.last += 1
         texts = {
             key: wording.plain(value[: 4 * MAX_TEXT])[:MAX_TEXT] if isinstance(value, str) else value
@@ -56,7 +56,7 @@ class Events:
             "ts": measures.exact_stamp(time.time()),
             "event": event,
             "session": session,
-            **texts,  # type: ignore[typeddict-item]  # of which each kind of event has its own
+            **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
         self._keep(added)
         self._on_event(added)
@@ -68,12 +68,12 @@ class Events:
             max(self._kept.values(), key=len).popleft()
 
     def after(self, seen: int) -> list[Event]:
-        """Return the events kept with a number above `seen`, in their order."""
+        """Return the kept events with a number above `seen`, in order."""
         newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self._kept.values())
         return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
     def follow(self, connection: Connection, since: int | None) -> None:
-        """Send a connection the events after number `since`; None: from now on."""
+        """Add a follower, from the event after number `since` on; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
 
@@ -87,17 +87,17 @@ class Events:
         self._followers.pop(connection, None)
 
     def pending(self, connection: Connection) -> bool:
-        """Return whether a follower has not been sent all events."""
+        """Return whether a follower has still to be sent events."""
         return self._followers.get(connection, self.last) < self.last
 
     def feed(self) -> None:
-        """Send the followers new events, each as many as it reads: one DATA frame an event."""
+        """Send each follower new events, one DATA frame each, up to `MAX_UNREAD` bytes."""
         for connection, seen in list(self._followers.items()):
             if seen < self.last and connection.unsent < MAX_UNREAD:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: Connection, seen: int) -> int:
-        """Queue events for a follower, and the count of those missing before each; return the last one's number."""
+        """Queue events for a follower, and a `missed` before each gap; return the last event's number."""
         for event in self.after(seen):
             if connection.unsent >= MAX_UNREAD:
                 break
@@ -117,7 +117,7 @@ class Events:
 
 
 def shorten(command: list[str]) -> list[str]:
-    """Return a command as lists show it: cut to what fits into one frame."""
+    """Return a command truncated to fit into one frame."""
     room = _MAX_COMMAND
     for index, word in enumerate(command):
         if len(word) > room:
@@ -131,13 +131,13 @@ def _frame(event: Event) -> bytes:
 
 
 class Missed:
-    """Bells, notifications and ended commands since the last client left."""
+    """Counts bells, notifications and ended commands since the last client left."""
 
     def __init__(self) -> None:
-        self.begin(0)
+        self.reset(0)
 
     def note(self, event: Event, *, by_request: bool = False) -> None:
-        """Count an event that no client has seen. `by_request`: an end that comes now is a person's wish."""
+        """Count an event. `by_request`: a person has just pressed Ctrl-C, so a failure does not count."""
         kind = event["event"]
         if kind == "bell":
             self.bells += 1
@@ -148,8 +148,8 @@ class Missed:
             self.commands += 1
             self.failed += event.get("exit_code") not in (0, None) and not by_request
 
-    def begin(self, position: int) -> None:
-        """Count from now on: the last client has left, and has seen the output up to `position`."""
+    def reset(self, position: int) -> None:
+        """Start counting: the last client has left, after the output up to `position`."""
         self.since, self.position = measures.STEADY.now(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
@@ -159,7 +159,7 @@ class Missed:
 
     @property
     def any(self) -> bool:
-        """True if a person wants to know. Output is on the screen, and a command that just succeeded is no news."""
+        """True if the next client should be told. Commands that succeeded count only after a long absence."""
         return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
 
     @property
@@ -167,7 +167,7 @@ class Missed:
         return measures.STEADY.now() - self.since
 
     def line(self, lines: int) -> str:
-        """Return the missed events in one line; `lines`: the count of lines that have scrolled off."""
+        """Return a summary in one line. `lines`: the number of lines that have scrolled off."""
         counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
         if self.failed:
             counts[-1] += f" ({self.failed:,} failed)"

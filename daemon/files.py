@@ -1,4 +1,4 @@
-"""The files of a session: its socket and record, given back at the end, and its checkpoints."""
+"""The files of a session: its socket, its record, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class SessionFiles:
         self._session, self._listener, self._listen = session, listener, listen
 
     def write_last_checkpoint(self) -> None:
-        """Write the last checkpoint, of a session that is to be read or started again."""
+        """Write the last checkpoint, if the session has checkpoints."""
         if self._session.facts["persist"]:
             self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
 
     def rename(self, name: str) -> None:
         session, old = self._session, self._session.name
-        self._bind_again()  # something may have removed the socket that is to be moved
+        self._bind_again()  # the socket may have been removed, and then could not be moved
         try:
             error = self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))
         except OSError as failure:
             session.facts["name"] = old
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
         if error is not None:
-            session.faults.note("a record stays under the name before", error)
+            session.faults.note("the old record could not be removed", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
@@ -46,7 +46,7 @@ class SessionFiles:
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def restore(self) -> None:
-        """Make the socket and the record again if something removed them."""
+        """Recreate the socket and the record if they were removed."""
         self._bind_again()
         description.write_record(self._session)
 
@@ -58,13 +58,13 @@ class SessionFiles:
             self._listen()
 
     def release(self, *, remove: bool) -> None:
-        """Stop listening. `remove`: give the name back, and remove the files; else they tell how the session ended."""
+        """Stop listening, and remove the socket. `remove`: remove the other files too; else they stay readable."""
         session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(session_id, files=remove)
         own = [records.agent_path(session_id)]
         if remove:
-            # They may be there still, if somebody has removed the record or the socket that leads to them.
+            # The listener does not find these if the record or the socket was removed before.
             own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
             own += records.scrollback_paths(session_id)
         for path in own:

@@ -1,6 +1,6 @@
-"""Handles the findings of the query scanner: queries, titles, bells, notifications, states, marks.
+"""Handles findings of the query scanner: queries, titles, bells, notifications, states, prompt marks.
 
-A query is answered by the terminal of the client that typed last, or without one by the daemon.
+The terminal of the client that typed last answers a query; without one, the daemon does.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from sesh.daemon.shell.history import CommandMarks
 from sesh.loop.timers import Timers
 from sesh.queries import ASKING, Finding, bounded, form, reply_form
 
-ANSWER_TIME = 0.01  # seconds of a turn in which the emulator is fed so that a query can be answered
-MAX_UNANSWERED = 1000  # queries that wait for the emulator; those beyond are not answered
-_SIZE_REPORTS = 2048  # the mode in which a terminal reports its size when that changes, and when it is set
+ANSWER_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
+MAX_UNANSWERED = 1000  # queries that wait for the emulator; more are dropped
+_SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode is set and at each resize
 MAX_TITLE = 1024
-_MOST_PARTS = 8  # parts of a notification (OSC 99)
+_MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 
 class Answering:
-    """The queries of one session. `refuses` returns whether none is answered now, as a command of `--run` is typed."""
+    """Answers the queries of one session. `refuses` returns whether none is answered now (`RunQueue.no_answers`)."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, refuses: Callable[[], bool]) -> None:
         self._pump, self._model, self._clients, self._timers = pump, model, clients, timers
         self._refuses = refuses
-        self._waiting: deque[tuple[bytes, int]] = deque()  # with the positions behind them; b"" asks for the size
+        self._waiting: deque[tuple[bytes, int]] = deque()  # each with its end in the log; b"" is a size report
 
     def found(self, kind: str, body: bytes, position: int) -> None:
-        """Handle a finding of one of `queries.ASKING`, which ends before `position`.
+        """Handle a finding whose kind is in `queries.ASKING`, and which ends at `position` of the log.
 
-        A query is for a client's terminal, if one can answer, or for `answer`. Only a terminal can answer a `talk`.
+        Expect the reply from a client's terminal if possible, else queue the query; only a terminal answers a `talk`.
         """
         client = self._clients.answering(self._pump.log)
         if kind == "status query":
@@ -52,7 +52,7 @@ class Answering:
             self._wait(body, position)
 
     def resized(self) -> None:
-        """Report the size, which the pty has by now, if the program wants that."""
+        """Report the new size if the program has asked for reports (mode 2048); the pty has that size already."""
         self._wait(b"", self._pump.log.head)
         self.answer()
 
@@ -61,19 +61,18 @@ class Answering:
             self._waiting.append((query, position))
 
     def _report_status(self, terminator: bytes) -> None:
-        """Answer a query for OSC 7501 before anybody can answer the DA1 that comes behind it.
+        """Answer a query for OSC 7501 at once, before any terminal can answer the DA1 that follows it.
 
-        A program that gets that first, or nothing, reports nothing as long as it runs. The replies of terminals are
-        dropped.
+        A program that receives the answer to DA1 first never reports. Drop the terminals' own replies to the query.
         """
         for client in self._clients.all:
-            if client.fed():
+            if client.gets_output():
                 client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
         if not self._refuses():
             self._reply(b"\x1b]7501;?" + terminator)
 
     def answer(self) -> None:
-        """Answer queries in their order. One that the emulator has not come to yet waits, and all after it."""
+        """Answer queries in order; stop at the first that the emulator has not reached."""
         until = time.monotonic() + ANSWER_TIME
         while self._waiting:
             query, position = self._waiting[0]
@@ -91,13 +90,13 @@ class Answering:
             self._timers.ensure("answers", 0, self.answer)
 
     def _reply(self, reply: bytes) -> None:
-        """Type an answer, unless it is empty or the program leaves too many unread."""
+        """Type an answer, unless it is empty or too many bytes of answers are unread."""
         if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
             self._pump.type("answers", reply)
 
 
 class Findings:
-    """The findings of one session, and the title that its program, of the process group `titled_by`, has set."""
+    """Handles the findings of one session. `titled_by`: the process group that has set the title."""
 
     def __init__(
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
@@ -107,7 +106,7 @@ class Findings:
         self.title, self.titled_by = "", 0
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the findings in a block that begins at `start` in the log."""
+        """Handle the findings of a block that starts at position `start` of the log."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
         self.answering.answer()
@@ -128,7 +127,7 @@ class Findings:
             parts, self._parts = [*self._parts, body], []
             if text := _printable(b": ".join(filter(None, parts))):
                 self._emit("notification", text=text)
-                self._activity.say("waiting", text)
+                self._activity.declare("waiting", text)
         elif kind == "status":
             self._activity.reported(body, position)
         elif kind == "ris":
@@ -141,5 +140,5 @@ class Findings:
 
 
 def _printable(body: bytes) -> str:
-    """Return text that a program chose, without controls and of bounded length."""
+    """Return a program's text without control characters, truncated."""
     return wording.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]

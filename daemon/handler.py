@@ -1,10 +1,11 @@
-"""Attached clients: their arrival, their frames, and their leaving."""
+"""The frames of attached clients, from HELLO to DETACH."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from sesh import check, programs, protocol
 from sesh.about import __version__
@@ -19,12 +20,12 @@ from sesh.measures import STEADY, Size, clamp_size
 from sesh.messages import Introduction, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
-HOLD = 0.1  # seconds for which the beginning of a key, or of a terminal's reply, is held back
-ACK_FROM = WINDOW >> 3  # unacknowledged bytes that get an ACK at once; fewer get it with the next output
+KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
+ACK_FROM = WINDOW >> 3  # unacknowledged bytes from which on an ACK is sent at once; fewer wait for output
 
 
 class ClientHandler:
-    """Handles the frames of attached clients, from HELLO to DETACH."""
+    """Handles the frames of one session's clients."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._pump, self._relay = session, session.pump, session.relay
@@ -32,7 +33,7 @@ class ClientHandler:
         self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
-        """Answer a connection's first HELLO; one with the role `attach` attaches a client."""
+        """Answer a connection's first HELLO, and attach a client if its role is `attach`."""
         if connection.role:
             return
         if hello.get("protocol") != protocol.PROTOCOL:
@@ -64,7 +65,7 @@ class ClientHandler:
         created = connection.creator
         for other in list(self._clients.all):
             if client.terminal.token and other.terminal.token == client.terminal.token:
-                self.forget(other)  # the same client over a new link, before the old one was found dead
+                self.forget(other)  # the same client, which reconnects before its old link was found dead
                 other.connection.fail()
         client.last_input, exact = self._clients.departed.pop(client.terminal.token, (0, True))
         position = hello.get("since") if hello.get("id") == welcome["id"] else None
@@ -78,37 +79,37 @@ class ClientHandler:
                 self.detach(other, "replaced")
         self.creator_served(connection)
         connection.reader = client
-        fitted = self._fits(client)
+        same_size = self._has_session_size(client)
         self._clients.add(client)
-        if since is not None:  # it comes back; its terminal shows raw output up to there if `exact`
+        if since is not None:  # it reconnects; if `exact`, its terminal shows the raw output up to `since`
             self._model.catch_up()
             client.position = since
-            client.state = Live() if exact and fitted and since >= self._log.base else Due()
+            client.state = Live() if exact and same_size and since >= self._log.base else Due()
         else:
             seen_to = hello.get("seen", {}).get(welcome["id"])
             if seen_to is not None and seen_to <= self._log.head:
                 client.position = seen_to
-            elif created and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
+            elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
                 client.send_screen(0, clean_screen(*client.size[:2]))
-                client.state = Live()  # it gets the session's bytes from the first one on
+                client.state = Live()  # fed from the session's first byte on
         self._relay.writable(client)
         self._changed("attached", client)
-        if not client.terminal.read_only:  # the shells' display, and the like, is its own from now on
+        if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             variables.update(
                 self._session.facts["id"], self._session.name, programs.accepted_variables(hello.get("renewed"))
             )
 
-    def _fits(self, client: Client) -> bool:
+    def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: Connection) -> None:
-        """Note that the creator has made its request: the session need not wait, nor keep all output, any more."""
+        """Note that the creator has made its request: neither output nor the session's end waits for it now."""
         if connection.creator:
             connection.creator, self._log.retained = False, self._session.retained
         self._timers.clear(("hello", connection.descriptor))
 
     def _missed(self) -> str:
-        """Return a line about the events while nobody was attached; empty if there are none."""
+        """Return a line about events since the last client left; empty if none, or if a client is attached."""
         missed = self._session.events.missed
         if self._clients or not (missed.any and self._pump.running):
             return ""
@@ -116,9 +117,9 @@ class ClientHandler:
         return missed.line(self._model.scrolled_since(missed.position))
 
     def input(self, client: Client, payload: bytes) -> None:
-        """Handle an INPUT: type its keys, without replies that the program has not asked this terminal for.
+        """Handle an INPUT: type its keys, but drop terminal replies unless the program has queried that terminal.
 
-        A frame that came before, over an earlier connection, is ignored.
+        Ignore a duplicate, which was handled over an earlier connection.
         """
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
@@ -129,31 +130,31 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=True)
             return
         keys = client.replies.filter(data, time.monotonic())
-        if client.replies.typed:  # by a person
+        if client.replies.typed:  # a person, not the terminal
             self._pump.last_activity = STEADY.now()
-            self._clients.typed(client)  # first: the program is to find the size of this terminal
-            self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
-        if keys is not data and client.replies.holds_key:  # what passes as it came holds nothing back
-            self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
-        taken = pump.enter(keys, attended=client.replies.typed)
-        client.last_input = number  # only now: after an error the frame may be handled again
-        if client.replies.typed:  # after the write: the key does not wait for it
+            self._clients.typed(client)  # first: resize to this terminal before the program sees the key
+            self._session.runs.key_pressed()
+        if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
+            self._timers.set(("held", client.number), KEY_TIMEOUT, lambda: self._release(client))
+        written = pump.write_keys(keys, attended=client.replies.typed)
+        client.last_input = number  # only now: after an error, the client sends the frame again
+        if client.replies.typed:  # after the write, so that it does not delay the key
             self._session.activity.typed(keys)
-        if taken < len(keys) or pump.input.size:
-            size = len(data)
-            pump.input.add(client.number, keys[taken:], lambda _: self.acknowledge(client, number, size, at_once=False))
+        if written < len(keys) or pump.input.size:
+            acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
+            pump.input.add(client.number, keys[written:], lambda _: acknowledge())
             pump.drain()
         else:
             self.acknowledge(client, number, len(data), at_once=False)
 
     def _release(self, client: Client) -> None:
-        """Type the held part of the client's input, whose rest has not come: it is a key."""
+        """Type the held, incomplete sequence as a key: its rest did not come in time."""
         data = client.replies.release()
         if data and client in self._clients.all:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        self._relay.echoes.taken(client, number)
+        self._relay.echoes.typed(client, number)
         client.unacknowledged += size
         client.connection.due_ack = number
         if at_once or client.unacknowledged >= ACK_FROM:
@@ -166,14 +167,14 @@ class ClientHandler:
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
         elif kind == protocol.GOT and client.confirms:
-            if client.arrived(protocol.split_number(payload)[0]) and client.drained:
-                client.connection.progress_at = time.monotonic()  # a link that stays full slows no program for long
+            if client.confirm(protocol.split_number(payload)[0]) and client.drained:
+                client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
             self._relay.writable(client)
         elif kind == protocol.MODEL:
             self._relay.echoes.model(client)
         elif kind == protocol.REDRAW:
-            client.asks = True
-            if payload:  # it shows the output up to this position, and passes over all before the answer
+            client.redraw_due = True
+            if payload:  # the position up to which it shows output; it ignores all output before the answer
                 client.position = min(protocol.split_number(payload)[0], self._log.head)
             self._relay.set_aside(client)
 
@@ -188,7 +189,7 @@ class ClientHandler:
             self._relay.set_aside(client)
 
     def detach(self, client: Client, reason: str) -> None:
-        """Detach a client: send it the reason, and the facts by which it leaves its terminal tidy."""
+        """Detach a client: send it the reason, and the facts that it needs to restore its terminal."""
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
@@ -199,8 +200,8 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Send a client the output so far; return the number of used rows below its cursor then, None if unknown."""
-        if not client.fed() or client.connection.blocked:
+        """Send a client the output so far; return the used rows below its cursor, None if unknown."""
+        if not client.gets_output() or client.connection.blocked:
             return None
         client.connection.feed(self._log)
         self._model.catch_up()
@@ -208,13 +209,13 @@ class ClientHandler:
         return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
-        """Forget a client, and close its connection once all is sent."""
+        """Forget a client, and close its connection once everything is sent."""
         client.connection.flush()
         client.connection.close_when_sent()
         self.forget(client)
 
     def forget(self, client: Client) -> None:
-        """Forget a client, save for the facts by which it returns to its place."""
+        """Remove a client; keep its position and last INPUT for a reconnect."""
         if client not in self._clients.all:
             return
         client.connection.reader = None
@@ -224,11 +225,11 @@ class ClientHandler:
         self._clients.remove(client)
         if not self._clients:
             self._model.mark(self._log.head)
-            self._session.events.missed.begin(self._log.head)
+            self._session.events.missed.reset(self._log.head)
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:
-        """Report that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
+        """Emit an event for a client that came or left; point the agent link at the newest client's agent."""
         session = self._session
         session.emit(
             event,

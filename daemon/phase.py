@@ -1,4 +1,4 @@
-"""The phase of a session, and the program's end: the one place that knows whether the program has ended, and how."""
+"""The phase of a session, and how its program ended."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from sesh.measures import STEADY
 
 class Phase(Enum):
     RUNNING = "running"
-    ENDING = "ending"  # somebody asked for the end: each process of the session is being ended
-    ENDED = "ended"  # the program has ended; its last output is still being drawn
-    KEPT = "kept"  # the session stays readable under its name
-    LEFT = "left"  # the program ended while nobody was attached: the files stay when the daemon is gone
-    REMOVED = "removed"  # the files are removed; the daemon goes once its peers know
-    ABANDONED = "abandoned"  # the machine shuts down: the daemon goes, and the session can be restored
+    ENDING = "ending"  # on request: the processes of the session get signals
+    ENDED = "ended"  # the program has ended; the emulator still draws its last output
+    KEPT = "kept"  # the session stays readable under its name, and the daemon runs
+    LEFT = "left"  # the program ended while nobody was attached: the daemon exits, the files stay
+    REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their answers
+    ABANDONED = "abandoned"  # the machine shuts down: the daemon exits, and the session can be restored
 
 
 @dataclass(frozen=True)
 class ProgramEnd:
-    """How the program ended: at which moment, why, with processor seconds and bytes of memory; None for unknown.
+    """How the program ended; None for unknown.
 
-    `by_request`: a person ended it, by `--kill` or Ctrl-C, which is no failure.
+    `at`: by `STEADY`. `reason`: for people. `cpu`: processor seconds. `memory`: peak, in bytes. `by_request`: a person
+    ended it, by `--kill` or Ctrl-C, so its exit code is no failure.
     """
 
     code: int | None = None
@@ -40,7 +41,7 @@ class ProgramEnd:
 
     @classmethod
     def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
-        """Return the end just now, by the kernel's wait status, and the program's usage."""
+        """Return an end at this moment, from the kernel's wait status and resource usage."""
         code, number = os.waitstatus_to_exitcode(status), None
         if code < 0:
             number, code = -code, SIGNAL_BASE - code
@@ -62,7 +63,7 @@ class Life:
 
     @property
     def named(self) -> bool:
-        """True while the session has its name: it runs, or is readable."""
+        """True while the session holds its name: it runs, or is readable."""
         return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
 
     def become(self, phase: Phase) -> None:

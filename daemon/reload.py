@@ -1,13 +1,13 @@
-"""`--reload`: the process of a daemon executes another sesh, which continues with the session.
+"""`--reload`: the daemon's process executes another sesh, which takes over the session.
 
-A trial comes first: the other sesh, in a process of its own, loads the session's record. Then all peers are told to
-come back, and the process executes the other sesh with the record in memory that outlives `exec`, as the descriptors of
-the pty, of the listening socket and of a job's stdin do. What comes meanwhile waits in the kernel.
+A trial comes first: the other sesh loads a snapshot of the session in a process of its own. Then the daemon asks its
+peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the pty, the
+listening socket and a job's stdin stay open over `exec`. Bytes that arrive meanwhile wait in the kernel.
 
-Connections are not in the record: their peers come back, and say how far they have come. Bytes are base64. All moments
-count by `SteadyClock`, whose origin and step are in `clock`; but `facts.deadline` is by the wall clock.
+Connections are not in the snapshot: their peers reconnect and send their positions. Bytes are base64. Times are by
+`SteadyClock`, whose origin and step are in `clock`; only `facts.deadline` is by the wall clock.
 
-The sesh that is executed may be of another version: `try_out` and `take_over`, and their arguments, must not change.
+The other sesh may be of another version: `try_out` and `take_over`, and their arguments, must not change.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from sesh.measures import STEADY
 from sesh.names import printable
 from sesh.stored import Facts
 
-FORMAT = 6  # the number of the record's format; a sesh refuses any other
-Record = dict[str, Any]
+FORMAT = 6  # of the snapshot; a sesh refuses any other
+Snapshot = dict[str, Any]
 
 
-def record_of(server: Server) -> Record:
-    """Return the record of a session that has no `--run` under way."""
+def snapshot_of(server: Server) -> Snapshot:
+    """Return the snapshot of a session in which no `--run` is active."""
     session = server.session
     pump, clients, findings, events = session.pump, session.clients, session.findings, session.events
     for client in clients.all:
-        session.model.mark(client.position)  # its terminal goes on from there
+        session.model.mark(client.position)  # where its terminal continues
         clients.remember(client)
     left, history, marks = session.timers.remaining("timeout"), session.runs.history, findings.marks
     return {
@@ -74,16 +74,13 @@ def record_of(server: Server) -> Record:
         "hooks": list(session.notifications.running),
         "listener": server.listener.dump(),
         "pty": (pump.pty.descriptor, pump.pty.slave) if pump.pty is not None and pump.pty.descriptor >= 0 else None,
-        # Bytes that the pipe has not taken are not answered, so their peer sends them again.
+        # The feeder sends bytes again that the pipe has not taken, because they were not acknowledged.
         "stdin": (pump.stdin.descriptor, pump.stdin.received - len(pump.stdin.waiting)) if pump.stdin else None,
     }
 
 
-def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
-    """Return the session of a record, on the descriptors in it.
-
-    Raises ValueError for another format, KeyError and TypeError for a record that is not of this form.
-    """
+def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
+    """Return the session of a snapshot. Raises ValueError for another format, KeyError or TypeError if malformed."""
     if state.get("format") != FORMAT:
         raise ValueError(f"a session of format {state.get('format')}, not {FORMAT}")
     STEADY.origin, STEADY.step = state["clock"]
@@ -120,7 +117,7 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     return session
 
 
-def _descriptors(state: Record) -> list[int]:
+def _descriptors(state: Snapshot) -> list[int]:
     numbers = [state["listener"][0], *(state["stdin"] or ())[:1], *(state["pty"] or ())]
     return [number for number in numbers if number >= 0]
 
@@ -129,15 +126,15 @@ def _text(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
 
 
-POLL = 0.01  # seconds between two looks at the trial, and at requests that must end first
-TRIAL_TIMEOUT = 20.0  # seconds for the trial, and for requests that are being carried out
-FEEDER_RETURNS = 10.0  # seconds for a job's feeder to come back before the end of input
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {asker!r})"
-Asker = tuple[int, int]  # the descriptor of the asker's connection, and the number of the request
+POLL = 0.01  # seconds between two steps
+TRIAL_TIMEOUT = 20.0  # seconds for the trial and for pending requests; then the reload is refused
+FEEDER_TIMEOUT = 10.0  # seconds for a job's feeder to reconnect; then the job's stdin is closed
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {caller!r})"
+Caller = tuple[int, int]  # the descriptor of the connection that asked, -1 if closed; the number of its request
 
 
 def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
-    """Reload a daemon; the sesh that takes it over answers the request. Raises Busy, Refused.
+    """Start a reload; the other sesh answers the request. Raises Busy, Refused.
 
     `python`, `path`: the other sesh's interpreter and module search path.
     """
@@ -145,15 +142,15 @@ def begin(server: Server, request: Request, python: str, path: list[str]) -> Non
     if timers.is_set("reload"):
         raise _busy(server, "is being reloaded")
 
-    def go_on() -> None:
+    def next_step() -> None:
         try:
             next(steps)
-            timers.set("reload", POLL, go_on)
+            timers.set("reload", POLL, next_step)
         except Exception as error:
             server.requests.fail(request, error)
 
     next(steps)
-    timers.set("reload", POLL, go_on)
+    timers.set("reload", POLL, next_step)
 
 
 def _busy(server: Server, reason: str) -> Busy:
@@ -168,13 +165,13 @@ class _Reload:
     path: list[str]
 
     def steps(self) -> Iterator[None]:
-        """Take the next step at each call; the last one executes the other sesh. Raises Busy, Refused."""
+        """Yield after each step; the last step executes the other sesh. Raises Busy, Refused."""
         self._check_free()
         deadline = time.monotonic() + TRIAL_TIMEOUT
         yield from self._try_out(deadline)
         while self.server.requests.pending:
             if time.monotonic() > deadline:
-                raise _busy(self.server, "takes in a text")
+                raise _busy(self.server, "is receiving a text")
             yield
         self._check_free()
         self._execute()
@@ -183,14 +180,14 @@ class _Reload:
         session = self.server.session
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise _busy(self.server, "is ending")
-        if session.runs.every():
+        if session.runs.all_runs():
             raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:
-        with _in_memory(b"") as report, _in_memory(protocol.encode(record_of(self.server))) as memory:
+        with _in_memory(b"") as report, _in_memory(protocol.encode(snapshot_of(self.server))) as memory:
             try:
                 trial = subprocess.Popen(
-                    self._words("try_out", 0, (-1, 0)), stdin=memory, stdout=subprocess.DEVNULL, stderr=report
+                    self._command("try_out", 0, (-1, 0)), stdin=memory, stdout=subprocess.DEVNULL, stderr=report
                 )
             except (OSError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
@@ -200,48 +197,48 @@ class _Reload:
                     while trial.poll() is None and time.monotonic() < deadline:
                         yield
                 finally:
-                    late = trial.poll() is None
-                    if late:
+                    timed_out = trial.poll() is None
+                    if timed_out:
                         trial.kill()
             if trial.returncode:
                 lines = os.pread(report, 1 << 20, 0).decode("utf-8", "replace").strip().split("\n")
-                why = "it took too long" if late else printable(lines[-1][:1000]) or "it died"
+                why = "it took too long" if timed_out else printable(lines[-1][:1000]) or "it died"
                 raise self._refusal(f"the new version cannot take over ({why})")
 
     def _refusal(self, why: str) -> Refused:
         return Refused(f"{why}; {self.server.session.name} goes on unchanged")
 
-    def _words(self, entry: str, memory: int, asker: Asker) -> list[str]:
-        program = _PROGRAM.format(path=self.path, entry=entry, memory=memory, asker=asker)
+    def _command(self, entry: str, memory: int, caller: Caller) -> list[str]:
+        program = _PROGRAM.format(path=self.path, entry=entry, memory=memory, caller=caller)
         return [self.python, "-I", "-c", program]
 
     def _execute(self) -> None:
-        """Tell all peers to come back, and execute the other sesh. Raises Refused if that is impossible."""
-        server, asker = self.server, self.request.connection
-        answering = -1 if asker.closed else asker.descriptor
-        before, heirs = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()), list[int]()
+        """Ask all peers to reconnect, and execute the other sesh. Raises Refused if that fails."""
+        server, caller = self.server, self.request.connection
+        answering = -1 if caller.closed else caller.descriptor
+        mask, inherited = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()), list[int]()
         try:
-            for connection in server.connections.values():  # first: a text that a peer gets now must not be sent again
-                if connection is not asker:
+            for connection in server.connections.values():  # first: a peer without its answer repeats its request
+                if connection is not caller:
                     connection.queue(protocol.frame(protocol.RELOADED))
                 connection.flush()
-            record = record_of(server)
-            with _in_memory(protocol.encode(record)) as memory:
-                heirs = [memory, *_descriptors(record), *([answering] if answering >= 0 else [])]
-                for descriptor in heirs:
+            snapshot = snapshot_of(server)
+            with _in_memory(protocol.encode(snapshot)) as memory:
+                inherited = [memory, *_descriptors(snapshot), *([answering] if answering >= 0 else [])]
+                for descriptor in inherited:
                     os.set_inheritable(descriptor, True)
-                os.execv(self.python, self._words("take_over", memory, (answering, self.request.number)))
+                os.execv(self.python, self._command("take_over", memory, (answering, self.request.number)))
         except OSError as error:
-            for descriptor in heirs[1:]:
+            for descriptor in inherited[1:]:
                 os.set_inheritable(descriptor, False)
             raise self._refusal(f"cannot execute {self.python}: {error.strerror}") from error
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[int]:
-    """Yield the descriptor of a file without a name that holds `data`. Raises OSError."""
+    """Yield the descriptor of an unnamed file that contains `data`. Raises OSError."""
     in_memory = hasattr(os, "memfd_create")
     with open(os.memfd_create("sesh"), "w+b") if in_memory else tempfile.TemporaryFile() as file:
         file.write(data)
@@ -252,19 +249,19 @@ def _in_memory(data: bytes) -> Iterator[int]:
 # -- in the other sesh
 
 
-def _read(memory: int) -> Record:
+def _read(memory: int) -> Snapshot:
     with open(memory, "rb") as file:
         return protocol.parse(file.read())
 
 
-def try_out(memory: int, _asker: Asker) -> None:
-    """Load a record without its descriptors, in the process of a trial. Raises whatever is wrong."""
+def try_out(memory: int, _caller: Caller) -> None:
+    """Load a snapshot without its descriptors; any exception fails the trial."""
     session = session_of(_read(memory), with_descriptors=False)
     session.model.catch_up()
 
 
-def take_over(memory: int, asker: Asker) -> None:
-    """Serve the session of a record to its end, after the answer to the `asker`; never return."""
+def take_over(memory: int, caller: Caller) -> None:
+    """Answer the request `reload`, then serve the session of a snapshot to its end; never return."""
     state = _read(memory)
     for descriptor in _descriptors(state):
         os.set_inheritable(descriptor, False)
@@ -273,12 +270,12 @@ def take_over(memory: int, asker: Asker) -> None:
     server = Server(session, listener, None, begin)
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
-        session.timers.set("stdin", FEEDER_RETURNS, session.pump.stdin.close)
+        session.timers.set("stdin", FEEDER_TIMEOUT, session.pump.stdin.close)
     session.checkpoint_soon(0)
     processes.set_process_title(f"{PROGRAM}: {session.name}")
     files.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
-    descriptor, number = asker
+    descriptor, number = caller
     if descriptor >= 0:
         connection = Connection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor))
         os.set_inheritable(descriptor, False)

@@ -1,4 +1,4 @@
-"""Handles requests: each is begun before its deadline or not at all, and an error is its answer."""
+"""Checks and dispatches requests: none begins after its deadline, and an error becomes its answer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from sesh.measures import uptime
 from sesh.messages import Ask
 
 MAX_DATA = 4 << 20
-PATIENCE = 25.0  # the most seconds that a request waits for the emulator: fewer than the asker waits
-_LOOK = 0.01  # seconds between two looks at the requests that wait for the emulator
-NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # the emulator may catch up first
+SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
+_POLL = 0.01  # seconds between two checks of a request that waits for the emulator
+NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
 REQUESTS = (*Verbs.NAMES, *Typing.NAMES)
 
 
 class Requests:
-    """Carries out requests, at once or when the emulator has caught up."""
+    """Dispatches requests, at once or when the emulator has caught up."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
@@ -39,12 +39,12 @@ class Requests:
         self._functions: dict[str, Callable[[Request], None]] = {
             name: getattr(part, name) for part in parts for name in part.NAMES
         }
-        self._deferred: set[Request] = set()  # those that wait for the emulator
+        self._deferred: set[Request] = set()  # waiting for the emulator
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)
         if connection.role == FOREIGN and words.get("verb") != "reload":
-            connection.close_when_sent()  # WELCOME has said why
+            connection.close_when_sent()  # its WELCOME has shown the other protocol number
             return
         data, connection.data = bytes(connection.data), bytearray()
         connection.unanswered += 1
@@ -58,34 +58,33 @@ class Requests:
         self._guard(self._begin, Request(connection, asked.get("id", 0), asked, data))
 
     def _begin(self, request: Request) -> None:
-        """Carry a request out, or defer it until a text is typed or the emulator has caught up."""
-        self._check_timely(request)
+        """Dispatch a request, or defer it until the active text is typed or the emulator has caught up."""
+        self._check_deadline(request)
         if request.verb == "send" and self.typing.defer(request, lambda: self._guard(self._begin, request)):
             return
         if request.verb in NEEDS_SCREEN:
-            self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + PATIENCE)
+            self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + SCREEN_TIMEOUT)
         else:
-            self._carry_out(request)
+            self._dispatch(request)
 
     def _when_drawn(self, request: Request, seconds: float, position: int, until: float) -> None:
-        """Carry a request out once the emulator has come to a position, which it takes `seconds` for now; if it has
-        not at `until`, by the screen as it is."""
+        """Dispatch a request once the emulator, which gets `seconds` now, has drawn `position`, or at `until`."""
         session = self.session
         self._deferred.discard(request)
-        drawn = session.faults.guard(session.model.catch_up, "the emulator", seconds, position)
-        if drawn or time.monotonic() > until:
-            self._carry_out(request)
+        is_drawn = session.faults.guard(session.model.catch_up, "the emulator", seconds, position)
+        if is_drawn or time.monotonic() > until:
+            self._dispatch(request)
             return
         self._deferred.add(request)
         again = partial(self._when_drawn, seconds=STEP_TIME, position=position, until=until)
-        session.timers.set(request, _LOOK, lambda: self._guard(again, request))
+        session.timers.set(request, _POLL, lambda: self._guard(again, request))
 
-    def _check_timely(self, request: Request) -> None:
+    def _check_deadline(self, request: Request) -> None:
         begin_by = request.words.get("begin_by")
         if begin_by is not None and uptime() > begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
-    def _carry_out(self, request: Request) -> None:
+    def _dispatch(self, request: Request) -> None:
         function = self._functions.get(request.verb)
         if function is None:
             verb, name = names.printable(request.verb), self.session.name
@@ -93,14 +92,14 @@ class Requests:
         function(request)
 
     def _guard(self, call: Callable[[Request], object], request: Request) -> None:
-        """Call something with a request; answer with the error that it raises."""
+        """Call `call` with a request; answer the request with the error that it raises."""
         try:
             call(request)
         except Exception as error:
             self.fail(request, error)
 
     def fail(self, request: Request, error: Exception) -> None:
-        """Answer a request with the error that it has raised; note one that is no refusal."""
+        """Answer a request with an error; log one that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.verb}", error)
             error = daemon_failed()
@@ -108,5 +107,5 @@ class Requests:
 
     @property
     def pending(self) -> bool:
-        """True if a request waits for the emulator, or for a program that is to take a text."""
+        """True if a request waits for the emulator, or if a text is being typed."""
         return bool(self._deferred) or self.typing.pending

@@ -1,4 +1,4 @@
-"""Serves one session: its signals, its listening socket, and its connections."""
+"""The server of one session: its signals, its listening socket, and its connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
-from sesh.daemon.pty.output_log import LARGEST
+from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
@@ -29,18 +29,18 @@ from sesh.store import results
 Reload = Callable[["Server", Request, str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
-MAX_CONNECTIONS = 400  # beyond it the oldest idle one makes room; without one, new ones wait
-MAX_UNSENT = 32 << 20  # unread bytes of answers with which a connection may still make requests
-UNFINISHED_EACH, MAX_UNFINISHED = 32 << 10, 16 << 20
-"""Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""
+MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait
+MAX_UNSENT = 32 << 20  # unread bytes of answers; a connection with more is closed at its next request
+SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with no more is not counted
+MAX_UNFINISHED = 16 << 20  # bytes of those counted together; above it, connections are closed
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
-TURN = 0.01  # seconds for one connection's frames before it is the others' turn
-CROWDED = 0.2  # seconds without accepting after the process ran out of descriptors
-STRANGER = 60.0  # seconds between two lines about other users' attempts to connect
+FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
+ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
+STRANGER_INTERVAL = 60.0  # seconds between two log lines about other users' attempts to connect
 
 
 class Server:
-    """Serves one session to its end. `creator`: its connection. `reload` carries out that request."""
+    """Serves one session to its end. `creator`: the socket of its creator. `reload` handles the request `reload`."""
 
     def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
         self._wakeup, self._waker = os.pipe()
@@ -55,12 +55,12 @@ class Server:
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            session.log.retained = LARGEST  # it may want the output from the beginning
+            session.log.retained = MAX_LAG  # the creator may want the output from the first byte on
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
     def begin(self) -> None:
-        """Set up signals and a job's deadline, before the first turn."""
+        """Set up signals and a job's deadline, before the first turn of the loop."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -69,15 +69,15 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
-            end = partial(self.ending.begin, keep=True, reason=TIMED_OUT)
+            end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.pace()
-        self.ending.child_ended()  # it may have ended before there was a handler
+        self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
-        """Run until nothing is left to do, after `begin`."""
+        """Run until the session has ended and its connections are closed. Call `begin` first."""
         session = self.session
         while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
@@ -99,57 +99,56 @@ class Server:
             self.files.restore()
 
     def _terminate(self) -> None:
-        """Leave the session behind, to be read, or started again, if the machine goes down; else end it."""
+        """Abandon a session that can be restored, if it is kept or the machine shuts down; else end it."""
         session, life = self.session, self.session.life
         if life.phase == Phase.ENDED:
-            self.ending.settle()
+            self.ending.complete()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             self.files.write_last_checkpoint()
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:
-            self.ending.begin(reason=TERMINATED)
+            self.ending.end_session(reason=TERMINATED)
 
     # -- connections
 
     def _listen(self) -> None:
-        """Accept connections, but not while descriptors ran out, or while all of too many are in use."""
-        crowded = self.session.timers.is_set("crowded") or (
-            len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
-        )
+        """Accept connections, unless descriptors ran out or `MAX_CONNECTIONS` are all in use."""
+        full = len(self.connections) >= MAX_CONNECTIONS and self._oldest_idle() is None
+        accepts = self.session.life.named and not full and not self.session.timers.is_set("accept")
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
-            self._loop.watch(descriptor, READ if self.session.life.named and not crowded else 0, self._accept)
+            self._loop.watch(descriptor, READ if accepts else 0, self._accept)
 
-    def _idlest(self) -> Connection | None:
-        """Return the oldest connection without a HELLO, else the oldest idle one."""
+    def _oldest_idle(self) -> Connection | None:
+        """Return the oldest idle connection, one that has not sent HELLO first; None if none is idle."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self, _events: int) -> None:
-        """Accept a connection. Out of descriptors, ignore the listening socket for a while, as it stays ready."""
+        """Accept a connection. Without free descriptors, pause: the socket stays ready, and the loop would spin."""
         try:
             opened = self.listener.accept()
         except Refused as error:
-            if not self.session.timers.is_set("stranger"):  # many would push all else out of the log
+            if not self.session.timers.is_set("stranger"):  # a line each would push all others out of the log
                 self.session.faults.note(f"a connection was closed: {error}")
-                self.session.timers.set("stranger", STRANGER, lambda: None)
+                self.session.timers.set("stranger", STRANGER_INTERVAL, lambda: None)
             return
         except OSError:
-            self.session.timers.set("crowded", CROWDED, self._listen)
+            self.session.timers.set("accept", ACCEPT_RETRY, self._listen)
             self._listen()
             raise
         if opened is not None:
-            idle = self._idlest() if len(self.connections) >= MAX_CONNECTIONS else None
+            idle = self._oldest_idle() if len(self.connections) >= MAX_CONNECTIONS else None
             if idle is not None:
                 self.drop(idle)
             self.admit(Connection(opened))
 
     def admit(self, connection: Connection) -> None:
-        """Serve a connection. One without a role has some time for its HELLO."""
+        """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
         serve = partial(self._serve, connection)
         connection.changed = lambda: self._loop.soon(serve)
-        self._settle(connection)
+        self._update_watch(connection)
         self._listen()
         if not connection.role or connection.creator:
             end = partial(self._no_hello, connection)
@@ -161,16 +160,16 @@ class Server:
             self.drop(connection)
 
     def _serve(self, connection: Connection) -> None:
-        """Send the bytes that wait for a connection, or close it, at the end of a turn."""
+        """Send a connection's queued bytes, or close it, at the end of a turn of the loop."""
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.feed(self.session.log)
-            self._settle(connection)
+            self._update_watch(connection)
 
-    def _settle(self, connection: Connection) -> None:
-        """Watch a connection for what it may do now; close one that is done.
+    def _update_watch(self, connection: Connection) -> None:
+        """Update the events that a connection is watched for; drop it if it is done.
 
-        A client is not read while too much of its input waits for the program.
+        A client whose input queue is full is not read.
         """
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
@@ -180,7 +179,7 @@ class Server:
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.feed)
         if len(self.connections) >= MAX_CONNECTIONS:
-            self._listen()  # it may be idle now
+            self._listen()  # this connection may be idle now
         reads = READ if connection.listening and not connection.backlog and not full else 0
         writes = WRITE if connection.blocked else 0
         self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
@@ -198,7 +197,7 @@ class Server:
                 self.drop(connection)
                 return
             self._handle_frames(connection)
-            if connection.unfinished > UNFINISHED_EACH:
+            if connection.unfinished > SMALL_UNFINISHED:
                 self._bound_unfinished()
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
@@ -208,22 +207,22 @@ class Server:
             raise
         finally:
             if self.connections.get(connection.descriptor) is connection:
-                self._settle(connection)
+                self._update_watch(connection)
 
     def _bound_unfinished(self) -> None:
-        """Close connections with unfinished requests, the longest silent first, until the rest is small enough."""
-        holders = [connection for connection in self.connections.values() if connection.unfinished > UNFINISHED_EACH]
-        held = sum(connection.unfinished for connection in holders)
-        for connection in sorted(holders, key=lambda holder: holder.heard_at):
-            if held <= MAX_UNFINISHED:
+        """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
+        counted = [connection for connection in self.connections.values() if connection.unfinished > SMALL_UNFINISHED]
+        total = sum(connection.unfinished for connection in counted)
+        for connection in sorted(counted, key=lambda each: each.heard_at):
+            if total <= MAX_UNFINISHED:
                 return
-            held -= connection.unfinished
+            total -= connection.unfinished
             self.session.faults.note("a connection was closed: too many requests are unfinished")
             self.drop(connection)
 
     def _handle_frames(self, connection: Connection) -> None:
-        """Handle a connection's frames, for `TURN` at most; the rest waits for the next turn."""
-        backlog, until = connection.backlog, time.monotonic() + TURN
+        """Handle a connection's frames for at most `FRAMES_TIME`; the rest waits for the next turn of the loop."""
+        backlog, until = connection.backlog, time.monotonic() + FRAMES_TIME
         while backlog and connection.listening:
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:

@@ -1,4 +1,4 @@
-"""One session: the parts that its bytes pass through, built and connected here."""
+"""One session: builds its parts and connects them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
 from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
+from sesh.daemon.pty.output_log import JOB_RETAINED, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.checkpoint import CHECKPOINT_AFTER, Checkpointer
@@ -32,12 +32,14 @@ from sesh.stored import CheckpointHeader, Facts
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-MAX_HISTORY = 32 << 10  # characters of the commands that a checkpoint keeps
+MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are left out
 
 
 class Session:
-    """The session's parts, made in the order of its bytes. `facts` change by `description.change` alone, save `pid` at
-    the start, and `keep` at the end."""
+    """The session's parts, in the order that bytes pass them.
+
+    Only `description.change` changes `facts`, except for `pid` at the start and `keep` at the end.
+    """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
         self.facts, self.life, self.faults = facts, Life(self._ended), FaultLog()
@@ -55,7 +57,7 @@ class Session:
             self.pump.attach(pty)
         self.events = Events(self._happened, self.loop.soon)
         self.notifications = Notifications(facts, self.clients, self.timers, self.faults)
-        self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self._activity_checked)
         self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.ends_by_interrupt)
         self.waits = Waits(self.pump, self.timers, self.activity, lambda: self.runs.active is not None)
         answering = Answering(self.pump, self.model, self.clients, self.timers, self.runs.no_answers)
@@ -65,15 +67,15 @@ class Session:
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
     def begin(self, pty: Pty) -> None:
-        """Take the terminal of the program, which was started just now."""
+        """Attach the pty of the program, which has just started."""
         self.facts["pid"] = pty.pid
         self.pump.attach(pty)
         self.activity.wake()
 
     @property
     def retained(self) -> int:
-        """Bytes of output that stay for clients that come back."""
-        return OF_JOB if self.facts["job"] else RETAINED
+        """Bytes of output to keep for clients that reconnect."""
+        return JOB_RETAINED if self.facts["job"] else RETAINED
 
     @property
     def timers(self) -> Timers:
@@ -89,44 +91,44 @@ class Session:
 
     @property
     def pty(self) -> Pty | None:
-        """The program's terminal; it may be closed. None before the start, and in a session loaded after its end."""
+        """The program's pty, maybe closed; None before the start, and in a session loaded after its end."""
         return self.pump.pty
 
     def emit(self, event: str, /, **facts: Unpack[Event]) -> None:
         self.events.add(event, self.name, **facts)
 
     def pace(self) -> None:
-        """Read from the program unless it is to wait for somebody, and drop output that every reader has passed."""
+        """Read from the program unless its readers lag too far; trim the log."""
         self.pump.pace(paused=self.relay.paused())
         self.relay.trim()
 
-    def sent(self, keys: bytes) -> None:
-        """Note that a person or a script has sent the program keys."""
+    def note_typing(self, keys: bytes) -> None:
+        """Note that a request has typed keys."""
         self.pump.last_activity = STEADY.now()
         self.activity.typed(keys)
 
     def checkpoint_soon(self, seconds: float) -> None:
-        """Write a checkpoint some time from now, if one is due then; later, if that fails."""
+        """Schedule a checkpoint, if the session has them; a failure schedules a later one."""
         if self.facts["persist"] and self.running:
             self.timers.ensure("checkpoint", seconds, self.checkpoints.write_if_due)
 
-    # -- calls of the parts
+    # -- callbacks of the parts
 
     def _printed(self, findings: list[Finding], start: int) -> None:
-        """Pass on a block of output. Readers get a query only once it is noted which of them answers it."""
+        """Handle findings, then deliver the block: a query is assigned to its answerer before it is sent."""
         self._wake()
         if findings:
             self.findings.handle(findings, start)
         self._shown()
 
     def _shown(self) -> None:
-        """Pass on bytes that were added to the log."""
+        """Deliver bytes that were appended to the log."""
         self.relay.deliver()
         self.loop.soon(self.pace)
         self.checkpoint_soon(CHECKPOINT_AFTER)
 
     def _wake(self) -> None:
-        """Note that the program has printed, or that something is typed."""
+        """Note output or typing."""
         self.activity.wake()
         self.waits.wake()
 
@@ -144,12 +146,12 @@ class Session:
         if not self.clients:
             self.events.missed.note(event, by_request=self.activity.ends_by_interrupt)
         if event["event"] == "command_started":
-            self.activity.began()
+            self.activity.command_started()
         if event["event"] != "exited" or not self.life.end.by_request:
             self.faults.guard(self.notifications.event, "notifications", event)
 
-    def _looked(self) -> None:
-        self.waits.looked()
+    def _activity_checked(self) -> None:
+        self.waits.activity_checked()
 
     def _ended(self) -> None:
         self.relay.program_ended()
@@ -158,7 +160,7 @@ class Session:
         return self.pty.flags() if self.pty is not None else 0
 
     def _checkpoint_header(self) -> CheckpointHeader:
-        """Return the part of a checkpoint that is not its screen."""
+        """Return the header of a checkpoint."""
         running_here = machine.LINUX and self.running
         return {
             "written": stamp(time.time()),

@@ -1,4 +1,4 @@
-"""The requests that type into the program, and the checks before them."""
+"""The requests that type into the program, and their checks."""
 
 from __future__ import annotations
 
@@ -22,69 +22,70 @@ from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import Answer
 from sesh.vt.modes import BRACKETED_PASTE
 
-MOST_READS = 16  # reads of the terminal before an answer; a program that prints more at once does not wait
-KEPT = 64  # outcomes kept for askers whose link was lost, and requests that wait for the active text
+MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
+MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
+MAX_QUEUED = 64  # texts that wait for the active one; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
-"""Editors with a command mode: a pasted line would become text of the file, so it is typed."""
+"""Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
 _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its screen has not changed"}
 
 
 @dataclass
 class Text:
-    """A text without its Enter yet. `reader`: of the terminal at the begin. `asks_since`: of the question then."""
+    """A text on its way. `reader`, `asks_since`: the terminal's reader and the question's time at its start."""
 
     request: Request
     delivery: Delivery
     reader: tuple[int, bool]
     asks_since: float | None
     began_at: float
-    disturbed: bool = False
+    disturbed: bool = False  # other input came meanwhile
 
 
 class Typing:
-    """The requests of one session that type. While a text waits for its Enter, other texts wait, and no keys."""
+    """The requests of one session that type. One text at a time is delivered; keys do not wait for it."""
 
     NAMES = ("send", "asked", "interrupt")
 
     def __init__(self, session: Session) -> None:
         self._session, self._pump = session, session.pump
         self._active: Text | None = None
-        self._later: deque[Callable[[], None]] = deque()
-        self.outcomes: OrderedDict[str, str] = OrderedDict()  # by key: why no Enter, or empty
+        self._queued: deque[Callable[[], None]] = deque()
+        self.outcomes: OrderedDict[str, str] = OrderedDict()  # by `key`: why no Enter was typed, or empty
 
     @property
     def pending(self) -> bool:
         return self._active is not None
 
     def defer(self, request: Request, begin: Callable[[], None]) -> bool:
-        """Return whether a request has to wait for the active text; `begin` is called then. Raises Busy."""
+        """Queue `begin` behind the active text; return False if there is none, or for keys. Raises Busy."""
         if self._active is None:
             return False
         if request.words.get("keys", False):
             self._active.disturbed = True
             return False
-        if len(self._later) == KEPT:
-            raise Busy(f"{KEPT} texts wait to be typed here; try again later")
-        self._later.append(begin)
+        if len(self._queued) == MAX_QUEUED:
+            raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
+        self._queued.append(begin)
         return True
 
     # -- requests
 
     def send(self, request: Request) -> None:
-        """Type bytes as one unit; the answer comes once there is room for more.
+        """Type bytes as one unit; answer once the input queue has room.
 
-        `enter`: with an Enter, which the program is to take for a key; `reason` in the answer says why there was none.
-        `since`, `question`: only if the session asks that; no output is read between this check and the typing.
-        `force`: with Enter also into a person's line, and where the program asks something.
-        `key`: the asker's name for it; asked for again over another link, it is not typed again.
-        `more`: it continues the request before. `keys`: it waits for no text, and keeps the Enter of one away.
+        `enter`: press Enter after them; `reason` in the answer says why it was not pressed. `since`, `question`: refuse
+        unless the session still asks that question; no output is read between check and typing. `force`: skip the
+        checks for a person's unfinished line and for a question. `key`: a repeated request with this key is not typed
+        again. `more`: this continues the previous request. `keys`: do not wait for the active text, but cancel its
+        Enter.
         """
         if self._repeats(request):
             return
         enter, answers = request.words.get("enter", False), "since" in request.words
         if answers:
-            self._check_asks(request)
+            self._check_question(request)
         if (enter or answers) and not request.words.get("force", False):
             self._check_free(request)
         pty, text = self._session.pty, unmarked(request.data) if enter else request.data
@@ -94,8 +95,8 @@ class Typing:
             self._type(request, text + b"\r" if enter else text)
 
     def asked(self, request: Request) -> None:
-        """Answer with the session's question, and how its terminal reads. `since`, `question`: only if that stands."""
-        request.respond(**self._check_asks(request))
+        """Answer with the question and the terminal's modes. `since`, `question`: refuse if that has changed."""
+        request.respond(**self._check_question(request))
 
     def interrupt(self, request: Request) -> None:
         session = self._session
@@ -104,12 +105,12 @@ class Typing:
         if session.pty is not None and session.running:
             session.activity.interrupted()
             session.pty.signal_foreground(signal.SIGINT)
-        self._keep(request, "")
+        self._keep_outcome(request, "")
         request.respond()
 
     def _type(self, request: Request, data: bytes) -> None:
         self._admit(data, more=request.words.get("more", False))
-        self._keep(request, "")
+        self._keep_outcome(request, "")
         pump, position = self._pump, self._pump.sent_at
 
         def taken(whole: bool) -> None:
@@ -125,24 +126,24 @@ class Typing:
             taken(True)
 
     def _repeats(self, request: Request) -> bool:
-        """Return whether this was done before, asked for over another link; that outcome is the answer."""
+        """Return whether this request repeats one over an earlier link; answer it with that outcome."""
         reason = self.outcomes.get(request.words.get("key", ""))
         if reason is not None:
             request.respond(position=self._pump.sent_at, reason=reason)
         return reason is not None
 
-    def _keep(self, request: Request, reason: str) -> None:
+    def _keep_outcome(self, request: Request, reason: str) -> None:
         if key := request.words.get("key", ""):
             self.outcomes[key] = reason
-        if len(self.outcomes) > KEPT:
+        if len(self.outcomes) > MAX_OUTCOMES:
             self.outcomes.popitem(last=False)
 
     # -- a text and its Enter
 
     def _deliver(self, request: Request, text: bytes, pty: Pty) -> None:
-        """Type a text as its program reads it, and Enter after it.
+        """Type a text at the program's pace, and Enter after it.
 
-        A program that asked for pastes gets one: keys would open its menus of files or commands, which take the Enter.
+        Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         """
         session = self._session
         self._admit(text)
@@ -153,48 +154,48 @@ class Typing:
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)
         self._active = Text(request, delivery, pty.reader(), asks_since, time.monotonic())
-        self._look(self._active)
+        self._step(self._active)
 
-    def _look(self, text: Text) -> None:
-        """Look at the program, and do the next step; after the last one begin with the next text."""
-        reason: str | None = "the session's daemon failed"
+    def _step(self, text: Text) -> None:
+        """Take the next step of a delivery and schedule another; after the last step, start the next text."""
+        reason: str | None = "the session's daemon failed"  # if `_advance` raises
         try:
             reason = self._advance(text)
         finally:
             if reason is None:
-                self._session.timers.set("text", POLL, lambda: self._look(text))
+                self._session.timers.set("text", POLL, lambda: self._step(text))
             else:
                 self._finish(text, reason)
 
     def _advance(self, text: Text) -> str | None:
-        """Type the next piece. Return why there is no Enter, empty if it was typed, None before that."""
+        """Take one step. Return None to go on, the reason why Enter was not pressed, or an empty string if it was."""
         session, pump, delivery = self._session, self._pump, text.delivery
         if not session.relay.paused():
-            pump.take()  # on a busy machine this may have waited for long
+            pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         pty = session.pty
         runs = pty is not None and reads.runs(text.reader[0], pty.pid)
-        step = delivery.look(time.monotonic(), pump.unread, self._screen(), runs=runs)
+        step = delivery.next_step(time.monotonic(), pump.unread, self._screen(), runs=runs)
         text.disturbed = text.disturbed or pump.typed_line.person_at > text.began_at
-        if pump.running and not text.disturbed and step in (Step.TYPE, Step.LOOK):
+        if pump.running and not text.disturbed and step in (Step.TYPE, Step.WAIT):
             if step is Step.TYPE:
                 pump.type("text", delivery.take(time.monotonic()))
             return None
         if reason := self._obstacle(text, step):
-            pump.type("text", b"".join(delivery.pieces))  # a paste has to end
+            pump.type("text", b"".join(delivery.pieces))  # even now: a paste needs its end
         else:
-            session.sent(b"\r")
+            session.note_typing(b"\r")
             pump.type("text", b"\r")
         return reason
 
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
-        self._keep(text.request, reason)
+        self._keep_outcome(text.request, reason)
         text.request.respond(position=self._pump.sent_at, reason=reason)
-        while self._later and self._active is None:
-            self._later.popleft()()
+        while self._queued and self._active is None:
+            self._queued.popleft()()
 
     def _obstacle(self, text: Text, step: Step) -> str:
-        """Return why a text gets no Enter; empty if it does."""
+        """Return why Enter must not follow a text; empty if it may."""
         blocked, pty = self._session.activity.blocked, self._session.pty
         if pty is None or not self._pump.running:
             reason = "it has ended"
@@ -203,7 +204,7 @@ class Typing:
         elif blocked is not None and blocked.since != text.asks_since:
             reason = "it asks something now"
         elif pty.reader() != text.reader:
-            reason = "something else reads there now"
+            reason = "another program reads the terminal now"
         else:
             reason = _NO_ENTER.get(step, "")
         return reason and f"{reason}, so there was no Enter"
@@ -216,29 +217,29 @@ class Typing:
     # -- checks
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
-        """Note bytes that are typed now. Raises Refused or Busy if the program does not take them whole."""
+        """Note bytes that are about to be typed. Raises Refused or Busy if the program could not take them whole."""
         session, pump, name = self._session, self._pump, self._session.name
         pty = session.pty
         if not session.running or pty is None:
             raise _ended(name)
         if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
-        longest, begun = machine.longest_line(pty.descriptor), pump.typed_line.length(pty)
-        if begun + len(data) > longest and not pty.raw():
+        longest, unfinished = machine.longest_line(pty.descriptor), pump.typed_line.length(pty)
+        if unfinished + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
-            if max(begun + lengths[0], *lengths) > longest:
+            if max(unfinished + lengths[0], *lengths) > longest:
                 rest = "the rest was not" if more else "nothing was"
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
             pump.sent_at = session.log.head
-        session.sent(data)
+        session.note_typing(data)
 
     def _check_free(self, request: Request) -> None:
-        """Raise Busy if a text would start a command, or without being an answer meet a question or a person's line."""
+        """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""
         session, name, pty = self._session, self._session.name, self._session.pty
-        asks, starts = session.activity.blocked, request.data.strip().lower() in (b"", b"y")
-        if pty is not None and not starts and is_gate(processes.command_of(pty.foreground())):
+        asks, confirms = session.activity.blocked, request.data.strip().lower() in (b"", b"y")
+        if pty is not None and not confirms and is_gate(processes.command_of(pty.foreground())):
             command = wording.command_line(session.facts["command"])
             way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
             raise _busy(f"{name} waits for Enter to run again: {command}", way)
@@ -252,33 +253,35 @@ class Typing:
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_asks(self, request: Request) -> Answer:
-        """Return the session's question. Raises Refused if that is not the one of `since` and `question`."""
+    def _check_question(self, request: Request) -> Answer:
+        """Return the session's question. Raises Refused if it differs from `since` and `question`."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)
         taken = 0
-        while not session.relay.paused() and taken < MOST_READS and pump.take():
+        while not session.relay.paused() and taken < MOST_READS and pump.read_output():
             taken += 1
         standing = session.activity.standing(fresh=True)
         if taken == MOST_READS or session.relay.paused() or not session.activity.waits:
-            # What it asked before is answered, or something came after it.
+            # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             state = "working" if standing.state == "waiting" else standing.state
             raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
-        if standing.why == Why.XOFF:  # that is no question of the program's
-            raise Refused(f"the output of {name} is stopped (Ctrl-S): what it asks is not seen; nothing was typed")
+        if standing.why == Why.XOFF:  # not a question of the program
+            raise Refused(
+                f"the output of {name} is stopped (Ctrl-S), so its question is not on the screen; nothing was typed"
+            )
         since, question = standing.as_json()["since"], standing.question
         words = request.words
         if "since" in words and (words["since"], words.get("question", "")) != (since, question):
             other = f'"{question}"' if question else "something without words"
             raise Refused(f"{name} is waiting, but asks {other} now; nothing was typed")
-        if request.verb == "send" and session.activity.line_begun:  # the answer would enter it with itself
+        if request.verb == "send" and session.activity.line_begun:  # the answer would be appended to that line
             raise Refused(
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
                 hint=f"enter or erase it: {SESH} {name}",
             )
         raw = session.pty.raw()
-        hides = not raw and not session.pty.echoes()  # as for a password
+        hides = not raw and not session.pty.echoes()  # a password prompt
         return {"since": since, "question": question, "hides": hides, "line": not raw}
 
 

@@ -1,4 +1,4 @@
-"""The requests that read, follow or change a session, a function each; those that type are in `typing`."""
+"""The requests that read, follow or change a session, one method each. `typing` has those that type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sesh import names, paths, protocol
 from sesh.about import CALLED
 from sesh.daemon import description
-from sesh.daemon.activity.own_word import By
+from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.ending import Ending
@@ -25,15 +25,15 @@ from sesh.messages import Answer, Message
 from sesh.names import printable
 from sesh.vt.render.export import continued, export, follow_state
 
-PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, of one answer to `logs`
+PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one answer to `logs` at most
 MAX_LABELS = 64
-MAX_TOLD = 1024  # characters of each text that a person is told
-RELINK_TIME = 600.0  # seconds for a lost link before a job that is fed over it gets the end of its input
-Reload = Callable[[Request, str, list[str]], None]  # with Python's path and its module search path
+MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
+RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
+Reload = Callable[[Request, str, list[str]], None]  # request, Python's path, its module search path
 
 
 class Verbs:
-    """The requests of one session but those that type. `reload` carries out that request."""
+    """The requests of one session, except those that type. `reload` handles the request `reload`."""
 
     NAMES = (
         "summary", "status", "screen", "modes", "logs", "history", "typed",
@@ -47,7 +47,7 @@ class Verbs:
         self._session, self._handler, self._ending, self._files = session, handler, ending, files
         self._reload = reload
 
-    # -- that read
+    # -- requests that read
 
     def summary(self, request: Request) -> None:
         request.respond(session=description.summary(self._session))
@@ -75,14 +75,14 @@ class Verbs:
         )
 
     def modes(self, request: Request) -> None:
-        """Answer with the mode that decides what keys send. `cursor`: cursor keys are the application's (DECCKM)."""
+        """Answer with the modes that change the bytes of keys. `cursor`: application cursor keys (DECCKM)."""
         self._session.model.catch_up(0)
         request.respond(cursor=self._session.model.emulator.mode(1) is True)
 
     def logs(self, request: Request) -> None:
-        """Answer with a page of the lines of scrollback and screen, the last ones before the line `until`.
+        """Answer with a page of scrollback and screen: the last lines before line `until`.
 
-        A page is as long as it can be drawn in a step of the loop.
+        A page ends early if rendering it takes longer than one step of the emulator.
         """
         count, until = request.words.get("lines"), request.words.get("until")
         count, until = PAGE if count is None else min(count, PAGE), protocol.MOST if until is None else until
@@ -97,7 +97,7 @@ class Verbs:
         request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
     def history(self, request: Request) -> None:
-        """Answer with the commands that were run, or with `n` one command's output."""
+        """Answer with the list of commands, or with the output of command `n`."""
         commands, number = self._session.runs.history, request.words.get("n")
         if number is None:
             request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
@@ -106,18 +106,15 @@ class Verbs:
         request.respond(output, **entry)
 
     def typed(self, request: Request) -> None:
-        """Answer when somebody last typed on a terminal that can tell a person something; None for never.
-
-        `watched`: somebody looks at this session.
-        """
-        client = teller(self._session)
+        """Answer with the time of the last key on a terminal that shows notifications, None for never."""
+        client = notifiable_client(self._session)
         watched = self._session.clients.watched
         request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)
 
-    # -- that follow, or are answered once the session has come so far
+    # -- requests that are answered later
 
     def wait(self, request: Request) -> None:
-        """Answer when the program has ended; with `follow` its output comes before, from position `from` on."""
+        """Answer when the program has ended. `follow`: send its output before, from position `from` on."""
         session, connection = self._session, request.connection
         first = _first_position(session, request)
         session.waits.add(wait_of(session, request))
@@ -127,7 +124,7 @@ class Verbs:
             connection.feed(session.log)
 
     def events(self, request: Request) -> None:
-        """Send each event as a DATA frame, first those after number `since`; answer at the session's end."""
+        """Send each event after number `since` as a DATA frame; answer at the session's end."""
         since = request.position("since")
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
@@ -135,7 +132,7 @@ class Verbs:
         self._session.events.follow(request.connection, since if isinstance(since, int) else None)
 
     def run(self, request: Request) -> None:
-        """Run a command in the live shell (its words, separated by NUL); the answer comes when it has ended."""
+        """Run a command (its words, separated by NUL) in the live shell; answer when it has ended."""
         session = self._session
         if not session.running:
             raise Refused(f"the program of {session.name} has ended; it cannot run commands")
@@ -143,18 +140,17 @@ class Verbs:
         wait, key = request.words.get("wait", True), request.words.get("key", "")
         timeout, since = request.words.get("timeout"), request.position("since")
         sent = since if wait and isinstance(since, int) else None
-        asked = Run(command, request, wait=wait, key=key, sent=sent)
-        session.runs.add(asked, timeout)
+        session.runs.add(Run(command, request, wait=wait, key=key, sent=sent), timeout)
 
     def run_interrupt(self, request: Request) -> None:
         if self._session.runs.interrupt(request.connection):
             self._session.activity.interrupted()
         request.respond()
 
-    # -- that change the session
+    # -- requests that change the session
 
     def detach(self, request: Request) -> None:
-        """Detach the client that typed last (`which`: last), all others (others), or all of them."""
+        """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all."""
         clients, which = self._session.clients, request.words.get("which")
         chosen = list(clients.all)
         if which in ("last", "others"):
@@ -164,11 +160,11 @@ class Verbs:
         request.respond(detached=len(chosen))
 
     def kill(self, request: Request) -> None:
-        """End the session, unless the id is another one's; the answer comes when nothing is left."""
+        """End the session, and answer when its processes are gone. Refuse if `session_id` names another session."""
         if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
             raise paths.absent(self._session.name)
         self._ending.requests.append(request)
-        self._ending.begin()
+        self._ending.end_session()
 
     def rename(self, request: Request) -> None:
         new = names.check_name(request.words.get("to", ""))
@@ -186,25 +182,25 @@ class Verbs:
         request.respond(labels=session.facts["labels"])
 
     def resume(self, request: Request) -> None:
-        """Keep the command by which the session is started again; no words remove it."""
+        """Set the command that restores the session; an empty one removes it."""
         command = names.check_resume(request.words.get("command", []))
         if command != (self._session.facts["resume"] or []):
             description.change(self._session, {**self._session.facts, "resume": command or None})
         request.respond()
 
     def state(self, request: Request) -> None:
-        """Take the program's own word for its state. `hook`: by an agent's hook; OSC 7501 stands above that."""
+        """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session, state = self._session, request.words.get("state", "")
         if state not in protocol.STATES:
             raise UsageError(f"unknown state {printable(state)}; use {', '.join(protocol.STATES)}")
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
         by = By.HOOK if request.words.get("hook", False) else By.TYPED
-        session.activity.say(state, request.words.get("question", ""), by=by)
+        session.activity.declare(state, request.words.get("question", ""), by=by)
         request.respond()
 
     def switch(self, request: Request) -> None:
-        """Send the client that typed last to another session; with `probe` only answer whether that is possible."""
+        """Switch the client that typed last to another session. `probe`: only answer whether one is attached."""
         client = self._session.clients.leader
         host = request.words.get("host")
         name = names.check_name(request.words.get("to", ""))
@@ -218,21 +214,21 @@ class Verbs:
         request.respond(switched=client is not None)
 
     def tell(self, request: Request) -> None:
-        """Have the client that typed last tell the person of a session; of this one only if nobody looks at it."""
+        """Show a notification on the client that typed last; about this session only if nobody watches it."""
         session = self._session
         of_another = request.words.get("name", "") != session.name
-        client = teller(session) if of_another or not session.clients.watched else None
+        client = notifiable_client(session) if of_another or not session.clients.watched else None
         if client is not None:
             news: Message = {
-                "name": request.words.get("name", "")[:MAX_TOLD],
-                "state": request.words.get("state", "")[:MAX_TOLD],
-                "question": request.words.get("question", "")[:MAX_TOLD],
+                "name": request.words.get("name", "")[:MAX_NEWS],
+                "state": request.words.get("state", "")[:MAX_NEWS],
+                "question": request.words.get("question", "")[:MAX_NEWS],
             }
             client.connection.queue(protocol.message(protocol.TELL, news))
         request.respond(told=client is not None)
 
     def feed(self, request: Request) -> None:
-        """Feed a job's standard input, from offset `at` on; answer when the job has it. `ends`: nothing follows."""
+        """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it. `ends`: close it then."""
         session, offset = self._session, request.words.get("at")
         stdin = session.pump.stdin
         if stdin is None or offset is None or offset > stdin.received:
@@ -242,22 +238,22 @@ class Verbs:
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return
-        stdin.take(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
+        stdin.feed(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
 
     def reload(self, request: Request) -> None:
-        """Have the daemon continue as another sesh: `python` (its path) with `path` (its module search path)."""
+        """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         python, path = request.words.get("python", ""), request.words.get("path", [])
         self._reload(request, python, path)
 
 
-def teller(session: Session) -> Client | None:
-    """Return the client that typed last, if it can tell a person something; None after the program's end."""
+def notifiable_client(session: Session) -> Client | None:
+    """Return the client that typed last, if it shows notifications and the program runs; else None."""
     client = session.clients.leader
     return client if client is not None and client.terminal.tells and session.running else None
 
 
 def wait_of(session: Session, request: Request) -> Wait:
-    """Return the conditions of a `wait` besides the session's end. Raises UsageError."""
+    """Return the wait that a request asks for. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
@@ -279,12 +275,12 @@ def wait_of(session: Session, request: Request) -> Wait:
 
 
 def _first_position(session: Session, request: Request) -> int:
-    """Return the position from which a client follows the output; the output may not have come so far yet."""
+    """Return the position from which to follow the output; it may be above the log's head."""
     log, since, began = session.log, request.position("from"), request.words.get("else")
-    if since == "screen":  # an answer to `logs` stands for this position, or a later one
+    if since == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
     if since == "sent":
         since = session.pump.sent_at
         if since is None:
-            since = log.head if began is None else began  # as a client that reconnects began to wait there
+            since = log.head if began is None else began  # where a client that reconnects began to wait
     return max(since, log.base) if isinstance(since, int) else log.base

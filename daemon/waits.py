@@ -1,7 +1,7 @@
-"""Requests that wait for something before the session's end: a shell at its prompt, a program that is silent or asks.
+"""The requests that wait for a prompt, silence, a question, or the session's end.
 
-They are answered at the session's end at the latest (see `ending`). A client that waits for text follows the output and
-searches it itself: a pattern that somebody else chose must not block the daemon's loop.
+`ending` answers those that are left at the end. A client that waits for text follows the output and searches it itself:
+a client's pattern must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -19,22 +19,20 @@ from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
 
-MAX_WAITS = 16  # of one connection
-QUIET = 0.1  # seconds of silence after which a prompt counts: all that the shell prints before has come
-MAX_PAUSE = 1.0  # seconds between two looks at a silent shell, whose prompt nothing reports
-_UNREPORTED = 10.0
-"""Seconds between two looks at a program that may have begun to read in silence: up to so long after output stopped,
-`Activity` looks by itself."""
-FED = 0.05  # seconds until the next look for a client that has unsent output: it may find its text in it
+MAX_WAITS = 16  # of one connection; more are refused
+QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived
+MAX_PAUSE = 1.0  # seconds between two polls of a silent shell; no event reports its prompt
+_READS_POLL = 10.0  # seconds between two polls for a silent read; `Activity` stops its own after that time
+UNSENT_POLL = 0.05  # seconds between two polls for a client with unsent output, which may contain its text
 
 
 @dataclass(eq=False)
 class Wait:
-    """A request and its conditions besides the session's end; the first that holds is the answer.
+    """A request and its conditions besides the session's end; the first that is met is the answer.
 
-    `output`: the answer at the end has all output. `since`: the position that output must have reached before a prompt
-    counts; a shell at its prompt has read all input, whether or not it printed. `stale`: since when the question has
-    stood that counts no more. `idle`: seconds of silence. `until`: the time (monotonic) at which it is refused.
+    `output`: the answer at the end carries all output. `since`: the position that output must reach before a prompt
+    counts. `stale`: the `since` of a question that was answered and does not count. `idle`: seconds of silence.
+    `until`: the deadline (monotonic), at which the wait is refused.
     """
 
     request: Request
@@ -48,7 +46,7 @@ class Wait:
 
 
 class Waits:
-    """The pending waits of one session. `runs` returns whether a `--run` is active: its end comes before a prompt."""
+    """The waits of one session. `runs` returns whether a `--run` is active: then the shell's prompt does not count."""
 
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
@@ -58,41 +56,41 @@ class Waits:
         return [wait for wait in self.all if wait.request.connection is connection]
 
     def add(self, wait: Wait) -> None:
-        """Add a wait. Raises UsageError if its connection has one of that number, or too many."""
+        """Add a wait. Raises UsageError if its connection has `MAX_WAITS`, or one with the same number."""
         numbers = [other.request.number for other in self.of(wait.request.connection)]
         if wait.request.number in numbers or len(numbers) >= MAX_WAITS:
             raise UsageError("a connection can wait for the end only once per request number")
         self.all.append(wait)
-        self._look_in(0)
+        self._check_in(0)
 
     def forget(self, connection: Connection) -> None:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def wake(self) -> None:
         if any(wait.prompt or wait.idle < math.inf for wait in self.all):
-            self._look_in(QUIET)
+            self._check_in(QUIET)
 
-    def looked(self) -> None:
-        """Answer those who wait for a question; called after each look at the session."""
+    def activity_checked(self) -> None:
+        """Answer the waits for a question; called after each check of the session's state."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
-            self._look_in(0)
+            self._check_in(0)
 
-    def _look_in(self, seconds: float) -> None:
-        """Look at the waits in so many seconds, or earlier if that is due."""
+    def _check_in(self, seconds: float) -> None:
+        """Check the waits in `seconds`, or earlier if a check is due."""
         due = self._timers.remaining("waits")
         if seconds < (math.inf if due is None else due):
-            self._timers.set("waits", seconds, self._look)
+            self._timers.set("waits", seconds, self._check_all)
 
-    def _look(self) -> None:
+    def _check_all(self) -> None:
         for wait in self.all[:]:
-            self._look_in(self._check(wait))
+            self._check_in(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
-        """Answer a wait if a condition holds; else return the seconds until the next look at it."""
+        """Answer a wait if a condition is met; else return the seconds until its next check."""
         left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
-        met, next_look = min(left.items(), key=lambda item: item[1])
+        met, next_check = min(left.items(), key=lambda item: item[1])
         reader, position = wait.request.connection.reader, self._pump.log.head
-        if next_look <= 0 and (reader is None or reader.position >= position):
+        if next_check <= 0 and (reader is None or reader.position >= position):
             self.all.remove(wait)
             answer: Answer = {"met": met, "position": position}
             if met == "waiting":
@@ -104,10 +102,10 @@ class Waits:
             self.all.remove(wait)
             wait.request.refuse(TimedOut("timed out"))
             return math.inf
-        return min(next_look if next_look > 0 else FED, time_left)
+        return min(next_check if next_check > 0 else UNSENT_POLL, time_left)
 
     def _prompt(self, wait: Wait) -> float:
-        """Return the seconds until the next look for a shell at its prompt: 0 if it is, infinite before output."""
+        """Return 0 if a shell is at its prompt; else the seconds until the next check, maybe infinite."""
         pump = self._pump
         too_early = wait.since is not None and pump.log.head < wait.since
         if not wait.prompt or too_early or pump.pty is None or not pump.running:
@@ -115,16 +113,17 @@ class Waits:
         silent = self._silent()
         if silent < QUIET:
             return QUIET - silent
-        if not pump.input.size and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
+        counts = pump.line_begun or not self._runs()
+        if counts and not pump.input.size and shells.at_prompt(pump.pty):
             return 0
         return min(silent, MAX_PAUSE)  # twice as long each time
 
     def _waiting(self, wait: Wait) -> float:
-        """Return 0 if it asks something else than the stale question; else the seconds to the next look."""
+        """Return 0 if the program asks a question that is not stale; else the seconds until the next check."""
         if not wait.waiting:
             return math.inf
         since = self._activity.standing().since
-        return 0 if self._activity.waits and since != wait.stale else _UNREPORTED
+        return 0 if self._activity.waits and since != wait.stale else _READS_POLL
 
     def _silent(self) -> float:
         return time.monotonic() - self._activity.active_at

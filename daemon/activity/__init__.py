@@ -1,1 +1,1 @@
-"""The session's standing: it works, waits for a person, or is idle; and who learns of that."""
+"""The state of a session (working, waiting for a person, idle), and the notifications of it."""

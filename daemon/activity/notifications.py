@@ -1,8 +1,8 @@
-"""Notifies a person that the session waits, has failed or rings: once a minute at most, and not while somebody types.
+"""Notifies a person that the session waits, has failed, or rings: once a minute at most, and not while it is watched.
 
-The terminal that was typed in last does it, else the user's `hook`, a shell command. A child process sees to that: so
-nothing here waits, and no daemon reads the settings. A bell is 0.5 s late, as a question may follow it, and takes no
-minute of a question's.
+The terminal that was typed in last shows the notification; without one, the user's `hook` runs, a shell command. A
+child process does both, so that the daemon neither blocks nor reads the settings. A bell is delayed, as a question may
+follow and replace it; it does not count for the interval between questions.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from sesh.store import recent
 from sesh.stored import Facts
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 
-RINGS_AFTER = 0.5  # seconds that a bell waits for a question, which then is sent instead
+BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
-MAX_RUNNING = 8
-MOST_ASKED = 8  # sessions that are asked for the time of the last key: those attached last
-_PATIENCE = 0.5
+MAX_RUNNING = 8  # children; further notifications are dropped
+MOST_ASKED = 8  # sessions, those attached last, that are asked for the time of their last key
+_TIMEOUT = 0.5
 _NOT_STARTED = 120
 
 
 @dataclass(frozen=True)
 class News:
-    """One notification: that the session waits, has failed, or rings (`event`), why, and its question."""
+    """One notification. `event`: a state, or `BELL`."""
 
     event: str
     why: str = ""
@@ -44,16 +44,16 @@ class News:
 
 
 class Notifications:
-    """The notifications of one session; `running` are the children that notify."""
+    """Sends the notifications of one session. `running`: pids of the children that do."""
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
         self.running: set[int] = set()
-        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state, and bell
-        self._due: News | None = None  # the one that is sent when its minute is over, if it still holds
+        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of state and bell
+        self._due: News | None = None  # to be sent at the timer `notify`, unless a newer event cancels it
 
     def event(self, event: Event) -> None:
-        """Notify of an event, if it says that a person is needed."""
+        """Schedule a notification of an event, if the event needs a person."""
         kind, due = event["event"], self._due
         rings = due is not None and due.event == BELL
         if kind == "activity" and event["why"] != Why.EXIT:
@@ -61,15 +61,15 @@ class Notifications:
             if event["state"] in (State.WAITING, State.FAILED):
                 self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self._sent_at)
         elif kind == "bell" and due is None:
-            self._plan(News(BELL), max(self._sent_at, self._rang_at), least=RINGS_AFTER)
+            self._plan(News(BELL), max(self._sent_at, self._rang_at), least=BELL_DELAY)
         elif kind == "exited" and (code := event.get("exit_code")):
             self._due = News(State.FAILED.value, Why.EXIT.value, failure(event.get("reason"), code))
-            self._notify()  # at once: the daemon ends
+            self._notify()  # at once: the daemon will exit
         elif kind == "exited" and rings:
             self._notify()
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
-        """Notify once the notification at `last` is long enough ago."""
+        """Schedule a notification, `NOTIFICATION_INTERVAL` after the one at `last`, and `least` from now at least."""
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
@@ -101,11 +101,11 @@ class Notifications:
             self._faults.note(f"no notification of {news.event}", error)
             return
         if pid == 0:
-            _become(self._facts, news)
+            _notify_in_child(self._facts, news)
         self.running.add(pid)
 
     def reap(self) -> None:
-        """Note the children that have ended, and how; called after SIGCHLD."""
+        """Reap children, and log those that failed; called after SIGCHLD."""
         for pid in list(self.running):
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -118,8 +118,8 @@ class Notifications:
                     self._faults.note(f"the hook {how}")
 
 
-def _become(facts: Facts, news: News) -> NoReturn:
-    """Notify from a child, which may become the shell that runs the hook; in quiet hours do nothing."""
+def _notify_in_child(facts: Facts, news: News) -> NoReturn:
+    """Notify from a child process, which may execute the hook; do nothing in quiet hours."""
     try:
         _detach()
         settings = config.load()
@@ -128,15 +128,15 @@ def _become(facts: Facts, news: News) -> NoReturn:
         try:
             os.chdir(facts["directory"])
         except OSError:
-            pass  # it was removed: the root directory will do
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may end while it is asked
+            pass  # removed: the hook runs in /
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that was asked may have exited
         os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
     finally:
         os._exit(_NOT_STARTED)
 
 
 def _variables(name: str, news: News) -> dict[str, str]:
-    """Return the variables of a hook. Text that a program chose is a variable's value, never shell source."""
+    """Return the variables for the hook. A program's text must never become shell source."""
     variables = {
         "SESH_EVENT": news.event,
         "SESH_STATE": news.event if news.event != BELL else "",
@@ -150,9 +150,9 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 
 def _notify_terminal(name: str, news: News) -> bool:
-    """Have the client of this machine that was typed in last notify; return whether it does, or need not.
+    """Ask the client on this machine that was typed in last to notify; return whether it does.
 
-    It need not if somebody has come to look at the session meanwhile.
+    Return True also if a person watches the session by now.
     """
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
@@ -168,18 +168,18 @@ def _notify_terminal(name: str, news: News) -> bool:
 
 
 def _ask(session: str, verb: str, **words: Any) -> Answer:
-    """Return a daemon's answer; an empty one without any."""
+    """Return a daemon's answer; an empty one after an error."""
     with suppress(SeshError, OSError):
-        return wire.connect(session, _PATIENCE).only(verb, timeout=_PATIENCE, **words)[0]
+        return wire.connect(session, _TIMEOUT).only(verb, timeout=_TIMEOUT, **words)[0]
     return {}
 
 
 def _detach() -> None:
-    """Leave the daemon's session, its descriptors and its signals behind."""
+    """Detach from the daemon: session, descriptors and signal handlers."""
     os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
+        os.dup2(null, descriptor)
     os.closerange(3, 1 << 16)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):

@@ -1,7 +1,7 @@
-"""The words that a session asks: the line of the cursor or, where that says nothing, the last ones above it.
+"""Finds the question on a screen: the cursor's line or, if that has no words, the last lines above it.
 
-A program that reads lines asks in those since the last line was entered. One that draws a screen has the words
-anywhere on it, and asks in rows that were not there when it began to work.
+A program that reads lines has printed its question since the last line was entered. A full-screen program may ask
+anywhere; rows that were shown before it began to work are skipped.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from sesh.daemon.activity.rules import MAX_QUESTION
 from sesh.vt.emulator import Emulator
 from sesh.vt.reflow import unwrap
 
-_MOST_ROWS, _BELOW, _ABOVE = 16, 2, 3
-"""Rows at the end in which a question is looked for; empty ones that end the menu below it, and the rows above one."""
+_MOST_ROWS = 16  # the last rows with words, in which a question mark is searched
+_MENU_GAP, _TEXT_GAP = 2, 3  # empty rows that end the menu below a question, and the text above the cursor
 _ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
-"""The end of a question, in the row in which it is taken to stand; French has a space before its mark."""
+"""The end of a question; French has a space before the question mark."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
-"""Box drawing and blocks: the frames of menus and composers."""
+"""Box drawing and block characters: the frames of menus and input boxes."""
 
 
 def cursor_line(emulator: Emulator) -> int:
-    """Return the number of the cursor's line, counted from the session's first."""
+    """Return the number of the cursor's line, counted from the session's first line."""
     return emulator.scrolled + len(_lines(emulator))
 
 
 def in_lines(emulator: Emulator, entered: int) -> str:
     """Return the question of a program that reads lines; `entered`: the number of the line that was entered last.
 
-    Where the cursor stands above that line, the screen was cleared, and all on it is new.
+    If the cursor is above that line, the screen was cleared, and all lines on it are new.
     """
     lines = _lines(emulator)
     old = entered - emulator.scrolled
@@ -38,17 +38,17 @@ def in_lines(emulator: Emulator, entered: int) -> str:
 
 
 def on_screen(emulator: Emulator, known: Collection[str]) -> str:
-    """Return the question on a screen, on which the rows with these words ask nothing."""
+    """Return the question on a screen, not in the rows whose words are in `known`."""
     return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
-    """Return the last line above or at the cursor that says anything, without one that is `begun` at a prompt.
+    """Return the last line with words up to the cursor's. `begun`: leave out the cursor's, which is being typed.
 
-    Empty on the alternate screen, on which lines have no order in time.
+    Return an empty string on the alternate screen, whose rows are not in order of time.
     """
     lines = [] if emulator.alternate else _lines(emulator)
-    return next((line[:MAX_QUESTION] for line in reversed(lines[: -1 if begun else None]) if _says(line)), "")
+    return next((line[:MAX_QUESTION] for line in reversed(lines[: -1 if begun else None]) if _has_words(line)), "")
 
 
 def words_on(emulator: Emulator) -> list[str]:
@@ -60,23 +60,23 @@ def _lines(emulator: Emulator) -> list[str]:
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
-    """Return the question of rows with these words; `cursor`: the number of its row, None if it is hidden.
+    """Return the question in rows of words. `cursor`: the index of its row, None if it is hidden.
 
-    If one of the last rows asks, the question is that row and the menu below it; else the last rows that say anything.
+    It is the cursor's row, the last row with a question mark and the menu below it, or else the last rows with words.
     """
-    rows = [row if _says(row) and row not in known else "" for row in words]
+    rows = [row if _has_words(row) and row not in known else "" for row in words]
     if cursor is not None and rows[cursor]:
         return rows[cursor][-MAX_QUESTION:]
     last = [index for index, row in enumerate(rows) if row][-_MOST_ROWS:]
     asks = next((index for index in reversed(last) if _ASKS.search(rows[index])), None)
     if asks is not None:
-        return " ".join(_paragraph(rows[asks:], _BELOW))[:MAX_QUESTION]
-    above = " ".join(reversed(_paragraph(reversed(rows), _ABOVE))) or (words[cursor] if cursor is not None else "")
+        return " ".join(_paragraph(rows[asks:], _MENU_GAP))[:MAX_QUESTION]
+    above = " ".join(reversed(_paragraph(reversed(rows), _TEXT_GAP))) or (words[cursor] if cursor is not None else "")
     return above[-MAX_QUESTION:]
 
 
 def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
-    """Return the first rows that are not empty, up to so many empty ones."""
+    """Return the first rows that are not empty, up to `gap` empty rows after them."""
     found: list[str] = []
     empty = 0
     for row in rows:
@@ -88,10 +88,10 @@ def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
 
 
 def words_of(row: str) -> str:
-    """Return a row's words, without the frame around them; empty if a control is among them."""
+    """Return a row's words without the frame around them; empty if they contain a control character."""
     words = row.strip(_FRAME)
     return words if words.isprintable() else ""
 
 
-def _says(words: str) -> bool:
+def _has_words(words: str) -> bool:
     return any(map(str.isalnum, words))

@@ -1,7 +1,7 @@
-"""The states of a session, and the function that decides which one holds. Pure.
+"""The states of a session, and the rules that decide between them. Pure.
 
-The order of trust: the program's own word; the kernel, which knows who reads the terminal; the screen of a program
-that showed that it works. No rule is for one program.
+Sources in order of trust: the program's own declaration; the kernel, which knows the process that reads the terminal;
+changes of the screen. No rule is for a particular program.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from enum import Enum
 from sesh import measures
 from sesh.schema import ActivityFacts
 
-SETTLED = 0.2  # seconds without output or typing after which a session has settled, and is looked at
-QUIET_AFTER = 10.0  # seconds without output after which a program that says nothing is quiet
+SETTLED = 0.2  # seconds without output or typing after which a session is checked
+QUIET_AFTER = 10.0  # seconds without output after which a program counts as idle
 MAX_QUESTION = 200
-OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"  # a question
+OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"  # shown as the question
 
 
 class Word(str, Enum):
-    """A word of JSON, which prints as it is."""
+    """A string constant that prints as its value."""
 
     __str__ = str.__str__
 
@@ -35,9 +35,9 @@ class State(Word):
 class Why(Word):
     """The reason of a state.
 
-    HOOK: the program says so. XOFF: its output is stopped, as by Ctrl-S. PROMPT: a shell reads a command line. READ: it
-    reads a line of this terminal. STOPPED: its screen showed that it worked, and changes no more. OUTPUT, QUIET: it has
-    printed lately, or has not. EXIT: it has ended.
+    HOOK: the program declared it. XOFF: output is stopped, as by Ctrl-S. PROMPT: a shell reads a command line. READ:
+    the program reads a line from the terminal. STOPPED: its screen changed as it worked, and has stopped changing.
+    OUTPUT, QUIET: it has printed lately, or not. EXIT: it has ended.
     """
 
     HOOK = "hook"
@@ -54,12 +54,12 @@ STATES = {
     Why.XOFF: State.WAITING, Why.PROMPT: State.IDLE, Why.READ: State.WAITING, Why.STOPPED: State.WAITING,
     Why.OUTPUT: State.WORKING, Why.QUIET: State.IDLE,
 }  # fmt: skip
-"""The state for each reason that a look finds; of the others the program says it."""
+"""The state for each reason that a check finds; HOOK and EXIT come with a state."""
 
 
 @dataclass
 class Standing:
-    """A session's standing. `since`: seconds since the epoch. `kind`: of the question, if the program reports that."""
+    """A state with its reason. `since`: by `STEADY`. `kind`: the kind of the question, if the program reports it."""
 
     state: State
     why: Why
@@ -68,7 +68,7 @@ class Standing:
     kind: str = ""
 
     def __post_init__(self) -> None:
-        self.state, self.why = State(self.state), Why(self.why)  # a record that a reload keeps has plain words
+        self.state, self.why = State(self.state), Why(self.why)  # a reload restores them as plain strings
 
     def as_json(self) -> ActivityFacts:
         since = measures.exact_stamp(measures.STEADY.told(self.since))
@@ -76,14 +76,14 @@ class Standing:
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
-def decide(before: Standing, said: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the standing by the program's word, or else by a look; without either it stays.
+def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
+    """Return the state by the program's declaration `declared`, else by the check `seen`, else the one before.
 
-    Stopped output counts for more than the word that the program works. `since` goes on if the session stood so before,
-    with the same question, and that was not answered meanwhile.
+    Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
+    unless the question was answered meanwhile.
     """
-    stopped = seen is not None and seen.why == Why.XOFF and said is not None and said.state == State.WORKING
-    found = seen if stopped else said or seen
+    stopped = seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING
+    found = seen if stopped else declared or seen
     if found is None:
         return before
     if found.state == State.WAITING and before.since < answered_at:
@@ -92,11 +92,8 @@ def decide(before: Standing, said: Standing | None, seen: Standing | None, answe
     return replace(found, since=before.since) if same else found
 
 
-def next_look(standing: Standing, silent: float) -> float | None:
-    """Return after how many silent seconds the next look is due; None if only output or a key can change the standing.
-
-    While a program works in silence, looks come at twice the time each, until it is quiet.
-    """
+def next_check(standing: Standing, silent: float) -> float | None:
+    """Return the silence in seconds at which the next check is due; None if only an event can change the state."""
     if silent < SETTLED:
         return SETTLED
     if standing.state != State.WORKING or silent >= QUIET_AFTER:

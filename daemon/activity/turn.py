@@ -1,7 +1,7 @@
-"""The turn of a raw program that shows that it works: over once its screen has changed, and changes no more.
+"""Detects the end of a full-screen program's turn: its screen changed for a while, and has stopped changing.
 
-An agent that waits for its model and one that waits for a person sleep in the same system call. But while it works it
-changes the screen several times a second, and at rest it does not.
+An agent sleeps in the same system call whether it waits for its model or for a person. But while it works it changes
+the screen several times a second.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from sesh.daemon.activity import question
 from sesh.daemon.screen.model import Model
 from sesh.vt.pen import Pen
 
-WORKED, OVER = 3.0, 3.0
-"""Seconds of change that show that it works, and seconds without any after which its turn is over."""
-_PAUSE = 0.9  # seconds without change that end its work: a look at each half second may be 0.4 s late
-LOOK_TIME = 0.01  # seconds that the emulator gets before a look at the screen
+WORKED = 3.0  # seconds of change after which the program counts as working
+OVER = 3.0  # seconds without a change after which its turn is over
+_PAUSE = 0.9  # seconds without a change that reset `WORKED`: a check each half second may be 0.4 s late
+DRAW_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
 
 Cells = list[tuple[list[str], list[Pen]]]
 
 
 class Work(Enum):
-    """The state of a program by its screen, since the last key."""
+    """The state of a program since the last key, judged by its screen."""
 
     NOTHING = "nothing"
     GOES_ON = "goes on"
@@ -34,17 +34,17 @@ class Turn:
         self._model = model
         self._cells: Cells | None = None
         self._head = 0
-        self._began: float | None = None  # time (monotonic) since which it has changed without a pause
+        self._began: float | None = None  # time (monotonic) at which it began to change without a pause
         self.changed_at = time.monotonic()
         self.work = Work.NOTHING
         self.question = ""
-        self._known: frozenset[str] = frozenset()  # rows that stood when it began to work, after the last key
+        self._known: frozenset[str] = frozenset()  # rows shown when it began to work after the last key
 
-    def key(self) -> None:
+    def key_pressed(self) -> None:
         self._began, self.work = None, Work.NOTHING
 
-    def look(self, head: int, printed_at: float) -> None:
-        """Look for a change. `head`: the log's; `printed_at`: the time (monotonic) of its last bytes."""
+    def check(self, head: int, printed_at: float) -> None:
+        """Check for a change. `head`: the log's head; `printed_at`: the time (monotonic) of its last bytes."""
         changes = head != self._head and self._changes()
         if changes:
             if self._began is None or printed_at - self.changed_at >= _PAUSE:
@@ -64,11 +64,11 @@ class Turn:
         self.work, self.question = Work.OVER, asked
 
     def _changes(self) -> bool:
-        """Return whether a cell has changed since the last look; an emulator that is behind has much to draw."""
-        if not self._model.catch_up(LOOK_TIME):
+        """Return whether a cell has changed since the last check; True if the emulator cannot catch up."""
+        if not self._model.catch_up(DRAW_TIME):
             return True
-        before = self._cells
-        self._cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
-        if before is None or (len(before), len(before[0][0])) != (len(self._cells), len(self._cells[0][0])):
-            return False  # another size
-        return before != self._cells
+        before, cells = self._cells, [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
+        self._cells = cells
+        if before is None or len(before) != len(cells) or len(before[0][0]) != len(cells[0][0]):
+            return False  # resized
+        return before != cells

@@ -1,1 +1,1 @@
-"""The listening socket, its connections, the attached clients, and which bytes each of them gets."""
+"""The listening socket, connections, attached clients, and the relay that sends them output or screens."""

@@ -1,4 +1,4 @@
-"""The attached clients: their terminals, what those are fed, which one leads, and which answers queries."""
+"""Attached clients: their terminals, the form of their output, their leader, and the one that answers queries."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sesh.schema import AttachedClient
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
-LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
-"""Bytes that a client may be behind; over a link besides those on their way, behind which each key's echo comes."""
-WINDOW, PIECE = 256 << 10, 16 << 10
-"""Bytes that may be on their way over a link; and that are sent at once: GOT comes when a frame is whole."""
-REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets by default, and at most
-MAX_DEPARTED = 64  # clients that are remembered, so that they can return to their place
-WATCHED_FOR = 30.0  # seconds since the last key in which a person counts as looking
+LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
+LAG_OVER_LINK = 64 << 10  # the same over a link, besides the bytes in flight: an echo queues behind both
+WINDOW = 256 << 10  # bytes in flight over a link; at the limit, no more are sent until a GOT
+PIECE = 16 << 10  # bytes of one frame over a link: the client sends GOT for whole frames
+REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets: by default, at most
+MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
+WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 
 
 @dataclass(frozen=True)
 class Live:
-    """Fed with the program's bytes from the client's position on."""
+    """The client gets the program's bytes, from its position on."""
 
     mode: ClassVar[str] = "raw"
     beneath: ClassVar[Shown | None] = None
@@ -37,10 +37,10 @@ class Live:
 
 @dataclass(frozen=True)
 class Due:
-    """Fed with nothing until the client has read what it was sent, and its screen can be made.
+    """The client gets nothing until it has read earlier bytes, and then a screen.
 
-    The terminal shows the output up to the client's position (-1: none), or a drawing over what is `beneath`. With
-    `attach` it shows something else, and gets scrollback and screen; else the lines that it missed, and the screen.
+    `attach`: the client has just attached, and gets scrollback and screen. Else its terminal shows the output up to the
+    client's position (-1: none), or a drawn screen over the state `beneath`; it gets the missed lines and the screen.
     """
 
     mode: ClassVar[str] = "aside"
@@ -50,7 +50,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Fed with screens drawn from the model, as the terminal has another size than the session."""
+    """The client gets screens drawn from the model: its terminal and the session differ in size."""
 
     mode: ClassVar[str] = "drawn"
     viewport: Viewport
@@ -59,11 +59,11 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Terminal:
-    """A client's terminal, where it is, and how it is attached.
+    """A client's terminal, its machine, and the options of its attachment.
 
-    `token`: the client's own choice, by which it comes back. `tells`: it can tell the person something. `remote`: it is
-    attached over a link. `replays`: it gets scrollback when it attaches;
-    `lines`: so many lines at most, as of those that it misses later.
+    `token`: identifies the client after a reconnect. `tells`: it can show notifications.
+    `remote`: it is attached over a link. `replays`: it gets scrollback when it attaches. `lines`: the most lines that
+    it gets then, and after it was late.
     """
 
     pid: int
@@ -96,58 +96,60 @@ class Terminal:
 class Client(Reader):
     """An attached client.
 
-    The buffers on the way over a link (sockets, pipes, ssh's window, TCP) hold megabytes. So such a client reports the
-    bytes that have come (GOT), and no more than a window is sent beyond them: no key waits behind seconds of output.
+    The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. So a client over a link acknowledges
+    output (GOT), and at most `WINDOW` bytes are in flight: no echo waits behind seconds of output.
     """
 
     def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
         super().__init__(connection, -1)
-        self._mark = mark  # has the model remember a state that the terminal may show when the link breaks
+        self._mark = mark  # makes the model remember a position that the terminal may show when the link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = STEADY.now()  # came; its person last typed (attaching counts)
+        self.since = self.typed_at = STEADY.now()  # attached; last typed (attaching counts)
         self.confirms = self.terminal.remote and hello.get("got", False)
         self.limit = LAG_OVER_LINK if self.confirms else LAG
         self._sent = self._got = 0
         self.state: Live | Due | Drawn = Due(attach=True)
-        self.asks = False  # true if it has sent REDRAW, which the next screen answers
+        self.redraw_due = False  # the next screen answers a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
         self.unacknowledged = 0  # bytes of its INPUT without an ACK
 
-    def fed(self) -> bool:
+    def gets_output(self) -> bool:
         return isinstance(self.state, Live)
 
     def room(self) -> int:
-        return super().room() if not self.confirms else PIECE if self._sent - self._got < WINDOW else 0
+        if not self.confirms:
+            return super().room()
+        return PIECE if self._sent - self._got < WINDOW else 0
 
     def was_sent(self, size: int) -> None:
         self._sent += size
         self._mark(self.position)
 
-    def arrived(self, count: int) -> bool:
-        """Take the report of all bytes that came; return whether it is news. Ignore an impossible count."""
-        news = self._got < count <= self._sent
-        if news:
+    def confirm(self, count: int) -> bool:
+        """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
+        is_valid = self._got < count <= self._sent
+        if is_valid:
             self._got = count
-        return news
+        return is_valid
 
     @property
     def drained(self) -> bool:
-        """True if so little is on its way that a screen would come soon."""
+        """True if so few bytes are in flight that a screen would arrive soon."""
         return not self.confirms or self._sent - self._got <= WINDOW >> 2
 
-    def reads(self) -> bool:
-        """Send waiting bytes; return whether a screen would come soon."""
+    def ready_for_screen(self) -> bool:
+        """Send queued bytes; return whether a screen would arrive soon."""
         return self.connection.flush() and self.drained
 
     def send_screen(self, position: int, screen: bytes) -> None:
-        """Send a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
-        kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
+        """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
+        kind, self.redraw_due = protocol.REDRAW if self.redraw_due else protocol.SCREEN, False
         self.position = position
         self.connection.queue(*protocol.pieces(kind, position, screen))
         self.was_sent(len(screen))
-        self.connection.flush()  # in a flood, the end of the turn is far away
+        self.connection.flush()  # at once: during a flood, the end of the turn may be far away
 
     def as_status(self) -> AttachedClient:
         return {
@@ -168,26 +170,26 @@ def client_of(connection: Connection) -> Client | None:
 
 
 class Clients:
-    """The attached clients of one session. `resize` gives the session another size."""
+    """The attached clients of one session. `resize` changes the session's size."""
 
     def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
         self.all: list[Client] = []
         self.size, self.resize = size, resize
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
-        """Clients that have left, by token: the newest INPUT's number; True if the terminal shows raw output."""
+        """Clients that have left, by token: the last INPUT's number; True if the terminal shows raw output."""
 
     def __len__(self) -> int:
         return len(self.all)
 
     @property
     def leader(self) -> Client | None:
-        """The client that typed last (attaching counts); read-only ones are left out."""
+        """The client that typed last (attaching counts), except read-only ones."""
         return _newest(self.all)
 
     @property
     def watched(self) -> bool:
-        """True if a person has typed here, or attached, a moment ago."""
+        """True if a person has typed or attached in the last `WATCHED_FOR` seconds."""
         return any(STEADY.now() - client.typed_at < WATCHED_FOR for client in self.all)
 
     def add(self, client: Client) -> None:
@@ -218,8 +220,8 @@ class Clients:
             self.resize(leader.size)
 
     def answering(self, log: OutputLog) -> Client | None:
-        """Return the client whose terminal answers the program's queries: raw, writable, reading; the last active."""
-        return _newest([client for client in self.all if client.fed() and not client.late(log)])
+        """Return the client to answer queries: of those that are live and not late, the one that typed last."""
+        return _newest([client for client in self.all if client.gets_output() and not client.late(log)])
 
 
 def _newest(clients: list[Client]) -> Client | None:

@@ -1,4 +1,4 @@
-"""One connection to the daemon: a socket that receives and sends frames, its requests, and its place in the log."""
+"""A connection to the daemon: a socket for frames, its requests, and its position in the log."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 READ_SIZE = 1 << 16
-FOREIGN = "foreign"  # a peer with another protocol number, which may only ask for `reload`
-STALLED = 2.0  # seconds without a byte taken, after which the program waits for a reader no longer
-FOLLOWER_LAG = 16 << 20  # bytes that a follower of a job's output may be behind
+FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled
+STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
+FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
 
 
 class FrameSocket:
-    """A socket, its frames that are not handled yet (`backlog`), and bytes that wait to be sent.
+    """A non-blocking socket, the frames to be handled (`backlog`), and the bytes to be sent.
 
-    `closing`: close it once all is sent. `closed`: it has failed, or is closed. `blocked`: the socket takes no more.
+    `closing`: close it once everything is sent. `closed`: it has failed, or is closed. `blocked`: it is not writable.
     """
 
     def __init__(self, opened: socket.socket) -> None:
@@ -38,8 +38,8 @@ class FrameSocket:
         self.closing = False
         self.closed = False
         self.blocked = False
-        self.changed: Callable[[], object] = lambda: None  # there are bytes to send, or it is to be closed
-        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of bytes taken, and received
+        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
+        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
 
@@ -48,7 +48,7 @@ class FrameSocket:
         return not (self.closed or self.closing)
 
     def receive(self) -> bool:
-        """Put frames that have come into the backlog; return False if the peer has closed. Raise ProtocolError."""
+        """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
         try:
             data = self.socket.recv(READ_SIZE)
         except OSError as error:
@@ -64,17 +64,17 @@ class FrameSocket:
                 self.unsent += len(part)
 
     def queue(self, *parts: bytes | memoryview) -> None:
-        """Append bytes to send at the end of the turn, if no `flush` sends them before."""
+        """Append bytes, which are sent at the end of the turn at the latest."""
         self.append(*parts)
         self.changed()
 
     def close_when_sent(self) -> None:
-        """Close the connection once all is sent; handle none of its frames any more."""
+        """Close the connection once everything is sent; ignore its further frames."""
         self.closing = True
         self.changed()
 
     def flush(self) -> bool:
-        """Send as much as the socket takes; return whether nothing is left. A connection that fails is closed."""
+        """Send as much as the socket accepts; return False if bytes are left. Call `fail` after an error."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg([self._out[index] for index in range(min(64, len(self._out)))])
@@ -101,7 +101,7 @@ class FrameSocket:
         self.progress_at = time.monotonic()
 
     def fail(self) -> None:
-        """Note the failure. The descriptor stays open until `drop`: no new connection gets its number before."""
+        """Discard everything. The descriptor stays open until `drop`, so that no new connection gets its number."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()
@@ -112,14 +112,14 @@ class FrameSocket:
         """Close the connection now; unsent bytes are lost."""
         self.fail()
         self.socket.close()
-        self.changed = lambda: None  # it refers to the connection, whose buffers are freed now
+        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
 
 class Reader:
-    """A place in the log from which a connection is fed OUTPUT: a follower of the output, or an attached client."""
+    """A reader of the log, at a position: a follower of the output, or an attached client."""
 
-    confirms = False  # true if its end, over a link, reports the bytes that have come there (GOT)
-    limit = FOLLOWER_LAG  # bytes that it may be behind before the program waits for it, or leaves it behind
+    confirms = False  # it acknowledges bytes with GOT, as over a link
+    limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
@@ -129,15 +129,15 @@ class Reader:
     def late(self, log: OutputLog) -> bool:
         return log.head - self.position + self.connection.unsent > self.limit
 
-    def fed(self) -> bool:
-        """Return whether the reader gets OUTPUT at all."""
+    def gets_output(self) -> bool:
+        """Return whether the reader gets the program's bytes (OUTPUT)."""
         return True
 
     def room(self) -> int:
         return protocol.CHUNK
 
     def was_sent(self, size: int) -> None:
-        """Note that so many bytes of OUTPUT or SCREEN were sent."""
+        """Note that `size` bytes of OUTPUT or SCREEN were sent."""
 
     def skip_to(self, position: int) -> None:
         self.skipped += position - self.position
@@ -145,16 +145,16 @@ class Reader:
 
 
 class Connection(FrameSocket):
-    """A connection of a client or an asker; `creator`: of the session's creator, until its first request."""
+    """A connection of a client or a caller. `creator`: it is the creator's, and has made no request yet."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)
         self.creator = creator
         self.role = ""
-        self.data = bytearray()  # DATA that has come before its REQUEST
+        self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
         self.unanswered = 0
-        self.due_ack = 0  # the number of the newest INPUT whose ACK is due, 0 for none
+        self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
 
     @property
     def unfinished(self) -> int:
@@ -169,15 +169,15 @@ class Connection(FrameSocket):
         return time.monotonic() - self.progress_at > STALLED
 
     def _progressed(self) -> None:
-        """Note that the peer took bytes; of a link's end only GOT says that."""
+        """Note progress after a send; over a link, only GOT is progress."""
         if self.reader is None or not self.reader.confirms:
             self.progress_at = time.monotonic()
 
     def feed(self, log: OutputLog) -> None:
-        """Send waiting bytes, then OUTPUT from the reader's position on, as far as the socket takes it."""
+        """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
         while self.flush() and not self.closed:
             reader = self.reader
-            if reader is None or not reader.fed() or not reader.room() or reader.position >= log.head:
+            if reader is None or not reader.gets_output() or not reader.room() or reader.position >= log.head:
                 return
             if reader.position < log.base:
                 reader.skip_to(log.base)
@@ -189,7 +189,7 @@ class Connection(FrameSocket):
             reader.was_sent(size)
 
     def send_ack(self) -> None:
-        """Send the ACK that is due, if any, ahead of output."""
+        """Send the due ACK, if any, before further output."""
         if self.due_ack:
             self.queue(protocol.numbered(protocol.ACK, self.due_ack, b""))
             self.due_ack = 0
@@ -206,7 +206,7 @@ class Connection(FrameSocket):
 
 
 class Request:
-    """One REQUEST: its connection, its number, its JSON, and the DATA that came before it."""
+    """One REQUEST: its connection, number, JSON, and DATA."""
 
     def __init__(self, connection: Connection, number: int, words: Ask, data: bytes) -> None:
         self.connection, self.number, self.words, self.data = connection, number, words, data
@@ -219,7 +219,7 @@ class Request:
         self.connection.refuse(self.number, error)
 
     def position(self, key: Literal["since", "from"]) -> int | str | None:
-        """Return a position in the output, or a word for one. Raises UsageError for another text."""
+        """Return a position in the output, or a name of one. Raises UsageError for an unknown name."""
         value = self.words.get(key)
         if isinstance(value, str) and value not in ("screen", "sent", "start"):
             raise UsageError(f"{key} must be a position in the output")

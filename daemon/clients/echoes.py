@@ -1,8 +1,8 @@
-"""Echoes for clients that predict: a model of the screen, and the output that contains the echo of an input.
+"""Supports clients that predict echoes: sends them the screen, and reports which inputs must have been echoed.
 
-A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it: in front of
-the next output, in whose packet it goes over a link, or alone if none comes soon. The flags of the terminal go before
-the output that they apply to: text that is typed without echo must not be shown.
+A program echoes a key some time after it was typed. So ECHOED names an INPUT some time after the pty accepted it:
+before the next output, in the same packet, or alone if no output comes soon. The terminal's flags are sent before the
+output that they apply to, so that a password is never predicted.
 """
 
 from __future__ import annotations
@@ -18,72 +18,72 @@ from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
-ECHO_TIME, ALONE = 0.05, 0.2
-"""Seconds in which a program should have echoed a key (mosh's figure); and after which ECHOED waits for no output."""
+ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
+ALONE = 0.2  # seconds that ECHOED waits for output; then it is sent alone
 
 
 class Echoes:
-    """The echoes of one session; they cost nothing until a client predicts. `flags` returns those of the terminal."""
+    """Reports echoes of one session, if a client predicts. `flags` returns the terminal's (`Pty.flags`)."""
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
-        self._taken: dict[Client, deque[tuple[float, int]]] = {}  # taken INPUT without ECHOED: time, number
+        self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
     def model(self, client: Client) -> None:
-        """Send a model of the screen to a client that predicts from now on; an empty one if none can be had now."""
+        """Send the screen to a client that starts to predict; an empty one if the emulator cannot catch up."""
         model = self._model
-        taken = self._taken.setdefault(client, deque())
+        typed = self._unreported.setdefault(client, deque())
         screen = b""
-        if client.fed() and model.catch_up() and not model.emulator.in_image:
+        if client.gets_output() and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
             client.connection.feed(self._log)
         if len(screen) > protocol.CHUNK:
             screen = b""
         self._report_flags()
-        self._send(client, taken[0][1] - 1 if taken else client.last_input)
+        self._send(client, typed[0][1] - 1 if typed else client.last_input)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
-    def taken(self, client: Client, number: int) -> None:
-        taken = self._taken.get(client)
-        if taken is not None:
-            taken.append((time.monotonic(), number))
+    def typed(self, client: Client, number: int) -> None:
+        typed = self._unreported.get(client)
+        if typed is not None:
+            typed.append((time.monotonic(), number))
             self._timers.ensure(("echo", client.number), ALONE, lambda: self._report_alone(client))
 
     def _report_alone(self, client: Client) -> None:
-        taken, now = self._taken.get(client), time.monotonic()
-        if taken and taken[0][0] + ALONE <= now:
+        typed, now = self._unreported.get(client), time.monotonic()
+        if typed and typed[0][0] + ALONE <= now:
             self._report_flags()
             self._report_echoed(client)
             client.connection.flush()
-        if taken:
-            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._report_alone(client))
+        if typed:
+            self._timers.set(("echo", client.number), typed[0][0] + ALONE - now, lambda: self._report_alone(client))
 
     def _report_echoed(self, client: Client) -> None:
-        taken, now, number = self._taken.get(client, deque()), time.monotonic(), 0
-        while taken and taken[0][0] + ECHO_TIME <= now:
-            _, number = taken.popleft()
+        typed, now, number = self._unreported.get(client, deque()), time.monotonic(), 0
+        while typed and typed[0][0] + ECHO_TIME <= now:
+            _, number = typed.popleft()
         if number:
             self._send(client, number)
 
     def report(self) -> None:
-        """Report flags and echoes to clients that predict; called before output is passed on, which flushes."""
-        if self._taken:
+        """Queue flags and echoes for clients that predict; called before output is sent."""
+        if self._unreported:
             self._report_flags()
-        for client in self._taken:
+        for client in self._unreported:
             self._report_echoed(client)
 
     def _report_flags(self) -> None:
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
-            for client in self._taken:
+            for client in self._unreported:
                 self._send(client, 0)
 
     def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
 
     def forget(self, client: Client) -> None:
-        self._taken.pop(client, None)
+        self._unreported.pop(client, None)
         self._timers.clear(("echo", client.number))

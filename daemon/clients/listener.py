@@ -1,4 +1,4 @@
-"""The socket of a session: claimed under a lock, private from the start, removed at the end."""
+"""The listening socket of a session: claimed under a lock, and removed at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BACKLOG = 128
 
 
 class Listener:
-    """A listening, non-blocking Unix socket of mode 0600 in the directory of sessions."""
+    """A listening, non-blocking Unix socket of mode 0600 in the sessions directory."""
 
     def __init__(self, name: str, opened: socket.socket, identity: tuple[int, int]) -> None:
         self.name, self.socket, self._identity = name, opened, identity
@@ -26,10 +26,10 @@ class Listener:
 
     @classmethod
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
-        """Take a name, and remove the files of a lost session of that name.
+        """Claim a name, and remove the files of a lost session of that name.
 
-        `check` is called first, under the lock. Raises what it raises, Exists if a session of that name runs, Refused
-        for files that are not ours to remove.
+        `check` is called first, under the lock; its exceptions pass. Raises Exists if a session of that name runs,
+        Refused if the files are another machine's or not sesh's.
         """
         with locked(paths.directory()):
             if check is not None:
@@ -44,11 +44,11 @@ class Listener:
         return cls(name, opened, (device, inode))
 
     def dump(self) -> tuple[int, int, int]:
-        """Return its descriptor, and the device and inode of its file."""
+        """Return the descriptor, and the device and inode of the socket file."""
         return (self.socket.fileno(), *self._identity)
 
     def accept(self) -> socket.socket | None:
-        """Return a new connection, None if there is none. Raises Refused if it is another user's."""
+        """Return a new connection, None if none waits. Raises Refused if it is another user's."""
         try:
             opened, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
@@ -60,10 +60,10 @@ class Listener:
         return opened
 
     def rename(self, name: str, record: Callable[[], None] = lambda: None) -> OSError | None:
-        """Move the socket to another name, after `record` has written the new record, and remove the old record.
+        """Rename the socket after `record` has written the new record, and remove the old record.
 
-        Return the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
-        what `record` raises; then nothing has changed.
+        Return the error if the old record could not be removed. Raises Exists if a session has the name, even a lost
+        one, and the exceptions of `record`; then nothing has changed.
         """
         with locked(paths.directory()):
             if os.path.lexists(paths.record_path(name)):
@@ -73,25 +73,25 @@ class Listener:
                 record()
                 os.rename(paths.socket_path(self.name), paths.socket_path(name))
             except BaseException:
-                _remove_record(name)  # it may be there, although to write it failed
+                _remove_record(name)  # `record` may have failed after it was written
                 raise
             old, self.name = self.name, name
-            return _remove_record(old)  # under the lock: nobody takes that name yet
+            return _remove_record(old)  # under the lock, so that it cannot be a new session's
 
     def restore(self) -> None:
-        """Make the socket again if something removed it."""
+        """Recreate the socket if it was removed."""
         with locked(paths.directory()):
             if not self._ours():
                 clear(self.name)
                 before = self.socket
                 self.socket, self._identity = _bind(self.name)
-                before.close()  # only now: it stays if no new one can be made
+                before.close()  # only now: keep it if binding fails
 
     def release(self, session_id: str = "", *, files: bool = True) -> None:
-        """Remove the socket, with `files` the session's other files too, if they are its own; stop listening.
+        """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError.
 
-        Files that stayed would look like a lost session: so after a failure it is done without the lock, for which
-        there may be no descriptor; nobody takes the name while this one listens. Raises OSError.
+        If the lock cannot be taken, as without free descriptors, remove them without it: left files would look like a
+        lost session, and no process claims the name while this socket listens.
         """
         if self.socket.fileno() < 0:
             return
@@ -121,12 +121,12 @@ class Listener:
 
 
 def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
-    """Return a listening socket, and its identity. It is bound under its own name: cleaners read /proc/net/unix."""
+    """Return a socket that listens under `name`, and its device and inode."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
         with masked(0o177), paths.reachable(paths.directory(), name + paths.SOCKET) as address:
-            opened.bind(address)
+            opened.bind(address)  # under its own name: programs that clean up skip paths in /proc/net/unix
         opened.listen(BACKLOG)
         status = os.lstat(paths.socket_path(name))
     except OSError:
@@ -136,12 +136,12 @@ def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
 
 
 def _hold(folder: str) -> int:
-    """Hold a shared lock on the directory: programs that clean up spare one that is locked (tmpfiles.d(5))."""
+    """Lock the directory, shared: programs that clean up skip a locked one (tmpfiles.d(5))."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return -1  # the file system has no locks, or the process no descriptor
+        return -1  # no locks on this file system, or no free descriptor
     return descriptor
 
 
@@ -156,9 +156,9 @@ def _remove_record(name: str) -> OSError | None:
 
 
 def clear(name: str) -> None:
-    """Remove the files of a lost session of this name, and none of this process's own session, under the lock.
+    """Remove the files of a lost session of this name, unless it is this process's own. The caller holds the lock.
 
-    Raises Exists if it runs, Refused if the files are another machine's or not sesh's.
+    Raises Exists if the session runs, Refused if the files are another machine's or not sesh's.
     """
     has_socket = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
     record = records.read(name)
@@ -174,8 +174,8 @@ def clear(name: str) -> None:
             raise paths.taken(name)
     if record is not None:
         if record.get("daemon_pid") == os.getpid() and records.alive(record):
-            return  # who looks must not miss it while its socket is made again
+            return  # this session: it stays listed while its socket is recreated
         ended_unseen = record.get("exit_code") is not None and record.get("keep") is not True
-        if not ended_unseen and records.wake(record):  # it lost its socket, makes it again, and still holds the name
+        if not ended_unseen and records.wake(record):  # it recreates its lost socket, and keeps the name
             raise paths.taken(name)
     records.remove(name)

@@ -1,4 +1,4 @@
-"""Passes the program's output on: raw bytes first, the emulator behind, and screens for clients that need them."""
+"""Sends the program's output to readers: raw bytes, or screens from the emulator to clients that need them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,31 @@ from sesh import machine
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.pty.output_log import LARGEST, OutputLog
-from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
+from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
+from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 
-PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is packed
-FRAME_TIME = 1 / 30  # seconds between two screens for a drawn client
-TRIM_FROM = 64 << 10  # bytes in the log from which on it is trimmed
-TOO_LONG = 4.0  # seconds that clients wait for the emulator until it leaves output out
+PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
+FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
+TRIM_FROM = 64 << 10  # bytes above the retained ones from which on the log is trimmed
+TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
 class Relay:
-    """Feeds every reader of a session's log as fast as it reads, none at another's cost.
-
-    `flags` returns those of the terminal (`protocol.echoed`).
-    """
+    """Sends output to each reader of the log at its own pace. `flags` returns the terminal's (`Pty.flags`)."""
 
     def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
         self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers
         self._soon = loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
-        self.paced: Callable[[], object] = lambda: None  # called when the program may continue, or is to wait
+        self.paced: Callable[[], object] = lambda: None  # called when reading may have to pause or resume
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""  # see `Reports.sequences`
         self._drawn_at = 0.0
-        self._behind_since = 0.0  # the time (monotonic) since which clients wait for the emulator; 0 for none
+        self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
 
     # -- output
 
@@ -45,7 +42,7 @@ class Relay:
         late = False
         self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
-            if reader.fed():
+            if reader.gets_output():
                 if not reader.connection.blocked:
                     reader.connection.feed(log)
                 late = late or reader.late(log)
@@ -53,19 +50,19 @@ class Relay:
             self._set_late_aside()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
-        if self.waited_for:
+        if self.screens_due:
             self._soon(self.serve)
         self._follow()
 
     def program_ended(self) -> None:
-        """Draw the rest, and serve those who wait for a screen behind an image."""
+        """Emulate the rest, and send screens, which do not wait for the end of an image any more."""
         self._follow()
         self._soon(self.serve)
 
     # -- the emulator
 
     def _follow(self) -> None:
-        """Have the emulator follow output that has come, unless it is so little that it may wait for more."""
+        """Schedule the emulator's next step, unless it may lag."""
         seconds = self.model.wait_time()
         if seconds is None:
             self.timers.clear("emulator")
@@ -73,19 +70,19 @@ class Relay:
             self.timers.set("emulator", seconds, self._step)
 
     def _step(self) -> None:
-        """Draw for a few milliseconds, unless more output has come."""
+        """Run the emulator for a few milliseconds, unless more output has just come."""
         try:
             if not self.model.wait_time():
                 self.timers.set("pack", PACK_AFTER, self._pack)
                 self.model.step()
                 self._soon(self.paced)
-                if self.waited_for:
+                if self.screens_due:
                     self._soon(self.serve)
         finally:
             self._follow()
 
     def _pack(self) -> None:
-        """Pack the scrollback, some milliseconds at a time."""
+        """Compress the scrollback, some milliseconds at a time."""
         until = time.monotonic() + STEP_TIME
         for _ in self.model.emulator.scrollback.pack():
             if time.monotonic() >= until:
@@ -93,24 +90,24 @@ class Relay:
                 return
         machine.give_back()
 
-    # -- how fast the program may write
+    # -- the program's pace
 
     def paused(self) -> bool:
-        """Return whether the program has to wait: for the emulator, a client that needs a screen, or a reader."""
-        if self.model.lag >= LARGEST or (self.model.lag and self._takers()):
+        """Return whether the program has to wait: for the emulator, or for a reader that is late."""
+        if self.model.lag >= MAX_LAG or (self.model.lag and self._ready_for_screen()):
             return True
         leader = self.clients.leader
-        pacing = [*self.followers, leader] if leader is not None and leader.fed() else self.followers
+        pacing = [*self.followers, leader] if leader is not None and leader.gets_output() else self.followers
         waits = any(reader.late(self.log) and not reader.connection.stalled for reader in pacing)
         if waits:
             self.timers.ensure("pace", STALLED, self._set_late_aside)
         return waits
 
     def _set_late_aside(self) -> None:
-        """Leave readers behind that are late, save those that set the program's pace and still read."""
+        """Stop sending bytes to late readers, unless the program waits for them and they still read."""
         log, leader = self.log, self.clients.leader
         for client in self.clients.all:
-            if client.fed() and client.late(log) and (client is not leader or client.connection.stalled):
+            if client.gets_output() and client.late(log) and (client is not leader or client.connection.stalled):
                 self.set_aside(client)
         for follower in self.followers:
             if follower.late(log) and follower.connection.stalled:
@@ -118,7 +115,7 @@ class Relay:
         self._soon(self.paced)
 
     def set_aside(self, client: Client) -> None:
-        """Feed a client nothing more until it gets another screen, with the lines that it misses."""
+        """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
         if isinstance(client.state, Live):
             self.model.mark(client.position)
         if not isinstance(client.state, Due):
@@ -130,55 +127,56 @@ class Relay:
             self.set_aside(client)
 
     def writable(self, client: Client) -> None:
-        """Continue with a client whose socket, or link, takes bytes again."""
+        """Continue with a client whose socket or link has room again."""
         self._soon(self.paced)
         client.connection.feed(self.log)
         if isinstance(client.state, Due):
             self._soon(self.serve)
-        elif isinstance(client.state, Drawn) and client.reads():
+        elif isinstance(client.state, Drawn) and client.ready_for_screen():
             self.timers.ensure("draw", 0, self.draw)
 
     def trim(self) -> None:
         """Drop the bytes that every reader has passed."""
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
-            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
+            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     # -- screens
 
     @property
-    def waited_for(self) -> bool:
+    def screens_due(self) -> bool:
         return any(isinstance(client.state, Due) for client in self.clients.all)
 
-    def _takers(self) -> list[tuple[Client, Due]]:
-        """Return the clients that wait for a screen, and can take it now."""
+    def _ready_for_screen(self) -> list[tuple[Client, Due]]:
+        """Return the clients that wait for a screen and are ready for it."""
         due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Due)]
-        return [(client, state) for client, state in due if client.reads()]
+        return [(client, state) for client, state in due if client.ready_for_screen()]
 
     def serve(self) -> None:
-        """Send screens to the clients that wait for one, once the emulator is up to date; the program waits for it.
+        """Send screens to the clients that wait for one, once the emulator has caught up; the program waits meanwhile.
 
-        A client that attaches gets one at once, and another one then: bytes that came before it would act again.
+        A client that attaches gets a screen at once, and a second one instead of the bytes up to it: those came before
+        the client, and would ring bells or send queries again.
         """
-        model, takers = self.model, self._takers()
-        if not self.waited_for:
-            self._behind_since = 0.0
-        if not takers:
+        model, ready = self.model, self._ready_for_screen()
+        if not self.screens_due:
+            self._waiting_since = 0.0
+        if not ready:
             return
         self._soon(self.paced)
-        if self._behind_since and time.monotonic() - self._behind_since > TOO_LONG:
+        if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
-        if model.lag <= MOMENT or not all(due.attach for _, due in takers):
+        if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
             model.catch_up(STEP_TIME)
-        self._behind_since = (self._behind_since or time.monotonic()) if model.lag else 0.0
-        for client, due in takers:
+        self._waiting_since = (self._waiting_since or time.monotonic()) if model.lag else 0.0
+        for client, due in ready:
             if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)
         if model.lag:
             self.timers.set("screens", 0.0, self.serve)
 
     def _send_screen(self, client: Client, due: Due) -> None:
-        """Send the screen that a client needs; then feed it bytes if it has the session's size."""
+        """Send a client its screen: a replay if it has the session's size, else a drawn one."""
         model = self.model
         model.apply_size()
         if client.size[:2] == self.clients.size[:2]:
@@ -190,10 +188,10 @@ class Relay:
             self._draw(client)
 
     def _restore(self, client: Client, due: Due) -> None:
-        """Send a client scrollback and screen, or the lines that it missed and the screen.
+        """Send a client scrollback and screen, or the missed lines and the screen, and make it live.
 
-        It is live then. But if the emulator is behind, or in an image, another screen follows: the rest of the image
-        would be text, and nobody knows where the cursor is behind it.
+        If the emulator lags, or is in an image, make it due for another screen instead: the rest of an image would be
+        shown as text.
         """
         model, emulator = self.model, self.model.emulator
         if due.attach:
@@ -203,10 +201,12 @@ class Relay:
             screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
         else:
             shown = due.beneath or model.shown_at(client.position)
-            lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
-            if lines > client.terminal.lines:  # these lines do not follow on the terminal's, which stay above them
+            lines = 0 if due.beneath else model.missed_since(client.position)
+            gap, alternate = b"", shown.alternate
+            if lines > client.terminal.lines:  # a gap: the old screen stays above the newer lines
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-            begun = 0 if gap or due.beneath or shown.columns != emulator.columns else shown.open_rows
+            continues = not gap and not due.beneath and shown.columns == emulator.columns
+            begun = shown.open_rows if continues else 0
             lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
             screen = gap + repaint(
                 emulator, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks, status=status
@@ -229,7 +229,7 @@ class Relay:
             self.timers.ensure("draw", FRAME_TIME, self.draw)
 
     def _draw(self, client: Client) -> None:
-        """Send a drawn client one screen, unless it has not taken the last."""
+        """Send a drawn client its screen, unless it has not read the last one."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             screen = state.viewport.draw(self.model.emulator) + self.reports(client.position, position, False).encode()

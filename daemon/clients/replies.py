@@ -1,8 +1,8 @@
-"""Filters a client's input: a terminal's reply reaches the program only if the program has asked this terminal.
+"""Filters a client's input: a terminal's reply passes only if the program has queried this terminal.
 
-A reply that comes late, twice, or to a query that another terminal was asked would be typed into a shell. So it passes
-only while a query is open that can have it. Anything else that looks like a reply is dropped, however it is split over
-reads. Keys, mouse, focus and pasted text pass unchanged.
+A late or repeated reply, or one to another terminal's query, would be typed into a shell. So a reply passes only while
+a query of its form is open; others are dropped, however they are split over reads. Keys, mouse, focus and pasted text
+pass unchanged.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from enum import Enum, auto
 from sesh.keys import paste_end
 from sesh.queries import form
 
-OPEN_FOR = 5.0  # seconds for which a query is open, and a conversation after its last word
-_LATE = 30.0  # seconds after a query in which a late reply may come, so that a lone Escape waits a little
-_MOST_FORMS, _MOST_QUERIES = 64, 512  # forms that are remembered, and queries of one form
+OPEN_FOR = 5.0  # seconds that a query is open, and a conversation after its last query or reply
+_LATE = 30.0  # seconds after a query in which a late reply may come; until then, a lone Escape is held back
+_MOST_FORMS = 64  # at the limit, all are forgotten
+_MOST_QUERIES = 512  # of one form; the oldest is dropped
 
 
 class OpenQueries:
-    """A query is closed by the first reply of its form. A conversation stays open while anything is said in it.
+    """The queries that wait for replies. All times are monotonic.
 
-    All times are monotonic.
+    The first reply of its form closes a query. A conversation has many replies, and closes `OPEN_FOR` after the last.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
         self._talks: dict[bytes, float] = {}
         self._asked = self._answered = 0  # numbers of the newest query, and of the newest answered one
-        self._late = 0.0  # time from which on no late reply is expected
+        self._late_until = 0.0  # until then, late replies may come
 
     def ask(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
-        if now >= self._late or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
+        if now >= self._late_until or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
             self._waiting.clear()
-        self._asked, self._late = self._asked + 1, now + _LATE
+        self._asked, self._late_until = self._asked + 1, now + _LATE
         self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
 
     def converse(self, form: bytes, now: float) -> None:
@@ -43,15 +44,15 @@ class OpenQueries:
         self._talks[form] = now + OPEN_FOR
 
     def due(self, now: float) -> bool:
-        """Return whether a reply may still come, a late one too. None does once a later query has its reply."""
-        return self._asked > self._answered and now < self._late
+        """Return whether any reply may still come, even late: the newest query has no reply."""
+        return self._asked > self._answered and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:
-        """Return whether a reply of this form may still come, a late one too."""
-        return now < max(self._late if form in self._waiting else 0.0, self._talks.get(form, 0.0))
+        """Return whether a reply of this form may still come, even late."""
+        return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
-        """Give a reply to the oldest query that can have it, or to a conversation; return whether that is open."""
+        """Match a reply to a conversation or to the oldest query of its form; return whether that is open."""
         if now < self._talks.get(form, 0.0):
             self.converse(form, now)
             return True
@@ -67,20 +68,19 @@ class OpenQueries:
         return is_open
 
 
-_KEY_GAP, _NOT_TYPED = 0.1, 3
-"""Seconds after which the start of a sequence, once passed on, counts as a key of its own, unless so many bytes come at
-once: nobody types them."""
-_PASTE_GAP = 5.0  # seconds after its last bytes at which a paste is over, though its end was lost
+_KEY_GAP = 0.1  # seconds after which input does not continue a sequence whose start was passed on as a key
+_NOT_TYPED = 3  # bytes in one read that no person types: these continue a sequence all the same
+_PASTE_GAP = 5.0  # seconds without input that end a paste whose end was lost
 
 _PIECE = re.compile(
     rb"""(?P<keys>[^\x1b]+)
-    # What more has to come for; a mouse's report without numbers has three characters, maybe in UTF-8 (mode 1005).
+    # Incomplete sequences. A mouse report in the old form has three characters, maybe in UTF-8 (mode 1005).
     |(?P<begun>\x1b(?:\[(?:|[0-?]{1,120}[ -/]{0,3}|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){0,2}[\xc2-\xdf]?)
         |\][0-9]{0,5}|P[0-9;]{0,32}[!$+>]?|_)?\Z)
     |(?P<paste>\x1b\[200~)
-    # A terminal's own size (mode 2048): the session's may be another, and the daemon reports that.
+    # A terminal's size report (mode 2048): dropped, as the daemon reports the session's size.
     |(?P<size>\x1b\[48;[0-9;:]*t)
-    # What a program has switched on: mouse, focus, colour scheme.
+    # Reports that a program has switched on: mouse, focus, colour scheme.
     |(?P<report>\x1b\[(?:<[0-9;]+[Mm]|[0-9]+;[0-9]+;[0-9]+M|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){3}|[IO]|\?997;[0-9]n))
     # Control sequences that no key sends.
     |(?P<reply>\x1b\[(?:[?>=][0-?]{0,120}[ -/]{0,3}[@-~]
@@ -92,13 +92,13 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
-"""Sequences that may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys without a string's end."""
+"""Keys in the form of replies: F3 with modifiers; Alt with a key and then another, without a terminator."""
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")  # Escape; with Alt; Shift in rxvt
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class _State(Enum):
-    """The kind of the next byte: keys and control sequences, a paste, a string that passes or one that does not."""
+    """The state of the parser. PASSED, DROPPED: in a string whose content passes, or does not."""
 
     KEYS = auto()
     PASTE = auto()
@@ -107,30 +107,30 @@ class _State(Enum):
 
 
 class ReplyFilter:
-    """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
+    """The filter of one client. `typed`: the last call of `filter` saw keys or a paste."""
 
     def __init__(self) -> None:
         self.queries = OpenQueries()
         self.typed = False
         self._state = _State.KEYS
-        self._begun = b""  # an incomplete sequence, of which `_given` bytes have been passed on as a key
-        self._given = 0
-        self._at = 0.0
+        self._begun = b""  # an incomplete sequence
+        self._given = 0  # its bytes that were passed on as a key
+        self._at = 0.0  # time of the last input
 
     @property
     def holds_key(self) -> bool:
-        """True if the beginning of a sequence is held back that may be a key: see `release`."""
+        """True if an incomplete sequence is held back that may be a key."""
         return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
-        """Return the held beginning: nothing came behind it, so it is a key."""
+        """Return the held sequence, which is a key, as its rest has not come."""
         held = self._begun[self._given :] if self.holds_key else b""
         if held:
             self.typed, self._given = True, len(self._begun)
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """Return the part of `data`, and of held input, that the program may read; `now` in monotonic seconds."""
+        """Return the part of held input and `data` that the program may read. `now`: monotonic."""
         begun, given, gap = self._begun, self._given, now - self._at
         self.typed, self._at, passed = False, now, b""
         if self._state is _State.PASTE and gap > _PASTE_GAP:
@@ -155,7 +155,7 @@ class ReplyFilter:
         return b"".join(pieces)
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """Return the end of the piece that begins at `start`, -1 if it is not complete; and whether it passes."""
+        """Return the end of the piece that begins at `start`, -1 if it is incomplete; and whether it passes."""
         if self._state is _State.PASTE:
             self.typed = True
             end, begun = paste_end(data, start)
@@ -184,12 +184,12 @@ class ReplyFilter:
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
-        """Return the same for a piece of a string's content, which may be too long to hold. Any control ends it."""
+        """Return the same as `_next` for a part of a string. Any control character ends the string."""
         control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes
         end = control.start()
-        if control[0] == b"\x1b" and end == len(data) - 1:  # maybe the first half of its end
+        if control[0] == b"\x1b" and end == len(data) - 1:  # maybe half of the terminator
             return (end if end > start else -1), passes
         self._state = _State.KEYS
         size = 1 if control[0] == b"\x07" else 2 if data.startswith(b"\x1b\\", end) else 0

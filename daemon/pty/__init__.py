@@ -1,1 +1,1 @@
-"""The program and its pty: bytes in both directions, queries and replies."""
+"""The program and its pty: output, input, queries and their answers."""

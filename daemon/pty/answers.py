@@ -1,8 +1,8 @@
-"""The daemon's automatic answers to a program's queries, while no terminal is there to answer them.
+"""The daemon's answers to a program's queries, while no attached terminal can answer.
 
-Each is fixed, or made of numbers from the model: text that the program chose never comes back as its input, where the
-next shell would read it as typed. Queries for clipboards, images, titles or the screen's content get no answer. The
-forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard protocol.
+An answer is constant, or made of numbers from the emulator: a program's own text must not come back as input, where the
+next shell would execute it. Queries for clipboard, images, titles or screen content get no answer. The forms are those
+of XTerm's control sequences, DEC's manuals and kitty's keyboard protocol.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIXED = {
     b">m": b"\x1b[>4;0m",
     b"?996n": b"\x1b[?997;1n",  # dark colours
 }
-"""Answers by their form (`query_forms.form`); by their query where its form has others too."""
+"""Constant answers by the form of the reply (`queries.reply_form`), or by the query if forms are ambiguous."""
 
 _CAPABILITIES = {b"Co": b"256", b"colors": b"256", b"RGB": b"8"}
 
@@ -38,7 +38,7 @@ _ANSI = (
 
 
 def answer(query: bytes, terminal: Emulator) -> bytes:
-    """Return the answer to a query, which is the body of a finding; empty if it gets none."""
+    """Return the answer to a query (the body of a finding); empty if it gets none."""
     form = reply_form(query)
     if form in _FROM_TERMINAL:
         return _FROM_TERMINAL[form](query, terminal)
@@ -50,7 +50,7 @@ def answer(query: bytes, terminal: Emulator) -> bytes:
 
 
 def size_report(size: Size) -> bytes:
-    """Return the report of a terminal's size, in cells and in pixels (mode 2048)."""
+    """Return the report of a size, in cells and pixels (mode 2048)."""
     columns, rows, width, height = size
     return b"\x1b[48;%d;%d;%d;%dt" % (rows, columns, height, width)
 
@@ -62,7 +62,7 @@ def _number(query: bytes) -> int:
 
 
 def _position(query: bytes, terminal: Emulator) -> bytes:
-    """CPR and DECXCPR: row and column of the cursor from 1, counted from the margins in origin mode."""
+    """Answer CPR and DECXCPR: the cursor's row and column from 1, relative to the margins in origin mode."""
     row, column = terminal.cursor
     if terminal.mode(6):
         row, column = max(0, row - terminal.screen.top), max(0, column - terminal.screen.left)
@@ -70,7 +70,7 @@ def _position(query: bytes, terminal: Emulator) -> bytes:
 
 
 def _mode(query: bytes, terminal: Emulator) -> bytes:
-    """DECRPM: 1 for set, 2 for reset, 0 for an unknown mode."""
+    """Answer DECRQM: 1 for set, 2 for reset, 0 for an unknown mode."""
     private, number = query[2:3] == b"?", _number(query)
     if number < 0:
         return b""
@@ -79,13 +79,13 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
 
 
 def _window(query: bytes, terminal: Emulator) -> bytes:
-    """XTWINOPS: the size in characters; no pixels, no titles."""
+    """Answer XTWINOPS: the size in characters only."""
     form = {18: b"\x1b[8;%d;%dt", 19: b"\x1b[9;%d;%dt"}.get(_number(query))
     return form % (terminal.rows, terminal.columns) if form is not None else b""
 
 
 def _capabilities(query: bytes) -> bytes:
-    """XTGETTCAP: the requested capabilities, up to the first unknown one, in hexadecimal."""
+    """Answer XTGETTCAP: the requested capabilities, up to the first unknown one."""
     values: list[str] = []
     for field in query[4 : -len(_ST)].split(b";")[: len(_CAPABILITIES)]:
         try:
@@ -99,7 +99,7 @@ def _capabilities(query: bytes) -> bytes:
 
 
 def _colour(query: bytes) -> bytes:
-    """The colours of a dark terminal, in xterm's form; the answer ends as the query did."""
+    """Answer with a colour of a dark terminal, in xterm's form, with the query's terminator."""
     end = b"\x07" if query.endswith(b"\x07") else _ST
     number, *index = query[2 : -len(end)].removesuffix(b";?").split(b";")
     if number == b"4" and len(index) == 1 and index[0].isdigit() and 0 <= _number(index[0]) < 256:

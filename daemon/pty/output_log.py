@@ -1,14 +1,14 @@
-"""The program's output as one numbered sequence of bytes, which any number of readers read at their own positions."""
+"""The program's output: a numbered sequence of bytes; each reader has its own position in it."""
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_right
 
-RETAINED, OF_JOB = 256 << 10, 1 << 20
-"""Bytes that stay for clients that come back, although every reader has passed them; of a job for its result, too."""
-LARGEST = 8 << 20  # bytes that the emulator may be behind; then the program waits
-_JOINED = 4 << 10  # bytes up to which small blocks are joined
+RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
+JOB_RETAINED = 1 << 20  # the same of a job, whose result contains them
+MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
+_JOINED = 4 << 10  # largest block that small blocks are joined to
 
 
 class OutputLog:
@@ -29,7 +29,7 @@ class OutputLog:
             self.append(data)
 
     def append(self, block: bytes) -> None:
-        # Echoed keys come one by one: a block for each would cost many times its byte.
+        # Join small blocks: echoed keys come one by one, and each block costs many times a byte.
         last = self._blocks[-1] if self._blocks else b""
         if 0 < len(last) <= _JOINED - len(block):
             self._blocks[-1] = last + block
@@ -40,7 +40,7 @@ class OutputLog:
         self.appended_at = time.monotonic()
 
     def read(self, position: int, limit: int) -> list[memoryview]:
-        """Return at most `limit` bytes from `position` on, as views, not copied. Raise LookupError outside the log."""
+        """Return at most `limit` bytes from `position` on, as views. Raises LookupError outside the log."""
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
         views: list[memoryview] = []
@@ -55,12 +55,12 @@ class OutputLog:
         return views
 
     def bytes(self, start: int, end: int | None = None) -> bytes:
-        """Return the bytes from `start` (or the oldest held after it) up to `end`, in one piece."""
+        """Return a copy of the bytes from `start`, or from `base` if that is later, up to `end`."""
         start, end = max(start, self.base), self.head if end is None else end
         return b"".join(self.read(start, end - start)) if start < end else b""
 
     def trim(self, needed: int) -> None:
-        """Drop the whole blocks before `needed`, but keep the last `retained` bytes."""
+        """Drop whole blocks before `needed`, but keep the last `retained` bytes."""
         count = bisect_right(self._starts, min(needed, self.head - self.retained)) - 1
         if count > 0:
             del self._blocks[:count]

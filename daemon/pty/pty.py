@@ -1,4 +1,4 @@
-"""The program, started as the leader of a session, and its pty: read and written without blocking."""
+"""Starts the program as a session leader on a pty, and reads and writes that without blocking."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from sesh import machine, processes, protocol
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
 
-GATE = 'IFS= read -r _ && exec "$@"'  # the shell source that waits for Enter and then becomes the command
-_ENTER, _EXECUTE = 1, 2  # steps of the child that may fail: to enter its directory, to become the program
-_IUTF8 = 0x4000  # by which Backspace takes a whole character, as terminals set it; termios has no name
+GATE = 'IFS= read -r _ && exec "$@"'  # shell source that waits for Enter, then executes the command
+_CHDIR, _EXECUTE = 1, 2  # steps of the child that may fail
+_IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lacks it
 _READ = 1 << 14
-_FULL = 2048  # a read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB
-TURN = 1 << 16
-_WRITE_TIME = 10  # milliseconds in which a write that has begun shows output
+_FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
+READ_LIMIT = 1 << 16  # bytes after which `read` leaves the rest for the next turn of the loop
+_WRITE_TIME = 10  # milliseconds in which a write in progress makes output readable
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -36,10 +36,9 @@ _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 @dataclass(frozen=True)
 class Program:
-    """A program to be started with this umask and with every signal at its default.
+    """A program to start, with default signal handlers.
 
-    `words`: its argv. `size`: columns, rows, width and height in pixels. `stdin`: a descriptor to read from instead of
-    the pty, -1 for none.
+    `words`: its argv. `size`: columns, rows, width and height in pixels. `stdin`: its standard input, -1 for the pty.
     """
 
     path: str
@@ -53,9 +52,9 @@ class Program:
     def start(self) -> tuple[int, int]:
         """Start it; return the master side of its pty, and its pid.
 
-        Raises CannotStart (127, or 126 if the file is there and cannot be executed) and Refused.
+        Raises CannotStart (127, or 126 if the file exists and cannot be executed) and Refused.
         """
-        # Of an error of the child ptyprocess passes on the text only: step and number come through memory of both.
+        # ptyprocess passes on only the text of the child's error: pass step and errno through shared memory.
         report = mmap(-1, 2)
         try:
             process = PtyProcess.spawn(
@@ -68,7 +67,7 @@ class Program:
             raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
         except OSError as error:
             raise no_process(error) from error
-        process.closed = True  # it would end the program when it is collected
+        process.closed = True  # or its finalizer would end the program
         with process.fileobj:
             step, number = report[:]
             if step:
@@ -76,13 +75,13 @@ class Program:
                 if step == _EXECUTE:
                     raise cannot_start(self.words, self.path, number)
                 raise Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
-            if any(self.size[2:]):  # pixels, of which ptyprocess knows nothing
+            if any(self.size[2:]):  # ptyprocess sets no pixels
                 set_size(process.fd, *self.size)
             return os.dup(process.fd), process.pid
 
     def _become(self, report: mmap) -> None:
-        """Become the program in the child; of `words` argv[0] need not be the path."""
-        step = _ENTER
+        """Execute the program in the child. argv[0] need not be its path."""
+        step = _CHDIR
         try:
             os.chdir(self.directory)
             step = _EXECUTE
@@ -105,12 +104,12 @@ class Program:
 
 
 def is_gate(command: list[str]) -> bool:
-    """Return whether this is the shell that waits for Enter to become a command."""
+    """Return whether this is the shell that waits for Enter before a command."""
     return command[1:3] == ["-c", GATE]
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
-    """Set the size of a terminal in cells and pixels; the kernel sends SIGWINCH only if it changes."""
+    """Set a terminal's size in cells and pixels; the kernel sends SIGWINCH if it has changed."""
     packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
     try:
         ioctl(descriptor, TIOCSWINSZ, packed)
@@ -122,7 +121,7 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
 
 
 def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
-    """Return the error: 127 if there is no such file, 126 if it cannot be executed."""
+    """Return the error: 127 if the file does not exist, 126 if it cannot be executed."""
     word = words[0]
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
@@ -140,7 +139,7 @@ class Pty:
 
     def __init__(self, descriptor: int, slave: int, pid: int) -> None:
         self.status: int | None = None
-        self.usage: struct_rusage | None = None  # both once the program has ended
+        self.usage: struct_rusage | None = None  # both are set by `reap`
         self.descriptor, self.slave, self.pid = descriptor, slave, pid
         self.path = _path_of(self.descriptor)
         self.device = machine.device_number(os.stat(self.path).st_rdev)
@@ -149,15 +148,15 @@ class Pty:
     def spawn(cls, program: Program) -> Pty:
         descriptor, pid = program.start()
         os.set_blocking(descriptor, False)
-        # Without it, a program that closes its terminal to open it again later would look like one that has ended.
+        # Keep the slave side open: else a program that closes and reopens its terminal would seem to have ended.
         slave = os.open(_path_of(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
     def read(self) -> tuple[bytes, bool]:
-        """Read about TURN bytes of output, or some more, and whether the terminal is open on the program's side."""
+        """Read output, about `READ_LIMIT` bytes; return it, and whether the slave side is still open."""
         blocks: list[bytes] = []
         taken, is_open = 0, True
-        while taken < TURN:
+        while taken < READ_LIMIT:
             try:
                 block = os.read(self.descriptor, _READ)
             except OSError as error:
@@ -165,13 +164,13 @@ class Pty:
                 break
             blocks.append(block)
             taken += len(block)
-            if len(block) < _FULL:  # that was all; if more has come meanwhile, the poller will say so
+            if len(block) < _FULL:  # if more has come meanwhile, poll reports it
                 is_open = block != b""
                 break
         return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write what the program takes now; return the number of bytes. Raise OSError if its terminal is gone."""
+        """Write as much as the pty accepts; return the number of bytes. Raises OSError if the pty is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
@@ -187,11 +186,11 @@ class Pty:
             return 0
 
     def raw(self) -> bool:
-        """Return whether the program gets each key at once, as an editor does."""
+        """Return whether the terminal is not in canonical mode, so that the program gets each key at once."""
         return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def reader(self) -> tuple[int, bool]:
-        """Return the reader of typed keys: the foreground process group, and whether it gets each at once (`raw`)."""
+        """Return the reader of typed keys: the foreground process group, and `raw`."""
         return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
@@ -201,14 +200,14 @@ class Pty:
         return bool(self._modes()[_INPUT_FLAGS] & termios.ICRNL)
 
     def flags(self) -> int:
-        """Return ECHO and ICANON, as ECHOED carries them."""
+        """Return ECHO and ICANON as flags of the frame ECHOED."""
         flags = self._modes()[_LOCAL_FLAGS]
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
-        """Return whether output is stopped, as by Ctrl-S: the terminal takes none, and there is none to read.
+        """Return whether output is stopped, as by Ctrl-S: the slave is not writable, and no output is readable.
 
-        A program that is in the middle of a write keeps the terminal from taking more, too; but then output comes.
+        During a program's write the slave is not writable either, but then output becomes readable.
         """
         if self.descriptor < 0:
             return False
@@ -218,14 +217,14 @@ class Pty:
         return not ready.poll(_WRITE_TIME)
 
     def unread(self) -> int:
-        """Return the typed bytes that are not read yet: at most 4,095, and 0 for a moment after a write."""
+        """Return the number of typed bytes that are unread: at most 4,095, and 0 for a moment after a write."""
         try:
             return int.from_bytes(ioctl(self.slave, termios.FIONREAD, bytes(4)), byteorder)
         except (OSError, ValueError):
             return 0
 
     def translates(self) -> bool:
-        """Return whether the terminal writes CR LF for each LF of a program."""
+        """Return whether the terminal writes CR LF for LF."""
         needed = termios.OPOST | termios.ONLCR
         return self._modes()[_OUTPUT_FLAGS] & needed == needed
 
@@ -241,9 +240,9 @@ class Pty:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Send signals, one after the other, to every process group of the program's session; return those groups.
+        """Send signals, in order, to every process group of the program's session; return the groups.
 
-        A reused pid is never hit: while one of the session's processes lives, the kernel gives its number to no other.
+        A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         """
         groups = processes.groups_of_session(self.pid)
         for number in numbers:
@@ -252,9 +251,9 @@ class Pty:
         return groups
 
     def living_groups(self) -> list[int]:
-        """Return the process groups of the session that have not ended; the program's alone while that lives."""
+        """Return the living process groups of the session; only the program's own while it lives."""
         if self.status is None and _lives(self.pid):
-            return [self.pid]  # to look at every process of the system takes long
+            return [self.pid]  # listing all processes of the system is slow
         return processes.groups_of_session(self.pid)
 
     def reap(self) -> bool:
@@ -262,7 +261,7 @@ class Pty:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             except ChildProcessError:
-                pid, status, usage = self.pid, 0, None  # something else reaped it: nothing better is known
+                pid, status, usage = self.pid, 0, None  # already reaped: its status is lost
             if pid:
                 self.status, self.usage = status, usage
         return self.status is not None
@@ -270,28 +269,28 @@ class Pty:
     def close(self) -> None:
         """Close the pty; processes that still have the slave side open get SIGHUP from the kernel."""
         descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
-        self.descriptor = self.slave = -1  # the kernel closes them even if it reports an error
+        self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails
         for descriptor in descriptors:
             os.close(descriptor)
 
 
 def _path_of(descriptor: int) -> str:
-    """Return the path of the slave side of a pty. Raise OSError."""
+    """Return the path of a pty's slave side. Raises OSError."""
     if machine.LINUX:
         return f"/dev/pts/{int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)}"  # TIOCGPTN
     return bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
 
 
 def _lives(child: int) -> bool:
-    """Return whether a child process lives, False if that is not known; it is not reaped."""
+    """Return whether a child process lives, without reaping it; False if unknown."""
     try:
         return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except (OSError, AttributeError):
-        return False  # it is not this process's child, or Python has no waitid(2) here
+        return False  # not a child of this process, or no waitid(2) on this system
 
 
 def _signal_group(group: int, number: int) -> None:
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
-        pass  # it ended meanwhile, or runs as another user now: a terminal's own signals would not reach it either
+        pass  # it has ended, or runs as another user

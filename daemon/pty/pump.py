@@ -1,4 +1,4 @@
-"""Moves the program's bytes: output from its pty into the log, input from clients and requests into its pty."""
+"""Moves bytes from the program's pty to the log, and from clients and requests to the pty."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY
 from sesh.queries import Finding, QueryScanner
 
-WINDOW = 256 << 10
-"""Bytes of INPUT that a client may send without an ACK; the daemon stops reading one that has twice as many waiting."""
-LIMIT = 4 << 20  # bytes of input that may wait in all; `--send` is refused beyond it
-MAX_ANSWERS = 4 << 10  # bytes of answers that may wait; further ones are dropped, as a terminal does
-OWN_WRITERS = frozenset(("answers", "run"))  # the daemon: no line of a person's
-REOPEN_AFTER = 1.0  # seconds after which a terminal that could not be read is read again
+WINDOW = 256 << 10  # bytes of INPUT that a client may send without an ACK; at twice as many, it is not read
+LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
+MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
+OWN_WRITERS = frozenset(("answers", "run"))  # the daemon's own input, which is not part of a person's line
+REOPEN_AFTER = 1.0  # seconds until a pty that seemed closed is read again
 
 
 class InputQueue:
-    """The input that the program has not taken yet: units of bytes, written whole and in order."""
+    """A queue of input for the program: units of bytes, each written whole and in order."""
 
     def __init__(self) -> None:
         self._units: deque[tuple[Hashable, memoryview, Callable[[bool], None] | None]] = deque()
@@ -31,17 +30,17 @@ class InputQueue:
         self.size = 0
 
     def waiting(self, writer: Hashable) -> int:
-        """Return the bytes of one writer that have not been written yet."""
+        """Return the number of queued bytes of one writer."""
         return self._sizes[writer]
 
     def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queue a unit; `done` is called once, with True if all of it was written, with False if it was dropped."""
+        """Queue a unit. `done` is called once: with True after it was written, with False if it was dropped."""
         self._units.append((writer, memoryview(data), done))
         self._sizes[writer] += len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
-        """Write until `write` takes no more or nothing is left."""
+        """Write until `write` accepts no more, or the queue is empty."""
         while self._units:
             writer, view, done = self._units[0]
             taken = write(view) if view else 0
@@ -68,10 +67,10 @@ class InputQueue:
 
 
 class Pump:
-    """The program's two directions, and the moments of their last bytes.
+    """Moves bytes in both directions.
 
-    `printed` is called with what was found in a block of output, and the position at which that begins; `shown` when
-    other bytes were added to the log; `typing` before anything is typed.
+    `printed` is called with the findings in a block of output, and the block's position; `shown` after other bytes were
+    appended to the log; `typing` before anything is typed.
     """
 
     def __init__(
@@ -86,13 +85,13 @@ class Pump:
         self.log, self._loop, self._life = log, loop, life
         self._printed, self._shown, self._typing = printed, shown, typing
         self.pty: Pty | None = None
-        self.filter: Callable[[bytes], bytes] | None = None  # the visible part of a block
+        self.filter: Callable[[bytes], bytes] | None = None  # returns the visible part of a block
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
-        self.open = False  # true if the terminal is still open on the program's side
-        self._paused = False  # true while the program waits for its readers
+        self.open = False  # the slave side is open
+        self._paused = False  # output is not read, because its readers lag
         self.last_activity = STEADY.now()
-        self.sent_at: int | None = None  # the log's head when a request last typed something
+        self.sent_at: int | None = None  # the log's head when a request last typed
 
     @property
     def running(self) -> bool:
@@ -102,7 +101,7 @@ class Pump:
         self.pty, self.open = pty, True
 
     def pace(self, *, paused: bool) -> None:
-        """Read from the program, or let it wait; write to it if input waits."""
+        """Watch the pty for output, unless `paused`, and for room, if input is queued."""
         self._paused = paused
         if self.pty is not None and self.pty.descriptor >= 0:
             reads = READ if self.open and not paused else 0
@@ -113,10 +112,10 @@ class Pump:
         if events & WRITE:
             self.drain()
         if events & READ:
-            self.take()
+            self.read_output()
 
-    def take(self) -> bool:
-        """Read some of the program's output and pass it on; return False if there was none."""
+    def read_output(self) -> bool:
+        """Read output and pass it on; return False if there was none."""
         if self.pty is None or not self.open:
             return False
         block, self.open = self.pty.read()
@@ -131,7 +130,7 @@ class Pump:
         return True
 
     def add(self, block: bytes) -> None:
-        """Add output of the program to the log, and pass it on."""
+        """Scan a block of output, append it to the log, and pass it on."""
         start = self.log.head
         try:
             findings = self.scanner.find(block)
@@ -145,7 +144,7 @@ class Pump:
         self.pace(paused=self._paused)
 
     def show(self, data: bytes) -> None:
-        """Add output to the log that was held back, or that stands above the program's, and pass it on."""
+        """Append other bytes to the log, such as a restored screen or held output, and pass them on."""
         if data:
             self.log.append(data)
             self._shown()
@@ -153,19 +152,19 @@ class Pump:
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Type a unit of bytes; `done`: see `InputQueue.add`."""
         self._typing()
-        taken = 0 if writer in OWN_WRITERS else self.enter(data)
+        taken = 0 if writer in OWN_WRITERS else self.write_keys(data)
         self.input.add(writer, data[taken:], done)
         self.drain()
 
-    def enter(self, data: bytes, *, attended: bool = False) -> int:
-        """Type keys as far as the program takes them at once; return the number of bytes. The rest is for `input`."""
+    def write_keys(self, data: bytes, *, attended: bool = False) -> int:
+        """Type keys without queueing; return the number of bytes written. The caller queues the rest."""
         self.typed_line.add(data, self.pty, attended=attended)
         if self.input.size or self.pty is None or not data:
             return 0
         try:
             return self.pty.write(data)
         except OSError:
-            return 0  # its terminal is gone: `drain` finds that too
+            return 0  # the pty is gone; `drain` handles that
 
     def drain(self) -> None:
         if self.pty is None or self.pty.descriptor < 0:
@@ -174,22 +173,22 @@ class Pump:
         try:
             self.input.drain(self.pty.write)
         except OSError:
-            self.input.clear()  # its terminal is gone; the wait status will say that it has ended
+            self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
         self.pace(paused=self._paused)
 
     @property
     def line_begun(self) -> bool:
-        """True if there is a line at the prompt that nobody has entered."""
+        """True if an unfinished line was typed."""
         return self.pty is not None and self.typed_line.length(self.pty) > 0
 
     @property
     def drafted(self) -> bool:
-        """True if an attached person has typed something that nobody has entered."""
+        """True if a person at an attached client has typed an unfinished line."""
         return self.pty is not None and self.typed_line.drafted(self.pty)
 
     @property
     def unread(self) -> int:
-        """Bytes typed that the program has not read; the kernel counts at most 4,095 of those that it holds."""
+        """The number of typed bytes that the program has not read; the kernel counts at most 4,095 of its own."""
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:

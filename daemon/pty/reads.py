@@ -1,8 +1,8 @@
-"""Who reads a terminal: the system calls that the processes of its foreground sleep in.
+"""Finds out whether a foreground process reads the terminal, from the system calls that its threads sleep in.
 
-`/proc/PID/syscall` names the call that a thread sleeps in, and its arguments. A daemon may read that of its descendants
-(proc(5), and Yama's default), but not of a program that runs as another user. Linux only: no other system says which
-descriptor a process reads.
+`/proc/PID/syscall` contains the number and arguments of a sleeping thread's system call. A daemon may read that of its
+descendants (proc(5), and Yama's default), but not of another user's processes. Linux only: no other system reports the
+descriptor that a process reads.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from enum import Enum
 
 from sesh import machine, processes
 
-_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by the machine's name (syscalls(2))
+_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by machine type (syscalls(2))
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
-"""The same of poll, select, epoll_wait and their kin, and of restart_syscall, which Ctrl-Z and fg lead to."""
+"""The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
 _MACHINE = os.uname().machine if machine.LINUX else ""
 
-MOST_PROCESSES, MOST_THREADS = 64, 64  # of the foreground, and of each of them, that are examined
+MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined
 _CONTROLLING = 5 << 8
 
 
 class Call(Enum):
     READ = "read"
     SELECT = "select"
-    OTHER = "other"  # another call; or it runs
+    OTHER = "other"  # another call, or none: the thread runs
     UNKNOWN = "unknown"
 
 
 def call_of(thread: str) -> tuple[Call, int, int]:
-    """Return the call that a thread (`/proc/PID[/task/TID]`) sleeps in; of a read its descriptor and size."""
+    """Return the call that a thread (`/proc/PID[/task/TID]`) sleeps in; for READ, also descriptor and size."""
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
@@ -48,10 +48,10 @@ def call_of(thread: str) -> tuple[Call, int, int]:
 
 
 def reads_terminal(group: int, leader: int, device: int) -> bool | None:
-    """Return whether a process of a terminal's foreground `group` is asleep in read(2) on that terminal.
+    """Return whether a process of the foreground `group` sleeps in read(2) on the terminal.
 
-    None if none is seen to be, and the kernel does not say what all of them sleep in. `leader`: of the session;
-    `device`: the terminal's, as in `tty_nr`.
+    None if no process was found to, and some could not be examined. `leader`: of the session. `device`: the terminal's,
+    as in `tty_nr`.
     """
     known = _MACHINE in _READS
     for pid in _members(group, leader):
@@ -64,7 +64,7 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
 
 
 def runs(group: int, leader: int) -> bool:
-    """Return whether a process of a terminal's foreground `group` has a processor, or waits for one."""
+    """Return whether a process of the foreground `group` is running or runnable."""
     return any(processes.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
 
 
@@ -79,12 +79,12 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
 def _members(group: int, leader: int) -> Iterator[int]:
     """Yield the living processes of a group.
 
-    Goes from parent to child, from the group's leader on and then from the session's: the group's may have ended before
-    the others, as the first command of a pipe does.
+    Walk the children of the group's leader, then those of the session's leader: the group's may have ended before its
+    other members, such as the first command of a pipeline.
     """
-    due, seen = [leader, group], set[int]()
-    while due and len(seen) < MOST_PROCESSES:
-        pid = due.pop()
+    pending, seen = [leader, group], set[int]()
+    while pending and len(seen) < MOST_PROCESSES:
+        pid = pending.pop()
         if pid in seen:
             continue
         seen.add(pid)
@@ -92,7 +92,7 @@ def _members(group: int, leader: int) -> Iterator[int]:
         if len(fields) > 2 and fields[0] not in "ZX" and fields[2] == str(group):
             yield pid
         for thread in _threads(pid):
-            due += map(int, machine.content(f"/proc/{pid}/task/{thread}/children").split())
+            pending += map(int, machine.content(f"/proc/{pid}/task/{thread}/children").split())
 
 
 def _threads(pid: int) -> list[str]:

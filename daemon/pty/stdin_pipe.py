@@ -1,4 +1,4 @@
-"""The standard input of a job that is fed: a pipe, written as the job reads."""
+"""The standard input of a job that a client feeds: a pipe."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from sesh.loop.loop import WRITE, Loop
 
 
 class StdinPipe:
-    """The writing end of the pipe. `received` counts bytes: a feeder that reconnects continues there.
+    """The write end of the pipe.
 
-    `linger`: seconds for which the pipe stays open without its feeder. `ends`: the waiting bytes are the last.
+    `received`: the number of bytes so far, from which a feeder that reconnects continues. `linger`: seconds that the
+    pipe stays open without its feeder. `ends`: close the pipe after the waiting bytes.
     """
 
     def __init__(self, descriptor: int, loop: Loop) -> None:
@@ -29,8 +30,8 @@ class StdinPipe:
     def open(self) -> bool:
         return self.descriptor >= 0
 
-    def take(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:
-        """Take bytes that begin at an offset of the input; `respond` is called when the job has them."""
+    def feed(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:
+        """Write bytes that start at `offset` of the input; call `respond` when the pipe has them."""
         self.feeder, self._respond, self.ends = feeder, respond, ends
         fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
@@ -40,7 +41,7 @@ class StdinPipe:
             self._answer()
 
     def watch(self) -> None:
-        """Write as soon as the pipe takes bytes, if any wait, or close it then if they were the last."""
+        """Watch the pipe for room, if bytes or the end of input wait."""
         if self.open:
             self._loop.watch(self.descriptor, WRITE if self.waiting or self.ends else 0, lambda _: self._write())
 

@@ -1,1 +1,1 @@
-"""The emulator behind the output log, the screen's size, and its checkpoints."""
+"""The emulator, which reads the output log, and the checkpoints of its screen."""

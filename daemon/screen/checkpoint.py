@@ -1,8 +1,8 @@
-"""Checkpoints: the screen and scrollback of a session, on disk soon after its output, in case its daemon dies.
+"""Writes checkpoints: screen and scrollback of a session, on disk soon after output, in case the daemon dies.
 
-Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and never wakes up. What
-has scrolled off goes into a file of its own, to which only what is new is added, some lines in a turn of the loop; the
-screen is written behind it, and behind that the output that the emulator has not read.
+Only output sets the timer: an idle session writes nothing and never wakes up. Scrollback has a file of its own, to
+which new lines are appended, some in each turn of the loop. A second file contains the screen, and after it the output
+that the emulator has not read.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
-CHECKPOINT_AFTER = 1.0  # seconds after output came until a checkpoint is written, if one is due
+CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, if `PAUSE` is over
 PAUSE = 4.0
-"""Seconds from the beginning of a checkpoint to that of the next while output comes in: with the time that it takes, a
-crash costs five seconds of output."""
+"""Seconds from the start of one checkpoint to that of the next, during output. A crash loses five seconds of output at
+most: this, and the time that a checkpoint takes."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
-"""Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
-LONGEST_PAUSE = 60.0  # the longest pause: it doubles while checkpoints fail
-_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # the file is not damaged
+"""Seconds for the emulator to catch up before a checkpoint, and before the last; its largest lag takes less."""
+LONGEST_PAUSE = 60.0  # the limit of the pause, which doubles with each failure
+_TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # errors that leave the file undamaged
 
 
 class _File(NamedTuple):
-    """A file of lines that scrolled off, as a checkpoint says it (`off`).
+    """The scrollback file. `off`: its description in the checkpoint's header.
 
-    It holds those up to number `end` from number `start` on, as long as the scrollback has this `source`: its revision,
-    and the columns. `source` is None if another process wrote it, or if it was found broken.
+    It contains the lines from number `start` up to `end`, if the scrollback still has this `source` (its revision, and
+    the columns). `source` is None if another process wrote the file, or if it is damaged.
     """
 
     off: ScrolledOff
@@ -46,23 +46,24 @@ class _File(NamedTuple):
 class Checkpointer:
     """Writes the checkpoints of session `session_id`. `header` returns their other data.
 
-    What the last one needs stays as it is until the next one is in place; what that had written is taken back if it
-    fails, so that it takes no room on a full disk.
+    The files of the last checkpoint stay valid until the next one is complete. A failed one is removed, so that it
+    takes no space on a full disk.
     """
 
     def __init__(
         self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], CheckpointHeader]
     ) -> None:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
-        self._next_at, self._pause = 0.0, PAUSE
-        """Time (monotonic) of the next checkpoint, and the seconds to the one after it."""
-        self._steps: Generator[None, None, None] | None = None  # of the one that is being written
+        self._next_at, self._pause = 0.0, PAUSE  # time (monotonic) of the next checkpoint; seconds to the one after it
+        self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(session_id)))
         self._position = 0
 
     def write_if_due(self) -> None:
-        """Write a part of a checkpoint if one is due, and set the timer for the next part, or for when the next is
-        due if there is something to write. Called some time after output came. Raises OSError."""
+        """Write the next part of a checkpoint, if one is due, and set the timer for the following part or checkpoint.
+
+        Called some time after output. Raises OSError.
+        """
         self._timers.clear("checkpoint")
         now = time.monotonic()
         steps, self._steps = self._steps, None
@@ -77,28 +78,27 @@ class Checkpointer:
         finally:
             if self._steps is not None:
                 self._timers.set("checkpoint", 0, self.write_if_due)
-            elif self._position < self._log.head:  # it came meanwhile, or was not kept
+            elif self._position < self._log.head:  # output came meanwhile, or writing failed
                 self._timers.set("checkpoint", max(0.0, self._next_at - now), self.write_if_due)
 
     def write_last(self) -> None:
-        """Write the last checkpoint, with all output that the emulator takes in a few seconds. Raises OSError."""
+        """Write the last checkpoint; the emulator gets some seconds to catch up before. Raises OSError."""
         self._timers.clear("checkpoint")
         if self._steps is not None:
-            self._steps.close()  # this one has all of it
+            self._steps.close()  # superseded
             self._steps = None
         until = time.monotonic() + LAST_CATCH_UP
         try:
             self._write(until)
         except Exception:
-            self._write(until)  # no later one makes up for an error that passes
+            self._write(until)  # retry once, as no later checkpoint follows
 
     def _write(self, until: float) -> None:
         for _ in self._writing(until):
             pass
 
     def _writing(self, until: float) -> Generator[None, None, None]:
-        """Write a checkpoint in steps of some milliseconds. The emulator comes to the present output first, but not
-        beyond `until`, and not for a little that is written as it is."""
+        """Write a checkpoint in short steps. The emulator catches up first, except for a small lag, until `until`."""
         model, head = self._model, self._log.head
         while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()
@@ -113,8 +113,8 @@ class Checkpointer:
                 yield
             header: CheckpointHeader = {**self._header(), "size": size, "drawn": drawn, "scrollback": off}
             checkpoints.write(self._id, header, screen)
-        except BaseException as error:  # GeneratorExit too: it is not wanted any more
-            if isinstance(error, OSError) and error.errno not in _PASSING:
+        except BaseException as error:  # GeneratorExit too: a later checkpoint supersedes this one
+            if isinstance(error, OSError) and error.errno not in _TRANSIENT:
                 self._file = self._file._replace(source=None)
             self._take_back(off)
             raise
@@ -122,7 +122,7 @@ class Checkpointer:
         checkpoints.drop(self._id, 1 - off["file"])
 
     def _take_back(self, off: ScrolledOff) -> None:
-        """Remove the lines that were written behind those of the last checkpoint."""
+        """Remove the lines that were appended since the last checkpoint."""
         last = self._file.off
         try:
             if off["file"] == last["file"] and last["bytes"]:
@@ -130,23 +130,23 @@ class Checkpointer:
             else:
                 checkpoints.drop(self._id, off["file"])
         except OSError:
-            return  # the next one writes over it
+            return  # the next checkpoint overwrites them
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
-        """Return the next state of the file, but its size, and the lines that are to be appended."""
+        """Return the next state of the scrollback file, except its size, and the lines to append."""
         emulator, last = self._model.emulator, self._file
         emulator.screen.settle_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns
         source, end = (scrollback.revision, columns), scrollback.completed
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
         if last.source != source or end - last.start > most[0] or last.off["bytes"] > most[1]:
-            # Into the file that the last checkpoint does not need.
+            # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
             last = _File(off, source, scrollback.first, scrollback.first)
         return last._replace(end=end), (scrolled(lines, columns) for lines in scrollback.since(last.end))
 
     def _screen(self) -> bytes:
-        """Return the bytes that show the screen, and the output that the emulator has not seen; none amid an image."""
+        """Return bytes that draw the screen, then the output that the emulator has not read, unless in an image."""
         model, emulator = self._model, self._model.emulator
         screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:

@@ -1,4 +1,4 @@
-"""The emulator behind the relay: it reads the log at its own pace."""
+"""The emulator's copy of the screen: it reads the log at its own pace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.output_log import LARGEST, OutputLog
+from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.measures import SCROLLBACK, scrollback_bytes
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
@@ -18,19 +18,20 @@ from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import whole
 
-PAUSE = 0.01  # seconds without output after which the emulator works: the relay goes first in a burst
-MOMENT = 64 << 10  # bytes that the emulator takes in a moment; for so few nothing wakes up
-CATCH_UP_TIME = 0.05  # seconds that a request waits for the emulator; then it gets the screen as it is
-STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, after which the emulator leaves the rest for the next step
-_CANCEL = b"\x18"  # CAN ends a sequence that is not finished (ECMA-48 8.3.6)
-_BOUNDARY = re.compile(rb"\n|\x1b")  # where output may be read from that was not read before
-_MAX_MARKS = 1024
+PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, the relay runs first
+SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
+CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
+STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, of one step of the emulator
+_CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
+_BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
+_MAX_MARKS = 1024  # the oldest is dropped
 
 
 class Shown(NamedTuple):
-    """The state of a terminal at a position: the lines that have scrolled off, pushed modes, the cursor's row.
+    """The state of a terminal at a position of the log.
 
-    `open_rows`: of the newest line so many rows have scrolled off, and others not, on a terminal of `columns`.
+    `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: rows that have
+    scrolled off of a line that is partly on the screen, on a terminal of `columns`.
     """
 
     scrolled: int = 0
@@ -42,9 +43,9 @@ class Shown(NamedTuple):
 
 
 class Model:
-    """A reader of the log that keeps the screen; its state is that of one position of the log.
+    """A reader of the log that feeds the emulator; the screen is that of `position`.
 
-    `fault` notes the first error of the emulator, and output that is left out. `max_lines`: of its scrollback.
+    `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
     """
 
     def __init__(
@@ -62,8 +63,8 @@ class Model:
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._marks: dict[int, Shown | None] = {}  # by position; None if the emulator has not come to it
-        self._ahead: list[int] = []
+        self._marks: dict[int, Shown | None] = {}  # by position; None if the emulator has not reached it
+        self._ahead: list[int] = []  # the marks that it has not reached, sorted
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
@@ -77,36 +78,41 @@ class Model:
         return self._log.head - self.position
 
     def wait_time(self) -> float | None:
-        """Return the seconds that the emulator waits for a pause, 0 while the program waits for it; None: until more
-        comes, or somebody looks, as what it has not seen is little, and came at one size of the screen."""
-        if self.lag <= (MOMENT if self._life.running and not self._resizes else 0):
+        """Return the seconds until the emulator should run; 0 if the program waits for it.
+
+        None if it may lag until more output or a request comes: the lag is small, and no resize is pending.
+        """
+        may_lag = self._life.running and not self._resizes
+        if self.lag <= (SMALL_LAG if may_lag else 0):
             return None
-        return max(0.0, self._log.appended_at + PAUSE - time.monotonic()) if self.lag < LARGEST else 0.0
+        if self.lag >= MAX_LAG:
+            return 0.0
+        return max(0.0, self._log.appended_at + PAUSE - time.monotonic())
 
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
-        """Change the screen's size from the log's head on.
+        """Change the screen's size, from the log's head on.
 
-        Its height in pixels, 0 for unknown, is the measure of images from the emulator's position on.
+        `height`: in pixels, 0 for unknown; it determines the rows of images.
         """
         self.columns, self.rows = columns, rows
         self.emulator.screen.cell_height = height // max(1, rows) or CELL_HEIGHT
         if self._resizes and self._resizes[-1][0] == self._log.head:
-            self._resizes.pop()  # nothing was printed at the last size
+            self._resizes.pop()  # no output came at that size
         self._resizes.append((self._log.head, columns, rows))
         if not self.lag:
             self._apply_resizes()
 
     def step(self, end: int | None = None) -> None:
-        """Feed the emulator one slice, as long as it takes in a few milliseconds, up to position `end` at most.
+        """Feed the emulator one slice, for a few milliseconds, up to position `end` at most.
 
-        An error of the emulator costs that slice, so that it cannot block the program forever.
+        After an error, skip the slice: a retry could fail forever, and block the program.
         """
         self._apply_resizes()
         if not self.lag:
             return
         emulator, start = self.emulator, self.position
         end = min(start + SLICE, self._log.head if end is None else end)
-        # It has to come to these positions: the size changes there, or its state is to be remembered.
+        # Stop at the next resize and at the next mark.
         while self._ahead and self._ahead[0] <= start:
             del self._ahead[0]
         end = min(end, self._resizes[0][0] if self._resizes else end, self._ahead[0] if self._ahead else end)
@@ -121,7 +127,7 @@ class Model:
         self._apply_resizes()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
-        """Feed the emulator up to `position` (the log's head) for at most `seconds`; return whether it is there."""
+        """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: the log's head)."""
         end, until = self._log.head if position is None else position, time.monotonic() + seconds
         while self.position < end and time.monotonic() < until:
             self.step(end)
@@ -129,11 +135,11 @@ class Model:
         return self.position >= end
 
     def skip_ahead(self) -> None:
-        """Continue with the log's last part: the rest takes too long, as of sequences that each change all cells.
+        """Skip output that takes too long to emulate, except the end of the log.
 
-        Screen and scrollback lack the output in between; the clients' bytes do not.
+        Screen and scrollback lack the skipped output; clients still get it.
         """
-        start = self._log.head - MOMENT
+        start = self._log.head - SMALL_LAG
         if start > self.position:
             boundary = _BOUNDARY.search(self._log.bytes(start))
             start += boundary.start() if boundary else 0
@@ -143,12 +149,12 @@ class Model:
             self._apply_resizes()
 
     def apply_size(self) -> None:
-        """Give the emulator the session's current size, even if it has not come to the last resize yet."""
+        """Give the emulator the session's current size, even if it has not reached the last resize."""
         self._resizes.clear()
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the model as plain data. `marks`: None for a position that the emulator has not come to."""
+        """Return the model as plain data."""
         emulator = self.emulator
         return {
             "position": self.position,
@@ -176,7 +182,7 @@ class Model:
         self.emulator.screen.used = set(state["used"])
 
     def mark(self, position: int) -> None:
-        """Remember the state at `position`, the last one that was sent to a client which may come back."""
+        """Remember the state at `position`, from which a client may need a repaint later."""
         if position == self.position:
             self._marks[position] = _shown_by(self.emulator)
         elif position > self.position and position not in self._marks:
@@ -186,21 +192,21 @@ class Model:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return how many lines have scrolled off since `position`, or a few more."""
+        """Return the number of lines that have scrolled off since `position`, or a few more."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
-        """Return the number of lines that a terminal of the emulator's size lacks if it shows the output to `position`.
+        """Return the number of lines that a terminal lacks if it shows the output up to `position`.
 
-        Where it became lower since, it has scrolled off rows above the cursor itself. Without a mark at the position
-        that is not known, and they come again.
+        A terminal that has shrunk since has scrolled off rows itself; they do not count. Without a mark at `position`
+        they count, and are sent twice.
         """
         shown = self._marks.get(position)
         own = max(0, shown.row + 1 - self.emulator.rows) if shown and not shown.alternate else 0
         return max(0, self.scrolled_since(position) - own)
 
     def shown_at(self, position: int) -> Shown:
-        """Return the state of a terminal at a marked position; an empty one for any other."""
+        """Return the state at a marked position; an empty one without a mark."""
         return self._marks.get(position) or Shown()
 
     def _apply_resizes(self) -> None:

@@ -1,9 +1,9 @@
-"""The commands of a session, for `--history`, for the events, and for a client that reconnects for its answer.
+"""The commands of a session, for `--history`, for events, and for clients that reconnect for an answer.
 
-They come from `--run` and from the shell's integration. With `sesh --shell-init` the shell prints FinalTerm's marks:
-`OSC 133;C;cmdline_url=COMMAND` when a command begins (written as kitty and fish do) and `OSC 133;D;CODE` when it has
-ended. The output in between is the command's. A command that the shell does not name, because its user keeps it out of
-the shell's own history, becomes an event and nothing more.
+They come from `--run` and from shell integration. With `sesh --shell-init` the shell prints FinalTerm's marks:
+`OSC 133;C;cmdline_url=COMMAND` when a command begins (in the form of kitty and fish) and `OSC 133;D;CODE` when it has
+ended; its output is between the marks. A command without `cmdline_url`, which the user keeps out of the shell's
+history, causes events and is not kept.
 """
 
 from __future__ import annotations
@@ -25,33 +25,32 @@ from sesh.wording import plain
 
 Begun = tuple[int, float, float, str | None, str]
 
-MAX_ENTRIES = 100  # commands, and answers, that are kept
-MAX_OUTPUT = 256 << 10  # bytes of output kept, of one command
-MAX_OUTPUT_IN_ALL = 4 << 20
-_FACTS_SIZE = 150  # characters that a command's other facts take as JSON
+MAX_ENTRIES = 100  # commands kept, and answers; the oldest is dropped
+MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones
+MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest output is dropped whole
+_FACTS_SIZE = 150  # characters of an entry's JSON besides command and directory
 
 
 class History:
     def __init__(self) -> None:
         self.count = 0
-        self.last: RunFacts | None = None  # the command that the session's end ended, with its `key`
-        self.entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)
-        """The commands, the newest last, with the output that is kept."""
+        self.last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
+        self.entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)  # each with its output
         self.answers: OrderedDict[str, tuple[int, dict[str, Any]]] = OrderedDict()
-        """The command's number and the answer, as plain data, by the client's key."""
+        """The number of a run and its answer, by the run's key."""
 
     def find(self, number: int, session: str) -> tuple[RunFacts, bytes]:
-        """Return a command and its output. Raise NotFound, which names the `session`."""
+        """Return a command and its output. Raises NotFound; its message names `session`."""
         for entry, output in self.entries:
             if entry["n"] == number:
-                if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
+                if entry["output_bytes"] and not output:  # dropped, or restored without output
                     message = f"the output of command {number} is not kept any more"
                     raise NotFound(message, hint=f"see: {SESH} --logs {session}")
                 return entry, output
         raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
 
     def newest(self, budget: int) -> list[RunFacts]:
-        """Return the newest commands whose texts have at most `budget` characters together, the oldest first."""
+        """Return the newest commands that fit into `budget` characters, the oldest first."""
         newest: list[RunFacts] = []
         for entry, _ in reversed(self.entries):
             budget -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
@@ -71,7 +70,7 @@ class History:
     def add(
         self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
     ) -> None:
-        """Keep a command that has ended, and as much of its output as MAX_OUTPUT and MAX_OUTPUT_IN_ALL allow."""
+        """Keep a command that has ended, and its output within `MAX_OUTPUT` and `MAX_OUTPUT_IN_ALL`."""
         entry: RunFacts = {
             "n": number,
             "command": words,
@@ -90,7 +89,7 @@ class History:
                 self.entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
-        """Remember the first answer to a command that has a key."""
+        """Keep the first answer to a run that has a key."""
         if run.key and run.key not in self.answers:
             plain_answer = {"error": answer.facts()} if isinstance(answer, SeshError) else dict(answer)
             self.answers[run.key] = run.number, plain_answer
@@ -98,7 +97,7 @@ class History:
                 self.answers.popitem(last=False)
 
     def answer_again(self, run: Run) -> bool:
-        """Answer a client that comes back for a command that has been answered; return False if it has not."""
+        """Repeat the answer to a client that reconnects; return False if there was no answer yet."""
         if run.key not in self.answers or run.request is None:
             return False
         number, answer = self.answers[run.key]
@@ -113,26 +112,26 @@ class History:
         return True
 
 
-MAX_COMMAND = 4096
+MAX_COMMAND = 4096  # characters; the rest is cut
 _END = b"\x1b]133;D"
-_LONGEST_ADDITION = 4096  # bytes in which the two below are looked for: a terminal's width of text
+_LONGEST_ADDITION = 4096  # bytes searched for the two patterns below, which pad a whole terminal row
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
-"""Output of fish behind the mark, before the command begins."""
+"""Output of fish between mark C and the command's own."""
 _SGR_REVERSED = rb"m[0-9;]*\[\x1b"
 _PARTIAL_LINE = re.compile(
     rb"(?:\r \r +(?:" + _SGR_REVERSED + rb")*[%#]"
     rb"|(?:K\[\x1b)?\r ?\x8e\x8f\xe2\r *(?:" + _SGR_REVERSED + rb"|B\(\x1b)*\x8e\x8f\xe2)"
     rb"(?:" + _SGR_REVERSED + rb"|B\(\x1b)+"
 )
-"""The end of line that zsh and fish add before their prompts if a command has left its line open. The expression is for
-the reversed output: the addition stands at its end, and from there a match begins at one place only."""
+"""The line end that zsh and fish add before a prompt if the output has none. The pattern matches reversed output: from
+the end, a match can start at one place only."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class CommandMarks:
-    """Follows the commands that people type, by the shell's OSC 133 marks.
+    """Records the commands that people type, from the shell's OSC 133 marks.
 
-    `emit` reports an event; `is_run` returns whether a mark belongs to `--run`, which reports its commands itself.
+    `emit` adds an event. `is_run` returns whether a mark belongs to a `--run`, which records its own commands.
     """
 
     def __init__(
@@ -140,11 +139,11 @@ class CommandMarks:
     ) -> None:
         self._facts, self._pump, self._history, self._emit, self._is_run = facts, pump, history, emit, is_run
         self.begun: Begun | None = None
-        """The command under way: position behind its mark, time (wall clock, and monotonic), command, directory."""
-        self.number: int | None = None  # its number; None if the shell does not name it
+        """The active command: start of its output, start time (wall clock, monotonic), text, directory."""
+        self.number: int | None = None  # of the active command; None if its mark has no text
 
     def handle(self, body: bytes, position: int) -> None:
-        """Handle a mark; `body`: all behind `133;`, `position`: behind it in the log."""
+        """Handle a mark that ends at `position` of the log. `body`: everything after `133;`."""
         if body.startswith(b"C"):
             self._begin(body, position)
         elif body.startswith(b"D"):
@@ -171,7 +170,7 @@ class CommandMarks:
             self._emit("command_ended", exit_code=code)
             return
         duration, pty = time.monotonic() - since, self._pump.pty
-        data = self._pump.log.bytes(start, position)  # as far as the log still has it
+        data = self._pump.log.bytes(start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
         output = own_output(data, translated=pty is None or pty.translates())
         self._history.add(self.number or 0, [command], cwd, moment, duration, code, output)
@@ -179,15 +178,15 @@ class CommandMarks:
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
-    """Return the output without the shell's additions. `translated`: the terminal made CR LF of each LF."""
+    """Return the output without the shell's additions. `translated`: the terminal wrote CR LF for LF."""
     before = _BEFORE.match(data[:_LONGEST_ADDITION])
-    behind = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
-    data = data[before.end() if before else 0 : len(data) - (behind.end() if behind else 0)]
+    after = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
+    data = data[before.end() if before else 0 : len(data) - (after.end() if after else 0)]
     return data.replace(b"\r\n", b"\n") if translated else data
 
 
 def parse_command(body: bytes) -> str | None:
-    """Return the command that a mark C names, None if it names none."""
+    """Return the text of the command in a mark C; None without one."""
     _, named, rest = body.partition(b";cmdline_url=")
     if not named:
         return None

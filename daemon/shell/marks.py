@@ -1,12 +1,12 @@
-"""Has a live shell report the begin and the end of a command of `--run` by marks, and takes these out of its output.
+"""Makes a live shell mark the begin and the end of a `--run` command in its output, and filters the marks.
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
-inner file prints mark C and holds the command: a `return` in it ends that file alone. On /dev/tty each mark is written
+inner file prints mark C and contains the command: a `return` in it ends that file alone. Marks are written to /dev/tty,
 as `OSC 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are read only
-if they exist: a line that a shell reads after its run was given up does nothing, and shows no error of ours.
+if they exist: a shell that reads the typed line after its run was given up does nothing, and prints no error.
 
-The typed line is echoed by the shell's line editor, which nothing keeps from printing it. So clients and the screen get
-the command instead, as if somebody had typed it, and of the echo only sequences that set modes and move no cursor.
+The shell's line editor echoes the typed line. Clients and the screen get the command's text instead, as if it had been
+typed, and only those sequences of the echo that set modes and do not move the cursor.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ from sesh.wording import blanked
 
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
-_LONGEST = 96
-_MOST_HELD = 64 << 10
+_LONGEST = 96  # bytes of a mark
+_MOST_HELD = 64 << 10  # bytes held back; more are released
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
-"""The private modes, keyboard modes, strings and queries in an echo (ECMA-48 5.4, XTerm ctlseqs)."""
+"""Private modes, keyboard modes, strings and queries (ECMA-48 5.4, XTerm ctlseqs)."""
 _NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
-"""The command that a mark names. Where a shell keeps lines with a leading blank out of its history, it is not ours but
-the one before."""
+"""The command in a mark C of the shell. A shell that keeps our line out of its history names the previous command."""
 
 
 class MarkFilter:
-    """A filter of the program's output.
+    """Removes marks from the program's output.
 
-    `marked` is called with every mark (token, letter, exit code) and returns its replacement. `passed` is called with
+    `marked` is called with each mark (token, letter, exit code), and returns its replacement. `passed` is called with
     the output between marks.
     """
 
@@ -44,7 +43,7 @@ class MarkFilter:
         self._secret, self._start = secret, _BEGIN + secret.encode()
         self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
-        self._part = b""  # the end of the last block, if it may be the beginning of a mark
+        self._part = b""  # the end of the last block, if it may be an incomplete mark
 
     def hold(self) -> None:
         """Hold output back until `drop` or `release`."""
@@ -52,21 +51,21 @@ class MarkFilter:
             self._held = bytearray()
 
     def drop(self) -> bytes:
-        """Return the held sequences that set the terminal's modes, without the text; hold nothing any more."""
+        """Discard the held output, and stop holding; return only its sequences that set modes."""
         return _NAMED.sub(b"", b"".join(_MODES.findall(self.release())))
 
     def release(self) -> bytes:
-        """Return all held output; hold nothing any more."""
+        """Stop holding, and return the held output."""
         held, self._held = bytes(self._held or b""), None
         return held
 
     def finish(self) -> bytes:
-        """Return all held output, also the beginning of a mark, as no more output will come."""
+        """Return everything held, an incomplete mark too: the output has ended."""
         part, self._part = self._part, b""
         return self.release() + self._pass(part)
 
     def filter(self, block: bytes) -> bytes:
-        """Return the block as clients and the emulator see it."""
+        """Return the block without marks and held output."""
         data, self._part = self._part + block, b""
         start = data.rfind(b"\x1b", max(0, len(data) - _LONGEST))
         if start >= 0 and self._may_begin(data[start:]):
@@ -75,7 +74,7 @@ class MarkFilter:
         for mark in _MARK.finditer(data) if self._start in data else ():
             token, letter, digits = (group.decode() if group else "" for group in mark.groups())
             if not token.startswith(self._secret):
-                continue  # another session's, whose shell runs in this one
+                continue  # from a session that is nested in this one
             out.append(self._pass(data[position : mark.start()]))
             out.append(self._marked(token, letter, int(digits) if digits else None))
             position = mark.end()
@@ -99,7 +98,7 @@ _KEEP_OUT_OF_HISTORY = (
     "__sesh_history() { emulate -L zsh; [[ $1 != ' \\[ -e '*.run$'\\n' ]]; }; "
     "typeset -gaU zshaddhistory_functions; zshaddhistory_functions+=(__sesh_history)"
 )
-"""Keeps our lines out of zsh's history, from the second one on. In bash, the last line is deleted instead."""
+"""Keeps our lines out of zsh's history from the second one on. In bash, they are deleted instead."""
 
 
 def quoted(word: str, kind: str) -> str:
@@ -110,7 +109,7 @@ def quoted(word: str, kind: str) -> str:
 
 
 def source(words: Sequence[str], kind: str) -> str:
-    """Join several words to one command line; a single word is shell source and stays as it is."""
+    """Join several words to a command line; a single word is shell source and is not quoted."""
     return words[0] if len(words) == 1 else " ".join(quoted(word, kind) for word in words)
 
 
@@ -122,28 +121,28 @@ def shown(words: Sequence[str], kind: str) -> str:
 
 
 class Wrapper:
-    """The files of one run, 0600 in the directory of sessions, and the line that makes a shell source them."""
+    """The files of one run (mode 0600, in the sessions directory), and the line that sources them."""
 
     def __init__(self, name: str, secret: str, kind: str) -> None:
         folder, unique = paths.directory(), os.urandom(4).hex()
         self.kind, self.token = kind, f"{secret}.{unique}"
-        # The outer file's name is never used again: a line that is read too late finds nothing. The inner file's name
-        # appears in the shell's messages about the command, so it is one that people know.
+        # The outer file's name is unique, so that a line that is read too late finds no file. The inner file's name
+        # appears in the shell's error messages, so it is readable.
         self._outer = os.path.join(folder, f".{unique}.run")
         self._inner = os.path.join(folder, f"{name}.sesh-run")
 
     @property
     def line(self) -> bytes:
-        """The line to be typed; its leading blank keeps it out of the history of shells that are set so."""
+        """The line to type; many shells can be set to keep lines with a leading blank out of their history."""
         path = quoted(self._outer, self.kind)
-        if self.kind == FISH:  # in a file that fish sources `exit` would leave that file alone
+        if self.kind == FISH:  # in a sourced file, `exit` would not end fish
             line = f"builtin test -e {path}; and eval (command cat {path})"
         else:
             line = f"\\[ -e {path} ] && \\. {path}"
         return f" {line}\r".encode("utf-8", "surrogateescape")
 
     def write(self, command: str) -> None:
-        # fish shows the line of an error: the mark is not to be in it.
+        # fish prints the line of an error, which must not contain the mark.
         separator = "\n" if self.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
         with files.masked(0o077):
@@ -158,7 +157,7 @@ class Wrapper:
                 continue
 
     def _mark(self, letter: str, before: str = "") -> str:
-        """Return the words that print a mark; where a trace (`set -x`) goes to stderr, it is not seen."""
+        """Return shell source that prints a mark; hide its trace (`set -x`) where that goes to stderr."""
         fish = self.kind == FISH
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
         mark, code = f"7373;{self.token};{letter}", ""

@@ -1,8 +1,8 @@
-"""Runs the commands of `--run` in the session's live shell, one after the other, each with an exact answer.
+"""Runs the commands of `--run` in the session's live shell, one after the other.
 
-A run waits for its turn and for a shell at its prompt, and makes the shell read its files (see `marks`), which write
-marks: B when the shell has begun with them, C when the command begins, E with its exit code. What lies between C and E
-is its output. While no run is under way, nothing of this costs anything.
+A run waits until the earlier ones have ended and a shell is at its prompt. Then it makes the shell source its files
+(see `marks`), which print marks: B when the shell has read the first file, C when the command begins, E with its exit
+code. The output between C and E is the command's.
 """
 
 from __future__ import annotations
@@ -27,19 +27,16 @@ from sesh.loop.timers import Timers
 from sesh.schema import RunFacts
 from sesh.stored import Facts
 
-MAX_RUNS = 100
-BEGIN_TIMEOUT = 3.0  # seconds for a shell to begin with the typed line
-NEXT_LOOK = 0.005  # seconds until the next look for a shell at its prompt
-QUIET = 0.3  # seconds of silence after which a shell at its prompt has ended the command
-SETTLED = 0.1  # seconds within which a mark that a shell has written comes through the terminal
-JUST_NOW = 1.0  # seconds after an answer in which the shell's end, with the same code, comes of the command
+MAX_RUNS = 100  # queued runs; more are refused
+BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
+PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
+QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
+MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
+JUST_NOW = 1.0  # seconds after an answer in which the shell's exit, with the same code, is the command's doing
 
 
 class RunQueue:
-    """The runs that wait, and the one under way.
-
-    `emit` reports an event. `interrupted` returns whether an end that comes now is a person's wish, by Ctrl-C.
-    """
+    """The queued runs, and the active one. `interrupted` returns whether a person has just pressed Ctrl-C."""
 
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], interrupted: Callable[[], bool]
@@ -48,26 +45,25 @@ class RunQueue:
         self._emit, self._interrupted = emit, interrupted
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished: tuple[float, int | None] = (float("-inf"), None)
-        """The time of the last answer (monotonic), and its code."""
-        self._block_of_run = False  # a run was active when the last block came, which may have the shell's mark
-        self._secret = os.urandom(6).hex()  # the beginning of the tokens of this session's runs
+        self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
+        self._block_of_run = False  # a run was active at the start of the last block, which may end with a shell's mark
+        self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 
     @property
     def name(self) -> str:
         return self._facts["name"]
 
-    def every(self) -> list[Run]:
+    def all_runs(self) -> list[Run]:
         return [*([self.active] if self.active is not None else []), *self._waiting]
 
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a command; a client that comes back waits for the one of its `key`. Raise Busy if too many wait."""
+        """Queue a run, or attach a client that reconnects to the run of its `key`. Raises Busy if the queue is full."""
         if self.history.answer_again(run):
             return
-        known = next((other for other in self.every() if run.key and other.key == run.key), None)
+        known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
             known.request, known.sent = run.request, run.sent
             if known.state >= State.BEGUN and not known.wait:
@@ -84,9 +80,9 @@ class RunQueue:
             self._timers.set("run", 0, self.step)
 
     def interrupt(self, connection: Connection) -> bool:
-        """Carry out Ctrl-C of a client: its command gets SIGINT (then return True), or does not begin."""
+        """Interrupt a client's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
         sent = False
-        for run in [run for run in self.every() if run.connection is connection]:
+        for run in [run for run in self.all_runs() if run.connection is connection]:
             if run.state >= State.TYPED and self._pump.pty is not None:
                 self._pump.pty.signal_foreground(signal.SIGINT)
                 sent = True
@@ -94,14 +90,14 @@ class RunQueue:
         return sent
 
     def key_pressed(self) -> None:
-        """Give up a command that the shell has not begun with: a person has typed."""
+        """Withdraw a typed run that the shell has not read yet, because a person has typed."""
         run = self.active
         if run is not None and run.state == State.TYPED:
             message = f"someone typed in {self.name} before the command began; it did not run"
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
-        """Answer a client whose time is over; a command that runs continues."""
+        """Answer a client after its timeout; a command that has begun continues."""
         if run.state >= State.BEGUN:
             run.answer(run.result(None, timed_out=True))
         else:
@@ -109,46 +105,46 @@ class RunQueue:
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        """Answer a command that has not begun with an error, and keep it from beginning."""
+        """Drop or withdraw a run that has not begun, with `error` as its answer."""
         if run.state < State.TYPED:
             self._refuse(run, error)
         elif run.state == State.TYPED:
             self._withdraw(run, error)
 
-    # -- questions of other parts
+    # -- queries by other parts
 
     def owns_mark(self) -> bool:
-        """Return whether a mark of the shell itself, which comes now, is about a command of `--run`."""
+        """Return whether a mark of shell integration that arrives now is about a run."""
         return self.active is not None or self._block_of_run
 
     def no_answers(self) -> bool:
-        """Return whether queries in the output get no answer: a program that wants one turns echo off first."""
+        """Return whether queries get no answer: during a run, a program that expects one switches echo off."""
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= State.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
-        """Return whether the end of the shell, with this exit code, is a command's doing; its caller is answered then.
+        """Return whether a run has made the shell exit with this code.
 
-        The command is under way, or its answer was sent just now: fish reports the code before it exits.
+        The run is active, or was answered just now: fish reports the code before it exits.
         """
         finished_at, answered = self._finished
         return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
 
     def program_ended(self, code: int | None, reason: str) -> None:
-        """End the command under way, as the session's program has ended, and refuse the others."""
+        """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
         self._pump.show(self._marks.finish())
         if run is not None and run.state >= State.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
-        for run in self.every():
+        for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
         self._timers.clear("run")
 
     # -- the program's output
 
     def filter(self, block: bytes) -> bytes:
-        """Return the block without our marks and their echo."""
+        """Return the block without marks and without the echo of the typed line."""
         self._block_of_run = self.active is not None
         return self._marks.filter(block)
 
@@ -161,7 +157,7 @@ class RunQueue:
             run.send_lines()
 
     def _marked(self, token: str, letter: str, code: int | None) -> bytes:
-        """Handle a mark of ours, and return its replacement in the output."""
+        """Handle a mark of this session, and return its replacement in the output."""
         run = self.active
         if run is None or run.wrapper is None or run.shell is None:
             return b""
@@ -171,11 +167,11 @@ class RunQueue:
         if ours and letter == "C" and run.state == State.BEGUN:
             self._command_begun(run)
         elif letter == "E" and run.state >= State.BEGUN and (ours or not shells.alive(run.shell.pid)):
-            self._finish(run, code)  # if it is not ours, it is of the command that had started the shell which ends now
+            self._finish(run, code)  # an earlier run's mark: that run had started this run's shell, which has exited
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
-        """Handle mark B; return the replacement of the echo: the command as if typed."""
+        """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(State.BEGUN)
         run.number = self.history.next_number()
         run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
@@ -186,9 +182,9 @@ class RunQueue:
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
 
     def _command_begun(self, run: Run) -> None:
-        """Handle mark C: the command runs, even if it was to be withdrawn."""
+        """Handle mark C: the command runs, even if the run was withdrawn."""
         run.become(State.RUNNING)
-        run.output.clear()  # the shell printed that, not the command
+        run.output.clear()  # output of the shell, not of the command
         run.remove_files()
         error, run.error = run.error, None
         if isinstance(error, TimedOut):
@@ -197,7 +193,7 @@ class RunQueue:
     # -- steps
 
     def step(self) -> None:
-        """Take the next step of the active run; if there is none, make the next run active."""
+        """Take the next step of the active run; without one, activate the next queued run."""
         if self.active is None:
             if not self._waiting:
                 return
@@ -213,20 +209,20 @@ class RunQueue:
                 self._refuse(run, daemon_failed())
                 raise
         elif run.state == State.TYPED:
-            not_read = Busy(f"what reads in {self.name} is not a shell at its prompt; use --send")
+            not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
             self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == State.WITHDRAWN:
             self._not_begun(run)
         else:
-            self._look_for_end(run)
+            self._check_for_end(run)
 
     def _type_when_ready(self, run: Run) -> None:
-        """Type the run's line if a shell waits for one. Raise Busy if there will be none soon."""
+        """Type the run's line if a shell is at its prompt, else check again soon. Raises Busy, Refused."""
         shell = shells.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
-            self._leave(run)  # unanswered: a client with a key that comes back asks again
+            self._remove(run)  # without an answer: a client that reconnects asks again
         elif shell is None:
-            self._timers.set("run", NEXT_LOOK, self.step)
+            self._timers.set("run", PROMPT_POLL, self.step)
         else:
             self._type(run, shell)
 
@@ -244,23 +240,22 @@ class RunQueue:
         self._pump.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
-        """Take back a command that the shell has not begun with: it cannot without the inner file.
+        """Remove the files of a run that the shell has not read, so that the command cannot begin.
 
-        Mark B is written before that file is opened. So `error` is the answer only if no B comes that was written
-        before (`_not_begun`), or no C behind it.
+        The shell may have opened them already: then mark B or C arrives within `MARK_DELAY`. Else `error` is the answer
+        (`_not_begun`, `_finish`).
         """
         run.remove_files()
         run.error = error
         run.become(State.WITHDRAWN)
-        self._timers.set("run", SETTLED, self.step)
+        self._timers.set("run", MARK_DELAY, self.step)
 
     def _not_begun(self, run: Run) -> None:
-        """Clear the line that the shell has not read. Type it once more behind a secondary prompt, or one that takes
-        commands of vi, which Ctrl-C has left; else answer with the error."""
+        """Clear the unread line and retry once, as Ctrl-C leaves a secondary prompt or vi mode; else refuse."""
         error, run.error = run.error or daemon_failed(), None
         self._pump.show(self._marks.release())
         stopped = shells.output_stopped(self._pump.pty, self.name) is not None
-        if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would let stopped output go on
+        if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
             self._pump.type("run", b"\x03")
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
@@ -268,17 +263,17 @@ class RunQueue:
             run.become(State.DUE)
             self._timers.set("run", QUIET, self.step)
 
-    def _look_for_end(self, run: Run) -> None:
-        """Look whether a shell is back at its prompt and silent, without mark E; the longer it runs, the less often.
+    def _check_for_end(self, run: Run) -> None:
+        """Finish the run if a shell is at its prompt, and silent, although mark E has not come.
 
-        zsh and fish always print that mark: what reads there is a builtin of the command.
+        zsh and fish always print mark E, so a builtin of the command is reading. Check less often as time passes.
         """
         pump, now = self._pump, time.monotonic()
         self._timers.set("run", min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
-        if shell is None or not shell.ready or pump.take() or run is not self.active:
+        if shell is None or not shell.ready or pump.read_output() or run is not self.active:
             return
         code: int | None = None
         if (shell.pid, shell.kind) == (run.shell.pid, run.shell.kind):
@@ -286,15 +281,15 @@ class RunQueue:
                 return
             code = ExitCode.INTERRUPTED if self._interrupted() else None
         elif shells.alive(run.shell.pid):
-            code = 0  # the command has started this shell
-        run.output.end_line()  # the last one is the prompt
+            code = 0  # the command has started another shell
+        run.output.end_line()  # drops the prompt
         self._finish(run, code)
 
     # -- the end of a run
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
-        """End a run; `code` is None if it is unknown, `reason` that of the session's end with it."""
-        if run.error is not None:  # the shell came too late for the inner file
+        """Finish a run. `code`: None if unknown. `reason`: of the session's end, if it ended the run."""
+        if run.error is not None:  # withdrawn: the shell did not find the inner file
             self._refuse(run, run.error)
             return
         facts, begin = run.result(code, reason=reason), run.begin
@@ -308,10 +303,10 @@ class RunQueue:
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
             self._answer(run, facts)
-            self._leave(run)
+            self._remove(run)
 
     def _answer(self, run: Run, facts: RunFacts) -> None:
-        """Send an answer, and keep it for a client that comes back."""
+        """Send an answer, and keep it for a client that reconnects."""
         self.history.add_answer(run, facts)
         run.answer(facts)
 
@@ -319,10 +314,10 @@ class RunQueue:
         self.history.add_answer(run, error)
         if run.request is not None:
             run.request.refuse(error)
-        self._leave(run)
+        self._remove(run)
 
-    def _leave(self, run: Run) -> None:
-        """Drop a run, and begin with the next one."""
+    def _remove(self, run: Run) -> None:
+        """Remove a run, and start the next one."""
         run.remove_files()
         run.request = None
         run.become(State.DONE)

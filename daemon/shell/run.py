@@ -14,43 +14,41 @@ from sesh.daemon.shell.shells import Shell
 from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
-MAX_OUTPUT = 32 << 20  # bytes of a command's output that are kept, the last ones
-MAX_UNREAD = 4 << 20
+MAX_OUTPUT = 32 << 20  # bytes kept of a command's output, the last ones
+MAX_UNREAD = 4 << 20  # unsent bytes at which a client gets no more lines before the answer
 
 
 class State(IntEnum):
-    QUEUED = 0  # others come first
-    DUE = 1  # its turn has come; there is to be a shell at its prompt
-    TYPED = 2  # the line that has a shell read its files is typed
-    WITHDRAWN = 3  # its files were removed before the shell had begun; a mark may be on its way
-    BEGUN = 4  # the shell reads the outer file (mark B)
-    RUNNING = 5  # the command runs (mark C); its output is streamed
+    QUEUED = 0
+    DUE = 1  # active, waiting for a shell at its prompt
+    TYPED = 2  # the line that sources its files is typed
+    WITHDRAWN = 3  # its files are removed; a mark may still arrive
+    BEGUN = 4  # mark B: the shell has read the outer file
+    RUNNING = 5  # mark C: the command runs
     DONE = 6
 
 
 @dataclass(frozen=True)
 class Begin:
-    """The begin of a command: monotonic time, seconds since 1970, and the shell's directory."""
-
-    at: float
-    started: float
+    at: float  # monotonic
+    started: float  # seconds since 1970
     cwd: str
 
 
 class Run:
-    """A command, its state, and the request that waits for it, if one does."""
+    """A run. `wait`: answer when the command has ended, not when it has begun."""
 
     def __init__(
         self, words: list[str], request: Request | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
         self.words, self.request, self.wait = words, request, wait
-        self.key = key  # the name by which a client that reconnects finds the run
-        self.sent = sent  # bytes of the output that the client has; None if it wants all of it at the end
+        self.key = key  # chosen by the client, to find the run after it reconnects
+        self.sent = sent  # bytes of output that the client has; None: send all of it with the answer
         self.number = self.attempts = 0
         self.become(State.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.error: SeshError | None = None  # if it has not begun before its files were removed
+        self.error: SeshError | None = None  # the answer to a withdrawn run, unless the command begins
         self.begin: Begin | None = None
         self.output = RunOutput()
 
@@ -69,7 +67,7 @@ class Run:
         return self._without_trace(self.output.rest(since))
 
     def send_lines(self) -> None:
-        """Send the whole lines that its client does not have, unless it leaves too much unread."""
+        """Send the client new complete lines, unless `MAX_UNREAD` bytes are unsent."""
         connection, since = self.connection, self.sent
         if connection is None or since is None or connection.unsent > MAX_UNREAD or self.output.base > since:
             return
@@ -80,12 +78,12 @@ class Run:
         self.sent = since + len(lines)
 
     def _without_trace(self, data: bytes) -> bytes:
-        """Return the output before a trace (`set -x`) of the outer file, which comes before mark E."""
+        """Return the output without the trace (`set -x`) of the line that prints mark E."""
         token = data.find(self.wrapper.token.encode()) if self.wrapper is not None else -1
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
     def answer(self, facts: RunFacts) -> None:
-        """Send the result to its client, if one waits, with the output that it does not have yet."""
+        """Answer the request, if one waits, with the output that the client does not have."""
         request, self.request = self.request, None
         if request is None:
             return
@@ -94,7 +92,7 @@ class Run:
         request.respond(self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result as the client gets it; `reason`: of the session's end with the command."""
+        """Return the result for the client. `reason`: of the session's end, if it ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,
@@ -106,14 +104,14 @@ class Run:
 
 
 class RunOutput(OutputLog):
-    """The output of a command, with line ends as a pipe has them. Positions count from its first byte."""
+    """The output of a command, with LF as line end. Positions count from its first byte."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._return = b""  # a CR that the terminal may have put before an LF
+        self._return = b""  # a CR at the end of the last piece, which an LF may follow
 
     def add(self, piece: bytes, *, translated: bool) -> None:
-        """Add output; drop the oldest beyond MAX_OUTPUT. `translated`: the terminal writes CR LF for each LF."""
+        """Add output; drop the oldest above `MAX_OUTPUT`. `translated`: the terminal writes CR LF for LF."""
         piece, self._return = self._return + piece, b""
         if translated:
             if piece.endswith(b"\r"):
@@ -131,7 +129,7 @@ class RunOutput(OutputLog):
         self.restore(0, b"")
 
     def end_line(self) -> None:
-        """Drop the line that has no end yet."""
+        """Drop the last line if it has no end."""
         self._return = b""
         output = self.bytes(self.base)
         self.restore(self.base, output[: output.rfind(b"\n") + 1])

@@ -1,4 +1,4 @@
-"""The shell in the foreground of a terminal, and whether it is at its prompt: by the kernel, never by the screen."""
+"""Finds the shell in the foreground of a terminal, and asks the kernel whether it is at its prompt."""
 
 from __future__ import annotations
 
@@ -18,25 +18,22 @@ from sesh.stored import Facts
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
 _KINDS |= {"rbash": BASH, "sh": DASH, "busybox": ASH, "tcsh": CSH, "bsd-csh": CSH}
-PASSING = 0.3  # seconds for which another program may be in the foreground, as a prompt's own commands are
-FIRST_PROMPT = 15.0  # seconds for a new session's first prompt
-NEXT_PROMPT = 3.0  # seconds for a shell that is in the foreground to come to its prompt
+PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as a prompt's own commands, to end
+FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session
+NEXT_PROMPT = 3.0  # seconds for a shell in the foreground to be at its prompt
 _READ_OF_ONE = 1
 _VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
-"""Options of shells that are followed by a value, besides those that end in `o`."""
+"""Options of shells that take a value, besides those that end in `o`."""
 
 
 @dataclass(frozen=True)
 class Shell:
-    """A shell in the foreground of its terminal.
-
-    `ready`: True if it reads a command line. `other_user`: True if it cannot read our files.
-    """
+    """A shell in the foreground of its terminal."""
 
     pid: int
     kind: str
-    ready: bool
-    other_user: bool
+    ready: bool  # it reads a command line
+    other_user: bool  # it cannot read our files
 
 
 def foreground(pty: Pty) -> Shell | None:
@@ -52,11 +49,11 @@ def foreground(pty: Pty) -> Shell | None:
 
 
 def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
-    """Return the shell at its prompt, None if it may come soon; `waited`: seconds so far. Raise Busy, Refused."""
+    """Return the shell at its prompt; None: try again soon. `waited`: seconds so far. Raises Busy, Refused."""
     pty, name = pump.pty, facts["name"]
     if pty is None or not pump.running:
         raise Refused(f"the program of {name} has ended")
-    drained = not pump.take()
+    drained = not pump.read_output()
     if drained and (stopped := output_stopped(pty, name)) is not None:
         raise stopped
     shell, hint = foreground(pty), f"type into it: {SESH} --send {name} TEXT"
@@ -65,7 +62,7 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     if shell is not None and shell.kind == CSH:
         raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.input.size:
-        if waited > _patience(pump, facts, shell):
+        if waited > _prompt_timeout(pump, facts, shell):
             program = foreground_name(pty)
             raise Busy(f"{program} is running in {name}; wait for it to end, or use --send")
         return None
@@ -75,16 +72,16 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     return shell
 
 
-def _patience(pump: Pump, facts: Facts, shell: Shell | None) -> float:
-    """Return the seconds for the shell in the foreground to come to its prompt, or for another program to end."""
+def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
+    """Return the seconds to wait for the prompt. `shell`: the one in the foreground, None without one."""
     untouched = not pump.typed_line.typed_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or kind_of(int(facts["pid"]))):
         return FIRST_PROMPT
-    return NEXT_PROMPT if shell is not None else PASSING
+    return NEXT_PROMPT if shell is not None else PROMPT_COMMANDS
 
 
 def output_stopped(pty: Pty | None, name: str) -> Busy | None:
-    """Return the error for a session whose output is stopped, None for any other."""
+    """Return an error if the session's output is stopped (Ctrl-S), else None."""
     if pty is None or not pty.output_stopped():
         return None
     hint = f"let it go on (Ctrl-Q): {SESH} --send {name} --key C-q"
@@ -92,7 +89,7 @@ def output_stopped(pty: Pty | None, name: str) -> Busy | None:
 
 
 def kind_of(pid: int) -> str:
-    """Return the kind of shell of a process; empty for another program, and for a shell that runs a script."""
+    """Return the kind of an interactive shell; empty for a script and for any other program."""
     words = processes.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
@@ -104,20 +101,20 @@ def kind_of(pid: int) -> str:
     if _runs_script(rest):
         return ""
     if program == "busybox" and not {"sh", "ash"} & {name, *words[1:2]}:
-        return ""  # another of its many programs
+        return ""  # another applet
     return _KINDS.get(program, "")
 
 
 def _runs_script(words: list[str]) -> bool:
-    """Return whether a shell with these arguments runs a script, as by `-c`, `-lc`, or a file's name."""
-    value = False
+    """Return whether a shell with these arguments runs a script (`-c`, `-lc`, or a file)."""
+    is_value = False
     for word in words:
         short = word[1:] if word[:1] in ("-", "+") and word[1:2] != "-" else ""
-        if "c" in short or (not value and word[:1] not in ("-", "+")):
-            return not value
+        if "c" in short or (not is_value and word[:1] not in ("-", "+")):
+            return not is_value
         if "s" in short:
-            return False  # it reads its standard input; more words are arguments
-        value = not value and (word in _VALUED or short[-1:] in ("o", "O"))
+            return False  # it reads stdin; the other words are arguments
+        is_value = not is_value and (word in _VALUED or short[-1:] in ("o", "O"))
     return False
 
 
@@ -133,23 +130,23 @@ def alive(pid: int) -> bool:
 def _ready(pty: Pty, pid: int, kind: str) -> bool:
     """Return whether the shell reads a command line.
 
-    All shells but dash edit the line themselves, on a raw terminal. On a canonical one dash reads a block, and its
-    `read` builtin a single byte. Bash takes Enter as it is typed, which its `read` builtin does not.
+    At a prompt, all shells but dash put the terminal into raw mode. dash reads a block in canonical mode; its `read`
+    builtin reads single bytes. bash switches ICRNL off at its prompt, but not in its `read` builtin.
     """
-    edits = pty.raw()
-    if not edits and kind != DASH:
+    raw = pty.raw()
+    if not raw and kind != DASH:
         return False
     call, descriptor, size = reads.call_of(f"/proc/{pid}")
     if call == Call.UNKNOWN:
-        return True  # the terminal's mode has to do
+        return True  # rely on the terminal's mode
     if call == Call.OTHER:
         return False
-    if kind == DASH and not edits:
+    if kind == DASH and not raw:
         return call == Call.READ and descriptor == 0 and size > _READ_OF_ONE
     return kind != BASH or not pty.maps_enter()
 
 
 def at_prompt(pty: Pty) -> bool:
-    """Return whether the foreground is a shell that waits for a command line, has read all input, and may print."""
+    """Return whether a shell reads a command line, no input is pending, and output is not stopped."""
     shell = foreground(pty)
     return shell is not None and shell.ready and pty.unread() == 0 and not pty.output_stopped()

@@ -1,8 +1,8 @@
-"""The variables that a session's shells take from its newest client: SSH agent, those that a login renews, the name.
+"""Updates the variables of a session's shells from its newest client: ssh agent, login variables, session name.
 
-The agent is a symbolic link at a fixed path. The rest is in a file, a line each, which shells with integration read
-before each prompt (`sesh --shell-init`). The file exists only once something differs from the program's own
-environment.
+The agent is a symbolic link at a fixed path. The other variables are in a file, one per line, which shells with
+integration read before each prompt (`sesh --shell-init`). The file is written only when a variable differs from the
+program's own environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LARGEST = 128 << 10
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Write the variables that have changed; if that fails, as on a full disk, they stay as they were."""
+    """Write changed variables to the file; ignore a failure, such as a full disk."""
     path = records.environment_path(session_id)
     try:
         content = files.read_own(path, _LARGEST)
@@ -28,10 +28,10 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         pairs = (line.partition("=") for line in content.decode("utf-8", "surrogateescape").split("\n") if line)
         before = {key: value for key, _, value in pairs}
     else:
-        before = {key: os.environ.get(key, "") for key in changes}  # the daemon's are the creator's
+        before = {key: os.environ.get(key, "") for key in changes}  # the daemon has its creator's environment
         if not renamed and all(before.get(key) == value for key, value in changes.items()):
             return
-    # A variable that no client has had may be the user's own: it is not unset.
+    # Do not unset a variable that no client has set: it may be the user's own.
     known = {key: value for key, value in changes.items() if value or before.get(key)}
     now = {**{key: value for key, value in before.items() if value or content}, **known, "SESH_SESSION": name}
     if os.path.islink(link := records.agent_path(session_id)):
@@ -47,9 +47,9 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
 
 
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
-    """Point the session's agent link at the first of these sockets that exists; leave it if none does.
+    """Point the session's agent link at the first of `sockets` that exists.
 
-    The shells get their first agent as a variable: they were created without it.
+    With the first agent, also set SSH_AUTH_SOCK, which the shells were started without.
     """
     link = records.agent_path(session_id)
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")

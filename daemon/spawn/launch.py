@@ -1,6 +1,7 @@
-"""Starts a daemon for a new session, and learns at once that it serves or why it cannot.
+"""Starts a daemon for a new session, and returns once it serves or has reported an error.
 
-Daemons are forks of a zygote. A context is what a fork inherits and could not change: each has a zygote of its own.
+Daemons are forks of a zygote. A context is the set of process attributes that a fork inherits and cannot change. Each
+context has its own zygote.
 """
 
 from __future__ import annotations
@@ -22,27 +23,28 @@ from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
-"""The program of a zygote's interpreter, which finds sesh where its creator does."""
-ANSWER_TIMEOUT = 0.12  # seconds in which a zygote has to answer, twice; else another one takes its place
-_START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0  # seconds for daemon and zygote; the least for a job with a timeout
-_LOOK_TIMEOUT = 0.5  # seconds in which a creator without an answer looks whether the session has begun
+"""The Python program of a zygote; it uses its creator's module search path."""
+ANSWER_TIMEOUT = 0.12  # seconds for a zygote to answer; after two timeouts it is replaced
+_START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
+_LEAST_TIMEOUT = 2.0  # the least of these seconds for a job with a short timeout
+_LOCK_TIMEOUT = 0.5  # seconds for the lock, under which a creator without an answer checks for its session
 _BACKLOG = 1024
 
 _STATUS = (
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
 _FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")
-_PRIORITIES = slice(37, 39)  # the fields of `identity.stat_of` with the real-time priority and the policy
+_PRIORITIES = slice(37, 39)  # the fields of `processes.stat_of` for real-time priority and policy
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Start the daemon and its program, and return the first connection to it, before HELLO.
 
-    `spec`: see `LaunchSpec`, and `main` for what its values mean.
+    `spec`: see `LaunchSpec`, and `main` for the meaning of its values.
 
-    Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
-    TimedOut if a job's time is over, for a daemon that does not begin in time, and then never does; Unknown for one
-    that has begun and does not answer.
+    Raises Exists, CannotStart (127, 126), Refused (working directory or sessions directory), InvalidName. Silent, or
+    TimedOut for a job with a timeout, means that the daemon has not started and will not. Unknown means that it may
+    have started, and does not answer.
     """
     names.check_name(spec["name"])
     files.ready_directory()
@@ -55,12 +57,12 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     except FileNotFoundError as error:
         raise Refused("the current directory was removed", hint="change to another one") from error
     try:
-        connection = _forked(deadline)
+        connection = _fork(deadline)
         try:
             connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
             connection.answer(0, deadline)
         except BaseException as error:
-            connection.abort()  # the daemon sees that its creator has gone, whoever has a copy of the descriptor
+            connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
             connection.close()
             _raise_if_begun(spec, error)
             raise
@@ -74,15 +76,15 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
-    """Raise the error for a creation that continues although its creator has ended the connection.
+    """Raise an error if the session exists although its creator has closed the connection.
 
-    A daemon takes the name, under the lock of the directory, only while its creator is connected. So if nobody listens
-    under the name when this process has the lock, this daemon never will.
+    A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under the
+    name while this process holds the lock, the daemon will not claim it later.
     """
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), files.locked(paths.directory(), patience=_LOOK_TIMEOUT):
+    with suppress(errors.TimedOut), files.locked(paths.directory(), patience=_LOCK_TIMEOUT):
         listening = wire.begin(name)
         if listening is None:
             return
@@ -98,24 +100,24 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     ) from error
 
 
-# -- the zygote, which daemons are forked from
+# -- the zygote
 
 
-def _forked(deadline: float) -> wire.Connection:
-    """Return a connection to a new fork of this context's zygote. Raises OSError, Refused, Unreachable, TimedOut."""
+def _fork(deadline: float) -> wire.Connection:
+    """Return a connection to a new fork of the context's zygote. Raises OSError, Refused, Unreachable, TimedOut."""
     scope = own_scope()
     try:
-        return _fork_of_any(scope, deadline)
+        return _fork_or_start(scope, deadline)
     except errors.Unreachable:
         if not scope:
             raise
-        return _fork_of_any([], deadline)  # systemd-run does not work for this user
+        return _fork_or_start([], deadline)  # systemd-run does not work for this user
 
 
-def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
-    """Return a connection to a new fork of the zygote, which is started if none answers. Raises as `_forked`.
+def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
+    """Return a connection to a new fork of the zygote; start a zygote if none answers. Raises as `_fork`.
 
-    A process that starts one holds a lock until that answers; others that come meanwhile ask the new one.
+    Start it under a lock, so that processes that wait for the lock find the new one.
     """
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
@@ -125,16 +127,16 @@ def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
 
 
 def _fork_of(path: str) -> wire.Connection | None:
-    """Return a connection to a new fork of the zygote at `path`; None if none answers in time."""
+    """Return a connection to a new fork of the zygote at `path`; None if no zygote answers in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
-        return None  # there is none, it was killed, or it has stopped long ago, and no more can wait for it
+        return None  # no zygote, a killed one, or a stopped one whose backlog is full
     return connection if _answers(connection, time.monotonic() + ANSWER_TIMEOUT) else None
 
 
 def _connect(path: str) -> wire.Connection:
-    """Return a connection to the zygote at `path`. Raises OSError; ConnectionRefusedError for another user's."""
+    """Return a connection to the zygote at `path`. Raises OSError; ConnectionRefusedError if it is another user's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
         with paths.reachable(*os.path.split(path)) as address:
@@ -145,7 +147,7 @@ def _connect(path: str) -> wire.Connection:
 
 
 def _answers(connection: wire.Connection, deadline: float) -> bool:
-    """Return whether the zygote says that it forks; else close the connection: a late answer forks nothing."""
+    """Return whether the zygote answers; else close the connection, so that a late fork exits."""
     try:
         connection.receive(deadline)
     except BaseException as error:
@@ -157,9 +159,9 @@ def _answers(connection: wire.Connection, deadline: float) -> bool:
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
-    """Start a zygote, in the place of any before; return a connection to its first fork. The caller holds the lock.
+    """Start a zygote, replacing an older one; return a connection to its first fork. The caller holds the lock.
 
-    `scope`: the words of `own_scope`. Raises OSError, Refused, Unreachable.
+    `scope`: the result of `own_scope`. Raises OSError, Refused, Unreachable.
     """
     with suppress(FileNotFoundError):
         os.unlink(path)
@@ -168,9 +170,9 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
             with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
-            connection = _connect(path)  # before it begins: it ends once nobody waits for it
+            connection = _connect(path)  # before it starts: a zygote without connections exits
             child = _spawn(scope, listening.fileno(), path)
-        with child:  # it ends at once: the zygote is a child of that one, and nobody's to reap
+        with child:  # it exits at once; the zygote is its child, and init reaps that
             if not _answers(connection, deadline):
                 child.kill()
                 message = "the process that sessions are forked from ended as it began"
@@ -183,10 +185,10 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
 
 
 def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
-    """Start the interpreter of a zygote, isolated, without `site` if that is not loaded here. Raises Refused."""
+    """Start a zygote's interpreter, isolated, and without `site` if this one is. Raises Refused."""
     program = ZYGOTE.format(path=sys.path, listening=listening, socket=path)
     words = [*scope, sys.executable, "-IS" if sys.flags.no_site else "-I", "-c", program]
-    environment = {**os.environ, "SESH_DIR": paths.directory()}  # a relative one would be read from / there
+    environment = {**os.environ, "SESH_DIR": paths.directory()}  # absolute: the zygote runs in /
     null = subprocess.DEVNULL
     try:
         return subprocess.Popen(
@@ -202,9 +204,9 @@ def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[byte
 def zygote_path(*, scoped: bool) -> str:
     """Return the path of the socket of this context's zygote. Raises OSError.
 
-    `scoped`: the zygote gets a control group of its own (`own_scope`), so this process's one does not count. Beside the
-    context it names this installation, whose files an upgrade in place writes again, and this machine: others may share
-    the directory.
+    The name is a hash of the context, of this installation (an upgrade in place rewrites its files), and of this
+    machine (others may share the directory). `scoped`: leave out this process's control group, as the zygote gets its
+    own (`own_scope`).
     """
     installed, root = os.stat(about.__file__), os.stat("/")
     facts: list[object] = [
@@ -213,7 +215,7 @@ def zygote_path(*, scoped: bool) -> str:
         *(machine.name(), root.st_dev, root.st_ino),
         *(os.getuid(), os.geteuid(), os.getgid(), os.getegid(), sorted(os.getgroups()), os.nice(0)),
         *(resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")),
-        # What only Linux has; kernels differ in their files, and in who may read them.
+        # Linux only; a file that is missing or unreadable counts as empty.
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
         *(scoped or machine.content("/proc/self/cgroup"), machine.oom_class(), processes.stat_of("self")[_PRIORITIES]),
@@ -225,11 +227,11 @@ def zygote_path(*, scoped: bool) -> str:
 
 
 def own_scope() -> list[str]:
-    """Return the words before a command that give it a scope of its own; none if it does not need one.
+    """Return the command prefix that runs a process in its own systemd scope; empty if it needs none.
 
-    A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
-    it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
-    In a delegated scope the kernel's end of one process for memory ends no other (`OOMPolicy=`, systemd.scope(5)).
+    A process in a `.scope` needs one: systemd stops a terminal's scope when the terminal closes. A login's
+    `session-N.scope` is stopped only if logind kills the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
+    In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
     if not machine.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):

@@ -1,7 +1,7 @@
-"""A daemon's process from its first instruction: start the program, report to the creator, serve the session.
+"""The entry point of a daemon: starts the program, answers the creator, serves the session.
 
-In the spec, a `command` of None is the user's shell, an `id` of None a new one; `columns` to `height` are 0 without a
-terminal; `timeout` (seconds) is a job's; with `stdin` the job reads from its creator.
+In the spec: without `command`, start the user's shell; without `id`, make a new one. `columns`, `rows`, `width` and
+`height` are 0 without a terminal. `timeout` (seconds) is for a job. `stdin`: the creator feeds the job's input.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from sesh.store import records
 from sesh.stored import Facts
 
 BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Signals that are blocked from before a daemon's birth until its loop handles them."""
+"""Signals that are blocked from before the fork until the daemon's loop handles them."""
 _SPEC_TIMEOUT = 10.0
-FALLBACK_TERM = "xterm-256color"  # a type that all terminals understand, and whose terminfo every system has
+FALLBACK_TERM = "xterm-256color"  # every terminal understands it, and every system has its terminfo
 
 _FOREIGN = frozenset((
     "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",
@@ -44,20 +44,20 @@ _FOREIGN = frozenset((
     "TILIX_ID", "VIM_TERMINAL", "VTE_VERSION", "WINDOW", "WINDOWID", "WT_PROFILE_ID", "WT_SESSION", "XTERM_LOCALE",
     "XTERM_SHELL", "XTERM_VERSION", "ZMX_SESSION", "_",
 ))  # fmt: skip
-"""Variables of the terminal, the multiplexer or the directory of the creator."""
+"""Variables that describe the creator's terminal, multiplexer or directory."""
 
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
 
 
 def run_daemon(creator: socket.socket) -> None:
-    """Become the daemon of the session that `creator` asks for, in a fork of the zygote; never return.
+    """Run the daemon of the session that `creator` requests, in a fork of the zygote; never return.
 
-    It leads a session of its own, so that the scheduler weighs each daemon by itself (autogroups, sched(7)). Terminals
-    are opened with O_NOCTTY by a daemon: another one would become its controlling terminal.
+    Lead a session, so that the scheduler gives each daemon its own share (autogroups, sched(7)). As its leader, a
+    daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
     """
     try:
         os.setsid()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would discard the program's wait status
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
         server = _start(creator)
         server.begin()
         server.run()
@@ -69,10 +69,10 @@ def run_daemon(creator: socket.socket) -> None:
 
 
 def _start(creator: socket.socket) -> Server:
-    """Start the session that the creator asks for, and answer. After an error, which is the answer, end."""
+    """Start the session that the creator requests, and answer; exit after an error."""
     connection = wire.Connection(creator.fileno(), creator.fileno())
     spec = _receive_spec(connection)
-    wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # hooks see it; the directory is the zygote's
+    wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
     os.environ.clear()
     os.environ.update(wanted)
     processes.set_process_title(f"{PROGRAM}: {spec['name']}")
@@ -86,7 +86,7 @@ def _start(creator: socket.socket) -> Server:
             failure = InternalError(f"cannot set up the session: {error}")
         connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()}))
         os._exit(1)
-    with suppress(SeshError):  # if the creator has died its session lives; the server sees its connection's end
+    with suppress(SeshError):  # the session survives its creator
         connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
     return server
 
@@ -105,15 +105,15 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
     """Claim the name, write the record, start the program.
 
-    All that can fail comes before the program: one that runs without its session would be in no list. Raises SeshError,
-    OSError; Interrupted, and has changed nothing, if the creator has gone.
+    Start the program last: after a later failure, it would run in no listed session. Raises SeshError, OSError;
+    Interrupted, with nothing changed, if the creator has disconnected.
     """
     listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
     try:
         session, program = _session(spec)
         try:
             write_record(session)
-            if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # the program may ask the agent at once
+            if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
                 records.link_agent(session.facts["id"], agent)
             server = Server(session, listener, creator, reload.begin)
             session.begin(Pty.spawn(program))
@@ -124,15 +124,15 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
         listener.release()
         raise
     session.faults.guard(lambda: write_record(session), "the record")
-    if spec.get("before"):  # what the checkpoint had must outlive this daemon too
+    if spec.get("before"):  # keep the restored screen on disk, in case this daemon dies too
         server.files.write_last_checkpoint()
     return server
 
 
 def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
-    """Check that the session is still to begin. Raises Interrupted if the creator has gone.
+    """Check that the session is still wanted. Raises Interrupted if the creator has disconnected.
 
-    Raises Exists if somebody was faster to start the same dormant session, even if that has ended since.
+    Raises Exists if the dormant session that is to be restored was restored by another process, even if it has ended.
     """
     before = spec.get("instead_of")
     if before and (records.readable(spec["name"]) or {}).get("id") != before:
@@ -142,7 +142,7 @@ def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
 
 
 def _session(spec: LaunchSpec) -> tuple[Session, Program]:
-    """Return the session, without its program, and that. Raises CannotStart, OSError."""
+    """Return the session, and its program, which is not started yet. Raises CannotStart, OSError."""
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
     path, argv, command = _program(spec, variables)
@@ -190,9 +190,10 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
         return shell, shell_words(shell, login=bool(spec.get("login"))), own
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if path is None:
-        there = os.path.join(spec["directory"], command[0]) if exit_code == 126 else ""
-        raise cannot_start(command, there, EACCES if there else ENOENT)
-    if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
+        if exit_code == 126:
+            raise cannot_start(command, os.path.join(spec["directory"], command[0]), EACCES)
+        raise cannot_start(command, "", ENOENT)
+    if spec.get("gate"):  # a shell that waits for Enter; Ctrl-C and Ctrl-D end it
         return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], own
     return path, list(command), own
 
@@ -201,10 +202,10 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
 
 
 def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
-    """Return the program's variables: the creator's without those of its terminal, and the session's.
+    """Return the program's variables: the creator's, without those of its terminal, and the session's.
 
-    A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
-    files which start one do; a client's comes with the integration.
+    A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
+    may start an agent; shell integration sets it when a client brings one.
     """
     creator, login, term = spec["environment"], bool(spec.get("login")), spec["environment"].get("TERM", "")
     variables = {
@@ -228,15 +229,15 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
 
 
 def shell_words(path: str, *, login: bool) -> list[str]:
-    """Return the argv of an interactive shell; a dash before its name makes it a login shell, as all are on macOS."""
+    """Return the argv of an interactive shell; a leading dash makes it a login shell, the default on macOS."""
     name = os.path.basename(path)
     return [f"-{name}" if login or sys.platform == "darwin" else name]
 
 
 def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
-    """Return the absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
+    """Return the path of a command and 0, or None and the exit code: 127 not found, 126 not executable.
 
-    `path` is PATH; an empty directory in it means `cwd`. A word with a slash is relative to `cwd`.
+    `path`: PATH, in which an empty directory means `cwd`. A word with a slash is relative to `cwd`.
     """
     if not word or "\0" in word:
         return None, 127

@@ -1,7 +1,7 @@
-"""The zygote: a process with everything imported, which does nothing but fork daemons.
+"""The zygote: a process that has imported everything, and forks daemons.
 
-It holds no session's data, and no session depends on it: a daemon leads a session of its own. Nobody has to reap one,
-for the zygote ignores SIGCHLD, and after its end the daemons are init's.
+It has no session's data, and no session depends on it. It ignores SIGCHLD, so the kernel reaps its daemons; after its
+end they are init's children.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from contextlib import suppress
 from sesh import about, errors, files, log, machine, paths, processes, protocol
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
-IDLE = 60.0
+IDLE = 60.0  # seconds without a connection after which it exits
 
 
 def run(listening: int, path: str) -> None:
-    """Become the zygote whose socket has this descriptor and path; never return."""
+    """Run the zygote whose socket has this descriptor and path; never return."""
     try:
         if os.fork():
-            os._exit(0)  # whoever started this process waits for its end, and not for the zygote's
-        opened, mark = socket.socket(fileno=listening), os.lstat(path).st_ino
+            os._exit(0)  # the creator waits for this process, not for the zygote
+        opened, inode = socket.socket(fileno=listening), os.lstat(path).st_ino
         opened.setblocking(False)
-        _settle()
+        _reset()
         try:
             _serve(opened, IDLE)
         finally:
-            _remove(path, mark)
-        _serve(opened, 0.0)  # who has come in the last moment
+            _remove(path, inode)
+        _serve(opened, 0.0)  # connections that came before the socket was removed
     except BaseException as error:
         log.write_error("zygote", error)
     finally:
         os._exit(0)
 
 
-def _settle() -> None:
-    """Give up the creator's directory, terminal, umask, signals, score for memory and title."""
+def _reset() -> None:
+    """Reset attributes of the creator: directory, terminal, umask, signals, OOM score and process title."""
     os.chdir("/")
     os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGQUIT):
@@ -52,11 +52,11 @@ def _settle() -> None:
     os.close(null)
     machine.outlive_programs()
     processes.set_process_title(about.ZYGOTE)
-    gc.freeze()  # what is loaded lives as long as each fork: the collector leaves its pages shared
+    gc.freeze()  # the collector must not write to pages that forks share
 
 
 def _serve(listening: socket.socket, idle: float) -> None:
-    """Fork a daemon for each connection, until none has come for `idle` seconds. Raises OSError."""
+    """Fork a daemon for each connection; return after `idle` seconds without one. Raises OSError."""
     poll = select.poll()
     poll.register(listening, select.POLLIN)
     while poll.poll(idle * 1000):
@@ -68,7 +68,7 @@ def _serve(listening: socket.socket, idle: float) -> None:
 
 
 def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
-    """Fork a daemon for a creator, which hears at once that it is served, and of an error."""
+    """Fork a daemon for a creator. Send it a PONG first, and then an error, if there is one."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # until the daemon's loop handles them
     try:
         creator.send(protocol.frame(protocol.PONG))
@@ -76,7 +76,7 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
             listening.close()
             run_daemon(creator)
     except ConnectionError:
-        return  # the creator has gone
+        return  # the creator has disconnected
     except OSError as error:
         failed = protocol.message(protocol.RESPONSE, {"id": 0, "error": errors.no_process(error).facts()})
         with suppress(OSError):
@@ -85,8 +85,8 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
 
 
-def _remove(path: str, mark: int) -> None:
-    """Remove the zygote's socket, unless another one's is there."""
+def _remove(path: str, inode: int) -> None:
+    """Remove the zygote's socket, unless another zygote has replaced it."""
     with suppress(OSError, errors.Refused), files.locked(paths.directory(), files.STARTING):
-        if os.lstat(path).st_ino == mark:
+        if os.lstat(path).st_ino == inode:
             os.unlink(path)

@@ -66,9 +66,9 @@ def exchange(
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
-    A process that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which nothing moved, after `timeout` seconds in all, and
-    once `closed` is set: a shared connection may hold the pipes of an ssh that was killed. ProtocolError if it prints
-    too much. The process has ended afterwards in any case.
+    A process that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in
+    which nothing moved, after `timeout` seconds in all, and once `closed` is set: a shared connection may hold the
+    pipes of an ssh that was killed. ProtocolError if it prints too much. The process has ended afterwards.
     """
     printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()

@@ -1,1 +1,1 @@
-"""An event loop's parts, for daemons and clients: descriptors and timers."""
+"""The event loop of daemons and clients: descriptors and timers."""

@@ -1,4 +1,4 @@
-"""The loop of a process: descriptors by poll(2), deadlines, and calls for the end of a turn."""
+"""The event loop of a process: descriptors (poll(2)), timers, and calls at the end of a turn."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from sesh.loop.timers import Timers
 
 READ, WRITE = select.POLLIN, select.POLLOUT
 
-_LONGEST = 86400.0
-"""Seconds that one call waits at most; poll takes no more than 24 days."""
-_AGAIN = 0.1
-"""Seconds until a call that failed is made again, and until the next poll if the kernel has no memory for one."""
+_LONGEST = 86400.0  # seconds of one poll at most; the kernel's limit is 24 days
+_RETRY = 0.1  # seconds before a failed call, or a failed poll, is repeated
 
 
 class Loop:
-    """Waits for descriptors and timers, and calls their callbacks. `fault` notes the error of one, which ends no other.
+    """Waits for descriptors and timers, and calls their callbacks. `fault` logs a callback's exception.
 
-    For the few descriptors of a session poll(2) is faster than epoll, and needs no descriptor of its own.
+    For a few descriptors, poll(2) is faster than epoll, and needs no descriptor of its own.
     """
 
     def __init__(self, fault: Callable[[str, Exception], object]) -> None:
@@ -30,9 +28,9 @@ class Loop:
         self._soon: dict[Callable[[], object], None] = {}
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], object]) -> None:
-        """Call `call` with the events (READ, WRITE) that a descriptor is ready for; stop that if `events` is 0.
+        """Call `call` with those of `events` (READ, WRITE) that a descriptor is ready for; 0 ends the watch.
 
-        After an error or a hangup it is ready for all of its events. End the watch before the descriptor is closed.
+        After an error or a hangup, it is ready for all of them. End the watch before the descriptor is closed.
         """
         if not events:
             self.forget(descriptor)
@@ -47,14 +45,14 @@ class Loop:
             del self._watched[descriptor]
 
     def soon(self, call: Callable[[], object]) -> None:
-        """Call `call` at the end of this turn, once, however often that is asked; of the next if this one ends."""
+        """Call `call` once at the end of this turn; if this turn is at its end, at the end of the next."""
         self._soon[call] = None
 
     def turn(self) -> None:
-        """Wait for the next event or deadline, and make all calls that are due."""
+        """Wait for the next event or deadline, and call the callbacks that are due."""
         for descriptor, events in self.wait(0.0 if self._soon else self.timers.wait_time()):
             watched = self._watched.get(descriptor)
-            if watched is not None:  # else an earlier call of this turn has ended its watch
+            if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched
                 try:
                     call(events & interest or interest)
@@ -70,14 +68,14 @@ class Loop:
                 later()
             except Exception as error:
                 self._fault("a fault in a turn", error)
-                self.timers.ensure(later, _AGAIN, later)
+                self.timers.ensure(later, _RETRY, later)
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Return the descriptors ready now or within `seconds` (at most a day; None: no limit), with their events."""
-        if seconds is not None:  # poll rounds up to milliseconds, so that a deadline that is near makes no loop spin
-            seconds = seconds * 1000 if seconds < _LONGEST else _LONGEST * 1000
+        """Return the descriptors that are ready within `seconds` (None: no limit), with their events."""
+        # poll rounds up to milliseconds, so a deadline that is near does not make the loop spin.
+        milliseconds = min(_LONGEST, seconds) * 1000 if seconds is not None else None
         try:
-            return self._poll.poll(seconds)
-        except OSError:
-            time.sleep(_AGAIN)
+            return self._poll.poll(milliseconds)
+        except OSError:  # the kernel has no memory for it
+            time.sleep(_RETRY)
             return []

@@ -101,7 +101,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It did not sleep any more: the socket stayed ready, and each attempt failed."""
-    monkeypatch.setattr("sesh.daemon.server.CROWDED", 600.0)
+    monkeypatch.setattr("sesh.daemon.server.ACCEPT_RETRY", 600.0)
     resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
     connection = wire.connect("work")
     connection.hello("request")

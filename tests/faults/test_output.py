@@ -20,7 +20,7 @@ LARGEST = 2 << 20
 @pytest.fixture
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     """The emulator may be behind by a quarter of its usual limit, and rests while the file of this name exists."""
-    for name in ("clients.relay.LARGEST", "screen.model.LARGEST"):
+    for name in ("clients.relay.MAX_LAG", "screen.model.MAX_LAG"):
         monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
     step, path = Model.step, f"{home.path}/halt"
     monkeypatch.setattr(Model, "step", lambda model, end=None: os.path.exists(path) or step(model, end))
@@ -96,7 +96,7 @@ def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_
 ) -> None:
     """It cost the emulator minutes."""
     monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 0.3)
-    monkeypatch.setattr("sesh.daemon.screen.model.MOMENT", 1 << 10)
+    monkeypatch.setattr("sesh.daemon.screen.model.SMALL_LAG", 1 << 10)
     program = home.write("program.py", PROGRAM.format(unit=b"a\x1b[1000000000000000000b\x1b[31m"))
     assert home.sesh("--open", "work", "--size", "300x100", "--", sys.executable, program).code == 0
     wait_until(lambda: "ready" in home.sesh("--screen", "work").stdout)

@@ -13,7 +13,7 @@ import pytest
 from sesh import protocol
 from sesh.client.keys import KeyParser
 from sesh.client.undo import Undo
-from sesh.daemon.activity import own_word
+from sesh.daemon.activity import declared
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell import history, marks
 from sesh.errors import SeshError
@@ -62,7 +62,7 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
     "undo": _undo,
     "marks of --run": _marked,
     "output of a command": lambda data: history.own_output(data, translated=True),
-    "report": own_word.parse,
+    "report": declared.parse,
     "log": lambda data: OutputLog().append(data),
     "lines": _lines,
     "keys": lambda data: KeyParser(DetachKey.parse("C-\\")).feed(data),

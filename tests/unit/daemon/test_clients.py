@@ -72,7 +72,7 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
 def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     watcher = group.add(50, 10, read_only=True)
     assert group.sizes == []
-    assert not watcher.fed()
+    assert not watcher.gets_output()
     leader = group.add(80, 24)
     assert group.leader() is leader
     group.clients.remove(leader)

@@ -18,7 +18,7 @@ class Program:
 
     def look(self, delivery: Delivery, now: float) -> Step:
         shown = sum(at <= now for at in self.draws)
-        return delivery.look(now, 0 if now >= self.reads else 5, shown)
+        return delivery.next_step(now, 0 if now >= self.reads else 5, shown)
 
 
 def outcome(program: Program) -> tuple[Step, float]:
@@ -28,7 +28,7 @@ def outcome(program: Program) -> tuple[Step, float]:
     assert delivery.take(0.0) == b"\x1b[200~a text\x1b[201~"
     for number in range(1, 10_000):
         now = number * POLL
-        if (step := program.look(delivery, now)) is not Step.LOOK:
+        if (step := program.look(delivery, now)) is not Step.WAIT:
             return step, now
     raise AssertionError("no end")
 
@@ -84,7 +84,7 @@ def test_enter_waits_for_a_program_that_still_runs_but_not_for_ever() -> None:
         delivery = Delivery(b"a text", 0, pasted=False)
         delivery.take(0.0)
         looks = [number * POLL for number in range(1, 200)]
-        steps = (delivery.look(now, 0, 1, runs=now < rests_at) for now in looks)
+        steps = (delivery.next_step(now, 0, 1, runs=now < rests_at) for now in looks)
         now = next(now for now, step in zip(looks, steps, strict=True) if step is Step.ENTER)
         assert entered_at - POLL <= now <= entered_at + 2 * POLL
 
@@ -93,9 +93,9 @@ def test_a_text_is_typed_piece_by_piece_as_it_is_read_cut_between_characters() -
     text = ("ä€" * 1200 + "\udc80").encode("utf-8", "surrogateescape")
     delivery, now, typed = Delivery(text, 0, pasted=True), 0.0, []
     while delivery.pieces:
-        assert delivery.look(now, 0, 0) is Step.TYPE
+        assert delivery.next_step(now, 0, 0) is Step.TYPE
         typed.append(delivery.take(now))
-        assert [delivery.look(now + POLL, 7, 0), delivery.look(now + POLL, 0, 0)] == [Step.LOOK] * 2
+        assert [delivery.next_step(now + POLL, 7, 0), delivery.next_step(now + POLL, 0, 0)] == [Step.WAIT] * 2
         now += POLL
     assert b"".join(typed) == PASTE + text + PASTE_END
     assert [len(piece.decode("utf-8", "surrogateescape")) for piece in typed] == [1006, 1000, 407]

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 import pytest
 
 from sesh.daemon.activity.notifications import Notifications
-from sesh.daemon.pty.pty import TURN, Pty
+from sesh.daemon.pty.pty import READ_LIMIT, Pty
 from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
@@ -40,9 +40,9 @@ def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
 def printed(printer: Printer, *words: bytes) -> Session:
     """A session whose program has printed these words again and again, 64 KiB of them at once."""
     own = Session(daemon_facts(), (80, 24, 0, 0), printer)
-    count = TURN * len(words) // len(b"".join(words))
+    count = READ_LIMIT * len(words) // len(b"".join(words))
     printer.printed = b"".join(islice(cycle(words), count))
-    own.pump.take()
+    own.pump.read_output()
     return own
 
 

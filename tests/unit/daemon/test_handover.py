@@ -40,9 +40,9 @@ class Socket:
         return -1, 0, 0
 
 
-def record(own: Session) -> reload.Record:
+def record(own: Session) -> reload.Snapshot:
     requests = SimpleNamespace(typing=SimpleNamespace(outcomes={}))
-    return reload.record_of(cast(Server, SimpleNamespace(session=own, listener=Socket(), requests=requests)))
+    return reload.snapshot_of(cast(Server, SimpleNamespace(session=own, listener=Socket(), requests=requests)))
 
 
 def through_json(own: Session) -> Session:

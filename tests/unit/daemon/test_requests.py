@@ -62,7 +62,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     assert found["error"]["code"] == "usage", found
     assert server.session.waits.all == []
     assert not server.session.timers.is_set(("run", 1))
-    assert not server.session.runs.every()
+    assert not server.session.runs.all_runs()
     assert server.session.relay.followers == []
 
 

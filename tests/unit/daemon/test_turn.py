@@ -37,7 +37,7 @@ def test_a_program_that_changed_cells_for_some_seconds_and_changes_none_has_its_
         if isinstance(frame, int):
             model.resize(frame, 24)
         log.append(f"\r{frame} go on?".encode())
-        turn.look(log.head, now[0])
+        turn.check(log.head, now[0])
     now[0] += 3.1
-    turn.look(log.head, now[0])
+    turn.check(log.head, now[0])
     assert (turn.work == Work.OVER, bool(turn.question)) == (over, over)

@@ -1,7 +1,7 @@
-"""The program's own word on its state: the last one that it said, or its reports (OSC 7501), checked and kept.
+"""The state that the program declares: by a notification, progress, a hook or `--state`, or by reports (OSC 7501).
 
-A report replaces the record of its id whole; one without an id is that of the program itself, the root. One that is
-invalid as a whole changes nothing: an id that is none must not mean the root, where `clear` removes all.
+A report replaces the record of its id; without an id it is about the program itself, the root. An invalid report is
+dropped: an invalid id must not be taken for the root, whose `clear` removes all records.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from sesh.measures import STEADY
 from sesh.schema import ReportFacts
 from sesh.wording import of_report, one_line
 
-Report = dict[str, str]  # the pairs of a valid report that have a meaning, as they came
+Report = dict[str, str]  # the known pairs of a valid report, still encoded
 
 STATES = {
     "blocked": State.WAITING, "error": State.FAILED, "working": State.WORKING, "done": State.DONE, "idle": State.IDLE,
 }  # fmt: skip
 KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
-MOST_RECORDS = 256
+MOST_RECORDS = 256  # the oldest is dropped
 _RESULTS = ("done", "error")
-_CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys after which work may have ended unsaid
+_CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work without a new report
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
 _LONGEST_KEY, _LONGEST_APP = 16, 32
-_LONGEST = {"title": 192, "msg": 2048}  # bytes of texts once they are decoded
+_LONGEST = {"title": 192, "msg": 2048}  # bytes of decoded texts
 _ID = re.compile(r"(?=.{1,128}\Z)[\w.+-]{1,32}(?:/[\w.+-]{1,32}){0,7}\Z", re.ASCII)
 _PAIR = re.compile(r"[a-z]+=[A-Za-z0-9_.,+/=-]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def parse(text: bytes) -> Report | None:
-    """Return the report that stands behind `7501;`; None for one that is to be dropped."""
+    """Return the report in the text after `7501;`; None if it is invalid."""
     pairs: Report = {}
     for pair in text.decode("latin-1").split(":"):
         key, equals, value = (part.strip(" \t") for part in pair.partition("="))
@@ -60,7 +60,7 @@ def parse(text: bytes) -> Report | None:
 
 
 def _is_text(value: str, key: str) -> bool:
-    """Return whether a value is base64 of UTF-8 without controls, and not too long."""
+    """Return whether a value is base64 of UTF-8 without control characters, and not too long."""
     try:
         data = _bytes(value)
         controls = _CONTROL.search(data.decode())
@@ -77,12 +77,12 @@ def _bytes(value: str) -> bytes:
 @dataclass
 class Reports:
     records: dict[str, Report] = field(default_factory=dict)
-    group: int = 0
-    changed_at: int = -1
-    speaks: bool = False  # true while nothing else that the program says counts
+    group: int = 0  # the process group that reported last
+    changed_at: int = -1  # position of the last change
+    speaks: bool = False  # reports override other declarations
 
     def take(self, report: Report, group: int, at: int) -> None:
-        """Take a report of a process group, which ends at a position of the log."""
+        """Store a report of a process group. `at`: the position of its end in the log."""
         part = report.get("id", "")
         if report["state"] == "clear":
             self.speaks = self.speaks and part != ""
@@ -95,12 +95,12 @@ class Reports:
         self.group, self.changed_at, self.speaks = group, at, True
 
     def ended(self, at: int) -> None:
-        """Note that the program has ended: its results stay until somebody sees them."""
+        """Drop the records of a program that has ended, except its results, which stay until a person sees them."""
         self.speaks = False
         self._remove([part for part in self.records if part not in self._results()], at)
 
     def seen(self, at: int) -> None:
-        """Drop results, which a person has seen who typed or began a command; a program that still runs is idle."""
+        """Drop results, as a person has typed; those of a program that still runs become idle."""
         for part in self._results():
             report = self.records[part]
             self._remove([part], at)
@@ -109,7 +109,7 @@ class Reports:
                 self.take({**report, "state": "idle"}, self.group, at)
 
     def left(self, foreground: int, at: int) -> None:
-        """Note the foreground's process group: if the one that reported is gone, so has the program."""
+        """Call `ended` if the process group that reported has left the foreground and does not exist any more."""
         if self.speaks and self.group and foreground not in (0, self.group):
             try:
                 os.killpg(self.group, 0)
@@ -126,8 +126,8 @@ class Reports:
             del self.records[part]
             self.changed_at = at
 
-    def said(self) -> Standing | None:
-        """Return the standing by the most urgent record, the root's first; None without any."""
+    def standing(self) -> Standing | None:
+        """Return the state of the most urgent record, the root's first; None without records."""
         if not self.records:
             return None
         order = list(STATES)
@@ -137,7 +137,7 @@ class Reports:
         return Standing(state, Why.HOOK, STEADY.now(), words, kind)
 
     def line(self) -> str:
-        """Return the parts that work, in a line; empty without words for them."""
+        """Return one line about the working parts; empty if they have no text."""
         return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == State.WORKING)))
 
     def as_json(self) -> list[ReportFacts]:
@@ -155,8 +155,9 @@ class Reports:
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
-        """Return the sequences for a terminal that has the output up to `since` (-1: none), and gets a screen of
-        `until`: the records, behind a clear if they have changed; none if it has them, unless it is to get `every` one.
+        """Return the sequences that bring a terminal's records from position `since` (-1: none) to `until`.
+
+        If the records have changed, clear them first. If not, return them only if `every` is set.
         """
         changed = since < self.changed_at <= until
         if not (changed or every):
@@ -166,7 +167,7 @@ class Reports:
         return "".join(f"\x1b]7501;{body}\x1b\\" for body in bodies)
 
     def _app(self, part: str) -> str:
-        """Return the app of a record, or of the nearest one above it."""
+        """Return the app of a record, or of its nearest ancestor."""
         own = self.records[part].get("app", "") if part in self.records else ""
         return own if own or not part else self._app(part.rpartition("/")[0])
 
@@ -176,7 +177,7 @@ def _shown(report: Report, key: str) -> str:
 
 
 class By(str, Enum):
-    """The source of a word: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`."""
+    """The source of a declaration: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`."""
 
     NOTICE = "notice"
     PROGRESS = "progress"
@@ -185,64 +186,64 @@ class By(str, Enum):
 
 
 @dataclass
-class OwnWord:
-    """The words of one program. `last`: the newest that is no report, and still holds; `by`: its source."""
+class Declared:
+    """The declarations of one program. `last`: the newest that is not a report; `by`: its source."""
 
     last: Standing | None = None
     by: By = By.NOTICE
     reports: Reports = field(default_factory=Reports)
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> OwnWord:
-        """Return the words from the plain data that `asdict` made."""
+    def of(cls, state: dict[str, Any]) -> Declared:
+        """Restore the result of `asdict`."""
         last = Standing(**state["last"]) if state["last"] is not None else None
         return cls(last, By(state["by"]), Reports(**state["reports"]))
 
     @property
-    def said(self) -> Standing | None:
-        """The standing by the word that counts, None without any."""
-        return self.last or self.reports.said()
+    def standing(self) -> Standing | None:
+        """The declared state; None without any."""
+        return self.last or self.reports.standing()
 
     @property
     def asks(self) -> bool:
-        """True if the program says that it waits; a notification alone does not say that."""
+        """True if the program declares that it waits; a notification alone is no such declaration."""
         minor = self.last is not None and self.by in (By.NOTICE, By.PROGRESS)
-        return not minor and self.said is not None and self.said.state == State.WAITING
+        return not minor and self.standing is not None and self.standing.state == State.WAITING
 
-    def say(self, said: Standing, by: By) -> None:
-        """Take a word. Reports stand above all but `--state`, and a question above a notification and progress."""
+    def declare(self, standing: Standing, by: By) -> None:
+        """Store a declaration. Reports override all but `--state`; a question overrides notification and progress."""
         minor = by in (By.NOTICE, By.PROGRESS)
         if (by == By.TYPED or not self.reports.speaks) and not (minor and self.asks):
-            self.last, self.by = said, by
+            self.last, self.by = standing, by
 
     def end_progress(self) -> None:
-        """Forget the program's progress, which it takes back."""
+        """Forget the program's progress, which it has ended."""
         if self.by == By.PROGRESS:
             self.last = None
 
     def reported(self, text: bytes, group: int, position: int) -> None:
-        """Take a report, all behind `7501;`, which ends at a position of the log; drop one that is invalid."""
+        """Store the report in `text`, which ends at `position` of the log; drop an invalid one."""
         report = parse(text)
         if report is not None:
             self.reports.take(report, group, position)
             self.last = None
 
-    def overtaken(self, keys: bytes, position: int) -> bool:
-        """Note typed keys, or none where a command begins; return whether they end a word.
+    def ends_by_input(self, keys: bytes, position: int) -> bool:
+        """Note typed keys (empty: a command begins); return whether they end a declaration.
 
-        Work continues in spite of typing, but not after a key that cancels it.
+        Only a key that cancels work ends the declaration that the program works.
         """
         self.reports.seen(position)
         if self.last is None:
             return False
-        cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # text of any length is no key
+        cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # longer input is text, not a key
         if self.last.state == State.WORKING and not cancels:
             return False
         self.last = None
         return True
 
-    def looked(self, why: Why, group: int, position: int) -> None:
-        """Note a look, and the process group that has the terminal: a program that reads a line does not work."""
+    def checked(self, why: Why, group: int, position: int) -> None:
+        """Note the result of a check: a program that reads a line does not work. `group`: the foreground."""
         self.reports.left(group, position)
         if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
             self.last = None
