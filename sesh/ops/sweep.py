@@ -226,7 +226,7 @@ def _versions() -> Iterator[Leftover]:
 
 
 def _is_run(path: str) -> bool:
-    """Return whether a process runs from a version, also one with another SESH_DIR: see `writing.hold_package`."""
+    """Return whether a process runs from a version, also one with another SESH_DIR."""
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and files.is_locked(package):
         return True
