@@ -107,9 +107,8 @@ class Bridge:
         self._frames: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
         self._daemon: wire.Connection | None = None
         self._pings = False
-        self._ended, self._audience = (
-            os.pipe()
-        )  # the reader closes `_ended` with the link, so that `_audience` hangs up
+        # `_read` closes the pipe's read end when the link ends, which ends a poll of `_audience`.
+        self._ended, self._audience = os.pipe()
 
     def run(self) -> int:
         """Carry out requests one by one; return the exit code. Raises Unreachable once the client is gone."""

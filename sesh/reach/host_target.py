@@ -250,9 +250,8 @@ class HostTarget(Target):
                     check = Check(far=True)
                     item: Item = calls.checked(op, payload, check)
                     calls.note_left_out(caller, check, self.host)
-                    if (
-                        item or not check.left_out
-                    ):  # a list emptied by dropped rows must not pass for the end of a report
+                    # An empty list ends a report, so one that lost all its rows is not passed on.
+                    if item or not check.left_out:
                         yield item
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
