@@ -124,7 +124,7 @@ class _Waiter:
                 self._take(data)
             elif kind == protocol.RESPONSE and (result := self._answered(data)) is not None:
                 return result
-        raise AssertionError  # frames come without end
+        raise AssertionError  # `frames` never ends
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host
