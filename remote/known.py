@@ -58,7 +58,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
 
     def change(known: Hosts) -> Hosts:
         before: KnownHost = known.get(host) or {"first_used": facts["last_used"]}
-        return {**known, host: _answering({**before, **facts})}
+        return {**known, host: _without_failure({**before, **facts})}
 
     return _change(change)
 
@@ -122,10 +122,10 @@ def _failure(host: str) -> HostFailure | None:
 
 def end_pause(host: str) -> None:
     """Remove the failure of a host, as it answers."""
-    _revise(host, _answering)
+    _revise(host, _without_failure)
 
 
-def _answering(before: KnownHost) -> KnownHost:
+def _without_failure(before: KnownHost) -> KnownHost:
     after = before.copy()
     after.pop("failure", None)
     return after
@@ -141,8 +141,8 @@ def sessions(host: str) -> Rows:
 
 def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     """Cache the sessions that a host has just listed."""
-    listed, kept = time.time(), _kept(rows)
-    return _revise(host, lambda before: {**_answering(before), "listed": listed, "sessions": kept})
+    listed, kept = time.time(), _cacheable(rows)
+    return _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
 
 
 def saw(host: str, name: str, at: float, **facts: object) -> bool:
@@ -153,7 +153,7 @@ def saw(host: str, name: str, at: float, **facts: object) -> bool:
         if facts.get("id") not in (None, before.get("id")):
             before = {}  # another session of this name
         now = {**facts, **before, "name": name, "state": "running", "seen": at}
-        return _kept([*(row for row in rows if row["name"] != name), now])
+        return _cacheable([*(row for row in rows if row["name"] != name), now])
 
     return _revise_rows(host, change)
 
@@ -174,7 +174,7 @@ def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> bool:
     return _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
 
 
-def _kept(rows: Iterable[Mapping[str, object]]) -> Rows:
+def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
     """Return sessions as they are cached; drop malformed ones, and those beyond `_MOST_BYTES`."""
     shape, keys = check.of(KeptSession), KeptSession.__annotations__
     kept: Rows = []
@@ -215,11 +215,11 @@ def _content() -> tuple[Hosts, list[str]]:
 def _read() -> tuple[Hosts, list[str]]:
     """Return the valid hosts, and the errors of the others. Raises Refused if the file is damaged."""
     path = paths.remotes_file()
-    return _parsed(path, files.read_own(path, _LARGEST) or b"{}")
+    return _parse(path, files.read_own(path, _LARGEST) or b"{}")
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
-def _parsed(path: str, data: bytes) -> tuple[Hosts, list[str]]:
+def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
     known: Hosts = {}
     faults: list[str] = []
     for host, facts in files.parse_json(path, data, dict[str, object]).items():

@@ -190,7 +190,7 @@ class Bridge:
             answers = [letter[:1] for letter in words.get("answers", [])]
             caller = LinkCaller(self._origin, asks=words.get("asks", False), answers=answers)
             caller.audience = self._audience
-            answer, output, daemon = self._carried_out(caller, words, data)
+            answer, output, daemon = self._carry_out(caller, words, data)
         except Question as asked:
             question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
             answer, output = {**question, "above": asked.above}, b""
@@ -208,13 +208,13 @@ class Bridge:
         self._send(protocol.data_frames(output) + response)
         return daemon
 
-    def _carried_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
+    def _carry_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
         if request.get("verb") != "op":
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
         arguments = checked_arguments(op, protocol.value(data) if data else {})
         if get_type_hints(op)["return"] == Entered:
-            return _entered(caller, op, arguments, request)
+            return _enter(caller, op, arguments, request)
         result = op(caller, **arguments)
         if not inspect.isgenerator(result):
             return {}, calls.encoded(result), None
@@ -302,7 +302,7 @@ def _refusal(number: object, error: Exception) -> bytes:
 # -- entering sessions
 
 
-def _entered(
+def _enter(
     caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
 ) -> Answered:
     """Carry out an op that enters a session: only once for repeated requests with the same `session_id`."""
@@ -318,7 +318,7 @@ def _entered(
         name, connection = op(caller, **arguments)
     if request.get("pings") is True:
         recent.remember(name)
-    return _described(name, session_id), b"", connection
+    return _entry_answer(name, session_id), b"", connection
 
 
 @contextmanager
@@ -347,7 +347,7 @@ def _by_id(session_id: str) -> Answered | None:
         if connection is None:
             break
         if _has_id(current, session_id):
-            return _described(current, session_id), b"", connection
+            return _entry_answer(current, session_id), b"", connection
         connection.close()  # another session has just taken the name
     if result := results.by_id(session_id):
         return {"name": result.get("name", ""), "result": result}, results.output(result), None
@@ -368,7 +368,7 @@ def _has_id(name: str, session_id: str) -> bool:
     return (records.readable(name) or {}).get("id") == session_id
 
 
-def _described(name: str, session_id: str) -> Answer:
+def _entry_answer(name: str, session_id: str) -> Answer:
     """Return the answer for an entered session, with the facts that the client caches."""
     record = records.readable(name) or {}
     command = record.get("command") or []

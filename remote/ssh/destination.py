@@ -60,7 +60,7 @@ class Destination:
             return f"via:{self.host}"
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
-    def sharing(self) -> Destination:
+    def with_own_connection(self) -> Destination:
         """Return the host with sesh's own shared connection, even if the user's configuration has another."""
         return Destination(self.host, settings={**self.settings, "controlpath": ["none"]})
 

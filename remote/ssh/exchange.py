@@ -90,7 +90,7 @@ def exchange(
                     raise TimeoutError
                 for key in ready:
                     if key.fileobj is process.stdin:
-                        rest = _written(key.fd, rest)
+                        rest = _write(key.fd, rest)
                         if on_sent:
                             on_sent(len(data) - len(rest))
                     elif block := os.read(key.fd, BLOCK):
@@ -109,7 +109,7 @@ def exchange(
     return printed
 
 
-def _written(descriptor: int, rest: memoryview) -> memoryview:
+def _write(descriptor: int, rest: memoryview) -> memoryview:
     """Write a block; return the unsent rest, empty if the process has ended, as its output gives the reason."""
     try:
         return rest[os.write(descriptor, rest[:BLOCK]) :]

@@ -24,7 +24,7 @@ from sesh.measures import uptime
 from sesh.messages import Answer, Introduction, Near, Welcome
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import Heard, Say
+from sesh.remote.ssh.words import Say, SshOutput
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SESSION_TIMEOUT = 60.0  # seconds for the bridge to enter or create a session
@@ -113,18 +113,18 @@ class Link(wire.Connection):
 
     def _skip_login_output(self, deadline: float, say: Say) -> None:
         """Skip the output of login files, up to the bridge's first bytes."""
-        seen, heard = b"", Heard(self._stderr.fileno())
+        seen, output = b"", SshOutput(self._stderr.fileno())
         while protocol.BRIDGE not in seen:
             if not machine.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
-                heard.relay(say)
+                output.relay(say)
                 if time.monotonic() < deadline:
                     continue
                 late = silent_host(self.destination.host)
-                late.reason = heard.reason() or late.reason
+                late.reason = output.reason() or late.reason
                 raise late
             data = os.read(self.inbound, 4096)
             if not data:
-                raise starting.failure(self.destination, self._exit_code(), heard.text(), seen)
+                raise starting.failure(self.destination, self._exit_code(), output.text(), seen)
             self._spoke, seen = True, (seen + data)[-_MAX_NOISE:]
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 

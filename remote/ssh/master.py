@@ -30,7 +30,7 @@ from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
-from sesh.remote.ssh.words import AuthenticationFailed, Heard, Say
+from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network
@@ -121,7 +121,7 @@ class _Login:
     def run(self, lock: BinaryIO) -> bool | None:
         """Start an ssh, and wait until it is the shared connection. Return as `ensure`."""
         lock.truncate(0)  # before ssh starts: waiting processes read its mtime
-        host, process = self.destination.host, self._started(lock)
+        host, process = self.destination.host, self._start(lock)
         try:
             is_open = self._await_socket(lock, lambda: process.poll() is not None)
             if is_open and not _autossh():
@@ -137,14 +137,14 @@ class _Login:
         _remove(lock)
         if is_open or process.returncode == 0:
             return self.asked or (None if self.ask else False)
-        printed = Heard(lock.fileno()).text()
+        printed = SshOutput(lock.fileno()).text()
         if words.reasons(printed) or not self.ask:
             raise words.failure(self.destination, printed)
         if self.asked:
             raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
         raise Unreachable(f"cannot reach {host}: ssh has said why")
 
-    def _started(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
+    def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
         """Start the ssh. Raises Unreachable."""
         if ssh.owns_control_path(self.destination):
             with suppress(FileNotFoundError):
@@ -176,7 +176,7 @@ class _Login:
 
         if self._await_socket(lock, lambda: _locked(lock) or hangs()):
             return
-        printed = Heard(lock.fileno()).text()
+        printed = SshOutput(lock.fileno()).text()
         if hangs():
             _remove(lock)
         elif words.reasons(printed) and not self.ask:
@@ -184,15 +184,15 @@ class _Login:
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
         """Wait until the socket accepts; return False if its ssh ends before that. Raises Late, Interrupted."""
-        heard = Heard(lock.fileno())
+        output = SshOutput(lock.fileno())
         while not ended():
             if is_alive(self.destination):
                 return True
-            heard.relay(self.say)
+            output.relay(self.say)
             self.asked = self.asked or (self.ask and _is_echo_off())
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 late = silent_host(self.destination.host)
-                late.reason = heard.reason() or late.reason
+                late.reason = output.reason() or late.reason
                 raise late
             self.stop.sleep(_TICK)
         return is_alive(self.destination)

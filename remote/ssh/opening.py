@@ -49,7 +49,7 @@ class _Way:
 
     def open(self, deadline: float, stop: Stop) -> Link:
         """Open a link and exchange HELLO and WELCOME. Raises as `open_link`."""
-        self.link = link = self._started()
+        self.link = link = self._start()
         try:
             with stop.calling(link.abort):
                 link.greet(self.near, self.early, deadline)
@@ -61,7 +61,7 @@ class _Way:
             raise
         return link
 
-    def _started(self) -> Link:
+    def _start(self) -> Link:
         """Start the link's command. Raises Unreachable, OSError."""
         destination, stderr = self.destination, tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, own=self.seconds)
@@ -123,7 +123,7 @@ def open_link(
     detached = not asking or master.is_shared(destination)
     way = _Way(destination, near, early, asks=asking, detached=detached, say=say)
     try:
-        link = _raced(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
+        link = _race(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
     except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
         if not (asking and detached):
             raise
@@ -160,7 +160,7 @@ def renew_shared(destination: Destination) -> None:
         return  # the next command opens it, or reports the error
 
 
-def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
+def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     """Open a link over the shared connection, and after `patience` seconds of silence over an ssh of its own too.
 
     Return the first one that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
@@ -170,7 +170,7 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     own_at, running, failures = time.monotonic() + patience, 1, dict[int, Exception]()
     with closing(Race()) as race:
         try:
-            race.begin(_SHARED, Attempt(), partial(_won, way, deadline))
+            race.begin(_SHARED, Attempt(), partial(_win, way, deadline))
             while running:
                 stop.check()
                 ready = machine.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
@@ -183,7 +183,7 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
                 if running and time.monotonic() >= own_at:
                     own_at = inf
                     if way.silent:
-                        race.begin(_OWN, Attempt(), partial(_won, own, deadline))
+                        race.begin(_OWN, Attempt(), partial(_win, own, deadline))
                         running += 1
         finally:
             if own_at == inf and way.silent and before == master.identity(destination):
@@ -191,7 +191,7 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     raise failures.get(_OWN) or failures[_SHARED]
 
 
-def _won(way: _Way, deadline: float, attempt: Attempt) -> Link:
+def _win(way: _Way, deadline: float, attempt: Attempt) -> Link:
     """Open a link and win the race with it."""
     link = way.open(deadline, attempt.stop)
     attempt.win(link)

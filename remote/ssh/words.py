@@ -40,7 +40,7 @@ class AuthenticationFailed(LoginRefused):
     asks = True
 
 
-class Heard:
+class SshOutput:
     """The stderr of a running ssh, in a file."""
 
     def __init__(self, descriptor: int) -> None:

@@ -191,7 +191,7 @@ class Invocation(Caller):
         self.status("")
         printing.note(line, self.host)
 
-    def heard(self, line: str) -> None:
+    def show_ssh_line(self, line: str) -> None:
         """Show a person what ssh says while it connects."""
         if self.watched and not self.json:
             self.status("")

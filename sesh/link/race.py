@@ -36,7 +36,7 @@ class Attempt:
     lost: bool = False  # the link is lost, not only doubted
     asks: bool = False  # ssh may prompt
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
-    heard: str = ""  # the last line printed by ssh
+    last_line: str = ""  # the last line printed by ssh
     claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won
     stop: Stop = field(default_factory=Stop)
 
@@ -47,7 +47,7 @@ class Attempt:
 
     def hear(self, line: str) -> None:
         """Record a line printed by ssh."""
-        self.heard = line
+        self.last_line = line
 
     def win(self, connection: Connection) -> None:
         """Win the race, as the connection's other end has answered.
@@ -73,9 +73,9 @@ class Race:
         self.descriptor, self._outbound = os.pipe()
 
     @property
-    def heard(self) -> str:
+    def last_line(self) -> str:
         """The last line printed by a running ssh; empty if there is none."""
-        return next((attempt.heard for attempt in self._running.copy().values() if attempt.heard), "")
+        return next((attempt.last_line for attempt in self._running.copy().values() if attempt.last_line), "")
 
     @property
     def decided(self) -> bool:

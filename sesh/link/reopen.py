@@ -62,7 +62,7 @@ class Reopen:
     @property
     def reason(self) -> str:
         """Why there is no link yet: the last line of a running ssh, or the reason of the last failure."""
-        return self._race.heard or self.attempts.reason
+        return self._race.last_line or self.attempts.reason
 
     # -- facts
 

@@ -79,18 +79,18 @@ def _read(path: str) -> bytes | None:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
 
 
-def _value(data: bytes | None) -> Value | None:
-    """Return the parsed settings; None if `_written` would not reproduce the bytes."""
+def _parsed(data: bytes | None) -> Value | None:
+    """Return the parsed settings; None if `_serialized` would not reproduce the bytes."""
     if not (data or b"").strip():
         return {}
     try:
         value = json.loads(data or b"")
-        return value if isinstance(value, dict) and _written(value, data) == data else None
+        return value if isinstance(value, dict) and _serialized(value, data) == data else None
     except (ValueError, RecursionError):
         return None
 
 
-def _written(value: Value, like: bytes | None) -> bytes:
+def _serialized(value: Value, like: bytes | None) -> bytes:
     """Return a value as JSON in the style of `like`: its indent, or one line, and its trailing whitespace."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
@@ -109,7 +109,7 @@ def settings(agent: str) -> str:
 
 def disabled(agent: str) -> bool:
     """Return whether the settings turn all hooks off; False if sesh cannot parse them. Raises Refused."""
-    value = _value(_read(settings(agent)))
+    value = _parsed(_read(settings(agent)))
     return value is not None and bool(value.get("disableAllHooks"))
 
 
@@ -117,7 +117,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     """Add and update the hooks, or remove them; return whether the settings changed. Raises ByHand, Refused."""
     path = os.path.realpath(settings(agent))
     before = _read(path)
-    if (value := _value(before)) is None:
+    if (value := _parsed(before)) is None:
         if remove is not (f"--hook {agent} {_SILENT}".encode() in (before or b"")):
             return False
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
@@ -128,7 +128,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
         _add(changed, agent)
     if changed == value:
         return False
-    after = _written(changed, before)
+    after = _serialized(changed, before)
 
     def check() -> None:
         if _read(path) != before:
@@ -150,7 +150,7 @@ def snippet(agent: str) -> str:
     return json.dumps(value, indent=2)
 
 
-def _lists(value: Value) -> list[tuple[str, list[Any]]]:
+def _groups(value: Value) -> list[tuple[str, list[Any]]]:
     """Return each event of the settings with its list of groups."""
     hooks = value.get("hooks")
     each = hooks.items() if isinstance(hooks, dict) else ()
@@ -169,7 +169,7 @@ def _add(value: Value, agent: str) -> None:
 
 def _remove(value: Value, agent: str) -> None:
     """Remove our groups from settings, and the containers that they leave empty."""
-    for event, groups in _lists(value):
+    for event, groups in _groups(value):
         rest = [group for group in groups if not _is_ours(group, agent)]
         if len(rest) < len(groups):
             value["hooks"][event] = rest

@@ -42,17 +42,17 @@ def screen(name: str, form: str) -> tuple[bytes, list[int]]:
     """Return the last screen and its continued rows, as a daemon sends them. Raises NotFound without a checkpoint."""
     from sesh.vt.render.export import continued, export
 
-    terminal = _required(name)
+    terminal = _terminal(name)
     return export(terminal, form), continued(terminal)
 
 
 def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
     """Return the last lines, at most `count`, and whether the alternate screen shows. Raises NotFound."""
-    terminal = _required(name)
+    terminal = _terminal(name)
     return terminal.last_lines(count, ansi=ansi), terminal.alternate
 
 
-def _required(name: str) -> Emulator:
+def _terminal(name: str) -> Emulator:
     """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
     summary = find.dormant(name)
     if summary is None and (job := results.of_job(name)) is not None:
@@ -114,7 +114,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.entering(f"{find.how(summary)}; {'started again' if again else 'created a new one'}")
+    caller.entering(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
@@ -133,7 +133,7 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
     rows: list[Made] = []
     for name in chosen:
         try:
-            rows.append(_restored(caller, name, sessions.get(name), gate=not yes))
+            rows.append(_restore_one(caller, name, sessions.get(name), gate=not yes))
         except SeshError as error:
             if len(names) == 1:
                 raise
@@ -145,12 +145,12 @@ def _restorable(session: Summary) -> bool:
     return session["state"] == "lost" or (session["state"] == "exited" and session.get("reason") == TERMINATED)
 
 
-def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
+def _restore_one(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
     created = _restorable(session)
     if session["state"] == "exited" and not created:
-        raise Refused(find.how(session), hint=find.occupied(session).hint)
+        raise Refused(find.describe_end(session), hint=find.occupied(session).hint)
     try:
         if created:
             start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
@@ -185,7 +185,7 @@ def start_again(
     except Exists:
         raise
     except BaseException as error:
-        _put_back(name, record, checkpoint)
+        _restore_files(name, record, checkpoint)
         if isinstance(error, errors.CannotStart) and launch_spec["resumes"]:
             error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
@@ -200,7 +200,7 @@ def _restart_spec(
     """Return the specification to restart a session with its labels, its command and its old output."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
-    before = [*_shown(emulator), _divider(summary), ""] if emulator is not None else [""]
+    before = [*_old_output(emulator), _divider(summary), ""] if emulator is not None else [""]
     if command is not None and gate:  # the cursor stays in this row, which becomes the session's question
         before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
     return {
@@ -215,7 +215,7 @@ def _restart_spec(
     }
 
 
-def _shown(emulator: Emulator) -> list[str]:
+def _old_output(emulator: Emulator) -> list[str]:
     """Return the last lines, then the alternate screen, which may have a program's unsaved text."""
     from sesh.vt.render.export import screen_ansi
 
@@ -223,7 +223,7 @@ def _shown(emulator: Emulator) -> list[str]:
     return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 
-def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
+def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Restore the files of a dormant session after a failed restart, unless the name is taken again."""
     with suppress(OSError), files.locked(paths.directory()):  # the restart may have failed because the disk is full
         if record and name not in paths.names():
@@ -284,7 +284,7 @@ def _about(summary: Summary) -> str:
     command = "" if summary.get("shell") else f"; it ran: {wording.command_line(summary.get('command') or [])}"
     if resume := summary.get("resume"):
         command = f"; it resumes with: {wording.command_line(resume)}"
-    return find.how(summary) + (f", last active {active} ago" if active else "") + command
+    return find.describe_end(summary) + (f", last active {active} ago" if active else "") + command
 
 
 def _last_screen(name: str) -> str:
@@ -297,5 +297,5 @@ def _divider(summary: Summary) -> str:
     if ended := summary.get("ended"):
         how = f"{summary['name']} exited {summary.get('exit_code')}, {measures.here(ended, dated=True)}"
     else:
-        how = f"{find.how(summary)}; last active {measures.here(summary.get('last_activity'), dated=True)}"
+        how = f"{find.describe_end(summary)}; last active {measures.here(summary.get('last_activity'), dated=True)}"
     return f"\x1b[2m── {how} ──\x1b[m"

@@ -135,7 +135,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 @op(creates=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
-    name, connection, _ = _made(caller, name, spec or {}, choice, asks=caller.can_ask)
+    name, connection, _ = _create(caller, name, spec or {}, choice, asks=caller.can_ask)
     return name, connection
 
 
@@ -145,14 +145,14 @@ def new_detached(
 ) -> Created:
     """Create a session without a client; return its name, and whether this call created it.
 
-    `choice`: see `_made`. `quiet`: do not ask the person.
+    `choice`: see `_create`. `quiet`: do not ask the person.
     """
-    name, connection, created = _made(caller, name, spec or {}, choice, asks=caller.can_ask and not quiet)
+    name, connection, created = _create(caller, name, spec or {}, choice, asks=caller.can_ask and not quiet)
     connection.close()
     return {"name": name, "created": created}
 
 
-def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
+def _create(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
     """Create a session, by default under the lowest free number; return its name, a connection, and whether it is new.
 
     `choice`: what to do with a taken name: `join`, `replace`, `new` (the next free NAME-2), or empty to ask. Raises
@@ -200,7 +200,7 @@ def _choice(caller: Caller, name: str, connection: Connection | None, summary: S
     if summary is not None:
         if not asks:
             raise find.occupied(summary, "--replace", "--new-name")
-        return _asked(caller, name, find.how(summary), "n")
+        return _ask_choice(caller, name, find.describe_end(summary), "n")
     assert connection is not None  # noqa: S101 (a session that is not dormant runs)
     state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
     if not asks:
@@ -208,11 +208,11 @@ def _choice(caller: Caller, name: str, connection: Connection | None, summary: S
     try:
         session = find.summary(connection, _PATIENCE)
     except SeshError:
-        return _asked(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
-    return _asked(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
+        return _ask_choice(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
+    return _ask_choice(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
 
 
-def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+def _ask_choice(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
     answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:

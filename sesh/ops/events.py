@@ -51,10 +51,10 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
                 wire.checked(stream.connection.message(kind, payload))
                 return
     except Ended as ended:
-        yield from _last(stream.name, ended.result, since)
+        yield from _last_events(stream.name, ended.result, since)
 
 
-def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
+def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
     """Yield the events of an ended session after number `since`, None for the last two.
 
     The result of a session has its first event and its last two; count the others as missed.
@@ -103,10 +103,10 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             for name, session_id in _running():
                 if session_id not in followed:
                     followed.add(session_id)
-                    workers.begin(session_id, partial(_followed, name, session_id, last.get(session_id, 0), begun))
+                    workers.begin(session_id, partial(_follow_one, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
             for session_id in sorted(kept - past - followed):
-                yield from _ended(session_id, last.get(session_id, 0), begun)
+                yield from _result_events(session_id, last.get(session_id, 0), begun)
             past = kept
             followed &= kept | workers.running
             for session_id, item in _until_changed(workers, watch, caller.audience):
@@ -127,21 +127,21 @@ def _running() -> Iterator[tuple[str, str]]:
             yield name, str(record["id"])
 
 
-def _followed(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
+def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
     with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
-        yield from _counted(follow(stream, since), session_id, since, begun)
+        yield from _since(follow(stream, since), session_id, since, begun)
 
 
-def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
+def _result_events(session_id: str, since: int, begun: str) -> Iterator[Event]:
     try:
         result = results.by_id(session_id)
     except SeshError:
         return  # the file is not trusted
     if result is not None:
-        yield from _counted(_last(result["name"], result, since), session_id, since, begun)
+        yield from _since(_last_events(result["name"], result, since), session_id, since, begun)
 
 
-def _counted(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
+def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
     """Yield the events after `since`, or without one those after the time `begun`, beginning with a real event."""
     started = since > 0
     for event in events:

@@ -191,7 +191,7 @@ class SessionIndex:
         self._look_at = 0.0  # when to look for new machines (monotonic)
 
     def __enter__(self) -> SessionIndex:
-        self._look()
+        self._update_machines()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -218,10 +218,10 @@ class SessionIndex:
                 self.machines[host] = _silent(host, lookup.reason(report))
         is_due = time.monotonic() >= self._look_at
         if is_due:
-            self._look()
+            self._update_machines()
         return is_due or bool(reports)
 
-    def _look(self) -> None:
+    def _update_machines(self) -> None:
         """Start to follow new machines, and drop removed ones."""
         hosts, paused = self._hosts()
         wanted = {*hosts, *paused, *([None] if self._named is None else [])}
@@ -235,7 +235,8 @@ class SessionIndex:
             if host not in self.machines:
                 self.machines[host] = Report([]) if host is None else _silent(host, Late.reason)
                 self.pending.add(host)
-            self._workers.begin(host, _here if host is None else partial(_HostReports(host, self._workers).follow))
+            work = _follow_this_machine if host is None else _HostReports(host, self._workers).follow
+            self._workers.begin(host, work)
         self.machines |= {host: _silent(host, why) for host, why in paused.items() if host not in followed}
         self._look_at = time.monotonic() + HOSTS_POLL
 
@@ -266,7 +267,7 @@ def _silent(host: str, why: str) -> Report:
     return Report(lookup.last_known(host, why), why)
 
 
-def _here(stop: Stop) -> Iterator[Report]:
+def _follow_this_machine(stop: Stop) -> Iterator[Report]:
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # a file, unlike a descriptor, may be closed twice
     try:
@@ -296,7 +297,7 @@ class _HostReports:
         Runs in a worker thread.
         """
         target = HostTarget(self._caller, self._host)
-        changed = partial(self._judge, stop)
+        changed = partial(self._report_health, stop)
         try:
             for rows in target.items(follow, self._begin, stop, changed=changed):
                 if rows:
@@ -337,7 +338,7 @@ class _HostReports:
         self._saved = False
         return Report([self._rows[name] for name in sorted(self._rows, key=natural)], remark=self._remark)
 
-    def _judge(self, stop: Stop, health: Health) -> None:
+    def _report_health(self, stop: Stop, health: Health) -> None:
         """Report the sessions as current or stale, by the link's health."""
         if health is not Health.UP:
             self._save()

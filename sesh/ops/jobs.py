@@ -92,13 +92,13 @@ class _Waiter:
         self._stream.position = 0
         if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
             self._stream.audience = output.descriptor
-        self._interrupts.heard()
-        self._interrupts.handler = self._while_lost
+        self._interrupts.start_polling()
+        self._interrupts.handler = self._handle_while_lost
         try:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.rest(ended)[1])
+            self._take(self._stream.ended_output(ended)[1])
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
@@ -122,7 +122,7 @@ class _Waiter:
                 self._serve(number)
             elif kind == protocol.OUTPUT:
                 self._take(data)
-            elif kind == protocol.RESPONSE and (result := self._answered(data)) is not None:
+            elif kind == protocol.RESPONSE and (result := self._handle_answer(data)) is not None:
                 return result
         raise AssertionError  # `frames` never ends
 
@@ -171,15 +171,15 @@ class _Waiter:
 
     def _serve(self, descriptor: int) -> None:
         if descriptor == self._interrupts.inbound:
-            self._forward(self._interrupts.taken())
+            self._forward(self._interrupts.read())
         elif descriptor == self._interrupts.terminal:
-            self._forward(self._interrupts.hung_up())
+            self._forward(self._interrupts.hangup())
         elif descriptor == STDIN and self._forwarder is not None:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
             self._output.write()
 
-    def _answered(self, data: bytes) -> JobResult | None:
+    def _handle_answer(self, data: bytes) -> JobResult | None:
         """Handle an answer; return the job's result if it has that."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED and self._forwarder is not None:
@@ -208,7 +208,7 @@ class _Waiter:
                 self._unanswered.append(os.urandom(8).hex() if self._stream.host is not None else "")
                 self._send(_interrupt(self._unanswered[-1]))
 
-    def _while_lost(self, _number: int) -> None:
+    def _handle_while_lost(self, _number: int) -> None:
         """Handle a signal during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
 
         With `--tie` the first signal ends the job once the link is back, and the second stops the wait.
@@ -255,7 +255,7 @@ def run(
     forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
     begun = False
     try:
-        with interrupts.at_first():
+        with interrupts.stop_on_first():
             target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late

@@ -46,8 +46,8 @@ def type_into(
     for key in keys:
         bytes_of(key)  # refuse an unknown key before anything is typed
     if enter or question is not None:
-        text = _unit([text] if isinstance(text, bytes) else text)
-    with _greeted(target, name) as stream:
+        text = _joined([text] if isinstance(text, bytes) else text)
+    with _open_stream(target, name) as stream:
         last = _bytes_of_keys(stream.connection, keys)
         if enter and text == b"":
             enter, last = False, b"\r" + last  # without a text, Enter is an ordinary key
@@ -55,21 +55,21 @@ def type_into(
         if question is not None:
             words = {**words, **_question(stream.connection, name, question)}
         if not isinstance(text, bytes) or (not enter and question is None):
-            return _typed(stream.connection, text, last)
-        answer = _once(stream, text if enter else text + last, words)
+            return _type(stream.connection, text, last)
+        answer = _type_once(stream, text if enter else text + last, words)
         if enter and last:
             stream.connection.request("send", last, _soon(), more=True, keys=True)
-        return _sent(len(text) + enter + len(last), answer)
+        return _outcome(len(text) + enter + len(last), answer)
 
 
 @contextmanager
-def _greeted(target: Target, name: str) -> Iterator[Stream]:
+def _open_stream(target: Target, name: str) -> Iterator[Stream]:
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
         yield stream
 
 
-def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
+def _type(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
     """Type a text, its pieces as they arrive, then keys."""
     first: Answer | None = None
     size = 0
@@ -77,14 +77,14 @@ def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -
         answer, _ = connection.request("send", chunk, _soon(), more=first is not None, keys=text == b"")
         first = first or answer
         size += len(chunk)
-    return _sent(size, first or {})
+    return _outcome(size, first or {})
 
 
-def _sent(size: int, answer: Answer) -> Sent:
+def _outcome(size: int, answer: Answer) -> Sent:
     return {"bytes": size, "position": answer.get("position"), "typed": True}
 
 
-def _unit(pieces: Iterable[bytes]) -> bytes:
+def _joined(pieces: Iterable[bytes]) -> bytes:
     """Join the pieces of a text. Raises UsageError if it is too long."""
     whole = bytearray()
     for piece in pieces:
@@ -111,7 +111,7 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     return {"since": str(reply.get("since")), "question": question}
 
 
-def _once(stream: Stream, text: bytes, words: Words) -> Answer:
+def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
     """Type a text; after a lost link, send it again with the same key to get the outcome. Raises NotSubmitted."""
     words = {**words, "key": os.urandom(8).hex()}
     while True:
@@ -132,7 +132,7 @@ def _once(stream: Stream, text: bytes, words: Words) -> Answer:
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Return whether the terminal has echo off, as for a password. Raises as `answer`."""
-    with _greeted(target, name) as stream:
+    with _open_stream(target, name) as stream:
         asked, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
         return asked.get("hides") is True
 
@@ -143,10 +143,10 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     `since`, `question`: identify the question, as in `activity`; the daemon refuses if it has changed. Raises NotFound,
     Refused, Busy.
     """
-    with _greeted(target, name) as stream:
+    with _open_stream(target, name) as stream:
         words: Words = {"since": since, "question": question}
         asked, _ = stream.connection.request("asked", deadline=_soon(), **words)
-        _once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
+        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:

@@ -63,7 +63,7 @@ def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
     Raises Refused if the directory of sessions is not trusted.
     """
     find.note_damage(caller)
-    found = sorted(_all(), key=lambda leftover: leftover.age, reverse=True)
+    found = sorted(_find_all(), key=lambda leftover: leftover.age, reverse=True)
     return [leftover.facts() for leftover in found if max(0.0, leftover.age) >= older]
 
 
@@ -73,7 +73,7 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
 
     A row is `cleared`, also if the leftover is gone already, or has the reason in `left`, or an `error`.
     """
-    present = {(leftover.kind.value, leftover.what, leftover.pid): leftover for leftover in _all()}
+    present = {(leftover.kind.value, leftover.what, leftover.pid): leftover for leftover in _find_all()}
     rows: list[LeftoverFacts] = []
     for row in wanted:
         leftover = present.get((row["kind"], str(row["what"]), row["pid"]))
@@ -91,7 +91,7 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
     return rows
 
 
-def _all() -> list[Leftover]:
+def _find_all() -> list[Leftover]:
     return [*_sessions(), *_files(), *daemons(), *bridges(), *_versions()]
 
 
@@ -145,13 +145,13 @@ def _files() -> Iterator[Leftover]:
     for entry in os.listdir(folder) if paths.trusted(folder) else ():
         path = os.path.join(folder, entry)
         with suppress(FileNotFoundError):  # its owner has just removed it
-            if _is_left(path, ids):
+            if _is_leftover(path, ids):
                 yield Leftover(Kind.FILE, path, _age(path), partial(_remove, path))
 
 
 def _remove(path: str) -> bool:
     with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another sweep may be faster
-        if not _is_left(path, _ids()):
+        if not _is_leftover(path, _ids()):
             return False
         os.unlink(path)
     return True
@@ -161,7 +161,7 @@ def _age(path: str) -> float:
     return time.time() - os.lstat(path).st_mtime
 
 
-def _is_left(path: str, ids: set[str] | None) -> bool:
+def _is_leftover(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is sesh's and unused; never follow symbolic links. Raises FileNotFoundError."""
     entry, status = os.path.basename(path), os.lstat(path)
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.SETTLED:
@@ -219,13 +219,13 @@ def _versions() -> Iterator[Leftover]:
         return  # the version in use is unknown
     for entry in sorted(os.listdir(folder)):
         path, part = os.path.join(folder, entry), os.path.join("versions", entry, "")
-        if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_run(path):
+        if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_running(path):
             continue
         if (age := _age(path)) > files.SETTLED:  # a deploy may be about to activate a newer one
             yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
 
 
-def _is_run(path: str) -> bool:
+def _is_running(path: str) -> bool:
     """Return whether a process runs from a version, also one with another SESH_DIR."""
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and files.is_locked(package):

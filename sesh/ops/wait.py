@@ -128,7 +128,7 @@ class _Wait:
                     if answer.get("id") == _WAIT:
                         return wire.checked(answer)
         except Ended as ended:
-            position, data = self._stream.rest(ended)
+            position, data = self._stream.ended_output(ended)
             if self._searches and data:
                 self._search(position, data)
             return ended.result
@@ -219,7 +219,7 @@ class LiveLog:
                     if self._over and self._lines is not None:
                         break
         except Ended as ended:  # the session ended while the link was down, or before its answer
-            position, data = self._stream.rest(ended)
+            position, data = self._stream.ended_output(ended)
             self._lines = self._lines or LineReader(position, _COLUMNS)
             self._take(position, data)
         if self._lines is not None and self._lines.current.text:

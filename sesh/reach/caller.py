@@ -47,7 +47,7 @@ class Caller:
         self.note(line)
         self.remember(line)
 
-    def heard(self, line: str) -> None:
+    def show_ssh_line(self, line: str) -> None:
         """Show a line that ssh prints while it connects."""
 
     def status(self, line: str) -> None:

@@ -17,7 +17,7 @@ _MOST = 3  # the Ctrl-C that stops the wait
 
 
 class Interrupts(Stop):
-    """The signals of this process, as bytes on `inbound`, which `taken` reads; `stop` sends a Ctrl-C from a thread.
+    """The signals of this process, as bytes on `inbound`, which `read` reads; `stop` sends a Ctrl-C from a thread.
 
     Within its context the main thread records signals, except ignored ones, so that a Ctrl-C before the request was
     sent is delivered after it. The third Ctrl-C in a row raises Interrupted with `message`, and so does SIGQUIT, unless
@@ -69,12 +69,12 @@ class Interrupts(Stop):
 
     # -- polled
 
-    def heard(self) -> None:
+    def start_polling(self) -> None:
         """Switch to polling; earlier presses are still in `inbound`, so forget their count."""
         self.handler = None
         self._pressed_at.clear()
 
-    def taken(self) -> bytes:
+    def read(self) -> bytes:
         """Read the numbers of the recorded signals."""
         try:
             signals = os.read(self.inbound, 64)
@@ -83,7 +83,7 @@ class Interrupts(Stop):
         self.typed = self.typed or signal.SIGINT in signals
         return signals
 
-    def hung_up(self) -> bytes:
+    def hangup(self) -> bytes:
         """Stop polling the terminal; return the SIGHUP for its hangup."""
         self.terminal = -1
         return bytes((signal.SIGHUP,))
@@ -115,9 +115,9 @@ class Interrupts(Stop):
             self.pressed(time.monotonic())
             way()
 
-        self.heard()
+        self.start_polling()
         self.handler = handler
-        if self.taken():
+        if self.read():
             way()
         try:
             yield
@@ -125,7 +125,7 @@ class Interrupts(Stop):
             self.handler = self._give_up
 
     @contextmanager
-    def at_first(self) -> Iterator[None]:
+    def stop_on_first(self) -> Iterator[None]:
         """Within the block, the first signal stops the wait."""
         before = self.handler, self.message
         self.handler, self.message = self._give_up, "interrupted"

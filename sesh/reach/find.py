@@ -144,7 +144,7 @@ def ended(name: str) -> bool:
     return record is not None and record.get("exit_code") is not None
 
 
-def how(session: Summary) -> str:
+def describe_end(session: Summary) -> str:
     """Describe how a dormant session ended."""
     name = subject(session["name"])
     if session["state"] == "exited":
@@ -179,15 +179,17 @@ def without_daemon(session: Summary) -> NotFound:
     again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
         again = f"`{SESH} --open {name}` starts it again, `{SESH} --restore` all that are lost"
-    return NotFound(how(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
+    return NotFound(describe_end(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
     """Return the error for a name taken by a dormant session; `choices`: options to suggest."""
     if choices:
-        return Exists(f"{how(session)}; choose {' or '.join(choices)}")
+        return Exists(f"{describe_end(session)}; choose {' or '.join(choices)}")
     name = session["name"]
-    return Exists(how(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name")
+    return Exists(
+        describe_end(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
+    )
 
 
 def taken(name: str) -> Exists:

@@ -84,7 +84,7 @@ class HostTarget(Target):
     ) -> Entered:
         entry = self._entry(op, data)
         try:
-            return self._enter(entry, deadline, interrupts.sleep, interrupts.at_first)
+            return self._enter(entry, deadline, interrupts.sleep, interrupts.stop_on_first)
         except SeshError as error:
             if entry.asked and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
@@ -101,22 +101,22 @@ class HostTarget(Target):
         entry: Entry,
         deadline: float | None = None,
         sleep: Callable[[float], object] = time.sleep,
-        at_first: Callable[[], AbstractContextManager[None]] = nullcontext,
+        before_sent: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Entered:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send the request again over another link, with the same session id, so
-        that the host creates no second session. `at_first`: a context for the time before the request is sent. Raises
-        Ended if the session has ended.
+        that the host creates no second session. `before_sent`: a context in which the link opens. Raises Ended if the
+        session has ended.
         """
         early, lost = Early(entry.frames(self.caller)), False
         with naming_host(self.host):
             while True:
                 try:
-                    with at_first():
+                    with before_sent():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
                     entry.asked = True
-                    answer, output = links.lead(self.caller, link, entry, deadline)
+                    answer, output = links.enter_session(self.caller, link, entry, deadline)
                     break
                 except errors.Lost:
                     if not entry.session_id:
@@ -149,7 +149,7 @@ class HostTarget(Target):
         """
         caller, host = self.caller, self.destination
         try:
-            with nullcontext() if passing else caller.connecting(self.host), links.worded(host, deadline):
+            with nullcontext() if passing else caller.connecting(self.host), links.link_errors(host, deadline):
                 link = opening.open_link(
                     host,
                     links.origin(host),
@@ -158,7 +158,7 @@ class HostTarget(Target):
                     early=early,
                     stop=stop,
                     patience=known.stale_after(self.host),
-                    say=caller.heard,
+                    say=caller.show_ssh_line,
                 )
         except errors.NotDeployed as missing:
             if not (self.offer and caller.can_ask):
@@ -205,7 +205,7 @@ class HostTarget(Target):
         try:
             with self._open(deadline=stream.deadline) as link:
                 entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
-                answer, output = links.lead(self.caller, link, entry, stream.deadline)
+                answer, output = links.enter_session(self.caller, link, entry, stream.deadline)
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None

@@ -55,7 +55,7 @@ def record(destination: Destination, link: Link) -> None:
 
 
 @contextmanager
-def worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
+def link_errors(destination: Destination, deadline: float | None = None) -> Iterator[None]:
     """Convert a link's errors past the deadline to TimedOut, and OSError of this machine to LocalFault."""
     try:
         yield
@@ -97,7 +97,7 @@ class Entry:
         return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
 
 
-def lead(
+def enter_session(
     caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
 ) -> tuple[Answer, bytes]:
     """Connect a link to a session's daemon; return the host's answer and its output.
@@ -112,7 +112,7 @@ def lead(
         return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
 
     try:
-        with (stop or Stop()).calling(link.abort), worded(link.destination, deadline):
+        with (stop or Stop()).calling(link.abort), link_errors(link.destination, deadline):
             return calls.answered(caller, ask)
     except BaseException:
         link.close()
@@ -148,7 +148,7 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
     if attempt.lost and (lost := attempt.session) is not None:
         _log_loss(lost)
     try:
-        with worded(destination):
+        with link_errors(destination):
             if known.paused_until(host) and not attempt.asks:
                 reason = known.failure(host)
                 refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
@@ -186,7 +186,7 @@ def resume(destination: Destination, attempt: Attempt) -> Link:
     link = reconnect(destination, attempt, early)
     if early is None:
         lost = attempt.session or lost  # more output may have arrived over the doubted link
-    answer, output = lead(caller, link, Entry.again(lost), stop=attempt.stop)
+    answer, output = enter_session(caller, link, Entry.again(lost), stop=attempt.stop)
     _log_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()

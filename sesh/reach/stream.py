@@ -114,7 +114,7 @@ class Stream:
                 frames = connection.leftovers()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
-                position, fresh = self._fresh(*protocol.split_number(payload))
+                position, fresh = self._new_part(*protocol.split_number(payload))
                 if fresh:
                     yield kind, position, fresh
             elif kind in (protocol.DATA, protocol.RESPONSE):
@@ -139,12 +139,12 @@ class Stream:
     def _look_after_link(self, ready: list[int]) -> None:
         """Update the link's health. Raises Lost to have the link replaced."""
 
-    def rest(self, ended: Ended) -> tuple[int, bytes]:
+    def ended_output(self, ended: Ended) -> tuple[int, bytes]:
         """Return the new output of an ended session from its result, with the position of its first byte."""
         end = ended.result.get("position")
-        return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
+        return self._new_part(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
 
-    def _fresh(self, position: int, data: bytes) -> tuple[int, bytes]:
+    def _new_part(self, position: int, data: bytes) -> tuple[int, bytes]:
         """Return the position of the first new byte, and the output without bytes received before."""
         before = position if self.position is None else self.position
         self.skipped += max(0, position - before)

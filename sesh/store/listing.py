@@ -45,7 +45,7 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
     names = paths.names()
     answers: dict[str, Summary | None] = {row["name"]: row for row in known}
     unknown = [name for name in names if name not in answers]
-    answers |= _asked(unknown, PATIENCE if patience is None else patience)
+    answers |= _query(unknown, PATIENCE if patience is None else patience)
     own, rows = current(), dict[str, Summary]()
     for name in names:
         try:
@@ -74,7 +74,7 @@ def refusals() -> list[str]:
     return errors
 
 
-def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
+def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
     """Yield each name and its daemon's answer, None without one.
 
     Send all requests before reading the first answer, in batches if this process lacks descriptors.

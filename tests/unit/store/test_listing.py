@@ -156,7 +156,7 @@ def test_where_few_can_be_asked_at_once_all_are_asked(daemon: Daemons, monkeypat
     names = [f"s{number}" for number in range(6)]
     for name in names:
         daemon(name, None if name == "s1" else response(data.summary(name=name, state="running")))
-    assert [name for name, answer in listing._asked(paths.names(), 0.1) if answer is not None] == names[:1] + names[2:]
+    assert [name for name, answer in listing._query(paths.names(), 0.1) if answer is not None] == names[:1] + names[2:]
 
 
 @pytest.mark.parametrize(
