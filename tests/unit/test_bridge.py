@@ -246,7 +246,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client whose window was closed while the network was down stayed attached."""
-    monkeypatch.setattr(bridge, "_SILENT", 0.5)
+    monkeypatch.setattr(bridge, "_IDLE_TIMEOUT", 0.5)
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
