@@ -163,7 +163,7 @@ class Led:
         if closes:
             self.daemon.close()
         led = {"name": "work"}, b"", wire.adopt(ours)
-        monkeypatch.setattr(bridge, "_entered", lambda *_: led)
+        monkeypatch.setattr(bridge, "_enter", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.codes: list[int] = []
