@@ -140,11 +140,11 @@ class Link(wire.Connection):
         return sent
 
     def open_session(
-        self, asked: bytes, greeting: Introduction | None, timeout: float, silence: float
+        self, request: bytes, greeting: Introduction | None, timeout: float, silence: float
     ) -> tuple[Answer, bytes]:
         """Connect this link to a session, whose daemon then replaces the bridge at the other end.
 
-        `asked`: the frames of the request. The answer may be a `question` for the person instead. `greeting`: the HELLO
+        `request`: its frames. The answer may be a `question` for the person instead. `greeting`: the HELLO
         for the daemon, which the request has too (see `Peer`). `silence`: timeout in seconds for the answer's first
         byte. Raises Lost if the bridge does not answer in time, or the link breaks.
         """
@@ -153,7 +153,7 @@ class Link(wire.Connection):
         self._requests = 1
         try:
             if not self.take_sent():
-                self.send(asked, deadline)
+                self.send(request, deadline)
             if not self._frames and not machine.polled([(self.inbound, select.POLLIN)], min(deadline, began + silence)):
                 raise TimedOut(f"{host} does not answer")
             answer, output = self.answer(self._requests, deadline)

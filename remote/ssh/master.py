@@ -254,13 +254,13 @@ def _is_echo_off() -> bool:
 # -- closing
 
 
-def close(destination: Destination, *, cuts: bool = True) -> None:
+def close(destination: Destination, *, ends_sessions: bool = True) -> None:
     """Make sure that no command uses a silent shared connection again.
 
-    sesh's own ends with all its sessions if `cuts`; otherwise it accepts no new ones, and so does the user's own.
+    `ends_sessions`: end sesh's own connection at once. Otherwise, and for the user's own, only refuse new sessions.
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
-    _control(path, "exit" if own and cuts else "stop")
+    _control(path, "exit" if own and ends_sessions else "stop")
     if own:  # in case ssh hangs: without the socket no command finds it, and ssh ends with its TCP connection
         with suppress(FileNotFoundError):
             os.unlink(path)

@@ -36,7 +36,7 @@ class _Way:
     destination: Destination
     near: Near
     early: Early | None = None
-    asks: bool = False  # ssh may prompt
+    may_prompt: bool = False  # ssh may ask the person
     detached: bool = True  # the command has no terminal, and gets none of the terminal's signals
     seconds: int = 0  # ssh's connect timeout for a connection of its own; 0 for the shared one
     say: Say = bool  # receives the lines that ssh prints
@@ -64,8 +64,8 @@ class _Way:
     def _start(self) -> Link:
         """Start the link's command. Raises Unreachable, OSError."""
         destination, stderr = self.destination, tempfile.TemporaryFile()
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, own=self.seconds)
-        environment = ssh.environment(ask=self.asks)
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.may_prompt, own=self.seconds)
+        environment = ssh.environment(ask=self.may_prompt)
         if destination.via is not None:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
@@ -112,26 +112,27 @@ def open_link(
     person. `say`: receives the lines that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and
     OSError if this machine runs out of a resource. On an error the host has at most got `early`.
     """
-    asking = ssh.can_prompt() if ask is None else ask
+    may_prompt = ssh.can_prompt() if ask is None else ask
     stop = stop or Stop()
     before = master.identity(destination)
-    timeout = None if asking and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
-    asked = master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)
+    timeout = None if may_prompt and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
+    asked = master.ensure(destination, ask=may_prompt, timeout=timeout, say=say, stop=stop)
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
-    detached = not asking or master.is_shared(destination)
-    way = _Way(destination, near, early, asks=asking, detached=detached, say=say)
+    detached = not may_prompt or master.is_shared(destination)
+    way = _Way(destination, near, early, may_prompt=may_prompt, detached=detached, say=say)
     try:
         link = _race(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
     except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
-        if not (asking and detached):
+        if not (may_prompt and detached):
             raise
         link = replace(way, detached=False).open(until, stop)
     except Unreachable:
         if before is None or master.is_alive(destination):
             raise
-        master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)  # it has just ended: reopen it once
+        # The shared connection has just ended: reopen it once.
+        master.ensure(destination, ask=may_prompt, timeout=timeout, say=say, stop=stop)
         link = way.open(until, stop)
     link.asked = asked
     return link
@@ -166,7 +167,7 @@ def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     Return the first one that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
     """
     destination, before = way.destination, master.identity(way.destination)
-    own = replace(way, early=None, asks=False, detached=True, seconds=ssh.connect_timeout(destination))
+    own = replace(way, early=None, may_prompt=False, detached=True, seconds=ssh.connect_timeout(destination))
     own_at, running, failures = time.monotonic() + patience, 1, dict[int, Exception]()
     with closing(Race()) as race:
         try:
@@ -187,7 +188,7 @@ def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
                         running += 1
         finally:
             if own_at == inf and way.silent and before == master.identity(destination):
-                master.close(destination, cuts=False)
+                master.close(destination, ends_sessions=False)
     raise failures.get(_OWN) or failures[_SHARED]
 
 

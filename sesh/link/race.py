@@ -34,7 +34,7 @@ class Attempt:
     seconds: float = 0.0  # ssh's connect timeout
     describe: Callable[[], LostSession | None] = lambda: None
     lost: bool = False  # the link is lost, not only doubted
-    asks: bool = False  # ssh may prompt
+    may_prompt: bool = False  # ssh may ask the person
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
     last_line: str = ""  # the last line printed by ssh
     claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won

@@ -310,7 +310,7 @@ class _HostReports:
             raise
         finally:
             self._save()
-        raise Unreachable(f"@{self._host} has no more to say")
+        raise Unreachable(f"sesh on @{self._host} ended")
 
     def _begin(self, link: Link) -> dict[str, object]:
         """Start over with a new link, which reports all sessions; return the arguments of the op."""

@@ -1,4 +1,4 @@
-"""Run a job here or on a host and wait for its end: relay output, stdin and Ctrl-C, reconnect after a lost link.
+"""Run a job and wait for its end: relay output, stdin and Ctrl-C, reconnect after a lost link.
 
 The daemon answers when the job ends. If the waiting process is killed, the job keeps running.
 """
@@ -138,10 +138,10 @@ class _Waiter:
         words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
         if position:
             words["from"] = position
-        asked = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
+        requests = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
         if self._reports:
-            asked += wire.asking("wait", _QUESTION, waiting=True)
-        connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
+            requests += wire.asking("wait", _QUESTION, waiting=True)
+        connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + requests)
         try:
             connection.expect_welcome(self._stream.deadline)
         except errors.TimedOut as error:
@@ -195,7 +195,7 @@ class _Waiter:
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
                 raise errors.malformed("RESPONSE", ".exit_code is missing")
-            return response  # type: ignore[return-value]  # which `wire` has checked
+            return response  # type: ignore[return-value]  # `wire` checked it
         return None
 
     def _forward(self, signals: bytes) -> None:
@@ -221,10 +221,10 @@ class _Waiter:
         name, host = self._stream.name, self._stream.host
         self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
-    def _send(self, asked: bytes) -> None:
+    def _send(self, requests: bytes) -> None:
         """Send a request while the wait is pending; a failure to send does not end the wait."""
         with suppress(errors.TimedOut, errors.Unreachable):
-            self._stream.connection.send(asked, time.monotonic() + 1)
+            self._stream.connection.send(requests, time.monotonic() + 1)
 
 
 def _interrupt(key: str) -> bytes:
@@ -244,10 +244,11 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Run a job to its end; return its name, its result, and if `wanted` its output, or the end of a long one.
+    """Run a job to its end; return its name, its result, and its output.
 
-    `data`: the arguments of `enter.job`. `stdin`: feed the job from our stdin. Errors without an exit code of their own
-    exit with 125 if the job did not run, with 255 if its end is unknown.
+    `data`: the arguments of `enter.job`. `wanted`: collect the output, of a long one the end. `stdin`: feed the job
+    from our stdin. Errors without an exit code of their own exit with 125 if the job did not run, with 255 if its end
+    is unknown.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit

@@ -133,8 +133,8 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Return whether the terminal has echo off, as for a password. Raises as `answer`."""
     with _open_stream(target, name) as stream:
-        asked, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
-        return asked.get("hides") is True
+        state, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
+        return state.get("hides") is True
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
@@ -145,8 +145,8 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     """
     with _open_stream(target, name) as stream:
         words: Words = {"since": since, "question": question}
-        asked, _ = stream.connection.request("asked", deadline=_soon(), **words)
-        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
+        state, _ = stream.connection.request("asked", deadline=_soon(), **words)
+        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state.get("line") is True})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:

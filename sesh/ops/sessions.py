@@ -216,10 +216,10 @@ def end(name: str, session_id: str = "") -> None:
             return
         connection = find.required(name)  # another process has started it again, or ended it
     with connection:
-        asked = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
+        request = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
         try:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
-                connection.send(wire.greeting("request") + asked, time.monotonic() + 1)
+                connection.send(wire.greeting("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except errors.Unreachable:

@@ -172,11 +172,11 @@ class _Run:
         left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._stream.position
-        asked = b""
+        frames = b""
         if self._tell is not None:
-            asked = wire.asking("wait", _QUESTION, waiting=True, anew=not self._lost)
+            frames = wire.asking("wait", _QUESTION, waiting=True, anew=not self._lost)
         begin_by = self._stream.connection.not_after(deadline)
-        return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
+        return frames + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
         """Interrupt the command. Raises Interrupted during a reconnect."""

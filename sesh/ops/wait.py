@@ -230,11 +230,11 @@ class LiveLog:
         self._early, self._carried, self._over = [], bytearray(), False
         self._newest, self._existing = {}, []
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
-        asked = wire.asking("wait", _WAIT, **words)
+        requests = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
             words = {"lines": max(1, self._count), "ansi": self._ansi, "until": protocol.MOST, "end": True}
-            asked += wire.asking("logs", _LOGS, **words)
-        self._stream.greet(asked)
+            requests += wire.asking("logs", _LOGS, **words)
+        self._stream.greet(requests)
 
     def _take_page(self, answer: Answer) -> None:
         """Store a page of existing lines; request the page before it, or begin to write."""

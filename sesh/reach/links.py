@@ -82,7 +82,7 @@ class Entry:
     session_id: str = ""  # of the session, or for the one to create
     greeting: Introduction | None = None  # the HELLO for its daemon
     pings: bool = False  # the client sends PINGs, as an attached terminal does
-    asked: bool = False  # the request was sent, so the host may have carried it out
+    sent: bool = False  # the host may have carried the request out
 
     @classmethod
     def again(cls, lost: LostSession) -> Entry:
@@ -149,18 +149,18 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
         _log_loss(lost)
     try:
         with link_errors(destination):
-            if known.paused_until(host) and not attempt.asks:
+            if known.paused_until(host) and not attempt.may_prompt:
                 reason = known.failure(host)
                 refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
                 refused.reason = reason
                 raise refused
-            if attempt.asks or known.asks(host):
+            if attempt.may_prompt or known.asks(host):
                 opening.drop_shared(destination)
                 link = opening.open_link(
                     destination,
                     origin(destination),
-                    ask=attempt.asks,
-                    deadline=None if attempt.asks else time.monotonic() + START_TIMEOUT,
+                    ask=attempt.may_prompt,
+                    deadline=None if attempt.may_prompt else time.monotonic() + START_TIMEOUT,
                     early=early,
                     stop=attempt.stop,
                     say=attempt.hear,
@@ -188,7 +188,7 @@ def resume(destination: Destination, attempt: Attempt) -> Link:
         lost = attempt.session or lost  # more output may have arrived over the doubted link
     answer, output = enter_session(caller, link, Entry.again(lost), stop=attempt.stop)
     _log_loss(lost)
-    if not (attempt.asks or known.asks(destination.host)):
+    if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name

@@ -68,9 +68,9 @@ class Stream:
         except (errors.NotFound, errors.Unreachable):
             raise self._end() from None
 
-    def greet(self, asked: bytes = b"", until: float | None = None) -> Welcome:
+    def greet(self, requests: bytes = b"", until: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.welcomed`."""
-        self.connection.send(wire.greeting("request") + asked, until)
+        self.connection.send(wire.greeting("request") + requests, until)
         return find.welcomed(self.connection, self.name, until)
 
     def frames(

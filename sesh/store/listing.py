@@ -81,18 +81,18 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
     """
     left = list(names)
     while left:
-        asked: list[wire.Connection | None] = []
+        pending: list[wire.Connection | None] = []
         for name in left[: most_connections()]:
             try:
-                asked.append(_ask(name))
+                pending.append(_ask(name))
             except OSError as error:
-                if not (asked and paths.lacks_descriptors(error)):
+                if not (pending and paths.lacks_descriptors(error)):
                     raise
                 break
         deadline = time.monotonic() + patience
-        for name, connection in zip(left, asked, strict=False):
+        for name, connection in zip(left, pending, strict=False):
             yield name, _answer(connection, deadline)
-        del left[: len(asked)]
+        del left[: len(pending)]
 
 
 def _ask(name: str) -> wire.Connection | None:

@@ -89,7 +89,7 @@ def _prune(folder: str) -> None:
 
 
 def sync(session_id: str) -> None:
-    """Flush the result of a session to the disk; called after the answers are sent, so that they do not wait for it."""
+    """Flush the result of a session to the disk; call this after the answers are sent, which must not wait."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
             files.flush(path)
