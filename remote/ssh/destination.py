@@ -112,7 +112,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     except OSError as error:
         raise programs.cannot_run(printable(ssh), error, hint) from error
     except subprocess.TimeoutExpired as error:
-        hint = "a `Match exec` in ssh_config, or a name server, may hold it up"
+        hint = "a `Match exec` in ssh_config or a name server may be slow"
         raise Late(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint) from error
     settings: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():

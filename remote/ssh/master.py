@@ -142,7 +142,7 @@ class _Login:
             raise words.failure(self.destination, printed)
         if self.asked:
             raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
-        raise Unreachable(f"cannot reach {host}: ssh has said why")
+        raise Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
         """Start the ssh. Raises Unreachable."""

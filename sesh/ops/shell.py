@@ -237,7 +237,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     except NotFound:
         if find.dormant(name) is None:
             raise
-        message = f"the output of command {number} went with the daemon of {name}"
+        message = f"the output of command {number} was lost with the daemon of {name}"
         raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
     return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 

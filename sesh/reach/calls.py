@@ -55,8 +55,8 @@ def request(
                 raise
             if isinstance(error, TimedOut):
                 raise silent_host(host) from None
-            hint = f"what was asked for may have been done; see: {CALLED} @{host}"
-            message = f"lost the link to @{host}, and its answer with it"
+            hint = f"the request may have been carried out; see: {CALLED} @{host}"
+            message = f"lost the link to @{host} before its answer"
             raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
 
     _, answer = answered(caller, ask)
