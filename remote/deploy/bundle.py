@@ -44,8 +44,6 @@ start()
 
 @dataclass(frozen=True)
 class Bundle:
-    """A version of sesh, packed."""
-
     name: str  # of its directory on a host: VERSION-HASH
     size: int  # bytes of its unpacked files
     archive: bytes

@@ -26,8 +26,6 @@ class CommandResult(NamedTuple):
 
 
 class Carrier(Protocol):
-    """A connection to one host."""
-
     def run(self, line: str) -> CommandResult:
         """Run a line in the host's login shell, without input.
 

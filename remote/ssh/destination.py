@@ -13,9 +13,8 @@ TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a na
 
 
 class Destination:
-    """A host.
+    """`host`: as typed, without `@`. `via`: the argv of a command that runs its arguments on the host in place of ssh.
 
-    `host`: as typed, without `@`. `via`: the argv of a command that replaces ssh: it runs its arguments on the host.
     `settings`: of ssh for the host, if already resolved.
     """
 

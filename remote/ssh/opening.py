@@ -31,8 +31,6 @@ _TICK = 0.2  # seconds between two looks at a `Stop`
 
 @dataclass
 class _Way:
-    """The options for a link."""
-
     destination: Destination
     near: Near
     early: Early | None = None

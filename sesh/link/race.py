@@ -29,8 +29,6 @@ class LostSession:
 
 @dataclass
 class Attempt:
-    """One attempt at a connection."""
-
     seconds: float = 0.0  # ssh's connect timeout
     describe: Callable[[], LostSession | None] = lambda: None
     lost: bool = False  # the link is lost, not only doubted

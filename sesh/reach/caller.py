@@ -23,8 +23,6 @@ NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or o
 
 
 class Caller:
-    """The caller of an op."""
-
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked
     watched = False  # a person sees notes at once

@@ -21,8 +21,6 @@ ATTACH = "enter.attach"  # the wire name of the op that enters an existing sessi
 
 
 class Op(Protocol[Arguments, Result_co]):
-    """A function marked by `op`."""
-
     wire_name: str  # `module.function`
     creates: bool
     reads: bool
