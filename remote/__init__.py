@@ -1,1 +1,1 @@
-"""Other hosts, reached by ssh or by any command that runs its arguments there."""
+"""Hosts, reached by ssh or by any command that runs its arguments on them."""

@@ -1,7 +1,7 @@
 """The event log of remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
-Without the variable they go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known, and
-the user gets prose on stderr. docs/HOSTS.md lists the events; keys are only ever added.
+Without the variable, events are written to `sesh/events.jsonl` in `XDG_STATE_HOME` (`~/.local/state`) once a remote is
+known, and prose to stderr. docs/HOSTS.md lists the events; keys are only ever added.
 """
 
 from __future__ import annotations
@@ -19,36 +19,32 @@ from sesh.files import append, locked, read_regular
 from sesh.names import printable
 
 Event = dict[str, object]
-"""An entry of the log."""
 
 _STDERR = 2
 _ROTATED = ".1"
-_MAX_SIZE = 1 << 20
-"""Bytes of the default log at which it is rotated; one older file is kept."""
-_LARGEST = 64 << 20
-"""Bytes that are read: the user's own file has no bound."""
+_MAX_SIZE = 1 << 20  # bytes, then the default log is rotated; one older file is kept
+_LARGEST = 64 << 20  # bytes; a larger log, which only the user's own file can be, is refused
 _warned: set[str] = set()
 
 
 def wanted() -> bool:
-    """Return whether a program reads the events, so that there is no prose on stderr."""
+    """Return whether a program reads the events, so that stderr gets no prose."""
     return bool(os.environ.get("SESH_EVENT_LOG"))
 
 
 def path() -> str:
-    """Return the path of the log."""
     return os.environ.get("SESH_EVENT_LOG") or os.path.join(paths.state_directory(), "events.jsonl")
 
 
 def read(session: str | None = None) -> list[Event]:
-    """Return the events in the log, oldest first; those of one session if it is given. Raises Refused."""
+    """Return the events in the log, optionally of one session, the oldest first. Raises Refused."""
     files = [path()] if wanted() else [path() + _ROTATED, path()]
     events = [event for file in files for event in _events(file)]
     return [event for event in events if session is None or event.get("session") == session]
 
 
 def _events(file: str) -> Iterator[Event]:
-    """Yield the events of a file; other lines, such as one cut short by a full disk, are passed over."""
+    """Yield the events of a file; skip malformed lines, such as one truncated by a full disk."""
     try:
         content = read_regular(file, _LARGEST)
     except FileNotFoundError:
@@ -65,43 +61,43 @@ def _events(file: str) -> Iterator[Event]:
 
 
 def log(event: str, **fields: object) -> None:
-    """Append one event in a single write, so that processes may share the file; it is created with mode 0600.
+    """Append an event in a single write, so that processes may share the file, which is created with mode 0600.
 
-    A log that cannot be written stops nothing (the default one before a remote is known, as its directory is missing);
-    one that the user has named is reported once, on stderr.
+    Ignore a failed write to the default log, whose directory is missing until a remote is known; report one to
+    `SESH_EVENT_LOG` once, on stderr.
     """
     file, is_named = path(), wanted()
     line = json.dumps({"ts": measures.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
     try:
         if not is_named:
             _rotate(file)
-        # File names that are not UTF-8 hold surrogates. A log that the user has named may be /dev/stderr.
+        # "replace": file names that are not UTF-8 have surrogates. SESH_EVENT_LOG may be a link such as /dev/stderr.
         append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
     except (OSError, Refused) as error:
-        # Another thread does not know what the terminal shows.
+        # Only the main thread may print, as the terminal may be raw.
         if is_named and file not in _warned and threading.current_thread() is threading.main_thread():
             _warned.add(file)
             _print(f"cannot write events to SESH_EVENT_LOG={file}: {error}")
 
 
 def _rotate(file: str) -> None:
-    """Put the default log aside if it is full. Raises OSError, Refused."""
+    """Rotate the default log if it is full. Raises OSError, Refused."""
 
     def is_full() -> bool:
         return os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE
 
     if is_full():
         with locked(os.path.dirname(file)):
-            if is_full():  # no other process has rotated it meanwhile
+            if is_full():  # another process may have rotated it before the lock was taken
                 os.replace(file, file + _ROTATED)
 
 
 def prose(text: str, *, failed: bool = False) -> None:
-    """Print a line on stderr, unless a program reads the events; a failure in any case."""
+    """Print a line on stderr, unless a program reads the events; always print a failure."""
     if failed or not wanted():
         _print(text)
 
 
 def _print(text: str) -> None:
-    with suppress(OSError):  # nobody reads it
+    with suppress(OSError):  # stderr is closed
         os.write(_STDERR, f"{CALLED}: {wording.one_line(text)}\n".encode())

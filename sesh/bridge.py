@@ -1,20 +1,19 @@
-"""`sesh --bridge`: the far end of a link, frames on stdin and stdout.
+"""`sesh --bridge`: the host's end of a link, which speaks frames on stdin and stdout.
 
-It answers HELLO with WELCOME, then one `op` request at a time: the op's name in the request, its arguments as DATA, its
-result as DATA, notes in the answer; an op that yields sends a DATA frame for each item. `asks`: there is a person who
-can be asked. A `question` is then the answer, and the request comes again with one answer more.
+The bridge answers HELLO with WELCOME, then one `op` request at a time. The request names the op, DATA before it has the
+arguments, DATA before the response has the result, and the response has the notes. An op that yields sends a DATA frame
+for each item. If the request `asks`, the response may be a `question`: then the client sends the request again, with
+one more of the person's `answers`.
 
-An op may lead to a session: the answer has its name and `session_id`, and from then on the bytes of the session's
-daemon pass through untouched. Its request has more words:
+An op may enter a session: the response has the session's name and `session_id`, and from then on the bridge relays
+between the client and the session's daemon. Such a request has more words:
 
-- `session_id`: of the session, whatever its name is now, or for the one that is created. If one has or had that id, the
-  answer leads to it, or is its `result`: a request that comes again does nothing twice.
-- `greeting`: the words of a HELLO, which the bridge sends to the daemon, with the agent and the display that the link
-  forwards.
-- `pings`: a terminal is going to be attached, which sends a PING at least once a minute; the link ends after two
-  minutes without a byte.
+- `session_id`: of the session, which may have been renamed, or for the one to create. If a session with this id exists,
+  the bridge enters it; if it has ended, the response has its `result`. So a repeated request creates no second one.
+- `greeting`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link forwards.
+- `pings`: the client sends a PING at least once a minute; the bridge closes the link after two minutes without a byte.
 
-PING is answered with PONG at any time.
+The bridge answers PING with PONG at any time.
 """
 
 from __future__ import annotations
@@ -43,23 +42,17 @@ from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
-Answered = tuple[Answer, bytes, wire.Connection | None]
-"""An answer, the bytes that go with it, and the daemon's connection if the op led to one."""
+Answered = tuple[Answer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
 
-_LARGEST_BLOCK = 1 << 20
-"""Bytes of one read from a daemon."""
-_LONGEST_COMMAND = 1024
-"""Characters; of a longer command an answer has the program alone."""
-_ENTERING = ".entering."
-"""With an id, the name of the lock of a session that is being created."""
-_SILENT = 120.0
-"""Seconds without a byte after which a link whose client `pings` ends."""
-_ATTEMPTS = 5
-"""Tries to find a session that is renamed meanwhile."""
+_LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
+_LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
+_ENTERING = ".entering."  # with an id, the name of a lock file
+_IDLE_TIMEOUT = 120.0  # seconds without a byte, then the link of a client that `pings` is closed
+_ATTEMPTS = 5  # to find a session that is renamed between two reads
 
 
 class LinkCaller(Caller):
-    """The person at the other end of a link: notes go with the answer, answers have come with the request."""
+    """The caller at the other end of a link: notes are collected for the answer, replies come from the request."""
 
     def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
         self.origin, self.can_ask = origin, asks
@@ -70,26 +63,26 @@ class LinkCaller(Caller):
         self.notes.append((line, False))
 
     def remember(self, line: str) -> None:
-        """Mark the line noted last: the first screen shows it again."""
+        """Mark the last note for the session's first screen."""
         if self.notes and self.notes[-1][0] == line:
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Return the next answer. Raises Question if there is none: the request comes again with one more."""
+        """Return the next reply of the request. Raises Question if there is none, to be sent as the answer."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
 
 
 def serve() -> int:
-    """Serve one link until the other side closes it; return the exit code."""
+    """Serve one link until the client closes it; return the exit code."""
     inbound, outbound = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)  # whatever is printed by accident must not come between the frames
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)  # a stray print must not end up between frames
+    os.close(null)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    with suppress(OSError):  # without a home each op says what it lacks
+    with suppress(OSError):  # ops that need the home directory report that it is missing
         os.chdir(paths.home())
     near = wire.Connection(inbound, outbound)
     try:
@@ -97,27 +90,28 @@ def serve() -> int:
         origin = _welcome(near)
         return Bridge(near, origin).run() if origin is not None else 0
     except (Unreachable, BrokenPipeError):
-        return 0  # the other side has gone, as it may at any time
+        return 0  # the client has closed the link
 
 
 class Bridge:
-    """One link after its HELLO: a thread reads it, and answers PING, while the main thread carries out requests.
+    """One link after its HELLO: a thread reads frames and answers PING, the main thread carries out requests.
 
-    Once a request has led to a daemon, the thread passes all frames on to it, and the main thread its bytes back.
+    Once a request has entered a session, the thread relays frames to the daemon, and the main thread the daemon's bytes
+    to the client.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
         self._sending, self._switching = Lock(), Lock()
+        # Frames for the main thread; the last item is the error that ended the link.
         self._frames: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
-        """For the main thread; the last item is the error that ended the link."""
         self._daemon: wire.Connection | None = None
         self._pings = False
+        # `_read` closes the pipe's read end when the link ends, which ends a poll of `_audience`.
         self._ended, self._audience = os.pipe()
-        """The first is closed once the other side has gone, which makes the second ready."""
 
     def run(self) -> int:
-        """Carry out requests in turn; return the exit code. Raises Unreachable once the other side has gone."""
+        """Carry out requests one by one; return the exit code. Raises Unreachable once the client is gone."""
         Thread(target=self._read, daemon=True).start()
         carried = bytearray()
         while True:
@@ -126,13 +120,13 @@ class Bridge:
                 protocol.carry(carried, payload)
             elif kind == protocol.REQUEST:
                 if self._near.gone():
-                    return 0  # nobody waits for it any more: it is not begun
+                    return 0  # begin no request whose client is gone
                 request = protocol.parse(payload)
                 daemon = self._answer(request, bytes(carried))
                 carried.clear()
                 if daemon is not None:
                     with daemon:
-                        return self._pass_back(daemon)
+                        return self._relay(daemon)
 
     def _next(self) -> tuple[int, bytes]:
         frame = self._frames.get()
@@ -140,32 +134,32 @@ class Bridge:
             raise frame
         return frame
 
-    def _lead(self, daemon: wire.Connection, *, pings: bool) -> None:
-        """Pass all frames on to a daemon, those that have come too.
+    def _relay_to(self, daemon: wire.Connection, *, pings: bool) -> None:
+        """Relay queued and future frames to a daemon.
 
-        This precedes the answer, so that the daemon, not the bridge, answers a PING that is sent after the answer.
+        Call this before the answer is sent, so that the daemon, not the bridge, gets the PINGs after the answer.
         """
         with self._switching:
             while not self._frames.empty():
-                _pass_on(daemon, *self._next())
+                _forward(daemon, *self._next())
             self._daemon, self._pings = daemon, pings
 
-    def _pass_back(self, daemon: wire.Connection) -> int:
-        """Pass the daemon's bytes back to the last one; return the exit code."""
+    def _relay(self, daemon: wire.Connection) -> int:
+        """Relay the daemon's bytes to the client until the end; return the exit code."""
         with suppress(ConnectionResetError):
             while block := os.read(daemon.inbound, _LARGEST_BLOCK):
                 self._send(block)
         return 0
 
     def _read(self) -> None:
-        """Read the link to its end, in a thread of its own."""
+        """Read the link to its end; runs in a thread."""
         try:
             while True:
                 try:
-                    self._take(*self._near.receive(time.monotonic() + _SILENT))
+                    self._take(*self._near.receive(time.monotonic() + _IDLE_TIMEOUT))
                 except TimedOut:
                     if self._pings:
-                        os._exit(1)  # the main thread may hang in a write to it
+                        os._exit(1)  # the main thread may be blocked in a write to the dead link
         except (Unreachable, ProtocolError) as error:
             os.close(self._ended)
             with self._switching:
@@ -179,7 +173,7 @@ class Bridge:
             if daemon is None and kind != protocol.PING:
                 self._frames.put((kind, payload))
         if daemon is not None:
-            _pass_on(daemon, kind, payload)
+            _forward(daemon, kind, payload)
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
 
@@ -188,7 +182,7 @@ class Bridge:
             self._near.send(data)
 
     def _answer(self, request: Mapping[str, object], data: bytes) -> wire.Connection | None:
-        """Carry out one request and answer it; return the connection to a daemon if it led to one."""
+        """Carry out one request and answer it; return the daemon's connection if it entered a session."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         daemon: wire.Connection | None = None
         try:
@@ -196,31 +190,31 @@ class Bridge:
             answers = [letter[:1] for letter in words.get("answers", [])]
             caller = LinkCaller(self._origin, asks=words.get("asks", False), answers=answers)
             caller.audience = self._audience
-            answer, output, daemon = self._carried_out(caller, words, data)
+            answer, output, daemon = self._carry_out(caller, words, data)
         except Question as asked:
             question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
             answer, output = {**question, "above": asked.above}, b""
         except BrokenPipeError:
-            raise  # nobody reads the answer any more
+            raise  # the client is gone
         except Exception as error:
             self._send(_refusal(number, error))
             return None
         if daemon is not None and "greeting" in words:
-            with suppress(Unreachable):  # its end passes back
+            with suppress(Unreachable):  # the relay reports the daemon's end
                 daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         if daemon is not None:
-            self._lead(daemon, pings=words.get("pings", False))
-        said = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
-        self._send(protocol.data_frames(output) + said)
+            self._relay_to(daemon, pings=words.get("pings", False))
+        response = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
+        self._send(protocol.data_frames(output) + response)
         return daemon
 
-    def _carried_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
+    def _carry_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
         if request.get("verb") != "op":
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
         arguments = checked_arguments(op, protocol.value(data) if data else {})
         if get_type_hints(op)["return"] == Entered:
-            return _entered(caller, op, arguments, request)
+            return _enter(caller, op, arguments, request)
         result = op(caller, **arguments)
         if not inspect.isgenerator(result):
             return {}, calls.encoded(result), None
@@ -229,16 +223,16 @@ class Bridge:
         return {}, b"", None
 
 
-def _pass_on(daemon: wire.Connection, kind: int, payload: bytes) -> None:
-    """Pass a frame to a daemon; if it takes no more, its last bytes still pass back."""
+def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
+    """Send a frame to a daemon."""
     view = memoryview(protocol.frame(kind, payload))
-    with suppress(OSError):
+    with suppress(OSError):  # a daemon that closed its end may have last bytes to relay
         while view:
             view = view[os.write(daemon.outbound, view) :]
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
-    """Answer HELLO; return the machine that it came from, None if that speaks another protocol number."""
+    """Answer HELLO; return the client's machine, None if its protocol number differs."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
@@ -248,7 +242,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
         "version": __version__,
         "home": paths.home(),
         "now": time.time(),
-        "uptime": uptime(),  # the clock of a request's deadline
+        "uptime": uptime(),  # deadlines of requests are on this clock
     }
     near.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
@@ -257,7 +251,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
 
 
 def _forwarded() -> Hello:
-    """The variables that this login renews, and the agent that the link forwards, as HELLO and WELCOME have them."""
+    """Return the words of HELLO and WELCOME for this login's variables and its forwarded ssh agent."""
     forwarded: Hello = {"renewed": programs.renewed_variables(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
@@ -265,7 +259,7 @@ def _forwarded() -> Hello:
 
 
 def op_named(wire_name: str) -> Op[..., Any]:
-    """The op of this name. Raises UsageError if this sesh has none."""
+    """Return the op of this name. Raises UsageError if this version has none."""
     module, _, function = wire_name.partition(".")
     if module.isidentifier():
         with suppress(ModuleNotFoundError):
@@ -276,7 +270,7 @@ def op_named(wire_name: str) -> Op[..., Any]:
 
 
 def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
-    """The arguments of an op, if they are of the types that it declares. Raises UsageError if they are not."""
+    """Return the arguments of an op. Raises UsageError if their names or types are wrong."""
     if not isinstance(data, dict):
         raise UsageError("the arguments of an op are a JSON object")
     try:
@@ -305,31 +299,31 @@ def _refusal(number: object, error: Exception) -> bytes:
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-# -- sessions that a link leads to
+# -- entering sessions
 
 
-def _entered(
+def _enter(
     caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
 ) -> Answered:
-    """Carry out an op that leads to a session: once, however often the request comes with its `session_id`."""
+    """Carry out an op that enters a session: only once for repeated requests with the same `session_id`."""
     session_id = _checked_id(request.get("session_id"))
-    with _one_at_a_time(session_id if op.creates else ""):
-        if session_id and (there := _by_id(session_id)) is not None:
+    with _locked(session_id if op.creates else ""):
+        if session_id and (existing := _by_id(session_id)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
-                records.link_agent(session_id, agent)  # that of the link over which it began may be gone
-            return there
+                records.link_agent(session_id, agent)  # the agent of the first link may be gone
+            return existing
         if session_id and not op.creates:
             raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
         name, connection = op(caller, **arguments)
     if request.get("pings") is True:
         recent.remember(name)
-    return _described(name, session_id), b"", connection
+    return _entry_answer(name, session_id), b"", connection
 
 
 @contextmanager
-def _one_at_a_time(session_id: str) -> Iterator[None]:
-    """Let one request for an id in at a time: the same request may have come over another link."""
+def _locked(session_id: str) -> Iterator[None]:
+    """Lock an id, as the same request may arrive over two links at once."""
     if not session_id:
         yield
         return
@@ -343,9 +337,9 @@ def _one_at_a_time(session_id: str) -> Iterator[None]:
 
 
 def _by_id(session_id: str) -> Answered | None:
-    """The session with this id, or its result and output; None if this machine knows neither.
+    """Return the session with this id, or its result and output; None if this machine has neither.
 
-    Raises NotFound with the reason for a session that was lost.
+    Raises NotFound with the reason for a lost session.
     """
     for _ in range(_ATTEMPTS):
         current = next((name for name in paths.names() if _has_id(name, session_id)), "")
@@ -353,8 +347,8 @@ def _by_id(session_id: str) -> Answered | None:
         if connection is None:
             break
         if _has_id(current, session_id):
-            return _described(current, session_id), b"", connection
-        connection.close()  # another session has taken that name meanwhile
+            return _entry_answer(current, session_id), b"", connection
+        connection.close()  # another session has just taken the name
     if result := results.by_id(session_id):
         return {"name": result.get("name", ""), "result": result}, results.output(result), None
     if current and (dormant := find.dormant(current)) is not None:
@@ -363,7 +357,7 @@ def _by_id(session_id: str) -> Answered | None:
 
 
 def _checked_id(value: object) -> str:
-    """The session id of a request, empty if it has none. Raises UsageError for a malformed one."""
+    """Return the session id of a request, empty if it has none. Raises UsageError for a malformed one."""
     session_id = str(value or "")
     if session_id and not is_id(session_id):
         raise UsageError(f"the id of a session is letters and digits, {LONGEST_ID} at the most")
@@ -371,12 +365,11 @@ def _checked_id(value: object) -> str:
 
 
 def _has_id(name: str, session_id: str) -> bool:
-    """Return whether a session's record has this id."""
     return (records.readable(name) or {}).get("id") == session_id
 
 
-def _described(name: str, session_id: str) -> Answer:
-    """The answer that leads to a session: its name and id, and what the other side keeps for its lists."""
+def _entry_answer(name: str, session_id: str) -> Answer:
+    """Return the answer for an entered session, with the facts that the client caches."""
     record = records.readable(name) or {}
     command = record.get("command") or []
     return {

@@ -1,1 +1,1 @@
-"""Installing sesh on other hosts."""
+"""Install sesh on hosts."""

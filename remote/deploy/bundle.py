@@ -1,6 +1,6 @@
-"""The bundle: this version of sesh and the packages that it needs, as one archive of `.py` files for any machine.
+"""Build the bundle: an archive of `.py` files with this version of sesh and its packages, for any machine.
 
-Packages are copied from this environment without their optional binary parts. The same input gives the same bytes.
+Packages are copied from this environment without their optional binary modules. The build is reproducible.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ from sesh.about import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy.install import MANIFEST, START
 
-REQUIRED = ("ptyprocess", "pyte", "rich", "tomli", "typer", "wcwidth")
-"""Packages that sesh needs on a host: its own requirements without fabric, which ssh can replace."""
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The modification time of every file: the earliest that an archive can hold."""
-_LEFT_OUT = re.compile(r"pygments/lexers/(?!__init__|_mapping)")  # a fifth of the whole, and sesh colours no code
+REQUIRED = ("ptyprocess", "pyte", "rich", "tomli", "typer", "wcwidth")  # sesh's requirements without optional fabric
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
+_LEFT_OUT = re.compile(r"pygments/lexers/(?!__init__|_mapping)")  # a fifth of the bundle, and sesh highlights no code
 _UNWANTED = re.compile(r"(.*/)?(__pycache__/.*|\..*)|/.*")
 _METADATA = re.compile(r"[^/]+\.dist-info/(METADATA|.*(licen|copying).*)", re.IGNORECASE)
 _START = b"""\
@@ -46,10 +44,8 @@ start()
 
 @dataclass(frozen=True)
 class Bundle:
-    """A version: the `name` of its directory on a host, VERSION-HASH, the bytes of its files, and a zip of them."""
-
-    name: str
-    size: int
+    name: str  # of its directory on a host: VERSION-HASH
+    size: int  # bytes of its unpacked files
     archive: bytes
 
 
@@ -76,9 +72,9 @@ def files() -> dict[str, bytes]:
 
 
 def packed(contents: dict[str, bytes]) -> Bundle:
-    """Pack the files of a version, with a manifest: a line `sha256 path` for each, by which a host verifies its copy.
+    """Pack the files of a version with a manifest, which has a line `sha256 path` for each.
 
-    The hash of the manifest is in the name.
+    A host verifies its copy by the manifest, whose own hash is in the name.
     """
     contents = dict(sorted({**contents, START: _START}.items()))
     manifest = "".join(f"{hashlib.sha256(data).hexdigest()} {path}\n" for path, data in contents.items()).encode()
@@ -93,7 +89,7 @@ def packed(contents: dict[str, bytes]) -> Bundle:
 
 
 def _packages() -> list[Distribution]:
-    """Find the packages that sesh needs, and their own requirements."""
+    """Find the packages that sesh requires, and their requirements."""
     packages: dict[str, Distribution] = {}
     wanted = list(REQUIRED)
     for name in wanted:
@@ -102,7 +98,7 @@ def _packages() -> list[Distribution]:
         except importlib.metadata.PackageNotFoundError:
             if name in REQUIRED:
                 raise Refused(f"{name} is not installed here; install sesh again, as `make install` does") from None
-            continue  # for another system
+            continue  # required on another system only
         for requirement in packages[name].requires or ():
             required = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
             if "extra ==" not in requirement and required not in wanted:
@@ -111,7 +107,7 @@ def _packages() -> list[Distribution]:
 
 
 def _files(package: Distribution) -> dict[str, bytes]:
-    """Read the files of a package, by path. A RECORD of them lets a deployed sesh deploy itself."""
+    """Read the files of a package, by path; add a RECORD, so that a deployed sesh can deploy itself."""
     if package.files is None:
         name = package.name
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")

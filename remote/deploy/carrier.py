@@ -15,39 +15,33 @@ from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import exchange, piped
 
-TIMEOUT = 180.0
-"""Seconds without a byte either way after which a host counts as gone."""
-ANSWER_TIMEOUT = 15.0
-"""Seconds for a login shell over a shared connection that was open before."""
+TIMEOUT = 180.0  # seconds without a byte in either direction, then the host counts as unreachable
+ANSWER_TIMEOUT = 15.0  # seconds for a login shell over an open shared connection, then that is replaced
 
 
 class CommandResult(NamedTuple):
-    """The exit code, stdout and the end of stderr of a command."""
-
     code: int
     out: str
-    err: str
+    err: str  # the end of stderr
 
 
 class Carrier(Protocol):
-    """A connection to one host."""
-
     def run(self, line: str) -> CommandResult:
-        """Run a line by the login shell of the host, without input.
+        """Run a line in the host's login shell, without input.
 
         Raises Unreachable if the connection fails or is silent for TIMEOUT seconds, ProtocolError if the host prints
         too much.
         """
 
     def put(self, data: bytes, path: str) -> None:
-        """Write a new file of the host. Raises SeshError."""
+        """Write a new file on the host. Raises SeshError."""
 
     def close(self) -> None:
-        """Close the connection. A call of another thread over it fails."""
+        """Close the connection; calls of other threads fail."""
 
 
 class SshCarrier:
-    """Runs commands by ssh or by the command `via`. `own_master`: the shared connection ends with it."""
+    """A carrier over ssh or a `via` command. `own_master`: `close` ends the shared connection too."""
 
     def __init__(self, destination: Destination, *, own_master: bool = False) -> None:
         self._destination, self._own_master = destination, own_master
@@ -82,22 +76,22 @@ class SshCarrier:
 
 
 def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier:
-    """Connect by ssh, or by the destination's own command. `ask`: ssh may prompt.
+    """Connect by ssh or the destination's `via` command. `ask`: ssh may prompt. Raises SeshError.
 
-    Where the user's configuration shares no connection, one is shared until the carrier is closed. Raises SeshError.
+    If the host has no shared connection, open one until the carrier is closed.
     """
     if destination.via is not None:
         return SshCarrier(destination)
     own = not master.is_shared(destination)
-    shared = destination.sharing() if own else destination
+    shared = destination.with_own_connection() if own else destination
     if master.is_alive(shared) and not _answers(shared):
-        master.close(shared, cuts=False)  # its sessions go on if it comes back
+        master.close(shared, ends_sessions=False)  # its sessions continue if the network comes back
     master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT)
     return SshCarrier(shared, own_master=own)
 
 
 def _answers(destination: Destination) -> bool:
-    """Return whether the host answers over the shared connection, which may have died unnoticed."""
+    """Return whether the host answers over the shared connection, which may be stale."""
     try:
         exchange(piped(ssh.command(destination, "exec true"), ask=False), destination.host, timeout=ANSWER_TIMEOUT)
     except TimeoutError:

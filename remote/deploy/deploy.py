@@ -1,6 +1,7 @@
-"""Deploy to one host: install this version of sesh on it. If a step fails, the old version stays in use.
+"""Install this version of sesh on one host. If a step fails, the host keeps its old version.
 
-Two commands and a file do it: look whether the version is missing, put the archive, install it (`install`).
+A deploy runs a command that checks for the version, uploads the archive, and runs a command that installs it
+(`install`).
 """
 
 from __future__ import annotations
@@ -28,20 +29,20 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
+# The smoke test, which uses each part of sesh that could fail on the host.
 TRIALS = [
     ["--exec", "--", "true"],
     ["--open", "smoke", "--", "sleep", "60"],
     ["--local", "--screen", "smoke"],
     ["--local", "--kill", "smoke"],
 ]
-"""The smoke test: each part of sesh that could fail on the host is used once."""
 _MAX_STDERR = 4096
 
 
 class DeployError(SeshError, code="refused"):
-    """A step failed. `step`: one of STEPS; `stderr`: output of the program that failed on the host.
+    """A step failed. `step`: one of STEPS; `stderr`: of the program that failed on the host.
 
-    `foreign`: the host has another program called sesh, which is left alone.
+    `foreign`: another project's program called sesh is in the way.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class DeployError(SeshError, code="refused"):
 
 
 class State(TypedDict):
-    """The host's answer to an order that succeeded; see `Installer.run`."""
+    """The host's answer to a successful order; see `Installer.run`."""
 
     python: str
     platform: str
@@ -61,7 +62,7 @@ class State(TypedDict):
 
 
 class Failure(TypedDict):
-    """The host's answer to an order that failed."""
+    """The host's answer to a failed order."""
 
     step: str
     reason: str
@@ -76,10 +77,10 @@ def deploy(
     progress: Callable[[str], object] = bool,
     connect: Callable[[], Carrier] | None = None,
 ) -> DeployedHost:
-    """Install this sesh on a host. If it is complete and in use already, nothing is sent, and nothing `changed`.
+    """Install this version on a host; do nothing if the host already uses it. Raises DeployError.
 
-    `force`: replace a ~/.local/bin/sesh that is not ours. `progress`: called with each step as it begins. `connect`:
-    opens the connection, which is closed at the end. Raises DeployError.
+    `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step. `connect`:
+    opens the connection, which is closed at the end.
     """
     host, began = destination.host, time.monotonic()
     eventlog.log("deploy_start", host=host)
@@ -97,7 +98,7 @@ def deploy(
 
 
 def open_carrier(destination: Destination) -> Carrier:
-    """Connect by fabric, or by ssh if fabric cannot or must not. Raises SeshError."""
+    """Connect by fabric, or by ssh as a fallback. Raises SeshError."""
     if destination.via is None and not master.is_alive(destination) and not known.asks(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
@@ -110,7 +111,7 @@ def open_carrier(destination: Destination) -> Carrier:
 
 
 class _Deploy:
-    """The state of one deploy: its connection, and the current step."""
+    """One deploy: its connection and its current step."""
 
     carrier: Carrier
 
@@ -130,7 +131,7 @@ class _Deploy:
             self.begin("detect_platform")
             package = bundle.build()
             order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
-            order["room"] = 3 * package.size  # the archive, its files, and these compiled
+            order["room"] = 3 * package.size  # for the archive, its files, and their bytecode
             state = self.carry_out(order)
             deployed |= {"python": state["python"], "platform": state["platform"], "path": state["path"]}
             if not state["scratch"]:
@@ -141,14 +142,14 @@ class _Deploy:
                 self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
             except SeshError:
                 with suppress(SeshError):
-                    self.carry_out(order)  # the hash differs, so it removes the scratch directory
+                    self.carry_out(order)  # fails, as the hash differs, and removes the scratch directory
                 raise
             self.begin("unpack")
             self.carry_out(order)
         return {**deployed, "bytes": len(package.archive), "changed": True}
 
     def carry_out(self, order: Order) -> State:
-        """Run an order on the host. Raises DeployError if a step fails on it."""
+        """Carry out an order on the host. Raises DeployError if a step fails."""
         order["token"] = secrets.token_hex(8)
         result = self.carrier.run(command(order))
         _, found, rest = result.out.rpartition(f"{order['token']} ")
@@ -178,6 +179,6 @@ class _Deploy:
         if isinstance(error, DeployError):
             return error
         if isinstance(error, Unreachable):
-            step = "connect" if self.step == "detect_platform" else self.step  # the first command may be the login
+            step = "connect" if self.step == "detect_platform" else self.step  # the first command may log in
             return DeployError(step, str(error), code=error.code if step == "connect" else None)
         return DeployError(self.step, f"{self.host}: {shown(str(error))}", code=getattr(error, "code", None))

@@ -1,6 +1,6 @@
-"""A carrier that uses fabric, for logins with keys and a plain ssh configuration; ssh makes all other logins.
+"""A carrier over fabric, for key logins with a plain ssh configuration; ssh is the fallback for all others.
 
-paramiko checks host keys against the known_hosts files that `ssh -G` names, and never prompts.
+paramiko checks host keys against the known_hosts files from `ssh -G`, and never prompts.
 """
 
 from __future__ import annotations
@@ -24,35 +24,32 @@ from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MOST_STDOUT
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about old ciphers that paramiko still offers
+    warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers
     import fabric
     import invoke
     import paramiko
 
-LOGIN_TIMEOUT = 15
-"""Seconds for each step of logging in."""
-KEEPALIVE, UNACKNOWLEDGED = 15, 30
-"""Seconds between keepalives, and seconds without an acknowledgement (TCP) after which the connection ends."""
+LOGIN_TIMEOUT = 15  # seconds for each step of the login
+KEEPALIVE = 15  # seconds between two keepalives
+UNACKNOWLEDGED = 30  # seconds without a TCP acknowledgement, then the connection ends
 _LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
+# Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects.
 _FOLLOWED = {
     *_PATHS, "hostname", "user", "port", "identitiesonly", "identityagent", "connecttimeout",
-    # of no effect here, and often set for all hosts
+    # irrelevant for a deploy, and often set for all hosts
     "host", "addkeystoagent", "compression", "forwardagent", "forwardx11", "gssapiauthentication", "hashknownhosts",
     "sendenv", "serveralivecountmax", "serveraliveinterval", "stricthostkeychecking", "tcpkeepalive", "updatehostkeys",
 }  # fmt: skip
-"""Settings that fabric follows or may ignore: if any other differs from ssh's default, ssh connects."""
 
 
 class FabricCarrier:
-    """Runs commands and puts files over a connection by fabric."""
-
     def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
         self._host, self._connection, self._closed = destination.host, connection, False
 
     def run(self, line: str) -> CommandResult:
         if self._closed:
-            raise Unreachable("the connection was closed")  # fabric would log in once more
+            raise Unreachable("the connection was closed")  # otherwise fabric would log in again
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
         try:
             done = self._connection.run(line, watchers=[_Bound()], **options)
@@ -60,7 +57,7 @@ class FabricCarrier:
             if reason := getattr(error, "reason", None):
                 raise ProtocolError(f"{self._host} {reason}") from error
             raise self._lost("stopped answering") from error
-        if done.exited < 0:  # the connection has ended, not the program
+        if done.exited < 0:  # the connection ended before the program
             raise self._lost("stopped answering")
         return CommandResult(done.exited, done.stdout, done.stderr)
 
@@ -72,20 +69,20 @@ class FabricCarrier:
 
     def close(self) -> None:
         self._closed = True
-        with suppress(*_LOST):  # of a connection that is gone
+        with suppress(*_LOST):  # the connection is already lost
             self._connection.close()
 
     def _lost(self, reason: str) -> Unreachable:
-        # Paramiko may believe that it is alive; the command that cleans up has to log in again.
+        # Close it even if paramiko thinks that it is alive, so that the cleanup command logs in again.
         self._connection.client.close()
         return Unreachable(f"{self._host} {reason}")
 
 
 class _Bound(invoke.watchers.StreamWatcher):
-    """Ends a command that prints too much, as fabric keeps all output in memory."""
+    """Stops a command that prints too much, as fabric keeps all output in memory."""
 
     def submit(self, stream: str) -> Iterator[str]:
-        """Check the output so far. Return the answers to type: none."""
+        """Check the size of the output so far; type no response."""
         if len(stream) > MOST_STDOUT:
             reason = f"printed more than {MOST_STDOUT >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
@@ -93,7 +90,7 @@ class _Bound(invoke.watchers.StreamWatcher):
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no types
-    """paramiko's transport without its own prompt, and with a timeout for SFTP too."""
+    """paramiko's transport without its own prompt, and with a timeout also for SFTP."""
 
     def auth_interactive_dumb(self, *_: object, **__: object) -> NoReturn:
         raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
@@ -105,13 +102,13 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """Connect by fabric. Return None if it must not or cannot log in, or the host has no SFTP.
+    """Connect by fabric; return None if ssh has to connect, or the host has no SFTP.
 
-    Raises Unreachable for a host that does not answer: ssh would wait as long again.
+    Raises Unreachable for a host that does not answer, as ssh would wait for the same time again.
     """
     if not is_plain(destination):
         return None
-    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # otherwise stderr gets its tracebacks
     logging.getLogger("paramiko").propagate = False
     connection = _connection(destination)
     try:
@@ -123,7 +120,7 @@ def connect(destination: Destination) -> FabricCarrier | None:
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
         connection.transport.set_keepalive(KEEPALIVE)
         connection.sftp()
-    except (*_LOST, ValueError) as error:  # of a file in another encoding
+    except (*_LOST, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
         connection.client.close()
         if isinstance(error, TimeoutError):
             raise silent_host(destination.host) from error
@@ -132,10 +129,10 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 
 def is_plain(destination: Destination) -> bool:
-    """Return whether fabric would do all that the user's configuration says, and can parse it."""
-    settings, usual = destination.settings, ssh_defaults()
+    """Return whether fabric can parse and follow the user's whole configuration."""
+    settings, defaults = destination.settings, ssh_defaults()
     return (
-        all(settings.get(keyword) == usual.get(keyword) for keyword in {*settings, *usual} - _FOLLOWED)
+        all(settings.get(keyword) == defaults.get(keyword) for keyword in {*settings, *defaults} - _FOLLOWED)
         and destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
         and not any(set(path) & set('%"\\') for keyword in _PATHS for path in settings.get(keyword, []))
         and not any(_has_marks(path) for path in _files(destination, *_PATHS[1:]))
@@ -144,12 +141,12 @@ def is_plain(destination: Destination) -> bool:
 
 @functools.cache
 def ssh_defaults() -> dict[str, list[str]]:
-    """ssh's settings without any configuration."""
+    """Return ssh's settings without any configuration file."""
     return resolve(Destination("localhost"), "-F", "none")
 
 
 def _connection(destination: Destination) -> fabric.Connection:
-    """The connection as `ssh -G` describes it, not yet opened. fabric's own files are not read."""
+    """Return an unopened connection with the settings of `ssh -G`, without fabric's own configuration files."""
     seconds = ssh.connect_timeout(destination)
     return fabric.Connection(
         host=destination.setting("hostname"),
@@ -172,7 +169,7 @@ def _connection(destination: Destination) -> fabric.Connection:
 
 
 def _files(destination: Destination, *keywords: str) -> list[str]:
-    """The files that settings name, if they can be read. `~` is expanded as ssh does it, whatever HOME says."""
+    """Return the readable files named by settings; like ssh, expand `~` without HOME."""
     named = " ".join(path for keyword in keywords for path in destination.settings.get(keyword, [])).split()
     home = pwd.getpwuid(os.getuid()).pw_dir
     paths = [os.path.join(home, path[2:]) if path[:2] == "~/" else path for path in named if path != "none"]
@@ -180,6 +177,6 @@ def _files(destination: Destination, *keywords: str) -> list[str]:
 
 
 def _has_marks(path: str) -> bool:
-    """Return whether a known_hosts file has certificate authorities or revoked keys, which only ssh heeds."""
+    """Return whether a known_hosts file has certificate authorities or revoked keys, which only ssh supports."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return any(line.lstrip().startswith("@") for line in file)

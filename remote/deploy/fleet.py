@@ -1,4 +1,4 @@
-"""Deploy to several hosts in parallel: a thread for each, a progress bar on a terminal, a line for each result."""
+"""Deploy to several hosts in parallel: each has a thread, a progress bar on a terminal, and a line for the result."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from sesh.remote.ssh.words import AuthenticationFailed
 MAX_AT_ONCE = 16
 _STDERR = 2
 _CONNECTING = "connecting …"
-_SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switch"}
-"""Names of steps on the bar. One command on the host runs the last three."""
+_SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switch"}  # names of steps on the bar
 
 
 @dataclass
 class HostResult:
-    """The result for one host: the facts of the deploy, or the error. `carrier`: the connection while it is open."""
+    """The result for one host: the facts of the deploy, or the error. `carrier`: the open connection."""
 
     destination: Destination
     outcome: DeployedHost | DeployError
@@ -41,7 +40,7 @@ class HostResult:
 
     @property
     def needs_login(self) -> bool:
-        """Whether ssh could log in if it asked the person at the terminal."""
+        """True if ssh could log in by prompting the person at the terminal."""
         return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
 
     def __str__(self) -> str:
@@ -55,11 +54,11 @@ class HostResult:
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
-    """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
+    """Deploy to several hosts in parallel; return the results in the order of the hosts. Raises Interrupted.
 
-    Each result is a line on stderr; until then the host has a progress bar, if stderr is a terminal and no program
-    reads the events. Hosts that need a password or a second factor come last: ssh prompts for one after the other, then
-    they are deployed to in parallel. Raises Interrupted.
+    Print a line for each result on stderr, and before that show a progress bar if stderr is a terminal and no program
+    reads the events. Hosts that need a password or a second factor come last: log in to one after the other, then
+    deploy to these in parallel.
     """
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
     results = [HostResult(destination, unknown) for destination in destinations]
@@ -67,7 +66,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         _deploy_at_once(results, force)
         asking = [result for result in results if result.needs_login]
         for result in asking:
-            eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may name an address alone
+            eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
                 result.carrier = connect_by_ssh(result.destination, ask=True)
             except SeshError as error:
@@ -77,7 +76,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     except KeyboardInterrupt as error:
         for result in results:
             if result.carrier:
-                result.carrier.close()  # the command on the host goes on
+                result.carrier.close()  # the command on the host keeps running
         raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
 
@@ -108,7 +107,7 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
 
         for result in results:
             task = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
-            # A daemon thread: after Ctrl-C the process does not wait for a host.
+            # A daemon thread, so that the process need not wait for a host after Ctrl-C.
             threading.Thread(target=run, args=(result, task), daemon=True).start()
         for _ in results:
             result = ended.get()
@@ -130,6 +129,6 @@ def _bars() -> Any:
 def _print(result: HostResult, bars: Any) -> None:
     if bars.disable:
         eventlog.prose(str(result), failed=result.error is not None)
-    else:  # above the bars; the terminal wraps it
+    else:  # `soft_wrap`: the terminal wraps the line
         line = f"{CALLED}: {wording.one_line(str(result))}"
         bars.console.print(line, soft_wrap=True, markup=False, emoji=False)

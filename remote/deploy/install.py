@@ -1,7 +1,8 @@
 """The part of a deploy that runs on the host: unpack a version, try it, switch to it.
 
-This file is sent within a command line, so it imports the standard library alone. Its argument is an order (JSON in
-base64). It prints the order's token and one line of JSON; the token marks it among the output of login files.
+This file is sent in a command line, so it imports only the standard library. Its argument is an order (JSON in base64).
+It prints the order's token, which separates the answer from the output of login files, and the answer as a line of
+JSON.
 """
 
 from __future__ import annotations
@@ -28,39 +29,30 @@ from typing import TypedDict
 
 
 class Order(TypedDict, total=False):
-    """An order to look whether a version is missing, or, with `scratch`, to install the archive in that directory.
-
-    `name`: of the version's directory; `room`: bytes that it needs; `sha256`: of the archive; `trials`: arguments of
-    the commands that must succeed.
-    """
+    """An order to check for a version, or, with `scratch`, to install the archive in that directory."""
 
     token: str
-    name: str
+    name: str  # of the version's directory
     program: str
     force: bool
-    room: int
-    trials: list[list[str]]
+    room: int  # bytes that must be free
+    trials: list[list[str]]  # arguments of the commands that must succeed
     scratch: str
-    sha256: str
+    sha256: str  # of the archive
 
 
 SYSTEMS = ("Linux", "Darwin")
-SIGNATURE = "# sesh's launcher, written by sesh --deploy"
-"""The second line of a ~/.local/bin/sesh that is ours."""
+SIGNATURE = "# sesh's launcher, written by sesh --deploy"  # the second line of ~/.local/bin/sesh
 ARCHIVE, MANIFEST, START, TEMPORARY = "archive", "MANIFEST", "start.py", ".tmp-"
-STALE = 3600.0
-"""Seconds after which a scratch directory that has not changed is one of a deploy that was killed or cut off."""
-TRIAL_TIMEOUT = 60.0
-"""Seconds for each trial; the first run on a small board is slow."""
-SYNC_TIMEOUT = 20.0
-"""Seconds for the new version to be on the disk."""
-_NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never loads them
-_SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")
-"""Variables that would lead a trial to the user's own sessions and settings."""
+STALE = 3600.0  # seconds without a change, then a scratch directory belongs to a killed deploy, and is removed
+TRIAL_TIMEOUT = 60.0  # seconds for each trial; the first run on a small board is slow
+SYNC_TIMEOUT = 20.0  # seconds to flush the new version to the disk, then the deploy continues
+_NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never imports them
+_SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")  # without these a trial does not use the user's sessions and settings
 
 
 class Failed(Exception):
-    """The current step failed. `stderr`: output of a program; `foreign`: another program called sesh is in the way."""
+    """The current step failed. `stderr`: of a program; `foreign`: another program called sesh is in the way."""
 
     def __init__(self, reason: str, stderr: str = "", *, foreign: bool = False) -> None:
         super().__init__(reason)
@@ -68,7 +60,7 @@ class Failed(Exception):
 
 
 class Installer:
-    """Carries out one order. `step`: the current step of the deploy."""
+    """Carries out an order. `step`: the current step of the deploy."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -77,15 +69,15 @@ class Installer:
         self.versions = os.path.join(self.data, "versions")
         self.program = os.path.join(self.home, ".local", "bin", order["program"])
         self.final = os.path.join(self.versions, order["name"])
-        # Outside of virtual environments, which come and go.
+        # Not the Python of a virtual environment, which may be removed.
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
         self.step = "detect_platform"
 
     def run(self) -> dict[str, object]:
-        """Carry out the order. If it raises (Failed, OSError), everything is as before.
+        """Carry out the order; return the host's facts, the version's path, and the scratch directory.
 
-        Return facts of the host, the `path` of the version, and the `scratch` directory for the archive, empty if
-        nothing is missing.
+        `scratch` is for the archive, empty if the version is installed. Raises Failed, OSError, and then has changed
+        nothing.
         """
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:
@@ -105,12 +97,12 @@ class Installer:
         return {"python": self.python, "platform": f"{system} {machine}", "path": self.final, "scratch": scratch}
 
     def launcher(self, version: str) -> bytes:
-        """Return the script that runs a version by this interpreter, isolated from other packages."""
+        """Return the script that runs a version with this Python, isolated from other packages."""
         line = shlex.join([self.python, "-I", "-S", "-B", os.path.join(version, START)])
         return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {line} "$@"\n')
 
     def launcher_before(self) -> bytes:
-        """Return the current ~/.local/bin/sesh, empty if it is missing. Raises Failed if it must stay."""
+        """Return the current ~/.local/bin/sesh, empty if it is missing. Raises Failed if it must not be replaced."""
         try:
             text = _read(self.program)
         except FileNotFoundError:
@@ -123,7 +115,7 @@ class Installer:
         return text if os.access(self.program, os.X_OK) else b"does not run"
 
     def is_whole(self) -> bool:
-        """Return whether the version is complete and unchanged, by its manifest, whose hash is in its name."""
+        """Return whether the version is complete and unchanged, by its manifest, whose hash is in the name."""
         try:
             manifest = _read(os.path.join(self.final, MANIFEST))
             if not self.final.endswith(hashlib.sha256(manifest).hexdigest()[:12]):
@@ -142,7 +134,7 @@ class Installer:
                 raise Failed(f"{folder} is no directory of that user alone; check it, or move it away")
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            with contextlib.suppress(OSError):  # just removed by its own deploy
+            with contextlib.suppress(OSError):  # another deploy has just removed it
                 if name.startswith(TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
                     shutil.rmtree(path, ignore_errors=True)
         if shutil.disk_usage(self.versions).free < self.order["room"]:
@@ -150,7 +142,7 @@ class Installer:
         return tempfile.mkdtemp(prefix=TEMPORARY, dir=self.versions)
 
     def install(self, scratch: str) -> None:
-        """Unpack, try and switch to the version in a scratch directory. Remove that directory in any case."""
+        """Unpack the archive in a scratch directory, try the version, switch to it; always remove the directory."""
         self.step = "upload"
         version = os.path.join(scratch, "version")
         try:
@@ -174,11 +166,11 @@ class Installer:
             rx=_NOT_COMPILED,
             stripdir=version,
             prependdir=self.final,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # nothing in a version changes later
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files of a version never change
         )
 
     def _try(self, version: str, launcher: str) -> None:
-        """Run the trials through a launcher, as users do, in a HOME of their own."""
+        """Run the trials through a launcher, as a user would, in a temporary HOME."""
         _write(launcher, self.launcher(version))
         short = "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108 (a socket's path must be short)
         home = tempfile.mkdtemp(prefix="sesh-", dir=short)
@@ -206,18 +198,18 @@ class Installer:
             shutil.rmtree(home, ignore_errors=True)
 
     def _switch(self, version: str, scratch: str) -> None:
-        """Move a version to its place, then the launcher onto ~/.local/bin/sesh, each by one rename."""
+        """Rename a version to its final path, then the launcher to ~/.local/bin/sesh."""
         folder = os.path.dirname(self.program)
         unfinished = os.path.join(folder, ".sesh-new")
         os.makedirs(folder, 0o755, exist_ok=True)
         lock = os.open(self.versions, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with contextlib.suppress(OSError):  # a file system without locks
+            with contextlib.suppress(OSError):  # the file system has no locks
                 fcntl.flock(lock, fcntl.LOCK_EX)
             self.launcher_before()
             _write(unfinished, self.launcher(self.final))
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                # After a loss of power the launcher must not lead to empty files. Other file systems may be busy.
+                # After a power loss the launcher must not run empty files. `-f`: other file systems may be busy.
                 subprocess.run(["sync", "-f", self.versions], timeout=SYNC_TIMEOUT, capture_output=True, check=False)
             if not self.is_whole():  # another deploy may have been faster
                 if os.path.lexists(self.final):
@@ -225,19 +217,18 @@ class Installer:
                 os.rename(version, self.final)
             os.rename(unfinished, self.program)
         finally:
-            with contextlib.suppress(FileNotFoundError):  # it is in its place
+            with contextlib.suppress(FileNotFoundError):  # it was renamed
                 os.unlink(unfinished)
             os.close(lock)
 
 
 def _read(path: str) -> bytes:
-    """Return the content of a file that is no link and no fifo."""
+    """Return the content of a file; raise OSError for a symbolic link, and do not block on a fifo."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         return file.read()
 
 
 def _write(path: str, content: bytes) -> None:
-    """Write a program."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o755), "wb") as file:
         file.write(content)
@@ -258,10 +249,10 @@ def carry_out(order: Order) -> dict[str, object]:
 def main() -> None:
     """Carry out the order in the last argument."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(1))  # which cleans up
+        signal.signal(number, lambda *_: sys.exit(1))  # runs the `finally` blocks
     os.umask(0o022)
     order: Order = json.loads(base64.b64decode(sys.argv[-1]))
-    print(order["token"], end=" ", flush=True)  # no other Python begins this order
+    print(order["token"], end=" ", flush=True)  # before the work, so that no other Python repeats the order
     print(json.dumps(carry_out(order)), flush=True)
 
 

@@ -1,6 +1,6 @@
-"""`make pyz`: sesh.pyz, the archive of a deploy with a `__main__`; `python3 sesh.pyz work` needs nothing else.
+"""`make pyz`: sesh.pyz, the archive of a deploy with a `__main__`; `python3 sesh.pyz work` needs no installation.
 
-Daemons need files: so it unpacks itself once, as a deploy would, and runs from those.
+Daemons need files, so sesh.pyz unpacks itself once, as a deploy would, and runs from the files.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if not os.path.isdir(final):
             compileall.compile_dir(os.path.join(version, "lib"), quiet=2, stripdir=version, prependdir=final)
             os.rename(version, final)
     except OSError as error:
-        if not os.path.isdir(final):  # else another one was faster
+        if not os.path.isdir(final):  # otherwise another process was faster
             sys.exit(f"sesh: cannot unpack to {{versions}}: {{error.strerror}}")
 os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", os.path.join(final, "start.py"), *sys.argv[1:]])
 '''
 
 
 def build() -> bytes:
-    """The content of sesh.pyz."""
-    made = bundle.build()
-    whole = io.BytesIO(made.archive)
+    """Return the content of sesh.pyz."""
+    built = bundle.build()
+    whole = io.BytesIO(built.archive)
     with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("__main__.py", bundle.EPOCH), _MAIN.format(name=made.name))
+        archive.writestr(zipfile.ZipInfo("__main__.py", bundle.EPOCH), _MAIN.format(name=built.name))
     return whole.getvalue()
 
 

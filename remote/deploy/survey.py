@@ -1,4 +1,4 @@
-"""The line by which the login shell of a host finds a Python for sesh, and has it carry out an order (`install`)."""
+"""The command line that finds a Python for sesh on a host, and runs `install` with it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from sesh.remote.deploy import install
 from sesh.wording import one_line
 
 OLDEST = "3.10"
-_UNQUOTABLE = frozenset("\\!\n")
-"""Characters that some login shells do not leave alone between quotes."""
+_UNQUOTABLE = frozenset("\\!\n")  # characters that some login shells change even between quotes
 _BOOTSTRAP = (
     "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit(sys.version.split()[0]);"
     "exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 )
-_LONGEST_SHOWN = 200
-"""Characters of a host's own words that are shown."""
+_LONGEST_SHOWN = 200  # characters; longer text from a host is cut off
 _NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3"
+# Directories of the system, searched before those of PATH, as a Python of the user's own is removed sooner.
 _FOLDERS = "/usr/local/bin /usr/bin /bin /opt/homebrew/bin /opt/local/bin /run/current-system/sw/bin"
-"""Directories of the system, which come before those of PATH: a Python of the user's own goes sooner."""
 _LAST_FOLDERS = (
     '"$HOME"/.local/bin "$HOME"/bin "$HOME"/.local/share/uv/python/*/bin "$HOME"/.pyenv/versions/*/bin '
     '"$HOME"/miniconda3/bin "$HOME"/anaconda3/bin /opt/conda/bin /opt/python*/bin /usr/local/python*/bin '
@@ -32,17 +30,17 @@ _LAST_FOLDERS = (
 
 
 def shell_line(script: str) -> str:
-    """A line that runs `script` by sh; POSIX shells, fish and csh read it alike. Raises Refused if they would not."""
+    """Return a line to run `script` with sh from a POSIX shell, fish or csh. Raises Refused if it cannot be quoted."""
     if set(script) & _UNQUOTABLE:
         raise Refused("the host has a path that no shell passes on")
     return "exec sh -c '" + script.replace("'", "'\"'\"'") + "'"
 
 
 def command(order: install.Order) -> str:
-    """Return the line that runs an order by the first Python that can.
+    """Return the line that runs an order with the first suitable Python.
 
-    It prints the order's token and the answer in one line. If no Python can, it prints the token, `none`, and the last
-    words of each: its version if that is too old, or the module that it lacks.
+    It prints the order's token and the answer in one line. Without a suitable Python it prints the token, `none`, and
+    the last line printed by each: its version if that is too old, or the missing module.
     """
     token, text = order["token"], base64.b64encode(json.dumps(order).encode()).decode()
     # d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
@@ -53,7 +51,7 @@ def command(order: install.Order) -> str:
         'f="$f; $p: $(printf %s "$r" | tail -n 1)"'
     )
     return shell_line(
-        # Split PATH at colons only: directories may hold blanks.
+        # Split PATH at colons only, as directories may have blanks.
         "IFS=:; set -f; set -- $PATH; set +f; unset IFS; f=; "
         f'for d in {_FOLDERS} "$@" {_LAST_FOLDERS}; do for n in {_NAMES}; do {one}; done; done; '
         f'echo "{token} none$f"'
@@ -62,16 +60,16 @@ def command(order: install.Order) -> str:
 
 @functools.cache
 def _script() -> str:
-    """install.py, as a word of a command line."""
+    """Return install.py, compressed, as a word of a command line."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "install.py"), "rb") as file:
         return base64.b64encode(zlib.compress(file.read(), 9)).decode()
 
 
 def shown(words: str) -> str:
-    """A host's own words as they may be shown: one line without controls, not too long."""
+    """Return text from a host as one line without control characters, cut off if it is too long."""
     return one_line(words)[:_LONGEST_SHOWN]
 
 
 def last_line(text: str) -> str:
-    """The last line that is not blank, as it may be shown."""
+    """Return the last line that is not blank, as `shown`."""
     return next(filter(None, map(shown, reversed(text.splitlines()))), "")

@@ -1,1 +1,1 @@
-"""Hosts as ssh resolves them, control masters, links."""
+"""Destinations as ssh resolves them, shared connections, links."""

@@ -1,4 +1,4 @@
-"""The host aliases of ssh_config, for completion.
+"""Read the host aliases of ssh_config, for completion.
 
 Source: ssh_config(5): `Host` patterns, `Include` with its globs and its relative paths, quotes, `=` after a keyword.
 """
@@ -16,12 +16,11 @@ from sesh.names import check_host
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 _LINE = re.compile(r"\s*(host|include)(?:\s*=|\s)\s*(.*)", re.IGNORECASE)
-_MAX_BYTES = 1 << 20
-"""Bytes of one file of ssh_config."""
+_MAX_BYTES = 1 << 20  # a larger file is ignored
 
 
 def aliases() -> list[str]:
-    """The `Host` names without patterns, each once, those of the user's file before the system's."""
+    """Return the `Host` names that are no patterns, without duplicates, the user's before the system's."""
     names, read = dict[str, None](), set[str]()
     for path in (paths.expanded("~/.ssh/config"), SYSTEM_CONFIG):
         _add_aliases(names, path, os.path.dirname(path), read)
@@ -29,7 +28,7 @@ def aliases() -> list[str]:
 
 
 def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str]) -> None:
-    """Add the names in a file and in those that it includes, whose relative paths are relative to `folder`."""
+    """Add the names in a file and in its includes, whose paths are relative to `folder`."""
     if path in read:
         return
     read.add(path)
@@ -41,7 +40,7 @@ def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str])
         try:
             words = shlex.split(parsed[2], comments=True)
         except ValueError:
-            continue  # a quotation without its end
+            continue  # an unclosed quote
         if parsed[1].lower() == "host":
             names.update(dict.fromkeys(filter(_is_alias, words)))
             continue

@@ -1,4 +1,4 @@
-"""A host as the user names it, and how ssh resolves that name; the variables that set options of ssh."""
+"""A host by the user's name, the settings that ssh resolves for it, and the variables that set ssh options."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from sesh import paths, programs
 from sesh.errors import InvalidHost, Late, Unreachable
 from sesh.names import check_host, printable
 
-TIMEOUT = 60.0
-"""Seconds for `ssh -G`: a `Match exec` and a name server take their time."""
+TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
 
 
 class Destination:
-    """One host.
+    """`host`: as typed, without `@`. `via`: the argv of a command that runs its arguments on the host in place of ssh.
 
-    `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there in the place of ssh.
-    `settings`: of ssh for the host, if they are known.
+    `settings`: of ssh for the host, if already resolved.
     """
 
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
@@ -27,7 +25,7 @@ class Destination:
 
     @property
     def target(self) -> list[str]:
-        """The host as ssh takes it: `user@host` or the alias, after `-p PORT` if a port was given."""
+        """ssh's arguments for the host: `-p PORT` if a port was given, then `user@host` or the alias."""
         user, at, rest = self.host.rpartition("@")
         bracketed = rest.startswith("[")
         host, _, port = rest.removeprefix("[").partition("]" if bracketed else ":")
@@ -35,44 +33,44 @@ class Destination:
         return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
 
     def resolve(self, timeout: float = TIMEOUT) -> dict[str, list[str]]:
-        """Ask `ssh -G` once; return its settings by lower-case keyword. Raises InvalidHost, Unreachable."""
+        """Run `ssh -G` once; return the settings by lower-case keyword. Raises InvalidHost, Unreachable."""
         if self._settings is None:
             self._settings = {} if self.via is not None else resolve(self, *environment_options(), timeout=timeout)
         return self._settings
 
     @property
     def settings(self) -> dict[str, list[str]]:
-        """The result of `resolve`."""
         return self.resolve()
 
     def setting(self, keyword: str) -> str:
-        """The first value of an ssh_config keyword (lower case), empty if there is none."""
+        """Return the first value of an ssh_config keyword (lower case), empty if it is not set."""
         return self.settings.get(keyword, [""])[0]
 
     @property
     def jumps(self) -> list[str]:
-        """The jump hosts on the way, the last one next to the host."""
+        """The jump hosts, in the order of the connection."""
         jumps = self.setting("proxyjump")
         return jumps.split(",") if jumps not in ("", "none") else []
 
     @property
     def key(self) -> str:
-        """Identifies the host: `user@hostname:port` as ssh resolves them, never a short name."""
+        """The identity of the host, whatever alias is used: `user@hostname:port` as ssh resolves them."""
         if self.via is not None:
             return f"via:{self.host}"
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
-    def sharing(self) -> Destination:
-        """Return the same host, over a shared connection of sesh's own although the user's configuration has none."""
+    def with_own_connection(self) -> Destination:
+        """Return the host with sesh's own shared connection, even if the user's configuration has another."""
         return Destination(self.host, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:
-    """The ssh to run: `SESH_SSH`, or plain ssh if that is autossh, which carries the shared connection only."""
+    """Return the ssh to run: `SESH_SSH`, but plain ssh instead of autossh, which only opens shared connections."""
     chosen = os.environ.get("SESH_SSH") or "ssh"
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
+# A variable, its keyword in ssh_config, ssh's default, and sesh's own if neither the variable nor ssh_config sets it.
 VARIABLES = (
     ("SESH_IDENTITY", "IdentityFile", "", ""),
     ("SESH_PROXYJUMP", "ProxyJump", "", ""),
@@ -80,31 +78,32 @@ VARIABLES = (
     ("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
     ("SESH_PERSIST", "ControlPersist", "no", "8h"),
 )
-"""A variable, the keyword of ssh_config that it sets, ssh's default for that, and sesh's if neither says anything."""
-_SHORTEST_PERSIST = "5"
-"""ControlPersist for `SESH_PERSIST=no`: a connection that no command owns would stay for ever with `no`."""
+_SHORTEST_PERSIST = "5"  # seconds, for `SESH_PERSIST=no`: with `no`, a shared connection in the background never ends
 
 
 def environment_options() -> list[str]:
-    """The options of the variables, which override ssh_config. Raises InvalidHost for a jump host that is none."""
+    """Return the options of the variables, which override ssh_config. Raises InvalidHost for a wrong jump host."""
     options: list[str] = []
     for variable, keyword, _, _ in VARIABLES:
         if value := os.environ.get(variable):
             for hop in value.split(",") if keyword == "ProxyJump" else ():
                 check_host(hop)
-            value = _SHORTEST_PERSIST if (keyword, value) == ("ControlPersist", "no") else value
+            if keyword == "ControlPersist" and value == "no":
+                value = _SHORTEST_PERSIST
             options += option(keyword, paths.expanded(value))
     return options
 
 
 def option(keyword: str, value: str) -> list[str]:
-    """The words that set a keyword; ssh needs quotes around blanks."""
+    """Return the words that set a keyword; ssh needs quotes around a value with blanks."""
     return ["-o", f'{keyword}="{value}"' if " " in value else f"{keyword}={value}"]
 
 
 def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
-    """Output of `ssh -G` with these options, by lower-case keyword. Raises InvalidHost if ssh refuses the host,
-    Unreachable."""
+    """Run `ssh -G` with options; return the settings by lower-case keyword.
+
+    Raises InvalidHost if ssh refuses the host, Unreachable.
+    """
     ssh, host = program(), destination.host
     hint = "install the OpenSSH client" if ssh == "ssh" else "SESH_SSH has to name a program that takes ssh's options"
     try:
@@ -112,7 +111,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     except OSError as error:
         raise programs.cannot_run(printable(ssh), error, hint) from error
     except subprocess.TimeoutExpired as error:
-        hint = "a `Match exec` in ssh_config, or a name server, may hold it up"
+        hint = "a `Match exec` in ssh_config or a name server may be slow"
         raise Late(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint) from error
     settings: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():

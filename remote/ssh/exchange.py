@@ -1,6 +1,6 @@
-"""The exchange with a command on a host: its stdin, stdout and stderr at once, within bounds.
+"""Exchange data with a command on a host: stdin, stdout and stderr at the same time, within limits.
 
-A host is not trusted with this machine's memory: a command that prints without end is not read to the end.
+A host must not exhaust this machine's memory: a command that prints too much is killed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ from sesh import programs
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
 
-MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20
-"""Bytes that a command may print."""
-KEPT_STDERR = 64 << 10
-"""Bytes at the end of stderr that are kept, for the reason of a failure."""
+MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20  # bytes, then the command is killed
+KEPT_STDERR = 64 << 10  # bytes; of a longer stderr only the end is kept, which has the reason of a failure
 BLOCK = 1 << 15
 _TICK = 0.25
 
 
 class Printed:
-    """The output of a command: `out`, and the end of its stderr, `err`; its exit `code`, -1 until it has ended."""
+    """The output of a command: `out`, and `err`, the end of stderr; `code`: its exit code, -1 until it has ended."""
 
     def __init__(self, host: str) -> None:
         self.out, self.err, self.code = bytearray(), bytearray(), -1
@@ -32,11 +30,10 @@ class Printed:
 
     @property
     def stderr(self) -> str:
-        """The end of its stderr as text."""
         return self.err.decode("utf-8", "replace")
 
     def add(self, block: bytes, *, stderr: bool) -> None:
-        """Add what has just come. Raises ProtocolError if it is too much."""
+        """Add a block of output. Raises ProtocolError above the limits."""
         if stderr:
             self._stderr += len(block)
             self.err += block
@@ -49,7 +46,7 @@ class Printed:
 
 
 def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
-    """Start a program with pipes as its stdio; unless it may ask, without a terminal. Raises OSError."""
+    """Start a program with pipes as stdio, without a terminal unless it may `ask`. Raises OSError."""
     pipe = subprocess.PIPE
     variables = ssh.environment(ask=ask)
     return programs.start(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=not ask)
@@ -66,9 +63,9 @@ def exchange(
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
-    A process that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in
-    which nothing moved, after `timeout` seconds in all, and once `closed` is set: a shared connection may hold the
-    pipes of an ssh that was killed. ProtocolError if it prints too much. The process has ended afterwards.
+    A process that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds
+    without a byte, after `timeout` seconds in all, and once `closed` is set, as a shared connection may hold the pipes
+    of a killed ssh open; ProtocolError if the process prints too much. The process has ended on return.
     """
     printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()
@@ -88,7 +85,7 @@ def exchange(
                     raise TimeoutError
                 for key in ready:
                     if key.fileobj is process.stdin:
-                        rest = _written(key.fd, rest)
+                        rest = _write(key.fd, rest)
                     elif block := os.read(key.fd, BLOCK):
                         printed.add(block, stderr=key.fileobj is process.stderr)
                     else:
@@ -105,8 +102,8 @@ def exchange(
     return printed
 
 
-def _written(descriptor: int, rest: memoryview) -> memoryview:
-    """Write a block; return what is left: nothing of a process that has ended, as its output says why."""
+def _write(descriptor: int, rest: memoryview) -> memoryview:
+    """Write a block; return the unsent rest, empty if the process has ended, as its output gives the reason."""
     try:
         return rest[os.write(descriptor, rest[:BLOCK]) :]
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Opening a link: over the shared connection, over one of its own beside it, or over one of its own alone."""
+"""Open a link: over the shared connection, over an ssh of its own, or over the first of the two that answers."""
 
 from __future__ import annotations
 
@@ -23,37 +23,31 @@ from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import AuthenticationFailed, Say
 from sesh.stop import Stop
 
-_used: dict[str, object] = {}
-"""By host: the identity of the shared connection that the newest link of this process uses."""
+_used: dict[str, object] = {}  # by host: the identity of the shared connection of this process's newest link
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
-_SHARED, _OWN = 1, 2
-"""The two sides of a race, by number."""
-_TICK = 0.2
-"""Seconds between two looks at a `Stop`."""
+_SHARED, _OWN = 1, 2  # numbers of the two attempts in a race
+_TICK = 0.2  # seconds between two looks at a `Stop`
 
 
 @dataclass
 class _Way:
-    """How a link is opened. `asks`: ssh may prompt. `detached`: the command has no terminal, and none of its signals.
-    `seconds`: for ssh to connect, over a connection of its own; 0 over the shared one. `say`: gets what ssh prints."""
-
     destination: Destination
     near: Near
     early: Early | None = None
-    asks: bool = False
-    detached: bool = True
-    seconds: int = 0
-    say: Say = bool
+    may_prompt: bool = False  # ssh may ask the person
+    detached: bool = True  # the command has no terminal, and gets none of the terminal's signals
+    seconds: int = 0  # ssh's connect timeout for a connection of its own; 0 for the shared one
+    say: Say = bool  # receives the lines that ssh prints
     link: Link | None = field(default=None, init=False)
 
     @property
     def silent(self) -> bool:
-        """True if nothing has come from the host yet."""
+        """True until the host sends its first byte."""
         return self.link is None or not self.link.spoke()
 
     def open(self, deadline: float, stop: Stop) -> Link:
-        """Open a link whose bridge has said WELCOME. Raises as `open_link`."""
-        self.link = link = self._started()
+        """Open a link and exchange HELLO and WELCOME. Raises as `open_link`."""
+        self.link = link = self._start()
         try:
             with stop.calling(link.abort):
                 link.greet(self.near, self.early, deadline)
@@ -65,13 +59,13 @@ class _Way:
             raise
         return link
 
-    def _started(self) -> Link:
-        """Start the command that carries a link. Raises Unreachable, OSError."""
+    def _start(self) -> Link:
+        """Start the link's command. Raises Unreachable, OSError."""
         destination, stderr = self.destination, tempfile.TemporaryFile()
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, own=self.seconds)
-        environment = ssh.environment(ask=self.asks)
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.may_prompt, own=self.seconds)
+        environment = ssh.environment(ask=self.may_prompt)
         if destination.via is not None:
-            # A command that leads to another user on this machine must not pass this user's settings of sesh on.
+            # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
         try:
             process = programs.start(
@@ -92,7 +86,7 @@ class _Way:
 
 
 def _ignore_keys() -> None:
-    r"""Ignore Ctrl-C and Ctrl-\ in an ssh that keeps the terminal: they are for the user of the link."""
+    r"""Ignore Ctrl-C and Ctrl-\ in an ssh that keeps the terminal, as they are for the session."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
 
@@ -108,41 +102,42 @@ def open_link(
     patience: float = 0.0,
     say: Say = bool,
 ) -> Link:
-    """A link to the sesh on a host, with HELLO and WELCOME exchanged.
+    """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
-    `near`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a terminal.
-    `deadline`: for all of it (monotonic); without one a person may take any time to log in. `patience`: seconds of
-    silence after which a shared connection that stood before is raced with one of its own; 0 for never, as somebody
-    would be asked. `say`: gets what ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError
-    if this machine lacks what it takes. Nothing but `early` was asked of the host.
+    `near`: the description of this machine. `ask`: ssh may prompt; None: if there is a terminal. `deadline`: for all of
+    it (monotonic); None gives a person any time to log in. `patience`: seconds of silence on a shared connection that
+    was already open, then a second attempt with an ssh of its own runs in parallel; 0 for never, if that would ask a
+    person. `say`: receives the lines that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and
+    OSError if this machine runs out of a resource. On an error the host has at most got `early`.
     """
-    asking = ssh.can_prompt() if ask is None else ask
+    may_prompt = ssh.can_prompt() if ask is None else ask
     stop = stop or Stop()
-    stood = master.identity(destination)
-    timeout = None if asking and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
-    asked = master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)
+    before = master.identity(destination)
+    timeout = None if may_prompt and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
+    asked = master.ensure(destination, ask=may_prompt, timeout=timeout, say=say, stop=stop)
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
-    # Over a shared connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
-    detached = not asking or master.is_shared(destination)
-    way = _Way(destination, near, early, asks=asking, detached=detached, say=say)
+    # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
+    detached = not may_prompt or master.is_shared(destination)
+    way = _Way(destination, near, early, may_prompt=may_prompt, detached=detached, say=say)
     try:
-        link = _raced(way, patience, until, stop) if stood is not None and patience else way.open(until, stop)
-    except AuthenticationFailed:  # the host takes no more sessions over the shared one: ssh asks for this one
-        if not (asking and detached):
+        link = _race(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
+    except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
+        if not (may_prompt and detached):
             raise
         link = replace(way, detached=False).open(until, stop)
     except Unreachable:
-        if stood is None or master.is_alive(destination):
+        if before is None or master.is_alive(destination):
             raise
-        master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)  # it was cut just now: once more
+        # The shared connection has just ended: reopen it once.
+        master.ensure(destination, ask=may_prompt, timeout=timeout, say=say, stop=stop)
         link = way.open(until, stop)
     link.asked = asked
     return link
 
 
 def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
-    """Open a link over an ssh connection of its own, for which nobody is asked anything. Raises as `open_link`."""
+    """Open a link over an ssh connection of its own, without prompts. Raises as `open_link`."""
     way = _Way(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
@@ -154,26 +149,27 @@ def drop_shared(destination: Destination) -> None:
 
 
 def renew_shared(destination: Destination) -> None:
-    """Drop the shared connection of a lost link; open another, unasked, if it holds ports that ssh_config forwards."""
+    """Close the shared connection of a lost link; reopen it without prompts if ssh_config forwards ports over it."""
     try:
         drop_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARDS):
             master.ensure(destination, ask=False, timeout=START_TIMEOUT)
             _used[destination.host] = master.identity(destination)
     except (SeshError, OSError):
-        return  # the next command opens it, or says why not
+        return  # the next command opens it, or reports the error
 
 
-def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
-    """A link over the shared connection, or over one of its own that begins once the shared one was silent for
-    `patience` seconds: whichever says WELCOME first. A shared connection that is silent to the end takes no more
-    sessions."""
+def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
+    """Open a link over the shared connection, and after `patience` seconds of silence over an ssh of its own too.
+
+    Return the first one that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
+    """
     destination, before = way.destination, master.identity(way.destination)
-    own = replace(way, early=None, asks=False, detached=True, seconds=ssh.connect_timeout(destination))
+    own = replace(way, early=None, may_prompt=False, detached=True, seconds=ssh.connect_timeout(destination))
     own_at, running, failures = time.monotonic() + patience, 1, dict[int, Exception]()
     with closing(Race()) as race:
         try:
-            race.begin(_SHARED, Attempt(), partial(_won, way, deadline))
+            race.begin(_SHARED, Attempt(), partial(_win, way, deadline))
             while running:
                 stop.check()
                 ready = machine.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
@@ -186,16 +182,16 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
                 if running and time.monotonic() >= own_at:
                     own_at = inf
                     if way.silent:
-                        race.begin(_OWN, Attempt(), partial(_won, own, deadline))
+                        race.begin(_OWN, Attempt(), partial(_win, own, deadline))
                         running += 1
         finally:
             if own_at == inf and way.silent and before == master.identity(destination):
-                master.close(destination, cuts=False)
+                master.close(destination, ends_sessions=False)
     raise failures.get(_OWN) or failures[_SHARED]
 
 
-def _won(way: _Way, deadline: float, attempt: Attempt) -> Link:
-    """A link that has won its race."""
+def _win(way: _Way, deadline: float, attempt: Attempt) -> Link:
+    """Open a link and win the race with it."""
     link = way.open(deadline, attempt.stop)
     attempt.win(link)
     return link

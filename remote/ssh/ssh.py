@@ -1,6 +1,7 @@
-"""Command lines of the user's own ssh: its options as the user set them, sesh's if the user left them open.
+"""Command lines for the user's ssh: the user's options, and sesh's defaults where the user set none.
 
-Also what they share: the directory of control sockets, the link to the newest agent, the file that sets BatchMode.
+Also the files that they share: the directory of control sockets, the symbolic link to the newest agent, the
+configuration with BatchMode.
 """
 
 from __future__ import annotations
@@ -16,47 +17,44 @@ from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import VARIABLES, Destination, environment_options, option, program
 
-CONNECT_TIMEOUT = 10
-"""Seconds to connect, if the user's configuration sets none."""
-FAILED = 255
-"""ssh's own exit code, as against the remote command's."""
+CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
+FAILED = 255  # the exit code of ssh itself, not of the remote command
+# Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
-"""The settings that a command needs to run with stdin and stdout of its own; an older ssh does not have all."""
+# The user's configuration without prompts: ssh passes `-F` to the ssh of a jump host, but no other option.
 _BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
-"""A configuration that is the user's, but asks nobody: ssh hands `-F` on to the ssh of a jump host, and no option."""
-_MAX_SOCKET_PATH = 104 - 1 - 17
-"""Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
-_SOCKET_NAME = 24
-"""Characters of a socket's name, a hash."""
+_MAX_SOCKET_PATH = 104 - 1 - 17  # bytes: macOS's limit without NUL and the suffix of ssh's temporary name
+_SOCKET_NAME = 24  # characters of a socket's name, a hash
 
 
 def seconds_left(deadline: float | None, most: float) -> float:
-    """Seconds until a deadline (monotonic), `most` at most and if there is none."""
+    """Return the seconds until a deadline (monotonic), at most `most`; `most` without a deadline."""
     return most if deadline is None else min(most, deadline - time.monotonic())
 
 
 def can_prompt() -> bool:
-    """Return whether ssh may ask for a password, a passphrase or a new host key: only with a user at a terminal."""
+    """Return whether ssh may prompt: stdin and stdout are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
 def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh: its agent is a link that leads to the newest one, as connections outlive agents.
+    """Return the environment for ssh.
 
-    Unless ssh may ask, it starts no program that asks: in BatchMode the ssh of a `ProxyCommand` would.
+    SSH_AUTH_SOCK is a symbolic link to the newest agent, as shared connections outlive agents. Unless `ask`, ssh may
+    not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would.
     """
     variables = programs.environment()
     try:
         variables["SSH_AUTH_SOCK"] = _agent_link(variables.get("SSH_AUTH_SOCK", ""))
     except (OSError, SeshError):
-        pass  # a full disk, or an unsafe directory: the agent that there is
+        pass  # a full disk or an unsafe directory: keep the caller's agent
     return variables if ask else {**variables, "SSH_ASKPASS_REQUIRE": "never"}
 
 
 def _agent_link(agent: str) -> str:
-    """Have the link to the newest agent lead to this one, if it is there; return the path of the link."""
+    """Point the symbolic link at this agent, if it exists; return the path of the link."""
     link = os.path.join(control_directory(), "sesh.agent")
-    agent = os.path.realpath(agent)  # of the link itself too
+    agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
         unfinished = f"{link}.{os.getpid()}"
         os.symlink(agent, unfinished)
@@ -65,7 +63,7 @@ def _agent_link(agent: str) -> str:
 
 
 def options(destination: Destination, *, ask: bool) -> list[str]:
-    """The options by variables, and those that the user's configuration leaves open."""
+    """Return the options from variables, and sesh's defaults where the user's configuration sets none."""
     chosen = batch_options(destination, ask=ask) + environment_options()
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += option("StrictHostKeyChecking", "accept-new")
@@ -77,10 +75,10 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
 
 
 def batch_options(destination: Destination, *, ask: bool) -> list[str]:
-    """The options by which ssh, and that of each jump host, asks nobody; none if it may ask."""
+    """Return the options that keep ssh and the ssh of each jump host from prompting; none if `ask`."""
     if ask:
         return []
-    if not destination.jumps or program() != "ssh":  # a script around ssh may have a `-F` of its own
+    if not destination.jumps or program() != "ssh":  # a wrapper script around ssh may pass a `-F` itself
         return ["-o", "BatchMode=yes"]
     path = os.path.join(control_directory(), "sesh.config")
     if not os.path.exists(path):
@@ -89,40 +87,39 @@ def batch_options(destination: Destination, *, ask: bool) -> list[str]:
 
 
 def connect_timeout(destination: Destination) -> int:
-    """The seconds for which ssh waits for a host that does not answer: the user's own setting, else sesh's."""
+    """Return ssh's connect timeout in seconds: the user's, or sesh's default."""
     seconds = destination.setting("connecttimeout")
     return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
 def command(destination: Destination, remote: str, *, ask: bool = False, own: int = 0) -> list[str]:
-    """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
+    """Return the argv that runs `remote`, a line for the host's login shell, or for `sh -c` of a `via` command.
 
-    It uses the shared connection if one stands. `own`: seconds to connect, for a connection of its own. For a host that
-    another command reaches, that command runs `sh -c` with the line.
+    It uses the shared connection if that is open. `own`: the connect timeout for a connection of its own instead.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
-    argv = [program(), "-o", "ControlPersist=no"]  # with it ssh silences the command that leads to the host
+    argv = [program(), "-o", "ControlPersist=no"]  # otherwise ssh discards the stderr of a ProxyCommand
     argv += ["-T", "-o", "ControlMaster=no"]
-    argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has them; requested again they would fail
+    argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has the ports, so a second request would fail
     for keyword, needed in _NEEDED.items():
         if destination.setting(keyword.lower()).lower() not in ("", needed):
             argv += option(keyword, needed)
     if own:
         argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own))]
-    argv += options(destination, ask=ask)  # of an option that is given twice the first counts
+    argv += options(destination, ask=ask)  # after the others, as ssh takes the first value of an option
     if not own and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
 
 
 def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[str]:
-    """The option by which the command that leads to the host writes its stderr to a file; none without a command.
+    """Return the option that appends a ProxyCommand's stderr to a file; none without a ProxyCommand or ProxyJump.
 
-    With ControlPersist OpenSSH would throw that away: the words of a jump host, an address to log in at.
+    With ControlPersist OpenSSH discards that stderr, which may have a jump host's error or a login URL.
     """
     command, jumps = destination.setting("proxycommand"), destination.jumps
-    if jumps:  # as ssh itself makes it of ProxyJump
+    if jumps:  # ssh translates a ProxyJump in the same way
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
         hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]
         command = shlex.join([*hop, *Destination(jumps[-1]).target])
@@ -137,33 +134,35 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
 
 
 def owns_control_path(destination: Destination) -> bool:
-    """Return whether the control socket is sesh's own: the user's configuration names none."""
+    """Return whether the control socket is sesh's own, as the user's configuration has no ControlPath."""
     return destination.setting("controlpath") in ("", "none")
 
 
 def control_path(destination: Destination) -> str:
-    """The path of the control socket: the user's own if one is named, else ours. Raises Refused (unsafe directory)."""
+    """Return the path of the control socket, the user's or sesh's own. Raises Refused for an unsafe directory."""
     return own_path(destination) if owns_control_path(destination) else destination.setting("controlpath")
 
 
 def own_path(destination: Destination) -> str:
-    """The path of sesh's own control socket, a hash of all that ssh knows of the host: with other settings, such as
-    another way to it, another connection."""
+    """Return the path of sesh's own control socket, named by a hash of ssh's settings for the host.
+
+    So two aliases share a connection only if they also have the same settings, such as the jump host.
+    """
     settings = [f"{keyword} {value}" for keyword, values in sorted(destination.settings.items()) for value in values]
-    same = [line for line in settings if not line.startswith("host ")]  # the alias, which newer versions print
-    identity = hashlib.sha256("\n".join([program(), *same]).encode("utf-8", "surrogateescape"))
+    hashed = [line for line in settings if not line.startswith("host ")]  # newer versions of ssh print the alias
+    identity = hashlib.sha256("\n".join([program(), *hashed]).encode("utf-8", "surrogateescape"))
     return os.path.join(control_directory(), identity.hexdigest()[:_SOCKET_NAME])
 
 
 def control_path_option(path: str) -> list[str]:
-    """The option that names the control socket; ssh reads % as a token."""
+    """Return the option for the control socket, with % escaped for ssh."""
     return option("ControlPath", path.replace("%", "%%"))
 
 
 def control_directory() -> str:
-    """The 0700 directory of control sockets: `SESH_CTRL_DIR`, else under `XDG_RUNTIME_DIR`, else in sesh's own.
+    """Return the 0700 directory of control sockets: `SESH_CTRL_DIR`, in `XDG_RUNTIME_DIR`, or in SESH_DIR.
 
-    Where a socket's path would be too long for the platform there, one under /tmp. Raises Refused.
+    If a socket's path in it would be too long for the platform, return one in /tmp. Raises Refused.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if configured := os.environ.get("SESH_CTRL_DIR"):
@@ -183,7 +182,7 @@ def control_directory() -> str:
 
 
 def _is_own(runtime: str) -> bool:
-    """Return whether `XDG_RUNTIME_DIR` is this user's, as its specification asks: `su` may leave another's."""
+    """Return whether `XDG_RUNTIME_DIR` is this user's; after `su` it may be another user's."""
     try:
         return os.path.isabs(runtime) and paths.trusted(runtime, "XDG_RUNTIME_DIR")
     except Refused:

@@ -1,4 +1,4 @@
-"""The line that starts the bridge on a host, and the error if the bridge does not start."""
+"""The command line that starts the bridge on a host, and the error if the bridge does not start."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED
 
 _OTHER = ", but another program: "
+# A line for the login shell, which POSIX shells, fish and csh read alike; all other data is sent in frames. It runs the
+# first launcher of this project, as other projects have a program called sesh too.
 BRIDGE_COMMAND = (
     f'exec sh -c \'echo "{REACHED}" >&2; '
     f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; '
@@ -17,21 +19,16 @@ BRIDGE_COMMAND = (
     f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
     f'done; echo "{PROGRAM}: not found${{o:+{_OTHER}$o}}" >&2; exit 127\''
 )
-"""The line for the login shell; POSIX shells, fish and csh read it alike. Everything else goes in frames.
-
-It runs the first launcher of ours: other programs are called sesh too.
-"""
-_LONGEST_REASON = 200
-"""Characters of the line that a host gives as the reason of a failure."""
+_LONGEST_REASON = 200  # characters; a longer reason from a host is cut off
 
 
 def failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
-    """The error for a bridge that did not start, by its exit code, its stderr, and what was printed on stdout."""
+    """Return the error for a bridge that did not start, from its exit code, its stderr, and its stdout."""
     host, via = destination.host, destination.via is not None
     stdout = printed.decode("utf-8", "replace").strip("\0").strip()
     lines = words.reasons(stderr)[-1:] or stdout.splitlines()[-1:]
     last = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else ""
-    reached = REACHED in stderr or REACHED in stdout  # a shell may quote what it cannot read
+    reached = REACHED in stderr or REACHED in stdout  # a shell that cannot parse the line may quote it
     if code == ssh.FAILED and not via:
         return words.failure(destination, stderr)
     error = Unreachable(f"cannot reach {host}: {last or 'no reason given'}")
@@ -45,8 +42,8 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
         error.reason = "its login files end the shell"
     elif reached and (code in (126, 127) or "not found" in stderr.lower()):
         other = printable_path(last.partition(_OTHER)[2])
-        what = f", and {other} there is another program" if _OTHER in last else ""
-        return NotDeployed(f"{host} has no sesh{what}", hint=f"install it with: {CALLED} --deploy @{host}")
+        found = f", and {other} there is another program" if _OTHER in last else ""
+        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {CALLED} --deploy @{host}")
     elif reached:
         error.message = f"sesh on {host} did not start {ending}"
         error.hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
@@ -55,5 +52,5 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
 
 
 def login_files_hint(host: str) -> str:
-    """The hint for a login shell that ends before it runs anything."""
+    """Return the hint for a login shell that ends before it runs the command."""
     return f"its login files may end it; try: ssh {host} true"

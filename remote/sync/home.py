@@ -1,7 +1,7 @@
-"""Paths in HOME that the user lists: resolve them, leave out what is protected, and digest the rest.
+"""Scan the listed paths in HOME: resolve them, leave out protected files, and digest the rest.
 
-Credentials and what belongs to sesh are neither sent nor deleted: a copy of a private key on each host is a loss that
-nobody notices, and a mirrored `.ssh` locks its owner out.
+Credentials and sesh's own files are neither sent nor deleted: a private key copied to each host is a leak that the user
+does not notice, and a mirrored `.ssh` locks the user out.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 
 from sesh.errors import Refused
 
+# Protected at any depth and in any case, as `.SSH` is the same directory on some file systems.
 CREDENTIALS = (
-    # keys, and where they are kept
+    # keys and key stores
     ".ssh", ".gnupg", ".pki", ".password-store", ".local/share/keyrings", ".local/share/kwalletd", ".gnome2/keyrings",
     "library/keychains", ".config/sops", ".config/op", ".config/1password",
     # clouds and clusters
     ".aws", ".azure", ".kube", ".oci", ".boto", ".s3cfg", ".config/gcloud", ".config/doctl", ".config/hcloud",
     ".config/rclone", ".config/containers/auth.json", ".docker/config.json", ".docker/contexts",
     ".terraform.d/credentials.tfrc.json", ".vault-token", ".databrickscfg",
-    # servers, databases, where code and packages are published
+    # servers, databases, code hosting, package registries
     ".netrc", ".pgpass", ".my.cnf", ".mylogin.cnf", ".smbcredentials", ".git-credentials", ".config/git/credentials",
     ".config/gh", ".config/glab-cli", ".config/hub", ".npmrc", ".pypirc", ".gem/credentials", ".cargo/credentials",
     ".cargo/credentials.toml",
@@ -31,26 +32,24 @@ CREDENTIALS = (
     ".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json", ".mozilla", ".config/chromium",
     ".config/google-chrome",
 )  # fmt: skip
-"""Protected at any depth, in upper or lower case: on some file systems `.SSH` is the same directory."""
+# sesh's own files, protected directly in HOME.
 OWN = (
     ".sesh", ".config/sesh/config.toml", ".config/sesh/sync", ".local/bin/sesh", ".local/share/sesh",
     ".local/state/sesh",
 )  # fmt: skip
-"""What belongs to sesh, protected directly in HOME."""
 
 
 @dataclass
 class Tree:
-    """A listed path as it was scanned.
+    """A listed path, scanned.
 
-    `path`: relative to HOME; `source`: the real path. `entries`: name in the tree, path and status: first the path
-    itself, named "", then its content, in a fixed order. `left_out`: names of protected files in it.
+    `entries`: relative name, path and status of each file in a fixed order, first of the listed path with the name "".
     """
 
-    path: str
-    source: str
+    path: str  # relative to HOME
+    source: str  # the real path
     entries: list[tuple[str, str, os.stat_result]] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # relative names of protected files
 
     @property
     def is_directory(self) -> bool:
@@ -58,13 +57,14 @@ class Tree:
 
     @property
     def bytes(self) -> int:
-        """The bytes of all its files."""
         return sum(status.st_size for _, _, status in self.entries if stat.S_ISREG(status.st_mode))
 
     @property
     def digest(self) -> str:
-        """A digest of names, modes, sizes and times. A changed file has another ctime even if size and mtime were kept,
-        so contents are not read."""
+        """A digest of names, modes, sizes and times.
+
+        Contents are not read, as a change of content always changes the ctime.
+        """
         digest = hashlib.sha256()
         for name, _, status in self.entries:
             facts = f"{name}\0{status.st_mode:o}"
@@ -75,27 +75,27 @@ class Tree:
 
 
 class HomeDirectory:
-    """A home directory, in which lines of the list are looked up. `top`: its real path."""
+    """A home directory, to resolve listed paths in. `top`: its real path."""
 
     def __init__(self, home: str) -> None:
         self.top = os.path.realpath(home)
         self._inside = f"{self.top.rstrip('/')}/"
-        # A protected name may be a link: with `.ssh` one to `dotfiles/ssh`, that directory holds the keys.
+        # Protect targets of symbolic links too: if `.ssh` links to `dotfiles/ssh`, that directory has the keys.
         real = (os.path.realpath(self._inside + path) for path in CREDENTIALS)
-        places = [*OWN, *(self._relative(path) for path in real if path.startswith(self._inside))]
-        here, anywhere = ("|".join(map(re.escape, paths)) for paths in (places, CREDENTIALS))
-        self._protected = re.compile(f"^/(?:{here})/|/(?:{anywhere})/", re.IGNORECASE)
+        targets = [*OWN, *(self._relative(path) for path in real if path.startswith(self._inside))]
+        in_home, anywhere = ("|".join(map(re.escape, paths)) for paths in (targets, CREDENTIALS))
+        self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:
-        """Scan the path that a line names; a link is followed if it stays in HOME.
+        """Scan a listed path; follow a symbolic link if it stays in HOME.
 
-        Raises Refused for a path that leaves HOME, is protected, or is not there.
+        Raises Refused if the path leaves HOME, is protected, or does not exist.
         """
         path = _path(line)
         source = os.path.realpath(self._inside + path)
         if not source.startswith(self._inside):
             raise Refused("a symbolic link in it points outside HOME")
-        if found := self._holder(path) or self._holder(self._relative(source)):
+        if found := self._protected_part(path) or self._protected_part(self._relative(source)):
             raise Refused(f"{found} is never copied: it holds credentials, or belongs to sesh")
         tree = Tree(path, source)
         try:
@@ -108,12 +108,12 @@ class HomeDirectory:
         return tree
 
     def _scan(self, tree: Tree) -> None:
-        """Add the content of a tree. Links are not followed. Unreadable files are an error of the push."""
+        """Add the files of a tree without following symbolic links; unreadable files are left to fail in the push."""
         for folder, folders, files in os.walk(tree.source):
             for entry in sorted(folders + files):
                 path = os.path.join(folder, entry)
                 name = path[len(tree.source) + 1 :]
-                if self._holder(f"{tree.path}/{name}") or self._holder(self._relative(path)):
+                if self._protected_part(f"{tree.path}/{name}") or self._protected_part(self._relative(path)):
                     tree.left_out.append(name)
                     folders[:] = [each for each in folders if each != entry]
                     continue
@@ -126,15 +126,16 @@ class HomeDirectory:
     def _relative(self, path: str) -> str:
         return path[len(self._inside) :]
 
-    def _holder(self, path: str) -> str:
-        """Return the protected path that a path in HOME is or lies in; empty for none."""
+    def _protected_part(self, path: str) -> str:
+        """Return the protected part of a path in HOME; empty for none."""
         found = self._protected.search(f"/{path}/")
         return found[0].strip("/") if found else ""
 
     def protected(self, tree: Tree) -> list[str]:
-        """Return names (at any depth) and `/paths` (in HOME) that are neither sent nor deleted with a tree.
+        """Return the names (at any depth) and `/paths` (in HOME) to exclude from a tree.
 
-        A tree may be a link to a directory above credentials: `settings`, which leads to `.config`, has `gh` too.
+        A tree may be a symbolic link to a directory above credentials: if `settings` links to `.config`, then
+        `settings/gh` is excluded too.
         """
         source = f"/{self._relative(tree.source)}".lower()
         below = [
@@ -151,7 +152,7 @@ class HomeDirectory:
 
 
 def _path(line: str) -> str:
-    """Return the path that a line names, relative to HOME. Raises Refused if it is not one."""
+    """Return the listed path relative to HOME. Raises Refused if it is not one."""
     path = line.removeprefix("~/")
     if path.startswith(("/", "$HOME/", "${HOME}/")):
         raise Refused("absolute; write it relative to HOME")

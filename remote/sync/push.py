@@ -1,6 +1,6 @@
 """Send trees to HOME on a host: by rsync, which also deletes files on it, or as a tar archive.
 
-The host's login shell reads fixed text alone: names travel in rsync's protocol, or in the archive.
+The host's login shell gets only fixed text: file names are sent in rsync's protocol, or in the archive.
 """
 
 from __future__ import annotations
@@ -20,17 +20,12 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import Printed, exchange, piped
 from sesh.remote.sync.home import HomeDirectory, Tree
 
-TIMEOUT = 30.0
-"""Seconds for the host to answer, and a person to log in; a connection that takes longer has gone silent."""
-_VANISHED = 24
-"""rsync's exit code if files vanished meanwhile: the rest has arrived."""
-_NO_RSYNC = (2, 12, 127)
-"""Its exit codes if there is no rsync on the host, or login files print text, which is not rsync's protocol."""
-_MAX_STDERR = 2_000
-"""Characters of a program's stderr that are passed on."""
+TIMEOUT = 30.0  # seconds for the host to answer and a person to log in, then the shared connection counts as silent
+_VANISHED = 24  # rsync's exit code if some files vanished during the transfer
+_NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has none, or if login files print into its protocol
+_MAX_STDERR = 2_000  # characters; a longer stderr is cut off
 
-Ended = tuple[int | None, str]
-"""The exit code of a program (0 if all arrived, None if it did not run to its end), and its stderr."""
+Ended = tuple[int | None, str]  # the exit code of a program, None if it was not run to its end, and its stderr
 
 
 class Push:
@@ -41,7 +36,7 @@ class Push:
         self._ask = ssh.can_prompt()
 
     def shares_home(self) -> bool:
-        """Return whether HOME on the host is this one: a new file shows on both. Raises OSError too."""
+        """Return whether HOME on the host is this one, by creating a file in it. Raises OSError too."""
         destination = self._destination
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
@@ -54,7 +49,7 @@ class Push:
         return self._ended(done)[0] == 0
 
     def send(self, trees: list[Tree]) -> Iterator[tuple[Tree, Ended]]:
-        """Send trees in as few runs of a program as possible; if one fails, each of its trees by itself."""
+        """Send trees in as few runs of a program as possible; if a run fails, retry each of its trees alone."""
         by_rsync = programs.find("rsync") is not None
         if by_rsync:
             groups = [[tree for tree in trees if tree.is_directory is kind] for kind in (True, False)]
@@ -62,7 +57,7 @@ class Push:
             groups = self._without_rsync(trees, "here")
         while groups:
             group = groups.pop(0)
-            code, stderr = self._tried(group, by_rsync=by_rsync) if group else (0, "")
+            code, stderr = self._run(group, by_rsync=by_rsync) if group else (0, "")
             if by_rsync and code in _NO_RSYNC:
                 by_rsync = False
                 groups = self._without_rsync([*group, *(tree for others in groups for tree in others)], "there")
@@ -79,7 +74,7 @@ class Push:
         eventlog.prose(f"{reason}: files deleted here stay on {host}")
         return [trees]
 
-    def _tried(self, trees: list[Tree], *, by_rsync: bool) -> Ended:
+    def _run(self, trees: list[Tree], *, by_rsync: bool) -> Ended:
         pipe, variables = subprocess.PIPE, ssh.environment(ask=self._ask)
         try:
             with tempfile.TemporaryFile() as stdin:
@@ -101,30 +96,32 @@ class Push:
         return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]
 
     def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        """Write the list of trees of one kind; return rsync's command. The slash behind a directory's name follows a
-        link to it, and no link in it. -L follows all links, but then only the listed files are sent."""
+        """Write the list of trees, all directories or all files; return rsync's command.
+
+        A slash after a directory's name follows a symbolic link to it, but no links in it. For files, -L follows links.
+        """
         directories = trees[0].is_directory
         stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
         options = ["-rlpt", "--delete"] if directories else ["-dLpt", "--delete"]
-        # Size and whole seconds alone would not show a file that was written twice within one.
+        # --checksum: size and mtime in seconds miss a file that was written twice within a second.
         options += ["--checksum", "--relative", "--no-implied-dirs", "--files-from=-", "--from0", "-q"]
         excluded = dict.fromkeys(path for tree in trees for path in self._home.protected(tree))
-        # Words of -e are quoted so, and rsync appends `HOST rsync --server …` to them.
-        shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._there())
+        # rsync's own quoting for words of -e, to which it appends `HOST rsync --server …`.
+        shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._remote_command())
         return ["rsync", *options, "-e", shell, *map(_exclude, excluded), "--", f"{self._home.top}/", "sesh:./"]
 
     def _tar(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
         """Write an archive of trees; return the command that unpacks it on the host."""
-        # GNU's format has no limit for names, and every tar today reads it.
+        # GNU's format has no limit for names, and all current tar programs read it.
         with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
             for tree in trees:
                 for name, path, _ in tree.entries:
                     archive.add(path, f"{tree.path}/{name}".rstrip("/"), recursive=False)
-        return [*self._there(), "sesh", "tar", "-xpof", "-"]  # as that user's own files
+        return [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
 
-    def _there(self) -> list[str]:
-        """Return the command that runs a program in HOME on the host; append any word, then the program's."""
-        script = 'umask 077; cd && exec "$@"'  # directories above a listed path become their owner's alone
+    def _remote_command(self) -> list[str]:
+        """Return the command that runs a program in HOME on the host; append any word as $0, then the program's."""
+        script = 'umask 077; cd && exec "$@"'  # new parent directories of a listed path are private
         return ssh.command(
             self._destination,
             script if self._destination.via is not None else f"exec sh -c '{script}'",
@@ -133,7 +130,6 @@ class Push:
 
 
 def _exclude(path: str) -> str:
-    """Return rsync's option that neither sends nor deletes a path, in upper or lower case; without a slash at its
-    beginning at any depth."""
+    """Return rsync's option to exclude a path in any case: in HOME with a leading slash, without one at any depth."""
     escaped = (f"\\{each}" if each in "*?[\\" else each for each in path)
     return "--exclude=" + "".join(f"[{e.lower()}{e.upper()}]" if e.isascii() and e.isalpha() else e for e in escaped)

@@ -1,8 +1,8 @@
 """Sync: push the files listed in `~/.config/sesh/sync` to a host, one HOME-relative path a line.
 
-Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since it was last pushed to
-that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; tar only
-adds and replaces. A refused line is reported once for each remote, and again if the reason changes.
+Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since its last push to the
+host; without changes sesh does not connect. rsync mirrors a directory, which also deletes files; tar only adds and
+replaces files. A refused line is reported once for each host, and again if the reason changes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync.home import HomeDirectory, Tree
 from sesh.remote.sync.push import Push
 
-_LARGEST = 4 << 20
-"""Bytes of a file of digests."""
+_LARGEST = 4 << 20  # bytes; a larger file of digests is ignored
 
 
 def listed() -> list[str]:
-    """The paths in the list, each once; none if `SESH_NO_SYNC` turns it off. Raises Refused if it cannot be read."""
+    """Return the listed paths without duplicates; none with `SESH_NO_SYNC`. Raises Refused for an unreadable list."""
     path = os.path.join(os.path.dirname(paths.settings_file()), "sync")
     if os.environ.get("SESH_NO_SYNC", "") not in ("", "0") or not os.path.exists(path):
         return []
@@ -40,10 +39,10 @@ def listed() -> list[str]:
 
 
 def sync(destination: Destination, connect: Callable[[Destination], object] = master.ensure) -> Sync:
-    """Push what has changed since the last time, and report it as events or lines of prose.
+    """Push the changed paths, and report them as events or prose.
 
-    `connect`: opens the connection, if there is something to push. Raises Unreachable if the host cannot be reached
-    then, Refused for a list that cannot be read or an unsafe directory of records.
+    `connect`: opens the connection if a path has changed. Raises Unreachable if that fails, Refused for an unreadable
+    list or an unsafe state directory.
     """
     result = Sync(destination)
     if lines := listed():
@@ -53,12 +52,12 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
 
 @dataclass
 class Sync:
-    """The state of one sync: listed paths that were pushed, were skipped as unchanged, or failed, with the reason."""
+    """One sync: the listed paths by outcome."""
 
     destination: Destination
     pushed: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)  # unchanged
+    failed: dict[str, str] = field(default_factory=dict)  # with the reason
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
         home, digests, changed, refused = HomeDirectory(paths.home()), dict[str, str](), list[Tree](), dict[str, str]()
@@ -81,14 +80,14 @@ class Sync:
         self._log("sync_start")
         try:
             for line, reason in refused.items():
-                self._fail(line, None, reason, said=before.get(line) == reason)
+                self._fail(line, None, reason, quiet=before.get(line) == reason)
             if changed:
                 self._push(home, changed)
-        finally:  # after Ctrl-C too
+        finally:  # also after Ctrl-C
             done = {path: digests[path] for path in (*self.skipped, *self.pushed)}
             self._log("sync_done", ok=len(done) == len(digests) and not refused)
-            if (now := done | refused) != before:
-                _remember(self.destination, now)
+            if (after := done | refused) != before:
+                _remember(self.destination, after)
 
     def _push(self, home: HomeDirectory, changed: list[Tree]) -> None:
         eventlog.prose(f"syncing files to {self.destination.host} …")
@@ -104,15 +103,15 @@ class Sync:
                 self.pushed.append(tree.path)
                 left_out = {"left_out": [f"{tree.path}/{name}" for name in tree.left_out]} if tree.left_out else {}
                 self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
-        except (OSError, ProtocolError) as error:  # nothing was sent
+        except (OSError, ProtocolError) as error:  # before any path was sent
             for tree in changed:
                 self._fail(tree.path, None, str(error))
 
-    def _fail(self, path: str, code: int | None, stderr: str, *, said: bool = False) -> None:
+    def _fail(self, path: str, code: int | None, stderr: str, *, quiet: bool = False) -> None:
         reason = (words.reasons(stderr) or [f"exit code {code}"])[0]
         self.failed[path] = reason
         self._log("sync_path_failed", path=path, exit_code=code, stderr=stderr)
-        if not said:
+        if not quiet:
             eventlog.prose(f"{printable(path, 4096)} is not synced to {self.destination.host}: {reason}")
 
     def _log(self, event: str, **fields: object) -> None:
@@ -120,9 +119,9 @@ class Sync:
 
 
 def remembered(destination: Destination) -> dict[str, str]:
-    """Return the digests of pushed paths and the reasons of refused lines; empty if the name leads elsewhere now.
+    """Return the digests of pushed paths and the reasons of refused lines; empty if the alias now names another host.
 
-    A damaged file costs one push. Raises Refused for an unsafe directory.
+    A damaged file counts as empty, so that all paths are pushed again. Raises Refused for an unsafe directory.
     """
     path = paths.synced_file(destination.host)
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")

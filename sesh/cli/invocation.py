@@ -188,7 +188,7 @@ class Invocation(Caller):
         self.status("")
         printing.note(line, self.host)
 
-    def heard(self, line: str) -> None:
+    def show_ssh_line(self, line: str) -> None:
         """Print a line of ssh while it connects, if a person sees it."""
         if self.watched and not self.json:
             self.status("")

@@ -1,1 +1,1 @@
-"""Links: how one is known to be dead, and the attempts that replace it."""
+"""The health of a link, and the attempts to replace a lost one."""

@@ -1,11 +1,11 @@
-"""When attempts at another link begin. Pure: all times are arguments (seconds, monotonic).
+"""The schedule of reconnect attempts. Pure: all times are arguments (seconds, monotonic).
 
-    doubt, loss ──▶ 1st ──▶ next, 1 s after the 1st began and once that failed, or had its time to connect ──▶ …
-                  sign: the next one 0.1 s after the newest, beside it
+    doubted, lost ──▶ 1st ──▶ next: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
+                  sign: the next one 0.1 s after the newest began, in parallel
                   30 s without a sign: the pauses grow to 10 s
-                  refused: none before Enter
+                  login refused: none until Enter
 
-At most two run. A sign or a key ends none: an attempt that makes progress is never given up for a newer one.
+At most two run at once. No sign and no key cancels a running attempt, as that may be about to succeed.
 """
 
 from __future__ import annotations
@@ -13,67 +13,63 @@ from __future__ import annotations
 from math import inf
 
 AT_ONCE = 2
-PACE, AGAIN = 1.0, 0.1
-"""Seconds from the beginning of the newest attempt to the next: at the least, and after a sign."""
-LONG_OUTAGE, LONGEST_PACE = 30.0, 10.0
-"""Seconds without a sign after which the pauses grow; seconds of the longest pause."""
-CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0
-"""Seconds for ssh to connect, shortest and longest. Half of the outage between: the network may come back slower."""
-LOGIN_TRIPS, LONG_TRIP = 10, 0.15
-"""Round trips that ssh gets in addition through a jump host, or above that round trip in seconds."""
+PACE = 1.0  # seconds from the beginning of an attempt to the next, at least
+AGAIN = 0.1  # the same after a sign
+LONG_OUTAGE = 30.0  # seconds without a sign, then the pauses grow
+LONGEST_PACE = 10.0  # seconds
+CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # bounds of ssh's connect timeout in seconds, which is half the outage
+LONG_TRIP = 0.15  # seconds; above it, or with a jump host, ssh's connect timeout is longer
+LOGIN_TRIPS = 10  # by so many round trips
 
 
 class Attempts:
-    """The attempts at the next link. `indirect`: a jump host is on the way."""
+    """The attempts to replace a link. `indirect`: ssh connects through a jump host."""
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect, self.round_trip = indirect, 0.0
-        self.running: set[int] = set()
-        """Their numbers."""
-        self.refusal: Exception | None = None
-        """The error of an attempt which says that none can succeed without a person."""
-        self.reason = ""
-        """Why the last attempt failed, in a few words."""
+        self.running: set[int] = set()  # numbers of attempts
+        self.refusal: Exception | None = None  # the error after which no attempt can succeed without a person
+        self.reason = ""  # why the last attempt failed, in a few words
         self._number, self._began_at = 0, -inf
         self._trouble_at = self._signed_at = self._next_at = inf
 
     @property
     def due(self) -> float:
-        """When to call `act`; infinite while none is to begin."""
+        """When to call `act`; infinite while no attempt may begin."""
         return self._next_at if len(self.running) < AT_ONCE and self.refusal is None else inf
 
     def begin(self, now: float) -> None:
-        """The link is doubted or lost."""
+        """Schedule attempts, as the link is doubted or lost."""
         if self._trouble_at == inf:
             self._trouble_at = self._signed_at = now
             self._next_at = max(now, self._began_at + PACE)
 
     def sign(self, now: float) -> None:
-        """An attempt may succeed now: the network has changed, or a person has pressed Enter."""
+        """Schedule an early attempt, as the network has changed or a person pressed Enter."""
         if self._trouble_at < inf:
             self._signed_at = now
             self._next_at = min(self._next_at, max(now, self._began_at + AGAIN))
 
     def wished(self, now: float) -> None:
-        """A person asks for an attempt (Enter), whatever was refused before."""
+        """Schedule an early attempt for a person (Enter), even after a refusal."""
         self.refusal = None
         self.sign(now)
 
     def failed(self, number: int, now: float, reason: str, *, refusal: Exception | None = None) -> None:
-        """An attempt failed; `refusal`: its error, if any other would fail alike."""
+        """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
         self.running.discard(number)
         self.reason, self.refusal = reason, refusal or self.refusal
         if not self.running:
             self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
 
     def ended(self) -> None:
-        """The link answers, or another one has taken its place."""
+        """Schedule none, as the link answers or was replaced."""
         self.running.clear()
         self.reason, self.refusal = "", None
         self._trouble_at = self._signed_at = self._next_at = inf
 
     def act(self, now: float) -> tuple[int, float] | None:
-        """Begin an attempt if one is due; return its number and its seconds to connect."""
+        """Begin an attempt if one is due; return its number and its connect timeout."""
         if now < self.due:
             return None
         self._number, self._began_at = self._number + 1, now
@@ -81,7 +77,7 @@ class Attempts:
         seconds = min(LONGEST_CONNECT, max(CONNECT_TIME, (now - self._trouble_at) / 2))
         if self.indirect or self.round_trip > LONG_TRIP:
             seconds += LOGIN_TRIPS * max(self.round_trip, LONG_TRIP)
-        self._next_at = now + max(seconds, self._pace(now))  # until then the second place is for a sign
+        self._next_at = now + max(seconds, self._pace(now))  # before that only a sign begins a second one
         return self._number, seconds
 
     def _pace(self, now: float) -> float:

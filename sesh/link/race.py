@@ -1,4 +1,4 @@
-"""Attempts at a connection, side by side in threads: the first whose far end answers goes on alone."""
+"""Run attempts at a connection in parallel threads; the first one that gets an answer wins, the others are stopped."""
 
 from __future__ import annotations
 
@@ -17,63 +17,51 @@ Result = Connection | Exception
 
 @dataclass
 class LostSession:
-    """A session whose link is lost, or may be: what the winning attempt asks the host for.
-
-    `position`: of the first byte of output that has not come. `heard_at`: when anything came last (monotonic).
-    `hello`: the client's, which goes along with the request; None for a stream.
-    """
+    """A session to resume, as its link is lost or doubted."""
 
     name: str
     host: str
     session_id: str
-    position: int
-    heard_at: float
-    hello: Introduction | None = None
+    position: int  # of the first byte of output that was not received
+    heard_at: float  # when the last byte was received (monotonic)
+    hello: Introduction | None = None  # the client's HELLO, sent with the request; None for a stream
 
 
 @dataclass
 class Attempt:
-    """One attempt, which `stop` ends.
-
-    `seconds`: for ssh to connect. `describe`: returns the session to ask for. `lost`: the link before is known to be
-    lost. `asks`: ssh may prompt. `first`: no other ran at its beginning, so that its request may go with HELLO, which
-    saves a round trip. `heard`: the last line of ssh. `claim`: returns whether no other has won, and ends the others.
-    """
-
-    seconds: float = 0.0
+    seconds: float = 0.0  # ssh's connect timeout
     describe: Callable[[], LostSession | None] = lambda: None
-    lost: bool = False
-    asks: bool = False
-    first: bool = False
-    heard: str = ""
-    claim: Callable[[], bool] = lambda: True
+    lost: bool = False  # the link is lost, not only doubted
+    may_prompt: bool = False  # ssh may ask the person
+    first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
+    last_line: str = ""  # the last line printed by ssh
+    claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won
     stop: Stop = field(default_factory=Stop)
 
     @property
     def session(self) -> LostSession | None:
-        """The session to ask for, with the position of this moment."""
+        """The session to resume, with its current position."""
         return self.describe()
 
     def hear(self, line: str) -> None:
-        """Take a line of ssh's."""
-        self.heard = line
+        """Record a line printed by ssh."""
+        self.last_line = line
 
     def win(self, connection: Connection) -> None:
-        """Win the race, as the far end of the connection has answered.
+        """Win the race, as the connection's other end has answered.
 
-        If another attempt has won, close the connection and raise Interrupted: two must not greet the same session.
+        If another attempt has won, close the connection and raise Interrupted, so that only one enters the session.
         """
         if not self.claim():
             connection.close()
             raise Interrupted("another attempt has won")
 
 
-Way = Callable[[Attempt], Connection]
-"""Makes one attempt, in a thread, and calls its `win`. Raises Ended if the session has ended."""
+Way = Callable[[Attempt], Connection]  # makes one attempt in a thread and calls its `win`; may raise Ended
 
 
 class Race:
-    """The attempts that run. `descriptor` is readable once one has ended."""
+    """The running attempts. `descriptor` becomes readable when one ends."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -83,17 +71,17 @@ class Race:
         self.descriptor, self._outbound = os.pipe()
 
     @property
-    def heard(self) -> str:
-        """The last line of an ssh that runs; empty if none has printed anything."""
-        return next((attempt.heard for attempt in self._running.copy().values() if attempt.heard), "")
+    def last_line(self) -> str:
+        """The last line printed by a running ssh; empty if there is none."""
+        return next((attempt.last_line for attempt in self._running.copy().values() if attempt.last_line), "")
 
     @property
     def decided(self) -> bool:
-        """True from the first answer until the result of that attempt is taken."""
+        """True from the win of an attempt until `results` returns it."""
         return self._winner is not None
 
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
-        """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""
+        """Begin an attempt. Raises RuntimeError if no thread can be started."""
         attempt.claim, attempt.first = lambda: self._claim(number), not self._running
         self._running[number] = attempt
         try:
@@ -112,7 +100,7 @@ class Race:
                 self._results.append((number, result))
                 os.write(self._outbound, b".")
             elif isinstance(result, Connection):
-                result.close()  # the race was over before
+                result.close()  # `end` was called meanwhile
 
     def _claim(self, number: int) -> bool:
         with self._lock:
@@ -125,7 +113,7 @@ class Race:
         return True
 
     def results(self, ready: Container[int]) -> list[tuple[int, Result]]:
-        """Return the results of the attempts that have ended, by number; `ready`: the readable descriptors."""
+        """Return the number and result of each attempt that has ended; `ready`: the readable descriptors."""
         if self.descriptor not in ready:
             return []
         os.read(self.descriptor, 1 << 10)
@@ -136,7 +124,7 @@ class Race:
         return results
 
     def end(self) -> None:
-        """End all attempts; a connection that one has, or comes to have, is closed."""
+        """Stop all attempts, and close their connections."""
         with self._lock:
             running, results = list(self._running.values()), self._results
             self._running, self._results, self._winner = {}, [], None
@@ -147,8 +135,9 @@ class Race:
                 result.close()
 
     def close(self) -> None:
-        """End all attempts, and close the descriptor."""
+        """Stop all attempts, and close the descriptor."""
         self.end()
-        for descriptor in {self.descriptor, self._outbound} - {-1}:
-            os.close(descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            os.close(self._outbound)
         self.descriptor = self._outbound = -1

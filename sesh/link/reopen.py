@@ -1,4 +1,4 @@
-"""Watches a link, and replaces it by the first attempt that wins.
+"""Watch a link, and replace it by the first attempt that wins.
 
 bytes, keys, signs ─▶ LinkHealth ─▶ doubted, lost ─▶ Attempts ─▶ Race ─▶ the next connection
 """
@@ -17,20 +17,19 @@ from sesh.link.wake import Wake
 from sesh.machine import polled
 from sesh.wire import Connection
 
-_LONGEST_WAIT = 0.25
-"""Seconds between two calls of `pause`, which may raise."""
-_MAY_PASS = Unreachable, TimedOut, Interrupted, OSError
-"""Errors of an attempt after which another one may succeed; LoginRefused is none of them."""
+_LONGEST_WAIT = 0.25  # seconds between two calls of `pause`, which may raise
+_TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may succeed, except after LoginRefused
 
 
 class Reopen:
-    """Watches one link after the other to the same place.
+    """Watches a link to a host, and then each link that replaces it.
 
-    `way` makes one attempt, in a thread. `ask` sends a PING. `session`: returns what an attempt asks for. `asks`:
-    returns whether the last login asked a person: then nothing is attempted beside a link that is only doubted.
-    `indirect`, `patience`: as `Attempts` and `LinkHealth` have them.
+    `way` makes one attempt, in a thread. `ask` sends a PING. `session` returns the session to resume. `asks` returns
+    whether the last login asked a person: then a link that is only doubted is not replaced. `indirect`: see `Attempts`.
+    `patience`: see `LinkHealth`.
 
-    Call `run` when a descriptor is readable (poll them anew each time) and at `due`; `restored` for each next link.
+    Call `run` at `due` and when one of `descriptors` is readable, and `restored` for each next link. `descriptors`
+    change: read them before each poll.
     """
 
     def __init__(
@@ -48,12 +47,11 @@ class Reopen:
         self.attempts = Attempts(indirect=indirect)
         self._race = Race()
         self._wake = Wake()
+        # Read while the link is up: after its loss no descriptor may be left to open the file.
         self._person_asked = asks()
-        """Read while the link lives, as a lost one may leave no descriptor."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What to poll."""
         return self._race.descriptor, *self._wake.descriptors
 
     @property
@@ -63,35 +61,35 @@ class Reopen:
 
     @property
     def reason(self) -> str:
-        """Why there is no link yet, in a few words: the last line of an ssh that runs, or of the last failure."""
-        return self._race.heard or self.attempts.reason
+        """Why there is no link yet: the last line of a running ssh, or the reason of the last failure."""
+        return self._race.last_line or self.attempts.reason
 
     # -- facts
 
     def restored(self) -> None:
-        """Watch the connection that has taken the place of the link."""
+        """Watch the connection that replaced the link."""
         round_trip, self.health = self.health.round_trip, LinkHealth(time.monotonic(), patience=self._patience)
         self.health.round_trip = round_trip
         self._person_asked = self._asks()
         self._end_attempts()
 
     def sign(self) -> None:
-        """The link may have died, or another may be possible now."""
+        """Test the link, and attempt another one early."""
         now = time.monotonic()
         self.health.sign(now)
         self.attempts.sign(now)
 
     def closed(self) -> None:
-        """The other end closed the link."""
+        """Record that the link is closed."""
         self.health.closed()
 
-    # -- what is to be done
+    # -- actions
 
     def run(self, ready: Container[int]) -> Result | None:
-        """Do what is due. Return the next connection, or the error after which there is none.
+        """Do all that is due; return the next connection, or an error if there will be none.
 
-        A link that is only doubted is replaced by a connection, or by what the host says of the session. A refusal is
-        returned once the link is lost, and again until `attempts.wished`.
+        A doubted link may be replaced too, by a connection or by the session's end. A refusal is returned once the link
+        is lost, and again on each call until `attempts.wished`.
         """
         now = time.monotonic()
         if self._wake.happened(ready):
@@ -99,14 +97,14 @@ class Reopen:
         for number, result in self._race.results(ready):
             if not isinstance(result, (SeshError, OSError)) or isinstance(result, Ended):
                 self._end_attempts()
-                return result  # among them a fault of our own, which is not to be lost in a thread
-            passes = isinstance(result, _MAY_PASS) and not isinstance(result, LoginRefused)
-            self.attempts.failed(number, now, _reason(result), refusal=None if passes else result)
+                return result  # a connection, the session's end, or the exception of a bug, which the caller raises
+            is_transient = isinstance(result, _TRANSIENT) and not isinstance(result, LoginRefused)
+            self.attempts.failed(number, now, _reason(result), refusal=None if is_transient else result)
         if self.health.act(now):
             self._ask()
         state = self.health.state
         if self._race.decided:
-            return None  # the session knows the winner: its result counts, even if the link answers now
+            return None  # the daemon already knows the winner, so it replaces the link even if that answers now
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
@@ -116,7 +114,7 @@ class Reopen:
         return None
 
     def _attempt(self, now: float) -> None:
-        """Begin the attempts that are due."""
+        """Begin the due attempts."""
         attempts = self.attempts
         attempts.round_trip = self.health.round_trip
         attempts.begin(now)
@@ -125,7 +123,7 @@ class Reopen:
             try:
                 lost = self.health.state is Health.LOST
                 self._race.begin(number, Attempt(seconds, self._session, lost=lost), self._way)
-            except RuntimeError as error:  # this machine has no room for a thread
+            except RuntimeError as error:  # no thread can be started
                 attempts.failed(number, now, _reason(error))
 
     def _end_attempts(self) -> None:
@@ -133,10 +131,10 @@ class Reopen:
         self.attempts.ended()
 
     def wait(self, host: str, pause: Callable[[float], object], deadline: float | None = None) -> Connection:
-        """Wait for the connection that takes the place of a lost link.
+        """Wait for the connection that replaces a lost link.
 
-        `pause` may raise to end the waiting. Raises TimedOut past the deadline (monotonic), LoginRefused if a person
-        has to log in, and any other error that is not the link's.
+        `pause` may raise to end the wait. Raises TimedOut past the deadline (monotonic), LoginRefused if a person has
+        to log in, and any error that is not transient.
         """
         self.closed()
         ready: list[int] = []
@@ -154,17 +152,16 @@ class Reopen:
             pause(0)
 
     def log_in(self) -> Connection:
-        """Make one attempt here and now, for which ssh may prompt. Raises what the way raises."""
-        return self._way(Attempt(describe=self._session, lost=True, asks=True))
+        """Make one attempt in this thread, in which ssh may prompt. Raises as the way."""
+        return self._way(Attempt(describe=self._session, lost=True, may_prompt=True))
 
     def close(self) -> None:
-        """End all that runs."""
         self._race.close()
         self._wake.close()
 
 
 def _reason(error: Exception) -> str:
-    """Why an attempt failed, in a few words."""
+    """Return why an attempt failed, in a few words."""
     if isinstance(error, SeshError):
         here = " here" if isinstance(error, LocalFault) else ""
         return f"{error.reason}{here}" if isinstance(error, Unreachable) else ""

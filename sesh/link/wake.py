@@ -1,7 +1,7 @@
-"""Signs that a link may be dead: the machine has slept, or its addresses or routes have changed.
+"""Detect signs that a link may be dead: the machine has slept, or its addresses or routes have changed.
 
-Linux: a netlink socket (rtnetlink(7)), and CLOCK_BOOTTIME, which counts sleep, beside CLOCK_MONOTONIC, which does not.
-macOS: a routing socket (route(4)); there waking shows as a change of routes. Nothing wakes up by itself.
+Linux: a netlink socket (rtnetlink(7)); CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not. macOS: a routing socket
+(route(4)); waking changes routes. sesh sets no timer for this.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from sesh import machine
 
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same of IPv6
 _AF_ROUTE = 17
-_SLEPT = 0.5
-"""Seconds of sleep that count."""
+_SLEPT = 0.5  # seconds; a shorter sleep is ignored
 
 
 class Wake:
-    """Notices signs. `descriptors` become readable; those that the system does not have are left out."""
+    """A detector of signs. `descriptors` become readable on a change; empty if the system has no such socket."""
 
     def __init__(self) -> None:
         self._changes = _routing_socket()
@@ -27,7 +26,7 @@ class Wake:
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
     def happened(self, ready: Container[int]) -> bool:
-        """Take in what is readable; return whether links may be dead. Call it at each turn: sleep shows here only."""
+        """Return whether links may be dead. Call this after every poll, as sleep makes no descriptor readable."""
         before, self._slept = self._slept, slept()
         sign = self._slept - before > _SLEPT
         if self._changes is not None and self._changes.fileno() in ready:
@@ -36,18 +35,17 @@ class Wake:
                 while self._changes.recv(1 << 16):
                     continue
             except OSError:
-                pass  # EAGAIN; ENOBUFS: so many changes that some were lost
+                pass  # EAGAIN, or ENOBUFS after too many changes
         return sign
 
     def close(self) -> None:
-        """Close the descriptors."""
         if self._changes is not None:
             self._changes.close()
         self._changes, self.descriptors = None, []
 
 
 def slept() -> float:
-    """Return the seconds that the machine has slept since its start, as far as the system counts them."""
+    """Return the seconds that the machine has slept since boot; 0 if the system does not count them."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)

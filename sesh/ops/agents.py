@@ -1,13 +1,13 @@
-"""AI agents: hooks in their own settings (`--integrate`), and what they report from inside their session.
+"""AI agents: hooks in their own settings (`--integrate`), and the states that these hooks report (`--hook`).
 
 `--integrate AGENT` adds hooks that call `sesh --hook AGENT`. Sources, read in November 2026:
 code.claude.com/docs/en/hooks, claude-code 2.1.197; developers.openai.com/codex/hooks, codex-rs/hooks of openai/codex,
-codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. All three have JSON with a list of groups
-`{"matcher", "hooks": [{"type", "command", "timeout"}]}` for each event. Each event has `hook_event_name` and
+codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. In the settings of all three, each event has a
+list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}`. A hook gets an event with `hook_event_name` and
 `session_id`, the id of the conversation.
 
-A file is read, changed and written whole, with its own indent. One that `json` would not give back byte for byte, as it
-has comments or a layout of its own, is left to the person.
+sesh rewrites a whole settings file with its own indent. It refuses a file that `json` does not reproduce byte for byte,
+such as one with comments: the person has to edit that one.
 """
 
 from __future__ import annotations
@@ -32,12 +32,10 @@ Value = dict[str, Any]
 
 
 class _Agent(NamedTuple):
-    """An agent: the variable of its folder, that folder, the settings in it, and its hooks."""
-
-    variable: str
+    variable: str  # the environment variable that overrides `folder`
     folder: str
     file: str
-    timeout: int
+    timeout: int  # in the agent's own unit
     events: tuple[str, ...]
 
 
@@ -50,26 +48,26 @@ AGENTS = {
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-_LARGEST = 4 << 20  # bytes of a file of settings
+_LARGEST = 4 << 20  # bytes; a larger settings file is refused
 _SILENT = "2>/dev/null || true"
 _INDENT = re.compile(r"\{\n([ \t]+)")
 
 _RESUME = {"claude": ["claude", "--resume"], "codex": ["codex", "resume"], "gemini": ["gemini", "--resume"]}
+# The state for each event; for `Notification`, for each of its types.
 _STATES = {
     "SessionStart": "idle", "UserPromptSubmit": "working", "BeforeAgent": "working", "PermissionRequest": "waiting",
     "Stop": "done", "AfterAgent": "done", "Interrupt": "idle", "SessionEnd": "idle",
     **dict.fromkeys(("permission_prompt", "elicitation_dialog", "ToolPermission"), "waiting"), "idle_prompt": "done",
 }  # fmt: skip
-"""The states by the event, by its kind for `Notification`."""
+# Where a tool's input, or a notification's details, may describe the request; the first key that is set is shown.
 _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "description")
-"""The keys of a tool's input, or of a notification's details, with the request; the first one that is set counts."""
 
 
 # -- hooks in an agent's settings
 
 
 class ByHand(Refused):
-    """The settings are for the person to change."""
+    """The person has to edit the settings by hand."""
 
 
 def _read(path: str) -> bytes | None:
@@ -81,19 +79,19 @@ def _read(path: str) -> bytes | None:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
 
 
-def _value(data: bytes | None) -> Value | None:
-    """Return the parsed settings, None if `_written` would not give the bytes back."""
+def _parsed(data: bytes | None) -> Value | None:
+    """Return the parsed settings; None if `_serialized` would not reproduce the bytes."""
     if not (data or b"").strip():
         return {}
     try:
         value = json.loads(data or b"")
-        return value if isinstance(value, dict) and _written(value, data) == data else None
+        return value if isinstance(value, dict) and _serialized(value, data) == data else None
     except (ValueError, RecursionError):
         return None
 
 
-def _written(value: Value, like: bytes | None) -> bytes:
-    """Return a value as JSON in the style of other settings: their indent, or one line, and their end."""
+def _serialized(value: Value, like: bytes | None) -> bytes:
+    """Return a value as JSON in the style of `like`: its indent, or one line, and its trailing whitespace."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
     if match := _INDENT.match(text):
@@ -110,19 +108,16 @@ def settings(agent: str) -> str:
 
 
 def disabled(agent: str) -> bool:
-    """Return whether the settings turn all hooks off, as far as sesh can read them. Raises Refused."""
-    value = _value(_read(settings(agent)))
+    """Return whether the settings turn all hooks off; False if sesh cannot parse them. Raises Refused."""
+    value = _parsed(_read(settings(agent)))
     return value is not None and bool(value.get("disableAllHooks"))
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
-    """Add and renew the hooks, or remove them; return whether that changed anything.
-
-    Raises ByHand if the person has to do it, Refused.
-    """
+    """Add and update the hooks, or remove them; return whether the settings changed. Raises ByHand, Refused."""
     path = os.path.realpath(settings(agent))
     before = _read(path)
-    if (value := _value(before)) is None:
+    if (value := _parsed(before)) is None:
         if remove is not (f"--hook {agent} {_SILENT}".encode() in (before or b"")):
             return False
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
@@ -133,7 +128,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
         _add(changed, agent)
     if changed == value:
         return False
-    after = _written(changed, before)
+    after = _serialized(changed, before)
 
     def check() -> None:
         if _read(path) != before:
@@ -149,21 +144,21 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 
 def snippet(agent: str) -> str:
-    """Return the settings that have nothing but the hooks of sesh."""
+    """Return settings with only the hooks of sesh."""
     value: Value = {}
     _add(value, agent)
     return json.dumps(value, indent=2)
 
 
-def _lists(value: Value) -> list[tuple[str, list[Any]]]:
-    """Return the events of the settings, each with its list of groups."""
+def _groups(value: Value) -> list[tuple[str, list[Any]]]:
+    """Return each event of the settings with its list of groups."""
     hooks = value.get("hooks")
     each = hooks.items() if isinstance(hooks, dict) else ()
     return [(event, groups) for event, groups in each if isinstance(groups, list)]
 
 
 def _add(value: Value, agent: str) -> None:
-    """Add our groups to settings. Raises Refused if something else is in their place."""
+    """Add our groups to settings. Raises Refused if the settings have another type in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent].events:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
@@ -173,8 +168,8 @@ def _add(value: Value, agent: str) -> None:
 
 
 def _remove(value: Value, agent: str) -> None:
-    """Remove our groups from settings, and the lists and the table that held nothing else."""
-    for event, groups in _lists(value):
+    """Remove our groups from settings, and the containers that they leave empty."""
+    for event, groups in _groups(value):
         rest = [group for group in groups if not _is_ours(group, agent)]
         if len(rest) < len(groups):
             value["hooks"][event] = rest
@@ -185,7 +180,7 @@ def _remove(value: Value, agent: str) -> None:
 
 
 def _group(agent: str) -> Value:
-    """Return a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
+    """Return our group. Its command needs no PATH, and still succeeds after sesh is uninstalled."""
     command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent].timeout}]}
 
@@ -197,15 +192,15 @@ def _is_ours(group: Any, agent: str) -> bool:
     except (KeyError, TypeError, ValueError):
         return False
     if len(group) > 1 or words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
-        return False  # with a matcher it is the person's own
+        return False  # the person wrote one with a matcher
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
-# -- the state that any program reports
+# -- a state reported by any program
 
 
 def report(state: str, question: str) -> str:
-    """Report the state of the program that called; return the session's name.
+    """Report the state of the calling program; return its session's name.
 
     Raises UsageError, and Refused outside of any session.
     """
@@ -225,52 +220,52 @@ def session(verb: str, words: str) -> str:
 
 
 def _session_of(agent: str = "") -> Record | None:
-    """Return the record of the session on whose terminal the caller runs, or on that of the process that detached it.
+    """Return the record of the session on whose terminal the caller runs.
 
-    Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal. `agent`:
-    only the agent counts as that process: Codex's server has no terminal either, and serves many.
+    Claude Code (since 2.1.139) and Codex run each hook with `setsid`, without a terminal: then the terminal of the
+    process that started the hook counts, if that is `agent`. Codex's server also has none, but serves many sessions.
     """
     tty = processes.controlling_tty()
     if not tty:
         starter = processes.session_starter()
         words = [os.path.basename(word) for word in processes.command_of(starter) if word[:1] != "-"]
-        if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
+        if any(word.startswith(agent) for word in words[:2]):  # the first word may be node or python
             tty = processes.controlling_tty(starter)
     return listing.current(tty)
 
 
-# -- what an agent's hook reports
+# -- events of an agent's hooks
 
 
 def take(agent: str, text: str) -> None:
-    """Report one event to the session; the caller bounds the time. Raises any error for malformed text, SeshError."""
+    """Report one event to the session; the caller sets the timeout. Malformed text raises any exception."""
     event, record = json.loads(text), _session_of(agent)
     name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
     if record is None or state is None:
         return
     session = str(record["name"])
-    compacted = (name, event.get("source")) == ("SessionStart", "compact")  # in the middle of its turn
+    compacted = name == "SessionStart" and event.get("source") == "compact"  # the agent is still working
     if not compacted and not (name == "Notification" and kind == "permission_prompt" and _waits(session)):
         question = _question(event) if state == "waiting" else ""
         wire.ask(session, "state", state=state, question=question, hook=True)
     if name not in ("SessionStart", "Notification", "SessionEnd") or event.get("source") in ("resume", "compact"):
-        # A conversation that has just begun is kept nowhere before its first prompt: resuming it would fail.
+        # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
         word = event["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
             wire.ask(session, "resume", command=[*_RESUME[agent], word])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
-        wire.ask(session, "resume", command=[])  # the shell goes on without the agent
+        wire.ask(session, "resume", command=[])  # only the shell is left to restart
 
 
 def _waits(name: str) -> bool:
-    """Return whether the session has the question: most permissions are two events, the second less exact.
+    """Return whether a hook already reported the question, in more detail than the notification that follows.
 
-    Claude Code asks for the network of its sandbox by the notification alone (seen in 2.1.76).
+    Claude Code asks for its sandbox's network by the notification alone (seen in 2.1.76).
     """
     activity = wire.ask(name, "status")[0]["session"].get("activity")
-    return bool(activity and (activity["state"], activity["why"]) == ("waiting", "hook"))
+    return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 
 def _question(event: Any) -> str:

@@ -1,7 +1,7 @@
-"""What a new session is made of: the specification for its daemon, its directory, its name.
+"""Create a session: the launch specification for its daemon, its directory, its name.
 
-A directory's session is named after its repository; in a worktree of git it is `repo-branch`, outside of any repository
-the name of the directory itself.
+The session of a directory is named after the repository, in a worktree of git `repo-branch`, and outside of any
+repository after the directory.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from sesh.store import records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-PAUSE = 0.01  # seconds between two tries to take a name
+PAUSE = 0.01  # seconds between two attempts to take a name
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6  # characters that a name leaves free for a number: `-12345`
-_LARGEST = 1 << 16  # bytes of a file in which a worktree names its repository
-_starting = Lock()  # held while a session is created, which changes the umask of the whole process for a moment
+_LARGEST = 1 << 16  # bytes; a larger `.git` file is ignored
+_starting = Lock()  # creating a session changes the umask of the whole process for a moment
 
 
 def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
-    """Return all that a new session's daemon needs but its name: the caller's surroundings, and the options.
+    """Return the launch specification without the name, from the caller's environment and the options.
 
     Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
@@ -72,15 +72,15 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's variables, with the directory of sesh's launcher at the end of PATH.
+    """Return this process's environment with the directory of sesh's launcher appended to PATH.
 
-    So a program in a session finds sesh, and its neighbours, however short the PATH of its creator was.
+    So programs in the session find sesh even if the creator's PATH does not have it, as over ssh.
     """
     variables = dict(os.environ)
     try:
         program, path = launcher(), variables.get("PATH")
     except FileNotFoundError:
-        return variables  # the current directory was removed, and the launcher's path is relative to it
+        return variables  # the launcher's path is relative to the current directory, which was removed
     folder = os.path.dirname(program)
     if path and folder not in path.split(os.pathsep) and os.path.exists(program):
         variables["PATH"] = f"{path}{os.pathsep}{folder}"
@@ -88,20 +88,20 @@ def _environment() -> dict[str, str]:
 
 
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the variables and the labels of the options. Raises UsageError for an invalid one."""
+    """Return the variables and labels of the options. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
     return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
 def checked_directory(caller: Caller, directory: str) -> str:
-    """Return a directory as an absolute path, as the caller wrote it if that is possible.
+    """Return the absolute path of a directory, without resolving symbolic links if possible.
 
-    One below the home of another machine, where it was typed, is meant below the home of this one. Raises Refused if
-    there is none, or the caller may not enter it.
+    A path below the home directory of the calling machine is mapped to this machine's home. Raises Refused if the
+    directory does not exist or the user may not enter it.
     """
     if not directory:
         raise Refused("DIR is empty; write . for the current directory")
-    if directory == "~" or directory[:2] == "~/":  # which no shell has taken, as from Python or JSON
+    if directory == "~" or directory[:2] == "~/":  # from Python or JSON, where no shell expands it
         directory = paths.expanded(directory)
     if caller.origin is not None:
         directory = caller.origin.directory(directory)
@@ -123,9 +123,9 @@ def no_directory(path: str) -> str:
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """Return the specification with the command of a record: its own shell, not the caller's.
+    """Return the specification with a record's command, or the record's shell instead of the caller's.
 
-    A resume command, of the specification or the record, runs in its place.
+    A resume command, of the specification or the record, replaces the command.
     """
     command = [str(word) for word in record.get("command") or []]
     resume = launch_spec.get("resume") or record.get("resume") or None
@@ -138,10 +138,7 @@ def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 
 
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Have a daemon run the session; return its first connection, on which nothing was said yet.
-
-    Raises Exists, CannotStart, Refused.
-    """
+    """Start a daemon for the session; return a connection to it, before HELLO. Raises Exists, CannotStart, Refused."""
     try:
         with _starting:
             return launch.start_daemon({**launch_spec, "name": name})
@@ -150,7 +147,7 @@ def start(launch_spec: LaunchSpec, name: str) -> Connection:
 
 
 def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -> tuple[str, Connection]:
-    """Start the session under the name `numbered` gives; return that and the connection."""
+    """Start the session under the name from `numbered`; return the name and the connection."""
     while True:
         name = numbered(prefix, number)
         with suppress(Exists):  # another process was faster
@@ -159,7 +156,7 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
 
 
 def numbered(prefix: str, number: int) -> str:
-    """Return `prefix` and the lowest free number, from `number` on. Raises UsageError if the name is too long."""
+    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError if the name is too long."""
     taken = set(paths.names())
     while f"{prefix}{number}" in taken:
         number += 1
@@ -173,10 +170,10 @@ def numbered(prefix: str, number: int) -> str:
 
 @op(reads=True)
 def here(caller: Caller, directory: str) -> SessionHere:
-    """Return the session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
+    """Return the name of a directory's session, the directory, and whether the session exists, also if it has ended.
 
-    A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
-    such directory.
+    If a session of another directory has the name, try `name-2` and so on. Raises Refused if the directory does not
+    exist.
     """
     directory = checked_directory(caller, directory)
     root, repository_name = repository(directory)
@@ -189,9 +186,9 @@ def here(caller: Caller, directory: str) -> SessionHere:
 
 
 def _is_in(name: str, root: str) -> bool:
-    """Return whether a session began in that repository or directory, or is there now."""
+    """Return whether a session's first or current directory lies in a repository or directory."""
     record = records.readable(name)
-    if record is None:  # it is being made: its daemon answers once it has one
+    if record is None:  # the session is starting: its daemon answers once it has written the record
         try:
             if (connection := find.running(name)) is not None:
                 connection.only("summary", timeout=find.PATIENCE)
@@ -205,9 +202,9 @@ def _is_in(name: str, root: str) -> bool:
 
 
 def repository(directory: str) -> tuple[str, str]:
-    """Return the root of the repository that a directory lies in, else the directory; and the name of its session.
+    """Return the root of a directory's repository, or the directory itself, and the name of its session.
 
-    A repository in the home directory, as some have for their settings, is not that of all directories below.
+    A repository in the home directory, as for dotfiles, does not count for the directories below.
     """
     folder = real = os.path.realpath(directory)
     home = os.path.realpath(paths.home())
@@ -221,14 +218,17 @@ def repository(directory: str) -> tuple[str, str]:
 
 
 def _repository_name(root: str) -> str:
-    """Return the name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
+    """Return the name of a repository; for a worktree the main repository's and the branch.
+
+    Source: gitrepository-layout(5).
+    """
     pointer = _first_line(os.path.join(root, ".git"))
     inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
     if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":
         return os.path.basename(root)
     common = os.path.dirname(os.path.dirname(inner))
     repository = os.path.basename(common).removesuffix(".git")
-    if repository[:1] in ("", "."):  # `.git`, or a bare one in the folder of its worktrees, such as `.bare`
+    if repository[:1] in ("", "."):  # `.git`, or a bare repository next to its worktrees, such as `.bare`
         repository = os.path.basename(os.path.dirname(common))
     head = _first_line(os.path.join(inner, "HEAD"))
     return f"{repository}-{head.removeprefix('ref: refs/heads/') if head[:5] == 'ref: ' else head[:7]}"
@@ -243,7 +243,7 @@ def _first_line(path: str) -> str:
 
 
 def valid(text: str) -> str:
-    """Return a name as near to `text` as the rule of names allows."""
+    """Return a valid session name that resembles `text`."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")

@@ -1,4 +1,4 @@
-"""The checks of `--doctor`: whether sesh works on this machine, and the remedies."""
+"""`--doctor`: check that sesh works on this machine, and name the remedies."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from sesh.remote.ssh.destination import program
 from sesh.store import listing, records, results
 
 OK, WARNING, ERROR = "ok", "warning", "error"
-_VERSION_TIME = 5.0  # seconds for a program to say its version
+_VERSION_TIMEOUT = 5.0  # seconds for a program to print its version
 
 
 def row(check: str, state: str, message: str, remedy: str = "") -> Finding:
-    """Return a finding; ERROR keeps sesh from working. Commands in the remedy are written as in `SeshError.hint`."""
+    """Return a finding; ERROR means that sesh cannot work. `remedy` quotes commands as `SeshError.hint` does."""
     return {"check": check, "state": state, "message": message, "remedy": remedy or None}
 
 
 def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:
-    """Return an error as a finding; `remedy`: for one that has none itself."""
+    """Return an error as a finding; `remedy`: used if the error has no hint."""
     message, _, hint = error.message.partition("; ")
     return row(check, ERROR, message, "; ".join(filter(None, (hint, error.hint))) or remedy)
 
@@ -77,7 +77,7 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 
 
 def _daemons(_caller: Caller) -> Iterator[Finding]:
-    """Daemons whose files were removed: SIGUSR1 has them make their socket and record again."""
+    """Find daemons whose files were removed; SIGUSR1 makes a daemon write its socket and record again."""
     for daemon in sweep.daemons():
         yield row("daemons", WARNING, daemon.what, f"kill -USR1 {daemon.pid}; to end it: {CALLED} --sweep")
 
@@ -92,7 +92,7 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
 
 
 def _terminal(caller: Caller) -> Iterator[Finding]:
-    """The terminal that the person sits at, maybe at another machine."""
+    """Check the person's terminal, which may be on the machine that opened the link."""
     if caller.origin is not None:
         term = caller.origin.term
     else:
@@ -124,11 +124,11 @@ def _locale(caller: Caller) -> Iterator[Finding]:
 
 
 def _path(caller: Caller) -> Iterator[Finding]:
-    """The directories of PATH, and what is called sesh in them: others have a program of that name."""
+    """Check PATH, and every program called sesh in it: other projects have one too."""
     own, folders = paths.expanded("~/.local/bin"), os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
         yield row("path", OK, f"{own} is in PATH")
-    elif caller.origin is None:  # a link has a PATH of its own; what sesh starts has the launcher's directory in it
+    elif caller.origin is None:  # over a link PATH is sshd's, and sessions get the launcher's directory added
         yield row("path", WARNING, f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
     seen: set[str] = set()
     for folder in filter(os.path.isabs, folders):
@@ -136,7 +136,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
         if path is None or os.path.realpath(path) in seen:
             continue
         seen.add(os.path.realpath(path))
-        answer = (programs.printed(path, "--version", timeout=_VERSION_TIME) or "nothing").strip()
+        answer = (programs.printed(path, "--version", timeout=_VERSION_TIMEOUT) or "nothing").strip()
         if answer == f"{PROGRAM} {__version__}":
             yield row("program", OK, f"{printable_path(path)}, version {__version__}")
         else:
@@ -159,7 +159,7 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:
     name = program()
-    version = "" if programs.find(name) is None else programs.printed(name, "-V", timeout=_VERSION_TIME) or ""
+    version = "" if programs.find(name) is None else programs.printed(name, "-V", timeout=_VERSION_TIMEOUT) or ""
     if "OpenSSH" in version:
         yield row("ssh", OK, version.strip().partition("\n")[0])
     else:
@@ -172,10 +172,10 @@ def _ssh(_caller: Caller) -> Iterator[Finding]:
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
-    """Sessions and known remotes with another sesh."""
+    """Find sessions and known remotes with another version of sesh."""
     found = [record for name in paths.names() if (record := records.readable(name)) is not None]
-    lives = [record for record in found if records.here(record) and records.alive(record)]
-    others = [str(record["name"]) for record in lives if record.get("version") != __version__]
+    running = [record for record in found if records.here(record) and records.alive(record)]
+    others = [str(record["name"]) for record in running if record.get("version") != __version__]
     if others:
         message = f"{', '.join(others)}: of another version than this one, {__version__}"
         yield row("versions", WARNING, message, f"{SESH} --reload")

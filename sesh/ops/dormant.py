@@ -1,7 +1,7 @@
-"""Dormant sessions, which have no daemon: it died, or the session ended while nobody was attached.
+"""Dormant sessions, which have no daemon: it died, or the session ended while no client was attached.
 
-Their screen and history can be read, and they can be started again. Of a job that has ended and is gone, the kept
-result has screen and lines.
+Their screen and history can be read, and they can be restarted. A job's result keeps its output after the session is
+gone.
 """
 
 from __future__ import annotations
@@ -33,28 +33,27 @@ if TYPE_CHECKING:
 Checkpoint = tuple[CheckpointHeader, bytes]
 
 _ALL = sys.maxsize
-_MOST_ABOVE = 8 << 20  # characters of old output above that of a restarted session
-_WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
-"""The keys of a command that the history of a session goes on with; damage may have taken some."""
+_MOST_ABOVE = 8 << 20  # characters of old output that a restarted session shows; older lines are dropped
+_RUN_KEYS = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}  # a run without one is dropped
 _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
 
 
 def screen(name: str, form: str) -> tuple[bytes, list[int]]:
-    """Return the last screen, and its continued rows, as a daemon sends them. Raises NotFound if nothing was kept."""
+    """Return the last screen and its continued rows, as a daemon sends them. Raises NotFound without a checkpoint."""
     from sesh.vt.render.export import continued, export
 
-    terminal = _required(name)
+    terminal = _terminal(name)
     return export(terminal, form), continued(terminal)
 
 
 def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
     """Return the last lines, at most `count`, and whether the alternate screen shows. Raises NotFound."""
-    terminal = _required(name)
+    terminal = _terminal(name)
     return terminal.last_lines(count, ansi=ansi), terminal.alternate
 
 
-def _required(name: str) -> Emulator:
-    """Return the terminal as it was kept. Raises NotFound."""
+def _terminal(name: str) -> Emulator:
+    """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
     summary = find.dormant(name)
     if summary is None and (job := results.of_job(name)) is not None:
         terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
@@ -76,7 +75,7 @@ def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
 
 
 def history(name: str) -> list[RunFacts]:
-    """Return the newest commands that were run in it, without their output. Raises NotFound."""
+    """Return the last commands run in a dormant session, without their output. Raises NotFound."""
     if find.dormant(name) is None:
         raise find.absent(name)
     return _history(records.read(name) or {})
@@ -88,10 +87,11 @@ def _history(record: Record) -> list[RunFacts]:
 
 
 def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
-    """Ask a person who attaches whether a dormant session starts again, gets replaced, or is closed; do it.
+    """Ask the person whether to restart, replace or close a dormant session, and do it.
 
-    `plain`: they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with its exit
-    code if they close it, which is asked twice: no single key deletes what was kept. Raises as `create.start`.
+    `plain`: neither DIR nor CMD was given; otherwise replace it without a question. Closing needs a second yes, so that
+    no single key deletes the output. Raises Refused if the person declines, or with the session's exit code if they
+    close it; and as `create.start`.
     """
     if not (plain and caller.can_ask):
         return start(caller, launch_spec, name, summary, again=False)
@@ -109,20 +109,21 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
-    """Replace a dormant session: `again` by itself, below its old output, else by a new one; note the outcome.
+    """Restart a dormant session below its old output if `again`, else replace it by a new one; note the outcome.
 
-    Raises as `create.start`; then nothing is noted.
+    Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.entering(f"{find.how(summary)}; {'started again' if again else 'created a new one'}")
+    caller.entering(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
 @op()
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
-    """Start sessions again that were lost or ended by a signal to their daemons, without names all of them.
+    """Restart sessions that were lost or whose daemons were terminated, without names all of them.
 
-    Only their own commands wait for Enter, unless `yes`. Raises the error of a single name.
+    A command waits for Enter unless `yes`; a shell and a resume command start at once. Raises the error of a single
+    name.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
@@ -132,7 +133,7 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
     rows: list[Made] = []
     for name in chosen:
         try:
-            rows.append(_restored(caller, name, sessions.get(name), gate=not yes))
+            rows.append(_restore_one(caller, name, sessions.get(name), gate=not yes))
         except SeshError as error:
             if len(names) == 1:
                 raise
@@ -144,17 +145,17 @@ def _restorable(session: Summary) -> bool:
     return session["state"] == "lost" or (session["state"] == "exited" and session.get("reason") == TERMINATED)
 
 
-def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
+def _restore_one(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
     created = _restorable(session)
     if session["state"] == "exited" and not created:
-        raise Refused(find.how(session), hint=find.occupied(session).hint)
+        raise Refused(find.describe_end(session), hint=find.occupied(session).hint)
     try:
         if created:
             start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
     except Exists:
-        created = False  # somebody else was faster
+        created = False  # another process was faster
     resume = session.get("resume")
     waits = created and gate and not (resume or session.get("shell"))
     return {"name": name, "created": created, "command": resume or session["command"], "awaits_enter": waits}
@@ -163,9 +164,9 @@ def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool)
 def start_again(
     caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, gate: bool = False
 ) -> Connection:
-    """Start the same session, below its old output; note what has changed. `gate`: its own command waits for Enter.
+    """Restart a session below its old output; note what has changed. `gate`: its command waits for Enter.
 
-    Raises as `create.start`; then nothing is noted.
+    Raises as `create.start`.
     """
     remarks, record, checkpoint = [], records.read(name) or {}, None
     if not os.path.isdir(directory := str(summary.get("cwd") or "")):
@@ -184,7 +185,7 @@ def start_again(
     except Exists:
         raise
     except BaseException as error:
-        _put_back(name, record, checkpoint)
+        _restore_files(name, record, checkpoint)
         if isinstance(error, errors.CannotStart) and launch_spec["resumes"]:
             error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
@@ -196,11 +197,11 @@ def start_again(
 def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
-    """Return the specification of the same session: its labels and command, its old output first."""
+    """Return the specification to restart a session with its labels, its command and its old output."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
-    before = [*_shown(emulator), _divider(summary), ""] if emulator is not None else [""]
-    if command is not None and gate:  # the cursor stays in this row, which is the session's question
+    before = [*_old_output(emulator), _divider(summary), ""] if emulator is not None else [""]
+    if command is not None and gate:  # the cursor stays in this row, which becomes the session's question
         before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
     return {
         **launch_spec,
@@ -210,21 +211,21 @@ def _restart_spec(
         "instead_of": summary.get("id") or "",
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "\r\n".join(before),
-        "history": [run for run in _history(record) if run.keys() >= _WHOLE],
+        "history": [run for run in _history(record) if run.keys() >= _RUN_KEYS],
     }
 
 
-def _shown(emulator: Emulator) -> list[str]:
-    """Return the last lines, then the alternate screen: text that a full-screen program had not saved is only there."""
+def _old_output(emulator: Emulator) -> list[str]:
+    """Return the last lines, then the alternate screen, which may have a program's unsaved text."""
     from sesh.vt.render.export import screen_ansi
 
     lines, _ = emulator.lines_before(_ALL, _ALL, _MOST_ABOVE, ansi=True)
     return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 
-def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Restore the files of a dormant session after a failed restart, unless that left files itself."""
-    with suppress(OSError), files.locked(paths.directory()):  # a full disk may be why it did not start
+def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
+    """Restore the files of a dormant session after a failed restart, unless the name is taken again."""
+    with suppress(OSError), files.locked(paths.directory()):  # the restart may have failed because the disk is full
         if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
@@ -233,7 +234,7 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
-    """Yield the record of a dormant session while no other process changes it. Raises NotFound if it is not dormant."""
+    """Lock the directory of sessions and yield a dormant session's record. Raises NotFound if it is not dormant."""
     with files.locked(paths.directory()):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
@@ -242,9 +243,9 @@ def _locked(name: str) -> Iterator[Record]:
 
 
 def forget(name: str, session_id: str = "") -> bool:
-    """Remove the files of a dormant session; return False for another state, another machine's, or another id.
+    """Remove the files of a dormant session; return False if it is not dormant or has another id.
 
-    Raises Refused if they cannot be removed.
+    Raises Refused if the files cannot be removed.
     """
     if not paths.trusted(paths.directory()):
         return False
@@ -253,7 +254,7 @@ def forget(name: str, session_id: str = "") -> bool:
             if session_id and record.get("id") != session_id:
                 return False
             records.remove(name)
-    except (NotFound, FileNotFoundError):  # the whole directory may be gone
+    except (NotFound, FileNotFoundError):  # the directory of sessions may be gone
         return False
     except OSError as error:
         raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=files.remedy(error)) from error
@@ -283,7 +284,7 @@ def _about(summary: Summary) -> str:
     command = "" if summary.get("shell") else f"; it ran: {wording.command_line(summary.get('command') or [])}"
     if resume := summary.get("resume"):
         command = f"; it resumes with: {wording.command_line(resume)}"
-    return find.how(summary) + (f", last active {active} ago" if active else "") + command
+    return find.describe_end(summary) + (f", last active {active} ago" if active else "") + command
 
 
 def _last_screen(name: str) -> str:
@@ -296,5 +297,5 @@ def _divider(summary: Summary) -> str:
     if ended := summary.get("ended"):
         how = f"{summary['name']} exited {summary.get('exit_code')}, {measures.here(ended, dated=True)}"
     else:
-        how = f"{find.how(summary)}; last active {measures.here(summary.get('last_activity'), dated=True)}"
+        how = f"{find.describe_end(summary)}; last active {measures.here(summary.get('last_activity'), dated=True)}"
     return f"\x1b[2m── {how} ──\x1b[m"

@@ -1,7 +1,7 @@
-"""Sessions found or created by name: to attach to them, or to make sure that they run.
+"""Find or create sessions by name: to attach to them, or to make sure that they run.
 
-An op of type `Entered` returns the session's name and a connection to its daemon. A person is asked about names that
-are taken, lost or ended, and about nothing else.
+An op of type `Entered` returns the session's name and a connection to its daemon. It asks the person only about names
+that are taken, lost or ended.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
 
-_PATIENCE = 1.5  # seconds for a daemon to answer before a question about its session
+_PATIENCE = 1.5  # seconds, then the question to the person says that the daemon does not answer
 _ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
 
 
 def _is_plain(spec: Spec) -> bool:
-    """Tell whether neither DIR nor CMD is given, so that a dormant session may be started again as it was."""
+    """Return whether neither DIR nor CMD is given, so that a dormant session may be restarted unchanged."""
     return spec.get("directory") is None and spec.get("command") is None
 
 
 @op(creates=True)
 def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
-    """Enter the session NAME, created if there is none.
+    """Enter a session, created if it does not exist.
 
-    `near`: the verb that NAME may be a slip of: then nothing is created. Raises Refused, also if the person declines.
+    `near`: a verb that `name` may be a typo of: then no session is created. Raises Refused, also if the person
+    declines.
     """
     spec, name = spec or {}, check_name(name)
     while True:
@@ -51,13 +52,13 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
             if summary is not None:
                 return name, dormant.enter(caller, launch_spec, name, summary, plain=_is_plain(spec))
             return name, create.start(launch_spec, name)
-        except Exists:  # another process has created it meanwhile, or it is just ending
+        except Exists:  # another process has just created the session, or it is ending
             time.sleep(create.PAUSE)
 
 
 @op()
 def attach(_caller: Caller, name: str) -> Entered:
-    """Enter a session that must be there; `-` is the one attached last. Raises NotFound."""
+    """Enter a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
         return name, find.required(check_name(name))
     for _, last in recent():
@@ -67,7 +68,7 @@ def attach(_caller: Caller, name: str) -> Entered:
 
 
 def recent() -> list[tuple[str, str]]:
-    """Return host (empty for this machine) and name of the sessions attached last, the newest first."""
+    """Return the host (empty for this machine) and name of recently attached sessions, the newest first."""
     paths.trusted(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
@@ -75,10 +76,10 @@ def recent() -> list[tuple[str, str]]:
 
 @op()
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
-    """Make sure that a session runs; return whether it was created now.
+    """Make sure that a session runs; return whether this call created it.
 
-    A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
-    CannotStart, Refused, UsageError, Unreachable.
+    A dormant session is restarted, or replaced if DIR or CMD is given. Raises Exists for one that has ended and is
+    kept, CannotStart, Refused, UsageError, Unreachable.
     """
     spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
@@ -90,7 +91,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
             else:
                 create.start(launch_spec, name).close()
             return True
-        except Exists:  # another process was faster, or the session is just ending
+        except Exists:  # another process was faster, or the session is ending
             if time.monotonic() > deadline:
                 raise
             time.sleep(create.PAUSE)
@@ -101,7 +102,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
 
 
 def _summary(name: str) -> Summary | None:
-    """Return a session's description of itself; None if there is none, or it ends meanwhile."""
+    """Return the summary from a session's daemon; None if there is no session, or it is ending."""
     connection = find.running(name)
     try:
         return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
@@ -110,9 +111,9 @@ def _summary(name: str) -> Summary | None:
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
-    """Apply the options for a new session to one that runs: set the labels, and note those that are ignored.
+    """Apply the options of a new session to a running one: set the labels, note the options that are ignored.
 
-    Raises UsageError for an invalid variable or label; then nothing is changed.
+    Raises UsageError for an invalid variable, label or size before it changes anything.
     """
     _, labels = create.check_words(spec)
     if (size := spec.get("size")) is not None:
@@ -129,12 +130,12 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         caller.entering(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
-# -- new ones
+# -- new sessions
 
 
 @op(creates=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
-    name, connection, _ = _made(caller, name, spec or {}, choice, asks=caller.can_ask)
+    name, connection, _ = _create(caller, name, spec or {}, choice, asks=caller.can_ask)
     return name, connection
 
 
@@ -142,20 +143,20 @@ def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choic
 def new_detached(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
 ) -> Created:
-    """Create a session without a client; return its `name`, and whether it was `created` now.
+    """Create a session without a client; return its name, and whether this call created it.
 
-    `choice`: see `_made`. `quiet`: the person is not asked for it.
+    `choice`: see `_create`. `quiet`: do not ask the person.
     """
-    name, connection, created = _made(caller, name, spec or {}, choice, asks=caller.can_ask and not quiet)
+    name, connection, created = _create(caller, name, spec or {}, choice, asks=caller.can_ask and not quiet)
     connection.close()
     return {"name": name, "created": created}
 
 
-def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
-    """Create a session; return its name, a connection, and whether it was created now.
+def _create(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
+    """Create a session, by default under the lowest free number; return its name, a connection, and whether it is new.
 
-    Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
-    next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
+    `choice`: what to do with a taken name: `join`, `replace`, `new` (the next free NAME-2), or empty to ask. Raises
+    Exists if it is empty and not `asks`.
     """
     launch_spec = create.launch_spec(caller, spec)
     if name is None:
@@ -169,7 +170,7 @@ def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bo
         try:
             return name, create.start(launch_spec, name), True
         except Exists:
-            time.sleep(create.PAUSE)  # another process was faster, or it is just ending
+            time.sleep(create.PAUSE)  # another process was faster, or the session is ending
     choice = choice or _choice(caller, name, connection, summary, asks=asks)
     if connection is not None:
         connection.close()
@@ -187,7 +188,7 @@ def _made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bo
 
 
 def _end_replaced(name: str) -> None:
-    """End a session that is replaced. Raises Refused if the caller types in it."""
+    """End a session to replace it. Raises Refused if the caller runs in it."""
     here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
@@ -195,11 +196,11 @@ def _end_replaced(name: str) -> None:
 
 
 def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None, *, asks: bool) -> str:
-    """Ask the person what `--new` is to do with a name that is taken. Raises Exists if nobody can be asked."""
+    """Ask the person what `--new` should do with a taken name. Raises Exists if not `asks`."""
     if summary is not None:
         if not asks:
             raise find.occupied(summary, "--replace", "--new-name")
-        return _asked(caller, name, find.how(summary), "n")
+        return _ask_choice(caller, name, find.describe_end(summary), "n")
     assert connection is not None  # noqa: S101 (a session that is not dormant runs)
     state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
     if not asks:
@@ -207,11 +208,11 @@ def _choice(caller: Caller, name: str, connection: Connection | None, summary: S
     try:
         session = find.summary(connection, _PATIENCE)
     except SeshError:
-        return _asked(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
-    return _asked(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
+        return _ask_choice(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
+    return _ask_choice(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
 
 
-def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+def _ask_choice(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
     answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
@@ -237,9 +238,9 @@ def job(
     timeout: Seconds | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """Begin a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
+    """Begin a job, whose session runs the command of `spec`, by default under the lowest free number.
 
-    Errors exit with 125, unless they have a code of their own.
+    Errors without an exit code of their own exit with 125.
     """
     name = check_name(name) if name is not None else None
     try:
@@ -249,7 +250,7 @@ def job(
             return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
             return name, _start_job(launch_spec, name)
-        # A job that was lost is replaced, for what runs it each night; no other session is.
+        # Replace a lost job, so that a nightly run is not blocked; never replace another session.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
         return name, dormant.start(caller, launch_spec, name, summary, again=False)
@@ -266,14 +267,14 @@ def job_detached(
     keep: bool = False,
     timeout: float | None = None,
 ) -> Name:
-    """Begin a job that nothing waits for; return the name of its session."""
+    """Begin a job and return the name of its session without waiting."""
     name, connection = job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 
 
 def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Start a job under a name. Raises Exists with the line that runs the command in the session of that name."""
+    """Start a job under a name. Raises Exists with a hint how to run the command in the session of that name."""
     try:
         return create.start(launch_spec, name)
     except Exists:

@@ -1,4 +1,4 @@
-"""Events as they happen: of one session until it ends, of all sessions of a machine; and the log of remotes."""
+"""Follow the events of one session or of all sessions of a machine; read the event log of remotes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from sesh.schema import Event, JobResult
 from sesh.stop import Stop
 from sesh.store import records, results
 
-_SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions, if the kernel does not report them
-_EVENTS = 1  # the number of the request
+_SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions without inotify
+_EVENTS = 1  # the id of the request
 
 
 # -- one session
 
 
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
-    """Yield the events of a session until it ends, over as many connections as needed.
+    """Yield the events of a session until it ends, reconnecting after a lost link. Raises DaemonDied.
 
-    `since`: the number of an event, after which they begin; None for only those from now on. Raises DaemonDied.
+    `since`: yield events after this number; None for future events only.
     """
 
     def ask() -> None:
@@ -51,13 +51,13 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
                 wire.checked(stream.connection.message(kind, payload))
                 return
     except Ended as ended:
-        yield from _last(stream.name, ended.result, since)
+        yield from _last_events(stream.name, ended.result, since)
 
 
-def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yield the events of a session that has ended, after number `since`, None for the last two.
+def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
+    """Yield the events of an ended session after number `since`, None for the last two.
 
-    Its result has the first one and the last two; the others are counted as missed.
+    The result of a session has its first event and its last two; count the others as missed.
     """
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
     if last is None or moment is None or state is None:
@@ -85,12 +85,12 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
 
 @op()
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
-    """Yield the events of all sessions of this machine, later ones included, without end.
+    """Yield the events of all sessions of this machine, including new ones, without end.
 
-    The first item is the moment from which they count (`begun`). Items with a `note` alone come in between: a line that
-    says that a daemon died. Events have the session's `id`. To go on after a lost link, `since` is the number of the
-    last event by the session's id, and `begun` is that of the first item. Of a session that has ended before it could
-    be followed, its result tells.
+    The first item has only `begun`, the time after which events count. An item with only a `note` reports that a daemon
+    died. Each event has its session's `id`. To continue after a lost link, pass the first item's `begun`, and in
+    `since` the last event's number by session id. A session that ends before it is followed yields events from its
+    result.
     """
     files.ready_directory()
     watch = machine.watch_directory(paths.directory())
@@ -103,17 +103,17 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             for name, session_id in _running():
                 if session_id not in followed:
                     followed.add(session_id)
-                    workers.begin(session_id, partial(_followed, name, session_id, last.get(session_id, 0), begun))
+                    workers.begin(session_id, partial(_follow_one, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
             for session_id in sorted(kept - past - followed):
-                yield from _ended(session_id, last.get(session_id, 0), begun)
+                yield from _result_events(session_id, last.get(session_id, 0), begun)
             past = kept
             followed &= kept | workers.running
             for session_id, item in _until_changed(workers, watch, caller.audience):
                 if isinstance(item, DaemonDied):
                     yield {"note": str(item)}
                 elif isinstance(item, SeshError):
-                    followed.discard(session_id)  # it has just ended, or its daemon is stuck
+                    followed.discard(session_id)  # the session has just ended, or its daemon is stuck
                     past.discard(session_id)
                 else:
                     yield item
@@ -127,34 +127,34 @@ def _running() -> Iterator[tuple[str, str]]:
             yield name, str(record["id"])
 
 
-def _followed(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
+def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
     with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
-        yield from _counted(follow(stream, since), session_id, since, begun)
+        yield from _since(follow(stream, since), session_id, since, begun)
 
 
-def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
+def _result_events(session_id: str, since: int, begun: str) -> Iterator[Event]:
     try:
         result = results.by_id(session_id)
     except SeshError:
-        return  # it cannot be believed
+        return  # the file is not trusted
     if result is not None:
-        yield from _counted(_last(result["name"], result, since), session_id, since, begun)
+        yield from _since(_last_events(result["name"], result, since), session_id, since, begun)
 
 
-def _counted(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
-    """Yield the events that come after the moment `begun`, if none came before; what is missing then is not said."""
-    passed = since > 0
+def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
+    """Yield the events after `since`, or without one those after the time `begun`, beginning with a real event."""
+    started = since > 0
     for event in events:
-        passed = passed or (event["ts"] > begun and event["event"] != "missed")
-        if passed:
+        started = started or (event["ts"] > begun and event["event"] != "missed")
+        if started:
             event["id"] = session_id
             yield event
 
 
 def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> Iterator[tuple[str, Event | SeshError]]:
-    """Yield what the workers have, until there may be new sessions.
+    """Yield the workers' items until the directory of sessions changes.
 
-    `watch`: becomes readable then; negative if the kernel has no such descriptor. `audience`: see `Caller`.
+    `watch`: the inotify descriptor of the directory, negative without inotify. `audience`: see `Caller`.
     """
     watched = [(workers.inbound, select.POLLIN), (watch, select.POLLIN), (audience, 0)]
     watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
@@ -169,9 +169,9 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 
 
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
-    """Yield the events and notes of `all_events` of a machine, also after a lost link.
+    """Yield the events and notes of `all_events` of a machine, reconnecting after a lost link.
 
-    `stop`: ends those of a host from another thread, by Interrupted. Raises Unreachable if sesh over there ends.
+    `stop`: raises Interrupted from another thread, for a host only. Raises Unreachable if the host's bridge ends.
     """
     if target.host is None:
         for item in all_events(target.caller):
@@ -179,7 +179,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
                 item.pop("id", None)
                 yield item
         return
-    assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
+    assert isinstance(target, HostTarget)  # noqa: S101 (`host` is not None)
     since: dict[str, int] = {}
     begun = ""
 
@@ -193,7 +193,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
         session_id = item.pop("id", None)
         if session_id is not None and "seq" in item:
             since.pop(session_id, None)
-            since[session_id] = item["seq"]  # of those that have ended too, as long as their results are kept
+            since[session_id] = item["seq"]  # also for ended sessions, whose results are still reported
             if len(since) > MOST_ROWS:
                 del since[next(iter(since))]
         yield item
@@ -204,5 +204,5 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 
 @op()
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
-    """Return the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
+    """Return the events of this machine's log of remotes, optionally of one session, and the log's path."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

@@ -1,8 +1,8 @@
-"""Live lists of sessions: those of this machine as they change, and an index of this machine and of hosts.
+"""Live lists of sessions: of this machine, and an index of this machine and of hosts.
 
-Each machine has a thread. Here it watches the sessions: events and new files say at once what has changed, a poll finds
-what has no event, such as output, the directory or the program in front. A host does the same, and reports its changes
-over a link that is kept open.
+Each machine has a worker thread. On this machine it watches the sessions: inotify and the daemons' events report most
+changes at once, a poll finds the rest (output, working directory, foreground program). A host does the same, and
+reports its changes over a link that stays open.
 """
 
 from __future__ import annotations
@@ -33,25 +33,24 @@ from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing
 
-Key = tuple[str | None, str]  # a session: its host, None for this machine, and its name
-POLL, DEBOUNCE = 5.0, 0.2
-"""Seconds between two polls of all sessions; from a sign of change to the poll, as one sign seldom comes alone."""
-HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and for links that have ended, which are opened again
+Key = tuple[str | None, str]  # the host of a session, None for this machine, and its name
+POLL = 5.0  # seconds between two polls of all sessions
+DEBOUNCE = 0.2  # seconds from the first sign of a change to the query, as several signs come together
+HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the reported state of a session that was removed
-_PATIENCE = 0.5
+_PATIENCE = 0.5  # seconds for a daemon to answer
 _BLOCK = 1 << 16
 _ROWS = 20  # sessions in one item of `follow`
-_LARGEST = 4 << 20  # characters of a host's rows, about, beyond which its link is closed
+_LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
 
 # -- this machine
 
 
 def watch(audience: int = -1) -> Iterator[list[Summary]]:
-    """Yield the sessions of this machine now, and again each time that one has changed.
+    """Yield the sessions of this machine now, and again after each change.
 
-    `audience`: as a `Caller` has it; BrokenPipeError is raised once nobody listens. Raises Refused for an unsafe
-    directory.
+    `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. Raises Refused for an unsafe directory.
     """
     files.ready_directory()
     rows: list[Summary] | None = None
@@ -70,7 +69,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
 
 
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
-    """Wait for one of the descriptors, until a moment (monotonic); return whether one is ready."""
+    """Wait for one of the descriptors until a deadline (monotonic); return whether one is ready."""
     watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
     ready = machine.polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
     machine.check_audience(ready, audience)
@@ -78,12 +77,11 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
 
 
 class _Signs:
-    """Signs that sessions have changed: their events, and new files in their directory."""
+    """Signs that sessions have changed: their daemons' events, and new files in the directory of sessions."""
 
     def __init__(self) -> None:
         self._directory = machine.watch_directory(paths.directory())
-        self._followed: dict[str, wire.Connection] = {}
-        """The connections that bring events, by the id of the session, which a rename does not change."""
+        self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
 
     def close(self) -> None:
         if self._directory >= 0:
@@ -93,18 +91,17 @@ class _Signs:
 
     @property
     def descriptors(self) -> list[int]:
-        """The descriptors that become readable with the next sign."""
         own = [self._directory] if self._directory >= 0 else []
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
     def covers(self, row: Summary) -> bool:
-        """Tell whether a row holds until its session gives a sign, or until the poll if its daemon gives none."""
+        """Return whether a row stays valid until the session's next sign, or without events until the next poll."""
         return row.get("id") in self._followed or row["state"] == "running"
 
     def take(self) -> set[str]:
         """Return the ids of the sessions that have changed since the last call."""
         if self._directory >= 0 and machine.polled([(self._directory, select.POLLIN)], 0.0):
-            os.read(self._directory, _BLOCK)  # a new name is in no list yet, so it is asked
+            os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
         changed = set()
         for session_id, connection in list(self._followed.items()):
             try:
@@ -120,22 +117,22 @@ class _Signs:
         return changed
 
     def follow(self, sessions: Sequence[Summary]) -> None:
-        """Follow the events of these sessions alone, as far as a process may have connections.
+        """Follow the events of these sessions, and of no others, up to this process's limit of connections.
 
-        The daemon's WELCOME is a first sign, after which the session is asked once more: it may have changed before.
+        A daemon's WELCOME counts as a sign, so that a change before the subscription is not missed.
         """
         names = {row["id"]: row["name"] for row in sessions if row.get("id") and row.get("responding") is not False}
         for session_id in self._followed.keys() - names.keys():
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
             if len(self._followed) >= machine.most_followed():
-                return  # the poll finds changes in the others
+                return  # the poll covers the rest
             if (connection := _events_of(names[session_id])) is not None:
                 self._followed[session_id] = connection
 
 
 def _events_of(name: str) -> wire.Connection | None:
-    """Return a connection that brings the events of a session; None if it has just ended."""
+    """Return a connection subscribed to a session's events; None if the session has just ended."""
     try:
         connection = wire.connect(name, timeout=_PATIENCE)
     except SeshError:
@@ -151,9 +148,9 @@ def _events_of(name: str) -> wire.Connection | None:
 
 @op()
 def follow(caller: Caller) -> Iterator[list[Summary]]:
-    """Yield the sessions of this machine, and then those that have changed; removed ones have the state `GONE`.
+    """Yield the sessions of this machine, then the changed ones; removed ones have the state `GONE`.
 
-    They come in several lists; an empty one ends a report.
+    A report is several lists, the last one empty.
     """
     before: dict[str, Summary] = {}
     for sessions in watch(caller.audience):
@@ -170,19 +167,19 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
 
 @dataclass(frozen=True)
 class Report:
-    """The sessions of a machine, and a remark on them. `silence`: the reason why they may be out of date."""
+    """The sessions of a machine, with its notes as `remark`."""
 
     rows: list[Summary]
-    silence: str = ""
+    silence: str = ""  # why the rows may be stale; empty if they are current
     remark: str = ""
 
 
 class SessionIndex:
-    """Live index: `machines` has the newest report of each machine, None for this one. A context manager.
+    """Live index of sessions on several machines; a context manager.
 
-    Wait for `inbound` to be readable, `due` seconds at most, then call `take`. `hosts`: those to follow, without this
-    machine; None for this machine and the known remotes. `pending`: the machines that have reported nothing yet; the
-    report of a host has the sessions last known until then.
+    Wait until `inbound` is readable, at most `due` seconds, then call `take`. `hosts`: follow only these; None for this
+    machine and the known remotes. `machines`: the latest report of each machine, with the key None for this one.
+    `pending`: machines without a report yet; `machines` has cached sessions for these.
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
@@ -191,10 +188,10 @@ class SessionIndex:
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
         self.inbound = self._workers.inbound
-        self._look_at = 0.0  # when the machines to follow are determined next (monotonic)
+        self._look_at = 0.0  # when to look for new machines (monotonic)
 
     def __enter__(self) -> SessionIndex:
-        self._look()
+        self._update_machines()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -202,16 +199,16 @@ class SessionIndex:
 
     @property
     def due(self) -> float:
-        """The seconds after which `take` is due without a report."""
+        """Seconds until `take` is due even without a report."""
         return max(0.0, self._look_at - time.monotonic())
 
     def take(self) -> bool:
-        """Take in the reports; return whether anything may have changed.
+        """Read the workers' reports; return whether anything may have changed.
 
         Raises the error if the sessions of this machine cannot be listed.
         """
-        come = self._workers.take()
-        for host, report in come:
+        reports = self._workers.take()
+        for host, report in reports:
             self.pending.discard(host)
             if isinstance(report, Report):
                 self.machines[host] = report
@@ -219,13 +216,13 @@ class SessionIndex:
                 raise report
             else:
                 self.machines[host] = _silent(host, lookup.reason(report))
-        looks = time.monotonic() >= self._look_at
-        if looks:
-            self._look()
-        return looks or bool(come)
+        is_due = time.monotonic() >= self._look_at
+        if is_due:
+            self._update_machines()
+        return is_due or bool(reports)
 
-    def _look(self) -> None:
-        """Follow the machines that are not followed yet, and no others than these any more."""
+    def _update_machines(self) -> None:
+        """Start to follow new machines, and drop removed ones."""
         hosts, paused = self._hosts()
         wanted = {*hosts, *paused, *([None] if self._named is None else [])}
         for gone in self.machines.keys() - wanted:
@@ -238,21 +235,22 @@ class SessionIndex:
             if host not in self.machines:
                 self.machines[host] = Report([]) if host is None else _silent(host, Late.reason)
                 self.pending.add(host)
-            self._workers.begin(host, _here if host is None else partial(_HostReports(host, self._workers).follow))
+            work = _follow_this_machine if host is None else _HostReports(host, self._workers).follow
+            self._workers.begin(host, work)
         self.machines |= {host: _silent(host, why) for host, why in paused.items() if host not in followed}
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and why others that refused a login just now are not; named ones are once."""
+        """Return the hosts to follow, and a reason for each paused one; try a named host once even if paused."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
         refused = [host for host in self._named if host in self.machines and known.paused_until(host)]
         return [host for host in self._named if host not in refused], {host: known.failure(host) for host in refused}
 
     def sessions(self, wanted: dict[str, str]) -> dict[Key, Summary]:
-        """Return the sessions with these labels by host and name, those of this machine first, hosts by name.
+        """Return the sessions with these labels by host and name: this machine's first, then sorted by host.
 
-        A session that two hosts report is listed once, as one machine may have two names.
+        A session reported by two aliases of one machine is listed once.
         """
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
@@ -269,9 +267,9 @@ def _silent(host: str, why: str) -> Report:
     return Report(lookup.last_known(host, why), why)
 
 
-def _here(stop: Stop) -> Iterator[Report]:
+def _follow_this_machine(stop: Stop) -> Iterator[Report]:
     end, audience = os.pipe()
-    reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
+    reader = open(end, "rb", buffering=0)  # a file, unlike a descriptor, may be closed twice
     try:
         with stop.calling(reader.close):
             for rows in watch(audience):
@@ -282,27 +280,24 @@ def _here(stop: Stop) -> Iterator[Report]:
 
 
 class _HostReports:
-    """The reports of a host, over a link that is kept open to it.
-
-    When the link is doubted or closed they are saved, for times when the host does not answer.
-    """
+    """The reports of a host, over a link that stays open; saved to the cache when the link is doubted or closed."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
         self._caller = lookup.Gathering()
         self._rows: dict[str, Summary] = {}
-        self._sizes: dict[str, int] = {}  # the characters of each row, about
+        self._sizes: dict[str, int] = {}  # approximate characters of each row
         self._home, self._clock, self._remark = "", 0.0, ""
         self._complete = False  # true once the link has reported all sessions
         self._saved = True
 
     def follow(self, stop: Stop) -> Iterator[Report]:
-        """Yield a report with each change. Raises the error if no link can be opened; a lost one comes back by itself.
+        """Yield a report after each change; reconnect a lost link. Raises the error if the first link fails.
 
-        Called in a thread of its own.
+        Runs in a worker thread.
         """
         target = HostTarget(self._caller, self._host)
-        changed = partial(self._judge, stop)
+        changed = partial(self._report_health, stop)
         try:
             for rows in target.items(follow, self._begin, stop, changed=changed):
                 if rows:
@@ -315,10 +310,10 @@ class _HostReports:
             raise
         finally:
             self._save()
-        raise Unreachable(f"@{self._host} has no more to say")
+        raise Unreachable(f"sesh on @{self._host} ended")
 
     def _begin(self, link: Link) -> dict[str, object]:
-        """Begin again with a link, which reports all sessions; return the arguments of the op."""
+        """Start over with a new link, which reports all sessions; return the arguments of the op."""
         self._home, self._clock, self._remark, self._complete = link.home, link.clock, "", False
         self._caller.notes.clear()
         self._rows.clear()
@@ -326,7 +321,7 @@ class _HostReports:
         return {}
 
     def _change(self, rows: list[Summary]) -> None:
-        """Take in changed rows. Raises ProtocolError if the host has more sessions than it may report."""
+        """Store changed rows. Raises ProtocolError if the host reports too many."""
         for row in rows:
             if row["state"] == GONE:
                 self._rows.pop(row["name"], None)
@@ -343,8 +338,8 @@ class _HostReports:
         self._saved = False
         return Report([self._rows[name] for name in sorted(self._rows, key=natural)], remark=self._remark)
 
-    def _judge(self, stop: Stop, health: Health) -> None:
-        """Report the sessions as the health of the link has them."""
+    def _report_health(self, stop: Stop, health: Health) -> None:
+        """Report the sessions as current or stale, by the link's health."""
         if health is not Health.UP:
             self._save()
             self._workers.put(self._host, stop, _silent(self._host, Late.reason))

@@ -1,7 +1,6 @@
-"""Jobs: begun here or on a host and waited for; output is passed on, Ctrl-C is sent, lost links are opened again.
+"""Run a job and wait for its end: relay output, stdin and Ctrl-C, reconnect after a lost link.
 
-The daemon answers at the end of the job. If the process that waits is killed, the job goes on. With `--stdin`, the
-stdin of sesh goes to the job as fast as the job reads it.
+The daemon answers when the job ends. If the waiting process is killed, the job keeps running.
 """
 
 from __future__ import annotations
@@ -28,17 +27,15 @@ from sesh.reach.target import Target
 from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
 
-COLLECTED = 32 << 20  # bytes of a job's output that are collected for its result
-_WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4
-"""The numbers of requests: the wait, Ctrl-C or the end of the job, chunks of stdin, one at a time, and its question."""
+COLLECTED = 32 << 20  # bytes; of a longer output the result has only the end
+_WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
 STDIN = 0
 _CHUNK = 64 << 10
-_GRACE = 2.5
-"""Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
+_GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; it needs up to two to end the job
 
 
 class Sink(Protocol):
-    """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
+    """A receiver of a job's live output: `descriptor` is polled for writing while `pending` is not empty."""
 
     descriptor: int
     pending: bytes
@@ -48,18 +45,18 @@ class Sink(Protocol):
     def end(self) -> None: ...
 
     def write(self) -> None:
-        """Write some of the pending output; called when there is room."""
+        """Write some of the pending output; called when `descriptor` is writable."""
 
     def leave_line(self) -> None:
-        """Leave a line that has begun on a terminal, for a note; called when nothing is pending."""
+        """Start a new line for a note, if the terminal's is not empty; called when nothing is pending."""
 
 
 class _Waiter:
-    """The wait for a job over its daemon's stream; Ctrl-C meanwhile goes to the job.
+    """The wait for a job's end over its daemon's stream; Ctrl-C meanwhile goes to the job.
 
-    Past the stream's deadline the daemon is stuck, as the job's time has been up for a while. `interrupts`: the
-    signals, noted since before the job was asked for. `output`: gets the output as it comes. `collects`: the output, or
-    its end, is part of the result. `tells`: a question of the job is reported, as it does not get what is typed here.
+    The stream's deadline lies after the job's timeout: a daemon that misses it is stuck. `interrupts`: signals,
+    recorded since before the job began. `output`: receives live output. `collects`: the result has the output, or its
+    end. `reports`: tell the person when the job asks a question, as it does not read this terminal.
     """
 
     def __init__(
@@ -71,13 +68,13 @@ class _Waiter:
         output: Sink | None,
         *,
         collects: bool,
-        tells: bool,
+        reports: bool,
     ) -> None:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
-        self._output, self._collected, self._tells = output, bytearray() if collects else None, tells
-        self._ending = False  # true if the job is to be killed: later connections ask for it again
+        self._output, self._collected, self._reports = output, bytearray() if collects else None, reports
+        self._ending = False  # the job is to be killed: each new connection repeats the request
+        # Keys of the Ctrl-C without an answer. Each new connection repeats them; the daemon drops duplicates by key.
         self._unanswered: list[str] = []
-        """The keys of each Ctrl-C that the daemon has not answered: another link sends it again, and it counts once."""
         self._set_message()
 
     def _set_message(self) -> None:
@@ -87,7 +84,7 @@ class _Waiter:
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def result(self) -> tuple[JobResult, bytes]:
-        """Wait for the job's end; return the daemon's account of it, and the collected output.
+        """Wait for the job's end; return its result and the collected output.
 
         Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
         """
@@ -95,13 +92,13 @@ class _Waiter:
         self._stream.position = 0
         if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
             self._stream.audience = output.descriptor
-        self._interrupts.heard()
-        self._interrupts.handler = self._while_lost
+        self._interrupts.start_polling()
+        self._interrupts.handler = self._handle_while_lost
         try:
-            facts = self._awaited()
+            facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.rest(ended)[1])
+            self._take(self._stream.ended_output(ended)[1])
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
@@ -117,7 +114,7 @@ class _Waiter:
             return facts, b""
         return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
 
-    def _awaited(self) -> JobResult:
+    def _wait(self) -> JobResult:
         for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._stream.deadline):
             if kind == LATE:
                 raise self._timed_out()
@@ -125,9 +122,9 @@ class _Waiter:
                 self._serve(number)
             elif kind == protocol.OUTPUT:
                 self._take(data)
-            elif kind == protocol.RESPONSE and (result := self._answered(data)) is not None:
+            elif kind == protocol.RESPONSE and (result := self._handle_answer(data)) is not None:
                 return result
-        raise AssertionError  # frames come without end
+        raise AssertionError  # `frames` never ends
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host
@@ -136,15 +133,15 @@ class _Waiter:
         return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
     def _ask(self) -> None:
-        """Ask for the job's end, and for the output after the last byte that came."""
+        """Ask for the job's end, and for the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
         if position:
             words["from"] = position
-        asked = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
-        if self._tells:
-            asked += wire.asking("wait", _QUESTION, waiting=True)
-        connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
+        requests = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
+        if self._reports:
+            requests += wire.asking("wait", _QUESTION, waiting=True)
+        connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + requests)
         try:
             connection.expect_welcome(self._stream.deadline)
         except errors.TimedOut as error:
@@ -162,7 +159,7 @@ class _Waiter:
             del self._collected[:-COLLECTED]
 
     def _watched(self) -> Watched:
-        """Signals and stdin. While output is pending: signals and room for it, and the daemon is not read."""
+        """Return the descriptors to poll; False as the second stops reading the daemon while output is pending."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._interrupts.terminal >= 0:
             watched.append((self._interrupts.terminal, 0))
@@ -174,23 +171,23 @@ class _Waiter:
 
     def _serve(self, descriptor: int) -> None:
         if descriptor == self._interrupts.inbound:
-            self._pass_on(self._interrupts.taken())
+            self._forward(self._interrupts.read())
         elif descriptor == self._interrupts.terminal:
-            self._pass_on(self._interrupts.hung_up())
+            self._forward(self._interrupts.hangup())
         elif descriptor == STDIN and self._forwarder is not None:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
             self._output.write()
 
-    def _answered(self, data: bytes) -> JobResult | None:
-        """Return the job's end if the answer has it."""
+    def _handle_answer(self, data: bytes) -> JobResult | None:
+        """Handle an answer; return the job's result if it has that."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED and self._forwarder is not None:
             self._forwarder.answered(response)
         elif response.get("id") == _SIGNAL:
-            del self._unanswered[:1]  # answers come in order
+            del self._unanswered[:1]  # answers arrive in the order of the requests
         elif response.get("id") == _QUESTION and response.get("met") == "waiting":
-            self._tells = False
+            self._reports = False
             if self._output is not None:
                 self._output.leave_line()
             question, feeding = str(response.get("question") or ""), "to feed it this input, use --stdin"
@@ -198,10 +195,10 @@ class _Waiter:
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
                 raise errors.malformed("RESPONSE", ".exit_code is missing")
-            return response  # type: ignore[return-value]  # which `wire` has checked
+            return response  # type: ignore[return-value]  # `wire` checked it
         return None
 
-    def _pass_on(self, signals: bytes) -> None:
+    def _forward(self, signals: bytes) -> None:
         for number in signals:
             if self._interrupts.tie:
                 self._ending = True
@@ -211,10 +208,10 @@ class _Waiter:
                 self._unanswered.append(os.urandom(8).hex() if self._stream.host is not None else "")
                 self._send(_interrupt(self._unanswered[-1]))
 
-    def _while_lost(self, _number: int) -> None:
-        """Handle a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
+    def _handle_while_lost(self, _number: int) -> None:
+        """Handle a signal during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
 
-        With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
+        With `--tie` the first signal ends the job once the link is back, and the second stops the wait.
         """
         if not self._stream.reconnecting:
             return
@@ -224,10 +221,10 @@ class _Waiter:
         name, host = self._stream.name, self._stream.host
         self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
-    def _send(self, asked: bytes) -> None:
-        """Ask something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
+    def _send(self, requests: bytes) -> None:
+        """Send a request while the wait is pending; a failure to send does not end the wait."""
         with suppress(errors.TimedOut, errors.Unreachable):
-            self._stream.connection.send(asked, time.monotonic() + 1)
+            self._stream.connection.send(requests, time.monotonic() + 1)
 
 
 def _interrupt(key: str) -> bytes:
@@ -247,10 +244,11 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begin a job and wait for its end; return its name, the daemon's account, its output if `wanted`, or its end.
+    """Run a job to its end; return its name, its result, and its output.
 
-    `data`: the arguments of `enter.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
-    exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
+    `data`: the arguments of `enter.job`. `wanted`: collect the output, of a long one the end. `stdin`: feed the job
+    from our stdin. Errors without an exit code of their own exit with 125 if the job did not run, with 255 if its end
+    is unknown.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
@@ -258,12 +256,12 @@ def run(
     forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
     begun = False
     try:
-        with interrupts.at_first():
+        with interrupts.stop_on_first():
             target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
-            tells = not stdin and target.caller.hears_questions
-            waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, tells=tells)
+            reports = not stdin and target.caller.hears_questions
+            waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
             try:
@@ -273,7 +271,7 @@ def run(
             if not data.get("keep"):
                 target.note_ended(stream.name)
             return stream.name, result, output
-    except errors.Ended as ended:  # before anybody could wait for it
+    except errors.Ended as ended:  # the job ended before the wait began
         if sink is not None:
             sink.take(ended.output)
             sink.end()
@@ -286,7 +284,7 @@ def run(
 
 @op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
-    """Return the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
+    """Return the result of the last job of this name, with its `output`. Raises NotFound."""
     last = results.of_job(name)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
@@ -295,31 +293,27 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of jobs that are gone and had all of these labels, unless a session has the name."""
+    """Return the names of removed jobs that had all of these labels; names taken by a session are left out."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 
 
 class _StdinForwarder:
-    """Our stdin on its way to a job, one chunk at a time.
-
-    `mends`: a lost connection may be made again, and the chunk that has not been answered is sent again.
-    """
+    """Forward stdin to a job, one chunk at a time. `mends`: after a lost link, the unanswered chunk is sent again."""
 
     def __init__(self, *, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
+        # The chunk without an answer. An empty one is sent first, so that the daemon knows the feeding connection.
         self._chunk: bytes | None = b""
-        """The bytes on their way, if any; empty ones come first, to tell the daemon which connection feeds."""
         self._ends = self._over = False
 
     @property
     def hungry(self) -> bool:
-        """True if stdin is to be read."""
         return self._chunk is None and not self._over
 
     def read(self, connection: wire.Connection) -> None:
-        """Read a chunk and send it; at the end of stdin, its end."""
+        """Read a chunk of stdin, or its end, and send it."""
         try:
             self._chunk = files.stdin_block(_CHUNK)
         except Refused:
@@ -328,15 +322,15 @@ class _StdinForwarder:
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:
-        """Send the chunk that has not been answered, if there is one."""
+        """Send the unanswered chunk, if there is one."""
         if self._chunk is None:
             return
         words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
-        with suppress(errors.Unreachable):  # the job may have ended: its answer is still to be read
+        with suppress(errors.Unreachable):  # the job may have ended, and its answer waits to be read
             connection.send(wire.asking("feed", _FEED, self._chunk, **words))
 
     def answered(self, answer: Answer) -> None:
-        """Note that the job has the chunk, or will have no more."""
+        """Record that the job took the chunk, or takes no more."""
         self._over = self._ends or answer.get("open") is not True
         self._sent += len(self._chunk or b"")
         self._chunk = None

@@ -1,7 +1,7 @@
-"""Session layouts: the sessions of a machine and of known remotes as data, and the missing ones created again.
+"""Session layouts: export the sessions of this machine and of known remotes, create the missing ones.
 
 A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", "directory", "command", "resume",
-"labels"}`: `host` None for this machine, `command` None for the user's shell, `resume` None without a resume command.
+"labels"}`: `host` is null for this machine, `command` for the user's shell, `resume` without a resume command.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VERSION = 1
 
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
-    """Return the sessions here and on known remotes that have not ended. Remotes that do not answer are noted."""
+    """Return the sessions of this machine and of known remotes that have not ended; note silent remotes."""
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
@@ -60,7 +60,7 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
     """Return the sessions of a layout: the output of `--export`, or a bare list of sessions.
 
-    Unknown keys are ignored. Raises UsageError, which names the value that is wrong.
+    Unknown keys are ignored. Raises UsageError, which names the wrong value.
     """
     try:
         whole = json.loads(data.decode("utf-8-sig"))
@@ -101,11 +101,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
 
 @op()
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
-    """Create the sessions of a layout that do not exist on this machine; their hosts do not count.
-
-    Returns a row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives
-    it.
-    """
+    """Create the missing sessions of a layout on this machine, whatever their `host`; return a row for each."""
     return [_make(caller, entry) for entry in entries]
 
 
@@ -136,7 +132,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Return whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
+    """Return whether a command is the user's shell, by its base name: its path differs between machines."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

@@ -1,4 +1,4 @@
-"""The known remotes, asked all at once and without a prompt: for the list, and for a name that is not here."""
+"""Ask the known remotes in parallel, without a prompt: for the list, and for a session that is not on this machine."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
 
-_Answer = tuple[list[Summary], str]  # the sessions of a host, and a note on them, such as that some were left out
+_Answer = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
-PATIENCE = 2.0  # seconds for a host to answer; all are asked at once, unless a list stays open
-_QUIET = 0.5  # seconds of waiting before a line says which hosts are asked
-_SKEW = 2.0  # seconds that a host's clock may differ from this one's unnoticed: an answer takes some time
+PATIENCE = 2.0  # seconds, then a host counts as silent
+_QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
+_SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
 
 
-# -- the known remotes, and what they listed last
+# -- the known remotes, and their cached lists
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
-    """Return the known remotes that are asked, and why the others are not: these refused a login in the last minute.
+    """Return the known remotes to ask, and a reason for each paused one: it refused a login in the last minute.
 
-    None with `--local`, nor for a caller on another machine.
+    Both are empty with `--local`, and for a caller on another machine.
     """
     hosts: list[str] = []
     failures: dict[str, str] = {}
@@ -54,7 +54,7 @@ def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
 
 
 def reason(error: SeshError) -> str:
-    """Return why a host does not answer, in a few words for a list."""
+    """Return why a host does not answer, in a few words."""
     if isinstance(error, Unreachable):
         return error.reason or error.message
     if isinstance(error, TimedOut):
@@ -63,25 +63,25 @@ def reason(error: SeshError) -> str:
 
 
 def absence(host: str, why: str) -> str:
-    """Return the predicate for a host without an answer: it does not answer, or is not asked."""
+    """Return the predicate of a sentence on a host without an answer: "does not answer" or "is not asked"."""
     until = known.paused_until(host)
     return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
 
 
 def last_known(host: str, why: str) -> list[Summary]:
-    """Return the sessions of a host that does not answer, as it listed them last."""
+    """Return the cached sessions of a host that does not answer, marked as stale."""
     listed = known.of(host).get("listed", 0.0)
-    plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
+    empty: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # the cached facts replace the None
     sessions: list[Summary] = []
     for row in known.sessions(host):
         facts: Any = {key: value for key, value in row.items() if key != "seen"}
         stale: Staleness = {"since": measures.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
-        sessions.append({**plain, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
+        sessions.append({**empty, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
     return sessions
 
 
 def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the sessions whose id is not among the `seen`, and add it there: two hosts may be one machine."""
+    """Return the sessions whose id is not in `seen`, and add their ids to it: two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
     return fresh
@@ -91,7 +91,7 @@ def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
 
 
 class Gathering(Caller):
-    """The caller of a question that a thread asks: it gathers notes for a caller that may print them."""
+    """A caller for a worker thread: it collects notes, and the main thread prints them."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -105,8 +105,8 @@ def sessions_of(
 ) -> list[Summary]:
     """Return the sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
 
-    `stop`: ends it; a login goes on, for the next one. `named`: a person has named the host: it is recorded as used,
-    and a refusal of a moment ago does not count.
+    `stop`: cancels the request, but not a login, which the next request may use. `named`: a person named the host:
+    record it as used, and ask it even if it has just refused a login.
     """
     destination, op, stop = links.destination_of(caller, host), session_ops.summaries, stop or Stop()
     if named:
@@ -124,9 +124,9 @@ def sessions_of(
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
-    """Return a session of a host with the home directory and the clock there, which a list needs."""
+    """Return a session with its host, and with the host's home directory and clock difference."""
     row: Summary = {**session, "host": host}
-    row.pop("stale", None)  # a host's own words on these are no list's
+    row.pop("stale", None)  # a host may send these keys, but this machine decides them
     row.pop("home", None)
     row.pop("clock", None)
     if home:
@@ -137,10 +137,10 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
-    """Record that a host has not answered, and why; a disk that takes no record has it asked again."""
+    """Record that a host has not answered, and why."""
     if not isinstance(error, errors.LocalFault):
         at = error.at if isinstance(error, Unreachable) else 0.0
-        with suppress(Refused):
+        with suppress(Refused):  # the record cannot be written: the next list asks the host again
             known.record_failure(host, reason(error), at, refused=isinstance(error, errors.LoginRefused))
 
 
@@ -150,14 +150,14 @@ def note_failure(host: str, error: Unreachable | TimedOut) -> None:
 def summaries(
     caller: Caller, hosts: list[str], *, names: Collection[str] = (), named: bool = False
 ) -> Iterator[tuple[str, list[Summary] | SeshError]]:
-    """Yield each host and its sessions, or the error in their place, as they come; one that is late counts as silent.
+    """Yield each host and its sessions, or its error, as they arrive; silent hosts come at the timeout.
 
-    `names`: the sessions that are looked for. For these a host that failed in the last minute is waited for only if it
-    had one of them, and a line says who is asked once that takes a while. `named`: the hosts are recorded as used.
+    `names`: the sessions to find. With `names`, do not wait for a host that failed in the last minute unless it had
+    one of them, and show the status line. `named`: record the hosts as used.
     """
     if not hosts:
         return
-    caller.settings()  # notes their faults once
+    caller.settings()  # so that a fault in them is noted once, not by each worker
     waited = {host for host in hosts if not names or not known.failure(host) or _had(host, names)}
     missing, deadline = {*hosts}, time.monotonic() + PATIENCE
     say_at = time.monotonic() + _QUIET if names and caller.watched else inf
@@ -183,7 +183,7 @@ def summaries(
 
 
 def _answer(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Answer]:
-    """Yield a host's answer, which is kept even if nobody waits for it any more; run in a thread of its own."""
+    """Yield a host's answer, and cache it even if it comes after the timeout; runs in a worker thread."""
     caller = Gathering()
     try:
         rows = sessions_of(caller, host, deadline, stop, named=named)
@@ -199,10 +199,10 @@ def _had(host: str, names: Collection[str]) -> bool:
 
 
 def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
-    """Yield each known remote, its sessions, and the reason if it does not answer: then as they were known last.
+    """Yield each known remote with its sessions and ""; silent ones with their cached sessions and the reason.
 
-    Hosts that answer come in the order of their names, each as soon as those before it have answered or are late; the
-    others follow. So no session is yielded twice, whatever its host is called. `names`: see `summaries`.
+    Hosts that answer come first, sorted by name, each once all before it have answered or failed. So of two aliases of
+    one machine, the same one always lists its sessions. `names`: see `summaries`.
     """
     hosts, failures = known_hosts(caller)
     answers: dict[str, list[Summary]] = {}
@@ -226,19 +226,15 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
 
 @dataclass
 class Whereabouts:
-    """The known remotes that may have the session of one name.
+    """The known remotes that may have a session."""
 
-    `hosts`: those that have it. `silent`: those that had it and do not answer, and why. `unknown`: the others that do
-    not answer, and why.
-    """
-
-    hosts: list[str] = field(default_factory=list)
-    silent: dict[str, str] = field(default_factory=dict)
-    unknown: dict[str, str] = field(default_factory=dict)
+    hosts: list[str] = field(default_factory=list)  # have the session
+    silent: dict[str, str] = field(default_factory=dict)  # had it, and do not answer; with the reason
+    unknown: dict[str, str] = field(default_factory=dict)  # other hosts that do not answer; with the reason
 
 
 def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
-    """Ask the known remotes for the sessions of these names; return the whereabouts of each."""
+    """Ask the known remotes for these sessions; return the whereabouts of each."""
     places = {name: Whereabouts() for name in names}
     failures: dict[str, str] = {}
     for host, rows, why in lists(caller, names):
@@ -254,10 +250,10 @@ def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
 
 
 def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> str | None:
-    """Return the host that has the session, of several the person's choice; None if none has it.
+    """Return the host that has the session, or the one that the person chooses of several; None if no host has it.
 
-    `verb`: of the line that an error gives; empty for a name alone, which is created here if it is nowhere. Raises
-    NotFound if a host that does not answer had it; Refused if several have it and the person chooses none.
+    `verb`: the option for the command line in a hint; empty if the person gave a name alone. Raises NotFound if a
+    silent host had the session, Refused if several have it and the person chooses none.
     """
     hosts = place.hosts
     if place.silent and not hosts:
@@ -277,7 +273,7 @@ def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> st
 
 
 def note_unknown(caller: Caller, places: Mapping[str, Whereabouts]) -> None:
-    """Note the sessions that were found nowhere, and may be on a host that does not answer."""
+    """Note the sessions that no host reported, and that may be on a silent host."""
     absent = [name for name, place in places.items() if place.unknown and not (place.hosts or place.silent)]
     if absent:
         (host, why), *others = places[absent[0]].unknown.items()  # the same for all of them

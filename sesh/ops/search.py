@@ -1,8 +1,8 @@
-"""Search for a person's pattern: in lines, and for `--grep` in the output of sessions, running and dormant.
+"""Search lines for a regular expression, for `--grep` in the output of sessions, running and dormant.
 
-A pattern may take forever: `(a+)+$`. Python's `re` lets no other thread run, but looks for signals. So a process of one
-thread searches itself, until the signal of a timer. With other threads (the API, `--mcp`, a bridge) a child process
-searches, and is killed.
+A pattern such as `(a+)+$` may take forever. Python's `re` holds the GIL, but checks for signals. So a process with one
+thread searches itself, and a timer's signal stops it. A process with more threads (the API, `--mcp`, a bridge) lets a
+child process search, and kills that.
 """
 
 from __future__ import annotations
@@ -31,30 +31,29 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.vt.render.screen_data import ScreenText
 
-PATIENCE = 5.0  # seconds for one portion of lines
-_LONGEST = 10_000  # characters of a pattern
-_PORTION = 1000  # lines in one portion
-_LEAST = 0.001  # seconds of a timer; none would end it
+PATIENCE = 5.0  # seconds to search one batch of lines, then the pattern is refused
+_LONGEST = 10_000  # characters; a longer pattern is refused
+_BATCH = 1000  # lines
+_LEAST = 0.001  # seconds; a timer of 0 would never fire
 _MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
-_MOST_HITS = 10_000  # hits of one session
+_MOST_HITS = 10_000  # of one session; earlier hits are left out
+# The child process reads batches of lines, and prints the matches of each.
 _CHILD = """\
 import json, re, signal, sys
 expression = re.compile(sys.argv[1])
 for lines in map(json.loads, sys.stdin):
-    signal.alarm(60)  # the parent ends it sooner, unless the parent was killed
+    signal.alarm(60)  # the parent kills it sooner, unless the parent was killed
     print(json.dumps([(at, hit[0]) for at, line in enumerate(lines) if (hit := line and expression.search(line))]))
     sys.stdout.flush()
     signal.alarm(0)
 """
-"""The program of the child process: it reads lists of lines, and answers each with its matches."""
 
 
-class _TooLong(Exception):
-    """The time for a portion is up."""
+class _TooLong(Exception): ...
 
 
 class Pattern:
-    """A regular expression to search lines for. A context manager, as it may have a child process.
+    """A regular expression to search lines for; a context manager, as it may have a child process.
 
     Raises UsageError for an invalid expression.
     """
@@ -70,16 +69,16 @@ class Pattern:
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
             self._child.kill()
-            with suppress(OSError), self._child:  # lines are unwritten, and nobody reads any more
+            with suppress(OSError), self._child:  # closing the pipe flushes lines that the child no longer reads
                 self._child = None
 
     def matches(self, lines: Sequence[str], deadline: float | None = None) -> Iterator[tuple[int, str]]:
-        """Yield the number of each line with a match, and the first match; an empty line has none.
+        """Yield the number of each line with a match, and its first match; an empty line never matches.
 
         Raises TimedOut past the deadline (monotonic), Refused if the pattern takes too long.
         """
-        for first in range(0, len(lines), _PORTION):
-            for number, text in self._search([*lines[first : first + _PORTION]], deadline):
+        for first in range(0, len(lines), _BATCH):
+            for number, text in self._search([*lines[first : first + _BATCH]], deadline):
                 yield first + number, text
 
     def _search(self, lines: list[str], deadline: float | None) -> list[tuple[int, str]]:
@@ -117,13 +116,13 @@ class Pattern:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="ascii",
-            start_new_session=True,  # Ctrl-C is for this process
+            start_new_session=True,  # so that Ctrl-C does not kill it
         )
 
 
 @contextmanager
 def _timer(seconds: float) -> Iterator[None]:
-    """Raise _TooLong within the block after so many seconds of processor time."""
+    """Raise _TooLong within the block after so many seconds of CPU time."""
 
     def end(*_: object) -> NoReturn:
         raise _TooLong
@@ -154,11 +153,11 @@ def checked(text: str) -> str:
 
 @op(reads=True)
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
-    """Return the lines that match a regular expression as `hits`, of some sessions or of all; and errors as `failed`.
+    """Return the lines that match a regular expression, of some sessions or of all.
 
-    A hit: `session`, `line` (from 1, among the lines that are kept, and after them the rows of a full-screen program),
-    `text`, `before` and `after` (as many lines as `context` says), and the `command` that printed it with the moment it
-    `started`, if that is known. Raises UsageError, Refused if the pattern takes too long.
+    `line` counts from 1 in the kept lines, followed by the rows of a full-screen program. `before` and `after` have up
+    to `context` lines each. `command` printed the line, if that is known. Raises UsageError, Refused if the pattern
+    takes too long.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     if not chosen:
@@ -182,8 +181,8 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
     lines, alternate = views.last_lines(name, _MOST_LINES)
-    if alternate:  # what a full-screen program shows
-        shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # that is its form
+    if alternate:
+        shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # its default format is text
         lines = [*lines, *shown["lines"]]
     numbers = [number for number, _ in search.matches(lines)][-_MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
@@ -202,7 +201,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
-    """Return the commands that were typed in a session, each with its last line; the newest first."""
+    """Return the last line of each command typed in a session, and the command; the newest first."""
     try:
         entries = shell.history(caller, name)
     except SeshError:
@@ -219,9 +218,9 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield the command that printed each of some lines, whose numbers are in order: the last one above or on it.
+    """Yield the command that printed each numbered line: the last one on or above it; None if it printed too little.
 
-    None where as many bytes as it has printed lie between. Each line is looked at once, as there may be very many.
+    `numbers` are sorted, so that one pass over the lines is enough.
     """
     ends = tuple(text for text, _ in commands)
     last, left, first = None, 0.0, 0
@@ -230,7 +229,7 @@ def _printed_by(
             if line.endswith(ends):
                 last = next(command for text, command in commands if line.endswith(text))
                 left = inf if last["output_bytes"] is None else last["output_bytes"]
-            elif left > 0:  # the fewest bytes that a program can have written for it: a tab makes several blanks
+            elif left > 0:  # subtract the fewest bytes that print this line: one tab may make many blanks
                 left -= len(" ".join(line.split()).encode("utf-8", "replace")) + 1
             else:
                 last = None

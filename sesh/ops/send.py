@@ -1,4 +1,4 @@
-"""Typing into a session: text, and keys by tmux's names."""
+"""Type into a session: text, and keys by tmux's names."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.wire import Connection
 
-_TIMEOUT = 30.0  # seconds for a program to take in one chunk
-_ENTERED = 3 * _TIMEOUT  # seconds for a text and its Enter, also after another one
-_LONGEST_UNIT = 1 << 20  # bytes of a text with Enter, or of an answer: it is typed in one step, after checks
-_ANY = "."  # the pattern that any question matches, also one without words
+_TIMEOUT = 30.0  # seconds for a program to read one chunk
+_ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text
+_LONGEST_UNIT = 1 << 20  # bytes; a longer text with Enter, or a longer answer, is refused
+_ANY = "."  # the pattern for any question, also an empty one
 
 
 def type_into(
@@ -36,57 +36,56 @@ def type_into(
     force: bool = False,
     question: str | None = None,
 ) -> Sent:
-    """Type a text, Enter if wanted, and keys, in this order.
+    """Type a text, then Enter if wanted, then keys.
 
-    `enter`: the program is to take the text and the Enter as two; nothing is typed into a person's line or to a
-    question, save with `force`. Without it a text in pieces is typed as they come. Keys alone wait for no text of
-    others. `question`: only if the session waits for a person and what it asks matches; `.` always does. Raises
-    UsageError for what is not a key and for a text with Enter, or an answer, that is too long, NotFound, Refused, Busy,
-    and NotSubmitted if a text that was typed got no Enter.
+    `enter`: send Enter apart from the text, and type nothing into a person's line or at a question unless `force`.
+    Without it the pieces of a text are typed as they arrive. Keys alone do not wait for another text to be typed.
+    `question`: type only if the session asks a question that matches; `.` matches any. Raises UsageError for an unknown
+    key and a text that is too long, NotFound, Refused, Busy, and NotSubmitted if the text was typed without its Enter.
     """
     for key in keys:
-        bytes_of(key)  # a wrong one is reported before anything is typed
+        bytes_of(key)  # refuse an unknown key before anything is typed
     if enter or question is not None:
-        text = _unit([text] if isinstance(text, bytes) else text)
-    with _greeted(target, name) as stream:
+        text = _joined([text] if isinstance(text, bytes) else text)
+    with _open_stream(target, name) as stream:
         last = _bytes_of_keys(stream.connection, keys)
         if enter and text == b"":
-            enter, last = False, b"\r" + last  # a key as others
+            enter, last = False, b"\r" + last  # without a text, Enter is an ordinary key
         words: Words = {"force": force, "enter": enter}
         if question is not None:
             words = {**words, **_question(stream.connection, name, question)}
         if not isinstance(text, bytes) or (not enter and question is None):
-            return _typed(stream.connection, text, last)
-        answer = _once(stream, text if enter else text + last, words)
+            return _type(stream.connection, text, last)
+        answer = _type_once(stream, text if enter else text + last, words)
         if enter and last:
             stream.connection.request("send", last, _soon(), more=True, keys=True)
-        return _sent(len(text) + enter + len(last), answer)
+        return _outcome(len(text) + enter + len(last), answer)
 
 
 @contextmanager
-def _greeted(target: Target, name: str) -> Iterator[Stream]:
+def _open_stream(target: Target, name: str) -> Iterator[Stream]:
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
         yield stream
 
 
-def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
-    """Type a text, the pieces of one as they come, and keys after it."""
+def _type(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
+    """Type a text, its pieces as they arrive, then keys."""
     first: Answer | None = None
     size = 0
     for chunk in _chunks(text, last):
         answer, _ = connection.request("send", chunk, _soon(), more=first is not None, keys=text == b"")
         first = first or answer
         size += len(chunk)
-    return _sent(size, first or {})
+    return _outcome(size, first or {})
 
 
-def _sent(size: int, answer: Answer) -> Sent:
+def _outcome(size: int, answer: Answer) -> Sent:
     return {"bytes": size, "position": answer.get("position"), "typed": True}
 
 
-def _unit(pieces: Iterable[bytes]) -> bytes:
-    """Gather what is typed as one unit. Raises UsageError if that is too long."""
+def _joined(pieces: Iterable[bytes]) -> bytes:
+    """Join the pieces of a text. Raises UsageError if it is too long."""
     whole = bytearray()
     for piece in pieces:
         whole += piece
@@ -97,9 +96,9 @@ def _unit(pieces: Iterable[bytes]) -> bytes:
 
 
 def _question(connection: Connection, name: str, pattern: str) -> Words:
-    """Return the words for an answer to the question, once it matches a pattern. Raises Refused if it does not.
+    """Return the request's words for an answer to the question. Raises Refused if the question does not match.
 
-    The pattern is searched for here, and the daemon types if that very question is still open.
+    The words identify the question, so that the daemon refuses if it has changed since the match.
     """
     reply = connection.request("asked", deadline=_soon())[0]
     question = str(reply.get("question"))
@@ -112,16 +111,16 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     return {"since": str(reply.get("since")), "question": question}
 
 
-def _once(stream: Stream, text: bytes, words: Words) -> Answer:
-    """Have the daemon type a text; after a lost link it is asked for the outcome. Raises NotSubmitted."""
+def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
+    """Type a text; after a lost link, send it again with the same key to get the outcome. Raises NotSubmitted."""
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
-            answer, _ = stream.connection.request("send", text, time.monotonic() + _ENTERED, **words)
+            answer, _ = stream.connection.request("send", text, time.monotonic() + _ENTER_TIMEOUT, **words)
             break
         except (errors.Lost, errors.Unknown) as error:
-            lost = {type(error), type(error.__cause__)} & {errors.Lost}
-            if stream.host is None or not lost:
+            is_lost = isinstance(error, errors.Lost) or isinstance(error.__cause__, errors.Lost)
+            if stream.host is None or not is_lost:
                 raise
             stream.reconnect()
             stream.greet(until=_soon())
@@ -132,32 +131,33 @@ def _once(stream: Stream, text: bytes, words: Words) -> Answer:
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Tell whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
-    with _greeted(target, name) as stream:
-        asked, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
-        return asked.get("hides") is True
+    """Return whether the terminal has echo off, as for a password. Raises as `answer`."""
+    with _open_stream(target, name) as stream:
+        state, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
+        return state.get("hides") is True
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
-    """Type an answer to the question of a program: a line with Enter; one character to a menu alone.
+    """Type an answer to a program's question: a line with Enter; one character without, at a menu.
 
-    `since`, `question`: those of the question meant, as `activity` says; the daemon refuses if it asks something else
-    by now. Raises NotFound, Refused, Busy.
+    `since`, `question`: identify the question, as in `activity`; the daemon refuses if it has changed. Raises NotFound,
+    Refused, Busy.
     """
-    with _greeted(target, name) as stream:
+    with _open_stream(target, name) as stream:
         words: Words = {"since": since, "question": question}
-        asked, _ = stream.connection.request("asked", deadline=_soon(), **words)
-        _once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
+        state, _ = stream.connection.request("asked", deadline=_soon(), **words)
+        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state.get("line") is True})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:
-    asks = any(map(is_cursor, keys))  # the program may have the cursor keys in application mode
-    application = asks and connection.request("modes", deadline=_soon())[0].get("cursor") is True
+    application = False  # DECCKM, which changes the bytes of cursor keys
+    if any(map(is_cursor, keys)):
+        application = connection.request("modes", deadline=_soon())[0].get("cursor") is True
     return b"".join(bytes_of(key, application=application) for key in keys)
 
 
 def _chunks(text: bytes | Iterable[bytes], last: bytes) -> Iterator[bytes]:
-    """Yield the bytes to type, in chunks of one request; at least one, so that an empty text is asked for too."""
+    """Yield the bytes to type, one chunk for each request; at least one, even if it is empty."""
     if isinstance(text, bytes):
         text += last
         yield from (text[start : start + CHUNK] for start in range(0, len(text) or 1, CHUNK))

@@ -23,10 +23,10 @@ from sesh.schema import ErrorFacts, Summary
 from sesh.store import listing, recent, records
 from sesh.stored import Record
 
-_RELOAD_TIMEOUT = 45.0  # seconds for a daemon to have its emulator catch up, to try the new sesh and to become it
-_END_TIMEOUT = 5.0  # seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine
-_KILL_TIMEOUT = 2.0  # seconds for a daemon to die of SIGKILL
-_COLUMNS = 200  # columns of the names in a question; there may be hundreds
+_RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
+_END_TIMEOUT = 5.0  # seconds, then the daemon is killed; it sends SIGKILL to its session after two
+_KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
+_COLUMNS = 200  # a question cuts its list of names off here
 
 
 @op(reads=True)
@@ -37,7 +37,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 
 @op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
-    """Return whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
+    """Return whether a session runs, or has ended and is kept. `required`: raise NotFound if not."""
     name = check_name(name)
     connection = find.required(name) if required else find.running(name)
     if connection is not None:
@@ -46,15 +46,12 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
 
 
 def of_this_machine() -> list[str]:
-    """Return the names of this machine's sessions, without those of others that share the home directory."""
+    """Return the names of this machine's sessions, not of machines that share the home directory."""
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
 def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """Return the sessions for which something worked, and the errors of the others as an op answers them.
-
-    Raises the error of a single one.
-    """
+    """Return the names that worked, and the facts of each error by name. Raise the error of a single session."""
     if failed and len(chosen) == 1:
         raise failed[chosen[0]]
     done = [name for name in chosen if name not in failed]
@@ -66,7 +63,7 @@ def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[s
 
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detach all clients of a session; without a name the client that typed here. Their number is `detached`."""
+    """Detach all clients of a session, without a name the client that typed here; count them in `detached`."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
     answer, _ = find.ask(name, "detach", which=which)
@@ -75,7 +72,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
 
 @op()
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
-    """Rename a session; without a name the one that the caller types in. Raises NotFound, Exists."""
+    """Rename a session, without a name the caller's own. Raises NotFound, Exists."""
     if name is None:
         if (here := listing.current()) is None:
             raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
@@ -98,16 +95,16 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
-    """Set labels, an empty value removes one; return all labels of the session."""
+    """Set labels, remove those with an empty value; return all labels of the session."""
     answer, _ = find.ask(check_name(name), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
 @op()
 def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
-    """Keep the command that starts a session again; forget it if there are no words.
+    """Store the command that resumes a session, without a name the caller's own; an empty one removes it.
 
-    Without a name it is that of the session that the caller runs in. Raises NotFound, Refused.
+    Raises NotFound, Refused.
     """
     if name is None:
         name = agents.session("--resume-with", " -- CMD…")
@@ -120,9 +117,9 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
 
 @op()
 def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
-    """Have the daemons of sessions, without names of all, execute this sesh; what runs in them goes on.
+    """Make the daemons of sessions, without names of all, execute this sesh; their programs keep running.
 
-    Return what was `reloaded` and what `failed`. Raises the error of a single session.
+    Raises the error of a single session.
     """
     if not names:
         find.note_damage(caller)
@@ -152,9 +149,9 @@ def _reload(name: str) -> None:
 
 @op()
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
-    """End sessions, without names the one that the caller types in; return what was `killed` and what `failed`.
+    """End sessions, without names the caller's own.
 
-    Raises the error of a single session; Refused if the person does not want to end the one they are in.
+    Raises the error of a single session, Refused if the person declines to end their own.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     if not chosen:
@@ -167,7 +164,7 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 
 @op()
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
-    """End all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
+    """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
     chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:
@@ -181,7 +178,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
 
 
 def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
-    """End sessions, all at the same time; return errors by name. The session that the caller types in comes last."""
+    """End sessions in parallel, the caller's own last; return errors by name."""
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]
@@ -206,9 +203,9 @@ def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
 
 
 def end(name: str, session_id: str = "") -> None:
-    """End a session; one without a daemon is forgotten, and a daemon that does not answer in time is killed.
+    """End a session: forget one without a daemon, kill a daemon that does not answer in time.
 
-    `session_id`: only the one with this id. Raises NotFound if it no longer bears this name.
+    `session_id`: end no other session of this name. Raises NotFound if the name belongs to another.
     """
     deadline = time.monotonic() + _END_TIMEOUT
     record = records.readable(name) if paths.trusted(paths.directory()) else None
@@ -219,10 +216,10 @@ def end(name: str, session_id: str = "") -> None:
             return
         connection = find.required(name)  # another process has started it again, or ended it
     with connection:
-        asked = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
+        request = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
         try:
-            with suppress(errors.Unreachable, errors.TimedOut):  # the answer says so too
-                connection.send(wire.greeting("request") + asked, time.monotonic() + 1)
+            with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
+                connection.send(wire.greeting("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except errors.Unreachable:
@@ -239,15 +236,12 @@ def _await_death(record: Record, deadline: float) -> bool:
     while records.alive(record):
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)  # no event tells of its end
+        time.sleep(0.01)  # the daemon is no child, so the kernel sends no event
     return True
 
 
 def _kill_daemon(name: str, record: Record | None) -> bool:
-    """Kill a daemon that does not answer; the terminal's hangup, then SIGKILL, ends the programs of its session.
-
-    Return whether the session is gone.
-    """
+    """Kill a daemon that does not answer, and the programs of its session; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
     groups = processes.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []

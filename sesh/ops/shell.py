@@ -1,4 +1,4 @@
-"""Commands in a session's live shell: one run now, with its exact output and exit code; those that were run before."""
+"""Run a command in a session's live shell and return its exact output and exit code; list earlier commands."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.vt import grammar
 
-Ran = tuple[RunFacts, bytes]  # a daemon's account of a command, and its output
+Ran = tuple[RunFacts, bytes]  # a command's facts and its output
 
-_GRACE = 2.5  # seconds by which a daemon may be late to say that the time is up: the output so far is worth the wait
-_LONGEST = 4096  # bytes that may be the beginning of an escape sequence and wait for the rest of it
-_RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # the numbers of requests: the command, Ctrl-C for it, and its question
+_GRACE = 2.5  # seconds to wait after the timeout for the daemon's answer, which has the output so far
+_LONGEST = 4096  # bytes of an unfinished escape sequence to hold back; a longer one passes as text
+_RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # ids of requests
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
 _STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
@@ -35,7 +35,7 @@ _UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_
 
 
 def plain(output: bytes) -> bytes:
-    """Return the output without escape sequences; all other controls stay."""
+    """Return the output without escape sequences, but with all other control characters."""
     return _SEQUENCES.sub(b"", output)
 
 
@@ -44,7 +44,7 @@ def plain(output: bytes) -> bytes:
 
 @contextmanager
 def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """Have errors within a block exit with 125, or with 255 if the command may have run (`asked`)."""
+    """Make errors within the block exit with 125, or with 255 if the command may have run (`asked`)."""
     try:
         yield
     except SeshError as error:
@@ -63,14 +63,14 @@ def run(
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Ran:
-    """Have a session's shell run a command; return the daemon's account of it, and its output.
+    """Run a command in a session's shell; return its facts and its output.
 
-    `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
-    alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
-    rest. `stop`: interrupts the command. `tell`: gets the question if the session waits for a person meanwhile.
+    `words`: a single one is shell source, several are quoted. `timeout`: seconds, then this returns and the command
+    keeps running. `wait`: False to return once the command has begun. `live`: receives live output, and the result has
+    only the rest. `stop`: interrupts the command. `tell`: receives the question if the command asks a person.
 
-    To a host the command is given again over another link, and is still run but once. The account of one that ended
-    with its session while the link was down has `output_lost`. Raises Busy, and errors as `run_errors` has them.
+    After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy, and errors as `run_errors`.
     """
     with run_errors():
         if stream.host is None and listing.in_front(stream.name):
@@ -89,14 +89,13 @@ def run(
 
 
 class OutputWriter:
-    """A writer of a command's output while it runs; without `ansi` escape sequences are left out."""
+    """Writes live output of a command; without `ansi` it drops escape sequences."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
         self._write, self._ansi = write, ansi
         self._held = b""
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        """Take more output, or the last of it."""
         data, self._held = self._held + data, b""
         if not self._ansi:
             unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
@@ -107,7 +106,7 @@ class OutputWriter:
 
 
 class _Run:
-    """One command, asked for over each connection; a host's has a key, by which the daemon knows that it has run."""
+    """One command, sent over each new connection; on a host its key keeps the daemon from running it twice."""
 
     def __init__(
         self,
@@ -130,8 +129,9 @@ class _Run:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
-        self._sent = self._lost = self._interrupted = False
-        """Whether the command was asked for; whether a link that it was asked for over was lost; Ctrl-C was sent."""
+        self._sent = False  # the command was sent
+        self._lost = False  # the link over which the command was sent was lost
+        self._interrupted = False  # Ctrl-C was sent
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
@@ -147,65 +147,67 @@ class _Run:
                 if answer.get("id") == _RUN:
                     return wire.checked(answer), bytes(self._carried)  # type: ignore[return-value]
                 if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
-                    tell, self._tell = self._tell, None  # once
+                    tell, self._tell = self._tell, None  # tell the person only once
                     tell(str(answer.get("question") or ""))
-        raise AssertionError  # frames come without end
+        raise AssertionError  # `frames` never ends
 
     def _ask(self) -> None:
-        """Ask, with the time that is left; a host for the first time along with HELLO."""
-        stream, along = self._stream, self._stream.host is not None and not self._sent
+        """Send the command with the remaining time; to a host the first time in one write with HELLO."""
+        stream, with_hello = self._stream, self._stream.host is not None and not self._sent
         self._lost, self._carried = self._sent, bytearray()
         self._stop.check()
-        if along:
+        if with_hello:
             self._sent = True
-            welcome_by = time.monotonic() + find.PATIENCE  # without a WELCOME nobody waits for the command
+            # Without a WELCOME by then, the command must not begin: its output would be lost.
+            welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            stream.greet(self._asked(begin_by), self._deadline)
+            stream.greet(self._frames(begin_by), self._deadline)
         else:
             stream.greet(until=self._deadline)
-            asked, self._sent = self._asked(self._deadline), True
-            stream.connection.send(asked)
+            frames, self._sent = self._frames(self._deadline), True
+            stream.connection.send(frames)
 
-    def _asked(self, deadline: float | None) -> bytes:
-        """Return the frames, the command's last: as long as they are not read, it does not run."""
+    def _frames(self, deadline: float | None) -> bytes:
+        """Return the frames to send, the command's last, so that it runs only if all of them arrive."""
         left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._stream.position
-        asked = b""
+        frames = b""
         if self._tell is not None:
-            asked = wire.asking("wait", _QUESTION, waiting=True, anew=not self._lost)
+            frames = wire.asking("wait", _QUESTION, waiting=True, anew=not self._lost)
         begin_by = self._stream.connection.not_after(deadline)
-        return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
+        return frames + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
-        """Have the shell interrupt the command. Raises Interrupted between two links."""
+        """Interrupt the command. Raises Interrupted during a reconnect."""
         if self._stream.reconnecting:
             raise errors.Interrupted(self._stop.message)
         self._interrupted = True
-        with suppress(errors.TimedOut, errors.Unreachable):  # the answer is on its way, or never comes
+        with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
             self._stream.connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
 
     def failed(self, error: SeshError) -> SeshError:
-        """Return the error to raise: it says, also by its exit code, whether the command may have run."""
+        """Return the error to raise: its message and exit code say whether the command may have run."""
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
-            again = isinstance(error, NotFound)  # the session was looked for again
-            if self._sent and (again or not error.answered) and error.exit_code == ExitCode.FAILED:
+            is_gone = isinstance(error, NotFound)  # a reconnect did not find the session
+            if self._sent and (is_gone or not error.answered) and error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.UNKNOWN
             return error
         name, late = self._stream.name, isinstance(error, errors.TimedOut)
-        what = f"the daemon of {name} does not answer in time" if late else error.message
+        message = f"the daemon of {name} does not answer in time" if late else error.message
         cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
         unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unseen(cause)
-        if not (self._lost or (self._sent and (self._interrupted or not unseen))):
+        may_have_run = self._lost or (self._sent and (self._interrupted or not unseen))
+        if not may_have_run:
             hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint
-            return type(error)(f"{what}; the command did not run", hint=hint)
+            return type(error)(f"{message}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} --logs {name}"
         if late:
-            return errors.TimedOut(f"{what}; the command may go on", hint=look)
-        return errors.Unknown(f"{what}; the command may have run", hint=look)
+            return errors.TimedOut(f"{message}; the command may go on", hint=look)
+        return errors.Unknown(f"{message}; the command may have run", hint=look)
 
     def ended(self, ended: errors.Ended) -> Ran:
-        """Return the account of the command, if its session has ended with it. Raises InternalError."""
+        """Return the command's facts from the result of its session, which has ended. Raises InternalError."""
         last, key = ended.result.get("run"), self._words.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
@@ -214,12 +216,12 @@ class _Run:
         return facts, b""
 
 
-# -- the commands that were run
+# -- history
 
 
 @op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
-    """Return the commands that were run in a session's shell, the newest last. Raises NotFound."""
+    """Return the commands run in a session's shell, the newest last. Raises NotFound."""
     try:
         commands = protocol.parse(find.read(name, "history", n=None)[1])["commands"]
     except NotFound:
@@ -229,13 +231,13 @@ def history(_caller: Caller, name: str) -> list[Command]:
 
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
-    """Return one of these commands with its `output`, escape sequences included. Raises NotFound."""
+    """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
     try:
         answer, output = find.read(name, "history", n=number)
     except NotFound:
         if find.dormant(name) is None:
             raise
-        message = f"the output of command {number} went with the daemon of {name}"
+        message = f"the output of command {number} was lost with the daemon of {name}"
         raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
     return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 
@@ -243,4 +245,4 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 def _dated(facts: Mapping[str, object]) -> Command:
     started = facts.get("started")
     stamp = measures.stamp(started) if isinstance(started, (int, float)) else None
-    return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them
+    return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # the other facts are the daemon's

@@ -1,8 +1,7 @@
-"""Leftovers of sessions, links and deploys on this machine: found, and cleared.
+"""`--sweep`: find and clear leftovers of sessions, links and deploys on this machine.
 
-A process is identified by its pid and the time of its start, and each leftover is looked at again before it is cleared.
-Files that another machine with the same home directory may still use are no leftovers, nor is a process that this one
-runs under.
+A pid with its start time identifies a process. Each leftover is checked again before it is cleared. Files that another
+machine with the same home directory may use are no leftovers, nor are ancestors of this process.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.store import listing, own, records
 
-_TERM_TIMEOUT, _KILL_TIMEOUT = 4.0, 1.0
-"""Seconds until SIGKILL, as a daemon gives the programs of its session two; and for that to have its effect."""
+_TERM_TIMEOUT = 4.0  # seconds from SIGTERM to SIGKILL; a daemon gives its session's programs two
+_KILL_TIMEOUT = 1.0  # seconds to wait for a process's death after SIGKILL
 
 
 class Kind(str, Enum):
@@ -45,16 +44,11 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Leftover:
-    """One leftover.
-
-    `what`: the session, the path, or the command. `age`: seconds since a session's end, a file's last change, a
-    process's start. `clear` looks again, and returns False if it is in use; it raises SeshError or OSError. `pid`: of a
-    process.
-    """
+    """A leftover. `clear` returns False if it is in use again; raises SeshError, OSError."""
 
     kind: Kind
-    what: str
-    age: float
+    what: str  # the session, the path, or the command
+    age: float  # seconds since a session's end, a file's last change, or a process's start
     clear: Callable[[], bool]
     pid: int | None = None
 
@@ -64,23 +58,22 @@ class Leftover:
 
 @op(reads=True)
 def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
-    """Return the leftovers that are older than so many seconds, the oldest first.
+    """Return the leftovers of at least this age in seconds, the oldest first; note untrusted session files.
 
-    Raises Refused if the directory of sessions is not trusted; session files that are not trusted are noted.
+    Raises Refused if the directory of sessions is not trusted.
     """
     find.note_damage(caller)
-    found = sorted(_all(), key=lambda leftover: leftover.age, reverse=True)
+    found = sorted(_find_all(), key=lambda leftover: leftover.age, reverse=True)
     return [leftover.facts() for leftover in found if max(0.0, leftover.age) >= older]
 
 
 @op()
 def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
-    """Clear rows of `leftovers`, living processes only if it `ends` them.
+    """Clear rows of `leftovers`, processes only with `ends`; return the rows with their outcome.
 
-    Returns the rows with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
-    `SeshError.facts` gives it. Leftovers that have gone meanwhile count as cleared.
+    A row is `cleared`, also if the leftover is gone already, or has the reason in `left`, or an `error`.
     """
-    present = {(leftover.kind.value, leftover.what, leftover.pid): leftover for leftover in _all()}
+    present = {(leftover.kind.value, leftover.what, leftover.pid): leftover for leftover in _find_all()}
     rows: list[LeftoverFacts] = []
     for row in wanted:
         leftover = present.get((row["kind"], str(row["what"]), row["pid"]))
@@ -98,7 +91,7 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
     return rows
 
 
-def _all() -> list[Leftover]:
+def _find_all() -> list[Leftover]:
     return [*_sessions(), *_files(), *daemons(), *bridges(), *_versions()]
 
 
@@ -106,7 +99,7 @@ def _all() -> list[Leftover]:
 
 
 def _sessions() -> Iterator[Leftover]:
-    """Sessions that have ended and are kept, and lost ones; not another machine's, nor the one that this runs in."""
+    """Find kept sessions that have ended, and lost ones; not another machine's, nor the caller's own."""
     ancestors = _ancestors()
     for session in listing.summaries():
         kind = {"exited": Kind.ENDED, "lost": Kind.LOST}.get(session["state"])
@@ -114,14 +107,15 @@ def _sessions() -> Iterator[Leftover]:
             continue
         name = session["name"]
         record = records.readable(name)
-        if record is not None and not (kind is Kind.LOST and records.alive(record)):  # else it is back, or gone
+        has_ended = record is not None and not (kind is Kind.LOST and records.alive(record))
+        if record is not None and has_ended:
             yield Leftover(kind, name, _age_of(name, kind), partial(_forget, name, str(record.get("id"))))
 
 
 def _age_of(name: str, kind: Kind) -> float:
-    """Return the seconds since a session ended, or was first found lost, as its record notes then; 0 if unknown.
+    """Return the seconds since a session ended, or since a sweep first found it lost; 0 if unknown.
 
-    Its last activity says nothing: a session that idled for a year may be lost since a minute.
+    The last activity is no measure: a session that was idle for a year may have been lost a minute ago.
     """
     with suppress(OSError, Refused), files.locked(paths.directory()):
         record = records.readable(name)
@@ -130,11 +124,11 @@ def _age_of(name: str, kind: Kind) -> float:
         if kind is Kind.ENDED or record.get("found_lost"):
             return records.age(record)
         records.write({**record, "found_lost": True})
-    return 0.0  # it is not cleared where nobody is asked
+    return 0.0  # so that an unattended sweep, which asks for a minimum age, keeps it
 
 
 def _forget(name: str, session_id: str) -> bool:
-    """Forget a session; return False if another one has its name."""
+    """Forget a session; return False if another session has its name now."""
     try:
         sessions.end(name, session_id)
     except NotFound:
@@ -146,18 +140,18 @@ def _forget(name: str, session_id: str) -> bool:
 
 
 def _files() -> Iterator[Leftover]:
-    """Files of the directory of sessions that nothing uses any more, and unfinished ones of killed processes."""
+    """Find unused files in the directory of sessions, and unfinished ones of killed processes."""
     folder, ids = paths.directory(), _ids()
     for entry in os.listdir(folder) if paths.trusted(folder) else ():
         path = os.path.join(folder, entry)
-        with suppress(FileNotFoundError):  # it was in use, and is gone
-            if _is_left(path, ids):
+        with suppress(FileNotFoundError):  # its owner has just removed it
+            if _is_leftover(path, ids):
                 yield Leftover(Kind.FILE, path, _age(path), partial(_remove, path))
 
 
 def _remove(path: str) -> bool:
-    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another process may clear it
-        if not _is_left(path, _ids()):
+    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another sweep may be faster
+        if not _is_leftover(path, _ids()):
             return False
         os.unlink(path)
     return True
@@ -167,8 +161,8 @@ def _age(path: str) -> float:
     return time.time() - os.lstat(path).st_mtime
 
 
-def _is_left(path: str, ids: set[str] | None) -> bool:
-    """Return whether a file is one of sesh's that nothing uses. Links are never followed. Raises FileNotFoundError."""
+def _is_leftover(path: str, ids: set[str] | None) -> bool:
+    """Return whether a file is sesh's and unused; never follow symbolic links. Raises FileNotFoundError."""
     entry, status = os.path.basename(path), os.lstat(path)
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.SETTLED:
         return False
@@ -177,7 +171,7 @@ def _is_left(path: str, ids: set[str] | None) -> bool:
     if own.RUN.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
     if machine.network_filesystem(paths.directory()):
-        return False  # processes and listeners of another machine that shares the directory are not seen here
+        return False  # another machine may use it, and its processes are not visible from this one
     if process := own.PROCESS.fullmatch(entry) or files.UNFINISHED.fullmatch(entry):
         return processes.start_time(int(process[process.lastindex or 0])) == ""
     if own.ZYGOTE.fullmatch(entry):
@@ -188,7 +182,7 @@ def _is_left(path: str, ids: set[str] | None) -> bool:
 
 
 def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted, so that its session's files are unknown."""
+    """Return the ids of all sessions; None if a record is not trusted: the owner of some files is then unknown."""
     try:
         return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
     except Refused:
@@ -196,7 +190,7 @@ def _ids() -> set[str] | None:
 
 
 def _listener(path: str) -> int | None:
-    """Return the process that began to listen at a socket; None if nobody does, 0 if that is unknown."""
+    """Return the pid of the process that listens on a socket; None without a listener, 0 if unknown."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
         try:
@@ -205,34 +199,34 @@ def _listener(path: str) -> int | None:
             return processes.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
-        except OSError:  # too many wait already, or it is not ours
+        except OSError:  # its backlog is full, or it belongs to another user
             return 0
 
 
-# -- versions that were deployed
+# -- deployed versions
 
 
 def _versions() -> Iterator[Leftover]:
-    """Deployed versions that no process runs from and ~/.local/bin/sesh does not start."""
+    """Find deployed versions that no process runs from and ~/.local/bin/sesh does not start."""
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     every = [record for name in paths.names() if (record := records.readable(name)) is not None]
     if not os.path.isdir(folder) or machine.network_filesystem(folder) or not all(map(records.here, every)):
-        return  # another machine that shares the home directory may run from any of them
+        return  # another machine with the same home directory may run from any version
     try:
         launcher = os.fsdecode(files.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
     except OSError:
-        return  # which one is in use is unknown
+        return  # the version in use is unknown
     for entry in sorted(os.listdir(folder)):
         path, part = os.path.join(folder, entry), os.path.join("versions", entry, "")
-        if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_run(path):
+        if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_running(path):
             continue
-        if (age := _age(path)) > files.SETTLED:  # the deploy may be about to put a younger one into use
+        if (age := _age(path)) > files.SETTLED:  # a deploy may be about to activate a newer one
             yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
 
 
-def _is_run(path: str) -> bool:
-    """Return whether a process runs from a version, also for another directory of sessions: `writing.hold_package`."""
+def _is_running(path: str) -> bool:
+    """Return whether a process runs from a version, also one with another SESH_DIR."""
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and files.is_locked(package):
         return True
@@ -241,7 +235,7 @@ def _is_run(path: str) -> bool:
 
 
 def _remove_version(path: str) -> bool:
-    # Renamed first: nothing may start from one that is half gone.
+    # Rename first, so that nothing starts from a half-removed version.
     doomed = os.path.join(os.path.dirname(path), f".tmp-{os.path.basename(path)}")
     os.rename(path, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
@@ -252,9 +246,9 @@ def _remove_version(path: str) -> bool:
 
 
 def _end(pid: int, start: str) -> bool:
-    """End a process by SIGTERM, after a while by SIGKILL; return whether it has ended.
+    """Send SIGTERM to a process, after a timeout SIGKILL; return whether the process has ended.
 
-    `start`: the time of its start, which tells it from a later one with its pid.
+    `start`: the start time, which distinguishes it from a later process with the same pid.
     """
     for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
         until = time.monotonic() + timeout
@@ -262,11 +256,11 @@ def _end(pid: int, start: str) -> bool:
             if start == processes.start_time(pid) != "":
                 os.kill(pid, number)
         except ProcessLookupError:
-            return True  # it has ended since that look
+            return True  # it ended after the check
         while start == processes.start_time(pid) != "":
             if time.monotonic() > until:
                 break
-            time.sleep(0.02)  # it is not a child of ours, and no event tells of its end
+            time.sleep(0.02)  # the process is no child, so the kernel sends no event
         else:
             return True
     return False
@@ -280,7 +274,7 @@ def _orphan(kind: Kind, what: str, pid: int) -> Leftover:
 
 
 def _ancestors() -> set[int]:
-    """Return the processes that this one runs under, itself among them."""
+    """Return the pids of this process and of its ancestors."""
     ancestors, pid = set(), os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
@@ -289,7 +283,7 @@ def _ancestors() -> set[int]:
 
 
 def daemons() -> Iterator[Leftover]:
-    """Daemons of this directory without a name, found by the sockets on which they still listen."""
+    """Find daemons of this SESH_DIR whose files were removed, by the sockets that they still listen on."""
     folder = paths.directory()
     spared = _ancestors()
     for name in paths.names():
@@ -297,7 +291,7 @@ def daemons() -> Iterator[Leftover]:
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
     listening = processes.listening().items()
-    sockets = {link for link, path in listening if (os.path.dirname(path), path[-5:]) == (folder, paths.SOCKET)}
+    sockets = {link for link, path in listening if os.path.dirname(path) == folder and path.endswith(paths.SOCKET)}
     for pid, _, words in processes.own_processes() if sockets else ():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
         if is_daemon and pid not in spared and not sockets.isdisjoint(processes.open_paths(pid)):
@@ -305,12 +299,12 @@ def daemons() -> Iterator[Leftover]:
 
 
 def bridges() -> Iterator[Leftover]:
-    """Bridges that init, or a user's systemd, has adopted, as their ssh server has died."""
+    """Find bridges whose ssh server has died, so that init or a user's systemd adopted them."""
     every, spared = processes.own_processes(), _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}
     programs = {PROGRAM, DISTRIBUTION, "start.py"}
     for pid, parent, words in every:
         is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
-        # A daemon that a bridge has forked may have its command line, but it is in no directory.
+        # A daemon forked by a bridge may still show the bridge's command line, but its directory is `/`.
         if is_bridge and parent in reapers and pid not in spared and processes.directory_of(pid) != "/":
             yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid)

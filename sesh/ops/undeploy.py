@@ -17,15 +17,14 @@ from sesh.reach.op import op
 from sesh.remote.deploy.install import SIGNATURE, TEMPORARY
 from sesh.store import listing, own
 
-_GRACE = 2.0
-"""Seconds in which a daemon ends by itself, after its session."""
+_GRACE = 2.0  # seconds for daemons to exit after their sessions, then removal is refused
 
 
 @op()
 def remove(caller: Caller) -> list[str]:
-    """Remove the files of a deploy and of sessions from this machine, but no settings; return the paths.
+    """Remove the files of a deploy and of sessions from this machine, not the settings; return their paths.
 
-    Raises Refused, having removed nothing, if a session or a daemon exists, or if sesh was not deployed.
+    Raises Refused before it removes anything if a session or a daemon exists, or if sesh was not deployed.
     """
     data = os.path.join(paths.home(), ".local", "share", "sesh")
     versions = os.path.join(data, "versions")
@@ -38,19 +37,19 @@ def remove(caller: Caller) -> list[str]:
     while any(map(is_locked, packages)):
         if time.monotonic() > deadline:
             raise Refused("a daemon still runs from a version that --deploy installed", hint=f"see: {SESH} --sweep")
-        time.sleep(0.05)  # no event tells that a lock was given back
+        time.sleep(0.05)  # the kernel sends no event when a lock is released
     folders = {
-        os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # another SESH_DIR may hold other files
+        os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # not SESH_DIR, which may have the person's own files
         paths.state_directory(): own.STATE,
     }
     launcher = os.path.join(paths.home(), ".local", "bin", PROGRAM)
     present = [path for path in (*folders, launcher, versions) if os.path.lexists(path)]
     try:
-        for folder, made in folders.items():
-            _clear(folder, made)
+        for folder, pattern in folders.items():
+            _clear(folder, pattern)
         if _is_ours(launcher):
             os.unlink(launcher)
-        for entry in os.listdir(versions):  # the last: this runs from one of them
+        for entry in os.listdir(versions):  # last, as this process runs from one of them
             path = os.path.join(versions, entry)
             if own.is_version(path) or entry.startswith(TEMPORARY):
                 shutil.rmtree(path)
@@ -63,19 +62,19 @@ def remove(caller: Caller) -> list[str]:
     return [path for path in present if not os.path.lexists(path)]
 
 
-def _clear(folder: str, made: re.Pattern[str]) -> None:
-    """Remove the files below a directory that sesh has made, and directories that are empty then. Raises OSError."""
+def _clear(folder: str, pattern: re.Pattern[str]) -> None:
+    """Remove sesh's files below a directory, then the directories left empty. Raises OSError."""
     for parent, folders, files in os.walk(folder, topdown=False):
         links = [entry for entry in folders if os.path.islink(os.path.join(parent, entry))]
         for path in (os.path.join(parent, entry) for entry in (*files, *links)):
-            is_made = made.fullmatch(os.path.relpath(path, folder)) or UNFINISHED.fullmatch(os.path.basename(path))
-            if is_made or own.is_record(path) or own.is_work_log(path):
+            is_own = pattern.fullmatch(os.path.relpath(path, folder)) or UNFINISHED.fullmatch(os.path.basename(path))
+            if is_own or own.is_record(path) or own.is_work_log(path):
                 os.unlink(path)
         _remove_empty(parent)
 
 
 def _remove_empty(folder: str) -> None:
-    with contextlib.suppress(OSError):  # it is not empty, or a link: not all in it is ours
+    with contextlib.suppress(OSError):  # it has other files, or is a symbolic link
         os.rmdir(folder)
 
 

@@ -1,4 +1,4 @@
-"""The facts of a session, its screen, its last lines."""
+"""Read a session: its facts, its screen, its last lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
 _FORMATS = ("text", "ansi", "json")
-_MOST_FAR = MOST_VALUES // 2  # lines that come over a link: commas in them may count as values too
+_MOST_FAR = MOST_VALUES // 2  # lines; over a link only the last ones are sent, as the limit counts commas as values
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 
@@ -34,7 +34,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
-    """Return the `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
+    """Return the sessions of this machine, a line for each untrusted file (`refusals`), and the user's home."""
     sessions, refusals = listing.summaries(), listing.refusals()
     if caller.origin is None and not caller.local and paths.knows_remotes():
         refusals += known.damage()
@@ -43,15 +43,12 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """Return all facts of a session: from its daemon; else from its record, or of a job from its result.
-
-    Raises NotFound.
-    """
+    """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
     try:
         summary = find.described(find.read(name, "status", timeout=_STATUS_TIMEOUT)[0])
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         summary = _unanswered(name, error)
-    session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
+    session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
     if "daemon_pid" not in session:
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
@@ -66,7 +63,7 @@ def status(caller: Caller, name: str) -> Status:
 
 
 def _unanswered(name: str, error: SeshError) -> Summary:
-    """Return the summary of a session whose daemon has not answered. Raises NotFound."""
+    """Return the summary of a session without an answer from its daemon. Raises NotFound."""
     if not isinstance(error, NotFound):
         if (summary := listing.unanswered(name)) is None:
             raise find.absent(name) from None
@@ -82,10 +79,7 @@ def check_format(form: str) -> None:
 
 @op(reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
-    """Return the visible rows as `text` and its `lines`, or as runs of cells (json).
-
-    Raises UsageError for another format, NotFound.
-    """
+    """Return the visible rows as text and its lines, or as runs of cells (json). Raises UsageError, NotFound."""
     check_format(form)
     try:
         answer, data = find.read(name, "screen", timeout=_SCREEN_TIMEOUT, format=form)
@@ -95,7 +89,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     if form != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n"), "continued": continued}
-    cells: Screen = parse(data)  # type: ignore[assignment]  # as the daemon drew it
+    cells: Screen = parse(data)  # type: ignore[assignment]  # `export` writes this type
     return cells
 
 
@@ -112,7 +106,7 @@ def cells(target: Target, name: str) -> Screen:
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
-    return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # which has a text
+    return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
 
 
 def _screen(target: Target, name: str, form: str, part: str) -> Any:
@@ -124,7 +118,7 @@ def _screen(target: Target, name: str, form: str, part: str) -> Any:
 
 @op(reads=True)
 def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styled]:
-    """Return the last lines of scrollback and screen; a full-screen program is noted. Raises NotFound."""
+    """Return the last lines of scrollback and screen; note a full-screen program. Raises NotFound."""
     texts, alternate = last_lines(name, lines, ansi=ansi)
     if caller.origin is not None and (fitting := _last_that_fit(texts)) < len(texts):
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
@@ -135,7 +129,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Return the last lines, and whether a full-screen program shows, whose rows are no lines. Raises NotFound."""
+    """Return the last lines, without a full-screen program's rows, and whether one shows. Raises NotFound."""
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
         return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
@@ -148,9 +142,9 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
 
 
 def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
-    """Return the last lines, asked for page by page, and the answer for the newest page.
+    """Request the last lines page by page; return them, and the answer for the newest page.
 
-    `ask`: for so many lines before the one of that number.
+    `ask(count, until)`: requests up to `count` lines before number `until`.
     """
     answer, data = ask(lines, protocol.MOST)
     newest, pages, left = answer, list[list[str]](), lines
@@ -164,10 +158,10 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
 
 
 def _last_that_fit(texts: list[str]) -> int:
-    """Return the number of last lines that fit into one answer over a link."""
+    """Return how many of the last lines fit into one answer over a link."""
     left = protocol.LARGEST_ANSWER
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
-        left -= 4 * len(text) + 3  # in JSON: up to four bytes for a character, quotes and a comma
+        left -= 4 * len(text) + 3  # JSON: at most four bytes per character, two quotes and a comma
         if left < 0:
             return count
     return min(len(texts), _MOST_FAR)

@@ -1,4 +1,4 @@
-"""Following what a session prints: until a condition holds, or line by line until it ends."""
+"""Follow a session's output: until a condition is met, or line by line until the session ends."""
 
 from __future__ import annotations
 
@@ -23,36 +23,35 @@ from sesh.vt.lines import Line, LineReader
 
 
 class Conditions(TypedDict):
-    """The conditions that a wait ends with; without any it is the end.
-
-    `waiting`: the program waits for a person; its question is the `match`. `idle`: seconds without output.
-    `pattern`: a line matches it. `begin`: the position from which output counts, `sent` for that of the last
-    `--send`, `start` for all that is kept. `limit`: seconds.
-    """
+    """The conditions that end a wait; if none is set, the session's end does."""
 
     exit_: bool
     prompt: bool
-    waiting: bool
-    idle: float | None
-    pattern: str | None
-    begin: int | str
-    limit: float | None
+    waiting: bool  # the program waits for a person
+    idle: float | None  # seconds without output
+    pattern: str | None  # a line matches
+    begin: int | str  # the position from which output counts; `sent`: of the last `--send`, `start`: all kept output
+    limit: float | None  # timeout in seconds
 
 
-_GRACE = 0.5  # seconds by which the daemon may be late to say that the time is up
+_GRACE = 0.5  # seconds after the timeout until a daemon without an answer counts as stuck
 _ALL_LINES = 1_000_000
-_COLUMNS = 80  # columns of a session that has not said its own
-_WAIT, _LOGS = 9, 10  # the numbers of requests; smaller ones are those of `Connection.request`
+_COLUMNS = 80  # the default width
+_WAIT, _LOGS = 9, 10  # ids of requests; `Connection.request` uses smaller ones
 
 
 class _Match(Exception):
-    """The pattern matched. `args`: the text, and the position after its line, or after the part that has come."""
+    """The pattern matched `text`; `position` is after its line, or after the part of the line received so far."""
+
+    def __init__(self, text: str, position: int) -> None:
+        super().__init__(text)
+        self.text, self.position = text, position
 
 
 def met(stream: Stream, conditions: Conditions) -> Condition:
-    """Wait for the condition that comes first, and return it.
+    """Wait for the first condition to be met, and return it.
 
-    Raises TimedOut, Refused if the session ends and that was not a condition, DaemonDied.
+    Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
     """
     name, limit = stream.name, conditions["limit"]
     deadline = stream.deadline if stream.deadline is not None or limit is None else time.monotonic() + limit
@@ -60,8 +59,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
-        text, position = match.args
-        return {"met": "for", "match": text, "exit_code": None, "position": position, "reason": None}
+        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position, "reason": None}
     except TimedOut as late:
         within = "in time" if limit is None else f"within {limit:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
@@ -80,15 +78,16 @@ def _end(facts: Answer | JobResult) -> Condition:
 
 
 def for_end(conditions: Conditions) -> bool:
-    """Return whether the end is a condition, as it is if there is no other."""
-    others = conditions["prompt"] or conditions["waiting"] or {conditions["idle"], conditions["pattern"]} != {None}
-    return conditions["exit_"] or not others
+    """Return whether the session's end is a condition, as it is if no other is set."""
+    has_flag = conditions["prompt"] or conditions["waiting"]
+    has_value = conditions["idle"] is not None or conditions["pattern"] is not None
+    return conditions["exit_"] or not (has_flag or has_value)
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return the end of a session that had ended before the wait, as `met` does.
+    """Return the end of a session that ended before the wait, as `met` does.
 
-    Raises `missing` if its end is no condition, or is unknown.
+    Raises `missing` if the end is no condition, or is unknown.
     """
     if not for_end(conditions) or (answer := target.call(ended, name=name)) is None:
         raise missing
@@ -97,13 +96,13 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Return the end of a session that has ended, as `met` does; None if it is unknown."""
+    """Return a session's end, as `met` does; None if it runs or its end is unknown."""
     end = find.result(name)
     return _end(end) if end is not None else None
 
 
 class _Wait:
-    """One wait. It searches the output itself, and goes on over another connection if one is lost."""
+    """One wait, which searches the output on this side, and continues after a reconnect."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
@@ -115,25 +114,25 @@ class _Wait:
         self._head: int | None = None  # the position of the output when the wait began
 
     def answer(self) -> Answer | JobResult:
-        """Return the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
+        """Return the daemon's answer, or the session's result if it ended. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
-                if kind == LATE:  # its daemon is stopped, or stuck
+                if kind == LATE:  # the daemon is stopped or stuck
                     raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
-                        raise TimedOut("timed out")  # more output comes than can be searched
+                        raise TimedOut("timed out")  # output arrives faster than the search
                     self._search(position, data)
                 elif kind == protocol.RESPONSE:
                     answer: Answer = self._stream.connection.message(kind, data)
                     if answer.get("id") == _WAIT:
                         return wire.checked(answer)
         except Ended as ended:
-            position, data = self._stream.rest(ended)
+            position, data = self._stream.ended_output(ended)
             if self._searches and data:
                 self._search(position, data)
             return ended.result
-        raise AssertionError  # frames come without end
+        raise AssertionError  # `frames` never ends
 
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
@@ -152,7 +151,7 @@ class _Wait:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
             words |= {"from": self._lines.position, "since": self._begin}
-        else:  # if nothing was sent, it begins at the position that an earlier connection found
+        else:  # `else` is where to begin if `begin` is `sent` and nothing was sent: the head when the wait began
             words |= {"from": self._begin, "else": self._head}
         if self._head is None:
             self._head = welcome.get("position")
@@ -162,28 +161,28 @@ class _Wait:
         return self._stream.connection.request("logs", deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
-        """Search output; bytes that were searched before are skipped."""
+        """Search output; skip bytes already searched."""
         if self._lines is None:
             self._lines = LineReader(position, self._columns)
         lines = self._lines
         if position > lines.position:
-            lines.position = position  # what lies between is not kept any more
+            lines.position = position  # the output log no longer has the bytes between
         tested = [(line.text, line.end) for line in lines.feed(data[lines.position - position :])]
         current = lines.current
-        # A prompt ends with a blank, which a pattern may ask for.
+        # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
         self._test([*tested, (current.untrimmed, current.end)])
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
-        """Search lines, each with the position after it. Raises _Match, TimedOut, Refused."""
+        """Search lines, each given with the position after it. Raises _Match, TimedOut, Refused."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
 
 
 class LiveLog:
-    """The lines of one session until it ends; a new connection continues after the last byte received.
+    """The lines of a session until it ends; after a reconnect it continues with the next byte.
 
-    `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
-    a time; `note`: gets a line about lines that are left out.
+    `count`: how many existing lines to write first. `ansi`: keep SGR in the lines. `write`: receives lines. `note`:
+    receives a note about skipped output.
     """
 
     def __init__(
@@ -197,11 +196,11 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
-        self._newest: Answer = {}  # the answer with the last of the existing lines
+        self._newest: Answer = {}  # the answer with the newest page of existing lines
         self._existing: list[str] = []
-        self._early: list[tuple[int, bytes]] = []  # output that came before the existing lines
+        self._early: list[tuple[int, bytes]] = []  # output received before the existing lines
         self._carried = bytearray()
-        self._over = False  # true if the session had ended before it was asked: then the existing lines are all
+        self._over = False  # the session has ended: no output follows the existing lines
 
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
@@ -219,26 +218,26 @@ class LiveLog:
                         self._over = True
                     if self._over and self._lines is not None:
                         break
-        except Ended as ended:  # while the link was down, or before its answer
-            position, data = self._stream.rest(ended)
+        except Ended as ended:  # the session ended while the link was down, or before its answer
+            position, data = self._stream.ended_output(ended)
             self._lines = self._lines or LineReader(position, _COLUMNS)
             self._take(position, data)
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
     def _ask(self) -> None:
-        """Ask for bytes before lines, so that none is missing between the two."""
+        """Subscribe to output before requesting the existing lines, so that no output between them is missed."""
         self._early, self._carried, self._over = [], bytearray(), False
         self._newest, self._existing = {}, []
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
-        asked = wire.asking("wait", _WAIT, **words)
+        requests = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
             words = {"lines": max(1, self._count), "ansi": self._ansi, "until": protocol.MOST, "end": True}
-            asked += wire.asking("logs", _LOGS, **words)
-        self._stream.greet(asked)
+            requests += wire.asking("logs", _LOGS, **words)
+        self._stream.greet(requests)
 
     def _take_page(self, answer: Answer) -> None:
-        """Take a page of the existing lines, the newest first; ask for the one before it, or begin."""
+        """Store a page of existing lines; request the page before it, or begin to write."""
         connection, text = self._stream.connection, self._carried.decode("utf-8", "replace")
         text = wording.without_controls(text) if connection.far else text
         page = text.removesuffix("\n").split("\n") if answer.get("lines") else []
@@ -251,7 +250,7 @@ class LiveLog:
             self._begin(self._newest, self._existing)
 
     def _begin(self, answer: Answer, lines: list[str]) -> None:
-        """Write the existing lines, and those that came with them; the line with the cursor is unfinished."""
+        """Write the existing lines and the output received meanwhile; the cursor's line is unfinished."""
         unfinished = lines.pop() if answer.get("open") and lines else ""
         lines += [""] * int(answer.get("blank") or 0)
         if self._count and lines:
@@ -262,7 +261,7 @@ class LiveLog:
             self._take(*early)
 
     def _take(self, position: int, data: bytes) -> None:
-        """Write the lines that a block of output ends; the part that the existing lines have is skipped."""
+        """Write the lines completed by a block of output; skip bytes that the existing lines have."""
         lines = self._lines
         if lines is None:
             self._early.append((position, data))

@@ -1,4 +1,4 @@
-"""Ops carried out here or on a host; docs/ARCHITECTURE.md draws how. Start reading at `op` and `target`."""
+"""Call ops on this machine or on a host; docs/ARCHITECTURE.md draws how. Start reading at `op` and `target`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Targe
     """Return the target for a host, None for this machine; `offer`: see `HostTarget`. Raises InvalidHost."""
     if host is None:
         return Target(caller)
-    from sesh.reach.host_target import HostTarget  # ssh and sync, which a session here does without
+    from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
 
     return HostTarget(caller, host, offer=offer)

@@ -1,7 +1,7 @@
-"""The caller of an op: its place, the notes for it, and the questions to it.
+"""The caller of an op: where it is, and how it gets notes and questions.
 
-The plain Caller is a program, which gets no notes and cannot be asked (the Python API). That of the command line prints
-notes and asks on the terminal; that of the bridge carries both over the link.
+The plain Caller drops notes and cannot be asked (the Python API). The command line's caller prints notes and asks on
+the terminal; the bridge's sends both over the link.
 """
 
 from __future__ import annotations
@@ -16,60 +16,50 @@ from sesh.errors import SeshError
 from sesh.names import subject
 from sesh.reach.origin import Origin
 
-Answers = Sequence[tuple[str, str]]
-"""The answers to a question: small letters or digits, each with its meaning."""
+Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
 
 YES_NO = (("y", "Yes"), ("n", "No"))
-NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
-"""The answer that declines; each question has one of these, or No."""
+NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or one of these to decline
 
 
 class Caller:
-    """The caller of an op.
-
-    `origin`: the machine that calls over a link; None for this one. `can_ask`: a person can be asked. `watched`: a
-    person sees notes at once. `hears_questions`: gets a note if a command that is waited for asks something. `piped`:
-    stdin is a pipe in which bytes wait. `ssh_prompts`: ssh may ask; None if a person sits at the terminal. `audience`:
-    the descriptor that followed output goes to, negative if unknown. `local`: no remote is asked. `session_id`: for a
-    session that the op creates.
-    """
-
-    origin: Origin | None = None
-    can_ask = False
-    watched = False
-    hears_questions = False
-    piped = False
-    ssh_prompts: bool | None = False
-    audience = -1
-    local = False
-    session_id: str | None = None
+    origin: Origin | None = None  # the machine that calls over a link; None for this one
+    can_ask = False  # a person can be asked
+    watched = False  # a person sees notes at once
+    hears_questions = False  # wants a note when the command it waits for asks a question
+    piped = False  # stdin is a pipe with unread bytes
+    ssh_prompts: bool | None = False  # ssh may prompt; None if a person sits at the terminal
+    audience = -1  # the descriptor that followed output is written to, polled for its reader's end; -1 if unknown
+    local = False  # ask no remote
+    session_id: str | None = None  # the id for a session that the op creates
     _warned: frozenset[str] = frozenset()
 
     def note(self, line: str) -> None:
-        """Tell the person something, in one line; commands in it are written as `{SESH} --verb`."""
+        """Show a note of one line; it quotes commands as `{SESH} --verb`."""
 
     def remember(self, line: str) -> None:
-        """Keep a line for the first screen of the session that is entered, as that screen covers earlier notes."""
+        """Show a line on the first screen of the entered session, which covers earlier notes."""
 
     def entering(self, line: str) -> None:
-        """Note a line, and again on the first screen of the session."""
+        """Show a note now, and again on the first screen of the session."""
         self.note(line)
         self.remember(line)
 
-    def heard(self, line: str) -> None:
-        """Show a person what ssh prints while it connects."""
+    def show_ssh_line(self, line: str) -> None:
+        """Show a line that ssh prints while it connects."""
 
     def status(self, line: str) -> None:
-        """Replace the line that names what sesh waits for; an empty one removes it."""
+        """Replace the status line, which says what sesh waits for; an empty one removes it."""
 
     def connecting(self, _host: str) -> AbstractContextManager[None]:
-        """Within the block a host is waited for; a person reads so once it takes a while."""
+        """Show "connecting" within the block if it takes long."""
         return nullcontext()
 
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Note the question of a command that sesh waits for.
+        """Report the question of the command that sesh waits for.
 
-        `feeding`: how it would get our stdin, if that is `piped`. `passing`: the line goes when the command ends.
+        `feeding`: how to feed our stdin to the command, for a `piped` caller. `passing`: use the status line, which is
+        removed when the command ends.
         """
         if self.piped:
             self.note(f"{subject(name)} waits for input on its terminal; {feeding}")
@@ -84,27 +74,27 @@ class Caller:
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person, if `can_ask`; return the letter of the answer, empty for none. Raises Interrupted.
 
-        `default`: the letter for Enter; `above`: text with SGR that is shown before.
+        `default`: the letter for Enter. `above`: text with SGR to show above the question.
         """
         raise Question(question, answers, default, above)
 
     def agrees(self, question: str) -> bool:
-        """Return whether the person answers a question with yes; Enter means no."""
+        """Ask a yes-no question; Enter means no."""
         return self.ask(question, YES_NO, "n") == "y"
 
     def settings(self) -> Config:
-        """Return the user's settings. Faults of their file are noted once; the other settings hold."""
+        """Return the user's settings; note errors in the file once per process."""
         settings = config.load()
         for warning in settings.warnings:
             if warning not in self._warned:
-                Caller._warned |= {warning}  # of this process, and of the children that it forks for several hosts
+                Caller._warned |= {warning}  # on the class, as one process may have several callers
                 self.note(warning)
                 self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
         return settings
 
 
 class Question(SeshError):
-    """A question for the person, as `Caller.ask` has it."""
+    """A question for the person, raised to be sent over the link; see `Caller.ask`."""
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)

@@ -1,8 +1,8 @@
-"""Ops called over a link: the request and its answer, and the data in between.
+"""Call ops over a link: the request, its answer, and their encoding.
 
-An op is asked for by its name, with plain data. It goes as JSON, with bytes as `{"$bytes": base64}`, and so does its
-result. Notes for the person come with the answer; a question is an answer itself, and the request comes again with the
-reply.
+A request has the op's name and its arguments as JSON, with bytes as `{"$bytes": base64}`; the result is encoded in the
+same way. Notes for the person arrive with the answer. An answer may be a question: then the request is sent again with
+the person's reply.
 """
 
 from __future__ import annotations
@@ -23,25 +23,24 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import Op, Result
 from sesh.remote.ssh.link import Link
 
-MOST_NOTES, MOST_QUESTIONS = 100, 20
-"""Notes with one answer, and questions before it."""
-REQUEST = 1
-"""The number of each request: a link carries out one at a time."""
+MOST_NOTES = 100  # with one answer; further notes are dropped
+MOST_QUESTIONS = 20  # for one request; the next one is an error
+REQUEST = 1  # the id of each request, as a link has only one at a time
 
 
 def frames(
     name: str, data: Mapping[str, object], *, asks: bool = False, answers: Sequence[str] = (), **more: Any
 ) -> bytes:
-    """Return the frames that ask for an op. `more`: words of one that leads to a session."""
+    """Return the frames of a request. `more`: words of an op that enters a session."""
     return wire.asking("op", REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)
 
 
 def request(
     caller: Caller, link: Link, op: Op[..., Result], data: Mapping[str, object], deadline: float | None = None
 ) -> Result:
-    """Have the other end of a link carry out an op; return its result.
+    """Call an op over a link; return its result.
 
-    `deadline` (monotonic): None for as long as the other side shows signs of life.
+    `deadline` (monotonic): None to wait until the link is lost.
     """
     host = link.destination.host
 
@@ -56,8 +55,8 @@ def request(
                 raise
             if isinstance(error, TimedOut):
                 raise silent_host(host) from None
-            hint = f"what was asked for may have been done; see: {CALLED} @{host}"
-            message = f"lost the link to @{host}, and its answer with it"
+            hint = f"the request may have been carried out; see: {CALLED} @{host}"
+            message = f"lost the link to @{host} before its answer"
             raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
 
     _, answer = answered(caller, ask)
@@ -68,9 +67,9 @@ def request(
 
 
 def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
-    """Return the first answer to `ask` that is no question; `ask` is called again with the person's replies.
+    """Call `ask` with the person's replies until its answer is no question; return that, and show all notes.
 
-    Notes of the other side are shown. Raises ProtocolError if it has too many questions.
+    Raises ProtocolError after too many questions.
     """
     replies: list[str] = []
     while len(replies) <= MOST_QUESTIONS:
@@ -86,7 +85,7 @@ def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -
 
 
 def _reply(caller: Caller, question: Answer) -> str:
-    """Return the person's reply to a question of the other side. Raises ProtocolError if it is not to be asked."""
+    """Ask the person a question of the other side. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
     answers, default = question.get("answers", []), question.get("default", "")
@@ -100,25 +99,25 @@ def _reply(caller: Caller, question: Answer) -> str:
 
 
 def checked(op: Op[..., object], answer: bytes, passed: Check) -> Any:
-    """Return a host's result of an op, or an item that it yields. Raises ProtocolError if it is not of its type."""
+    """Return an op's result from a host, or one yielded item. Raises ProtocolError if its type is wrong."""
     return check.far(answer_type(op), protocol.value(answer), op.wire_name, passed)
 
 
 def answer_type(op: Op[..., object]) -> Any:
-    """Return the type of an op's result, or of each item that it yields."""
+    """Return the type of an op's result, or of each yielded item."""
     hint = get_type_hints(op, include_extras=True)["return"]
     return get_args(hint)[0] if get_origin(hint) is Iterator else hint
 
 
 def note_left_out(caller: Caller, passed: Check, host: str) -> None:
-    """Note how many rows of an answer were left out, if any."""
+    """Note how many malformed rows of an answer were dropped, if any."""
     if count := passed.left_out:
         rows = "one row was" if count == 1 else f"{count} rows were"
         caller.note(f"@{host}: {rows} left out: malformed, or too many")
 
 
 def encoded(result: Any) -> bytes:
-    """Return a result as JSON; bytes in it as `{"$bytes": base64}`."""
+    """Return a result as JSON, with bytes as `{"$bytes": base64}`."""
     return json.dumps(result, default=_packed, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while sesh waits for something that goes on without it; with `--tie` all signals that would end sesh."""
+"""Handle Ctrl-C during a wait, and with `--tie` all signals that would end sesh."""
 
 from __future__ import annotations
 
@@ -12,30 +12,26 @@ from types import FrameType
 from sesh import errors
 from sesh.stop import Stop, Way
 
-_AGAIN = 2.0
-"""Seconds within which another Ctrl-C counts as a further one."""
-_MOST = 3
+_AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count
+_MOST = 3  # the Ctrl-C that stops the wait
 
 
 class Interrupts(Stop):
-    """The signals of this process as bytes: `inbound` becomes readable, `taken` reads them.
+    """The signals of this process, as bytes on `inbound`, which `read` reads; `stop` sends a Ctrl-C from a thread.
 
-    A context manager: only within it do signals of this process come, in the main thread, save those that it ignores;
-    `stop` is a Ctrl-C from another thread. They are noted from the start: a Ctrl-C that comes before the request was
-    sent is delivered once it is.
+    Within its context the main thread records signals, except ignored ones, so that a Ctrl-C before the request was
+    sent is delivered after it. The third Ctrl-C in a row raises Interrupted with `message`, and so does SIGQUIT, unless
+    its disposition was changed.
 
-    `handler`: called with each signal, None while `inbound` is polled. The third Ctrl-C in a row raises Interrupted
-    with `message`, the line for a person who stops the waiting, and so does SIGQUIT, if its effect was the default.
-    `typed`: a Ctrl-C was taken, so the terminal has printed `^C`. `terminal`: with `--tie`, polled for its end, as the
-    SIGHUP may go to another process alone (su).
+    `handler`: called with each signal; None while `inbound` is polled. `typed`: a Ctrl-C was read, so the terminal has
+    printed `^C`. `terminal`: with `--tie`, polled for hangup, as only another process may get the SIGHUP (su).
     """
 
     def __init__(self, *, tie: bool, message: str) -> None:
         super().__init__()
         self.tie, self.message = tie, message
         self.handler: Callable[[int], None] | None = self._count
-        self._pressed_at: list[float] = []
-        """Moments of the last Ctrl-C in a row (monotonic)."""
+        self._pressed_at: list[float] = []  # times of the Ctrl-C in a row (monotonic)
         self.typed, self.terminal = False, -1
         self.inbound, self._wakeup = os.pipe()
         self._undo = ExitStack()
@@ -58,7 +54,7 @@ class Interrupts(Stop):
         for number, handler in handlers.items():
             self._undo.callback(signal.signal, number, signal.signal(number, handler))
         if signal.SIGHUP in handlers:
-            with suppress(OSError):  # there is none
+            with suppress(OSError):  # no controlling terminal
                 self.terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
                 self._undo.callback(os.close, self.terminal)
         return self
@@ -67,19 +63,19 @@ class Interrupts(Stop):
         self.close()
 
     def close(self) -> None:
-        """Give the signals back; a second call does nothing."""
+        """Restore the signal handlers; a second call does nothing."""
         self.inbound = self._wakeup = -1
         self._undo.close()
 
     # -- polled
 
-    def heard(self) -> None:
-        """Begin polling: earlier presses are counted when they are delivered."""
+    def start_polling(self) -> None:
+        """Switch to polling; earlier presses are still in `inbound`, so forget their count."""
         self.handler = None
         self._pressed_at.clear()
 
-    def taken(self) -> bytes:
-        """Read the numbers of the signals that have come."""
+    def read(self) -> bytes:
+        """Read the numbers of the recorded signals."""
         try:
             signals = os.read(self.inbound, 64)
         except BlockingIOError:
@@ -87,13 +83,13 @@ class Interrupts(Stop):
         self.typed = self.typed or signal.SIGINT in signals
         return signals
 
-    def hung_up(self) -> bytes:
-        """Return the signal that a closed window stands for; stop watching the terminal."""
+    def hangup(self) -> bytes:
+        """Stop polling the terminal; return the SIGHUP for its hangup."""
         self.terminal = -1
         return bytes((signal.SIGHUP,))
 
     def pressed(self, now: float) -> None:
-        """Count one Ctrl-C. Raises Interrupted if it is the third in a row."""
+        """Count a Ctrl-C. Raises Interrupted for the third in a row."""
         if self._pressed_at and now - self._pressed_at[0] > _AGAIN:
             self._pressed_at.clear()
         self._pressed_at.append(now)
@@ -101,7 +97,7 @@ class Interrupts(Stop):
             self._leave()
 
     def stop(self) -> None:
-        """Press Ctrl-C from another thread; `sleep` ends."""
+        """Send a Ctrl-C from another thread; it ends `sleep`."""
         super().stop()
         if self._wakeup >= 0:
             os.write(self._wakeup, bytes((signal.SIGINT,)))
@@ -110,18 +106,18 @@ class Interrupts(Stop):
 
     @contextmanager
     def calling(self, way: Way) -> Iterator[None]:
-        """Have each Ctrl-C count and call `way` within a block, one that was pressed before at once.
+        """Within the block, count each Ctrl-C and call `way`, at once for an earlier one.
 
-        After the block, between two connections, the first one stops the waiting.
+        After the block, during a reconnect, the first Ctrl-C stops the wait.
         """
 
         def handler(_number: int) -> None:
             self.pressed(time.monotonic())
             way()
 
-        self.heard()
+        self.start_polling()
         self.handler = handler
-        if self.taken():
+        if self.read():
             way()
         try:
             yield
@@ -129,8 +125,8 @@ class Interrupts(Stop):
             self.handler = self._give_up
 
     @contextmanager
-    def at_first(self) -> Iterator[None]:
-        """Have the first signal stop the waiting within a block."""
+    def stop_on_first(self) -> Iterator[None]:
+        """Within the block, the first signal stops the wait."""
         before = self.handler, self.message
         self.handler, self.message = self._give_up, "interrupted"
         try:
@@ -150,7 +146,7 @@ class Interrupts(Stop):
         raise errors.Interrupted(self.message)
 
     def _leave(self, *_: object) -> None:
-        r"""Stop the waiting: at the third Ctrl-C, and at once on Ctrl-\, as that leaves a session."""
+        r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
         stopped = errors.Interrupted(self.message)
         stopped.typed = True
         raise stopped

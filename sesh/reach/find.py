@@ -1,4 +1,4 @@
-"""Find sessions of this machine by their names; the errors where there is none."""
+"""Find sessions of this machine by name, and make the errors for missing ones."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-PATIENCE = 5.0
-"""Seconds for a daemon to say WELCOME, whatever else it does."""
-_DYING = 0.5
-"""Seconds for a daemon that has closed its socket to end."""
+PATIENCE = 5.0  # seconds for a daemon to send WELCOME, then it counts as silent
+_DYING = 0.5  # seconds for a daemon to exit after it closed its socket, then it counts as silent
 
 
 def note_damage(caller: Caller) -> None:
-    """Note the files of sessions that are not trusted, each with the fix; the other sessions work."""
+    """Note each untrusted session file, with the fix."""
     for reason in listing.refusals():
         caller.note(reason)
 
 
 def is_here(name: str) -> bool:
-    """Return whether this machine has a session of this name, also a lost one.
+    """Return whether this machine has a session of this name, running or dormant.
 
-    True for an invalid name: no other machine has it either.
+    True for an invalid name, as no other machine can have it.
     """
     return not is_name(name) or any(map(os.path.lexists, (paths.record_path(name), paths.socket_path(name))))
 
@@ -41,10 +39,10 @@ def is_here(name: str) -> bool:
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
-    """Return a connection to a session, also to one that has ended and is kept; None if it has no daemon.
+    """Return a connection to a session's daemon, also if the program has ended; None without a daemon.
 
-    `deadline` (monotonic): for its daemon to accept. Raises Refused for another machine's, Unreachable for one that
-    runs and does not accept.
+    `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's session, Unreachable if the
+    daemon lives but does not accept.
     """
     patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
     until = time.monotonic() + min(patience, _DYING)
@@ -53,7 +51,7 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
             return wire.connect(name, patience)
         if not os.path.lexists(paths.record_path(name)):
             return None
-        summary = listing.unanswered(name)  # has a daemon that lives make its socket again
+        summary = listing.unanswered(name)  # wakes a live daemon, which makes its lost socket again
         if summary is None or summary["state"] != "running":
             return None
         if "machine" in summary:
@@ -66,7 +64,7 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
 
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:
-    """Return a connection to a session that must have a daemon. Raises NotFound, and as `running`."""
+    """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `running`."""
     connection = running(name, deadline)
     if connection is None:
         session = dormant(name)
@@ -75,7 +73,7 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-    """Ask one thing of a session that must have a daemon, over a connection of its own."""
+    """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
         connection.send(wire.greeting("request"), deadline)
@@ -84,7 +82,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
 
 
 def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
-    """Ask without changing anything. Raises NotFound for a session that ends meanwhile, as if it had ended before."""
+    """Send a request that changes nothing; unlike `ask`, raise NotFound if the session ends before it answers."""
     try:
         return ask(name, verb, timeout=timeout, **words)
     except Unreachable:
@@ -96,9 +94,10 @@ def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[
 def welcomed(
     connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
 ) -> Welcome:
-    """Return the WELCOME that answers a HELLO sent before. Raises Silent if the daemon does not say it.
+    """Return the WELCOME for a HELLO already sent.
 
-    `deadline` (monotonic): TimedOut is raised past it. `any_protocol`: see `Connection.expect_welcome`.
+    `any_protocol`: see `Connection.expect_welcome`. Raises Silent after `PATIENCE`, TimedOut at the deadline
+    (monotonic).
     """
     until = time.monotonic() + PATIENCE
     try:
@@ -110,7 +109,7 @@ def welcomed(
 
 
 def described(answer: Answer) -> Summary:
-    """Return a session's summary of itself in a daemon's answer. Raises ProtocolError if there is none."""
+    """Return the summary in a daemon's answer. Raises ProtocolError if it is missing."""
     session = answer.get("session")
     if isinstance(session, dict):
         return session
@@ -118,7 +117,7 @@ def described(answer: Answer) -> Summary:
 
 
 def summary(connection: wire.Connection, timeout: float) -> Summary:
-    """Return a session's summary of itself, asked over a fresh connection, which is closed."""
+    """Request a session's summary over a new connection, and close it."""
     return described(connection.only("summary", timeout=timeout)[0])
 
 
@@ -126,7 +125,7 @@ def summary(connection: wire.Connection, timeout: float) -> Summary:
 
 
 def dormant(name: str) -> Summary | None:
-    """Return the summary of a session that was lost, or ended while nobody was attached; None for all others."""
+    """Return the summary of a session that was lost, or ended without a client; None for any other."""
     if not os.path.lexists(paths.record_path(name)):
         return None
     summary = listing.unanswered(name)
@@ -134,19 +133,19 @@ def dormant(name: str) -> Summary | None:
 
 
 def result(name: str) -> JobResult | None:
-    """Return the result of a session that has ended, None if it was lost or nothing is known."""
+    """Return the result of an ended session; None if the session was lost or the result is unknown."""
     session = dormant(name)
     return results.newest(name) if session is None or session["state"] == "exited" else None
 
 
 def ended(name: str) -> bool:
-    """Return whether the session's program has ended, and the session is kept."""
+    """Return whether the session's program has ended and the session is kept."""
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 
 
-def how(session: Summary) -> str:
-    """Return the end of a dormant session in words."""
+def describe_end(session: Summary) -> str:
+    """Describe how a dormant session ended."""
     name = subject(session["name"])
     if session["state"] == "exited":
         return f"{name} {wording.state(session)}"
@@ -159,7 +158,7 @@ def how(session: Summary) -> str:
 
 
 def absent(name: str) -> NotFound:
-    """Return the error for a session that is not here: how the last one of the name ended, or the nearest name."""
+    """Return the error for a missing session, with the end of the last one of this name, or a similar name."""
     error, end = paths.absent(name), results.newest(name)
     if end is not None:
         reason, passed = end.get("reason") or "", time.time() - float(end.get("ended") or 0)
@@ -167,10 +166,10 @@ def absent(name: str) -> NotFound:
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
         if end.get("job"):
             error.hint = f"its output: {SESH} --logs {name}"
-        elif code:  # what is killed is never kept: there is nothing to advise
+        elif code:  # a killed session would have no output even with --exec
             error.hint = "its output is gone; --exec keeps a command's for a week"
-    elif meant := get_close_matches(name, paths.names(), 1):
-        error.hint = f"did you mean {meant[0]}?"
+    elif similar := get_close_matches(name, paths.names(), 1):
+        error.hint = f"did you mean {similar[0]}?"
     return error
 
 
@@ -180,19 +179,21 @@ def without_daemon(session: Summary) -> NotFound:
     again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
         again = f"`{SESH} --open {name}` starts it again, `{SESH} --restore` all that are lost"
-    return NotFound(how(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
+    return NotFound(describe_end(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
-    """Return the error for a name that a dormant session has; `choices`: the options to propose."""
+    """Return the error for a name taken by a dormant session; `choices`: options to suggest."""
     if choices:
-        return Exists(f"{how(session)}; choose {' or '.join(choices)}")
+        return Exists(f"{describe_end(session)}; choose {' or '.join(choices)}")
     name = session["name"]
-    return Exists(how(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name")
+    return Exists(
+        describe_end(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
+    )
 
 
 def taken(name: str) -> Exists:
-    """Return the error for a name whose session runs, or has ended and is kept."""
+    """Return the error for a name taken by a session with a daemon."""
     if not ended(name):
         return paths.taken(name)
     return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} --kill {name}` frees the name")

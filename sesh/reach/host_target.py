@@ -1,4 +1,4 @@
-"""A host as the target of ops: `sesh --bridge` calls them there, over a link of each call's own."""
+"""A host as the target of ops: each call opens a link, and `sesh --bridge` on the host calls the op."""
 
 from __future__ import annotations
 
@@ -35,14 +35,12 @@ from sesh.wire import Connection
 
 Item = TypeVar("Item")
 
-_OPEN_TIMEOUT = 20.0
-"""Seconds for the first link of a list."""
-_LIST_PATIENCE = 1.5
-"""Seconds, beside 1.5 round trips, for the answer to a PING, after which the rows of a list are shown as old."""
+_OPEN_TIMEOUT = 20.0  # seconds for the first link of a list
+_LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
 
 
 class HostTarget(Target):
-    """Another host. `offer`: the person may be asked to install sesh there if it is missing."""
+    """A host. `offer`: offer to install sesh if the host has none."""
 
     host: str
     destination: Destination
@@ -53,7 +51,7 @@ class HostTarget(Target):
         self.destination = links.destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Have the host carry out an op; return its result. Raises the op's errors, Unreachable, NotDeployed."""
+        """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
         early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
         with naming_host(self.host):
@@ -64,7 +62,7 @@ class HostTarget(Target):
         return result
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Have the host carry out an op that leads to a session; the connection is the link."""
+        """Call an op that enters a session on the host; the connection is the link."""
         entry = self._entry(op, named(op, args, kwargs))
         try:
             return self._enter(entry)
@@ -72,13 +70,13 @@ class HostTarget(Target):
             ended.message += " has ended"
             raise
         except KeyboardInterrupt:
-            if not (op.creates and entry.asked):
+            if not (op.creates and entry.sent):
                 raise
-            what = f"{entry.arguments.get('name') or 'NAME'} may have been created"
-            raise KeyboardInterrupt(f"interrupted; {what}; check with: {CALLED} @{self.host}") from None
+            outcome = f"{entry.arguments.get('name') or 'NAME'} may have been created"
+            raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """Return a link that leads to a session of the host. Raises NotFound, TimedOut past the deadline."""
+        """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
         return self._enter(Entry(ATTACH, {"name": name}, pings=attaches), deadline)[1]
 
     def _begin(
@@ -86,9 +84,9 @@ class HostTarget(Target):
     ) -> Entered:
         entry = self._entry(op, data)
         try:
-            return self._enter(entry, deadline, interrupts.sleep, interrupts.at_first)
+            return self._enter(entry, deadline, interrupts.sleep, interrupts.stop_on_first)
         except SeshError as error:
-            if entry.asked and not error.answered and not isinstance(error, Ended):
+            if entry.sent and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
@@ -103,21 +101,22 @@ class HostTarget(Target):
         entry: Entry,
         deadline: float | None = None,
         sleep: Callable[[float], object] = time.sleep,
-        at_first: Callable[[], AbstractContextManager[None]] = nullcontext,
+        before_sent: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Entered:
-        """Lead a link to a session. If it is lost before the answer, another one asks for the id that the session has
-        or is to have, so that nothing is created twice. `at_first`: holds while no request was sent.
+        """Open a link and enter a session over it.
 
-        Raises Ended if the session has ended meanwhile.
+        If the link is lost before the answer, send the request again over another link, with the same session id, so
+        that the host creates no second session. `before_sent`: a context in which the link opens. Raises Ended if the
+        session has ended.
         """
         early, lost = Early(entry.frames(self.caller)), False
         with naming_host(self.host):
             while True:
                 try:
-                    with at_first():
+                    with before_sent():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
-                    entry.asked = True
-                    answer, output = links.lead(self.caller, link, entry, deadline)
+                    entry.sent = True
+                    answer, output = links.enter_session(self.caller, link, entry, deadline)
                     break
                 except errors.Lost:
                     if not entry.session_id:
@@ -125,7 +124,7 @@ class HostTarget(Target):
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
                 except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
-                    entry.asked = entry.asked or early.reached
+                    entry.sent = entry.sent or early.reached
                     raise
             if lost:
                 self.caller.note(f"reconnected to @{self.host}")
@@ -145,11 +144,12 @@ class HostTarget(Target):
     ) -> Link:
         """Open a link to sesh on the host. Raises Unreachable, NotDeployed, TimedOut past the deadline, Interrupted.
 
-        `early`: goes with HELLO. `passing`: nobody has named the host, so it is not recorded as used. `stop`: ends it.
+        `early`: a request to send with HELLO. `passing`: no person named the host, so do not record it as used.
+        `stop`: cancels.
         """
         caller, host = self.caller, self.destination
         try:
-            with nullcontext() if passing else caller.connecting(self.host), links.worded(host, deadline):
+            with nullcontext() if passing else caller.connecting(self.host), links.link_errors(host, deadline):
                 link = opening.open_link(
                     host,
                     links.origin(host),
@@ -158,7 +158,7 @@ class HostTarget(Target):
                     early=early,
                     stop=stop,
                     patience=known.stale_after(self.host),
-                    say=caller.heard,
+                    say=caller.show_ssh_line,
                 )
         except errors.NotDeployed as missing:
             if not (self.offer and caller.can_ask):
@@ -172,7 +172,7 @@ class HostTarget(Target):
         return link
 
     def _deploy(self, missing: errors.NotDeployed) -> None:
-        """Install sesh on the host if the person agrees. Raises `missing` if not, DeployError."""
+        """Install sesh on the host if the person agrees. Raises DeployError, `missing` if the person declines."""
         if self.caller.ask(f"@{self.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
             raise missing
         from sesh.remote.deploy import fleet  # loads rich and fabric
@@ -185,7 +185,7 @@ class HostTarget(Target):
     def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
         with closing(links.reopening(self.destination, links.reconnect)) as reopen:
             link = reopen.wait(self.host, sleep, deadline)
-        assert isinstance(link, Link)  # noqa: S101 (which `reconnect` gives)
+        assert isinstance(link, Link)  # noqa: S101 (`reconnect` returns one)
         return link
 
     # -- a stream
@@ -193,7 +193,7 @@ class HostTarget(Target):
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
-        assert isinstance(connection, Link)  # noqa: S101 (which `_enter` gives)
+        assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
         note, end = self.caller.note, self._end_of
         return LinkStream(connection, name, self._reopening, note=note, end_of=end, deadline=deadline, sleep=sleep)
 
@@ -201,11 +201,11 @@ class HostTarget(Target):
         return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)
 
     def _end_of(self, stream: Stream) -> Ended | None:
-        """Ask for the end of a stream's session over another link; None if the host does not know."""
+        """Request the end of a stream's session over another link; None if it is unknown."""
         try:
             with self._open(deadline=stream.deadline) as link:
                 entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
-                answer, output = links.lead(self.caller, link, entry, stream.deadline)
+                answer, output = links.enter_session(self.caller, link, entry, stream.deadline)
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None
@@ -218,17 +218,16 @@ class HostTarget(Target):
         *,
         changed: Callable[[Health], object] | None = None,
     ) -> Iterator[Item]:
-        """Yield the items of an op that yields without end, over as many links as it takes.
+        """Yield the items of an endless op; reconnect after a lost link.
 
-        `words`: returns the op's arguments, for each link. `stop`: ends it from another thread, by Interrupted.
-        `changed`: called for a list when the link is doubted or lost, and once it or another one answers. The host of a
-        list is not recorded as used, nor are its links logged. Raises Unreachable if no link can be opened at first,
-        LoginRefused if one cannot come back without a person, the op's errors.
+        `words`: returns the op's arguments for a new link. `stop`: raises Interrupted from another thread. `changed`:
+        called, for a list, when the link's health changes; then the host is not recorded as used, nor its links logged.
+        Raises Unreachable if the first link fails, LoginRefused if a reconnect needs a person, and the op's errors.
         """
         caller, host, stop, lists = self.caller, self.destination, stop or Stop(), changed is not None
 
         def way(destination: Destination, attempt: Attempt) -> Link:
-            with stop.calling(attempt.stop.stop):  # this process may end before the thread that waits for the attempt
+            with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
                 return links.reconnect(destination, attempt)
 
         def reopening(stream: LinkStream) -> Reopen:
@@ -251,15 +250,16 @@ class HostTarget(Target):
                     check = Check(far=True)
                     item: Item = calls.checked(op, payload, check)
                     calls.note_left_out(caller, check, self.host)
-                    if item or not check.left_out:  # an item of which nothing is left is not the end of a list
+                    # An empty list ends a report, so one that lost all its rows is not passed on.
+                    if item or not check.left_out:
                         yield item
             except errors.DaemonDied:
-                raise Unreachable(f"sesh on @{self.host} ended, and with it what it had to say") from None
+                raise Unreachable(f"sesh on @{self.host} ended") from None
 
     # -- the host among the known remotes
 
     def _note_entered(self, link: Link, answer: Answer) -> None:
-        """Keep what a list shows of the session that a link leads to, for times when the host does not answer."""
+        """Cache the facts of the session that a link has entered."""
         known.saw(
             self.host,
             answer["name"],
@@ -271,7 +271,7 @@ class HostTarget(Target):
         )
 
     def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
-        """Correct what is known of the host's sessions after an op that has ended, renamed or made some."""
+        """Update the cached sessions after an op that has ended, renamed or created some."""
         if op in ("sessions.kill", "sessions.kill_all"):
             known.drop(self.host, result["killed"])
         elif op == "sessions.rename":
@@ -299,11 +299,11 @@ class HostTarget(Target):
     # -- the user's files
 
     def sync(self) -> None:
-        """Push the user's files to the host; an error is noted, and stops nothing."""
+        """Push the user's files to the host; note an error."""
         try:
             sync.sync(self.destination, self._connect)
         except Unreachable:
-            return  # the link that comes next reports the same
+            return  # the next link reports the same error
         except SeshError as error:
             self.caller.note(str(error))
 

@@ -1,4 +1,4 @@
-"""A conversation over a link, which goes on over another link if that one is lost."""
+"""A stream over a link, which reconnects after a lost link."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sesh.wire import Connection
 
 
 class LinkStream(Stream):
-    """A conversation with a session's daemon on a host, or without a `name` with its bridge.
+    """A stream to a session's daemon on a host, or without a `name` to the host's bridge.
 
-    `reopening`: returns the Reopen that watches and replaces the link. `note`: gets a line when the link is lost, and
-    when it is back. `sleep`: called while a lost link is replaced; it may raise to end that. `changed`: called when the
-    link of a list, which is not in the event log, is doubted, lost, or answers again.
+    `reopening`: returns the Reopen that watches and replaces the link. `note`: receives a line when the link is lost
+    and when it is back. `sleep`: called during a reconnect; it may raise to cancel that. `changed`: called when the
+    health of a list's link changes; such links are not in the event log.
     """
 
     connection: Link
@@ -43,8 +43,7 @@ class LinkStream(Stream):
         self.host: str = link.destination.host
         self._note, self._sleep, self._changed = note, sleep, changed
         self._state = Health.UP
-        self._next: Connection | None = None
-        """The connection that replaces a link which is only doubted."""
+        self._next: Connection | None = None  # replaces a doubted link
         self._reopen = reopening(self)
         self._log("connect")
         self._take(link)
@@ -64,7 +63,7 @@ class LinkStream(Stream):
             eventlog.log(event, host=self.host, session=self.name or None, **facts)
 
     def _take(self, connection: Connection) -> None:
-        assert isinstance(connection, Link)  # noqa: S101 (which `links` gives)
+        assert isinstance(connection, Link)  # noqa: S101 (`links` returns one)
         self.connection = connection
         self.name = connection.peer.name or self.name
         self._reopen.restored()
@@ -84,7 +83,7 @@ class LinkStream(Stream):
         self.connection.ping()
 
     def lost_session(self) -> LostSession:
-        """Return the session that another link comes back to."""
+        """Return the session to resume over another link."""
         heard_at = self._reopen.health.heard_at
         return LostSession(self.name, self.host, self.session_id, self.position or 0, heard_at)
 
@@ -98,13 +97,13 @@ class LinkStream(Stream):
             self.reconnecting = False
 
     def _another(self) -> Connection:
-        """Wait for the connection that replaces a lost link, and note so."""
+        """Wait for the connection that replaces a lost link; note the loss and the reconnect."""
         self._reopen.closed()
         self._note_state()
         goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
         self._note(f"lost the link to @{self.host}{goes_on}")
         lost_at = time.monotonic()
-        if not self.name:  # else the attempt that comes back to the session logs it
+        if not self.name:  # for a session, the attempt that resumes it logs both events
             self._log("disconnect", reason="lost")
         connection = self._reopen.wait(self.host, self._sleep, self.deadline)
         if not self.name:
@@ -120,7 +119,7 @@ class LinkStream(Stream):
         if not ready and time.monotonic() < self._reopen.due:
             return
         result = self._reopen.run(ready)
-        self._note_state()  # now: the next turn may be a long wait
+        self._note_state()  # before the next poll, which may take long
         if isinstance(result, Exception):
             raise result
         self._next = result

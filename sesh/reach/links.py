@@ -1,4 +1,4 @@
-"""Links to sesh on other hosts: led to a session, and replaced when they are lost; `host_target` opens them."""
+"""Links to hosts: enter a session over one, and replace a lost one; `host_target` opens the first."""
 
 from __future__ import annotations
 
@@ -28,17 +28,16 @@ from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
-_logged: dict[tuple[str, str], float] = {}
-"""The losses that are in the event log, by session and host: when the link was alive last."""
+_logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
-    """Return the destination that the name of a host means. Raises InvalidHost."""
+    """Return the destination for a host, with the user's settings. Raises InvalidHost."""
     return Destination(host, via=caller.settings().via(host))
 
 
 def origin(destination: Destination) -> Near:
-    """Describe this machine for the other side, which reads it as an `Origin`."""
+    """Return the description of this machine for the host, which reads it as an `Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": destination.host,
@@ -51,13 +50,13 @@ def origin(destination: Destination) -> Near:
 
 
 def record(destination: Destination, link: Link) -> None:
-    """Record a host that a person has named, with the facts that a link has shown."""
+    """Record a host as used, with facts from its link."""
     known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
 
 
 @contextmanager
-def worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
-    """Turn errors of a link into TimedOut past the deadline, and those of this machine into LocalFault."""
+def link_errors(destination: Destination, deadline: float | None = None) -> Iterator[None]:
+    """Convert a link's errors past the deadline to TimedOut, and OSError of this machine to LocalFault."""
     try:
         yield
     except (Unreachable, TimedOut) as error:
@@ -71,53 +70,49 @@ def worded(destination: Destination, deadline: float | None = None) -> Iterator[
         raise fault from error
 
 
-# -- leading a link to a session
+# -- entering a session
 
 
 @dataclass
 class Entry:
-    """The request that leads a link to a session: an op, its arguments, and words for the bridge.
-
-    `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon. `pings`: a terminal
-    is attached, and sends PINGs. `asked`: the host may have carried it out.
-    """
+    """The request to enter a session over a link: an op, its arguments, and words for the bridge."""
 
     op: str
     arguments: Mapping[str, object]
-    session_id: str = ""
-    greeting: Introduction | None = None
-    pings: bool = False
-    asked: bool = False
+    session_id: str = ""  # of the session, or for the one to create
+    greeting: Introduction | None = None  # the HELLO for its daemon
+    pings: bool = False  # the client sends PINGs, as an attached terminal does
+    sent: bool = False  # the host may have carried the request out
 
     @classmethod
     def again(cls, lost: LostSession) -> Entry:
-        """Return the entry to a session whose link is lost."""
+        """Return the request to resume a session after a lost link."""
         return cls(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
 
     def frames(self, caller: Caller, answers: Sequence[str] = ()) -> bytes:
-        """Return the request; `answers`: to the questions that were its answers before."""
+        """Return the frames of the request; `answers`: replies to the host's questions so far."""
         words: Words = {"session_id": self.session_id, "pings": self.pings}
         if self.greeting is not None:
             words["greeting"] = self.greeting
         return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
 
 
-def lead(
+def enter_session(
     caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
 ) -> tuple[Answer, bytes]:
-    """Lead a link to a session's daemon; return the host's answer, and the output that comes with it.
+    """Connect a link to a session's daemon; return the host's answer and its output.
 
-    The answer has the `result` if the session has ended. `stop`: ends the link. Raises NotFound, Lost, TimedOut past
-    the deadline, Interrupted; then the link is closed.
+    The answer has the `result` if the session has ended. `stop`: cancels. Closes the link and raises NotFound, Lost,
+    TimedOut past the deadline, Interrupted.
     """
-    silence = START_TIMEOUT if entry.op == ATTACH else inf  # an op that creates a session may take long
+    silence = START_TIMEOUT if entry.op == ATTACH else inf  # creating a session may take long
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         timeout = seconds_left(deadline, SESSION_TIMEOUT)
         return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
 
     try:
-        with (stop or Stop()).calling(link.abort), worded(link.destination, deadline):
+        with (stop or Stop()).calling(link.abort), link_errors(link.destination, deadline):
             return calls.answered(caller, ask)
     except BaseException:
         link.close()
@@ -136,35 +131,36 @@ def reopening(
     patience: float | None = None,
 ) -> Reopen:
     """Return the Reopen that watches and replaces a link to a host; `way` is `reconnect` or `resume`."""
-    indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
+    proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
+    indirect = any(proxy not in ("", "none") for proxy in proxies)
     asks = partial(known.asks, destination.host)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
 def reconnect(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
-    """Make one attempt at a link that shares nothing with the lost one; return it once it has won.
+    """Make one attempt at a new ssh connection and link; return the link once it has won.
 
-    If the last login asked a person, the shared connection is opened again instead, without asking. There is no caller
-    to print notes: it may run in a thread beside a raw terminal. Raises LoginRefused if another attempt would fail
-    alike, Unreachable if this one failed, Interrupted.
+    If the last login asked a person, reopen the shared connection instead, without asking. Print nothing: this may run
+    in a thread while the terminal is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if
+    this one failed, Interrupted.
     """
     host = destination.host
     if attempt.lost and (lost := attempt.session) is not None:
         _log_loss(lost)
     try:
-        with worded(destination):
-            if known.paused_until(host) and not attempt.asks:
+        with link_errors(destination):
+            if known.paused_until(host) and not attempt.may_prompt:
                 reason = known.failure(host)
                 refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
                 refused.reason = reason
                 raise refused
-            if attempt.asks or known.asks(host):
+            if attempt.may_prompt or known.asks(host):
                 opening.drop_shared(destination)
                 link = opening.open_link(
                     destination,
                     origin(destination),
-                    ask=attempt.asks,
-                    deadline=None if attempt.asks else time.monotonic() + START_TIMEOUT,
+                    ask=attempt.may_prompt,
+                    deadline=None if attempt.may_prompt else time.monotonic() + START_TIMEOUT,
                     early=early,
                     stop=attempt.stop,
                     say=attempt.hear,
@@ -173,7 +169,7 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
                 link = opening.open_beside(destination, origin(destination), attempt, early)
     except AuthenticationFailed as error:
         known.note(host, {"asks": True})
-        if attempt.lost:  # of many links that were lost at once only the first one is tried
+        if attempt.lost:  # so that other lost links to the host do not repeat the refused login
             known.record_failure(host, error.reason, refused=True)
         raise
     attempt.win(link)
@@ -182,17 +178,17 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
 
 
 def resume(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to come back to a session by its id. Raises Ended, NotFound, and as `reconnect`."""
+    """Make one attempt to resume a session by its id. Raises Ended, NotFound, and as `reconnect`."""
     lost = attempt.session
-    assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
-    nobody = Caller()
-    early = Early(Entry.again(lost).frames(nobody)) if attempt.first else None
+    assert lost is not None  # noqa: S101 (a stream of a session always describes it)
+    caller = Caller()  # drops notes and cannot be asked
+    early = Early(Entry.again(lost).frames(caller)) if attempt.first else None
     link = reconnect(destination, attempt, early)
     if early is None:
-        lost = attempt.session or lost  # the position of this moment
-    answer, output = lead(nobody, link, Entry.again(lost), stop=attempt.stop)
+        lost = attempt.session or lost  # more output may have arrived over the doubted link
+    answer, output = enter_session(caller, link, Entry.again(lost), stop=attempt.stop)
     _log_loss(lost)
-    if not (attempt.asks or known.asks(destination.host)):
+    if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name

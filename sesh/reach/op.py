@@ -1,7 +1,7 @@
-"""An op: a typed function `(caller, …) -> data` that is carried out here, or on a host that is asked for it by name.
+"""An op: a typed function `(caller, …) -> data` that runs on this machine, or by its name on a host.
 
-`target.call(sessions.kill, names=[…])` calls the function here, and over a link sends its name and its arguments. A
-host's answer and a link's arguments are checked against its annotations (`sesh.check`).
+`target.call(sessions.kill, names=[…])` calls the function, or sends its name and arguments to the host. Each side
+checks data from the link against the function's annotations (`sesh.check`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,12 @@ from sesh.wire import Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-Entered = tuple[str, Connection]
-"""The answer of an op that leads to a session: its name, and a connection to its daemon."""
-ATTACH = "enter.attach"
-"""The wire name of the op that leads to an existing session."""
+Entered = tuple[str, Connection]  # the answer of an op that enters a session: its name, a connection to its daemon
+ATTACH = "enter.attach"  # the wire name of the op that enters an existing session
 
 
 class Op(Protocol[Arguments, Result_co]):
-    """A function marked by `op`. `wire_name`: its name to hosts, `module.function`."""
-
-    wire_name: str
+    wire_name: str  # `module.function`
     creates: bool
     reads: bool
 
@@ -35,9 +31,9 @@ class Op(Protocol[Arguments, Result_co]):
 def op(
     *, creates: bool = False, reads: bool = False
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
-    """Mark a function as an op: a host carries out no other.
+    """Mark a function as an op, which a host may be asked to call.
 
-    `creates`: it may create a session. `reads`: it changes nothing, and may be asked for twice.
+    `creates`: it may create a session. `reads`: it changes nothing, so that its request may be sent twice.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:
@@ -50,6 +46,6 @@ def op(
 
 
 def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
-    """Return the arguments of a call as they go over a link, each by its name."""
+    """Return the arguments of a call by name, for a request."""
     _caller, *bound = inspect.signature(op).bind(None, *args, **kwargs).arguments.items()
     return dict(bound)

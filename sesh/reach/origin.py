@@ -1,4 +1,4 @@
-"""The machine that an op is asked from over a link; its directories and locale as they hold on this one."""
+"""The machine that opened the link: map its directories and locale to this machine."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import os
 from sesh import check, paths, wording
 from sesh.messages import Near
 
-_LONGEST = 64
-"""Characters of a variable, and of its value."""
+_LONGEST = 64  # characters; a longer variable name is ignored, a longer value is cut off
 
 
 class Origin:
-    """The machine that an op is asked from over a link, as it describes itself in its HELLO.
+    """The machine that opened the link, as its HELLO describes it.
 
-    `host`: the person's name for this machine. `home`: the home directory there. `size`: columns, rows, width and
-    height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's kind, or None. `locale`:
+    `host`: the person's name for this machine. `home`: that machine's home directory. `size`: columns, rows, width and
+    height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's type, or None. `locale`:
     LANG, LC_*.
     """
 
     def __init__(self, facts: object) -> None:
-        """Take what the HELLO says, which may be anything; a malformed one says nothing."""
+        """Parse `near` of a HELLO; ignore it if it is malformed."""
         near: Near = facts if check.fits(Near, facts) else {}  # type: ignore[assignment]  # it fits
         self.host = _value(near.get("host"), wording.LONGEST_LINE) or None
         self.home = near.get("home", "")
@@ -31,9 +30,9 @@ class Origin:
         self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
-        """Map a path under the person's home, which their shell writes for `~`, to this machine's home.
+        """Map a path below the other machine's home, as its shell expands `~`, to this machine's home.
 
-        A relative one is relative to this home.
+        A relative path is relative to this machine's home.
         """
         home = paths.home()
         if self.home and (path == self.home or path.startswith(self.home.rstrip("/") + "/")):
@@ -41,7 +40,7 @@ class Origin:
         return os.path.join(home, path)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
-        """Return this machine's environment with the person's locale if it exists here, else C.UTF-8."""
+        """Return the environment with the person's locale, or C.UTF-8 if this machine lacks that."""
         if not self.locale:
             return dict(variables)
         adapted = {key: value for key, value in variables.items() if not _is_locale(key)}
@@ -51,7 +50,7 @@ class Origin:
 
 
 def _value(value: str | None, longest: int = _LONGEST) -> str:
-    """Return text for the value of a variable; empty if it is not printable."""
+    """Return the value of a variable cut to `longest`; empty if it is not printable."""
     return value[:longest] if value and value.isprintable() else ""
 
 
@@ -60,7 +59,7 @@ def _is_locale(key: str) -> bool:
 
 
 def locale_exists(locale: str) -> bool:
-    """Return whether the C library has a locale; the process's own locale stays as it was."""
+    """Return whether the C library has a locale; restore the process's own."""
     before = library.setlocale(library.LC_CTYPE)
     try:
         library.setlocale(library.LC_CTYPE, locale)

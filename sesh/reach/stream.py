@@ -1,4 +1,4 @@
-"""One conversation with the daemon of a session, over several connections if need be; over links: `link_stream`."""
+"""A stream of frames from a session's daemon, which reconnects if necessary; see `link_stream` for hosts."""
 
 from __future__ import annotations
 
@@ -13,27 +13,24 @@ from sesh.messages import Welcome
 from sesh.reach import find
 from sesh.wire import Connection
 
-Frame = tuple[int, int, bytes]
-"""The kind of a frame, a number (of OUTPUT the position of its first byte, of READY a descriptor), the data."""
-Watched = tuple[list[tuple[int, int]], bool]
-"""More descriptors to poll, each with its events, and whether the connection is read meanwhile."""
+Frame = tuple[int, int, bytes]  # its kind, the position of OUTPUT or the descriptor of READY, the data
+Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
 
-READY, LATE = -1, -2
-"""Kinds that are no frames: another descriptor is ready; the deadline has passed, and each turn says so again."""
+READY = -1  # not a frame: a watched descriptor is ready
+LATE = -2  # not a frame: the deadline has passed; yielded again after each poll
 
 
 class Stream:
-    """A conversation with a daemon of this machine, which may be reloaded meanwhile. A context manager.
+    """A stream of frames from a daemon of this machine, also across its reload; a context manager.
 
-    `connection`: the present one, fresh at first. `name`: of the session, also after a rename. `end_of`: returns the
-    end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): of the whole conversation.
-    `position`: behind the last byte of output that came. `skipped`: bytes of output that did not come. `audience`: the
-    descriptor that output goes to, negative if unknown: `frames` ends when its reader closes it.
+    `connection`: the current one, at first before HELLO. `name`: of the session, kept up to date. `end_of`: returns the
+    end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole stream. `position`:
+    after the last byte of output received. `skipped`: bytes of output that were missed. `audience`: the descriptor that
+    output is written to, negative if unknown: `frames` ends when its reader is gone.
     """
 
     host: str | None = None
     reconnecting = False
-    """True while a lost link is replaced."""
 
     def __init__(
         self,
@@ -56,33 +53,33 @@ class Stream:
 
     @property
     def session_id(self) -> str:
-        """The id of the session; empty if it is not known yet."""
+        """The id of the session; empty until it is known."""
         return str(self.connection.welcome.get("id") or self.connection.peer.session_id)
 
     def cut(self) -> None:
-        """End the conversation from another thread: a reader sees its end."""
+        """Abort the stream from another thread."""
         self._cut = True
         self.connection.abort()
 
     def reconnect(self) -> None:
-        """Replace the connection, which was lost. Raises Ended if the session has ended meanwhile, DaemonDied."""
+        """Replace the lost connection. Raises Ended if the session has ended, DaemonDied."""
         try:
             self.connection.come_back(self.name)
         except (errors.NotFound, errors.Unreachable):
             raise self._end() from None
 
-    def greet(self, asked: bytes = b"", until: float | None = None) -> Welcome:
-        """Send HELLO and requests with it; return the daemon's WELCOME. Raises as `find.welcomed`."""
-        self.connection.send(wire.greeting("request") + asked, until)
+    def greet(self, requests: bytes = b"", until: float | None = None) -> Welcome:
+        """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.welcomed`."""
+        self.connection.send(wire.greeting("request") + requests, until)
         return find.welcomed(self.connection, self.name, until)
 
     def frames(
         self, ask: Callable[[], object], *, others: Callable[[], Watched] | None = None, until: float | None = None
     ) -> Iterator[Frame]:
-        """Yield OUTPUT without bytes that came before, DATA, RESPONSE, READY and LATE, without end.
+        """Yield new OUTPUT, DATA, RESPONSE, READY and LATE, without end.
 
-        `ask`: sends HELLO and requests, over each connection. `others`: returns more to poll. `until` (monotonic): LATE
-        comes from then on. Raises Ended, DaemonDied, and the errors of `ask`.
+        `ask`: sends HELLO and requests over each new connection. `others`: returns more descriptors to poll. `until`
+        (monotonic): yield LATE from then on. Raises Ended, DaemonDied, and the errors of `ask`.
         """
         while True:
             try:
@@ -100,7 +97,7 @@ class Stream:
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
-        # After `cut` the daemon is not gone, and another session's end may be found by the name.
+        # After `cut` the daemon still runs, and the name may find another session's result.
         return (not self._cut and self._end_of(self)) or errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
@@ -117,7 +114,7 @@ class Stream:
                 frames = connection.leftovers()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
-                position, fresh = self._fresh(*protocol.split_number(payload))
+                position, fresh = self._new_part(*protocol.split_number(payload))
                 if fresh:
                     yield kind, position, fresh
             elif kind in (protocol.DATA, protocol.RESPONSE):
@@ -125,7 +122,7 @@ class Stream:
         self._look_after_link(ready)
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
-        """Return the descriptors that are ready, maybe the connection's among them."""
+        """Poll the connection, the link and the watched descriptors; return the ready ones."""
         descriptors, due = self._link_watch()
         watched = [*watched, *((each, select.POLLIN) for each in (self.connection.inbound, *descriptors))]
         if self.audience >= 0:
@@ -136,19 +133,19 @@ class Stream:
         return ready
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:
-        """Return the descriptors to poll for a link, and when to look after it (monotonic)."""
+        """Return the link's descriptors to poll, and when to call `_look_after_link` (monotonic)."""
         return (), inf
 
     def _look_after_link(self, ready: list[int]) -> None:
-        """Do what is due for a link. Raises Lost if another one is to replace it."""
+        """Update the link's health. Raises Lost to have the link replaced."""
 
-    def rest(self, ended: Ended) -> tuple[int, bytes]:
-        """Return the kept output of a session that has ended, as OUTPUT: the first byte's position, the bytes."""
+    def ended_output(self, ended: Ended) -> tuple[int, bytes]:
+        """Return the new output of an ended session from its result, with the position of its first byte."""
         end = ended.result.get("position")
-        return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
+        return self._new_part(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
 
-    def _fresh(self, position: int, data: bytes) -> tuple[int, bytes]:
-        """Return output without the bytes that came before: the position of the first new byte, the bytes."""
+    def _new_part(self, position: int, data: bytes) -> tuple[int, bytes]:
+        """Return the position of the first new byte, and the output without bytes received before."""
         before = position if self.position is None else self.position
         self.skipped += max(0, position - before)
         self.position = max(before, position + len(data))

@@ -1,4 +1,4 @@
-"""Targets of ops: this machine; a host has a class of its own (`host_target`)."""
+"""The target of ops: this machine; see `host_target` for hosts."""
 
 from __future__ import annotations
 
@@ -24,29 +24,26 @@ class Target:
     """This machine."""
 
     host: str | None = None
-    greeting: Introduction | None = None
-    """The HELLO for the session that `enter` leads to on a host: it goes with the request."""
-    destination: Destination | None = None
-    """The host as ssh knows it."""
-    clock = 0.0
-    """Seconds by which the host's clock was ahead at the last call."""
+    greeting: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
+    destination: Destination | None = None  # the host for ssh
+    clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Carry out an op; return its result. Raises the op's errors."""
+        """Call an op; return its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Carry out an op that leads to a session; return its name, and a fresh connection to its daemon."""
+        """Call an op that enters a session; return its name, and a connection to its daemon before HELLO."""
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """Return a fresh connection to a session that must exist.
+        """Return a new connection to an existing session.
 
-        `attaches`: for a terminal; a host remembers the session as its last attached one. Raises as `find.required`
-        does, TimedOut past the deadline (monotonic).
+        `attaches`: for a terminal, so that a host records the session as its last attached one. Raises TimedOut past
+        the deadline (monotonic), and as `find.required`.
         """
         try:
             return find.required(name, deadline)
@@ -56,7 +53,7 @@ class Target:
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
     def open_stream(self, name: str, limit: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Stream:
-        """Begin a conversation with a session's daemon. `limit`: seconds for all of it, connecting included."""
+        """Open a stream to a session's daemon. `limit`: timeout in seconds for all of it, including the connection."""
         deadline = None if limit is None else time.monotonic() + limit
         return self._stream(self.connect(name, deadline), name, deadline, sleep)
 
@@ -69,9 +66,9 @@ class Target:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Stream:
-        """Begin a job, exactly once, by an op that leads to its session.
+        """Begin a job exactly once, by an op that enters its session.
 
-        Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
+        Raises Ended, whose message is the name, if the job has already ended; TimedOut past the deadline (monotonic).
         """
         name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline, interrupts.sleep)
@@ -87,7 +84,7 @@ class Target:
         return Stream(connection, name, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:
-        """Return the end of a stream's session, found by its name if its id is unknown; None if it is not kept."""
+        """Return the end of a stream's session, by its name if its id is unknown; None without a result."""
         session_id = stream.session_id
         result = results.by_id(session_id) if session_id else find.result(stream.name)
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
@@ -95,16 +92,16 @@ class Target:
     # -- only for a host
 
     def sync(self) -> None:
-        """Push the user's files to a host before something begins there."""
+        """Push the user's files to a host before a session starts on it."""
 
     def note_ended(self, name: str) -> None:
-        """Correct what is known of a host's sessions after a job has ended."""
+        """Remove an ended job from the cache of a host's sessions."""
 
     def log_attached(self, name: str) -> None:
-        """Log that a terminal is attached to a session of a host."""
+        """Log that a terminal attached to a session of a host."""
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
-        """Log the end of an attachment, to the session `name` on `host` by then, and keep what is known of it.
+        """Log the end of an attachment, with the last `name` and `host` of its session, and update the cache.
 
-        `round_trip`: in seconds. `heard_at`: when a link was alive last (seconds since the epoch), 0 for never.
+        `round_trip`: in seconds. `heard_at`: when the link was last heard (seconds since the epoch), 0 for never.
         """

@@ -1,7 +1,7 @@
-"""Work in threads whose items one thread takes: questions to several hosts at once, the links of a list.
+"""Worker threads that yield items to one consumer: to ask several hosts in parallel, to follow the links of a list.
 
-They are daemon threads: at exit the interpreter joins those of a ThreadPoolExecutor, and a list that is left would wait
-for a host that hangs.
+They are daemon threads. The interpreter joins the threads of a ThreadPoolExecutor at exit, so that one silent host
+would keep sesh from exiting.
 """
 
 from __future__ import annotations
@@ -20,18 +20,15 @@ from sesh.stop import Stop
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
-_MOST_UNREAD = 1000
-"""Items that wait to be taken; a thread that has another one waits too."""
-_LEAVING = 3.0
-"""Seconds for stopped threads to end, each with the ssh that it has started."""
-_ENDED = object()
-"""The last item of work that ended without an error."""
+_MOST_UNREAD = 1000  # items in the queue; a worker with another one blocks
+_LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh, then they are left alone
+_ENDED = object()  # the last item of a worker that ended without an error
 
 
 class Workers(Generic[Key, Item]):
-    """Threads that carry out work, each known by a key, and yield items. A context manager, whose exit ends them.
+    """Worker threads by key, with one queue of items; a context manager, whose exit stops them.
 
-    Wait for `inbound` to be readable, then call `take`. All but `put` is for one thread alone.
+    Wait until `inbound` is readable, then call `take`. Only `put` may be called from the workers' threads.
     """
 
     def __init__(self) -> None:
@@ -50,10 +47,10 @@ class Workers(Generic[Key, Item]):
         self.close()
 
     def close(self) -> None:
-        """End all work. A thread that ignores its Stop goes on, and its items are dropped."""
+        """Stop all workers; drop the items of one that ignores its Stop."""
         for key in self.running:
             self.end(key)
-        while not self._queue.empty():  # a thread may wait for room
+        while not self._queue.empty():  # a worker may be blocked on a full queue
             self._queue.get()
         until = time.monotonic() + _LEAVING
         for thread in self._threads:
@@ -65,11 +62,11 @@ class Workers(Generic[Key, Item]):
 
     @property
     def running(self) -> set[Key]:
-        """The keys of work that goes on, or whose end was not taken."""
+        """The keys of workers that run, or whose end was not taken yet."""
         return set(self._stops)
 
     def begin(self, key: Key, work: Callable[[Stop], Iterator[Item]]) -> None:
-        """Begin work under a key that has none."""
+        """Start a worker under an unused key."""
         self._stops[key] = stop = Stop()
         thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
         try:
@@ -80,23 +77,23 @@ class Workers(Generic[Key, Item]):
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
     def end(self, key: Key) -> None:
-        """End work; its items that were not taken are dropped."""
+        """Stop a worker, and drop its queued items."""
         self._stops.pop(key).stop()
 
     def put(self, key: Key, stop: Stop, item: Item) -> None:
-        """Add an item once there is room, from the thread that has this Stop. Raises Interrupted if it was ended."""
+        """Queue an item of the worker with this Stop; block while the queue is full. Raises Interrupted if stopped."""
         stop.check()
         self._put(key, stop, item)
 
     def take(self) -> list[tuple[Key, Item | SeshError]]:
-        """Return the items since the last call, with their keys; an error ends the work under its key."""
+        """Return the queued items with their keys; an error is the last item of its worker."""
         with suppress(BlockingIOError):
             os.read(self.inbound, 1 << 12)
         taken: list[tuple[Key, Item | SeshError]] = []
         for _ in range(self._queue.qsize()):
             key, stop, item = self._queue.get()
             if self._stops.get(key) is not stop:
-                continue  # it was ended
+                continue  # this worker was stopped
             if item is _ENDED or isinstance(item, SeshError):
                 del self._stops[key]
             if item is not _ENDED:
@@ -112,13 +109,13 @@ class Workers(Generic[Key, Item]):
             last = error
         except OSError as error:
             last = LocalFault(f"cannot ask: {error.strerror or error}")
-        except Exception as error:  # a fault of ours ends no other work
+        except Exception as error:  # a bug must not end the other workers
             last = InternalError(f"internal error, {type(error).__name__}: {error}")
         if not stop.stopped:
             self._put(key, stop, last)
 
     def _put(self, key: Key, stop: Stop, item: object) -> None:
         self._queue.put((key, stop, item))
-        with self._waking, suppress(BlockingIOError):  # a full pipe is readable
+        with self._waking, suppress(BlockingIOError):  # a full pipe already wakes the reader
             if self._outbound >= 0:
                 os.write(self._outbound, b".")

@@ -1,1 +1,1 @@
-"""Files under SESH_DIR: facts of sessions that need no daemon; `listing` asks the daemons too."""
+"""Files under SESH_DIR: facts of sessions without asking a daemon; only `listing` asks the daemons too."""

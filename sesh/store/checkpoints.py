@@ -1,8 +1,8 @@
-"""Checkpoints: the screen and scrollback of a session not long ago, read once its daemon has died.
+"""Checkpoints: the recent screen and scrollback of a session, to be read after its daemon has died.
 
-`.checkpoint.ID` is one line of JSON (`CheckpointHeader` in `sesh.stored`), then the screen as bytes for a terminal.
-What scrolled off before is in `.scrollback0.ID` or `.scrollback1.ID`, as the header says: lines are appended to that
-file, and now and then the other one replaces it.
+`.checkpoint.ID` is a line of JSON (`CheckpointHeader` in `sesh.stored`), then the screen as bytes for a terminal. The
+scrollback is in `.scrollback0.ID` or `.scrollback1.ID`; the header says which. The daemon appends to that file, and
+from time to time writes the other one to replace it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from sesh.stored import CheckpointHeader, ScrolledOff
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
-FORMAT = 2
-"""A checkpoint of another format is refused."""
-LARGEST = 32 << 20
-"""Bytes of a screen: 32 for each cell of the largest one."""
+FORMAT = 2  # a checkpoint of another format is refused
+LARGEST = 32 << 20  # bytes of a screen: 32 for each cell of the largest one
 _LONGEST_HEADER = 1 << 20
-LEAST_READ = 4 << 20
-"""Bytes of scrollback that are read in any case, however few lines a session keeps."""
+LEAST_READ = 4 << 20  # bytes of scrollback to read even if the session keeps few lines
+# The notice for missing bytes; CAN ends an unfinished escape sequence before it.
 _GAP = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
-"""Notice in the place of missing bytes; CAN ends an unfinished sequence before it."""
 
 
 # -- writing
@@ -40,7 +37,7 @@ def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
-    """Append to a scrollback file; return its new size. Raises OSError, see `writing.extend`."""
+    """Append to a scrollback file; return its new size. Raises OSError, see `files.write_behind`."""
     files.write_behind(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
@@ -54,7 +51,7 @@ def drop(session_id: str, file: int) -> None:
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
-    """Write again what `read` returned, all of it or nothing. Raises OSError."""
+    """Write back what `read` returned, all or nothing. Raises OSError."""
     off: ScrolledOff = {**scrolled_off(header), "bytes": 0}
     screen = max(0, len(data) - (header.get("screen") or 0))
     try:
@@ -70,8 +67,8 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     """Return the checkpoint of a session, its scrollback before its screen; None if there is none.
 
-    A notice stands where a file is shorter than it was written, as after a loss of power. Raises Refused for a
-    foreign or damaged file, or one of another format.
+    If a file is shorter than the header says, as after a power loss, a notice follows its last whole line. Raises
+    Refused for a foreign or damaged file, or one of another format.
     """
     if (found := _read(session_id, LARGEST)) is None:
         return None
@@ -84,12 +81,12 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     start = max(0, off["bytes"] - max(LEAST_READ, measures.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
     lines = files.read_own(path, size, whole=False, start=start) or b""
-    torn = lines.find(b"\n") + 1 if start else 0  # the rest of a line that begins before `start`
-    return header, _with_gap_notice(lines[torn:], size - torn) + screen
+    partial = lines.find(b"\n") + 1 if start else 0  # the rest of a line that begins before `start`
+    return header, _with_gap_notice(lines[partial:], size - partial) + screen
 
 
 def header(session_id: object) -> CheckpointHeader:
-    """Return the header of a checkpoint; empty if there is none that can be read."""
+    """Return the header of a checkpoint; empty if it is missing or not readable."""
     try:
         found = _read(session_id, 0)
     except Refused:
@@ -119,7 +116,7 @@ def _with_gap_notice(data: bytes, size: int) -> bytes:
 
 
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
-    """Return which scrollback belongs to a checkpoint: by default none."""
+    """Return the scrollback of a checkpoint, by default an empty one."""
     off = header.get("scrollback")
     return {"file": 0, "bytes": 0, "lines": measures.SCROLLBACK} if not off or None in off.values() else off
 
@@ -128,14 +125,14 @@ def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
 
 
 def new_terminal(columns: int, rows: int, lines: int = measures.SCROLLBACK) -> Emulator:
-    """Return a blank terminal with a scrollback of so many lines."""
-    from sesh.vt.emulator import Emulator  # pyte: most verbs need no terminal
+    """Return a blank terminal with a scrollback of `lines`."""
+    from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
 
     return Emulator(columns, rows, max_lines=lines, max_bytes=measures.scrollback_bytes(lines))
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
-    """Return the terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
+    """Return the terminal of a checkpoint. Raises ValueError for an invalid one."""
     try:
         (columns, rows), size = header["drawn"], header["size"]
         terminal = new_terminal(columns, rows, scrolled_off(header)["lines"])

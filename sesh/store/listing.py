@@ -1,7 +1,7 @@
-"""The sessions of this machine as `--json` shows them, from their daemons, records and results.
+"""List the sessions of this machine, as `--json` shows them, from their daemons, records and results.
 
-The session that a verb is typed in is the one whose pty is the caller's controlling terminal. An inherited variable, a
-terminal of a container or another multiplexer in between never counts.
+The caller's own session is the one whose pty is the caller's controlling terminal. An inherited variable does not
+count, nor the terminal of a container or of another multiplexer inside the session.
 """
 
 from __future__ import annotations
@@ -21,13 +21,10 @@ from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
 from sesh.stored import Record
 
-PATIENCE = 1.0
-"""Seconds for the daemons that are asked at once; one that does not answer is shown from its record."""
+PATIENCE = 1.0  # seconds for all daemons to answer, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
-_WAKING = 0.5
-"""Seconds for a live daemon to make its socket again."""
-_LOOK = 0.005
-"""Seconds between two looks for a file."""
+_WAKING = 0.5  # seconds for a live daemon to make its socket again
+_LOOK = 0.005  # seconds between two looks for a file
 
 KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
@@ -41,29 +38,29 @@ _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "
 
 
 def summaries(patience: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
-    """Return every session in the order of their names. Raises Refused if the directory is not trusted.
+    """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
 
-    `patience`: by default `PATIENCE`. `known`: summaries of sessions that are not asked if they are still there.
+    `patience`: by default `PATIENCE`. `known`: valid summaries; the daemons of these sessions are not asked.
     """
     names = paths.names()
     answers: dict[str, Summary | None] = {row["name"]: row for row in known}
-    unasked = [name for name in names if name not in answers]
-    answers |= _asked(unasked, PATIENCE if patience is None else patience)
-    inside, rows = current(), dict[str, Summary]()
+    unknown = [name for name in names if name not in answers]
+    answers |= _query(unknown, PATIENCE if patience is None else patience)
+    own, rows = current(), dict[str, Summary]()
     for name in names:
         try:
             row = answers[name] or unanswered(name)
         except Refused:
-            continue  # `refusals` names it
+            continue  # `refusals` reports it
         if row is not None:
             rows.setdefault(row["name"], row)
     for name, row in rows.items():
-        row["current"] = inside is not None and name == inside["name"]
+        row["current"] = own is not None and name == own["name"]
     return [rows[name] for name in sorted(rows, key=natural)]
 
 
 def refusals() -> list[str]:
-    """Return the errors of sockets and records that are not trusted, with the fix."""
+    """Return the errors for untrusted sockets and records, with the fix."""
     errors = []
     for name in paths.names():
         try:
@@ -77,29 +74,29 @@ def refusals() -> list[str]:
     return errors
 
 
-def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Yield each name and its daemon's answer, None if there is none.
+def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
+    """Yield each name and its daemon's answer, None without one.
 
-    All are asked before the first answer is read, or as many at once as this process has descriptors for.
+    Send all requests before reading the first answer, in batches if this process lacks descriptors.
     """
     left = list(names)
     while left:
-        asked: list[wire.Connection | None] = []
+        pending: list[wire.Connection | None] = []
         for name in left[: most_connections()]:
             try:
-                asked.append(_ask(name))
+                pending.append(_ask(name))
             except OSError as error:
-                if not (asked and paths.lacks_descriptors(error)):
+                if not (pending and paths.lacks_descriptors(error)):
                     raise
                 break
         deadline = time.monotonic() + patience
-        for name, connection in zip(left, asked, strict=False):
+        for name, connection in zip(left, pending, strict=False):
             yield name, _answer(connection, deadline)
-        del left[: len(asked)]
+        del left[: len(pending)]
 
 
 def _ask(name: str) -> wire.Connection | None:
-    """Ask a daemon for its summary; None if it does not listen. Raises OSError if there are no descriptors."""
+    """Request the summary from a daemon; None if it does not listen. Raises OSError if descriptors run out."""
     try:
         connection = wire.connect(name, _CONNECT_TIMEOUT)
     except SeshError:
@@ -113,7 +110,7 @@ def _ask(name: str) -> wire.Connection | None:
 
 
 def _answer(connection: wire.Connection | None, deadline: float) -> Summary | None:
-    """Return the summary that a daemon answers; None if it gives none, or speaks another version."""
+    """Return the summary from a daemon; None if it fails to answer, or has another protocol number."""
     if connection is None:
         return None
     with connection:
@@ -130,9 +127,9 @@ def _answer(connection: wire.Connection | None, deadline: float) -> Summary | No
 
 
 def unanswered(name: str) -> Summary | None:
-    """Return the summary of a session whose daemon did not answer, from its record.
+    """Return the summary of a session without an answer from its daemon, from its record.
 
-    None if the session ended, or was renamed, meanwhile. Raises Refused if its record is not trusted.
+    None if the session has just ended or was renamed. Raises Refused if its record is not trusted.
     """
     record = records.read(name)
     if record is None:
@@ -140,8 +137,8 @@ def unanswered(name: str) -> Summary | None:
     if not records.here(record):
         machine = record.get("machine_name") or record.get("machine") or ""
         return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
-    kept = record.get("exit_code") is None or record.get("keep") is True  # a daemon shows a kept session after its end
-    if not (kept and records.alive(record)):
+    needs_daemon = record.get("exit_code") is None or record.get("keep") is True  # a kept session has one after its end
+    if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
     if _recovered(name, record):
         answer = _answer(_ask(name), time.monotonic() + PATIENCE)
@@ -153,7 +150,7 @@ def unanswered(name: str) -> Summary | None:
 
 
 def _recovered(name: str, record: Record) -> bool:
-    """Have a live daemon make its lost socket again; return whether it has."""
+    """Wake a live daemon to make its lost socket again; return whether it did."""
     socket = paths.socket_path(name)
     if os.path.exists(socket) or not records.wake(record):
         return False
@@ -164,7 +161,7 @@ def _recovered(name: str, record: Record) -> bool:
 
 
 def _dormant(name: str, record: Record) -> Summary:
-    """Return the summary of a session without a daemon: it has ended, or is lost."""
+    """Return the summary of a session without a daemon, which has ended or is lost."""
     ended = record.get("exit_code") is not None
     summary = _recorded(name, record, "exited" if ended else "lost")
     header = checkpoints.header(record.get("id"))
@@ -191,13 +188,13 @@ def _recorded(name: str, record: Record, state: str) -> Summary:
 
 
 def of_job(name: str) -> Summary | None:
-    """Return the summary of the last job of a name, which is gone, from its result; None if none is kept."""
+    """Return the summary of the last job of this name from its result; None without a result."""
     job = results.of_job(name)
     if job is None:
         return None
     at, duration = float(job.get("ended") or 0), float(job.get("duration") or 0)
     ended = stamp(at)
-    summary: Summary = {**dict.fromkeys(KEYS)}  # type: ignore[typeddict-item]  # most is not known any more
+    summary: Summary = {**dict.fromkeys(KEYS)}  # type: ignore[typeddict-item]  # a result lacks most facts
     return {
         **summary, "name": name, "state": "exited", "attached": 0, "current": False, "labels": job.get("labels") or {},
         "shell": False, "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
@@ -209,28 +206,28 @@ def of_job(name: str) -> Summary | None:
     }  # fmt: skip
 
 
-# -- the session that a terminal belongs to
+# -- the session of a terminal
 
 
 def current(tty: int | None = None) -> Record | None:
-    """Return the record of the session that a terminal belongs to, by default the caller's; None outside of any."""
+    """Return the record of a terminal's session, by default of the caller's; None outside of any."""
     tty = processes.controlling_tty() if tty is None else tty
     if not tty:
         return None
     deadline = time.monotonic() + PATIENCE
     while True:
-        begins = False
+        is_starting = False
         for record in filter(None, map(records.readable, paths.names())):
             if holds(record, tty):
                 return record
-            begins |= record.get("pid") == 0 and records.here(record) and records.alive(record)
-        if not begins or time.monotonic() > deadline:
+            is_starting |= record.get("pid") == 0 and records.here(record) and records.alive(record)
+        if not is_starting or time.monotonic() > deadline:
             return None
-        time.sleep(_LOOK)  # a program may run before its daemon has added the terminal to the record
+        time.sleep(_LOOK)  # the program may run before its daemon adds the terminal to the record
 
 
 def required(verb: str) -> str:
-    """Return the name of the session that the caller is typed in. Raises UsageError outside of any."""
+    """Return the name of the caller's own session. Raises UsageError outside of any."""
     record = current()
     if record is None:
         raise UsageError(f"{verb} without a name works inside a session", hint=f"write: {SESH} {verb} NAME")
@@ -238,7 +235,7 @@ def required(verb: str) -> str:
 
 
 def in_front(name: str) -> bool:
-    """Return whether the caller is part of what runs in the foreground of a session."""
+    """Return whether the caller's process group is in the foreground of a session's terminal."""
     record = records.readable(name)
     if record is None or not holds(record, processes.controlling_tty()):
         return False
@@ -250,11 +247,11 @@ def in_front(name: str) -> bool:
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Return whether a session's terminal is this one (see `identity.controlling_tty`), and its daemon lives."""
+    """Return whether a session has this terminal (see `processes.controlling_tty`) and a live daemon."""
     return (
         tty != 0
         and record.get("tty_number") == tty
-        and record.get("terminals") == terminal_filesystem()  # in a container the number may mean another
+        and record.get("terminals") == terminal_filesystem()  # a container reuses the numbers for its own terminals
         and records.here(record)
         and records.alive(record)
     )

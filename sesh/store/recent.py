@@ -1,4 +1,4 @@
-"""The sessions attached last, here and on hosts, by their names."""
+"""The list of recently attached sessions, on this machine and on hosts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LARGEST_FILE = 64 << 10
 
 
 def recent_path() -> str:
-    """Return the file with the names of the sessions attached last, the newest first, one a line."""
+    """Return the path of the file with recently attached sessions, one a line, the newest first."""
     return os.path.join(directory(), _RECENT)
 
 
 def remember(name: str, host: str | None = None) -> None:
-    """Note the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching.
+    """Put a session first in the list, `@HOST NAME` for one on a host; a failed write is ignored.
 
-    Raises InvalidName, InvalidHost: a host may have answered with them.
+    Raises InvalidName, InvalidHost, as both may come from a host.
     """
     check_name(name)
     if host is not None:
@@ -33,13 +33,13 @@ def remember(name: str, host: str | None = None) -> None:
 
 
 def rename(old: str, new: str) -> None:
-    """Note that a session of this machine has another name."""
+    """Rename a session of this machine in the list."""
     if old in newest():
         _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
 
 
 def _change(change: Callable[[list[str]], list[str]]) -> None:
-    """Put other entries in place; two terminals may do that at once. If it fails they stay as they were."""
+    """Rewrite the list under the directory's lock; leave it unchanged if that fails."""
     try:
         with locked(directory()):
             entries = change(newest())[:_MOST_RECENT]
@@ -49,7 +49,7 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
 
 
 def newest() -> list[str]:
-    """Return the sessions attached last, the newest first; none if their file cannot be read."""
+    """Return the recently attached sessions, the newest first; none if the file cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):

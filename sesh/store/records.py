@@ -1,6 +1,6 @@
 """Records of sessions, NAME.json: the facts that need no daemon (`sesh.stored.Record`), none of them secret.
 
-A record with an exit_code and without a daemon is that of a session that ended while nobody was attached.
+A record with an exit_code and without a daemon belongs to a session that ended without a client.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from sesh import files, machine, paths, processes, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
-OLDEST = 7 * 86400.0
-"""Seconds for which a session that ended while nobody was attached is kept."""
-_LARGEST = 4 << 20
-"""Bytes: a command may be long."""
+OLDEST = 7 * 86400.0  # seconds after its end, then a session that ended without a client is removed
+_LARGEST = 4 << 20  # bytes; a larger record is refused
 
 
 def read(name: str) -> Record | None:
@@ -27,7 +25,7 @@ def read(name: str) -> Record | None:
         return None
     if not record.get("machine"):
         raise files.damaged(path, "machine is missing")
-    return {**record, "name": name}  # the file's name leads to the session, whatever stands in it
+    return {**record, "name": name}  # the socket has the file's name, so that name counts
 
 
 def readable(name: str) -> Record | None:
@@ -39,7 +37,7 @@ def readable(name: str) -> Record | None:
 
 
 def write(record: Record, *, durable: bool = False) -> None:
-    """Replace a session's record in one step; see `writing.write_whole`."""
+    """Replace a session's record atomically; see `files.write_whole`."""
     files.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
 
@@ -49,12 +47,12 @@ def age(record: Record) -> float:
 
 
 def here(record: Record) -> bool:
-    """Return whether the session is of this machine; another machine's is shown and never changed."""
+    """Return whether the session belongs to this machine; sesh never changes another machine's."""
     return bool(record.get("machine") == machine.name())
 
 
 def alive(record: Record) -> bool:
-    """Return whether the daemon that wrote the record lives: its pid, start time and boot are the same."""
+    """Return whether the daemon that wrote the record lives, by its pid, start time and boot id."""
     pid = record.get("daemon_pid")
     return (
         isinstance(pid, int)
@@ -65,7 +63,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Have a live daemon make its socket and record again if they are gone; return False if it does not live."""
+    """Tell a live daemon to make its missing socket and record again; return False if it does not live."""
     if not (here(record) and alive(record)):
         return False
     try:
@@ -88,18 +86,18 @@ def checkpoint_path(session_id: str) -> str:
 
 
 def scrollback_paths(session_id: str) -> tuple[str, str]:
-    """Return the two scrollback files: one belongs to the checkpoint, the other one is written to replace it."""
+    """Return the paths of the two scrollback files: the current one, and the one that is written to replace it."""
     folder = paths.directory()
     return os.path.join(folder, f".scrollback0.{session_id}"), os.path.join(folder, f".scrollback1.{session_id}")
 
 
 def environment_path(session_id: str) -> str:
-    """Return the path of the variables that the session's shells read."""
+    """Return the path of the file with variables for the session's shells."""
     return os.path.join(paths.directory(), f".env.{session_id}")
 
 
 def link_agent(session_id: str, target: str) -> None:
-    """Point a session's agent link to `target`, in one step; if that fails it stays as it was."""
+    """Point a session's agent link to `target` atomically; leave it unchanged if that fails."""
     link = agent_path(session_id)
     temporary = files.unfinished(link)
     try:
@@ -114,10 +112,10 @@ def link_agent(session_id: str, target: str) -> None:
 
 
 def remove(name: str, session_id: str = "") -> None:
-    """Remove a session's files. The caller holds the directory's lock, and no daemon serves the session.
+    """Remove a session's files. The caller holds the directory's lock, and the session has no daemon.
 
-    `session_id`: by default that of the record. The socket goes last: if a removal fails in between, the daemon that
-    tries it again knows the rest as its own by that.
+    `session_id`: by default the record's. The socket is removed last, as a daemon that retries a failed removal
+    recognizes its files by it.
     """
     session_id = session_id or (readable(name) or {}).get("id") or "none"  # no session has this id
     own = (agent_path(session_id), checkpoint_path(session_id), environment_path(session_id))
@@ -129,17 +127,14 @@ def remove(name: str, session_id: str = "") -> None:
 
 
 def forget(name: str, session_id: str) -> None:
-    """Remove the files of a session without a daemon, if it still has this name. Raises OSError, Refused."""
+    """Remove the files of a session without a daemon, if the name still belongs to it. Raises OSError, Refused."""
     with files.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)
 
 
 def forget_ended() -> None:
-    """Remove the sessions that ended more than `OLDEST` seconds ago while nobody was attached.
-
-    Raises OSError, Refused.
-    """
+    """Remove sessions that ended without a client more than `OLDEST` seconds ago. Raises OSError, Refused."""
     for name in paths.names():
         record = readable(name)
         if record is None or record.get("exit_code") is None or not here(record) or alive(record):

@@ -1,7 +1,6 @@
-"""Results of sessions, kept for a week and the newest hundred: no exit code is lost with the process that waited.
+"""Results of ended sessions, so that an exit code survives a killed waiter: the newest hundred, for a week.
 
-A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; `ID.out` holds a job's
-output.
+A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; `ID.out` has a job's output.
 """
 
 from __future__ import annotations
@@ -16,16 +15,14 @@ from sesh.names import is_id
 from sesh.outcomes import RunResult
 from sesh.schema import JobResult, RunFacts
 
-NEWEST = 100
-OLDEST = 7 * 24 * 3600.0
-"""Seconds for which a result is kept."""
-_LARGEST = 4 << 20
-"""Bytes of a result, and of an output."""
+NEWEST = 100  # older results are removed
+OLDEST = 7 * 24 * 3600.0  # seconds, then a result is removed
+_LARGEST = 4 << 20  # bytes; a larger result or output is refused
 _RESULT, _OUTPUT = ".json", ".out"
 
 
 def directory() -> str:
-    """Return the directory of results, which may be missing or unsafe."""
+    """Return the path of the directory of results, which may be missing or untrusted."""
     return os.path.join(paths.directory(), ".results")
 
 
@@ -37,7 +34,7 @@ def _path(session_id: str, suffix: str) -> str:
 
 
 def keep(result: JobResult, output: bytes | None) -> None:
-    """Keep a result under its `id`, and remove the oldest ones. A full disk keeps no session from ending."""
+    """Store a result under its `id`, and remove the oldest ones; ignore a failed write, such as to a full disk."""
     folder = directory()
     try:
         try:
@@ -66,25 +63,25 @@ def _write(result: JobResult, output: bytes | None) -> None:
 
 
 def _prune(folder: str) -> None:
-    """Remove results that are too old or beyond the newest ones, and what killed processes left unfinished."""
+    """Remove old and surplus results, and unfinished files of killed processes."""
     written: dict[str, float] = {}
     for found in os.scandir(folder):
         try:
             written[found.name] = found.stat(follow_symlinks=False).st_mtime
         except FileNotFoundError:
-            continue  # another session's daemon removes the same ones
+            continue  # another session's daemon has just removed it
     now = time.time()
     stems = [entry[: -len(_RESULT)] for entry in sorted(written, key=written.__getitem__) if entry.endswith(_RESULT)]
     kept = {stem for stem in stems[-NEWEST:] if now - written[stem + _RESULT] < OLDEST}
     for entry, at in written.items():
         stem, suffix = os.path.splitext(entry)
         if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):
-            gone = files.is_abandoned(os.path.join(folder, entry))
+            is_surplus = files.is_abandoned(os.path.join(folder, entry))
         elif stem + _RESULT in written:
-            gone = stem not in kept
+            is_surplus = stem not in kept
         else:
-            gone = now - at > files.SETTLED  # the result of a younger output is about to be written
-        if gone:
+            is_surplus = now - at > files.SETTLED  # the result of a newer output may be about to be written
+        if is_surplus:
             try:
                 os.unlink(os.path.join(folder, entry))
             except FileNotFoundError:
@@ -92,16 +89,16 @@ def _prune(folder: str) -> None:
 
 
 def sync(session_id: str) -> None:
-    """Wait until the result of a session is on the disk; called after the answers, as nobody waits for that."""
+    """Flush the result of a session to the disk; call this after the answers are sent, which must not wait."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
             files.flush(path)
         except OSError:
-            continue  # it was not kept, or another session's daemon has removed it
+            continue  # the file was never written, or another session's daemon has removed it
 
 
 def rename(session_id: str, name: str) -> None:
-    """Give a result the new name of its session. Raises OSError, Refused."""
+    """Rename a session in its result. Raises OSError, Refused."""
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
@@ -116,11 +113,11 @@ def by_id(session_id: str) -> JobResult | None:
     if not is_id(session_id):
         return None
     result: JobResult | None = files.read_json(_path(session_id, _RESULT), JobResult, _LARGEST)
-    return None if result is None else {**result, "id": session_id}  # the file's name leads to the output
+    return None if result is None else {**result, "id": session_id}  # the output has the file's name, so that id counts
 
 
 def output(result: JobResult) -> bytes:
-    """Return the output of a job's result, as it came from its terminal; empty if none was kept."""
+    """Return the raw output of a job; empty if none was kept."""
     return files.read_own(_path(str(result["id"]), _OUTPUT), _LARGEST) or b""
 
 
@@ -132,12 +129,12 @@ def ids() -> set[str]:
 
 
 def every() -> list[JobResult]:
-    """Return all results in the order of their ends. Raises Refused if their directory is not trusted."""
+    """Return all results, sorted by end. Raises Refused if their directory is not trusted."""
     return _all()[0]
 
 
 def damage() -> list[str]:
-    """Return the errors of result files that are damaged, with the fix."""
+    """Return the errors for damaged result files, with the fix."""
     return _all()[1]
 
 
@@ -153,17 +150,17 @@ def _all() -> tuple[list[JobResult], list[str]]:
 
 
 def newest(name: str) -> JobResult | None:
-    """Return the result of the session of this name that ended last."""
+    """Return the result of the last ended session of this name."""
     return next((result for result in reversed(every()) if result.get("name") == name), None)
 
 
 def of_job(name: str) -> JobResult | None:
-    """Return the result of the job of this name that ended last; only jobs keep their output."""
+    """Return the result of the last ended job of this name."""
     return next((result for result in reversed(every()) if result.get("name") == name and result.get("job")), None)
 
 
 def labelled(labels: dict[str, str]) -> list[str]:
-    """Return the names of jobs with these labels in the order of their ends; a later session supersedes a job."""
+    """Return the names of jobs with these labels, sorted by end; a later session of the same name hides a job."""
     results = [result for result in every() if "name" in result]
     last = {result["name"]: result for result in results}
     jobs = [result for result in results if result.get("job") and last[result["name"]] is result]
@@ -176,7 +173,7 @@ def labelled(labels: dict[str, str]) -> list[str]:
 def command_json(
     session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
 ) -> RunResult:
-    """Return a command that has ended as the JSON of `--run` and `--exec`; `facts`: the daemon's account of it."""
+    """Return the JSON of `--run` and `--exec` for an ended command."""
     decoded = output.decode("utf-8", "replace")
     result: RunResult = {
         "session": session,

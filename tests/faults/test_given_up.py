@@ -62,7 +62,7 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find, "PATIENCE", 0.7)
     monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
-    monkeypatch.setattr(send, "_ENTERED", 2.1)
+    monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
     monkeypatch.setattr(wire, "GRACE", 0.3)

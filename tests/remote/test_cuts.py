@@ -234,7 +234,7 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
 @pytest.fixture
 def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
     """A host whose sesh begins a session and says so only when there is a file `answer`."""
-    before = bridge._entered
+    before = bridge._enter
 
     def entered(*words: Any) -> Any:
         found = before(*words)
@@ -244,7 +244,7 @@ def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
             time.sleep(0.01)
         return found
 
-    monkeypatch.setattr(bridge, "_entered", entered)
+    monkeypatch.setattr(bridge, "_enter", entered)
     return beside("box")
 
 

@@ -163,7 +163,7 @@ class Led:
         if closes:
             self.daemon.close()
         led = {"name": "work"}, b"", wire.adopt(ours)
-        monkeypatch.setattr(bridge, "_entered", lambda *_: led)
+        monkeypatch.setattr(bridge, "_enter", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.codes: list[int] = []
@@ -246,7 +246,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client whose window was closed while the network was down stayed attached."""
-    monkeypatch.setattr(bridge, "_SILENT", 0.5)
+    monkeypatch.setattr(bridge, "_IDLE_TIMEOUT", 0.5)
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:

@@ -38,7 +38,7 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
     inbound, outbound = os.pipe()
     with Stream(wire.Connection(inbound, outbound), "work") as stream:
         for start, size in sorted(pieces):
-            position, data = stream._fresh(start, whole[start : start + size])
+            position, data = stream._new_part(start, whole[start : start + size])
             assert data == whole[position : position + len(data)]
             skipped += max(0, start - reached) if reached is not None else 0
             reached = max(reached or 0, start + size)
@@ -52,9 +52,9 @@ def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before
     with Stream(ends[0], "work") as stream:
         stream.position = 6
         ended = Ended("work has ended", job_result(position=10), b"cdefghij")
-        assert stream.rest(ended) == (6, b"ghij")
-        assert stream.rest(ended) == (10, b"")
-        assert stream.rest(Ended("it is not known how")) == (0, b"")
+        assert stream.ended_output(ended) == (6, b"ghij")
+        assert stream.ended_output(ended) == (10, b"")
+        assert stream.ended_output(Ended("it is not known how")) == (0, b"")
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:
