@@ -49,7 +49,6 @@ def written(home: Home, name: str) -> str:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
-@pytest.mark.soak  # on a busy machine the example once left a question that it was to answer
 def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
     keeper = os.path.join(ROOT, "examples/agents/keeper.py")
     with open(keeper, encoding="utf-8") as file:
