@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
 from sesh import errors
-from sesh.stop import Stop, Way
+from sesh.stop import Callback, Stop
 
 _AGAIN = 2.0
 """Seconds within which another Ctrl-C counts as a further one."""
@@ -109,20 +109,20 @@ class Interrupts(Stop):
     # -- handled
 
     @contextmanager
-    def calling(self, way: Way) -> Iterator[None]:
-        """Have each Ctrl-C count and call `way` within a block, one that was pressed before at once.
+    def calling(self, callback: Callback) -> Iterator[None]:
+        """Have each Ctrl-C count and call `callback` within a block, one that was pressed before at once.
 
         After the block, between two connections, the first one stops the waiting.
         """
 
         def handler(_number: int) -> None:
             self.pressed(time.monotonic())
-            way()
+            callback()
 
         self.heard()
         self.handler = handler
         if self.taken():
-            way()
+            callback()
         try:
             yield
         finally:
