@@ -17,7 +17,7 @@ from sesh import protocol
 from sesh.client.display import Display
 from sesh.loop.timers import Timers
 
-STANDS = 3.0
+DURATION = 3.0
 """Seconds after which the line is removed, even without a key."""
 _QUIET = 0.25
 """Seconds without output after which the line is drawn again."""
@@ -70,7 +70,7 @@ class OwnLine:
         if self.skip is Skip.UNTIL_PONG and payload == _MARK:
             self.skip = Skip.UNTIL_SCREEN
 
-    def takes(self, kind: int, payload: bytes, shown: int) -> bool:
+    def withholds(self, kind: int, payload: bytes, shown: int) -> bool:
         """Skip or keep a frame of OUTPUT, SCREEN or REDRAW; return False if the caller is to show it now.
 
         `shown`: the position up to which the terminal shows output.
@@ -90,7 +90,7 @@ class OwnLine:
         drawn, self._screen = self._screen is not None, payload
         if not drawn:
             self._display.cover(self.text)
-        self._timers.ensure("end of line", STANDS, self.end)
+        self._timers.ensure("end of line", DURATION, self.end)
         return True
 
     def end(self) -> None:

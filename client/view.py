@@ -43,7 +43,7 @@ class View:
     def handle(self, kind: int, payload: bytes) -> None:
         """Show a frame, unless sesh's own line skips or keeps it."""
         if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
-            if not self.line.takes(kind, payload, self.position):
+            if not self.line.withholds(kind, payload, self.position):
                 self._show(kind, payload)
             return
         if kind == protocol.PONG:

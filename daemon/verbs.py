@@ -112,7 +112,7 @@ class Verbs:
         """
         client = teller(self._session)
         watched = self._session.clients.watched
-        request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)
+        request.respond(at=STEADY.wall_time(client.typed_at) if client is not None else None, watched=watched)
 
     # -- that follow, or are answered once the session has come so far
 

@@ -12,9 +12,9 @@ DISTRIBUTION = "sesh-mux"
 """The name on the package index, and a second name of the command, since other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
 """The name by which this process was started: messages and help print commands with it."""
-SESH, THERE = "\ufdd0", "\ufdd1"
-"""Placeholders in messages, replaced on the machine that shows them (`errors.for_host`): SESH by `sesh @HOST`, THERE by
-`ssh HOST ` before a shell command. No printable text has these characters."""
+SESH, ON_HOST = "\ufdd0", "\ufdd1"
+"""Placeholders in messages, replaced on the machine that shows them (`errors.for_host`): SESH by `sesh @HOST`,
+ON_HOST by `ssh HOST ` before a shell command. No printable text has these characters."""
 ZYGOTE = f"{PROGRAM}: zygote"
 """The process title of the zygote."""
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from errno import EAGAIN, EMFILE, ENFILE
 
-from sesh.about import CALLED, SESH, THERE
+from sesh.about import CALLED, ON_HOST, SESH
 from sesh.schema import ErrorFacts, JobResult
 
 
@@ -83,7 +83,7 @@ class SeshError(Exception):
         host = self.host or host
         line = f"{self.message}; {self.hint}" if self.hint else self.message
         if host and self.answered:
-            line = line.replace(THERE, f"ssh {host} ")
+            line = line.replace(ON_HOST, f"ssh {host} ")
         return for_host(line, host)
 
     def facts(self) -> ErrorFacts:
@@ -100,7 +100,7 @@ _kinds: dict[str, type[SeshError]] = {}
 
 def for_host(text: str, host: str | None) -> str:
     """Return `text` with each `SESH` replaced by the command to type on this machine: `sesh`, or `sesh @HOST`."""
-    return text.replace(THERE, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
+    return text.replace(ON_HOST, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 from sesh.processes import start_time
 
 LOCK, STARTING = ".lock", ".starting"
-SETTLED = 600.0
+ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 """Matches the name of a temporary file, with the pid of its writer."""
@@ -198,7 +198,7 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
         os.close(descriptor)
 
 
-def write_behind(path: str, size: int, data: bytes) -> None:
+def write_after(path: str, size: int, data: bytes) -> None:
     """Replace all after the first `size` bytes of the caller's own file; create the file if `size` is 0.
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes.
@@ -228,7 +228,7 @@ def is_abandoned(path: str) -> bool:
     if match is None or start_time(int(match[1])):
         return False
     try:
-        return time.time() - os.lstat(path).st_mtime > SETTLED
+        return time.time() - os.lstat(path).st_mtime > ABANDONED_AFTER
     except FileNotFoundError:
         return False
 

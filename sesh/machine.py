@@ -49,7 +49,7 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
     return columns, rows, width, height
 
 
-def untaken(descriptor: int) -> bool:
+def unread_by_peer(descriptor: int) -> bool:
     """Return whether the peer of a Unix socket has not read all bytes sent to it; False if unknown."""
     try:
         return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # on a socket: SIOCOUTQ (unix(7))
@@ -183,7 +183,7 @@ def _write_oom_score(score: int) -> None:
         file.write(str(score).encode())
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Return unused memory to the system (malloc_trim(3), where available)."""
     try:
         ctypes.CDLL(None).malloc_trim(0)

@@ -76,8 +76,8 @@ def uptime() -> float:
 class SteadyClock:
     """A wall clock that ignores later changes of the system's clock. `origin`: the machine's start by this clock.
 
-    It measures durations of a session; `told` converts a moment to the wall clock. Events and the history record the
-    wall clock itself, like any log. `step`: seconds by which the wall clock was set since.
+    It measures durations of a session; `wall_time` converts a moment to the wall clock. Events and the history record
+    the wall clock itself, like any log. `step`: seconds by which the wall clock was set since.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class SteadyClock:
     def now(self) -> float:
         return self.origin + clock.clock_gettime(_SINCE_BOOT)
 
-    def told(self, moment: float) -> float:
+    def wall_time(self, moment: float) -> float:
         """Return a moment of this clock as wall clock time; constant until the wall clock is set by over a second."""
         step = clock.time() - self.now()
         if abs(step - self.step) > 1:
@@ -128,7 +128,7 @@ def time_of_day(moment: float, *, dated: bool = False) -> str:
     return text if dated or text[:10] != clock.strftime("%Y-%m-%d") else text[11:]
 
 
-def here(value: object, *, dated: bool = False) -> str:
+def local_time(value: object, *, dated: bool = False) -> str:
     """Return an RFC 3339 time as `time_of_day` does, and any other text unchanged."""
     moment = seconds(value)
     return str(value or "") if moment is None else time_of_day(moment, dated=dated)

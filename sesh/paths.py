@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sesh import machine
-from sesh.about import SESH, THERE
+from sesh.about import ON_HOST, SESH
 from sesh.errors import Exists, NotFound, Refused
 from sesh.machine import LINUX, LONGEST_SOCKET_PATH
 from sesh.names import check_name, is_name, subject
@@ -67,7 +67,7 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} is not a directory; remove it, or {elsewhere}")
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {elsewhere}")
-    mode, chmod = stat.S_IMODE(status.st_mode), f"run: {THERE}chmod 700 {path}"
+    mode, chmod = stat.S_IMODE(status.st_mode), f"run: {ON_HOST}chmod 700 {path}"
     if mode & 0o077:
         fix = f"{chmod}, or " if path.startswith(f"{home()}/") else ""  # never advise chmod of /tmp or of the home
         fix += f"set {variable} to a directory of its own"
@@ -117,7 +117,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
     if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or _has_acl(path))):
-        fix = f"run: {THERE}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
+        fix = f"run: {ON_HOST}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
@@ -173,7 +173,7 @@ def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) ->
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
-        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {THERE}chmod 600 {path}")
+        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {ON_HOST}chmod 600 {path}")
 
 
 def socket_path(name: str) -> str:

@@ -243,7 +243,9 @@ class Connection:
                 self.come_back()
                 hello = greeting("request")
 
-    def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
+    def single_request(
+        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    ) -> tuple[Answer, bytes]:
         """Request one verb, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
@@ -261,17 +263,17 @@ class Connection:
         except (errors.TimedOut, errors.Unreachable) as error:
             if error.answered or not changes or isinstance(error, errors.Reloaded):
                 raise
-            if self.unseen(error):
+            if self.unread(error):
                 error.message += "; nothing was done"
                 raise
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {verb} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
-    def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
+    def unread(self, error: errors.TimedOut | errors.Unreachable) -> bool:
         """Return whether the daemon has surely not read the last request; after the deadline it refuses it."""
         if isinstance(error, errors.TimedOut):
-            return not self.far and machine.untaken(self.outbound)
+            return not self.far and machine.unread_by_peer(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
@@ -333,7 +335,7 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:
-        opened = begin(name, folder)
+        opened = open_socket(name, folder)
         if opened is None:
             raise paths.absent(name)
         try:
@@ -351,7 +353,7 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
     return adopt(opened, name)
 
 
-def begin(name: str, folder: str = "") -> socket.socket | None:
+def open_socket(name: str, folder: str = "") -> socket.socket | None:
     """Return a non-blocking socket to the daemon of `name`, not connected if its backlog is full; None without one."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
@@ -380,8 +382,8 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 def ask(
     name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
-    """Request one verb from the daemon of `name`. Raises as `connect` and `Connection.only`."""
-    return connect(name).only(verb, data, timeout=timeout, **words)
+    """Request one verb from the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
+    return connect(name).single_request(verb, data, timeout=timeout, **words)
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from wcwidth import wcswidth, wcwidth
 
 from sesh import measures
-from sesh.about import SESH, THERE
+from sesh.about import ON_HOST, SESH
 from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
@@ -45,7 +45,7 @@ def line(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Return a printable line of a host's sesh, with its placeholders (see `errors.for_host`)."""
-    return plain(text[:LONGEST_LINE], SESH + THERE)
+    return plain(text[:LONGEST_LINE], SESH + ON_HOST)
 
 
 def paragraphs(text: str) -> str:
@@ -143,7 +143,7 @@ def colour(session: Summary) -> str:
     return "32" if session.get("attached") else ""
 
 
-def standing(session: Summary) -> tuple[str, str, str]:
+def activity_facts(session: Summary) -> tuple[str, str, str]:
     """Return state, start and question of a running session's activity; empty strings if unknown."""
     facts = session.get("activity")
     if not facts or session["state"] != "running":
@@ -153,7 +153,7 @@ def standing(session: Summary) -> tuple[str, str, str]:
 
 def since(session: Summary) -> float:
     """Return the start of a session's activity by this machine's clock; 0 if unknown."""
-    return (measures.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
+    return (measures.seconds(activity_facts(session)[1]) or 0.0) - session.get("clock", 0.0)
 
 
 def ended_badly(session: Summary) -> bool:

@@ -170,7 +170,7 @@ def _notify_terminal(name: str, news: News) -> bool:
 def _ask(session: str, verb: str, **words: Any) -> Answer:
     """Return a daemon's answer; an empty one without any."""
     with suppress(SeshError, OSError):
-        return wire.connect(session, _PATIENCE).only(verb, timeout=_PATIENCE, **words)[0]
+        return wire.connect(session, _PATIENCE).single_request(verb, timeout=_PATIENCE, **words)[0]
     return {}
 
 

@@ -91,7 +91,7 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set("pack", 0, self._pack)
                 return
-        machine.give_back()
+        machine.trim_memory()
 
     # -- how fast the program may write
 

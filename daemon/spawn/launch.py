@@ -83,7 +83,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
         return
     name = spec["name"]
     with suppress(errors.TimedOut), files.locked(paths.directory(), patience=_LOOK_TIMEOUT):
-        listening = wire.begin(name)
+        listening = wire.open_socket(name)
         if listening is None:
             return
         listening.close()

@@ -24,7 +24,7 @@ from sesh.schema import Summary
 from sesh.store import listing
 from sesh.tui import board
 from sesh.tui.rows import Order, Row
-from sesh.wording import since, standing
+from sesh.wording import activity_facts, since
 
 _SETTLING = 0.4
 """Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
@@ -170,11 +170,11 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
     """Return the sessions that wait, with the moment since when; it is 0 if it is not known."""
-    return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
+    return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
 
 
 def _works(rows: dict[Key, Summary]) -> bool:
-    return any(standing(row)[0] == "working" for row in rows.values())
+    return any(activity_facts(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

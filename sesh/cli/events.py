@@ -81,7 +81,12 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
         else:
             own = ("seq", "ts", "event", "session")
             more = {key: fact for key, fact in event.items() if key not in own and fact is not False and fact != ""}
-            cells = (measures.here(event.get("ts")), str(event.get("session")), str(event.get("event")), _facts(more))
+            cells = (
+                measures.local_time(event.get("ts")),
+                str(event.get("session")),
+                str(event.get("event")),
+                _facts(more),
+            )
             printing.text(wording.plain("  ".join(cells).rstrip()))
 
 
@@ -103,7 +108,7 @@ def _cells(event: dict[str, Any]) -> list[str]:
     """Return the cells of an event of the log, its time in this machine's zone."""
     facts = _facts({key: value for key, value in event.items() if key not in ("ts", "event", "host")})
     host, kind = str(event.get("host") or ""), str(event.get("event"))
-    return [wording.one_line(cell) for cell in (measures.here(event.get("ts"), dated=True), host, kind, facts)]
+    return [wording.one_line(cell) for cell in (measures.local_time(event.get("ts"), dated=True), host, kind, facts)]
 
 
 def _facts(facts: dict[str, Any]) -> str:

@@ -294,7 +294,7 @@ def _last_screen(name: str) -> str:
 
 def _divider(summary: Summary) -> str:
     if ended := summary.get("ended"):
-        how = f"{summary['name']} exited {summary.get('exit_code')}, {measures.here(ended, dated=True)}"
+        how = f"{summary['name']} exited {summary.get('exit_code')}, {measures.local_time(ended, dated=True)}"
     else:
-        how = f"{find.how(summary)}; last active {measures.here(summary.get('last_activity'), dated=True)}"
+        how = f"{find.how(summary)}; last active {measures.local_time(summary.get('last_activity'), dated=True)}"
     return f"\x1b[2m── {how} ──\x1b[m"

@@ -195,8 +195,8 @@ class _Run:
         name, late = self._stream.name, isinstance(error, errors.TimedOut)
         what = f"the daemon of {name} does not answer in time" if late else error.message
         cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
-        unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unseen(cause)
-        if not (self._lost or (self._sent and (self._interrupted or not unseen))):
+        unread = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unread(cause)
+        if not (self._lost or (self._sent and (self._interrupted or not unread))):
             hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint
             return type(error)(f"{what}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} --logs {name}"

@@ -170,7 +170,7 @@ def _age(path: str) -> float:
 def _is_left(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is one of sesh's that nothing uses. Links are never followed. Raises FileNotFoundError."""
     entry, status = os.path.basename(path), os.lstat(path)
-    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.SETTLED:
+    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.ABANDONED_AFTER:
         return False
     if session := own.SESSION.fullmatch(entry):
         return ids is not None and session[1] not in ids
@@ -227,7 +227,7 @@ def _versions() -> Iterator[Leftover]:
         path, part = os.path.join(folder, entry), os.path.join("versions", entry, "")
         if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_run(path):
             continue
-        if (age := _age(path)) > files.SETTLED:  # the deploy may be about to put a younger one into use
+        if (age := _age(path)) > files.ABANDONED_AFTER:  # the deploy may be about to put a younger one into use
             yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
 
 

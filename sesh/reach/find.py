@@ -119,7 +119,7 @@ def described(answer: Answer) -> Summary:
 
 def summary(connection: wire.Connection, timeout: float) -> Summary:
     """Return a session's summary of itself, asked over a fresh connection, which is closed."""
-    return described(connection.only("summary", timeout=timeout)[0])
+    return described(connection.single_request("summary", timeout=timeout)[0])
 
 
 # -- a session without a daemon

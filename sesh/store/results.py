@@ -83,7 +83,7 @@ def _prune(folder: str) -> None:
         elif stem + _RESULT in written:
             gone = stem not in kept
         else:
-            gone = now - at > files.SETTLED  # the result of a younger output is about to be written
+            gone = now - at > files.ABANDONED_AFTER  # the result of a younger output is about to be written
         if gone:
             try:
                 os.unlink(os.path.join(folder, entry))

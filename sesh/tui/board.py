@@ -28,7 +28,7 @@ from sesh.tui.news import News
 from sesh.tui.preview import Previews
 from sesh.tui.rows import Marked, Order, Row, drawn, fitting, ordered
 from sesh.vt.render.screen_data import Screen
-from sesh.wording import columns, cut, plain, standing
+from sesh.wording import activity_facts, columns, cut, plain
 
 _PREVIEW_COLUMNS = 64  # the least of a terminal that shows a preview
 _DETAIL_ROWS = 4  # the least of a terminal that shows details of the marked row
@@ -171,7 +171,7 @@ class _Board:
             self._line = _Line(Purpose.RENAME, row, row.name) if key == "C-e" else _Line(Purpose.END, row)
             return
         assert row.session is not None  # noqa: S101 (lines are of sessions)
-        state, since, question = standing(row.session)
+        state, since, question = activity_facts(row.session)
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return

@@ -110,7 +110,7 @@ class Emulator(Parser):
         Returns fewer lines after `seconds`. Lines are numbered as they scroll off; the screen's come after them.
         """
         deadline = perf_counter() + seconds
-        self.screen.settle_scrollback()
+        self.screen.sync_scrollback()
         on_screen = [encode(line) for line in unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]]
         while on_screen and not on_screen[-1].removeprefix(PROMPT):
             on_screen.pop()

@@ -36,7 +36,7 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
         row.continues = old.continues and columns == len(old)
         row.prompt = old.prompt
         _pad(row, columns)
-        row.settle_last()
+        row.fix_last_column()
         out.append(row)
     return out + [blank(columns, DEFAULT) for _ in range(lines - len(out))]
 

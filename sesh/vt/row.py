@@ -58,7 +58,7 @@ class Row:
         end = x + len(part)
         self.blank_across(pen, x, end)
         self.text[x:end], self.pens[x:end] = part.text, part.pens
-        self.settle_last()
+        self.fix_last_column()
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the columns from `x` up to `end` right by `count`, left if it is negative. Blanks come in."""
@@ -74,9 +74,9 @@ class Row:
             self.blank_across(pen, x, x + size, end)
             moved = self.cut(x + size, end)
             self.text[x:end], self.pens[x:end] = moved.text + blanks.text, moved.pens + blanks.pens
-        self.settle_last()
+        self.fix_last_column()
 
-    def settle_last(self) -> None:
+    def fix_last_column(self) -> None:
         """Blank a spacer or a grapheme narrowed by U+FE0E that was moved into the last column.
 
         Printing could not have put them there, so a replay could not restore them.

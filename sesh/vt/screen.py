@@ -133,7 +133,7 @@ class Screen(PyteFace):
                 self.index()
             self.move_to(self.cursor.y, 0 if x >= self.columns else x)
 
-    def settle_scrollback(self) -> None:
+    def sync_scrollback(self) -> None:
         """End the scrollback's open line unless the first row of the main screen continues it.
 
         Call this before reading or changing scrollback and screen together.
@@ -148,7 +148,7 @@ class Screen(PyteFace):
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) == (self.lines, self.columns):
             return
-        self.settle_scrollback()
+        self.sync_scrollback()
         cursor, saved, hidden = self.cursor, self.saved, self.other
         if self.alternate:
             self.rows, self.saved = crop(self.rows, columns, lines), self._cropped(saved, columns, lines)

@@ -169,7 +169,7 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
 def test_one_verb_goes_out_in_one_go_and_comes_back(pair: Pair) -> None:
     connection, far = pair
     far.sendall(WELCOME + protocol.frame(protocol.DATA, b"bytes") + response(1, ok=True))
-    answer, data = connection.only("send", b"typed", timeout=5.0, more=True)
+    answer, data = connection.single_request("send", b"typed", timeout=5.0, more=True)
     assert (answer["ok"], data) == (True, b"bytes")
     seen = protocol.Decoder().feed(far.recv(65536))
     assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]

@@ -43,7 +43,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status:
 
 def whole(emulator: Emulator) -> Iterator[bytes]:
     """Yield the bytes that copy the state to a new emulator: the scrollback in parts, then the screen."""
-    emulator.screen.settle_scrollback()
+    emulator.screen.sync_scrollback()
     yield from (scrolled(lines, emulator.columns) for lines in emulator.scrollback.since(0))
     yield replay(emulator, lines=int(emulator.scrollback.open), clear=False)
 
@@ -100,7 +100,7 @@ def _restore(
     """
     screen = emulator.screen
     flags = (None, None) if pushed is None else pushed[:2]
-    screen.settle_scrollback()
+    screen.sync_scrollback()
     out = Encoder()
     if not screen.alternate:
         _scrollback(out, screen, lines, begun, over)

@@ -74,7 +74,7 @@ class Viewport:
         """Return the visible part of a row, with the default pen before and after it."""
         part = row.part(self.left, self.left + self.columns)
         if len(part) == self.columns:
-            part.settle_last()
+            part.fix_last_column()
         line = part.trimmed()
         return encode(line, reset=True) + _BLANK * (len(line) < self.columns)
 
