@@ -104,7 +104,7 @@ class UnacknowledgedInput:
         return self._frames()
 
     def resume(self, last: int) -> list[bytes]:
-        """Return the frames to send over a new connection to a daemon that has received all up to number `last`."""
+        """Return the frames to send over a new connection. `last`: the newest number that the daemon has received."""
         again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight if number > last]
         return again + self.acknowledge(last)
 

@@ -73,8 +73,9 @@ class Loop:
     def _wait(self) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
         left, link = self.attachment.timers.wait_time(), self.attachment.watched
-        due = min(inf if left is None else time.monotonic() + left, inf if link is None else link.due)
-        return polled(self._interest().items(), None if due == inf else due)
+        timers_due = inf if left is None else time.monotonic() + left
+        deadline = min(timers_due, inf if link is None else link.due)
+        return polled(self._interest().items(), None if deadline == inf else deadline)
 
     def _interest(self) -> dict[int, int]:
         """Return the events to poll for, by descriptor; without events a descriptor would still report its hangup."""

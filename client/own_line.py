@@ -49,7 +49,7 @@ class OwnLine:
         self.skip = Skip.NOTHING
 
     def show(self, text: str) -> None:
-        """Draw a line over the last row once the screen has come; put it before an earlier line, which may be cut."""
+        """Draw a line over the last row once the screen has come. It precedes an earlier line, which may be cut."""
         requested = self.text != ""
         self.text = (f"{text}; {self.text}" if requested else text)[:LONGEST]
         if self._screen is not None:
@@ -71,7 +71,7 @@ class OwnLine:
             self.skip = Skip.UNTIL_SCREEN
 
     def withholds(self, kind: int, payload: bytes, shown: int) -> bool:
-        """Skip or keep a frame of OUTPUT, SCREEN or REDRAW; return False if the caller is to show it now.
+        """Skip or keep a frame (OUTPUT, SCREEN, REDRAW); return False if the caller must show it.
 
         `shown`: the position up to which the terminal shows output.
         """

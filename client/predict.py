@@ -46,7 +46,7 @@ _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
 def _key(token: bytes) -> str:
-    """Return the character that a token types, or the name of an editing key; empty if its effect is unknown."""
+    """Return the character of a token, or the name of an editing key; empty for other keys."""
     text = token.decode("utf-8", "replace")
     return _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
 

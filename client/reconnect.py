@@ -99,7 +99,7 @@ class AttachedLink:
             self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:
-        r"""Return the lines that say why and how to log in; Ctrl-\ leaves, as a signal, whatever the detach key is."""
+        r"""Return the lines that say why and how to log in. Ctrl-\ always leaves, as a signal."""
         if isinstance(reason, LoginRefused) and reason.asks:
             return [f"{self._host} asks for a password or a second factor: Enter logs in, Ctrl-\\ leaves"]
         return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

@@ -38,7 +38,7 @@ class Shown:
         self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if started else {}
 
     def positions(self, host: str | None) -> dict[str, int]:
-        """Return, by id of the sessions of a host (None: this machine), the position of the first byte not shown."""
+        """Return the position of the first byte not shown, by id of the sessions of a host (None: this machine)."""
         sessions = self._sessions.items()
         return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _HERE)}
 

@@ -66,7 +66,7 @@ class View:
         self.display.show(data, before, after)
 
     def notify(self, news: str, *, shown: bool) -> None:
-        """Notify the user; on a terminal with only a bell show the news as a line, unless the session is `shown`."""
+        """Notify the user. If the terminal has only a bell, also show a line, unless the session is `shown`."""
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:

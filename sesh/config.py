@@ -71,7 +71,7 @@ class Config:
     warnings: list[str] = field(default_factory=list)
 
     def hosts_of(self, words: Sequence[str], within: tuple[str, ...] = ()) -> list[str]:
-        """Return the hosts that words after `@` name, each once: a group's hosts, also of nested groups, or the word.
+        """Return the hosts that words after `@` name, each once; groups are resolved recursively.
 
         `within`: the enclosing groups. Raises UsageError for a group that contains itself.
         """

@@ -188,7 +188,7 @@ WANTS_LOGIN = "asks for "
 
 
 class LoginRefused(Unreachable):
-    """The host wants a login by a person, or ssh does not trust its key; a retry would fail, too.
+    """The login needs a person, or ssh does not trust the host's key; a retry would fail, too.
 
     `asks`: the host asks for a password or a second factor.
     """

@@ -128,10 +128,11 @@ def remedy(error: OSError) -> str:
 
 def refusal(error: OSError) -> Refused:
     hint = remedy(error)
-    # An error of a write to a descriptor has no filename: the file is in the directory of sessions.
-    path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
-    what = f"cannot set up the session: {path}{': ' if path else ''}{error.strerror or error}"
-    return Refused(what, hint=hint or limit_hint(error))
+    if isinstance(error.filename, str):
+        place = f"{error.filename}: "
+    else:  # a failed write to a descriptor has no filename: the file is in the directory of sessions
+        place = f"{directory()}: " if hint else ""
+    return Refused(f"cannot set up the session: {place}{error.strerror or error}", hint=hint or limit_hint(error))
 
 
 @contextmanager

@@ -137,7 +137,7 @@ class DetachKey:
 
 
 def name_of(chord: Chord) -> str:
-    """Return the name by which lists and questions match a key: a character, `C-c`, or a name in lower case.
+    """Return the name of a key in lists and questions: a character, `C-c`, or a lower case name.
 
     Empty for a key without such a name. Modifiers of keys without a character are ignored.
     """
@@ -272,7 +272,7 @@ def paste_end(data: bytes, start: int) -> tuple[int, int]:
 
 
 def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
-    """Return the chord and event (PRESS, REPEAT or RELEASE) of a control sequence; None if it is not a key."""
+    """Return chord and event (PRESS, REPEAT, RELEASE) of a control sequence; None if it is not a key."""
     final, parameters = chr(sequence[-1]), sequence[2:-1]
     if sequence[:2] != b"\x1b[" or len(sequence) == 2 or parameters.strip(b"0123456789:;"):
         return None
@@ -300,7 +300,7 @@ def _win32(code: int) -> Chord:
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """Return the chord of kitty's code points: the key, shifted, on a US keyboard; the last two may be missing."""
+    """Return the chord of kitty's code points: the key; optionally the key shifted, and on a US keyboard."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
         code = base  # in other scripts a key is identified by its position on the keyboard

@@ -18,7 +18,7 @@ _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def scrollback_bytes(lines: int) -> int:
-    """Return the limit in bytes for a scrollback of this many lines: 8 MiB for `SCROLLBACK`, at least 1 MiB."""
+    """Return the limit in bytes for a scrollback of `lines`: 8 MiB for `SCROLLBACK`, at least 1 MiB."""
     return max(1 << 20, lines * (8 << 20) // SCROLLBACK)
 
 
@@ -88,7 +88,7 @@ class SteadyClock:
         return self.origin + clock.clock_gettime(_SINCE_BOOT)
 
     def wall_time(self, moment: float) -> float:
-        """Return a moment of this clock as wall clock time; constant until the wall clock is set by over a second."""
+        """Return a moment of this clock as wall clock time. Changes of the wall clock below a second are ignored."""
         step = clock.time() - self.now()
         if abs(step - self.step) > 1:
             self.step = step

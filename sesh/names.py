@@ -31,7 +31,7 @@ def is_name(name: object) -> TypeGuard[str]:
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Return whether `value` is a valid session id, which is part of file names: 1 to 64 ASCII letters and digits."""
+    """Return whether `value` is a valid session id, safe in file names: 1 to 64 ASCII letters and digits."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 

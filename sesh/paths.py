@@ -122,7 +122,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
 
 
 def _is_unmapped(uid: int) -> bool:
-    """Return whether a uid stands for users that the user namespace does not map, such as root in some containers.
+    """Return whether a uid is that of users outside the user namespace, such as root in some containers.
 
     These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that one. Linux only.
     """

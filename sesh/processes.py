@@ -24,7 +24,7 @@ def fields_of(stat: bytes) -> list[str]:
 
 
 def start_time(pid: int) -> str:
-    """Return a process's start time, as a text that differs if the pid is reused; empty if it is not alive."""
+    """Return a process's start time, to detect a reused pid; empty if the process is not alive."""
     if machine.LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
@@ -85,7 +85,7 @@ def command_of(pid: int) -> list[str]:
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
-    """Return the arguments of a process group's leader, or, if it has ended, of `shell`'s first child in the group.
+    """Return the arguments of a process group's leader, else of `shell`'s first child in the group.
 
     The leader, the first command of a pipeline, often ends first.
     """

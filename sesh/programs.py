@@ -30,7 +30,7 @@ def environment() -> dict[str, str]:
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program, by a name to search in `search_path` or by a path; None if it is not found."""
+    """Return the path of a program, looked up in `search_path` unless `name` is a path; None if not found."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)

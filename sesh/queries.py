@@ -193,7 +193,10 @@ def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
 
 
 def _queries(command: bytes) -> list[bytes]:
-    """Return the queries of an OSC, each as an OSC of its own: a field is `?`, begins with `?` or ends in `=?`."""
+    """Return the queries of an OSC, each as a separate OSC.
+
+    A query has a field `?`, or one that begins with `?` or ends in `=?`.
+    """
     number, *fields = command.split(b";")
     if not number.isdigit() or len(number) > 5:
         return []

@@ -85,9 +85,9 @@ def encodable(value: Any) -> Any:
 
 
 def state(session: Summary) -> str:
-    """Return the state of a session: attached, detached, exited with its code, lost, or the machine that it runs on.
+    """Return the state of a session for a list: attached, detached, exited with its code, lost.
 
-    If its host does not answer: when the session was last seen.
+    On another machine: that machine. If its host does not answer: when the session was last seen.
     """
     if stale := session.get("stale"):
         seen = measures.seconds(stale["since"])
@@ -102,7 +102,9 @@ def state(session: Summary) -> str:
     if session.get("responding") is False:
         return "not answering"
     clients = session.get("attached") or 0
-    return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
+    if not clients:
+        return "detached"
+    return "attached" if clients == 1 else f"attached {clients}"
 
 
 OUTPUT_STOPPED = "stopped (Ctrl-S)"
@@ -227,9 +229,13 @@ def unseen(session: Summary) -> str:
     if not missed:
         return ""
     failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
-    parts = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
-    parts += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    parts += [cut(one_line(notification), _NOTIFICATION_COLUMNS)] if notification else []
+    parts = []
+    if failed:
+        parts.append(f"{failed} failed" if failed > 1 else "failed")
+    if bells:
+        parts.append(f"{bells} bells" if bells > 1 else "bell")
+    if notification:
+        parts.append(cut(one_line(notification), _NOTIFICATION_COLUMNS))
     return ", ".join(parts)
 
 
@@ -249,7 +255,7 @@ def columns(text: str) -> int:
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
-    """Return a text cut to `limit` columns, with `mark` in place of its end, or of its beginning if `keeps_end`."""
+    """Return a text cut to `limit` columns; `mark` replaces its end, or its beginning if `keeps_end`."""
     most = max(limit, 0) + _MOST_MARKS
     near = text[-most:] if keeps_end else text[:most]
     if near == text and columns(text) <= limit:

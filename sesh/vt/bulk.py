@@ -81,7 +81,7 @@ def feed(parser: Parser, data: bytes, until: float | None = None) -> int:
 
 
 def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """Return head, lines, tail, and the bytes after its last line end; None if the output is not plain bulk output."""
+    """Return head, lines, tail and remaining bytes; None if the output is not plain bulk output."""
     rows = screen.lines
     head = data.split(_END, rows)
     parts = head.pop().rsplit(_END, rows + 1) if len(head) > rows else []

@@ -115,8 +115,10 @@ class Editing(Moves):
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _shift_rows(self, y: int, count: int) -> None:
-        """Move the rows from `y` to the bottom margin up by `count`, down if it is negative, within the left and right
-        margins. Blanks come in; rows that leave are lost."""
+        """Move the region's rows from `y` on up by `count`, or down if negative.
+
+        Blanks come in; rows that leave are lost.
+        """
         size = min(abs(count), self.bottom - y + 1)
         if self.narrow:
             self._shift_block(y, size if count > 0 else -size)
@@ -190,7 +192,7 @@ class Editing(Moves):
             self.shift_cells(self.rows[self.cursor.y], self.cursor.x, count)
 
     def shift_cells(self, row: Row, x: int, count: int) -> None:
-        """Move the cells of a row from `x` up to the right margin right by `count`, left if it is negative."""
+        """Move the cells from `x` to the right margin right by `count`, or left if negative."""
         row.shift(x, count, self.right + 1, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:

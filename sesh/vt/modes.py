@@ -131,7 +131,8 @@ class Modes(Printing):
         elif cursor.x != left:
             self.cursor_back(1)
         else:
-            self.move_to(self.bottom if cursor.y == self.top else cursor.y - 1 if cursor.y else self.lines - 1, right)
+            above = cursor.y - 1 if cursor.y else self.lines - 1
+            self.move_to(self.bottom if cursor.y == self.top else above, right)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""

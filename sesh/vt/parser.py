@@ -53,7 +53,7 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls inside a sequence before it, and an ST before them, for a string that the ESC ends."""
+    """Move the controls inside a sequence before it, after an ST for a string that its ESC ends."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence

@@ -81,7 +81,7 @@ def reflow(
 
 
 def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
-    """Return the logical lines of rows, and the positions of `points` in them, perhaps after the end of a line."""
+    """Return the logical lines of rows, and the positions of `points` in the lines or after their ends."""
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
     lines, places = [], [(0, 0)] * len(points)
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):

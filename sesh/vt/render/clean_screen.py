@@ -13,10 +13,10 @@ wrap, pen, link, charsets."""
 
 
 def fresh_row(columns: int) -> bytes:
-    """Return the bytes that move to an empty row: the cursor's, if it is in the first column, else the next one.
+    """Return the bytes that move the cursor to an empty row.
 
-    A row's width of blanks wraps unless it begins in the first column. The screen is erased after the cursor, as below
-    a shell's command line.
+    A row's width of blanks wraps unless it begins in the first column: so the row is the cursor's, or the next one. The
+    screen is erased after the cursor, as below a shell's command line.
     """
     return CANCEL + b"\x1b7" + _MARGINS + b"\x1b8" + _DRAWING + b" " * columns + b"\r\x1b[J"
 

@@ -103,7 +103,10 @@ def follow_state(emulator: Emulator) -> LineState:
         end += 1
     last = max((index for index in range(len(rows)) if rows[index].end()), default=-1)
     is_open = not emulator.alternate and first <= last <= end
-    start = "\x1b[?1049h" if emulator.alternate else f"\r\x1b[{column + 1}G" if is_open else ""
+    if emulator.alternate:
+        start = "\x1b[?1049h"
+    else:
+        start = f"\r\x1b[{column + 1}G" if is_open else ""
     return {
         "open": is_open,
         "blank": 0 if emulator.alternate else max(0, first - last - 1),
