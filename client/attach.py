@@ -131,7 +131,7 @@ class _Client:
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
     def _complete(self, outcome: Outcome) -> None:
-        """Add to the final outcome the program that runs on, the waiting sessions, and the state of the link."""
+        """Complete the final outcome: running program, waiting sessions, state of the link."""
         attachment, link = self._attachment, self._attachment.link
         outcome.typed = self._options.typed(outcome.name)
         outcome.early = outcome.kind is Ending.DETACHED and not attachment.session_id

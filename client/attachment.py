@@ -1,4 +1,4 @@
-"""One attachment to one session: handles input from the terminal and frames from the daemon (see `client.loop`).
+"""One attachment to one session: handles the terminal's input and the daemon's frames (see `client.loop`).
 
 greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `AttachmentEnded` is raised, and `Loop.run` returns
     ▲                    │ link lost
@@ -178,8 +178,8 @@ class Attachment:
                     return self.link.reopen.log_in()
             except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
                 number = interrupt.args[0]
-                ways = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
-                self.leave(ways.get(number, Ending.SIGNAL), number)
+                endings = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
+                self.leave(endings.get(number, Ending.SIGNAL), number)
             except _LOGIN_RETRIED as error:
                 reason = error
             finally:

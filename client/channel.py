@@ -1,4 +1,4 @@
-"""The channel of an attachment to its daemon: sends and receives frames over one connection at a time, non-blocking."""
+"""The channel of an attachment: exchanges frames with the daemon over one non-blocking connection at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal as a display: shows output, sesh's own lines and notifications, and restores the settings at the end."""
+"""The display: shows output, sesh's own lines and notifications on the terminal; restores its settings at the end."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Display:
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
     def rule(self, text: str) -> None:
-        """Print a line above the output that follows, on a terminal that does not show the session."""
+        """Print a line above the next output. The terminal must not show the session yet."""
         columns, _ = self.terminal.grid()
         line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)

@@ -90,7 +90,7 @@ class Outcome:
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
     def _left(self) -> str:
-        """Return the line after a detach: the running program, how to return, the number of waiting sessions."""
+        """Return the line after a detach: running program, how to return, number of waiting sessions."""
         left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
         if self.early:
             return f"{left} before its daemon answered"

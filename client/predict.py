@@ -37,7 +37,7 @@ _EDITING = {
 }  # fmt: skip
 _NARROW = re.compile(f"[{NARROW}]")
 
-PATIENCE, _STEP = 0.05, 0.008
+FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
 """Seconds of processor time for one piece of output, at which the model is dropped; and for one step between checks."""
 _ASK_EVERY = 1.0
 """Least seconds between two requests for a model, in case each fails or is too slow to follow."""
@@ -138,7 +138,7 @@ class Guesses:
             self._echoes = True
 
     def echoed(self, number: int) -> None:
-        """Drop the lines up to this input number: the output so far, or the next one, shows its effect."""
+        """Drop the lines up to this input number, whose effect is in the output."""
         self._echoed = number
         while len(self._lines) > 1 and self._lines[1].number <= number:
             del self._lines[0]
@@ -233,7 +233,7 @@ class Predictor:
     @staticmethod
     def _follow(model: Emulator, data: bytes) -> bool:
         """Feed output to a model; return False if that takes too long."""
-        deadline = time.thread_time() + PATIENCE
+        deadline = time.thread_time() + FOLLOW_TIMEOUT
         while data := data[model.feed(data, _STEP) :]:
             if time.thread_time() >= deadline:
                 return False

@@ -1,4 +1,4 @@
-"""The link of an attachment to another host: its health, the line that reports it, and its replacement."""
+"""The link of an attachment: its health, the line that reports it, its replacement."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class AttachedLink:
         return result
 
     def _show_line(self) -> None:
-        """Draw a line over the last row: since when the link is doubted, why, and which keys work."""
+        """Draw a line over the last row: start and reason of the doubt, keys that work."""
         since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""

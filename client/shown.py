@@ -1,4 +1,4 @@
-"""The positions up to which this terminal has shown sessions, so that its scrollback gets no line twice.
+"""The positions up to which this terminal has shown sessions. Its scrollback gets no line twice.
 
 A terminal is identified by its tty, and by pid and start time of its session leader, as a rule the shell. Its file in
 the directory of sessions is `.terminal.PID`.
@@ -18,14 +18,14 @@ from sesh.schema import Time
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
-_HERE = "-"
+_LOCAL = "-"
 """Stands for this machine in the file."""
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
 """Sessions kept for a terminal, and terminals; at the limit those left longest ago are dropped."""
 
 
 class Shown:
-    """The sessions that this terminal has left, by host and id: the position in the output, and the time of leaving.
+    """The sessions that this terminal has left, by host and id: output position and time of leaving.
 
     A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if it has none.
     """
@@ -38,20 +38,20 @@ class Shown:
         self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if started else {}
 
     def positions(self, host: str | None) -> dict[str, int]:
-        """Return the position of the first byte not shown, by id of the sessions of a host (None: this machine)."""
+        """Return, by session id, the position of the first byte not shown. `host`: None for this machine."""
         sessions = self._sessions.items()
-        return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _HERE)}
+        return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _LOCAL)}
 
     def since(self, host: str | None, session: str) -> str:
         """Return the time of leaving the session, with the date unless today; empty if it was never shown."""
-        _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
+        _, left_at = self._sessions.get((host or _LOCAL, session), (0, 0))
         return measures.time_of_day(left_at) if left_at else ""
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
         """Record that the terminal leaves a session shown up to `position`; None: it has ended, forget it."""
-        before = self._sessions.pop((host or _HERE, session), None)
+        before = self._sessions.pop((host or _LOCAL, session), None)
         if position is not None and is_id(session):
-            self._sessions[host or _HERE, session] = (position, int(time.time()))
+            self._sessions[host or _LOCAL, session] = (position, int(time.time()))
         elif before is None:
             return
         if self._terminal:

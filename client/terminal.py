@@ -23,7 +23,7 @@ _READ_SIZE = 1 << 13
 
 
 class RawTerminal:
-    """The terminal on two descriptors, raw inside the `with` block, whose end restores termios, handlers and blocking.
+    """The terminal on two descriptors, raw inside the `with` block; its end restores termios, handlers and blocking.
 
     Signals arrive as bytes on the descriptor `signals`; `signalled` is set even earlier, by the handler. Raises Refused
     if a descriptor is not a terminal.
@@ -89,7 +89,7 @@ class RawTerminal:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Restore the terminal inside the block for a program that may ask the user, such as ssh.
+        """Restore the terminal inside the block, for ssh, which may ask the user.
 
         A signal that would end the client raises KeyboardInterrupt with its number.
         """

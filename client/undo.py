@@ -1,4 +1,4 @@
-"""Tracks the terminal settings that output changes, and returns the bytes that reset them to their defaults.
+"""Tracks the settings that output changes; returns the bytes that reset them to their defaults.
 
 Pure. A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
 moves the cursor or clears the screen. One regular expression finds the changes in each block and skips text. Sources:
@@ -191,7 +191,7 @@ class Undo:
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
     def _undo_flags(self, screen: int) -> bytes:
-        """Return the bytes that undo the changes of kitty's keyboard flags on the current screen, number `screen`."""
+        """Return the bytes that undo changes of kitty's keyboard flags on the current screen, `screen`."""
         pops = b"\x1b[<%du" % self._pushes[screen] if self._pushes[screen] else b""
         return pops + (b"\x1b[=0;1u" if self._flags_set[screen] else b"")
 

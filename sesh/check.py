@@ -69,7 +69,7 @@ def of(hint: Any) -> Test:
     if origin is Annotated:
         return partial(_number, *inner) if isinstance(inner[1], range) else _WORDS[inner[1]]
     if origin is Literal:
-        return partial(_plain, inner.__contains__, f"is none of {', '.join(inner)}")
+        return partial(_plain, inner.__contains__, f"is not one of {', '.join(inner)}")
     if origin in (Union, types.UnionType):
         return partial(_either, [of(each) for each in inner if each is not type(None)], type(None) in inner)
     if origin in (list, Sequence):
@@ -200,7 +200,7 @@ _WORDS: dict[str, Test] = {
     "name": partial(_plain, is_name, "is not a session name"),
     "id": partial(_plain, is_id, "is not the id of a session"),
     "latin": partial(_plain, is_latin, "is not latin-1"),
-    "rgb": partial(_plain, is_colour, "is no colour"),
-    "resume": partial(_plain, is_resume, "is no command of this length"),
+    "rgb": partial(_plain, is_colour, "is not a colour"),
+    "resume": partial(_plain, is_resume, "is not a command of at most 32 KiB"),
 }
 """Tests by the word in an annotation of `sesh.schema`."""

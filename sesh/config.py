@@ -138,7 +138,7 @@ class Config:
         try:
             words = shlex.split(remote["via"])
         except ValueError as error:
-            raise UsageError(f"via is no command: {error}") from error
+            raise UsageError(f"via is not a command: {error}") from error
         if not words:
             raise UsageError('write via = "COMMAND"')
         self.remotes[name] = words
@@ -177,7 +177,7 @@ def _span(text: str) -> tuple[int, int] | None:
 
 
 def in_quiet_hours(text: str, minute: int | None = None) -> bool:
-    """Return whether a minute of the day (default: now) lies in the quiet hours, which may span midnight."""
+    """Return whether a minute of the day (default: now) is in the quiet hours."""
     span = _span(text)
     if span is None:
         return False

@@ -99,7 +99,7 @@ _kinds: dict[str, type[SeshError]] = {}
 
 
 def for_host(text: str, host: str | None) -> str:
-    """Return `text` with each `SESH` replaced by the command to type on this machine: `sesh`, or `sesh @HOST`."""
+    """Return `text` with the command to type (`sesh`, or `sesh @HOST`) for each `SESH`."""
     return text.replace(ON_HOST, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
 
 
@@ -286,5 +286,5 @@ def malformed(name: str, reason: str) -> ProtocolError:
 
 
 def placed(place: str, reason: str) -> str:
-    """Return the place of malformed data and the reason, which may begin with a path inside the place."""
+    """Return place and reason of malformed data. The reason may begin with a path inside the place."""
     return f"{place}{'' if reason[:1] in '.[' else ' '}{reason}"

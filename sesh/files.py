@@ -50,10 +50,10 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 @contextmanager
-def locked(folder: str, entry: str = LOCK, *, patience: float | None = None) -> Iterator[None]:
-    """Hold a lock in the directory of sessions: `LOCK` to change a session's files, `STARTING` to start a zygote.
+def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> Iterator[None]:
+    """Hold a lock in the directory of sessions: `LOCK` to change files, `STARTING` to start a zygote.
 
-    `patience`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be locked,
+    `timeout`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be locked,
     and FileNotFoundError if the directory is gone.
     """
     path = os.path.join(folder, entry)
@@ -68,18 +68,18 @@ def locked(folder: str, entry: str = LOCK, *, patience: float | None = None) -> 
         raise Refused(f"cannot lock {path}: {error.strerror}", hint=hint) from error
     try:
         os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
-        _lock(descriptor, patience)
+        _lock(descriptor, timeout)
         yield
     finally:
         with suppress(OSError):  # the lock is released all the same
             os.close(descriptor)
 
 
-def _lock(descriptor: int, patience: float | None) -> None:
-    if patience is None:
+def _lock(descriptor: int, timeout: float | None) -> None:
+    if timeout is None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -270,7 +270,7 @@ def stdin(size: int = _BLOCK) -> Iterator[bytes]:
 
 
 def whole_stdin(largest: int) -> bytes:
-    """Return stdin, cut to one byte more than `largest`, so that the caller sees that it is larger. Raises Refused."""
+    """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
     content = bytearray()
     for block in stdin():
         content += block

@@ -1,4 +1,4 @@
-"""Keys: parse tmux's names, encode them as the bytes that a terminal sends, recognize them in input.
+"""Keys: parse tmux's names, encode them as a terminal does, recognize them in input.
 
 A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key,
 or the final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2,
@@ -72,7 +72,7 @@ class Key:
         if kind == "Z":
             if modifiers & (SHIFT | CTRL):
                 raise _no_key(name)
-            return cls(chord, _behind_alt(b"\x1b[Z", modifiers))
+            return cls(chord, _with_alt(b"\x1b[Z", modifiers))
         if kind == "~":
             return cls(chord, f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode())
         if modifiers:
@@ -89,14 +89,14 @@ def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key
         raise _no_key(name)
     if not modifiers & CTRL:
         sent = character.encode("utf-8", "surrogateescape")
-        return Key(("u", ord(character), modifiers), _behind_alt(sent, modifiers))
+        return Key(("u", ord(character), modifiers), _with_alt(sent, modifiers))
     code = _control(character)
     if code is None:
         raise _no_key(name)
-    return Key(("u", ord(character.lower()), modifiers), _behind_alt(bytes((code,)), modifiers))
+    return Key(("u", ord(character.lower()), modifiers), _with_alt(bytes((code,)), modifiers))
 
 
-def _behind_alt(sent: bytes, modifiers: int) -> bytes:
+def _with_alt(sent: bytes, modifiers: int) -> bytes:
     return b"\x1b" + sent if modifiers & ALT else sent
 
 
@@ -226,7 +226,7 @@ def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
 
 
 def _by_alt_gr(sequence: bytes, chord: Chord) -> Chord | None:
-    """Return the chord of the shifted character that AltGr makes on this layout, if Shift is not pressed."""
+    """Return the chord of the character that AltGr makes on this layout; None with Shift."""
     _, colon, shifted = sequence[2:-1].partition(b";")[0].partition(b":")
     number = shifted.partition(b":")[0]
     return ("u", int(number), chord[2]) if colon and number and not chord[2] & SHIFT else None
@@ -244,7 +244,7 @@ def pressed(data: bytes, *keys: Key) -> bool:
 
 
 def is_report(sequence: bytes) -> bool:
-    """Return whether a control sequence, perhaps incomplete, is a report of mouse, focus or terminal, not a key."""
+    """Return whether a control sequence, perhaps incomplete, is a report and not a key."""
     if sequence[:2] != b"\x1b[":
         return False
     introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
@@ -258,7 +258,7 @@ def has_keys(data: bytes) -> bool:
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:
-    """Return the end of the paste that contains `start`, or -1 if the paste continues after `data`.
+    """Return the end of the paste around `start`, or -1 if it continues after `data`.
 
     Also return the number of last bytes that may be a partial end marker.
     """

@@ -45,7 +45,7 @@ def wanted() -> bool:
 
 
 def _write(part: str, text: str, trace: str = "") -> None:
-    """Append a line and a traceback to the file, if `wanted` and if the file is the user's own. Never raises."""
+    """Append a line and a traceback to the user's file, if `wanted`. Never raises."""
     line = f"{measures.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST_LINE]}\n{trace}"
     with suppress(OSError):
         if wanted():

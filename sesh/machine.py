@@ -77,7 +77,7 @@ def printed(*words: str) -> str:
 
 
 def device_number(rdev: int) -> int:
-    """Return the number of a terminal from its `st_rdev`, on Linux in the encoding of `tty_nr` in proc(5)."""
+    """Return the number of a terminal from its `st_rdev`; on Linux encoded as `tty_nr` of proc(5)."""
     if not LINUX:
         return rdev
     major, minor = os.major(rdev), os.minor(rdev)

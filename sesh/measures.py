@@ -123,7 +123,7 @@ def seconds(moment: object) -> float | None:
 
 
 def time_of_day(moment: float, *, dated: bool = False) -> str:
-    """Return seconds since the epoch as local time, with the date unless it is today, or always if `dated`."""
+    """Return seconds since the epoch as local time; with the date if `dated`, or if not today."""
     text = clock.strftime("%Y-%m-%d %H:%M:%S", clock.localtime(moment))
     return text if dated or text[:10] != clock.strftime("%Y-%m-%d") else text[11:]
 
@@ -162,6 +162,6 @@ def _largest(passed: float) -> tuple[str, str]:
 
 
 def exact(passed: float) -> str:
-    """Return seconds exactly, in the largest unit that gives a whole number (90m), else in seconds (0.5s)."""
+    """Return the exact duration in the largest unit with a whole number (90m), else in seconds (0.5s)."""
     size, unit = next((row for row in _UNITS if not passed % row[0]), (1, "s"))
     return f"{passed / size:.12g}{unit}"

@@ -31,7 +31,7 @@ def is_name(name: object) -> TypeGuard[str]:
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Return whether `value` is a valid session id, safe in file names: 1 to 64 ASCII letters and digits."""
+    """Return whether `value` is a valid session id: 1 to 64 ASCII letters and digits."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 
@@ -122,7 +122,7 @@ def subject(name: str) -> str:
 
 
 def printable(text: str, limit: int = 80) -> str:
-    """Return `text` safe for a line on a terminal: quoted if needed, controls escaped, cut to `limit`."""
+    """Return `text` for one line: quoted if needed, controls escaped, cut to `limit`."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown

@@ -79,7 +79,7 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
 
 
 def check_safe_path(path: str, variable: str) -> None:
-    """Raise Refused, with the fix, if another user can replace the file or directory at a path.
+    """Raise Refused, with the fix, if another user can replace a file or directory.
 
     From the root on, each directory, each link and its target, and `path` itself must belong to root or to the caller,
     and must not be writable by others. In this order: once a part is safe, no other user can change the next one.
@@ -106,7 +106,7 @@ def _steps(path: str) -> Iterator[str]:
 
 
 def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
-    """Raise Refused if a user other than root and the caller may change a directory, link or file.
+    """Raise Refused if a user other than root and the caller may write to a path.
 
     A directory with the sticky bit passes: users cannot replace each other's files in it.
     """
@@ -122,7 +122,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
 
 
 def _is_unmapped(uid: int) -> bool:
-    """Return whether a uid is that of users outside the user namespace, such as root in some containers.
+    """Return whether a uid belongs to users outside the user namespace, such as a container's root.
 
     These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that one. Linux only.
     """

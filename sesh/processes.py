@@ -98,7 +98,7 @@ def command_of_group(group: int, shell: int) -> list[str]:
 
 
 def set_process_title(text: str) -> None:
-    """Make `ps` show a text for this process and hide its arguments, which all users could read. Linux only.
+    """Replace this process's arguments, which all users can read, by a text for `ps`. Linux only.
 
     The text overwrites the arguments in memory, cut to their length; errors are ignored.
     """
@@ -139,7 +139,7 @@ def open_paths(pid: int) -> set[str]:
 
 
 def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Yield pid and `stat_of` fields of each visible live process, of a process session only if given. Raises OSError.
+    """Yield pid and `stat_of` fields of visible live processes, perhaps only of one `session`. Raises OSError.
 
     Reads no file of other sessions' processes, since a hundred daemons may scan at the same time.
     """

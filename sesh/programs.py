@@ -70,7 +70,7 @@ def printed(*words: str, timeout: float) -> str | None:
 
 
 def shell(creator: Mapping[str, str]) -> str:
-    """Return the user's shell: `$SHELL` if it is the absolute path of a program, else passwd(5)'s, else /bin/sh."""
+    """Return the user's shell: `$SHELL` if absolute and executable, else passwd(5)'s, else /bin/sh."""
     path = creator.get("SHELL", "")
     if os.path.isabs(path) and is_program(path):
         return path
@@ -101,7 +101,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 def check_variables(names: Iterable[str]) -> None:
     """Raise UsageError for a name that cannot be renewed: invalid, or one of sesh's own."""
     if wrong := next((name for name in names if not _is_variable(name)), ""):
-        raise UsageError(f"{printable(wrong)} is no name of a variable")
+        raise UsageError(f"{printable(wrong)} is not the name of a variable")
 
 
 def _is_variable(name: str) -> bool:

@@ -100,7 +100,7 @@ def numbered(kind: int, number: int, data: bytes) -> bytes:
 
 
 def output_header(position: int, size: int, ack: int) -> bytes:
-    """Return the header and number of an OUTPUT with `size` bytes, after an ACK if `ack` is not 0."""
+    """Return the header and number of an OUTPUT; before them an ACK, unless `ack` is 0."""
     return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, 8 + size, position)
 
 
@@ -154,7 +154,7 @@ def message(kind: int, values: Mapping[str, object]) -> bytes:
 
 
 def encode(values: Mapping[str, object]) -> bytes:
-    """Return JSON that `parse` turns back into the same values, also for file names that are not UTF-8."""
+    """Return JSON that `parse` reverses, also for file names that are not UTF-8."""
     return json.dumps(values, separators=(",", ":")).encode()
 
 

@@ -180,7 +180,7 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
 
 
 def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
-    """Return kind and text of an OSC 99: a notification, or a part that a later OSC 99 completes."""
+    """Return kind and text of an OSC 99: a notification or a part of one."""
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"p", b"title") not in (b"title", b"body"):
         return "", b""  # a query, an icon, a button

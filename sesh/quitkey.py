@@ -1,4 +1,4 @@
-r"""Ctrl-\ before the terminal is raw: the kernel turns it into SIGQUIT, which would end sesh with a core dump.
+r"""Ctrl-\ before the terminal is raw: a SIGQUIT, which would end sesh with a core dump.
 
 Before the session exists, the key stops sesh as Ctrl-C does. After that, until the terminal is raw, it detaches from
 the session as soon as the client is attached.
@@ -49,7 +49,7 @@ class QuitKey:
             self._note()
 
     def disarm(self) -> None:
-        """Only record the key from now on: the session exists, and the client is to detach from it."""
+        """Only record the key from now on: after it, the client detaches from the session."""
         self._armed = False
 
     def taken(self) -> bool:

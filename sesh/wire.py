@@ -354,7 +354,7 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
 
 
 def open_socket(name: str, folder: str = "") -> socket.socket | None:
-    """Return a non-blocking socket to the daemon of `name`, not connected if its backlog is full; None without one."""
+    """Return a non-blocking socket to a daemon, unconnected if its backlog is full; None without a daemon."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:

@@ -31,9 +31,9 @@ _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 _SURROGATES = "[\ud800-\udfff]"
 
 
-def plain(chosen: object, keep: str = "") -> str:
+def plain(value: object, keep: str = "") -> str:
     """Return a program's text without unprintable characters, except those in `keep`."""
-    text = str(chosen)
+    text = str(value)
     if text.isprintable():
         return text
     return "".join(character for character in text if character.isprintable() or character in keep)
@@ -125,7 +125,7 @@ UNKNOWN = "?"
 
 
 def mark(session: Summary) -> str:
-    """Return the mark before a session's name: `*` current, `?` its host does not answer, `!` unseen changes."""
+    """Return the mark before a session's name: `*` current, `?` host unreachable, `!` unseen changes."""
     if session.get("current"):
         return "*"
     if "stale" in session:
@@ -159,7 +159,7 @@ def since(session: Summary) -> float:
 
 
 def ended_badly(session: Summary) -> bool:
-    """Return whether a session exited with a code other than 0, and not because the user interrupted its program."""
+    """Return whether a session exited with another code than 0, unless the user interrupted it."""
     facts = session.get("activity")
     done = facts is not None and facts["state"] == "done"
     return session["state"] == "exited" and bool(session.get("exit_code")) and not done
@@ -194,7 +194,7 @@ def runs(session: Summary) -> str:
 
 
 def command_line(command: Sequence[str]) -> str:
-    """Return a running program's arguments as a shell line, the program without directory and a login shell's dash.
+    """Return a running program's arguments as a shell line; its name without directory and login dash.
 
     Some programs (npm, sshd) overwrite their arguments with one text, which is kept. Empty for an empty command.
     """

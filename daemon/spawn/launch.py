@@ -82,7 +82,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), files.locked(paths.directory(), patience=_LOOK_TIMEOUT):
+    with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOOK_TIMEOUT):
         listening = wire.open_socket(name)
         if listening is None:
             return
@@ -120,7 +120,7 @@ def _fork_of_any(scope: list[str], deadline: float) -> wire.Connection:
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
-    with files.locked(paths.directory(), files.STARTING, patience=deadline - time.monotonic()):
+    with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
         return _fork_of(path) or _start_zygote(path, scope, deadline)
 
 

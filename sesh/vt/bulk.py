@@ -1,4 +1,4 @@
-"""Bulk output: lines that only scroll by go to the scrollback as raw bytes, without being drawn.
+"""Bulk output: lines that only scroll by go to the scrollback as raw bytes, undrawn.
 
 Output is split into head, lines and tail. Head and tail have as many lines as the screen has rows: the head brings the
 cursor to the last row, the tail replaces the whole screen. The lines between them never stay on the screen; they are
@@ -53,7 +53,7 @@ class RawLines(Block):
 
 
 class _Skipping(Scrollback):
-    """A scrollback that drops the first `left` rows pushed to it, the blank rows that the tail scrolls off."""
+    """A scrollback that drops the first `left` rows, the blank ones that the tail scrolls off."""
 
     def __init__(self, scrollback: Scrollback, left: int) -> None:
         super().__init__()
@@ -66,18 +66,18 @@ class _Skipping(Scrollback):
         return self._real.push(row, line_continues)
 
 
-def feed(parser: Parser, data: bytes, until: float | None = None) -> int:
+def feed(parser: Parser, data: bytes, deadline: float | None = None) -> int:
     """Parse output as `Parser.parse` does, bulk output faster; return the number of bytes."""
     parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
     if parts is None:
-        return parser.parse(data, until)
+        return parser.parse(data, deadline)
     head, lines, tail, rest = parts
-    fed = parser.parse(head, until)
+    fed = parser.parse(head, deadline)
     if fed < len(head):
         return fed
     if not _scroll_through(parser, lines, tail):
-        return fed + parser.parse(data[fed:], until)
-    return len(data) - len(rest) + parser.parse(rest, until)
+        return fed + parser.parse(data[fed:], deadline)
+    return len(data) - len(rest) + parser.parse(rest, deadline)
 
 
 def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
@@ -94,7 +94,7 @@ def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | N
 
 
 def _is_plain(data: bytes) -> bool:
-    """Return whether lines have only text, SGR, tabs, CR and CR LF, and at most `_LONGEST_LINE` bytes each."""
+    """Return whether lines have only text, SGR, tabs, CR and CR LF, and none is too long."""
     half = _LONGEST_LINE // 2
     return (
         data.count(b"\n") == data.count(_END)

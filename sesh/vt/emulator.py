@@ -47,7 +47,7 @@ class Emulator(Parser):
         return start
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the size, clamped to 1 to 1000: reflow the main screen, crop or pad the alternate one."""
+        """Change the size, clamped to 1 to 1000: reflow the main screen, crop the alternate one."""
         self.screen.resize(_clamped(rows), _clamped(columns))
 
     @property
@@ -129,7 +129,7 @@ class Emulator(Parser):
         return lines[::-1], until - len(lines)
 
     def rows_below(self) -> int:
-        """Return the number of rows between the cursor's and the last row that is not blank, that row included."""
+        """Return the number of rows below the cursor's, up to the last one that is not blank."""
         y = self.screen.cursor.y
         last = max((index for index, row in enumerate(self.screen.rows) if index > y and row.end()), default=y)
         return last - y

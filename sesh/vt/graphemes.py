@@ -104,7 +104,7 @@ def text_presentation(cluster: str) -> bool:
 
 
 def attaches(char: str) -> bool:
-    """Return whether a character joins the cell to the left even after the cursor has moved (Mn and Me)."""
+    """Return whether a character joins the left cell even after a cursor movement (Mn and Me)."""
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 

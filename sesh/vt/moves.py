@@ -24,7 +24,7 @@ class Moves(Grid):
         self.set_left_right(0, self.columns - 1)
 
     def set_left_right(self, left: int, right: int) -> None:
-        """Set the left and right margin, and `narrow`: the region is not as wide as the screen."""
+        """Set the left and right margin, and `narrow`: the region is narrower than the screen."""
         self.left, self.right = left, right
         self.narrow = left > 0 or right < self.columns - 1
         self.margin_wrap: tuple[int, int] | None = None

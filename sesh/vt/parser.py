@@ -53,7 +53,7 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls inside a sequence before it, after an ST for a string that its ESC ends."""
+    """Move the controls inside a sequence before it, and an ST before these."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
@@ -211,8 +211,8 @@ class Parser:
         """The bytes of an unfinished sequence and of an unfinished character after it."""
         return self.pending.encode() + self._decoder.getstate()[0]
 
-    def parse(self, data: bytes, until: float | None = None) -> int:
-        """Parse `data` up to its end or the deadline `until` (`perf_counter`); return the number of bytes parsed.
+    def parse(self, data: bytes, deadline: float | None = None) -> int:
+        """Parse `data` up to its end or the `deadline` (`perf_counter`); return the number of bytes parsed.
 
         Never raises: a sequence whose call raises is counted and skipped.
         """
@@ -221,12 +221,12 @@ class Parser:
             piece = data[start : start + self._piece()]
             self._take(self._decoder.decode(piece))
             start += len(piece)
-            if until is not None and perf_counter() >= until:
+            if deadline is not None and perf_counter() >= deadline:
                 break
         return start
 
     def _piece(self) -> int:
-        """Return the bytes to parse at once: fewer on a large screen, and with left and right margins.
+        """Return the bytes to parse at once: fewer on large screens and with left and right margins.
 
         With those margins a line feed moves the cells of each row separately.
         """

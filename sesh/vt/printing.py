@@ -33,7 +33,7 @@ class Printing(Rectangles):
         self._translation = charsets.translation(charsets.gl)
 
     def define_charset(self, code: str, mode: str) -> None:
-        """SCS: `mode` is the intermediate byte that selects G0 to G3, `code` the designator of the set."""
+        """SCS: `mode`, the intermediate byte, selects G0 to G3; `code` designates the set."""
         self.used.add("charsets")
         self.use_charsets(self.charsets.designated(G_SETS[mode], code))
 
@@ -55,7 +55,7 @@ class Printing(Rectangles):
 
     @property
     def draws_plainly(self) -> bool:
-        """True if printing only replaces cells and wraps: no insert or origin mode, no charsets but ASCII."""
+        """True if printing only replaces cells and wraps: no insert or origin mode, only ASCII."""
         changed = self.insert or self.origin or self.single_shift or self._translation is not None
         return self.wrap and not changed
 

@@ -50,7 +50,7 @@ def _pad(row: Row, columns: int) -> None:
 def reflow(
     rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
 ) -> tuple[list[Row], list[Position]]:
-    """Return the rows at another size, and the new positions of `points`: first the cursor, then others.
+    """Return the rows at another size, and the new positions of `points`, the cursor first.
 
     The rows are joined to logical lines, with the rows of the open line in the scrollback. Empty lines below the cursor
     are dropped. If the cursor was on the last row, lines return from the scrollback while there is room. If there are
@@ -81,7 +81,7 @@ def reflow(
 
 
 def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
-    """Return the logical lines of rows, and the positions of `points` in the lines or after their ends."""
+    """Return the logical lines of rows, and the positions of `points` in them."""
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
     lines, places = [], [(0, 0)] * len(points)
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
@@ -140,7 +140,7 @@ def _narrowed(line: Row) -> Row:
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return the number of blank rows, in any colour, at the end and below the cursor's line."""
+    """Return the number of blank rows, in any colour, below the cursor's line, at the end."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if not all(row.is_blank() for row in line.rows):

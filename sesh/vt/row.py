@@ -1,4 +1,4 @@
-"""Rows of the screen, and logical lines: two parallel lists, a grapheme and a pen for each column."""
+"""Rows and logical lines: two parallel lists, a grapheme and a pen for each column."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Row:
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
-        """Return the columns as `cut`, with blanks for a spacer and for halves of wide graphemes at the edges."""
+        """Return the columns as `cut`, with blanks for a spacer and halves of wide graphemes."""
         part = self.cut(start, end)
         if part.text and part.text[-1] == SPACER:
             part.text[-1] = " "

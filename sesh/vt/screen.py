@@ -144,7 +144,7 @@ class Screen(PyteFace):
         first.continues = self.scrollback.open
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size: reflow the main screen, crop or pad the alternate one, reset the margins (as xterm.js)."""
+        """Change the size: reflow the main screen, crop the alternate one, reset the margins (as xterm.js)."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) == (self.lines, self.columns):
             return

@@ -166,7 +166,7 @@ class Scrollback:
         return (read() for read in self._parts(completed, self.completed))
 
     def backwards(self, until: int) -> Iterator[list[str]]:
-        """Yield the finished lines up to number `until`, in parts: the newest part first, each oldest line first."""
+        """Yield the finished lines up to `until` in parts, newest part first; each part in order."""
         return (read() for read in reversed(self._parts(self.first, until)))
 
     def _parts(self, first: int, end: int) -> list[Callable[[], list[str]]]:

@@ -22,7 +22,7 @@ def fresh_row(columns: int) -> bytes:
 
 
 def clean_screen(columns: int, rows: int) -> bytes:
-    """Return the bytes that scroll the content into the terminal's scrollback, and home and save (DECSC) the cursor.
+    """Return the bytes that scroll the content off, and home and save (DECSC) the cursor.
 
     Line feeds from the cursor's row scroll off exactly the rows above it, so no blank rows.
     """

@@ -15,7 +15,7 @@ from sesh.vt.screen import Screen
 
 
 def redrawable(emulator: Emulator) -> bool:
-    """Return whether cells can be drawn now: the output ends outside a sequence, and no mode affects drawing."""
+    """Return whether cells can be drawn now: outside a sequence, without modes that affect drawing."""
     screen = emulator.screen
     return not (
         emulator.unfinished
@@ -31,14 +31,14 @@ def redrawable(emulator: Emulator) -> bool:
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
-    """Return the bytes that restore the cells from column `start` to before `end`, and the program's cursor and pen."""
+    """Return the bytes that restore the cells from `start` to before `end`, the cursor and the pen."""
     out = _drawn(screen, y, screen.rows[y], start, end)
     put_cursor(out, screen)
     return str(out).encode()
 
 
 def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
-    """Return the bytes that draw `cells` by column, restore the other columns `over`, and move the cursor to `column`.
+    """Return the bytes that draw `cells` by column, restore the other columns `over`, and move the cursor.
 
     A grapheme takes the pen of the grapheme before it, underlined; a blank takes the program's pen.
     """

@@ -42,7 +42,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status:
 
 
 def whole(emulator: Emulator) -> Iterator[bytes]:
-    """Yield the bytes that copy the state to a new emulator: the scrollback in parts, then the screen."""
+    """Yield the bytes that copy the state to a new emulator: first the scrollback, in parts."""
     emulator.screen.sync_scrollback()
     yield from (scrolled(lines, emulator.columns) for lines in emulator.scrollback.since(0))
     yield replay(emulator, lines=int(emulator.scrollback.open), clear=False)
@@ -65,7 +65,7 @@ def repaint(
     pushed: Stacks = NOTHING_PUSHED,
     status: str = "",
 ) -> bytes:
-    """Return the bytes for a terminal that already shows the session: the visible rows, drawn over its rows.
+    """Return the bytes that draw the visible rows over a terminal that already shows the session.
 
     `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows, of the line before
     those, that the terminal has already shown; the rest of the line is printed first. `was_alternate`: None for a
@@ -130,7 +130,7 @@ def _restore(
 
 
 def _scrollback(out: Encoder, screen: Screen, count: int, begun: int, over: bool) -> None:
-    """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top.
+    """Draw the last `count` lines of the scrollback, then the rows of the main screen.
 
     The rows fill the terminal, so the lines before them scroll off. `begun`: as in `repaint`.
     """
@@ -193,7 +193,7 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 
 
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
-    """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags, or if `anyway`."""
+    """Draw the hidden alternate screen if it has rows, saved cursor or flags, or if `anyway`."""
     rows, saved, stack = screen.other
     flags = _flags(stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.used)
     if saved == SavedCursor() and not rows and not (flags or anyway):
@@ -208,7 +208,7 @@ def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: 
 
 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
-    """Bring the cursor into the saved state, then save it, with DECSC or with a switch of screens (`by`).
+    """Bring the cursor into the saved state, then save it (`by`: DECSC or a switch of screens).
 
     Done even if nothing was saved, since the terminal may have another program's saved cursor.
     """
@@ -273,7 +273,7 @@ def _move(out: Encoder, screen: Screen, x: int) -> None:
 
 
 def _reset_input(screen: Screen) -> bytes:
-    """Return the bytes that reset modes of the terminal's input, which may be on from an earlier program."""
+    """Return the bytes that reset input modes, which an earlier program may have set."""
     off = sorted({*_INPUT_MODES, *_numbers(screen, "mode")} - {SYNCHRONIZED_OUTPUT})
     out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
     if "keys" in screen.used:
@@ -336,7 +336,7 @@ def _margins(screen: Screen) -> str:
 
 
 def _saved_modes(screen: Screen) -> str:
-    """Return the bytes that restore the modes of XTSAVE: set each, save it, and set its default again."""
+    """Return the bytes that set and save each mode of XTSAVE, then set its default again."""
     saved = sorted(screen.saved_modes.items())
     out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
     return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
