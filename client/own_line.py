@@ -58,7 +58,7 @@ class OwnLine:
             self._await_quiet()
 
     def ask(self, shown: int) -> None:
-        """Request the screen, and the lines after position `shown`, up to which the terminal shows output.
+        """Request the screen, and the lines after `shown`, the position up to which output is shown.
 
         Frames before the answer are skipped: it contains their effect. A PONG separates it from an earlier screen.
         """

@@ -40,7 +40,7 @@ _NARROW = re.compile(f"[{NARROW}]")
 FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
 """Seconds of processor time for one piece of output, at which the model is dropped; and for one step between checks."""
 _ASK_EVERY = 1.0
-"""Least seconds between two requests for a model, in case each fails or is too slow to follow."""
+"""Minimum seconds between two requests for a model, in case each fails or is too slow to follow."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
 

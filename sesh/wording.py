@@ -285,7 +285,7 @@ def _clusters(text: str) -> list[str]:
 
 
 NOTIFICATION_INTERVAL = 60.0
-"""Least seconds between two notifications about a session; bells have a limit of their own."""
+"""Minimum seconds between two notifications about a session; bells have a limit of their own."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
 
 
