@@ -31,14 +31,12 @@ from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
 from sesh.wire import Connection
 
-HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
-"""Seconds for the daemon to answer HELLO, on this machine and over a link."""
+HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
 _DETACH_DRAIN, _END_DRAIN = 0.2, 10.0
 """Seconds without progress after which unwritten output is dropped, after a detach and after the program's end."""
 _CTRL_C = Key.parse("C-c")
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
-_LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError
-"""Errors of a login after which the user may try again."""
+_LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class Phase(Enum):

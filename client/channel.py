@@ -11,25 +11,21 @@ from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
-WINDOW = 256 << 10
-"""Bytes of input in flight (sent, not acknowledged) at which sending pauses."""
+WINDOW = 256 << 10  # bytes of input in flight (sent, not acknowledged) at which sending pauses
 LIMIT, HELD = 16 << 20, 1 << 20
 """Bytes of unsent input at which the terminal is no longer read; without a link, at which further input is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_TELL_GOT = 4 << 10
-"""Bytes received over a link after which the client sends GOT."""
+_TELL_GOT = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes above which PINGs get no answer: a daemon that reads nothing could queue them without end."""
-_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0
-"""Seconds for the daemon to answer DETACH."""
+_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETACH
 
 _ON, _OFF = 0.030, 0.020
 """Round trip in seconds above which prediction begins, and below which it ends."""
 _SAMPLES = 3
 """Newest samples whose minimum counts: load makes a sample longer, nothing makes it shorter."""
-_LONGEST_ROUND_TRIP = 1.0
-"""Seconds at which a sample is capped: a later PONG came after an outage."""
+_LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped: a later PONG came after an outage
 _PING_EVERY = 3.0
 """Seconds between two PINGs while keys are typed; on a slow link more of them would cost as much as the keys."""
 

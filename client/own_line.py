@@ -17,12 +17,9 @@ from sesh import protocol
 from sesh.client.display import Display
 from sesh.loop.timers import Timers
 
-DURATION = 3.0
-"""Seconds after which the line is removed, even without a key."""
-_QUIET = 0.25
-"""Seconds without output after which the line is drawn again."""
-LONGEST = 4096
-"""Characters at which the joined lines are cut."""
+DURATION = 3.0  # seconds after which the line is removed, even without a key
+_QUIET = 0.25  # seconds without output after which the line is drawn again
+LONGEST = 4096  # characters at which the joined lines are cut
 
 _MARK = b"redraw"
 

@@ -26,11 +26,9 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
 from sesh.vt.render import patch
 
-Screen = tuple[int, tuple[str, ...], int]
-"""The row of the cursor, its cells, and the cursor's column, from 0."""
+Screen = tuple[int, tuple[str, ...], int]  # the row of the cursor, its cells, and the cursor's column, from 0
 
-MOST_GUESSED = 64
-"""Guessed keys without echo at which further keys are not guessed."""
+MOST_GUESSED = 64  # guessed keys without echo at which further keys are not guessed
 _LEFT, _RIGHT, _ERASE = "left", "right", "erase"
 _EDITING = {
     b"\x1b[D": _LEFT, b"\x1bOD": _LEFT, b"\x1b[C": _RIGHT, b"\x1bOC": _RIGHT, b"\x7f": _ERASE, b"\x08": _ERASE,
@@ -41,8 +39,7 @@ FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
 """Seconds of processor time for one piece of output, at which the model is dropped; and for one step between checks."""
 _ASK_EVERY = 1.0
 """Minimum seconds between two requests for a model, in case each fails or is too slow to follow."""
-_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
-"""A synchronized update."""
+_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 
 def _key(token: bytes) -> str:

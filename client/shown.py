@@ -18,8 +18,7 @@ from sesh.schema import Time
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
-_LOCAL = "-"
-"""Stands for this machine in the file."""
+_LOCAL = "-"  # stands for this machine in the file
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
 """Sessions kept for a terminal, and terminals; at the limit those left longest ago are dropped."""
 

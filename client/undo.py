@@ -27,8 +27,7 @@ _COMMANDS = {
 }  # fmt: skip
 """By OSC, the bytes that reset it: link, progress, pointer, state."""
 _LAST_ROW = b"\x1b[9999;1H"
-_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
-"""Resets pen, charset, keypad and cursor; sent in any case."""
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"  # resets pen, charset, keypad and cursor; sent in any case
 
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly

@@ -6,8 +6,7 @@ import os
 import sys
 
 __version__ = "0.1.0"
-PROGRAM = "sesh"
-"""The name of the command, and of its launcher on other hosts."""
+PROGRAM = "sesh"  # the name of the command, and of its launcher on other hosts
 DISTRIBUTION = "sesh-mux"
 """The name on the package index, and a second name of the command, since other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
@@ -15,8 +14,7 @@ CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DIST
 SESH, ON_HOST = "\ufdd0", "\ufdd1"
 """Placeholders in messages, replaced on the machine that shows them (`errors.for_host`): SESH by `sesh @HOST`,
 ON_HOST by `ssh HOST ` before a shell command. No printable text has these characters."""
-ZYGOTE = f"{PROGRAM}: zygote"
-"""The process title of the zygote."""
+ZYGOTE = f"{PROGRAM}: zygote"  # the process title of the zygote
 
 
 def launcher() -> str:

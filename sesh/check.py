@@ -21,8 +21,7 @@ from sesh.errors import malformed, placed
 from sesh.names import is_colour, is_id, is_latin, is_name, is_resume, is_system_text
 from sesh.protocol import MOST
 
-MOST_ROWS = 10_000
-"""Rows of a host's list; further ones are dropped."""
+MOST_ROWS = 10_000  # rows of a host's list; further ones are dropped
 Test = Callable[["Check", Any], Any]
 
 

@@ -30,11 +30,9 @@ else:
     import tomli as tomllib
 
 MOST_REPLAY_LINES = 1_000_000
-LARGEST = 1 << 20
-"""Bytes of the file; a larger one is not read."""
+LARGEST = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
-_DEEPEST = 20
-"""Depth of nested groups at which resolving them fails."""
+_DEEPEST = 20  # depth of nested groups at which resolving them fails
 _TABLES = ("groups", "remotes")
 
 

@@ -31,10 +31,8 @@ class ExitCode(IntEnum):
 _LONGEST_TEXT = 4096
 SIGNAL_BASE = 128
 """Added to signal N for the exit code after a program ended by it, as in a shell."""
-BY_KERNEL = "killed, perhaps for memory"
-"""The `reason` after a SIGKILL that sesh did not send."""
-TERMINATED = "terminated"
-"""The `reason` after a signal to the daemon, as at a shutdown of the machine."""
+BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
+TERMINATED = "terminated"  # the `reason` after a signal to the daemon, as at a shutdown of the machine
 TIMED_OUT = "timed out"
 ENDS = {
     "killed": "was killed",
@@ -183,8 +181,7 @@ class Late(Unreachable):
     reason = "no answer yet"
 
 
-WANTS_LOGIN = "asks for "
-"""Begins the `reason` of a host that asks for a password or a second factor."""
+WANTS_LOGIN = "asks for "  # begins the `reason` of a host that asks for a password or a second factor
 
 
 class LoginRefused(Unreachable):

@@ -30,10 +30,8 @@ from sesh.wording import one_line
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
-KEPT = 50
-"""Lines that a daemon keeps in memory; older ones are dropped."""
-LARGEST = 4 << 20
-"""Bytes at which the file no longer grows."""
+KEPT = 50  # lines that a daemon keeps in memory; older ones are dropped
+LARGEST = 4 << 20  # bytes at which the file no longer grows
 _LONGEST_LINE = 1000
 _FILE = "debug.log"
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)

@@ -20,8 +20,7 @@ from contextlib import suppress
 from sesh import programs
 
 LINUX = sys.platform.startswith("linux")
-LONGEST_SOCKET_PATH = 107 if LINUX else 103
-"""Bytes of `sun_path`, less the closing NUL."""
+LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 _LOCAL_PEERCRED = 0x001
 
 
@@ -122,8 +121,7 @@ _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/
 _OOM_SCORE = "/proc/self/oom_score_adj"
 OOM_ROOM = 100
 """Added to `oom_score_adj` of a session's program, so that the kernel kills it before its daemon."""
-_SYSTEMD = "/run/systemd/system"
-"""Exists if systemd is the init system: sd_booted(3)."""
+_SYSTEMD = "/run/systemd/system"  # exists if systemd is the init system: sd_booted(3)
 
 
 def network_filesystem(path: str) -> str:
@@ -237,8 +235,7 @@ def logind_kills() -> bool:
 _LONGEST_POLL = 86_400_000.0
 """Milliseconds of one poll(2), whose int holds at most 24 days; a longer wait polls again."""
 _MOST_CONNECTIONS = 256
-_OTHER_DESCRIPTORS = 40
-"""Descriptors reserved for files, pipes and links."""
+_OTHER_DESCRIPTORS = 40  # descriptors reserved for files, pipes and links
 _USUAL_LIMIT = 4096
 
 

@@ -71,8 +71,7 @@ class Introduction(Hello, total=False):
     pid: Pid
 
 
-Words = dict[str, Any]
-"""The arguments of a REQUEST: all keys of `Ask` but `id` and `verb`."""
+Words = dict[str, Any]  # the arguments of a REQUEST: all keys of `Ask` but `id` and `verb`
 
 _Ask = TypedDict("_Ask", {"from": int | str | None, "else": int | None}, total=False)
 

@@ -11,8 +11,7 @@ from sesh.errors import UsageError
 LONGEST_NAME = 64
 """Bytes: the path of the session's socket must stay within the limit of `sun_path`."""
 LONGEST_ID = 64
-MAX_RESUME = 32 << 10
-"""Bytes of a resume command, one separator per gap included."""
+MAX_RESUME = 32 << 10  # bytes of a resume command, one separator per gap included
 _LONGEST_HOST = 255
 _LONGEST_LABEL = 1024
 

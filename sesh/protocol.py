@@ -48,8 +48,7 @@ from typing import Any
 
 from sesh import errors
 
-PROTOCOL = 1
-"""The protocol number; a peer with another one is refused with an error."""
+PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 
 BRIDGE = b"\0sesh-bridge-1\0\n"
 """Sent first by a bridge; earlier bytes are output of the login shell's files."""
@@ -60,8 +59,7 @@ LARGEST_ANSWER = 40 << 20
 MOST_VALUES = 500_000
 """JSON values in one answer; beyond it, ProtocolError. A short value, too, costs some hundred bytes of memory."""
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-MOST = 1 << 62
-"""The largest accepted position, count or number."""
+MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
 CHUNK = 256 << 10
@@ -79,8 +77,7 @@ REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
 RELOADED = 0x19
 
-ECHOES, BY_LINE = 1, 2
-"""Flags of ECHOED: the pty's ECHO and ICANON."""
+ECHOES, BY_LINE = 1, 2  # flags of ECHOED: the pty's ECHO and ICANON
 
 
 def header(kind: int, size: int) -> bytes:

@@ -42,10 +42,8 @@ def reply_form(query: bytes) -> bytes:
 
 
 Finding = tuple[str, bytes, int]
-LONGEST_REPORT = 4096
-"""Bytes of an OSC 7501, terminator included; a longer one is ignored."""
-LONGEST_STRING = 64 << 10
-"""Bytes of an OSC, DCS or APC; a longer one is ignored."""
+LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
+LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is ignored
 ASKING = frozenset(("query", "talk", "status query", "sizes"))
 """The kinds of finding that the terminal, or the daemon in its place, answers."""
 GIVEN_UP = b"\xff"
@@ -55,8 +53,7 @@ _MOST = {
     "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
     "status": 256, "status query": 16,
 }  # fmt: skip
-_MOST_OTHERS = 1000
-"""Findings of a kind that are kept for one block; earlier ones are dropped."""
+_MOST_OTHERS = 1000  # findings of a kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
     rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
     rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
@@ -208,8 +205,7 @@ def _queries(command: bytes) -> list[bytes]:
     return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]
 
 
-_ANSWERED = frozenset(("query", "talk", "status query"))
-"""The kinds of finding that a terminal may answer."""
+_ANSWERED = frozenset(("query", "talk", "status query"))  # the kinds of finding that a terminal may answer
 _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 

@@ -8,32 +8,21 @@ negative, unless one of the annotations below says otherwise.
 from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
-Moment = Annotated[str, "date-time"]
-"""RFC 3339 in UTC."""
+Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
-Id = Annotated[str, "id"]
-"""The id of a session, which is part of file names."""
-Resume = Annotated[list[str], "resume"]
-"""The command that starts a session again."""
-Text = Annotated[str, "text"]
-"""Text that may have several lines, such as an argument or a path."""
+Id = Annotated[str, "id"]  # the id of a session, which is part of file names
+Resume = Annotated[list[str], "resume"]  # the command that starts a session again
+Text = Annotated[str, "text"]  # text that may have several lines, such as an argument or a path
 Sentence = Annotated[str, "sentence"]
 """A line of sesh's own, perhaps with placeholders for commands: see `errors.for_host`."""
-Styled = Annotated[str, "styled"]
-"""Text with SGR and links (OSC 8)."""
-Latin = Annotated[str, "latin"]
-"""Bytes carried as latin-1, never shown."""
-Code = Annotated[int, range(256)]
-"""An exit code, or the number of a signal."""
-Failure = Annotated[int, range(1, 256)]
-"""The exit code of an error."""
-ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]
-"""The exit code that a shell reported with OSC 133: any number."""
-Size = Annotated[int, range(1 << 16)]
-"""Columns or rows of a terminal, 0 if there is none."""
+Styled = Annotated[str, "styled"]  # text with SGR and links (OSC 8)
+Latin = Annotated[str, "latin"]  # bytes carried as latin-1, never shown
+Code = Annotated[int, range(256)]  # an exit code, or the number of a signal
+Failure = Annotated[int, range(1, 256)]  # the exit code of an error
+ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]  # the exit code that a shell reported with OSC 133: any number
+Size = Annotated[int, range(1 << 16)]  # columns or rows of a terminal, 0 if there is none
 Pid = Annotated[int, range(1 << 31)]
-Seconds = Annotated[float, range(10**9)]
-"""A length of time, below thirty years."""
+Seconds = Annotated[float, range(10**9)]  # a length of time, below thirty years
 Time = Annotated[float, range(253402300800)]
 """Seconds from 1970, before the year 10000, at which the C library's calendar ends."""
 

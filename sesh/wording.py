@@ -20,12 +20,9 @@ from sesh.schema import ReportFacts, Summary
 _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
 """The zero-width joiner of emoji; the range of regional indicators, of which two make a flag."""
 _NOTIFICATION_COLUMNS = 30
-_MOST_MARKS = 4096
-"""Zero-width characters at which `cut` stops to look for columns."""
-LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20
-"""Characters at which a host's text is cut."""
-STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
-"""SGR and links (OSC 8)."""
+_MOST_MARKS = 4096  # zero-width characters at which `cut` stops to look for columns
+LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20  # characters at which a host's text is cut
+STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"  # SGR and links (OSC 8)
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 """Controls except tab and line feed, and marks that change the direction of text."""
 _SURROGATES = "[\ud800-\udfff]"
@@ -108,8 +105,7 @@ def state(session: Summary) -> str:
 
 
 OUTPUT_STOPPED = "stopped (Ctrl-S)"
-_REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}
-"""By reason, the words that replace the state."""
+_REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}  # by reason, the words that replace the state
 
 
 def activity(session: Summary) -> str:
@@ -120,8 +116,7 @@ def activity(session: Summary) -> str:
 
 SIGNALS = {"waiting": "1;33", OUTPUT_STOPPED: "1;33", "failed": "31"}
 """SGR parameters of the activities that need the user."""
-UNKNOWN = "?"
-"""Marks a session whose host does not answer."""
+UNKNOWN = "?"  # marks a session whose host does not answer
 
 
 def mark(session: Summary) -> str:

@@ -81,12 +81,8 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
         else:
             own = ("seq", "ts", "event", "session")
             more = {key: fact for key, fact in event.items() if key not in own and fact is not False and fact != ""}
-            cells = (
-                measures.local_time(event.get("ts")),
-                str(event.get("session")),
-                str(event.get("event")),
-                _facts(more),
-            )
+            moment = measures.local_time(event.get("ts"))
+            cells = (moment, str(event.get("session")), str(event.get("event")), _facts(more))
             printing.text(wording.plain("  ".join(cells).rstrip()))
 
 

@@ -18,12 +18,10 @@ from sesh.vt.row import Row, blank
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
-SMALLEST = 4096
-"""Bytes below which output is parsed as usual."""
+SMALLEST = 4096  # bytes below which output is parsed as usual
 _LONGEST_TAIL = 32 << 10
 """Bytes of a tail; with a longer one output is parsed as usual, as a tail is drawn without a check of the deadline."""
-_BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256
-"""Size of a block, which is drawn as a whole, in some milliseconds."""
+_BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
 _LONGEST_LINE = LINE_LIMIT // 8
 """Bytes of a line; with a longer one output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ASCII = "B"
-G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
-"""G0 to G3 by the intermediate byte of SCS for a set of 94 characters."""
-_GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
-"""DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)."""
+G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}  # G0 to G3 by the intermediate byte of SCS for a set of 94 characters
+_GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"  # DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)
 _TRANSLATIONS: dict[str, dict[int, str]] = {
     "0": {0x5F + index: char for index, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},

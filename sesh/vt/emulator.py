@@ -15,11 +15,9 @@ from sesh.vt.reflow import unwrap
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
-SMALLEST, LARGEST = 1, 1000
-"""Bounds of a screen, in columns and in rows."""
+SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
 _ALL = 1 << 62
-_SLICE = 256 << 10
-"""Bytes in which `bulk` looks for lines at once."""
+_SLICE = 256 << 10  # bytes in which `bulk` looks for lines at once
 
 
 def _clamped(size: int) -> int:

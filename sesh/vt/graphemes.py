@@ -16,10 +16,8 @@ from unicodedata import category
 from sesh.vt.column_widths import NARROWED, STARTS, WIDENED, WIDTHS
 
 ZWJ = "\u200d"
-_TEXT, _EMOJI = "\ufe0e", "\ufe0f"
-"""Variation selectors: text and emoji presentation."""
-CLUSTER_LIMIT = 17
-"""Code points of a cell, a base and 16 marks; further ones are dropped."""
+_TEXT, _EMOJI = "\ufe0e", "\ufe0f"  # variation selectors: text and emoji presentation
+CLUSTER_LIMIT = 17  # code points of a cell, a base and 16 marks; further ones are dropped
 
 NARROW = (
     " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3"

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-CELL_HEIGHT = 20
-"""Height of a cell in pixels if the terminal does not report it: a guess."""
+CELL_HEIGHT = 20  # height of a cell in pixels if the terminal does not report it: a guess
 _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)=)")
 _SIXEL = re.compile(r'\x1bP[0-9;]*q\s*(?:"[0-9]*;[0-9]*;[0-9]*;([0-9]{1,5}))?')
 

@@ -21,15 +21,12 @@ scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
 """Modes whose default is a setting of the terminal (blinking, alternate scroll, xterm's meta keys): stored, on or off,
 once a program has set or reset them."""
-ON_BY_DEFAULT = (7, 25)
-"""Wrapping and the cursor."""
+ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
 BRACKETED_PASTE = 2004
-SYNCHRONIZED_OUTPUT = 2026
-"""Never replayed: the terminal would not show the replay."""
+SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
 SCREENS = (47, 1047, 1049)
 """Modes that switch the screen, each with a different treatment of content and cursor."""
-KEYPAD = 66
-"""The mode that ESC = and ESC > switch, too."""
+KEYPAD = 66  # the mode that ESC = and ESC > switch, too
 ORIGIN, LEFT_RIGHT = 6, 69
 STACK_LIMIT = 16
 """Entries of the kitty keyboard stack and of the title stack; at the limit the oldest is dropped."""

@@ -22,8 +22,7 @@ from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
 from sesh.vt.modes import KEYPAD
 from sesh.vt.screen import Screen
 
-Call = tuple[Callable[..., object], tuple[object, ...]]
-"""A function of a screen, and its arguments."""
+Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a screen, and its arguments
 
 PIECE, SMALLEST_PIECE = 1024, 2
 """Bytes parsed between two checks of the deadline: most, and least on large screens."""

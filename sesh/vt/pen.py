@@ -96,8 +96,7 @@ def pen_of(style: Style) -> Pen:
     return DEFAULT if style == _PLAIN else _cached(style)
 
 
-DEFAULT = Pen(_PLAIN)
-"""The pen after SGR 0; compared by identity."""
+DEFAULT = Pen(_PLAIN)  # the pen after SGR 0; compared by identity
 
 
 _ATTRIBUTES: dict[int, dict[str, object]] = {
@@ -125,8 +124,7 @@ for _n in range(8):
     _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
 
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
-_VALUES = {"5": 1, "2": 3}
-"""By the form of a colour, its number of values."""
+_VALUES = {"5": 1, "2": 3}  # by the form of a colour, its number of values
 
 
 @lru_cache(4096)

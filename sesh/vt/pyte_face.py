@@ -15,8 +15,7 @@ from sesh.vt.modes import Modes
 from sesh.vt.pen import Pen, Style, pen_of
 from sesh.vt.row import SPACER, Row
 
-_PRIVATE = 5
-"""pyte shifts the number of a private mode left by as many bits."""
+_PRIVATE = 5  # pyte shifts the number of a private mode left by as many bits
 _ANSI = (*(graphics.FG_ANSI[number] for number in range(30, 38)), *graphics.FG_AIXTERM.values())
 _NAMES = {"default": "default", **{str(number): name for number, name in enumerate(_ANSI)}}
 """pyte's names of the ANSI colours, by the form in a pen."""

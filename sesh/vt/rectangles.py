@@ -6,8 +6,7 @@ from sesh.vt.edit import Editing
 from sesh.vt.pen import Pen
 from sesh.vt.row import Row
 
-Rectangle = tuple[int, int, int, int]
-"""First row, first column, end row, end column; from 0, ends exclusive."""
+Rectangle = tuple[int, int, int, int]  # first row, first column, end row, end column; from 0, ends exclusive
 
 
 class Rectangles(Editing):

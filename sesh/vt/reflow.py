@@ -17,8 +17,7 @@ from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, STUB, Row, blank, joined
 from sesh.vt.scrollback import Scrollback
 
-Position = tuple[int, int]
-"""(row, column) on the screen, or (line, column) in logical lines."""
+Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in logical lines
 
 
 class Wrapped(NamedTuple):

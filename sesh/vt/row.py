@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT, Pen
 
-STUB = ""
-"""The right half of a wide grapheme."""
+STUB = ""  # the right half of a wide grapheme
 SPACER = "\0"
 """A blank in the last column, left because the next, wide grapheme did not fit."""
 

@@ -16,8 +16,7 @@ from sesh.vt.scrollback import Scrollback
 
 TEXT_LIMIT = 1024
 """Characters at which a title or a directory is cut; a link with longer parameters is dropped."""
-LINK_LIMIT = 2083
-"""Characters of a link's address; a longer one is dropped."""
+LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]{1,3}\Z")

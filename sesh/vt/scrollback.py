@@ -17,8 +17,7 @@ from sesh.vt.row import Row, joined
 LINE_LIMIT, _PEN = 65536, 12
 """Weight at which an open line is ended: a column weighs 1, each different pen of a row `_PEN`."""
 _BLOCK_LINES = 256
-_LEVEL = 1
-"""The fastest compression; others gain little."""
+_LEVEL = 1  # the fastest compression; others gain little
 
 
 class Block:

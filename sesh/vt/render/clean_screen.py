@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-CANCEL = b"\x18\x1b\\"
-"""Ends any unfinished sequence: CAN, and ST for a string."""
+CANCEL = b"\x18\x1b\\"  # ends any unfinished sequence: CAN, and ST for a string
 
 _MARGINS = b"\x1b[?6l\x1b[?69l\x1b[r"
 _DRAWING = b"\x1b[4l\x1b[20l\x1b[?7h\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"

@@ -24,8 +24,7 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
-_NO_FLAGS = "\x1b[=0;1u"
-"""Clears kitty's keyboard flags."""
+_NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 """Input modes that are always reset first; others are only if the program has ever set them."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 Colour = Annotated[int, range(256)] | Annotated[str, "rgb"]
-Side = Annotated[int, range(1, 1001)]
-"""Columns or rows of a screen."""
+Side = Annotated[int, range(1, 1001)]  # columns or rows of a screen
 _Styled = Annotated[str, "styled"]
 
 
