@@ -33,14 +33,13 @@ def attach(
     connect: Connect,
     reconnect: Reconnect | None = None,
 ) -> Outcome:
-    """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
+    """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
-    Nothing must have been sent on `connection`, save the HELLO in its `greeted` (see `introduction`); it is closed at
-    the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes what
-    watches and replaces a link. The closing line is printed here. A signal that ends this process becomes SystemExit
-    with 128 plus its number, after the terminal was restored.
+    `connection`: unused so far, except for the HELLO in its `greeted` (see `introduction`); it is closed at the end.
+    `connect`: connects to another session, for a switch. `reconnect`: returns the watcher of a link. A signal that ends
+    this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
-    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
+    Raises Refused without a terminal, Unreachable, ProtocolError, and the error with which the daemon answers HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
@@ -51,7 +50,7 @@ def attach(
 
 
 def introduction(host: str, options: AttachOptions) -> Introduction:
-    """Return the HELLO of this terminal's client, for a request to `host` that it goes along with."""
+    """Return this terminal's HELLO, to send together with a request to `host`."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
     more: Hello = {"client": os.urandom(8).hex(), "replace": options.replace, "seen": seen}
@@ -59,7 +58,7 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
 
 
 class _Client:
-    """One terminal, attached to one session after the other as it is switched."""
+    """One terminal, attached to one session at a time; a SWITCH brings it to the next."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
         self._display, self._options, self._connect, self._reconnect = display, options, connect, reconnect
@@ -67,7 +66,7 @@ class _Client:
         self._attachment: Attachment
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
-        """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
+        """Attach to the first session and to each later one; restore the terminal even after an error."""
         loop = self._begin(connection, name, host, replace=self._options.replace)
         self._attachment.view.greeting = self._options.first_notice
         lines: list[str] = []
@@ -75,8 +74,8 @@ class _Client:
         ended = False
         try:
             outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
-            while (following := self._following(loop, outcome)) is not None:
-                loop, failure = following
+            while (next_loop := self._next_loop(loop, outcome)) is not None:
+                loop, failure = next_loop
                 outcome = loop.run(failure=failure)
             self._complete(outcome)
             lines, farewell = [outcome.line()], self._attachment.farewell
@@ -91,11 +90,10 @@ class _Client:
         self._attachment.connect(connection, replace=replace)
         return Loop(self._attachment)
 
-    def _following(self, loop: Loop, outcome: Outcome) -> tuple[Loop, str | None] | None:
-        """Return the loop to run after an attachment; None at the end.
+    def _next_loop(self, loop: Loop, outcome: Outcome) -> tuple[Loop, str | None] | None:
+        """Return the loop to run after an attachment, or None if the client ends.
 
-        It is that of the next session, or the same one again, with the reason if a SWITCH has failed. Raises the error
-        if a reloaded daemon cannot be reached.
+        After a failed SWITCH: the same loop and the reason. Raises SeshError if a reloaded daemon cannot be reached.
         """
         attachment = self._attachment
         if outcome.kind is Ending.LOST and outcome.reason == "reloaded":
@@ -110,14 +108,14 @@ class _Client:
             return loop, "" if isinstance(error, UsageError) else str(error)
         except KeyboardInterrupt as interrupt:
             if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
-                signal.raise_signal(interrupt.args[0])  # for the loop, which it ends
+                signal.raise_signal(interrupt.args[0])  # ends the loop
             return loop, ""
         self._display.suspend(attachment.farewell)
         self._close(ended=False)
         return self._begin(connection, name, host), None
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
-        """Connect to the next session; on a host with the terminal as it was, since ssh may ask something."""
+        """Connect to the next session. For one on a host, lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)
         self._display.suspend()
@@ -125,7 +123,7 @@ class _Client:
             return self._connect(name, host)
 
     def _close(self, *, ended: bool) -> None:
-        """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
+        """Close the attachment, and record the position up to which the terminal showed its session."""
         attachment = self._attachment
         if attachment.link is not None:
             attachment.link.reopen.close()
@@ -133,7 +131,7 @@ class _Client:
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
     def _complete(self, outcome: Outcome) -> None:
-        """Add to the final outcome what goes on, and the state of its link."""
+        """Complete the final outcome: running program, waiting sessions, state of the link."""
         attachment, link = self._attachment, self._attachment.link
         outcome.typed = self._options.typed(outcome.name)
         outcome.early = outcome.kind is Ending.DETACHED and not attachment.session_id
@@ -148,14 +146,14 @@ class _Client:
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
     """Return name and host of a SWITCH: a remote daemon may only name sessions of its own host.
 
-    Raises UsageError if it leads to no other session.
+    Raises UsageError for another host, and for the session that is already shown.
     """
     names.check_name(name)
     if host is not None:
         names.check_host(host)
     if attachment.host is not None and host not in (None, attachment.host):
-        raise UsageError(f"{attachment.host} may not lead to another host")
+        raise UsageError(f"{attachment.host} may not switch to another host")
     host = attachment.host or host
     if (name, host) == (attachment.name, attachment.host):
-        raise UsageError(f"this terminal shows {name} already")
+        raise UsageError(f"this terminal already shows {name}")
     return name, host

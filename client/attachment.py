@@ -1,8 +1,8 @@
-"""One attachment to one session: what the terminal and the daemon bring is acted on here (see `client.loop`).
+"""One attachment to one session: handles the terminal's input and the daemon's frames (see `client.loop`).
 
 greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `AttachmentEnded` is raised, and `Loop.run` returns
     ▲                    │ link lost
-    └──── next link ── offline; if the host refuses, a person logs in
+    └──── next link ── offline; if the host refuses the login, the user logs in
 """
 
 from __future__ import annotations
@@ -31,30 +31,25 @@ from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
 from sesh.wire import Connection
 
-HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
-"""Seconds for the daemon to answer HELLO, here and over a link."""
+HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
 _DETACH_DRAIN, _END_DRAIN = 0.2, 10.0
-"""Seconds in which the terminal may take nothing of the output that waits, after a detach and after the program's end,
-before it is left."""
+"""Seconds without progress after which unwritten output is dropped, after a detach and after the program's end."""
 _CTRL_C = Key.parse("C-c")
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
-_MAY_TRY_AGAIN = LoginRefused, Unreachable, TimedOut, OSError
-"""Errors of a login that a person was asked for, after which the person may try another one."""
+_LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class Phase(Enum):
-    """Where an attachment stands."""
-
     GREETING = "HELLO is sent"
     ATTACHED = "the session shows"
-    OFFLINE = "the link is lost; what is typed is kept"
+    OFFLINE = "the link is lost; input is kept"
     LEAVING = "the daemon was asked to let the client go"
 
 
 class AttachmentEnded(Exception):
-    """Ends an attachment. `drain`: seconds for a terminal that takes nothing of the output before the end.
+    """Ends an attachment; raised anywhere below the loop, which catches it.
 
-    It is raised wherever the end is found, and caught by the loop.
+    `drain`: seconds without progress after which unwritten output is dropped.
     """
 
     def __init__(self, outcome: Outcome, drain: float = 0.0) -> None:
@@ -63,9 +58,9 @@ class AttachmentEnded(Exception):
 
 
 class Attachment:
-    """One client attached to one session, over one link after the other if they are lost.
+    """One client attached to one session. A lost link is replaced; a failed SWITCH does not end the attachment.
 
-    `reconnect`: makes what replaces a lost link. After a SWITCH that leads nowhere it goes on.
+    `reconnect`: returns the watcher of a link.
     """
 
     def __init__(
@@ -81,7 +76,7 @@ class Attachment:
         self._shown, self._client = shown, os.urandom(8).hex()
         self.session_id = ""
         self.farewell: Message = {}
-        """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
+        """The daemon's EXIT, DETACH or SWITCH; empty before."""
         self.phase = Phase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
@@ -91,10 +86,10 @@ class Attachment:
             reopen = reconnect(host, self.channel.ping, self._describe)
             self.link = AttachedLink(reopen, self.view, host, options)
 
-    # -- its connections
+    # -- connections
 
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
-        """Begin on a connection; or go on over one that replaces a lost link, with the unacknowledged input."""
+        """Send HELLO on the first connection, or on one that replaces a lost link."""
         resuming, continues = self.session_id != "", self.view.continues
         if resuming and not self.display.started:
             self.display.resume()
@@ -111,7 +106,7 @@ class Attachment:
             self.view.redraw()
 
     def _claim(self) -> Hello:
-        """Return what a HELLO says of a client that comes back."""
+        """Return the fields of HELLO by which the daemon recognizes a returning client."""
         return {"client": self._client, "id": self.session_id, "since": self.view.position}
 
     def _describe(self) -> LostSession:
@@ -125,7 +120,7 @@ class Attachment:
         self.disconnected()
 
     def disconnected(self, reason: str = "") -> None:
-        """The daemon has closed the connection, or is about to (`reason`)."""
+        """Handle a connection that the daemon has closed, or is about to close (`reason`)."""
         if self.phase is Phase.LEAVING:
             self.leave()
         elif not (self.session_id or reason):
@@ -136,7 +131,7 @@ class Attachment:
             self.leave(Ending.LOST, reason=reason, drain=_END_DRAIN)
 
     def _go_offline(self) -> None:
-        """Hold what is typed until another link takes the place of the lost one."""
+        """Close the connection, and keep input until another link replaces the lost one."""
         self.view.take_back()
         self.channel.close()
         self.timers.clear("welcome")
@@ -145,7 +140,7 @@ class Attachment:
             self.link.reopen.closed()
 
     def _replace(self, result: Result) -> None:
-        """Go on over another link, or end with the error after which there is none."""
+        """Continue over another link, or end the attachment with the error."""
         try:
             result = self._log_in(result) if isinstance(result, LoginRefused) else result
         except SeshError as error:
@@ -159,17 +154,17 @@ class Attachment:
             said = result.line(self.host) if isinstance(result, NotFound) else ""
             raise AttachmentEnded(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
         else:
-            raise result  # a fault of our own, which is not to be lost in a thread
+            raise result  # a bug: it must not vanish with the thread of the attempt
 
     def _log_in(self, reason: Exception) -> Connection:
-        """Have a person log in, in place of the session; nothing is tried before Enter, and no input is kept.
+        """Let the user log in on the terminal; no attempt begins before Enter, and unsent input is dropped.
 
-        Raises the error after which a further login is of no use.
+        Raises the error after which another login would not help.
         """
-        assert self.link is not None  # noqa: S101 (nobody logs in again on this machine)
+        assert self.link is not None  # noqa: S101 (only a link needs a login)
         terminal = self.display.terminal
         self.view.suspend()
-        dropped = "; what was typed since then was dropped" if self.channel.input.drop() else ""
+        dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         self.display.line(f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
         while True:
             for line in self.link.login_lines(reason):
@@ -179,23 +174,23 @@ class Attachment:
                     if not terminal.await_enter():
                         self.leave(reason="hangup")
                     return self.link.reopen.log_in()
-            except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
+            except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
                 number = interrupt.args[0]
-                ways = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
-                self.leave(ways.get(number, Ending.SIGNAL), number)
-            except _MAY_TRY_AGAIN as error:
+                endings = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
+                self.leave(endings.get(number, Ending.SIGNAL), number)
+            except _LOGIN_RETRIED as error:
                 reason = error
             finally:
                 terminal.drop_input()
 
     @property
     def watched(self) -> AttachedLink | None:
-        """The link, from the first answer of the daemon on, while another one is of use."""
+        """The link that is worth replacing: from the first WELCOME until the client leaves."""
         live = self.phase in (Phase.GREETING, Phase.ATTACHED, Phase.OFFLINE)
         return self.link if live and self.session_id else None
 
     def look_after_link(self, ready: Container[int]) -> None:
-        """Do what is due for the link."""
+        """Run the link's timers and attempts; act on their result."""
         if (link := self.watched) is None:
             return
         result = link.run(ready)
@@ -209,11 +204,11 @@ class Attachment:
     def leave(
         self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
     ) -> NoReturn:
-        """End the attachment. `number`: of a signal. `drain`: as in `AttachmentEnded`."""
+        """End the attachment. `number`: the signal. `drain`: as in `AttachmentEnded`."""
         raise AttachmentEnded(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
-        """Leave, and give the daemon a moment to say how it left the screen."""
+        """Leave, after the daemon's DETACH or a short timeout: it says how the screen was left."""
         if self.phase is not Phase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
         self.view.take_back()
@@ -221,7 +216,7 @@ class Attachment:
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str) -> None:
-        """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
+        """Continue after a failed SWITCH, and show the reason over the session's screen."""
         self.farewell = {}
         self.view.say(reason)
         if not self.display.started:
@@ -230,21 +225,20 @@ class Attachment:
     # -- from the terminal
 
     def typed(self, events: list[Event]) -> None:
-        """Act on what was typed."""
         for event in events:
             if event[0] == "detach":
-                self.display.terminal.drop_input()  # what else came with the key reaches no shell outside
+                self.display.terminal.drop_input()  # bytes typed after the key must not reach the outer shell
                 self.detach()
                 return
             if self.phase is not Phase.LEAVING:
                 self._take_keys(event[1])
 
     def _take_keys(self, data: bytes) -> None:
-        """Send what is typed, or keep it until there is a link: the daemon says in WELCOME which input it has."""
+        """Send input, or keep it until there is a link: WELCOME says which input the daemon has."""
         offline = self.phase is Phase.OFFLINE
         if offline and pressed(data, _CTRL_C):
             self.leave(Ending.LOST)
-        keys = has_keys(data)  # else the terminal reports where the mouse is, or its focus
+        keys = has_keys(data)  # not only a report of mouse or focus
         if keys and self.link is not None:
             self.link.typed(data, self.channel.round_trip.smoothed)
         if self.options.read_only:
@@ -257,7 +251,7 @@ class Attachment:
             self.view.typed(self.channel.input.number, data)
 
     def redisplay(self) -> None:
-        """Show the session again: the terminal showed something else (`View.suspend`), or this process was stopped."""
+        """Draw the session again, after `View.suspend` or after this process was stopped."""
         if not self.display.started:
             self.display.resume()
         if self.link is not None:
@@ -268,7 +262,7 @@ class Attachment:
     # -- from the daemon
 
     def received(self) -> None:
-        """Read from the daemon, and handle the frames that have come."""
+        """Read from the daemon, and handle the frames received."""
         alive = self.channel.read()
         if self.link is not None and self.channel.frames:
             self.link.heard()
@@ -277,7 +271,7 @@ class Attachment:
             self.disconnected()
 
     def handle_frames(self) -> None:
-        """Handle the frames that have come, in their order; the rest of them if one has ended the attachment."""
+        """Handle the received frames in order; a second call goes on after one that ended the attachment."""
         while self.channel.frames and self.channel.connection is not None:
             self._handle(self.channel.connection, *self.channel.frames.popleft())
 
@@ -309,7 +303,7 @@ class Attachment:
             self.link.begin()
             self.channel.ping()
         since = self._shown.since(self.host, self.session_id)
-        if since and self.options.replay:  # set off output that is new to the terminal
+        if since and self.options.replay:  # separate new output from the earlier one in the scrollback
             self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
         if welcome.get("new") is True and not self.options.read_only:
             self.view.greeting = f"{self.view.greeting or f'new session {self.name}'} · {self.options.leaves()}"

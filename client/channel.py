@@ -1,4 +1,4 @@
-"""The connections of an attachment to its daemon, one after the other: frames out and in, without blocking."""
+"""The channel of an attachment: exchanges frames with the daemon over one non-blocking connection at a time."""
 
 from __future__ import annotations
 
@@ -11,31 +11,27 @@ from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
-WINDOW = 256 << 10
-"""Bytes of input in flight: sent and not acknowledged."""
+WINDOW = 256 << 10  # bytes of input in flight (sent, not acknowledged) at which sending pauses
 LIMIT, HELD = 16 << 20, 1 << 20
-"""Bytes of unsent input beyond which the terminal is not read; and, without a link, beyond which more is dropped."""
+"""Bytes of unsent input at which the terminal is no longer read; without a link, at which further input is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_TELL_GOT = 4 << 10
-"""Bytes that have come over a link before the daemon is informed of them."""
+_TELL_GOT = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
-"""Unsent bytes beyond which the daemon gets no answers: it could call for any number of them, and reads none."""
-_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0
-"""Seconds for the daemon to say how it left the screen."""
+"""Unsent bytes above which PINGs get no answer: a daemon that reads nothing could queue them without end."""
+_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETACH
 
 _ON, _OFF = 0.030, 0.020
-"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
+"""Round trip in seconds above which prediction begins, and below which it ends."""
 _SAMPLES = 3
-"""Samples of which the least counts: a busy machine makes one longer, nothing makes one shorter."""
-_LONGEST_ROUND_TRIP = 1.0
-"""Seconds: an answer that took longer came after an outage."""
+"""Newest samples whose minimum counts: load makes a sample longer, nothing makes it shorter."""
+_LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped: a later PONG came after an outage
 _PING_EVERY = 3.0
-"""Seconds between two PINGs while keys are typed; more would cost a slow link as much as the keys do."""
+"""Seconds between two PINGs while keys are typed; on a slow link more of them would cost as much as the keys."""
 
 
 class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`: with a margin. Pure."""
+    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`: above `_ON`, until below `_OFF`. Pure."""
 
     def __init__(self) -> None:
         self.smoothed = 0.0
@@ -64,10 +60,9 @@ class RoundTrip:
 
 
 class UnacknowledgedInput:
-    """Input by number: kept until it is acknowledged, and sent again over the next link. Pure: it returns frames.
+    """Numbered input, kept until acknowledged and sent again over the next link. Pure: it returns frames.
 
-    `number`: of the newest frame. `arrived`: all of it has reached the program. `full`: so much is unsent that the
-    terminal is not to be read.
+    `number`: the newest frame's. `arrived`: the program has received all input. `full`: do not read the terminal.
     """
 
     def __init__(self) -> None:
@@ -84,28 +79,28 @@ class UnacknowledgedInput:
         return len(self._unsent) >= LIMIT
 
     def add(self, data: bytes) -> list[bytes]:
-        """Take typed bytes; return the frames to send now."""
+        """Queue input; return the frames to send now."""
         self._unsent += data
         return self._frames()
 
     def hold(self, data: bytes) -> None:
-        """Take typed bytes while nothing can be sent; drop the bytes beyond `HELD`."""
+        """Queue input while there is no link; drop the bytes beyond `HELD`."""
         self._unsent += data[: max(0, HELD - len(self._unsent))]
 
     def drop(self) -> bool:
-        """Forget unsent input; return whether there was any."""
+        """Drop unsent input; return whether there was any."""
         dropped = bool(self._unsent)
         self._unsent.clear()
         return dropped
 
     def acknowledge(self, number: int) -> list[bytes]:
-        """Forget the frames up to `number`, which have reached the program; return the frames to send now."""
+        """Drop the frames up to `number`, which the program has received; return the frames to send now."""
         while self._in_flight and self._in_flight[0][0] <= number:
             self._in_flight.popleft()
         return self._frames()
 
     def resume(self, last: int) -> list[bytes]:
-        """Return the frames to send over a new connection to a daemon that has received those up to number `last`."""
+        """Return the frames to send over a new connection. `last`: the newest number that the daemon has received."""
         again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight if number > last]
         return again + self.acknowledge(last)
 
@@ -123,10 +118,7 @@ class UnacknowledgedInput:
 
 
 class Channel:
-    """The frames of an attachment: `unsent` bytes, and those that have come. Without a connection nothing is sent.
-
-    `on_link`: the daemon is on another host.
-    """
+    """Sends and receives frames; sends nothing without a connection. `on_link`: the daemon is on another host."""
 
     def __init__(self, *, on_link: bool) -> None:
         self.connection: Connection | None = None
@@ -137,17 +129,17 @@ class Channel:
         self._on_link = on_link
         self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
         self._got = self._confirmed = 0
-        """Bytes of the screen that have come over this link, and the number that the daemon was informed of."""
+        """Bytes of the screen received over this connection, and their number in the last GOT."""
 
     @property
     def welcome(self) -> Welcome:
-        """The daemon's WELCOME, empty until it has come."""
+        """The daemon's WELCOME; empty before it."""
         return self.connection.welcome if self.connection is not None else {}
 
-    # -- its connections
+    # -- connections
 
     def open(self, connection: Connection, hello: bytes) -> None:
-        """Go over to a connection, and send HELLO."""
+        """Replace the connection, and send HELLO."""
         self.close()
         self.connection = connection
         self.frames.extend(connection.leftovers())
@@ -165,9 +157,9 @@ class Channel:
     # -- out
 
     def send(self, data: bytes = b"") -> bool:
-        """Send frames, or queue the bytes that the daemon does not take now.
+        """Send frames, and queue the bytes that do not fit now. Return False if the connection takes no more.
 
-        Return False if it takes none any more; what it sent before can still be read, and then the end.
+        Frames that the daemon sent before can still be read.
         """
         if self.connection is None:
             return False
@@ -188,7 +180,7 @@ class Channel:
             self.ping()
 
     def ping(self) -> None:
-        """Ask the daemon for a sign of life, and measure the round trip."""
+        """Send a PING: its PONG shows that the link works, and measures the round trip."""
         self.send(protocol.frame(protocol.PING, self.round_trip.ping(time.monotonic())))
 
     def _answer(self, data: bytes) -> None:
@@ -198,8 +190,8 @@ class Channel:
     # -- in
 
     def read(self) -> bool:
-        """Read the frames that have come; return False if nothing will come any more."""
-        assert self.connection is not None  # noqa: S101 (nothing is ready without one)
+        """Read frames into `frames`; return False at the end of the connection."""
+        assert self.connection is not None  # noqa: S101 (only a connection's descriptor is polled)
         try:
             data = os.read(self.connection.inbound, _READ_SIZE)
         except BlockingIOError:
@@ -210,7 +202,7 @@ class Channel:
         return data != b""
 
     def take(self, kind: int, payload: bytes) -> None:
-        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING."""
+        """Handle the flow control of a frame: count the screen's bytes, drop acknowledged input, answer a PING."""
         if kind in _SCREEN and self._on_link:
             self._got += max(0, len(payload) - 8)
             if self._got - self._confirmed >= _TELL_GOT:

@@ -1,4 +1,4 @@
-"""The terminal as a display: output, a line of sesh's own, notifications, and the undo of all at the end."""
+"""The display: shows output, sesh's own lines and notifications on the terminal; restores its settings at the end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
 from sesh.wording import plain
 
-MAX_PENDING = 1 << 20
-"""Bytes waiting for the terminal at which the daemon is not read any more."""
+MAX_PENDING = 1 << 20  # bytes waiting for the terminal at which the daemon is no longer read
 _WRITE_TIMEOUT = 1.0
-"""Seconds for the terminal to take the last bytes when the client leaves."""
+"""Seconds without progress after which the last bytes are dropped when the client leaves."""
 _LATE_REPLIES = 0.1
-"""Seconds in which the terminal may still answer a query that the program made."""
+"""Seconds for which the terminal's late replies to a program's queries are discarded."""
 _LAST_ROW = 9999
-_CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW
-"""Bytes that blank the last row; the saved cursor is lost."""
+_CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # blanks the last row; overwrites the saved cursor
 _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
-"""Output that leaves the cursor on a fresh row: nothing behind the line feed prints."""
+"""Matches output that leaves the cursor on an empty row: nothing prints after the line feed."""
 _TAIL_SIZE = 64
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
@@ -31,21 +29,21 @@ BELL = b"\a"
 
 
 class Display:
-    """The queue of bytes for the terminal, and the settings that they change.
+    """A queue of bytes for the terminal, and the settings that they changed.
 
-    `started`: the terminal shows the session. `covered`: a line of sesh's own lies over the last row. A character whose
-    end has not come is kept: broken off, it would print, and wrap at the end of a row.
+    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row. An incomplete UTF-8
+    character is held back: a terminal would print a replacement character for it, which may wrap.
     """
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
         self._notification = b""
         self._was_alternate = False
-        """True if the alternate screen was on when the display was suspended last."""
+        """The alternate screen was on at the last `suspend`."""
         self._reset()
 
     def _reset(self) -> None:
-        """Start from a terminal that does not show the session."""
+        """Forget the state: the terminal does not show the session."""
         self.started = self.covered = False
         self._queue = bytearray()
         self._undo = Undo()
@@ -58,25 +56,25 @@ class Display:
 
     @property
     def unfinished(self) -> bool:
-        """True if the output ends within a sequence or a character."""
+        """True if the output ends inside a sequence or a character."""
         return self._undo.unfinished or self._character != b""
 
     @property
     def in_string(self) -> bool:
-        """True if the output ends within a string, as of an image."""
+        """True if the output ends inside a control string, such as an image."""
         return self._undo.in_string
 
     # -- output
 
     def screen(self, data: bytes, before: bytes = b"") -> None:
-        """Show bytes that draw the whole screen, in the place of a character whose end has not come."""
+        """Show bytes that draw the whole screen; drop an incomplete character."""
         self._character = b""
         self.show(data, before)
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
-        """Show output, or queue the bytes that the terminal does not take now. Raises OSError if it has gone.
+        """Show output; queue the bytes that the terminal does not take now. Raises OSError if it has gone.
 
-        `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are.
+        `before`, `after`: bytes to draw around it that change neither modes, pen nor cursor.
         """
         data = self._character + data
         end = len(data) - _unfinished_character(data)
@@ -91,7 +89,7 @@ class Display:
         self.notify()
 
     def draw(self, data: bytes) -> None:
-        """Write bytes that change no setting. Raises OSError if the terminal has gone."""
+        """Write or queue bytes that change no setting. Raises OSError if the terminal has gone."""
         self._queue += data if self._queue or not data else data[self.terminal.write(data) :]
 
     def flush(self) -> None:
@@ -99,12 +97,12 @@ class Display:
         del self._queue[: self.terminal.write(self._queue)]
 
     def drain(self, seconds: float) -> None:
-        """Write the queue before the end; drop nothing of it if the terminal takes nothing for so many seconds."""
+        """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
         if seconds and self.terminal.write_all(bytes(self._queue), seconds):
             self._queue.clear()
 
     def notify(self, sequence: bytes = b"") -> None:
-        """Have the terminal show a notification, between two sequences of the program; only the newest waits."""
+        """Send a notification as soon as the output is between two sequences; only the newest one waits."""
         self._notification = sequence or self._notification
         if self._notification and self.started and not self.unfinished:
             self.draw(self._notification)
@@ -113,13 +111,13 @@ class Display:
     # -- lines of sesh's own
 
     def cover(self, text: str) -> None:
-        """Lay a line over the last row, in reverse video; the screen has to be drawn again later.
+        """Draw a line over the last row, in reverse video; the caller has the screen drawn again later.
 
-        It breaks off an unfinished sequence. Lost are the saved cursor (DECSC), margins and what else changes how the
-        line is drawn.
+        Cancels an unfinished sequence. Changes the saved cursor (DECSC), the margins, and other settings that affect
+        drawing.
         """
         columns, _ = self.terminal.grid()
-        # ECH, as EL would make a row that goes on with the one above a line of its own
+        # ECH, not EL: EL would break the row off from a wrapped line above it
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX%s\x1b[0m" % (_LAST_ROW, columns, _fitted(text, columns).encode())
         self.covered = True
         self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
@@ -130,7 +128,7 @@ class Display:
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
     def rule(self, text: str) -> None:
-        """Print a line above the output that follows, on a terminal that does not show the session."""
+        """Print a line above the next output. The terminal must not show the session yet."""
         columns, _ = self.terminal.grid()
         line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
@@ -138,9 +136,9 @@ class Display:
     # -- leaving
 
     def leave(self, lines: list[str], farewell: Message) -> None:
-        """Restore the terminal and say why: undo the settings, go to a fresh row, print the lines.
+        """Restore the settings, move to an empty row, and print the lines.
 
-        `farewell`: the daemon's last message, which says how it left the screen; empty if there was none.
+        `farewell`: the daemon's last message, which says how the screen was left; empty if there was none.
         """
         unknown = self.started and not farewell
         if self.started and not self._restore(farewell):
@@ -151,11 +149,11 @@ class Display:
             self.line(text)
 
     def _restore(self, farewell: Message) -> bool:
-        """Undo the settings and go to a fresh row, dropping the queue; False if the terminal takes nothing."""
+        """Restore the settings, go to an empty row, and drop the queue; return False if the terminal takes nothing."""
         alternate = self._undo.alternate
         rows_below = farewell.get("rows_below")
         if self._queue or not isinstance(rows_below, int):
-            rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
+            rows_below = 0 if alternate else _LAST_ROW  # the alternate screen is entered from the last used row
         undo = (_CLEAR if self.covered else b"") + self._undo.undo(self.terminal.grid()[0])
         if rows_below > 0:
             undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
@@ -165,26 +163,29 @@ class Display:
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 
     def suspend(self, farewell: Message | None = None) -> None:
-        """Restore the terminal for a while, without a line, if it shows the session. `farewell`: as in `leave`."""
+        """Restore the terminal for a while, if it shows the session. `farewell`: as in `leave`."""
         if self.started:
             self._was_alternate = self._undo.alternate
             self._restore(farewell or {})
 
     def resume(self) -> None:
-        """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
+        """Clear the screen for the next SCREEN: push the rows on the terminal into its scrollback."""
         self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
 
 
 def _unfinished_character(data: bytes) -> int:
-    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
+    """Return the length of an incomplete UTF-8 character at the end of `data`; 0 without one."""
     for length, byte in enumerate(reversed(data[-4:]), 1):
-        if byte & 0xC0 != 0x80:
-            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
+        if byte < 0x80:
+            return 0
+        if byte >= 0xC0:  # a lead byte
+            whole = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return length if length < whole else 0
     return 0
 
 
 def _fitted(text: str, columns: int) -> str:
-    """Return as much of the text as surely fits into so many columns; each non-ASCII character counts as wide."""
+    """Return the text cut to the columns, between spaces; each non-ASCII character counts as wide."""
     shown, room = "", columns - 2
     for character in filter(str.isprintable, text):
         room -= 1 if character.isascii() else 2
@@ -195,10 +196,10 @@ def _fitted(text: str, columns: int) -> str:
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
-    """Return the bytes that show a line as a notification on the terminal of this environment: a bell if it knows none.
+    """Return the bytes that notify the user on the terminal of this environment; BELL if it has no notifications.
 
     Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
-    rxvt-unicode that VTE and foot took over (OSC 777).
+    rxvt-unicode, also in VTE and foot (OSC 777).
     """
     text = plain(line)[:LONGEST_NOTIFICATION].encode("utf-8", "replace")
     term = environment.get("TERM", "")

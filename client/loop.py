@@ -1,4 +1,4 @@
-"""The loop of a client: waits for terminal, daemon, link and timers, and hands what they bring to the attachment."""
+"""The loop of a client: waits for terminal, daemon, link and timers, and calls the attachment."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Loop:
         self._keys = KeyParser(attachment.options.detach_key)
 
     def run(self, *, typed_ahead: bytes = b"", failure: str | None = None) -> Outcome:
-        """Carry bytes until the attachment ends; after a SWITCH that fails it may be called again.
+        """Carry bytes until the attachment ends; may be called again after a failed SWITCH.
 
-        `typed_ahead`: a key typed before the terminal was raw, which counts if it is the detach key. `failure`: the
-        reason of a SWITCH that has failed; empty to say nothing.
+        `typed_ahead`: a key typed before the terminal was raw, used if it is the detach key. `failure`: why a SWITCH
+        failed; empty to show nothing.
 
-        Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
+        Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
         """
         attachment, display = self.attachment, self.attachment.display
         try:
@@ -41,19 +41,19 @@ class Loop:
             attachment.handle_frames()
             while True:
                 self._turn()
-        except AttachmentEnded as left:
-            outcome = left.outcome
+        except AttachmentEnded as end:
+            outcome = end.outcome
             with contextlib.suppress(OSError):  # the terminal may be gone
                 attachment.view.take_back()
-                display.drain(left.drain)
+                display.drain(end.drain)
         except OSError as error:
             if lacks_descriptors(error):
                 raise
-            outcome = Outcome(Ending.DETACHED, attachment.name, attachment.host, reason="hangup")  # of the terminal
+            outcome = Outcome(Ending.DETACHED, attachment.name, attachment.host, reason="hangup")
         return outcome
 
     def _turn(self) -> None:
-        """Wait until there is something to do, and do it."""
+        """Wait for events, and handle them."""
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         ready = self._wait()
         if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
@@ -71,13 +71,14 @@ class Loop:
         attachment.look_after_link(ready)
 
     def _wait(self) -> list[int]:
-        """Block until there is something to do; return the ready descriptors."""
+        """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
         left, link = self.attachment.timers.wait_time(), self.attachment.watched
-        due = min(inf if left is None else time.monotonic() + left, inf if link is None else link.due)
-        return polled(self._interest().items(), None if due == inf else due)
+        timers_due = inf if left is None else time.monotonic() + left
+        deadline = min(timers_due, inf if link is None else link.due)
+        return polled(self._interest().items(), None if deadline == inf else deadline)
 
     def _interest(self) -> dict[int, int]:
-        """Return the events to poll for, by descriptor; one without events would be ready for ever once it hung up."""
+        """Return the events to poll for, by descriptor; without events a descriptor would still report its hangup."""
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, attachment.display.pending
         others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()

@@ -1,4 +1,4 @@
-"""The options of an attachment, and the HELLO of a client that has them."""
+"""The options of an attachment, and its HELLO."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sesh.wire import Connection
 class AttachOptions:
     """The options of a client that attaches.
 
-    `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
-    (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
-    covers lines printed before. `predict`: show the effect of keys before their echo comes, on a link to another host.
-    `renew`: more names of variables that shells take over. `waiting`: counts the sessions that wait for the person,
-    without the one that is left. `typed`: returns the words that lead to a session, as some names are verbs.
+    `read_only`: send no input. `replace`: detach the other clients. `replay`: show at most `lines` of scrollback (None:
+    the daemon's default). `detach_key`: None for none. `first_notice`: shown over the first screen. `predict`: when to
+    show keys before their echo, on links. `renew`: further variables that shells take from this client. `waiting`:
+    counts the sessions that wait for the user, except the named one. `typed`: returns the words to type for a session,
+    since some names are also verbs.
     """
 
     read_only: bool = False
@@ -37,12 +37,12 @@ class AttachOptions:
     typed: Callable[[str], str] = str
 
     def leaves(self, without: str = f"{CALLED} --detach") -> str:
-        """Return the words for how to leave; `without`: the key or command for it if there is no detach key."""
+        """Return `KEY leaves`; `without`: the key or command to name if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
 
 def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Introduction:
-    """Return the HELLO of a client on this terminal."""
+    """Return the HELLO of a client on this terminal, with the fields of `more`."""
     columns, rows, width, height = terminal.size()
     hello: Hello = {
         "columns": columns,
@@ -69,10 +69,10 @@ def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None
 def greeting(
     terminal: RawTerminal, options: AttachOptions, host: str | None, connection: Connection, more: Hello
 ) -> bytes:
-    """Return HELLO; for a daemon that a bridge has greeted, RESIZE if the size has changed since, else nothing."""
-    said, size = connection.peer.greeted, terminal.size()
-    if said is not None:
-        same = (said["columns"], said["rows"]) == size[:2]
+    """Return HELLO. If a bridge has already sent it: RESIZE if the size has changed since, else nothing."""
+    sent, size = connection.peer.greeted, terminal.size()
+    if sent is not None:
+        same = (sent["columns"], sent["rows"]) == size[:2]
         return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))
     hello = introduction(terminal, options, host, more)
     if connection.agent:

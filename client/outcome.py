@@ -1,4 +1,4 @@
-"""How an attachment ended, and the line that says so."""
+"""The outcome of an attachment, and its closing line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
 
 
 class Ending(Enum):
-    """The ways an attachment ends; the value stands in the event log.
+    """The ways an attachment ends; the event log has the value.
 
-    ENDED: the program has. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
-    sends the client to another session, which the outcome names.
+    ENDED: the program ended. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
+    sends the client to another session, named in the outcome.
     """
 
     DETACHED = "detached"
@@ -29,12 +29,12 @@ class Ending(Enum):
 class Outcome:
     """The end of an attachment to session `name` on `host`.
 
-    `code`, `signal`: of the program, or of this process. `reason`: as the daemon gives it. `said`: the host's own words
-    for a session that is not there any more. `early`: the person left before the daemon had answered. `runs`: the
-    program that runs on after a detach. `waiting`: the number of other sessions that wait for the person. `typed`: the
-    words that lead to the session; its name if empty. `round_trip`: of the link, in seconds; 0 if unknown. `heard_at`:
-    when the last bytes came over that link (seconds since the epoch); 0 without one. `undelivered`: True if keys may
-    not have reached the program.
+    `code`, `signal`: of the program, or the signal to this process. `reason`: the daemon's. `said`: the host's message
+    about a session that no longer exists. `early`: the user left before the daemon answered. `runs`: the program that
+    runs on after a detach. `waiting`: the number of other sessions that wait for the user. `typed`: the words to type
+    for the session; its name if empty. `round_trip`: of the link, in seconds; 0 if unknown. `heard_at`: time of the
+    last bytes over the link (seconds since the epoch); 0 without a link. `undelivered`: keys may not have reached the
+    program.
     """
 
     kind: Ending
@@ -54,7 +54,7 @@ class Outcome:
 
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> Outcome:
-        """Return the outcome if the program ended, by the daemon's EXIT or a stored result, of untrusted values."""
+        """Return the outcome for an ended program, from the daemon's EXIT or a stored result; values are untrusted."""
         code, number = end.get("code", end.get("exit_code")), end.get("signal")
         return cls(
             Ending.ENDED,
@@ -77,7 +77,7 @@ class Outcome:
         return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
 
     def _ended(self) -> str:
-        """Return the line for a program that ended; empty if it goes on."""
+        """Return the line for an ended program; empty if it runs on."""
         if self.kind is not Ending.ENDED:
             return ""
         if self.reason == "killed":
@@ -90,7 +90,7 @@ class Outcome:
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
     def _left(self) -> str:
-        """Return the line after a detach: what goes on, how to return, and how many sessions wait."""
+        """Return the line after a detach: running program, how to return, number of waiting sessions."""
         left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
         if self.early:
             return f"{left} before its daemon answered"

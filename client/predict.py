@@ -1,16 +1,16 @@
-"""Prediction on slow links: keys are shown before their echo comes, as far as their effect is known.
+"""Prediction on slow links: shows the effect of keys, if it is known, before their echo comes.
 
     typed ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
                  ▲
-    output ──▶ model: the screen without any guess;   ECHOED: it holds the effect of input up to a number
+    output ──▶ model: the screen without guesses;   ECHOED: the output contains the effect of input up to a number
 
-The keys on their way lead through a list of lines: the row of the cursor as it is before the first key, and as it is
-after each. ECHOED drops the lines before a key's own. The screen must show one of those that are left; while it does
-not, nothing is drawn. Once all is echoed the list begins again with the row that the screen shows, and nothing is drawn
-until the program has printed a key. Keys behind one of unknown effect are not guessed.
+`Guesses` keeps a list of lines: the cursor's row before the first key in flight, and after each key. ECHOED drops the
+lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. When all keys are
+echoed, the list starts again with the row on the screen, and nothing is drawn until the program has printed a key. Keys
+after one of unknown effect are not guessed.
 
-Drawn cells are taken back before output passes, so that none ever meets a guess: in the end the terminal shows what it
-would show without prediction, whatever was guessed.
+Drawn cells are restored before output is shown, so output never meets a guess: whatever was guessed, the terminal ends
+up with the same content as without prediction.
 """
 
 from __future__ import annotations
@@ -26,33 +26,30 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
 from sesh.vt.render import patch
 
-Screen = tuple[int, tuple[str, ...], int]
-"""The row of the cursor, its cells, and the cursor's column, from 0."""
+Screen = tuple[int, tuple[str, ...], int]  # the row of the cursor, its cells, and the cursor's column, from 0
 
-MOST_GUESSED = 64
-"""Keys that are guessed and not echoed; those typed beyond them wait for their echo."""
+MOST_GUESSED = 64  # guessed keys without echo at which further keys are not guessed
 _LEFT, _RIGHT, _ERASE = "left", "right", "erase"
 _EDITING = {
     b"\x1b[D": _LEFT, b"\x1bOD": _LEFT, b"\x1b[C": _RIGHT, b"\x1bOC": _RIGHT, b"\x7f": _ERASE, b"\x08": _ERASE,
 }  # fmt: skip
 _NARROW = re.compile(f"[{NARROW}]")
 
-PATIENCE, _STEP = 0.05, 0.008
-"""Seconds of processor time for one piece of output, looked at after each step: beyond them it is not followed."""
+FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
+"""Seconds of processor time for one piece of output, at which the model is dropped; and for one step between checks."""
 _ASK_EVERY = 1.0
-"""Seconds between two requests for a model: one that cannot be had, or takes too much time, costs little."""
-_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
-"""A synchronized update."""
+"""Minimum seconds between two requests for a model, in case each fails or is too slow to follow."""
+_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 
 def _key(token: bytes) -> str:
-    """Return the character that a token types, or the name of a key that edits; empty if its effect is not known."""
+    """Return the character of a token, or the name of an editing key; empty for other keys."""
     text = token.decode("utf-8", "replace")
     return _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
 
 
 class Line(NamedTuple):
-    """The screen once the program has acted on input `number`, and the columns of the row that were typed."""
+    """The expected screen after input `number`. `start`, `end`: the columns of the row that were typed."""
 
     number: int
     screen: Screen
@@ -60,7 +57,7 @@ class Line(NamedTuple):
     end: int
 
     def after(self, number: int, key: str) -> Line | None:
-        """Return the line after one more key; None if its effect is not known: in the middle of a line none is."""
+        """Return the line after another key; None if its effect is unknown, as for most keys inside a line."""
         row, cells, column = self.screen
         at_end = column == self.end
         if key == _LEFT and column > self.start:
@@ -78,35 +75,39 @@ class Line(NamedTuple):
 
 
 class Guesses:
-    """The keys on their way, as the lines that they lead through. Pure: no I/O, no clock."""
+    """The keys in flight, as the expected line after each. Pure: no I/O, no clock."""
 
     def __init__(self) -> None:
         self._screen: Screen | None = None
         self._lines: list[Line] = []
-        """The line before the keys on their way, and one after each of them that is guessed."""
+        """The line before the keys in flight, and after each guessed key."""
         self._first: Line | None = None
-        """The line before the first of the keys that are guessed without a break."""
-        self._echoes, self._hidden = False, False
-        """True if the program has printed any of those keys; if the terminal shows nothing of typed keys."""
-        self._typed = self._echoed = self._barrier = 0
-        """Numbers of input: the newest; the newest that is echoed; that before whose echo nothing is guessed, or 0."""
+        """The line at which the current series of guesses began."""
+        self._echoes = False
+        """The program has printed a key of the series."""
+        self._hidden = False
+        """The pty does not echo, as at a password prompt."""
+        self._typed = self._echoed = 0
+        """The newest input number, and the newest that was echoed."""
+        self._barrier = 0
+        """The input number until whose echo nothing is guessed; 0 for none."""
 
     @property
     def shown(self) -> Line | None:
-        """The line to show in place of the screen's own; None to leave that."""
+        """The line to draw; None to draw nothing."""
         if not self._echoes or self._reached is None or self._lines[-1].screen == self._screen:
             return None
         return self._lines[-1]
 
     @property
     def _reached(self) -> Line | None:
-        """The line that the screen shows."""
+        """The expected line that the screen shows now."""
         return next((line for line in self._lines if line.screen == self._screen), None)
 
     def typed(self, number: int, data: bytes) -> None:
-        """Guess at the input that was sent under this number."""
+        """Guess the effect of the input sent under this number."""
         self._typed = number
-        if len(self._lines) < 2 and self._reached is None:  # nothing is on its way, and this is another line
+        if len(self._lines) < 2 and self._reached is None:  # no key is in flight, and the row has changed
             self._begin(number)
         for token, _ in tokens(data):
             line = None if self._barrier or not self._lines else self._lines[-1].after(number, _key(token))
@@ -123,18 +124,18 @@ class Guesses:
             self._lines = [self._first]
 
     def look(self, screen: Screen) -> None:
-        """Note the screen after output."""
+        """Compare the screen after output with the expected lines."""
         self._screen = screen
         line, first = self._reached, self._first
         if line is None or first is None:
             return
-        # What was erased proves nothing: a program that prints an asterisk for each key of a secret erases it, too.
+        # Erased cells prove nothing: a program that prints an asterisk for each key of a secret erases them, too.
         printed = slice(first.end, line.end)
         if line.screen[1][printed] != first.screen[1][printed]:
             self._echoes = True
 
     def echoed(self, number: int) -> None:
-        """Note that output which shows the effect of input up to this number has come, or comes next."""
+        """Drop the lines up to this input number, whose effect is in the output."""
         self._echoed = number
         while len(self._lines) > 1 and self._lines[1].number <= number:
             del self._lines[0]
@@ -142,34 +143,31 @@ class Guesses:
             self.forget()
 
     def hide(self, hidden: bool) -> None:
-        """Guess nothing while the terminal shows nothing of typed keys."""
+        """Guess nothing while typed keys are not echoed."""
         if hidden != self._hidden:
             self._hidden = hidden
             self.forget()
 
     def forget(self) -> None:
-        """Guess nothing until all that was typed is echoed."""
+        """Guess nothing until all typed keys are echoed."""
         self._lines = []
         self._barrier = self._typed if self._typed > self._echoed else 0
 
 
 class Predictor:
-    """Prediction over one connection: returns the bytes to draw for what is typed, and for what the daemon sends.
-
-    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal.
-    """
+    """Returns the bytes to draw for typed keys and for frames. `size` returns columns and rows of the terminal."""
 
     def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
         self._send, self._size = send, size
         self._guesses = Guesses()
         self._model: Emulator | None = None
-        """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
+        """The screen without guesses, at `_position` of the output: the position shown, or a later one."""
         self._position = 0
         self._asked: tuple[int, int] | None = None
-        """The terminal's size when a model was asked for that has not come yet."""
+        """The terminal's size at a request for a model that is not answered yet."""
         self._asked_at = 0.0
         self._drawn: tuple[int, range] | None = None
-        """The row and the columns that are drawn over; no columns if the cursor alone is elsewhere."""
+        """The row and the columns that guesses cover; no columns if only the cursor was moved."""
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
@@ -186,13 +184,13 @@ class Predictor:
         return b""
 
     def typed(self, number: int, data: bytes) -> bytes:
-        """Guess at input that was sent under this number; return the bytes to draw."""
+        """Guess the effect of the input sent under this number; return the bytes to draw."""
         self._ask()
         self._guesses.typed(number, data)
         return self._redraw()
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
-        """Take output that is about to be shown; return the bytes to draw before and after it."""
+        """Follow output that is about to be shown; return the bytes to draw before and after it."""
         if self._model is None:
             return b"", b""
         back = self._take_back()
@@ -205,7 +203,7 @@ class Predictor:
         return (_BEGIN + back, after + _END) if back and after else (back, after)
 
     def withdraw(self) -> bytes:
-        """Drop the model, as the screen will change otherwise; return the bytes that take guesses back."""
+        """Drop the model, before other bytes than output change the screen; return the bytes that remove guesses."""
         back = self._take_back()
         self._drop()
         return back
@@ -213,14 +211,14 @@ class Predictor:
     # -- the model
 
     def _ask(self) -> None:
-        """Ask the daemon for a model, if there is none and none is on its way."""
+        """Request a model from the daemon, unless there is one or a request is pending."""
         now = time.monotonic()
         if self._model is None and self._asked is None and now - self._asked_at >= _ASK_EVERY:
             self._asked, self._asked_at = self._size(), now
             self._send(protocol.frame(protocol.MODEL))
 
     def _take_model(self, position: int, screen: bytes) -> None:
-        """Follow the screen from a position on; `screen` is empty if the daemon could not tell it."""
+        """Build the model from a replay of the screen at a position; empty if the daemon had none."""
         size, self._asked = self._asked, None
         if size is None or size != self._size() or not screen:
             return
@@ -231,10 +229,10 @@ class Predictor:
 
     @staticmethod
     def _follow(model: Emulator, data: bytes) -> bool:
-        """Have a model take in what the terminal gets; return False if that takes too long."""
-        until = time.thread_time() + PATIENCE
+        """Feed output to a model; return False if that takes too long."""
+        deadline = time.thread_time() + FOLLOW_TIMEOUT
         while data := data[model.feed(data, _STEP) :]:
-            if time.thread_time() >= until:
+            if time.thread_time() >= deadline:
                 return False
         return True
 
@@ -245,12 +243,12 @@ class Predictor:
     # -- drawing
 
     def _redraw(self) -> bytes:
-        """Return the bytes that bring the terminal from the drawn line to that which is guessed now."""
+        """Return the bytes that replace the drawn line by the line guessed now."""
         drawn = self._draw()
         return _BEGIN + drawn + _END if drawn else self._take_back()
 
     def _draw(self) -> bytes:
-        """Return the bytes that draw the guessed line in place of the drawn one; empty if there is none to draw."""
+        """Return the bytes that draw the guessed line over the drawn one; empty without a guess."""
         line, model = self._guesses.shown, self._model
         if line is None or model is None or not patch.redrawable(model):
             return b""
@@ -263,7 +261,10 @@ class Predictor:
         return patch.drawn(model.screen, row, guessed, over, column)
 
     def _take_back(self) -> bytes:
-        """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""
+        """Return the bytes that restore the covered cells.
+
+        They must come last in a write: a combining character at the cursor joins the last cell.
+        """
         drawn, self._drawn = self._drawn, None
         if drawn is None or self._model is None:
             return b""

@@ -1,4 +1,4 @@
-"""The link of an attachment to another host: its health, the line that tells of it, and the way back."""
+"""The link of an attachment: its health, the line that reports it, its replacement."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from sesh.link.race import LostSession, Result
 from sesh.link.reopen import Reopen
 
 Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
-"""Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
+"""Returns the watcher of a link to a host; its other arguments send a PING, and describe the session."""
 SAY_AFTER = 1.0
-"""Seconds for which a link has to be doubted before a line says so: one that is back sooner costs no redraw."""
+"""Seconds of doubt after which a line reports it: a link that answers sooner costs no redraw."""
 _ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
 class AttachedLink:
-    """The links of an attachment, one after the other. `reopen` watches and replaces them."""
+    """The current link of an attachment. `reopen` watches and replaces it."""
 
     def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
         self.reopen, self._view, self._host = reopen, view, host
         self._leaves = options.leaves(without="Ctrl-C")
         self._doubted_at, self._line = inf, ""
-        """When the link began to be doubted; the line that stands on the last row."""
+        """When doubt began (monotonic), and the line on the last row."""
 
     @property
     def due(self) -> float:
@@ -42,21 +42,21 @@ class AttachedLink:
 
     @property
     def heard_at(self) -> float:
-        """When the last bytes came over the link (seconds since the epoch)."""
+        """Time of the last bytes over the link (seconds since the epoch)."""
         return time.time() - time.monotonic() + self.reopen.health.heard_at
 
     @property
     def since(self) -> str:
-        """`heard_at`, as on a clock."""
+        """`heard_at` as a time of day."""
         return measures.time_of_day(self.heard_at)
 
     def begin(self) -> None:
-        """Watch a connection, the first or one that has taken the place of another."""
+        """Watch the first or a new connection."""
         self._doubted_at, self._line = inf, ""
         self.reopen.restored()
 
     def heard(self, *, pong: bool = False) -> None:
-        """Bytes came over the link; `pong`: the answer to a PING is among them."""
+        """Note that bytes came over the link; `pong`: among them the answer to a PING."""
         self.reopen.health.heard(time.monotonic(), pong=pong)
         self._doubted_at = inf
         if self._line:
@@ -64,14 +64,14 @@ class AttachedLink:
             self._view.redraw()
 
     def typed(self, keys: bytes, round_trip: float) -> None:
-        """Keys were typed: Enter tries at once while the link does not answer."""
+        """Note typed keys; Enter starts an attempt at once while the link does not answer."""
         self.reopen.health.round_trip = round_trip
         self.reopen.health.sent(time.monotonic())
         if self.health is not Health.UP and pressed(keys, *_ENTER):
             self.reopen.attempts.wished(time.monotonic())
 
     def run(self, ready: Container[int]) -> Result | None:
-        """Do what is due. Return the next connection, or the error after which there is none."""
+        """Run what is due; return the next connection, or the final error."""
         result, now = self.reopen.run(ready), time.monotonic()
         self._doubted_at = inf if self.health is Health.UP else min(self._doubted_at, now)
         if now >= self._doubted_at + SAY_AFTER:
@@ -79,27 +79,27 @@ class AttachedLink:
         return result
 
     def _show_line(self) -> None:
-        """Lay a line over the last row: since when there is no link, why, and which keys work."""
+        """Draw a line over the last row: start and reason of the doubt, keys that work."""
         since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""
         else:
             state, place, why = "no link", f" to {self._host}", f" ({reason})"
-        texts = [  # where the row is narrow the host, which is known, is left out first, and never the key that leaves
+        texts = [  # from the longest to the shortest; all name the key that leaves
             f"{state}{place} {since}{why}; Enter tries now, {leaves}",
             f"{state} {since}{why}; Enter tries, {leaves}",
-            *([f"{reason}; {leaves}"] if why else []),  # it may hold an address at which to log in
+            *([f"{reason}; {leaves}"] if why else []),  # the reason may have a URL to log in at
             f"{state}; Enter tries, {leaves}",
         ]
         room = self._view.display.terminal.grid()[0] - 2
         text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._line or not self._view.display.covered:
             self._view.take_back()
-            self._view.display.cover(text)  # until `redraw`: the daemon cannot be asked for the screen now
+            self._view.display.cover(text)  # without OwnLine: the daemon cannot be asked for the screen now
             self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:
-        r"""Return the lines that say why a person has to log in, and how; Ctrl-\ is a signal there."""
+        r"""Return the lines that say why and how to log in. Ctrl-\ always leaves, as a signal."""
         if isinstance(reason, LoginRefused) and reason.asks:
             return [f"{self._host} asks for a password or a second factor: Enter logs in, Ctrl-\\ leaves"]
         return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

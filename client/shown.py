@@ -1,7 +1,7 @@
-"""The positions up to which this terminal was shown sessions: its scrollback never gets the same line twice.
+"""The positions up to which this terminal has shown sessions. Its scrollback gets no line twice.
 
-A terminal is known by its tty together with the pid and the start time of its session leader: the shell in it, or the
-program that was started in place of one. It has a file in the directory of sessions, `.terminal.PID`.
+A terminal is identified by its tty, and by pid and start time of its session leader, as a rule the shell. Its file in
+the directory of sessions is `.terminal.PID`.
 """
 
 from __future__ import annotations
@@ -18,49 +18,46 @@ from sesh.schema import Time
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
-_HERE = "-"
-"""This machine in the file, in the place of a host."""
+_LOCAL = "-"  # stands for this machine in the file
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
-"""Sessions that are remembered of a terminal, and terminals: those that were left last."""
+"""Sessions kept for a terminal, and terminals; at the limit those left longest ago are dropped."""
 
 
 class Shown:
-    """The sessions that this terminal has left: by host and id, the position in the output, and the time of leaving.
+    """The sessions that this terminal has left, by host and id: output position and time of leaving.
 
-    A host never learns of the sessions of another one, and none can change what is remembered of them.
-
-    `tty`: the terminal's path, empty if it has none.
+    A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if it has none.
     """
 
     def __init__(self, tty: str) -> None:
         leader = os.getsid(0)
-        began = processes.start_time(leader) if tty and leader > 0 else ""
-        self._terminal = f"{tty}\t{began}" if began else ""
+        started = processes.start_time(leader) if tty and leader > 0 else ""
+        self._terminal = f"{tty}\t{started}" if started else ""
         self._entry = f"{_PREFIX}{leader}"
-        self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if began else {}
+        self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if started else {}
 
     def positions(self, host: str | None) -> dict[str, int]:
-        """Return by id, for each session of a host (None: this machine), the position of the first byte not shown."""
+        """Return, by session id, the position of the first byte not shown. `host`: None for this machine."""
         sessions = self._sessions.items()
-        return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _HERE)}
+        return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _LOCAL)}
 
     def since(self, host: str | None, session: str) -> str:
-        """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
-        _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
+        """Return the time of leaving the session, with the date unless today; empty if it was never shown."""
+        _, left_at = self._sessions.get((host or _LOCAL, session), (0, 0))
         return measures.time_of_day(left_at) if left_at else ""
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
-        """Remember that the terminal leaves a session, shown up to `position`; forget it if it has ended (None)."""
-        before = self._sessions.pop((host or _HERE, session), None)
+        """Record that the terminal leaves a session shown up to `position`; None: it has ended, forget it."""
+        before = self._sessions.pop((host or _LOCAL, session), None)
         if position is not None and is_id(session):
-            self._sessions[host or _HERE, session] = (position, int(time.time()))
+            self._sessions[host or _LOCAL, session] = (position, int(time.time()))
         elif before is None:
             return
         if self._terminal:
             self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return the content of the file; nothing if it is of an earlier terminal, or damaged."""
+        """Return the content of the file; empty if it belongs to an earlier terminal, or is damaged."""
         sessions = {}
         try:
             content = files.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
@@ -75,7 +72,7 @@ class Shown:
             return {}
 
     def _write(self) -> None:
-        """Write the file. If that fails, lines are shown again, which keeps nobody from leaving."""
+        """Write the file; ignore a failure, which only makes lines appear twice."""
         latest = list(self._sessions.items())[-MAX_SESSIONS:]
         lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
         with suppress(Refused, OSError):
@@ -88,7 +85,7 @@ class Shown:
 
 
 def _make_room(folder: str) -> None:
-    """Remove the files of terminals that are gone, and of those that were left longest ago if there are too many."""
+    """Remove the files of terminals that no longer exist, then the oldest ones beyond MAX_TERMINALS."""
     living = []
     for entry in os.listdir(folder):
         pid = entry.removeprefix(_PREFIX)

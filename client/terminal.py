@@ -1,4 +1,4 @@
-"""The user's terminal in raw mode: switched over for an attachment and restored exactly as it was."""
+"""The user's terminal in raw mode, and its exact restoration."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ _READ_SIZE = 1 << 13
 
 
 class RawTerminal:
-    """The terminal on two descriptors (0 and 1), raw inside the `with` block.
+    """The terminal on two descriptors, raw inside the `with` block; its end restores termios, handlers and blocking.
 
-    Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode.
-    Signals arrive as bytes on `signals`, a descriptor to poll; `signalled` is true as soon as one has come, before that
-    polls as readable. Raises Refused if one of the descriptors is not a terminal.
+    Signals arrive as bytes on the descriptor `signals`; `signalled` is set even earlier, by the handler. Raises Refused
+    if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -56,7 +55,7 @@ class RawTerminal:
         self._undo.close()
 
     def _open_outbound(self, undo: ExitStack) -> None:
-        """Make output non-blocking, on a file description of our own if possible: other processes share the given."""
+        """Make output non-blocking; on a file description of our own if possible, as others share the given one."""
         given, self.outbound = self.outbound, _reopen(self.outbound)
         if self.outbound != given:
             undo.callback(_close, self.outbound)
@@ -65,7 +64,7 @@ class RawTerminal:
         os.set_blocking(self.outbound, False)
 
     def _handle_signals(self, undo: ExitStack) -> None:
-        """Have signals noted; Python writes a signal's number to the wakeup descriptor only if a handler is set."""
+        """Set the wakeup descriptor and handlers: Python writes only the signals that have one to the descriptor."""
         self.signals, wakeup = os.pipe()
         for descriptor in (self.signals, wakeup):
             undo.callback(_close, descriptor)
@@ -80,19 +79,19 @@ class RawTerminal:
     # -- the line discipline
 
     def raw(self) -> None:
-        """Pass every byte unchanged, both ways. Raises OSError if the terminal is gone."""
+        """Set raw mode. Raises OSError if the terminal is gone."""
         _repeated(lambda: tty.setraw(self.inbound, termios.TCSANOW))
 
     def cooked(self) -> None:
-        """Restore the line discipline, if the terminal is still there."""
+        """Restore the original termios settings, unless the terminal is gone."""
         with suppress(OSError):
             _repeated(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Restore the line discipline for a program that may ask the person, such as ssh.
+        """Restore the terminal inside the block, for ssh, which may ask the user.
 
-        Raises KeyboardInterrupt, with its number, at a signal that ends the client.
+        A signal that would end the client raises KeyboardInterrupt with its number.
         """
         handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS}
         handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -102,12 +101,12 @@ class RawTerminal:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            with suppress(OSError):  # a terminal that is gone is noticed by the next read
+            with suppress(OSError):  # the next read notices that the terminal is gone
                 self.raw()
             self.take_signals()
 
     def await_enter(self) -> bool:
-        """Wait while lent until Enter is pressed, and show nothing of other keys; return False if the terminal goes."""
+        """Wait, inside `lent`, for Enter, without echo; return False if the terminal goes away."""
         try:
             attributes = termios.tcgetattr(self.inbound)
             attributes[3] &= ~termios.ECHO
@@ -120,7 +119,7 @@ class RawTerminal:
         return line != b""
 
     def suspend(self) -> None:
-        """Restore the terminal and stop this process, as SIGTSTP would; return, raw again, when it is continued.
+        """Restore the terminal and stop this process by SIGTSTP; once continued, set raw mode again.
 
         Raises OSError if the terminal has gone meanwhile.
         """
@@ -131,14 +130,14 @@ class RawTerminal:
         self.raw()
 
     def size(self) -> tuple[int, int, int, int]:
-        """Return columns, rows, and width and height in pixels; 0 for unknown."""
+        """Return columns, rows, and width and height in pixels; 0 if unknown."""
         try:
             return machine.window_size(self.outbound)
         except OSError:
             return 0, 0, 0, 0
 
     def grid(self) -> tuple[int, int]:
-        """Return columns and rows; 80 and 24 for unknown."""
+        """Return columns and rows; 80 and 24 if unknown."""
         columns, rows, _, _ = self.size()
         return columns or 80, rows or 24
 
@@ -161,7 +160,7 @@ class RawTerminal:
             return b""
 
     def drop_input(self) -> None:
-        """Drop what was typed and is not read yet."""
+        """Drop unread input."""
         with suppress(termios.error):  # a terminal that is gone has none
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
@@ -173,7 +172,7 @@ class RawTerminal:
             return 0
 
     def write_all(self, data: bytes, seconds: float) -> bool:
-        """Write all of `data`; return False if the terminal takes nothing for so many seconds, or has gone."""
+        """Write all of `data`; return False if the terminal takes nothing for this many seconds, or has gone."""
         view = memoryview(data)
         try:
             while view := view[self.write(view) :]:
@@ -184,16 +183,16 @@ class RawTerminal:
         return True
 
     def discard(self, seconds: float) -> None:
-        """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
+        """Drop input for this many seconds: the terminal's late replies to a program's queries."""
         deadline = time.monotonic() + seconds
         while machine.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
             if time.monotonic() >= deadline:
                 return
 
     def take_signals(self) -> set[int]:
-        """Return the numbers of the signals that have come since the last call.
+        """Return the signals received since the last call; of SIGTSTP and SIGCONT only the later one.
 
-        Of SIGTSTP and SIGCONT it is only the later one: who was continued already would stop for good.
+        Otherwise a process that was continued already would stop again, with nobody to continue it.
         """
         self.signalled = False
         try:
@@ -205,7 +204,7 @@ class RawTerminal:
 
 
 def _repeated(change: Callable[[], object]) -> None:
-    """Change the line discipline: in the background this process stops there until it is in the foreground."""
+    """Call `change`, again after EINTR: tcsetattr stops a background process until it is in the foreground."""
     while True:
         try:
             change()
@@ -220,7 +219,7 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _close(descriptor: int) -> None:
-    """Close a descriptor; an error keeps nobody from leaving, and it is closed even so."""
+    """Close a descriptor; ignore an error, after which it is closed all the same."""
     try:
         os.close(descriptor)
     except OSError:

@@ -1,8 +1,8 @@
-"""Follows the terminal settings that output changes, and returns the bytes that put them to rest.
+"""Tracks the settings that output changes; returns the bytes that reset them to their defaults.
 
-Pure. One rule: a setting that was set goes to its rest. A mode that the program has put to rest itself is left alone,
-as some modes move the cursor or clear the screen. Only changes are searched for, never text: one regular expression
-over each block. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
+Pure. A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
+moves the cursor or clears the screen. One regular expression finds the changes in each block and skips text. Sources:
+ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
@@ -13,38 +13,37 @@ from re import Match
 from sesh.vt import grammar
 from sesh.vt.render.clean_screen import CANCEL
 
-_REST_ON = frozenset((b"?7", b"?8", b"?25", b"8", b"12"))
-"""Modes that are on at rest: auto-wrap, repeating keys, the cursor, bidirectional text, no local echo."""
+_ON_BY_DEFAULT = frozenset((b"?7", b"?8", b"?25", b"8", b"12"))
+"""Auto-wrap, repeating keys, the cursor, bidirectional text, no local echo."""
 _TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
-"""Modes that are on at rest in some terminals and off in others: the program's choice stays."""
+"""Modes whose default depends on the terminal: the program's choice stays."""
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
 _FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
-"""By kind of change, the bytes that put the cursor's shape and the character set of the terminal to rest."""
+"""By kind of change, the bytes that reset the cursor's shape and the terminal's character set."""
 _COMMANDS = {
     8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
 }  # fmt: skip
-"""By OSC, the bytes that put it to rest: link, progress, pointer, state."""
+"""By OSC, the bytes that reset it: link, progress, pointer, state."""
 _LAST_ROW = b"\x1b[9999;1H"
-_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
-"""Pen, charset, keypad, cursor: put to rest in any case."""
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"  # resets pen, charset, keypad and cursor; sent in any case
 
 _CHANGE = re.compile(
-    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # SGR and cursor movements, the bulk of all sequences, are passed quickly
+    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly
     rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
     rb"|(?P<title>2[23][0-9;]*t)|(?P<shape>[0-9]* q)|(?P<tabs>[0-9;]*g))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
     rb"|(?P<charset>[)*+\-./])[ -/]*[0-~]|(?P<coding>%@)|(?P<tab>H)|(?P<reset>c))"
 )
-"""A change of a setting. What `undo` always puts to rest (margins, pen, first charset, keypad) is not among them."""
+"""Matches a change of a setting, except of those that `undo` always resets (margins, pen, G0, keypad)."""
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
 _LONGEST, _HEAD = 8 << 10, 16
-"""Bytes of an unfinished string that are kept; and those kept of a longer one, enough to tell its kind."""
+"""Bytes kept of an unfinished string; of a longer one only its head, enough to tell its kind."""
 _MAX_PUSHES = 10
-"""Pushes of titles that every terminal keeps."""
+"""Title pushes at which the oldest is forgotten: every terminal keeps as many."""
 
 
 class Undo:
@@ -54,18 +53,18 @@ class Undo:
         self._carry = b""
         """The incomplete sequence at the end of the stream."""
         self._titled, self._title_pushes = False, list[int]()
-        """True if a title was set while none was pushed; the kind of each that was pushed (XTWINOPS 22)."""
+        """True if a title was set while none was pushed; the kinds of the pushed ones (XTWINOPS 22)."""
         self._reset()
 
     def _reset(self) -> None:
-        """Start from a terminal at rest, as after RIS, which leaves the titles alone."""
-        self._rest: dict[bytes, bytes] = {}
-        """By setting, the bytes that put it to rest."""
+        """Start from default settings, as after RIS, which keeps the titles."""
+        self._resets: dict[bytes, bytes] = {}
+        """By changed setting, the bytes that reset it."""
         self._tabs = False
         self._pushes, self._flags_set = [0, 0], [False, False]
-        """Of kitty's keyboard flags, by screen: the number of pushes; true if flags were set without one."""
+        """Kitty's keyboard flags, by screen: the number of pushes; true if flags were set without a push."""
         self._alternate = b""
-        """The mode that switched the alternate screen on."""
+        """The mode that switched to the alternate screen."""
 
     @property
     def alternate(self) -> bool:
@@ -74,12 +73,12 @@ class Undo:
 
     @property
     def unfinished(self) -> bool:
-        """True if the stream ends within a sequence."""
+        """True if the stream ends inside a sequence."""
         return self._carry != b""
 
     @property
     def in_string(self) -> bool:
-        """True if the stream ends within a string, as a rule an image."""
+        """True if the stream ends inside a control string, such as an image."""
         return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
 
     def feed(self, block: bytes) -> None:
@@ -108,30 +107,30 @@ class Undo:
         elif kind == "resource":  # XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`), XTSHIFTESCAPE (`s`)
             number, final = text[1:-1].partition(b";")[0], text[-1:].replace(b"n", b"m")
             value = {b"s": b"0", b"p": b""}.get(final, number)
-            self._rest[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
+            self._resets[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
         elif kind == "charset":  # 96-character sets go to the same G1 to G3
             slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text, text)
-            self._rest[slot] = b"\x1b%sB" % slot
+            self._resets[slot] = b"\x1b%sB" % slot
         elif kind in _FIXED:
-            self._rest[text[-1:]] = _FIXED[kind]
+            self._resets[text[-1:]] = _FIXED[kind]
         elif kind == "reset":
             self._reset()
         else:
             self._tabs = True
 
     def _set_modes(self, text: bytes) -> None:
-        """Follow SM, RM, DECSET, DECRST, and XTRESTORE, which may change a mode in any way."""
+        """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
         private, final = text[:1].strip(b"0123456789;hl"), text[-1:]
         for number in text[len(private) : -1].split(b";"):
             mode = private + number.lstrip(b"0")
-            rest = b"h" if mode in _REST_ON else b"l"
+            default = b"h" if mode in _ON_BY_DEFAULT else b"l"
             if mode in _ALTERNATE:
                 if final != b"r":
                     self._alternate = (self._alternate or mode) if final == b"h" else b""
-            elif final == rest:
-                self._rest.pop(mode, None)
+            elif final == default:
+                self._resets.pop(mode, None)
             elif mode not in _TERMINALS_DIFFER | _NO_SETTINGS:
-                self._rest[mode] = b"\x1b[%s%s" % (mode, rest)
+                self._resets[mode] = b"\x1b[%s%s" % (mode, default)
 
     def _set_flags(self, kind: bytes, first: int = 0, *_: int) -> None:
         """Follow kitty's keyboard flags: pushed (`>`), popped (`<`), set (`=`)."""
@@ -151,13 +150,13 @@ class Undo:
             fields = body.split(b";")
             for index, value in zip(fields[::2], fields[1::2], strict=False):
                 if value != b"?" and index.isdigit() and len(index) < 4:
-                    self._rest[b"]%d;%s" % (number, index)] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
+                    self._resets[b"]%d;%s" % (number, index)] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
         elif 10 <= number < 20:
             for colour, value in enumerate(body.split(b";"), number):
                 if value not in (b"?", b"") and colour < 20:
-                    self._rest[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
+                    self._resets[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
-            self._rest[b"]%d" % number] = _COMMANDS[number]
+            self._resets[b"]%d" % number] = _COMMANDS[number]
 
     def _push_or_pop_title(self, operation: int, kind: int = 0, *_: int) -> None:
         """Follow XTWINOPS 22 and 23 (CSI `operation` ; `kind` t)."""
@@ -170,41 +169,41 @@ class Undo:
     # -- undoing the changes
 
     def undo(self, columns: int) -> bytes:
-        """Return the bytes that put all settings to rest, wherever in a sequence the stream broke off.
+        """Return the bytes that reset all settings, even if the stream broke off inside a sequence.
 
-        `columns`: the terminal's width. The cursor stays, but goes to the last row where its place cannot be kept:
-        origin mode, an alternate screen without a saved cursor.
+        `columns`: the terminal's width. The cursor stays; after origin mode, or an alternate screen without a saved
+        cursor, it goes to the last row.
         """
-        rest = dict(self._rest)
+        resets = dict(self._resets)
         out = [CANCEL, self._undo_flags(int(self.alternate))]
         if self.alternate:
             out += [b"\x1b[%sl" % self._alternate, b"" if self._alternate == b"?1049" else _LAST_ROW]
             out.append(self._undo_flags(0))
-        elif flags := self._undo_flags(1):  # left behind on the alternate screen
+        elif flags := self._undo_flags(1):  # the flags of the alternate screen, which the program has left
             out += [b"\x1b[?1049h", flags, b"\x1b[?1049l"]
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
         out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
-        if origin := rest.pop(_ORIGIN, b""):
+        if origin := resets.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_ALWAYS, *rest.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
+        out += [_ALWAYS, *resets.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
     def _undo_flags(self, screen: int) -> bytes:
-        """Return the bytes that undo the changes of kitty's keyboard flags while a screen shows."""
+        """Return the bytes that undo changes of kitty's keyboard flags on the current screen, `screen`."""
         pops = b"\x1b[<%du" % self._pushes[screen] if self._pushes[screen] else b""
         return pops + (b"\x1b[=0;1u" if self._flags_set[screen] else b"")
 
 
 def _numbers(parameters: bytes) -> list[int]:
-    """Return the parameters of a control sequence; 0 for one that is empty or absurdly long."""
+    """Return the parameters of a control sequence; 0 for one that is empty or longer than 5 digits."""
     return [int(part) if part.isdigit() and len(part) < 6 else 0 for part in parameters.split(b";")]
 
 
 def _unfinished_at(data: bytes) -> int:
-    """Return the index of the incomplete sequence at the end of the data; its length without one."""
+    """Return the index of an incomplete sequence at the end of the data; without one, the data's length."""
     last = data.rfind(b"\x1b")
-    before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # maybe half of the ST of a string
+    before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # `last` may begin the ST of a string
     for start in (before, last):
         if start >= 0 and _UNFINISHED.match(data, start):
             return start

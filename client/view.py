@@ -1,4 +1,4 @@
-"""The session's screen on the terminal: output, guesses at the effect of keys, and a line of sesh's own over both."""
+"""The session's screen on the terminal: output, predicted keys, and sesh's own line over both."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
 FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
-"""The kinds of frame that a view handles; a PONG comes behind all output so far."""
+"""The kinds of frame that a view handles; a PONG among them, as it comes after all output so far."""
 
 
 class View:
-    """The frames of the screen go in, bytes for the display come out. `remote`: the options on a link, else None."""
+    """Turns frames into bytes for the display. `remote`: the options on a link, else None."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
         self.display, self._channel = display, channel
@@ -28,22 +28,22 @@ class View:
         self._predictor: Predictor | None = None
         self.line = OwnLine(display, channel.send, timers, self._show)
         self.position = 0
-        """Position of the first byte of the program's output that was not shown yet."""
+        """Position of the first byte of output not shown yet."""
         self.greeting = ""
-        """A line for the next screen."""
+        """A line to show over the next screen."""
 
     @property
     def continues(self) -> bool:
-        """True if the bytes behind `position` are all that the terminal lacks: nothing is covered or broken off."""
+        """True if the terminal needs only the output from `position` on: nothing is covered or incomplete."""
         display = self.display
         return display.started and not (display.covered or display.unfinished) and self.line.skip is Skip.NOTHING
 
     # -- from the daemon
 
     def handle(self, kind: int, payload: bytes) -> None:
-        """Show a frame, unless it waits for the end of a line of sesh's own."""
+        """Show a frame, unless sesh's own line skips or keeps it."""
         if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
-            if not self.line.takes(kind, payload, self.position):
+            if not self.line.withholds(kind, payload, self.position):
                 self._show(kind, payload)
             return
         if kind == protocol.PONG:
@@ -59,14 +59,14 @@ class View:
             self.display.screen(data, self._withdrawn())
             self.say(greeting)
             return
-        data = data[max(0, self.position - position) :]  # another link may have brought the first bytes already
+        data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
         position = max(position, self.position)
         self.position = position + len(data)
         before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
         self.display.show(data, before, after)
 
     def notify(self, news: str, *, shown: bool) -> None:
-        """Notify the person of a session; on a terminal that only rings a line names it, unless it is `shown` there."""
+        """Notify the user. If the terminal has only a bell, also show a line, unless the session is `shown`."""
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
@@ -75,14 +75,14 @@ class View:
     # -- from the terminal
 
     def typed(self, number: int, data: bytes) -> None:
-        """Show the effect of input that was sent under this number, as far as it is known."""
+        """Show the predicted effect of input sent under this number."""
         self.line.end()
         self._follow_round_trip()
         if self._predictor is not None:
             self.display.draw(self._predictor.typed(number, data))
 
     def _follow_round_trip(self) -> None:
-        """Begin prediction on a long round trip, end it on a short one."""
+        """Start prediction on a long round trip, stop it on a short one."""
         if self._predicts != "always" and (self._predicts == "never" or not self._channel.round_trip.long):
             self.display.draw(self._withdrawn())
             self._predictor = None
@@ -94,14 +94,14 @@ class View:
     # -- lines of sesh's own
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes."""
+        """Show a line over the screen; before the first screen, keep it for that."""
         if text and self.display.started:
             self.line.show(text)
         else:
             self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST]
 
     def refuse_key(self, why: str) -> None:
-        """Say why a key is not passed on; a further key takes the line away."""
+        """Show why a key is not passed on; the next key removes the line."""
         if self.line.text:
             self.line.end()
         else:
@@ -110,24 +110,24 @@ class View:
     # -- the screen
 
     def redraw(self) -> None:
-        """Have the screen drawn again, and the output that the terminal lacks: it shows something else now."""
+        """Request the whole screen, and the output that the terminal lacks."""
         self.take_back()
         self.line.ask(self.position)
 
     def resize(self) -> None:
-        """Inform the daemon of the terminal's size, and take guesses and line back, which are for another one."""
+        """Send the terminal's size to the daemon; remove guesses and line, which were drawn for the old size."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
         self.display.draw(self._withdrawn())
         self.line.resized()
 
     def suspend(self) -> None:
-        """Give the terminal back for a while."""
+        """Restore the terminal for a while."""
         self.take_back()
         self.display.suspend()
 
     def take_back(self) -> None:
-        """Remove guesses and line, before something else than output changes the screen."""
+        """Remove guesses and line, before other bytes than output change the screen."""
         self.display.draw(self._withdrawn())
         self.line.end()
 

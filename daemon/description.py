@@ -137,7 +137,7 @@ def record(session: Session) -> Record:
 
 
 def _stamp(moment: float) -> str:
-    return stamp(STEADY.told(moment))
+    return stamp(STEADY.wall_time(moment))
 
 
 @cache  # /proc may not be readable at the session's end

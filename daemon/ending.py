@@ -148,7 +148,7 @@ class Ending:
             "command": facts["command"],
             "directory": facts["directory"],
             "labels": facts["labels"],
-            "ended": STEADY.told(self._life.end.at or STEADY.now()),
+            "ended": STEADY.wall_time(self._life.end.at or STEADY.now()),
             "position": log.head,
             "columns": session.model.columns,
             "rows": session.model.rows,

@@ -164,7 +164,7 @@ class Session:
         running_here = machine.LINUX and self.running
         return {
             "written": stamp(time.time()),
-            "last_activity": stamp(STEADY.told(self.pump.last_activity)),
+            "last_activity": stamp(STEADY.wall_time(self.pump.last_activity)),
             "cwd": processes.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.findings.title,
             "history": self.runs.history.newest(MAX_HISTORY),

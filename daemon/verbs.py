@@ -109,7 +109,7 @@ class Verbs:
         """Answer with the time of the last key on a terminal that shows notifications, None for never."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
-        request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)
+        request.respond(at=STEADY.wall_time(client.typed_at) if client is not None else None, watched=watched)
 
     # -- requests that are answered later
 

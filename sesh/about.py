@@ -1,4 +1,4 @@
-"""The names of this program, its version, and its files."""
+"""The names, the version and the files of this program."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import os
 import sys
 
 __version__ = "0.1.0"
-PROGRAM = "sesh"
-"""The name of the command, and of its launcher on other hosts."""
+PROGRAM = "sesh"  # the name of the command, and of its launcher on other hosts
 DISTRIBUTION = "sesh-mux"
-"""The name to install it by, and a second name of the command: other projects are called `sesh` too."""
+"""The name on the package index, and a second name of the command, since other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
-"""The name that this process was started by, so that commands in messages and in help can be typed as they stand."""
-SESH, THERE = "\ufdd0", "\ufdd1"
-"""Placeholders in messages, for what is typed where they are shown (`errors.for_host`): the command, and what comes
-before a shell's command for the machine that a message is from. No printable text has these characters."""
-ZYGOTE = f"{PROGRAM}: zygote"
-"""The process title of the process that daemons are forked from."""
+"""The name by which this process was started: messages and help print commands with it."""
+SESH, ON_HOST = "\ufdd0", "\ufdd1"
+"""Placeholders in messages, replaced on the machine that shows them (`errors.for_host`): SESH by `sesh @HOST`,
+ON_HOST by `ssh HOST ` before a shell command. No printable text has these characters."""
+ZYGOTE = f"{PROGRAM}: zygote"  # the process title of the zygote
 
 
 def launcher() -> str:
-    """Return the path of the program that is sesh. Raises FileNotFoundError if it is below a directory that is gone."""
+    """Return the path of the command `sesh`. Raises FileNotFoundError if the current directory is gone."""
     path = sys.argv[0]
-    if os.path.basename(path) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
+    if os.path.basename(path) not in (PROGRAM, DISTRIBUTION):  # this process is a program that calls the API
         path = os.path.join(os.path.dirname(sys.executable), PROGRAM)
     return os.path.abspath(path)
 
 
 def files(package: str = os.path.dirname(os.path.abspath(__file__))) -> dict[str, bytes]:
-    """Return the files of this package, or of another copy of it, with the rooms behind its links, without caches."""
+    """Return the files of this package, or of another copy, by path; follow links to rooms, leave out caches."""
     contents: dict[str, bytes] = {}
     for folder, folders, names in os.walk(package, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))

@@ -1,9 +1,9 @@
-"""Check data from outside against the types that describe it: a host's answers, files, requests at a socket.
+"""Check data from outside against its type: a host's answers, files, requests on a socket.
 
-`of` derives the test of a type once. It returns a value of that type, and raises Malformed for any other. A `str` is
-text that the system takes, an `int` is not negative; an annotation in `sesh.schema` says it where it is otherwise. Text
-from a host is cut, and loses what a terminal could act upon; a host's list of objects loses those that are malformed.
-Of keys that a type does not have, as of a newer sesh, a host's are left out.
+`of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str` must
+be text that the system accepts, an `int` must not be negative; annotations in `sesh.schema` name the exceptions. Data
+from a host is repaired where possible: text is cut and loses control characters, malformed objects are dropped from
+lists, unknown keys, such as a newer sesh sends, are dropped.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from sesh.errors import malformed, placed
 from sesh.names import is_colour, is_id, is_latin, is_name, is_resume, is_system_text
 from sesh.protocol import MOST
 
-MOST_ROWS = 10_000
-"""Rows of a host's list; those beyond it are left out."""
+MOST_ROWS = 10_000  # rows of a host's list; further ones are dropped
 Test = Callable[["Check", Any], Any]
 
 
 @dataclass
 class Check:
-    """One pass over a value, from a host (`far`) or not; `exact` refuses unknown keys. Counts the rows `left_out`."""
+    """The options and the result of one pass. `far`: the value is from a host; `exact`: refuse unknown keys;
+    `left_out`: counts dropped rows."""
 
     far: bool
     exact: bool = False
@@ -36,16 +36,16 @@ class Check:
 
 
 class Malformed(Exception):
-    """A value is not of its type; the text is the path of the part, and the reason."""
+    """A value does not fit its type; the text is the path of the part, and the reason."""
 
 
 def near(hint: Any, value: object, *, exact: bool = False) -> Any:
-    """Return a value of a type from this machine. Raises Malformed."""
+    """Return a checked value from this machine. Raises Malformed."""
     return of(hint)(Check(far=False, exact=exact), value)
 
 
 def fits(hint: Any, value: object) -> bool:
-    """Return whether a value from this machine is of a type."""
+    """Return whether a value from this machine fits a type."""
     try:
         near(hint, value)
     except Malformed:
@@ -54,7 +54,7 @@ def fits(hint: Any, value: object) -> bool:
 
 
 def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
-    """Return a host's value of a type. Raises ProtocolError, which calls the value `name`."""
+    """Return a checked value from a host. Raises ProtocolError, which calls the value `name`."""
     try:
         return of(hint)(check or Check(far=True), value)
     except Malformed as error:
@@ -68,7 +68,7 @@ def of(hint: Any) -> Test:
     if origin is Annotated:
         return partial(_number, *inner) if isinstance(inner[1], range) else _WORDS[inner[1]]
     if origin is Literal:
-        return partial(_plain, inner.__contains__, f"is none of {', '.join(inner)}")
+        return partial(_plain, inner.__contains__, f"is not one of {', '.join(inner)}")
     if origin in (Union, types.UnionType):
         return partial(_either, [of(each) for each in inner if each is not type(None)], type(None) in inner)
     if origin in (list, Sequence):
@@ -91,22 +91,24 @@ def _plain(test: Callable[[Any], bool], reason: str, _check: Check, value: Any) 
 
 def _number(kind: type, bounds: range, _check: Check, value: Any) -> Any:
     is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if is_number and bounds.start <= value < bounds.stop:  # a NaN is not
+    if is_number and bounds.start <= value < bounds.stop:  # false for NaN
         return value
     raise Malformed(f"is not a {'whole ' * (kind is int)}number from {bounds.start} to {bounds.stop - 1}")
 
 
 def _text(harmless: Callable[[str], str], check: Check, value: Any) -> str:
-    """Check text that a person may see: a host's as `harmless` leaves it, this machine's if the system takes it."""
+    """Return a host's text filtered by `harmless`; this machine's as it is, if the system accepts it."""
     if not isinstance(value, str):
         raise Malformed("is not text")
-    if not (check.far or is_system_text(value)):
+    if check.far:
+        return harmless(value)
+    if not is_system_text(value):
         raise Malformed("is not text that the system takes")
-    return harmless(value) if check.far else value
+    return value
 
 
 def _octets(_check: Check, value: Any) -> bytes:
-    """Bytes, as `{"$bytes": base64}`."""
+    """Return the bytes of `{"$bytes": base64}`."""
     with suppress(AttributeError, KeyError, TypeError, ValueError):
         return b64decode(value["$bytes"])
     raise Malformed("is not bytes")
@@ -123,7 +125,7 @@ def _either(tests: Sequence[Test], nullable: bool, check: Check, value: Any) -> 
 
 
 def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
-    """Return the checked part of a value; its key is put before the reason of a Malformed."""
+    """Return a checked part of a value; put its key before the text of a Malformed."""
     try:
         return test(check, value)
     except Malformed as error:
@@ -132,7 +134,7 @@ def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
 
 
 def _list(test: Test, rows: bool, check: Check, value: Any) -> list[Any]:
-    """Check a list; of a host's `rows` leave out, and count, those that are malformed or beyond `MOST_ROWS`."""
+    """Check a list. From a host's `rows` drop and count those that are malformed or beyond `MOST_ROWS`."""
     drops, passed = rows and check.far, []
     for index, item in enumerate(_array(check, value)[: MOST_ROWS if drops else None]):
         try:
@@ -197,7 +199,7 @@ _WORDS: dict[str, Test] = {
     "name": partial(_plain, is_name, "is not a session name"),
     "id": partial(_plain, is_id, "is not the id of a session"),
     "latin": partial(_plain, is_latin, "is not latin-1"),
-    "rgb": partial(_plain, is_colour, "is no colour"),
-    "resume": partial(_plain, is_resume, "is no command of this length"),
+    "rgb": partial(_plain, is_colour, "is not a colour"),
+    "resume": partial(_plain, is_resume, "is not a command of at most 32 KiB"),
 }
-"""By the word in an annotation of `sesh.schema`; a number has its range there."""
+"""Tests by the word in an annotation of `sesh.schema`."""

@@ -1,6 +1,6 @@
-"""The user's settings, `~/.config/sesh/config.toml`, and their defaults. No content of it keeps sesh from working.
+"""The user's settings, `~/.config/sesh/config.toml`, and their defaults; see docs/CONFIG.md.
 
-docs/CONFIG.md shows such a file.
+Whatever is wrong in the file becomes a warning; sesh works with the rest.
 """
 
 from __future__ import annotations
@@ -30,11 +30,9 @@ else:
     import tomli as tomllib
 
 MOST_REPLAY_LINES = 1_000_000
-LARGEST = 1 << 20
-"""Bytes of the file."""
+LARGEST = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
-_DEEPEST = 20
-"""Groups within groups."""
+_DEEPEST = 20  # depth of nested groups at which resolving them fails
 _TABLES = ("groups", "remotes")
 
 
@@ -46,13 +44,13 @@ class _Remote(TypedDict):
 class Config:
     """The settings in force.
 
-    `detach_key`: empty if none is set. `scrollback`: lines that a new session keeps. `keep`: which sessions stay listed
-    for a week that ended while nobody was attached: those that failed, all (but for shells that were left with 0),
-    none. `predict`: whether attachments to other hosts show keys before their echo. `renew`: more variables that a new
-    login renews. `hook`: shell source for what no terminal can tell a person; empty for none. `quiet`: the hours
-    without notifications (see `in_quiet_hours`). `groups`: hosts and other groups by the
-    group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the host's name or a
-    pattern of names. `warnings`: the parts of the file that were not taken: `PATH: reason`, safe to print on one line.
+    `detach_key`: empty for the default. `scrollback`: lines that a new session keeps. `keep`: which sessions that ended
+    without an attached client stay listed for a week: those that failed, all (except shells that exited with 0), none.
+    `predict`: when attachments to other hosts show keys before their echo. `renew`: further variables that a new login
+    renews. `hook`: shell source run for notifications when no terminal is attached; empty for none. `quiet`: the hours
+    without notifications (see `in_quiet_hours`). `groups`: members (hosts and groups) by group name, without `@`.
+    `remotes`: the command that reaches a host, by host name or pattern. `warnings`: one printable line for each
+    rejected part of the file: `PATH: reason`.
     """
 
     path: str
@@ -71,33 +69,33 @@ class Config:
     warnings: list[str] = field(default_factory=list)
 
     def hosts_of(self, words: Sequence[str], within: tuple[str, ...] = ()) -> list[str]:
-        """Return the hosts that words after `@` stand for, each once: those of a group and its groups, or the word.
+        """Return the hosts that words after `@` name, each once; groups are resolved recursively.
 
-        `within`: the groups that led to these words. Raises UsageError for a group that leads back to itself.
+        `within`: the enclosing groups. Raises UsageError for a group that contains itself.
         """
         hosts: dict[str, None] = {}
         for word in words:
             if word not in self.groups:
                 hosts[word] = None
             elif word in within or len(within) == _DEEPEST:
-                circle = (*within[within.index(word) :], word) if word in within else (*within, "…")
-                shown = " -> ".join(map(printable, circle))
-                raise UsageError(f"the group {circle[0]} leads back to itself: {shown}", hint=f"see {self.path}")
+                cycle = (*within[within.index(word) :], word) if word in within else (*within, "…")
+                shown = " -> ".join(map(printable, cycle))
+                raise UsageError(f"the group {cycle[0]} leads back to itself: {shown}", hint=f"see {self.path}")
             else:
                 hosts.update(dict.fromkeys(self.hosts_of(self.groups[word], (*within, word))))
         return list(hosts)
 
     def via(self, host: str) -> list[str] | None:
-        """Return the words of the command that reaches a host: its own, else of the first pattern; None for ssh."""
+        """Return the command that reaches a host: the host's own, else the first matching pattern's; None for ssh."""
         patterns = (name for name in self.remotes if is_pattern(name) and fnmatchcase(host, name))
         words = self.remotes.get(host) or self.remotes.get(next(patterns, ""))
         return words and [word.replace("{name}", host) for word in words]
 
     def warn(self, text: str) -> None:
-        """Add a warning about the file, or a key that the text names."""
+        """Add a warning about the file."""
         self.warnings.append(f"{printable_path(self.path)}: {wording.one_line(text)}")
 
-    # -- taking what the file holds
+    # -- reading the file
 
     def take(self, tables: Mapping[str, object]) -> None:
         for key, value in tables.items():
@@ -138,7 +136,7 @@ class Config:
         try:
             words = shlex.split(remote["via"])
         except ValueError as error:
-            raise UsageError(f"via is no command: {error}") from error
+            raise UsageError(f"via is not a command: {error}") from error
         if not words:
             raise UsageError('write via = "COMMAND"')
         self.remotes[name] = words
@@ -153,7 +151,7 @@ def load(path: str | None = None) -> Config:
     """Return the settings of the file, or the defaults if there is none. Never raises for the content of the file."""
     config = Config(path or paths.settings_file())
     try:
-        os.stat(config.path)  # without a file, nothing else is looked at
+        os.stat(config.path)  # without a file the checks below are skipped
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
         tables = tomllib.loads(files.read_regular(config.path, LARGEST).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
@@ -166,10 +164,7 @@ def load(path: str | None = None) -> Config:
 
 
 def _span(text: str) -> tuple[int, int] | None:
-    """Return the minutes of the day at which a span like `22:00-07:00` begins and ends; None for an empty text.
-
-    Raises UsageError for any other text.
-    """
+    """Return the first and last minute of a span like `22:00-07:00`; None if empty. Raises UsageError."""
     if not text:
         return None
     match = _SPAN.fullmatch(text.strip())
@@ -180,7 +175,7 @@ def _span(text: str) -> tuple[int, int] | None:
 
 
 def in_quiet_hours(text: str, minute: int | None = None) -> bool:
-    """Return whether a minute of the day, now without one, lies in the quiet hours, which may go over midnight."""
+    """Return whether a minute of the day (default: now) is in the quiet hours."""
     span = _span(text)
     if span is None:
         return False
@@ -188,10 +183,12 @@ def in_quiet_hours(text: str, minute: int | None = None) -> bool:
         now = time.localtime()
         minute = now.tm_hour * 60 + now.tm_min
     begin, end = span
-    return begin <= minute < end if begin <= end else minute >= begin or minute < end
+    if begin <= end:
+        return begin <= minute < end
+    return minute >= begin or minute < end
 
 
 _TYPES = get_type_hints(Config, include_extras=True)
 KEYS = tuple(key for key in _TYPES if key not in ("path", "warnings"))
 _PARSED: dict[str, Callable[[Any], object]] = {"detach_key": DetachKey.parse, "quiet": _span, "renew": check_variables}
-"""The test of a value beyond its type: it raises UsageError."""
+"""By key, the parser that validates a value beyond its type: it raises UsageError."""

@@ -1,6 +1,6 @@
-"""Every way in which sesh can fail: the kinds of errors, each with its code and its exit code.
+"""The errors of sesh: a tree of classes with codes and exit codes.
 
-A class below one of the thirteen kinds with a code is for callers within sesh: over the wire it becomes that kind.
+Over the wire an error keeps only its code: a subclass without a code of its own arrives as the class that has it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from enum import IntEnum
 from errno import EAGAIN, EMFILE, ENFILE
 
-from sesh.about import CALLED, SESH, THERE
+from sesh.about import CALLED, ON_HOST, SESH
 from sesh.schema import ErrorFacts, JobResult
 
 
 class ExitCode(IntEnum):
-    """The exit codes of sesh itself; any other is the program's own."""
+    """The exit codes of sesh itself; any other comes from the program."""
 
     OK = 0
     FAILED = 1
@@ -30,11 +30,9 @@ class ExitCode(IntEnum):
 
 _LONGEST_TEXT = 4096
 SIGNAL_BASE = 128
-"""A program ended by signal N makes its waiter exit with 128+N, as in a shell."""
-BY_KERNEL = "killed, perhaps for memory"
-"""The `reason` of an end by a SIGKILL that sesh did not send."""
-TERMINATED = "terminated"
-"""The `reason` of an end by a signal to the daemon: a machine that goes down sends it to all processes."""
+"""Added to signal N for the exit code after a program ended by it, as in a shell."""
+BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
+TERMINATED = "terminated"  # the `reason` after a signal to the daemon, as at a shutdown of the machine
 TIMED_OUT = "timed out"
 ENDS = {
     "killed": "was killed",
@@ -42,15 +40,15 @@ ENDS = {
     TIMED_OUT: "timed out and was ended",
     BY_KERNEL: f"was {BY_KERNEL}",
 }
-"""How a program ended that did not end by itself, in words, by its `reason`."""
+"""By `reason`, the words for a program that did not end by itself."""
 
 
 class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
-    `message` says what happened; `hint`, if there is one, what to do about it. A command of sesh stands in both as
-    `{SESH} --verb …`. `host`: the host that such a command names where the error is shown. `typed`: a text was typed
-    that the program has not taken. `answered`: the other side of a connection sent this error.
+    `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
+    both. `host`: the host to name in such commands. `typed`: a text was typed, but the program has not accepted it.
+    `answered`: the peer sent this error.
     """
 
     code = "internal"
@@ -79,9 +77,12 @@ class SeshError(Exception):
         return self.line()
 
     def line(self, host: str | None = None) -> str:
-        """Return the whole error in one line; `host` is used if the error names none itself."""
-        host, line = self.host or host, f"{self.message}; {self.hint}" if self.hint else self.message
-        return for_host(line.replace(THERE, f"ssh {host} ") if host and self.answered else line, host)
+        """Return message and hint in one line; `host`: the host to name if the error has none."""
+        host = self.host or host
+        line = f"{self.message}; {self.hint}" if self.hint else self.message
+        if host and self.answered:
+            line = line.replace(ON_HOST, f"ssh {host} ")
+        return for_host(line, host)
 
     def facts(self) -> ErrorFacts:
         return {
@@ -96,13 +97,13 @@ _kinds: dict[str, type[SeshError]] = {}
 
 
 def for_host(text: str, host: str | None) -> str:
-    """Return `text` with the command to type here for each `SESH`: `sesh`, or `sesh @HOST` for another host."""
-    return text.replace(THERE, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
+    """Return `text` with the command to type (`sesh`, or `sesh @HOST`) for each `SESH`."""
+    return text.replace(ON_HOST, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
 
 
 @contextmanager
 def naming_host(host: str | None) -> Iterator[None]:
-    """Give `host` to an error that leaves the block and names none."""
+    """Set `host` on an error that leaves the block without one."""
     try:
         yield
     except SeshError as error:
@@ -111,15 +112,15 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
-    """The words of the command line make no sense together."""
+    """The command line is wrong."""
 
 
 class InvalidName(UsageError, code="invalid_name"):
-    """A word that can be no session's name."""
+    """No session can have this name."""
 
 
 class InvalidHost(UsageError, code="invalid_host"):
-    """A word that can be no host."""
+    """The word cannot be a host."""
 
 
 class NotFound(SeshError, code="not_found"):
@@ -127,7 +128,7 @@ class NotFound(SeshError, code="not_found"):
 
 
 class Ended(NotFound):
-    """The session has ended in the meantime: its `result`, and a job's `output`, were kept."""
+    """The session has ended meanwhile. `result`: the stored one; `output`: a job's."""
 
     def __init__(self, message: str, result: JobResult | None = None, output: bytes = b"") -> None:
         super().__init__(message)
@@ -137,21 +138,21 @@ class Ended(NotFound):
 
 
 class Exists(SeshError, code="exists"):
-    """The name is taken by a session that runs."""
+    """A running session has the name."""
 
 
 class Refused(SeshError, code="refused"):
-    """The action is possible, and is not done for the reason in the message."""
+    """sesh declines the action, for the reason in the message."""
 
 
 class NotSubmitted(Refused):
-    """A text was typed, and the program has not taken it: every other `Refused` means that nothing was typed."""
+    """A text was typed, but the program has not accepted it; after any other `Refused` nothing was typed."""
 
     typed = True
 
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
-    """The session is doing something else just now."""
+    """The session is busy with another request."""
 
 
 class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
@@ -159,62 +160,61 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """A person stopped it. `typed`: by a key that the terminal has shown, as `^C`."""
+    """The user stopped it. `typed`: by a key that the terminal echoed, such as `^C`."""
 
 
 class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
-    """The program of a new session could not be started: 127 if there is none, 126 if it cannot be executed."""
+    """The program of a new session cannot be started. Exit code 127: it is missing; 126: it cannot be executed."""
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if that is not known.
-    `at`: when another process found that out (time.time), 0 if this one did."""
+    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if unknown. `at`: when
+    another process found out (time.time); 0 if this one did."""
 
     reason = ""
     at = 0.0
 
 
 class Late(Unreachable):
-    """The host has not answered in time. It may be slow: another attempt may succeed."""
+    """The host has not answered in time; another attempt may succeed."""
 
     reason = "no answer yet"
 
 
-WANTS_LOGIN = "asks for "
-"""The first words of the `reason` of a host that asks a person for a password or a second factor."""
+WANTS_LOGIN = "asks for "  # begins the `reason` of a host that asks for a password or a second factor
 
 
 class LoginRefused(Unreachable):
-    """The host lets nobody in without a person, or ssh does not trust its key: another attempt would fail alike.
+    """The login needs a person, or ssh does not trust the host's key; a retry would fail, too.
 
-    `asks`: True if the host asks for a password or a second factor.
+    `asks`: the host asks for a password or a second factor.
     """
 
     asks = False
 
 
 class LocalFault(Unreachable):
-    """This machine lacks a descriptor, a process or room on a disk for a link. `reason`: the system's words."""
+    """This machine has no descriptor, process or disk space left for a link. `reason`: the system's message."""
 
 
 class Lost(Unreachable):
-    """The link to another host broke: the session there may still run."""
+    """The link to another host broke; its session may still run."""
 
 
 class Reloaded(Lost):
-    """The daemon goes on as another sesh, and has not begun with a request that it has not answered."""
+    """The daemon was reloaded; it did not begin a request that it left unanswered."""
 
 
 class Silent(Unreachable):
-    """The session's daemon lives and does not answer: it is stopped, or stuck."""
+    """The session's daemon is alive but does not answer: it is stopped or stuck."""
 
 
 class DaemonDied(Unreachable):
-    """The daemon of a followed session died, and nothing is known of the session's end."""
+    """The daemon of a followed session died; how the session ended is unknown."""
 
 
 class Unknown(Unreachable, exit_code=ExitCode.UNKNOWN):
-    """Something began, or may have begun, and its end is not known."""
+    """An action may have begun, and its result is unknown."""
 
 
 class NotDeployed(SeshError, code="not_deployed"):
@@ -222,15 +222,15 @@ class NotDeployed(SeshError, code="not_deployed"):
 
 
 class ProtocolError(SeshError, code="protocol"):
-    """The other side speaks another protocol number, or no protocol at all."""
+    """The peer has another protocol number, or breaks the protocol."""
 
 
 class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
-    """A fault of sesh's own."""
+    """A bug in sesh."""
 
 
 def rebuild(facts: object) -> SeshError:
-    """Return the exception for an error as `SeshError.facts` gives it, or as `--json` prints it; it is `answered`."""
+    """Return the exception for the facts of an error, from `SeshError.facts` or from `--json`, marked `answered`."""
     if not isinstance(facts, dict):
         error: SeshError = ProtocolError("the other side refused without giving a reason")
     else:
@@ -250,7 +250,7 @@ def rebuild(facts: object) -> SeshError:
     return error
 
 
-# -- sentences that several rooms say
+# -- errors that several rooms raise
 
 
 def no_process(error: OSError) -> Refused:
@@ -258,7 +258,7 @@ def no_process(error: OSError) -> Refused:
 
 
 def limit_hint(error: OSError) -> str:
-    """Return the hint for an error that says that a limit is reached; empty for another one."""
+    """Return the hint for an error that reports a reached limit; empty for any other."""
     if error.errno == EAGAIN:
         return "end some processes, or raise the limit (ulimit -u)"
     return "close some files, or raise the limit (ulimit -n)" if error.errno in (EMFILE, ENFILE) else ""
@@ -283,5 +283,5 @@ def malformed(name: str, reason: str) -> ProtocolError:
 
 
 def placed(place: str, reason: str) -> str:
-    """Return the place of malformed data, and the reason, which may begin with a path within that place."""
+    """Return place and reason of malformed data. The reason may begin with a path inside the place."""
     return f"{place}{'' if reason[:1] in '.[' else ' '}{reason}"

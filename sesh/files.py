@@ -1,4 +1,4 @@
-"""Files and directories of sesh's own: made, locked, written whole, read if they are private; and stdin."""
+"""sesh's own files and directories: create, lock, replace atomically, read only private ones. Also: read stdin."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 from sesh.processes import start_time
 
 LOCK, STARTING = ".lock", ".starting"
-SETTLED = 600.0
-"""Seconds after which a temporary file is left over, even that of a process of another machine."""
+ABANDONED_AFTER = 600.0
+"""Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
-"""The name of a file that is not in its place yet, with the pid of the process that writes it."""
+"""Matches the name of a temporary file, with the pid of its writer."""
 
 
 def ready_directory() -> str:
-    """Return the directory of the sessions, made with mode 0700 if it is missing. Raises Refused as `trusted` does."""
+    """Return the directory of sessions; create it with mode 0700 if missing. Raises Refused as `trusted` does."""
     path = directory()
     try:
         make_private(path)
@@ -36,9 +36,9 @@ def ready_directory() -> str:
 
 
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
-    """Make a directory of mode 0700, and those above it, if they are missing.
+    """Create a directory with mode 0700, and its missing parents, unless it exists.
 
-    Raises OSError, and Refused as `trusted` does: no directory is made that would not be safe.
+    Raises OSError, and Refused as `trusted` does if the directory is not safe or would not be.
     """
     if trusted(path, variable):
         return
@@ -50,11 +50,11 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 @contextmanager
-def locked(folder: str, entry: str = LOCK, *, patience: float | None = None) -> Iterator[None]:
-    """Hold a lock in the directory of sessions: `LOCK` to change a session's files, `STARTING` to begin a zygote.
+def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> Iterator[None]:
+    """Hold a lock in the directory of sessions: `LOCK` to change files, `STARTING` to start a zygote.
 
-    `patience`: the seconds after which TimedOut is raised, None to wait for as long as it takes. Raises Refused, with
-    the fix, if it cannot be locked, and FileNotFoundError if the whole directory is gone.
+    `timeout`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be locked,
+    and FileNotFoundError if the directory is gone.
     """
     path = os.path.join(folder, entry)
     try:
@@ -67,33 +67,33 @@ def locked(folder: str, entry: str = LOCK, *, patience: float | None = None) -> 
             hint = "check it and move it away"
         raise Refused(f"cannot lock {path}: {error.strerror}", hint=hint) from error
     try:
-        os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
-        _lock(descriptor, patience)
+        os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
+        _lock(descriptor, timeout)
         yield
     finally:
-        with suppress(OSError):  # nothing was written to it, and the kernel has let go of the lock
+        with suppress(OSError):  # the lock is released all the same
             os.close(descriptor)
 
 
-def _lock(descriptor: int, patience: float | None) -> None:
-    if patience is None:
+def _lock(descriptor: int, timeout: float | None) -> None:
+    if timeout is None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return
-    until = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise TimedOut("another process holds the lock of the sessions") from None
-            time.sleep(0.01)  # no event tells of its release
+            time.sleep(0.01)  # flock has no timeout
 
 
 def hold_package() -> None:
-    """Hold a lock on the directory of this package while the process lives: `--sweep` leaves a locked version alone.
+    """Lock the directory of this package until the process ends, so that `--sweep` keeps this version.
 
-    A daemon's command line does not show the directory that it runs from.
+    The command line of a daemon does not show its package, so `--sweep` cannot find it otherwise.
     """
     try:
         descriptor = os.open(os.path.dirname(os.path.abspath(__file__)), os.O_RDONLY | os.O_CLOEXEC)
@@ -103,7 +103,7 @@ def hold_package() -> None:
 
 
 def is_locked(package: str) -> bool:
-    """Return whether a process holds a lock on a directory; True if unknown."""
+    """Return whether a process holds a lock on a package's directory; True if unknown."""
     try:
         descriptor = os.open(package, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -118,20 +118,21 @@ def is_locked(package: str) -> bool:
 
 
 def remedy(error: OSError) -> str:
-    """Return the hint for an error of writing to the directory of sessions; empty for an error of another kind."""
+    """Return the hint for a failed write in the directory of sessions; empty for other errors."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"make {directory()} writable, or set SESH_DIR to a directory that you can write to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-        return "free some space there, or set SESH_DIR to another directory"
+        return "free some space on its disk, or set SESH_DIR to another directory"
     return ""
 
 
 def refusal(error: OSError) -> Refused:
     hint = remedy(error)
-    # An error of a write to a descriptor names no file: the file is in the directory of sessions.
-    path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
-    what = f"cannot set up the session: {path}{': ' if path else ''}{error.strerror or error}"
-    return Refused(what, hint=hint or limit_hint(error))
+    if isinstance(error.filename, str):
+        place = f"{error.filename}: "
+    else:  # a failed write to a descriptor has no filename: the file is in the directory of sessions
+        place = f"{directory()}: " if hint else ""
+    return Refused(f"cannot set up the session: {place}{error.strerror or error}", hint=hint or limit_hint(error))
 
 
 @contextmanager
@@ -146,22 +147,22 @@ def masked(mask: int) -> Iterator[None]:
 def write_whole(
     path: str, data: bytes, *, durable: bool = False, mode: int = OWN, check: Callable[[], None] = lambda: None
 ) -> None:
-    """Put a file in place in one step: readers see the old content or the new, never a part.
+    """Replace a file atomically: readers see the old content or the new, never a part.
 
-    `durable`: the new content is on the disk, so that this holds after a loss of power too. `check` is called at the
-    last moment; an error that it raises leaves the old content.
+    `durable`: fsync, so that the same holds after a power failure. `check` is called just before the rename; if it
+    raises, the old content stays.
     """
     temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(temporary, flags, OWN)
     try:
         try:
-            os.fchmod(descriptor, mode)  # the umask may have taken more than it should
+            os.fchmod(descriptor, mode)  # the umask may have removed the owner's bits
             write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
         finally:
-            os.close(descriptor)  # a file system on a network may find only now that it has no room
+            os.close(descriptor)  # a network file system may report only here that it is full
         check()
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C too
@@ -172,7 +173,7 @@ def write_whole(
 
 
 def unfinished(path: str) -> str:
-    """Return the path under which this process makes a file before it is put in its place."""
+    """Return the path of the temporary file from which this process replaces a file."""
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
 
 
@@ -183,9 +184,9 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def append(path: str, data: bytes, largest: int | None = None, *, through_links: bool = False) -> None:
-    """Add to a file in a single write, so that processes may share it; it is made with mode 0600. Raises OSError.
+    """Append to a file in a single write, so that processes may share it; create it with mode 0600. Raises OSError.
 
-    `largest`: nothing is added to a file of so many bytes, nor to one that is no regular file of the caller's.
+    `largest`: append nothing to a file of this size or more, nor to one that is not the caller's regular file.
     """
     # O_NONBLOCK: a FIFO that nobody reads must not block.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -198,8 +199,8 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
         os.close(descriptor)
 
 
-def write_behind(path: str, size: int, data: bytes) -> None:
-    """Write behind the first `size` bytes of a file of the caller's own, in place of the rest; 0 makes it.
+def write_after(path: str, size: int, data: bytes) -> None:
+    """Replace all after the first `size` bytes of the caller's own file; create the file if `size` is 0.
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes.
     """
@@ -210,7 +211,7 @@ def write_behind(path: str, size: int, data: bytes) -> None:
         if not _is_own_file(status) or status.st_size < size:
             raise FileNotFoundError(errno.ENOENT, "not the file that was written", path)
         if not size:
-            os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
+            os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
         os.ftruncate(descriptor, size)
         os.lseek(descriptor, size, os.SEEK_SET)
         write_all(descriptor, data)
@@ -223,18 +224,18 @@ def _is_own_file(status: os.stat_result) -> bool:
 
 
 def is_abandoned(path: str) -> bool:
-    """Return whether a file was never put in its place, as its process was killed some time ago."""
+    """Return whether a temporary file was left by a process that was killed some time ago."""
     match = UNFINISHED.fullmatch(os.path.basename(path))
     if match is None or start_time(int(match[1])):
         return False
     try:
-        return time.time() - os.lstat(path).st_mtime > SETTLED
+        return time.time() - os.lstat(path).st_mtime > ABANDONED_AFTER
     except FileNotFoundError:
         return False
 
 
 def flush(path: str) -> None:
-    """Wait until a file's content, or a directory's names, are on the disk. Raises OSError."""
+    """Wait until the content of a file or directory is on disk (fsync). Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         os.fsync(descriptor)
@@ -247,9 +248,9 @@ _BLOCK = 1 << 16
 
 
 def stdin_block(size: int) -> bytes | None:
-    """Read at most `size` bytes of stdin: empty at its end, None if none are available yet.
+    """Read at most `size` bytes of stdin; empty at its end, None if no bytes are available yet. Raises Refused.
 
-    Only a stdin that does not block, such as a parent in Node.js may leave, has none. Raises Refused.
+    None is possible only for a non-blocking stdin, such as Node.js may leave to its children.
     """
     try:
         return os.read(0, size)
@@ -260,7 +261,7 @@ def stdin_block(size: int) -> bytes | None:
 
 
 def stdin(size: int = _BLOCK) -> Iterator[bytes]:
-    """Yield stdin in blocks of at most `size` bytes, to its end. Raises Refused."""
+    """Yield stdin in blocks of at most `size` bytes. Raises Refused."""
     while (block := stdin_block(size)) != b"":
         if block is None:
             select.select([0], [], [])
@@ -269,7 +270,7 @@ def stdin(size: int = _BLOCK) -> Iterator[bytes]:
 
 
 def whole_stdin(largest: int) -> bytes:
-    """Return stdin, of which no more than one byte beyond `largest` is kept. Raises Refused."""
+    """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
     content = bytearray()
     for block in stdin():
         content += block
@@ -279,10 +280,10 @@ def whole_stdin(largest: int) -> bytes:
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
-    """Return the content of a file of sesh's own; None if it is missing. Follows no link, waits for nothing.
+    """Return the content of one of sesh's own files; None if it is missing. Does not follow links or block.
 
-    `largest`: bytes from `start` on; a larger file is cut to them if it need not be `whole`. Raises Refused, with the
-    fix, as `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
+    `largest`: bytes from `start` on; if the file has more, Refused is raised if `whole`, else they are cut. Raises
+    Refused, with the fix, as `check_file` does and for an unreadable file; OSError if no descriptor is left.
     """
     try:
         return _content(path, largest, paths.check_status, links=False, whole=whole, start=start)
@@ -295,9 +296,9 @@ def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> 
 
 
 def read_regular(path: str, largest: int) -> bytes:
-    """Return the content of a file that the user may have put there, through links too.
+    """Return the content of a user's file; follow links.
 
-    Raises OSError, also for a larger file, and for one that is not regular: a FIFO would block.
+    Raises OSError, also if it is larger than `largest`, or not a regular file (a FIFO would block).
     """
     return _content(path, largest, _check_regular, links=True, whole=True)
 
@@ -316,14 +317,14 @@ def _content(
     whole: bool,
     start: int = 0,
 ) -> bytes:
-    """Return the content of a file that passes a check, at most `largest` bytes from `start` on.
+    """Return at most `largest` bytes from `start` on of a file that passes `check`.
 
-    Raises OSError, also if the file has more and `whole` is wanted.
+    Raises OSError, also if the file has more and must be `whole`.
     """
-    check(path, os.stat(path, follow_symlinks=links))  # before it is opened, which may make a device act
+    check(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
     descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
     try:
-        check(path, os.fstat(descriptor))  # another one may have taken its place
+        check(path, os.fstat(descriptor))  # the file may have been replaced since
         if start:
             os.lseek(descriptor, start, os.SEEK_SET)
         content = bytearray()
@@ -341,13 +342,13 @@ def damaged(path: str, why: str) -> Refused:
 
 
 def read_json(path: str, hint: Any, largest: int) -> Any:
-    """Return the JSON object of a type in a file of sesh's own; None if it is missing. Raises Refused, as `parse`."""
+    """Return the checked JSON object in one of sesh's own files; None if missing. Raises Refused, as `parse_json`."""
     data = read_own(path, largest)
     return None if data is None else parse_json(path, data, hint)
 
 
 def parse_json(path: str, data: bytes, hint: Any) -> Any:
-    """Return the JSON object that a file holds. Raises Refused, with the file and the fix, if it is not of its type."""
+    """Return the checked JSON object of a file's content. Raises Refused, with file and fix, if it does not fit."""
     try:
         return check.near(hint, protocol.parse(data))
     except errors.ProtocolError:

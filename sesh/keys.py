@@ -1,10 +1,10 @@
-"""Keys: by tmux's names, as the bytes that a terminal sends for them, and taken out of typed bytes.
+"""Keys: parse tmux's names, encode them as a terminal does, recognize them in input.
 
 A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key,
 or the final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2,
-ctrl 4), without Caps Lock and Num Lock. A token is a character, or ESC with what belongs to it: however the bytes
-are cut into reads, the tokens are the same if one that is not whole is put before the next read. Sources: XTerm
-ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
+ctrl 4), without Caps Lock and Num Lock. A token is a character or an escape sequence. An incomplete token is put before
+the next read, so that tokens do not depend on how reads split the input. Sources: XTerm ctlseqs ("PC-Style Function
+Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Chord = tuple[str, int, int]
 SHIFT, ALT, CTRL = 1, 2, 4
 _MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
 CURSOR = {"Up": "A", "Down": "B", "Left": "D", "Right": "C", "Home": "H", "End": "F"}
-"""Keys whose bytes depend on what the program has set (DECCKM), by their final letters."""
+"""Final letters of the keys whose bytes depend on a mode (DECCKM)."""
 CHORDS = {
     "Enter": ("u", 13), "Escape": ("u", 27), "Tab": ("u", 9), "BTab": ("Z", 1), "Space": ("u", 32),
     "BSpace": ("u", 127),
@@ -39,14 +39,14 @@ _ALIASES = {
 }  # fmt: skip
 _SPELLINGS = {name.lower(): name for name in CHORDS} | _ALIASES
 _CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}
-"""What terminals send for Ctrl with a character that ECMA-48 has no control character for."""
+"""Control characters for Ctrl with keys to which ECMA-48 assigns none."""
 
 
 @dataclass
 class Key:
-    """One key: its chord, and the bytes that a terminal without a keyboard protocol sends for it.
+    """A key: its chord, and the bytes that a terminal without a keyboard protocol sends.
 
-    `application`: these bytes while the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    `application`: the bytes in application cursor key mode (DECCKM: SS3 instead of CSI).
     """
 
     chord: Chord
@@ -58,9 +58,9 @@ class Key:
 
     @classmethod
     def parse(cls, name: str) -> Key:
-        """Return the key by tmux's name, in any case: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`.
+        """Return the key of a tmux name, in any case: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`.
 
-        Raises UsageError for what is no key, and for a key that such a terminal does not tell from others.
+        Raises UsageError for other names, and for keys that such a terminal cannot distinguish.
         """
         modifiers, key = _split(name)
         kind, number = CHORDS.get(_SPELLINGS.get(key.lower(), ""), ("", 0))
@@ -72,7 +72,7 @@ class Key:
         if kind == "Z":
             if modifiers & (SHIFT | CTRL):
                 raise _no_key(name)
-            return cls(chord, _behind_alt(b"\x1b[Z", modifiers))
+            return cls(chord, _with_alt(b"\x1b[Z", modifiers))
         if kind == "~":
             return cls(chord, f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode())
         if modifiers:
@@ -82,33 +82,33 @@ class Key:
 
 
 def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key:
-    """Return the key of a character; `named`: it has a name, and so no other one with Shift."""
+    """Return the key of a character; `named`: of a key like Enter, which Shift does not change."""
     if modifiers & SHIFT and not named and not modifiers & CTRL:
         character, modifiers = character.upper(), modifiers & ~SHIFT
     if modifiers & SHIFT or len(character) != 1 or (modifiers and not character.isascii()):
         raise _no_key(name)
     if not modifiers & CTRL:
         sent = character.encode("utf-8", "surrogateescape")
-        return Key(("u", ord(character), modifiers), _behind_alt(sent, modifiers))
+        return Key(("u", ord(character), modifiers), _with_alt(sent, modifiers))
     code = _control(character)
     if code is None:
         raise _no_key(name)
-    return Key(("u", ord(character.lower()), modifiers), _behind_alt(bytes((code,)), modifiers))
+    return Key(("u", ord(character.lower()), modifiers), _with_alt(bytes((code,)), modifiers))
 
 
-def _behind_alt(sent: bytes, modifiers: int) -> bytes:
+def _with_alt(sent: bytes, modifiers: int) -> bytes:
     return b"\x1b" + sent if modifiers & ALT else sent
 
 
 def _control(character: str) -> int | None:
-    """Return the control character of Ctrl and a character (ECMA-48's C0: its column less four), None without one."""
+    """Return the control character of Ctrl with a character (C0 of ECMA-48); None without one."""
     upper = character.upper()
     return ord(upper) & 0x1F if "@" <= upper <= "_" else _CONTROLS.get(character)
 
 
 @dataclass(frozen=True)
 class DetachKey:
-    """The key, or the two keys in succession, that detach; `name` is for a person."""
+    """One or two successive keys that detach. `name`: to show to the user."""
 
     first: Key
     second: Key | None = None
@@ -116,12 +116,12 @@ class DetachKey:
 
     @property
     def lead(self) -> bytes:
-        """The byte with which the first key may begin, if not with ESC."""
+        """The first byte of the first key, in forms that do not begin with ESC."""
         return self.first.sent[:1] or b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
-        r"""Return the detach key by tmux's names: one or two (`C-\`, `C-b d`), None for `none`. Raises UsageError."""
+        r"""Return the detach key of one or two tmux names (`C-\`, `C-b d`); None for `none`. Raises UsageError."""
         words = text.split()
         if [word.lower() for word in words] == ["none"]:
             return None
@@ -137,9 +137,9 @@ class DetachKey:
 
 
 def name_of(chord: Chord) -> str:
-    """Return the name that lists and questions have for a key: a character, `C-c`, or a name in small letters.
+    """Return the name of a key in lists and questions: a character, `C-c`, or a lower case name.
 
-    Empty for a key without such a name. Modifiers of a key without a character do not count.
+    Empty for a key without such a name. Modifiers of keys without a character are ignored.
     """
     kind, number, modifiers = chord
     if kind == "u" and modifiers & (CTRL | ALT):
@@ -150,12 +150,12 @@ def name_of(chord: Chord) -> str:
 
 
 def is_cursor(name: str) -> bool:
-    """Return whether the bytes of a key depend on the program: a cursor key without modifiers."""
+    """Return whether a key's bytes depend on DECCKM: a cursor key without modifiers."""
     return name.capitalize() in CURSOR
 
 
 def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """Return the bytes that a key sends; `application`: as `Key` has it. Raises UsageError for a name of no key."""
+    """Return the bytes that a key sends; `application`: as in `Key`. Raises UsageError if no key has the name."""
     key = Key.parse(name)
     return key.application if application else key.sent
 
@@ -178,39 +178,39 @@ ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 PRESS, REPEAT, RELEASE = 1, 2, 3
 LONGEST = 128
-"""Bytes from which on a control sequence is neither a key nor a reply."""
+"""Bytes at which a control sequence is cut off, since it is neither a key nor a reply."""
 _LOCKS = 64 | 128
 _MOUSE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\xff])"
-"""A character of a mouse report without numbers; mode 1005 writes those from 0x80 on in UTF-8."""
-_BEHIND = rb"(?=[^\x80-\xbf])"
+"""Matches a character of a mouse report (CSI M); mode 1005 sends those from 0x80 on in UTF-8."""
+_CUT = rb"(?=[^\x80-\xbf])"
 _TOKEN = re.compile(
-    # Each form, and its beginning if another byte breaks it off: CSI M, CSI, SS3, other keys with ESC,
+    # Each form, or its beginning before a byte that cannot belong to it: CSI M, CSI, SS3, other keys with ESC,
     rb"\x1b(?:\[M(?:%(mouse)s{3}|%(mouse)s{0,2}(?=[\x00-\x1f]))"
     rb"|\[(?!M)[\x20-\x3f]{0,%(most)d}[\x40-\x7e]|\[[\x20-\x3f]{%(most)d}[\x20-\x3f]|\[[\x20-\x3f]*(?=[^\x20-\x7e])"
     rb"|O(?:[\x40-\x7e]|(?=[^\x40-\x7e]))|[^[O\x1b]|(?=\x1b))"
     # characters in UTF-8, and single bytes.
-    rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(behind)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(behind)s)"
-    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(behind)s)|[^\x1b\xc2-\xf4]"
-    % {b"mouse": _MOUSE, b"most": LONGEST - 3, b"behind": _BEHIND}
+    rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(cut)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(cut)s)"
+    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(cut)s)|[^\x1b\xc2-\xf4]"
+    % {b"mouse": _MOUSE, b"most": LONGEST - 3, b"cut": _CUT}
 )
 _PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
 _STRING = re.compile(rb"\x1b(?:[]P]|_G)[\x20-\x7e\x80-\xff]*(?:\x07|\x1b\\)")
-"""A string by which a terminal answers: OSC, DCS, APC of images."""
+"""Matches a terminal's reply that is a string: OSC, DCS, APC of images."""
 _POSITION = re.compile(rb"\x1b\[(?!1;(?:[2-9]|1[0-6])R)[0-9]+;[0-9]+R")
-"""The position of the cursor, but for those that are F3 with modifiers as well."""
+"""Matches a cursor position report, except for those that could also be F3 with modifiers."""
 
 
 def token(data: bytes, start: int) -> tuple[int, bool]:
-    """Return the index behind the token that begins at `start`, and whether it is whole.
+    """Return the end of the token at `start`, and whether it is whole.
 
-    A token that is not whole reaches to the end of `data`. One that another byte breaks off ends before that byte.
+    An incomplete token reaches to the end of `data`. A byte that cannot belong to a token ends it.
     """
     match = _TOKEN.match(data, start)
     return (len(data), False) if match is None else (match.end(), True)
 
 
 def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield each token, and whether it is whole, which only the last one may not be."""
+    """Yield each token, and whether it is whole; only the last one may be incomplete."""
     start = 0
     while start < len(data):
         end, whole = token(data, start)
@@ -219,24 +219,24 @@ def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
 
 
 def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
-    """Return whether a token, which has this chord, is `key`, at any event."""
+    """Return whether a token with this chord is a press, repeat or release of `key`."""
     if chord is None:
         return sequence == key.application
     return chord == key.chord or (sequence[-1:] == b"u" and _by_alt_gr(sequence, chord) == key.chord)
 
 
 def _by_alt_gr(sequence: bytes, chord: Chord) -> Chord | None:
-    """Return the chord by the shifted character: without Shift it is one that AltGr makes on this layout."""
+    """Return the chord of the character that AltGr makes on this layout; None with Shift."""
     _, colon, shifted = sequence[2:-1].partition(b";")[0].partition(b":")
     number = shifted.partition(b":")[0]
     return ("u", int(number), chord[2]) if colon and number and not chord[2] & SHIFT else None
 
 
 def pressed(data: bytes, *keys: Key) -> bool:
-    """Return whether one of these keys is pressed in `data`, in whatever form; a paste has no keys."""
+    """Return whether one of the keys is pressed in `data`, in any encoding; pastes are skipped."""
     for whole, _ in tokens(_PASTED.sub(PASTE_END, data)):
-        escaped = len(whole) == 2 and whole[0] == 0x1B and whole[1] < 0x20  # Escape, and a key behind it
-        for sequence in (whole[:1], whole[1:]) if escaped else (whole,):
+        two_keys = len(whole) == 2 and whole[0] == 0x1B and whole[1] < 0x20  # Escape, then a control character
+        for sequence in (whole[:1], whole[1:]) if two_keys else (whole,):
             form, event = chord_of(sequence) or (None, PRESS)
             if event != RELEASE and any(matches(key, sequence, form) for key in keys):
                 return True
@@ -244,7 +244,7 @@ def pressed(data: bytes, *keys: Key) -> bool:
 
 
 def is_report(sequence: bytes) -> bool:
-    """Return whether a control sequence, as far as it has come, is no key but a report of mouse, focus or terminal."""
+    """Return whether a control sequence, perhaps incomplete, is a report and not a key."""
     if sequence[:2] != b"\x1b[":
         return False
     introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
@@ -252,15 +252,15 @@ def is_report(sequence: bytes) -> bool:
 
 
 def has_keys(data: bytes) -> bool:
-    """Return whether any of it was typed or pasted: a report of the terminal, or its answer to a program, is no key."""
+    """Return whether `data` has typed or pasted bytes, not only the terminal's reports and replies."""
     found = tokens(_STRING.sub(b"", data))
     return any(not is_report(sequence) and not _POSITION.fullmatch(sequence) for sequence, _ in found)
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:
-    """Return the index behind the paste that `start` is in, or -1 if it goes on.
+    """Return the end of the paste around `start`, or -1 if it continues after `data`.
 
-    If it goes on, also the number of last bytes that may be the beginning of its end marker; else 0.
+    Also return the number of last bytes that may be a partial end marker.
     """
     end = data.find(PASTE_END, start)
     if end >= 0:
@@ -272,10 +272,7 @@ def paste_end(data: bytes, start: int) -> tuple[int, int]:
 
 
 def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
-    """Return the chord and event (PRESS, REPEAT or RELEASE) of a control sequence, None if it is no key of this form.
-
-    See `keynames` for chords.
-    """
+    """Return chord and event (PRESS, REPEAT, RELEASE) of a control sequence; None if it is not a key."""
     final, parameters = chr(sequence[-1]), sequence[2:-1]
     if sequence[:2] != b"\x1b[" or len(sequence) == 2 or parameters.strip(b"0123456789:;"):
         return None
@@ -303,10 +300,10 @@ def _win32(code: int) -> Chord:
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """Return the chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
+    """Return the chord of kitty's code points: the key; optionally the key shifted, and on a US keyboard."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
-        code = base  # for other scripts the place of the key on the keyboard counts
+        code = base  # in other scripts a key is identified by its position on the keyboard
     if modifiers & SHIFT:
         if shifted:
             return ("u", shifted, modifiers & ~SHIFT)

@@ -1,7 +1,7 @@
-"""Faults: the last ones of a daemon in memory, for `--status`; with `SESH_DEBUG=1` all of them in a file.
+"""Error logs: a daemon's last errors in memory, for `--status`; with `SESH_DEBUG=1` all errors in a file.
 
-A line of the file has the moment, the process and its part (daemon, link, command), and the fault; nothing that was
-typed, or that a program printed. Daemons inherit the variable from the process that starts them.
+A line of the file has the time, the pid, the part (daemon, link, command) and the error; never input or output of a
+program. Daemons inherit the variable from the process that starts them.
 """
 
 from __future__ import annotations
@@ -30,14 +30,12 @@ from sesh.wording import one_line
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
-KEPT = 50
-"""Lines that a daemon keeps in memory."""
-LARGEST = 4 << 20
-"""Bytes of the file; nothing is added beyond."""
+KEPT = 50  # lines that a daemon keeps in memory; older ones are dropped
+LARGEST = 4 << 20  # bytes at which the file no longer grows
 _LONGEST_LINE = 1000
 _FILE = "debug.log"
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
-"""Errors in the user's request, none of sesh."""
+"""Errors caused by the user's request; not logged."""
 
 
 def wanted() -> bool:
@@ -45,7 +43,7 @@ def wanted() -> bool:
 
 
 def _write(part: str, text: str, trace: str = "") -> None:
-    """Add a line and a traceback to the file, if it is wanted and the user's own. Never raises."""
+    """Append a line and a traceback to the user's file, if `wanted`. Never raises."""
     line = f"{measures.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST_LINE]}\n{trace}"
     with suppress(OSError):
         if wanted():
@@ -53,9 +51,9 @@ def _write(part: str, text: str, trace: str = "") -> None:
 
 
 def write_error(part: str, error: BaseException) -> None:
-    """Add a line about an error, if it says that something is wrong. Never raises.
+    """Log an error, unless the user's request caused it. Never raises.
 
-    Only the messages of links are written out: others may repeat a question, or typed text.
+    Only messages of links are logged: others may quote a question or typed text.
     """
     if isinstance(error, _EXPECTED):
         return
@@ -68,13 +66,13 @@ def write_error(part: str, error: BaseException) -> None:
 
 
 class FaultLog:
-    """Lines about faults that the daemon survived, the newest last. They hold no bytes of the session."""
+    """Lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT)
 
     def note(self, text: str, error: BaseException | None = None) -> None:
-        """Add one line, with the description of an error."""
+        """Add one line, with an error's description."""
         text = text if error is None else f"{text}: {_described(error)}"
         self._lines.append(f"{measures.stamp()} {text}")
         _write("daemon", text)
@@ -82,7 +80,7 @@ class FaultLog:
     def guard(
         self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result | None:
-        """Call `call`. A fault in it is noted, and costs this step, not the session: the result is None."""
+        """Return the result of `call`; if it raises, log the error and return None, so that the session survives."""
         try:
             return call(*args, **kwargs)
         except Exception as error:
@@ -97,7 +95,7 @@ class FaultLog:
 
 
 def _described(error: BaseException) -> str:
-    """Return the system's words for an error, or its kind, and its place; other messages may have the user's data."""
+    """Return strerror or class of an error, and its place; other messages may contain the user's data."""
     words = getattr(error, "strerror", None) or type(error).__name__
     file = getattr(error, "filename", None)
     return f"{words}{f', {file}' if isinstance(file, str) else ''}{_raised_at(error)}"

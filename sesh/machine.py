@@ -1,4 +1,4 @@
-"""This machine: its system, name, file systems, limits, memory, terminals; and waiting for descriptors."""
+"""This machine: system, name, file systems, limits, memory, terminals; and polling of descriptors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from contextlib import suppress
 from sesh import programs
 
 LINUX = sys.platform.startswith("linux")
-LONGEST_SOCKET_PATH = 107 if LINUX else 103
-"""Bytes of `sun_path`, less the closing NUL."""
+LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 _LOCAL_PEERCRED = 0x001
 
 
@@ -35,30 +34,30 @@ def peer_uid(peer: socket.socket) -> int:
 
 
 def longest_line(descriptor: int) -> int:
-    """Bytes of a line that a terminal passes on to a program that reads lines; of a longer one it drops the rest."""
+    """Return the most bytes of a line in canonical mode; a terminal drops the rest."""
     return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
+    """Return columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
 
-    Raises OSError if the descriptor is no terminal.
+    Raises OSError if the descriptor is not a terminal.
     """
     packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
     rows, columns, width, height = memoryview(packed).cast("H")
     return columns, rows, width, height
 
 
-def untaken(descriptor: int) -> bool:
-    """Return whether the other end of a Unix socket has left bytes unread; False where the system does not tell."""
+def unread_by_peer(descriptor: int) -> bool:
+    """Return whether the peer of a Unix socket has not read all bytes sent to it; False if unknown."""
     try:
-        return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # of a socket it is SIOCOUTQ (unix(7))
+        return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # on a socket: SIOCOUTQ (unix(7))
     except OSError:
         return False
 
 
 def content(path: str, most: int = -1) -> bytes:
-    """Return the content of a file of /proc, as `read_proc`; empty if it is missing or not readable."""
+    """Return the content of a file, as `read_proc`; empty if it is missing or unreadable."""
     try:
         return read_proc(path, most)
     except OSError:
@@ -72,12 +71,12 @@ def read_proc(path: str, most: int = -1) -> bytes:
 
 
 def printed(*words: str) -> str:
-    """Return the stdout of a program, such as `ps` on systems without /proc. Raises OSError."""
+    """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError."""
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
 
 
 def device_number(rdev: int) -> int:
-    """Return the number of a terminal, from its `st_rdev`: on Linux in the kernel's encoding (`tty_nr` of proc(5))."""
+    """Return the number of a terminal from its `st_rdev`; on Linux encoded as `tty_nr` of proc(5)."""
     if not LINUX:
         return rdev
     major, minor = os.major(rdev), os.minor(rdev)
@@ -85,7 +84,7 @@ def device_number(rdev: int) -> int:
 
 
 def terminal_filesystem() -> int:
-    """Return the device of the file system that holds the caller's terminals: a container has another one."""
+    """Return the device number of the file system of terminals, which differs between containers; 0 if unknown."""
     try:
         return os.stat("/dev/pts" if LINUX else "/dev").st_dev
     except OSError:
@@ -93,22 +92,22 @@ def terminal_filesystem() -> int:
 
 
 def boot_id() -> str:
-    """Return a text that changes with each start of the machine. Raises OSError if no descriptor is left."""
+    """Return the id of this boot of the machine. Raises OSError if no descriptor is left."""
     if LINUX:
         return _read_text("/proc/sys/kernel/random/boot_id")
     return printed("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
 def name() -> str:
-    """Return a name for this machine, to tell it from others that share the home directory.
+    """Return a name that distinguishes this machine from others that share the home directory.
 
-    Raises OSError if no descriptor is left: with another name, its sessions would be another machine's.
+    Raises OSError if no descriptor is left, since under a fallback name its sessions would seem another machine's.
     """
     return _read_text("/etc/machine-id") or os.uname().nodename
 
 
 def _read_text(path: str) -> str:
-    """Return the stripped text of a system's file, empty if it is missing or hidden. Raises OSError."""
+    """Return the stripped text of a file of the system; empty if it is missing or hidden. Raises OSError."""
     try:
         return read_proc(path).decode("ascii", "replace").strip()
     except (FileNotFoundError, PermissionError):
@@ -116,18 +115,17 @@ def _read_text(path: str) -> str:
 
 
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
-"""The first letters of the names of network file systems."""
+"""Prefixes of the types of network file systems."""
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
 _OOM_SCORE = "/proc/self/oom_score_adj"
 OOM_ROOM = 100
-"""Preference of a session's program to its daemon when memory runs out: as if it had a tenth of it more."""
-_SYSTEMD = "/run/systemd/system"
-"""Directory that exists if systemd runs the machine: sd_booted(3)."""
+"""Added to `oom_score_adj` of a session's program, so that the kernel kills it before its daemon."""
+_SYSTEMD = "/run/systemd/system"  # exists if systemd is the init system: sd_booted(3)
 
 
 def network_filesystem(path: str) -> str:
-    """Return the kind of the network file system that holds a path; empty for a local one, or if unknown."""
+    """Return the type of the network file system of a path; empty for a local one, or if unknown."""
     best, kind = "", ""
     real = os.path.realpath(path)
     for line in os.fsdecode(content("/proc/self/mountinfo")).splitlines():
@@ -139,7 +137,7 @@ def network_filesystem(path: str) -> str:
 
 
 def shutting_down() -> bool:
-    """Return whether systemd is shutting the machine down or restarting it; waits a second at most."""
+    """Return whether systemd is shutting the machine down; takes a second at most."""
     if not (LINUX and os.path.isdir(_SYSTEMD)):
         return False
     state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
@@ -147,27 +145,28 @@ def shutting_down() -> bool:
 
 
 def yield_memory() -> None:
-    """Have the kernel end this process, when memory runs out, rather than the one that started it (proc(5))."""
+    """Make the kernel kill this process before its parent when memory runs out (proc(5))."""
     score = _oom_score()
     if score is not None:
         _write_oom_score(min(1000, score + OOM_ROOM))
 
 
 def outlive_programs() -> None:
-    """Give this process the score that it would have if it was not started in a session."""
+    """Undo `yield_memory` for a process that was started in a session."""
     score = oom_class()
     if score is not None:
         _write_oom_score(score)
 
 
 def oom_class() -> int | None:
-    """Return this process's score for when memory runs out, less what `yield_memory` has added in a session.
+    """Return this process's `oom_score_adj` without the `OOM_ROOM` that `yield_memory` added; None if unknown.
 
-    Another score than 0 may be somebody's wish (systemd's DefaultOOMScoreAdjust=).
+    It may differ from 0 by configuration (systemd's DefaultOOMScoreAdjust=).
     """
     score = _oom_score()
-    inside = score is not None and score >= OOM_ROOM and "SESH_SESSION" in os.environ
-    return score - OOM_ROOM if score is not None and inside else score
+    if score is not None and score >= OOM_ROOM and "SESH_SESSION" in os.environ:
+        return score - OOM_ROOM
+    return score
 
 
 def _oom_score() -> int | None:
@@ -182,8 +181,8 @@ def _write_oom_score(score: int) -> None:
         file.write(str(score).encode())
 
 
-def give_back() -> None:
-    """Give unused memory of the process back to the system (malloc_trim(3), if there is one)."""
+def trim_memory() -> None:
+    """Return unused memory to the system (malloc_trim(3), where available)."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except AttributeError:
@@ -191,14 +190,14 @@ def give_back() -> None:
 
 
 def unread(descriptor: int) -> int:
-    """Return the bytes in a pipe, or in a terminal, that its reader has not taken yet. Raises OSError."""
+    """Return the number of unread bytes in a pipe or terminal. Raises OSError."""
     count = array.array("i", [0])
     fcntl.ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
 
 
 def watch_directory(path: str) -> int:
-    """Return a descriptor that becomes readable when a name appears in a directory (inotify); -1 if there is none."""
+    """Return a descriptor that becomes readable when an entry appears in a directory; -1 without inotify."""
     if not LINUX:
         return -1
     library = ctypes.CDLL(None, use_errno=True)
@@ -212,7 +211,7 @@ def watch_directory(path: str) -> int:
 
 
 def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
-    """Return whether this host has a terminfo entry of that name for programs with these variables (terminfo(5))."""
+    """Return whether this machine has the terminfo entry, for programs with this environment (terminfo(5))."""
     if not term or term.startswith(".") or "/" in term or not (term.isascii() and term.isprintable()):
         return False
     home = env.get("HOME")
@@ -223,7 +222,7 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
 
 
 def logind_kills() -> bool:
-    """Return whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
+    """Return whether logind kills a user's processes at logout; the last setting in its files counts."""
     paths = ["/etc/systemd/logind.conf"]
     for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
         if os.path.isdir(folder):
@@ -234,10 +233,9 @@ def logind_kills() -> bool:
 
 
 _LONGEST_POLL = 86_400_000.0
-"""Milliseconds of one call of poll(2), which takes no more than 24 days."""
+"""Milliseconds of one poll(2), whose int holds at most 24 days; a longer wait polls again."""
 _MOST_CONNECTIONS = 256
-_OTHER_DESCRIPTORS = 40
-"""Descriptors that are left for files, pipes and links to hosts."""
+_OTHER_DESCRIPTORS = 40  # descriptors reserved for files, pipes and links
 _USUAL_LIMIT = 4096
 
 
@@ -246,13 +244,13 @@ def most_connections() -> int:
 
 
 def most_followed() -> int:
-    """Return the number of daemons to stay connected to: half of what this process may open (`ulimit -n`)."""
+    """Return the number of daemons to stay connected to: half of the descriptor limit (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
     return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Wait until descriptors are ready for their events; return those, none past the deadline (monotonic)."""
+    """Wait for events; return the ready descriptors, or none after the deadline (monotonic)."""
     poll = select.poll()
     for descriptor, events in watched:
         poll.register(descriptor, events)
@@ -264,6 +262,6 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
 
 
 def check_audience(ready: list[int], audience: int) -> None:
-    """Raise BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
+    """Raise BrokenPipeError if `audience`, polled without events, is ready: its reader is gone."""
     if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

@@ -1,4 +1,4 @@
-"""Sizes, lengths of time and moments: their bounds, how they are typed, and how they are shown."""
+"""Sizes, durations and points in time: bounds, parsing and formatting."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from datetime import datetime, timezone
 from sesh.errors import UsageError
 from sesh.names import is_decimal, printable
 
-Size = tuple[int, int, int, int]
-"""Columns, rows, and width and height in pixels (0 if unknown)."""
+Size = tuple[int, int, int, int]  # columns, rows, and width and height in pixels (0 if unknown)
 LARGEST_SIDE = 1000
-SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000
-"""Lines of a session's scrollback."""
+SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
 _LONGEST = 1e9
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def scrollback_bytes(lines: int) -> int:
-    """Return the bytes that a scrollback of so many lines may have: 8 MiB for `SCROLLBACK`, at least 1 MiB."""
+    """Return the limit in bytes for a scrollback of `lines`: 8 MiB for `SCROLLBACK`, at least 1 MiB."""
     return max(1 << 20, lines * (8 << 20) // SCROLLBACK)
 
 
@@ -27,7 +25,7 @@ def clamped(value: int | None, low: int, high: int, default: int) -> int:
 
 
 def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, height: int | None = 0) -> Size:
-    """Return the size of a terminal within a screen's bounds (1 to 1,000 columns and rows); 80x24 if unknown (0)."""
+    """Return a terminal's size clamped to 1 to 1,000 columns and rows; 80x24 if unknown (0)."""
     return (
         clamped(columns or 80, 1, LARGEST_SIDE, 80),
         clamped(rows or 24, 1, LARGEST_SIDE, 24),
@@ -37,7 +35,7 @@ def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, hei
 
 
 def parse_size(word: str) -> tuple[int, int]:
-    """Return the columns and rows of `200x50`. Raises UsageError unless a screen can have them."""
+    """Return columns and rows of `200x50`. Raises UsageError, also if out of bounds."""
     columns, _, rows = word.partition("x")
     if not all(is_decimal(side) and 1 <= int(side) <= LARGEST_SIDE for side in (columns, rows)):
         raise UsageError(f"{printable(word)} is not a size: --size takes COLUMNSxROWS, each from 1 to {LARGEST_SIDE:,}")
@@ -45,9 +43,9 @@ def parse_size(word: str) -> tuple[int, int]:
 
 
 def parse_seconds(word: str | None, option: str = "--timeout", *, least: float = 1e-9) -> float | None:
-    """Return the seconds of `90`, `0.5`, `90s`, `5m`, `2h`, `7d` or `1w`, given for an option; None without a word.
+    """Return the seconds of `90`, `0.5`, `90s`, `5m`, `2h`, `7d` or `1w`; None without a word.
 
-    Raises UsageError unless they are a time, and `least` or more.
+    Raises UsageError, which names `option`, for any other word and below `least`.
     """
     if word is None:
         return None
@@ -65,19 +63,19 @@ def parse_seconds(word: str | None, option: str = "--timeout", *, least: float =
 _MINUTE = 60
 _UNITS = (86400, "d"), (3600, "h"), (_MINUTE, "m")
 _SINCE_BOOT = getattr(clock, "CLOCK_BOOTTIME", clock.CLOCK_MONOTONIC)
-"""A clock that nobody sets, and that goes on while the machine sleeps (on macOS the monotonic clock does)."""
+"""A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 
 
 def uptime() -> float:
-    """Return the seconds since this machine started, its sleep included."""
+    """Return the seconds since this machine started, suspend time included."""
     return clock.clock_gettime(_SINCE_BOOT)
 
 
 class SteadyClock:
-    """The wall clock as it would be had nobody set it since `origin`, the moment of the machine's start.
+    """A wall clock that ignores later changes of the system's clock. `origin`: the machine's start by this clock.
 
-    It measures what a session goes on counting; `told` converts such a moment to the wall clock. Events and the history
-    keep the wall clock's moment of then, as in any log. `step`: seconds by which the wall clock has been set since.
+    It measures durations of a session; `wall_time` converts a moment to the wall clock. Events and the history record
+    the wall clock itself, like any log. `step`: seconds by which the wall clock was set since.
     """
 
     def __init__(self) -> None:
@@ -87,8 +85,8 @@ class SteadyClock:
     def now(self) -> float:
         return self.origin + clock.clock_gettime(_SINCE_BOOT)
 
-    def told(self, moment: float) -> float:
-        """Return a moment of this clock by the wall clock; the same each time until that is set by a second or more."""
+    def wall_time(self, moment: float) -> float:
+        """Return a moment of this clock as wall clock time. Changes of the wall clock below a second are ignored."""
         step = clock.time() - self.now()
         if abs(step - self.step) > 1:
             self.step = step
@@ -96,52 +94,52 @@ class SteadyClock:
 
 
 STEADY = SteadyClock()
-"""The clock of this process. A zygote hands its own down, a reload too."""
+"""The clock of this process, inherited from the zygote and kept across a reload."""
 
 
 def stamp(moment: float | None = None) -> str:
-    """Return seconds since the epoch as RFC 3339 in UTC, to the second; now without an argument."""
+    """Return seconds since the epoch (default: now) as RFC 3339 in UTC, to the second."""
     return clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime(moment))
 
 
 def exact_stamp(moment: float) -> str:
-    """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond, as events have it."""
+    """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond, for events."""
     whole, part = divmod(int(moment * 1000), 1000)
     return f"{stamp(whole)[:-1]}.{part:03d}Z"
 
 
 def seconds(moment: object) -> float | None:
-    """Return the seconds since the epoch of `2026-01-31T12:00:00Z`; None for what is no date and time."""
+    """Return the seconds since the epoch of `2026-01-31T12:00:00Z`; None for any other value."""
     text = str(moment)
     if "T" not in text:
         return None
     try:
-        then = datetime.fromisoformat(text.replace("Z", "+00:00"))  # it reads no `Z` before Python 3.11
+        then = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not parse `Z`
     except ValueError:
         return None
     return (then if then.tzinfo else then.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def time_of_day(moment: float, *, dated: bool = False) -> str:
-    """Return seconds since the epoch as the time here, with the date if it is not today's, or `dated`."""
+    """Return seconds since the epoch as local time; with the date if `dated`, or if not today."""
     text = clock.strftime("%Y-%m-%d %H:%M:%S", clock.localtime(moment))
     return text if dated or text[:10] != clock.strftime("%Y-%m-%d") else text[11:]
 
 
-def here(value: object, *, dated: bool = False) -> str:
-    """Return an RFC 3339 moment as `time_of_day` does, and any other text as it is."""
+def local_time(value: object, *, dated: bool = False) -> str:
+    """Return an RFC 3339 time as `time_of_day` does, and any other text unchanged."""
     moment = seconds(value)
     return str(value or "") if moment is None else time_of_day(moment, dated=dated)
 
 
 def age(moment: object, now: float) -> str:
-    """Return the time since an RFC 3339 moment: 40s, 3m, 2h, 4d. Empty if the moment is unknown."""
+    """Return the time since an RFC 3339 moment: 40s, 3m, 2h, 4d; empty if unknown."""
     then = seconds(moment)
     return "" if then is None else short(now - then)
 
 
 def ago(passed: float) -> str:
-    """Return seconds since something, in words: `just now`, `3m ago`, `2h ago`, `4d ago`."""
+    """Return elapsed seconds in words: `just now`, `3m ago`, `2h ago`, `4d ago`."""
     return "just now" if passed < _MINUTE else f"{short(passed)} ago"
 
 
@@ -151,7 +149,7 @@ def short(passed: float) -> str:
 
 
 def span(passed: float) -> str:
-    """Return a length of time, not an age, in its largest whole unit: 40 s, 3 min, 2 h, 4 d."""
+    """Return a duration in its largest whole unit: 40 s, 3 min, 2 h, 4 d."""
     count, unit = _largest(passed)
     return f"{count} {'min' if unit == 'm' else unit}"
 
@@ -162,6 +160,6 @@ def _largest(passed: float) -> tuple[str, str]:
 
 
 def exact(passed: float) -> str:
-    """Return seconds as a person writes them: in the largest unit of which they are a whole number (90m), else 0.5s."""
+    """Return the exact duration in the largest unit with a whole number (90m), else in seconds (0.5s)."""
     size, unit = next((row for row in _UNITS if not passed % row[0]), (1, "s"))
     return f"{passed / size:.12g}{unit}"

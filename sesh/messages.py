@@ -1,4 +1,4 @@
-"""Types of the JSON in frames: a daemon checks HELLO and REQUEST against them, `sesh.wire` a host's frames."""
+"""Types of the JSON in frames. A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -23,7 +23,7 @@ from sesh.schema import (
 
 
 class Near(TypedDict, total=False):
-    """The machine at the near end of a link, as HELLO describes it to the bridge (see `sesh.reach.origin`)."""
+    """The machine at the near end of a link, described to the bridge in HELLO (see `sesh.reach.origin`)."""
 
     host: str
     home: str
@@ -34,8 +34,8 @@ class Near(TypedDict, total=False):
 
 
 class Hello(TypedDict, total=False):
-    """A client's terminal and wishes. `client`: a secret by which it is known when it comes back; `since`: its position
-    in the output of the session `id`; `seen`: the positions of its terminal, by session id."""
+    """A client's terminal and options. `client`: a secret that identifies a returning client; `since`: its position in
+    the output of the session `id`; `seen`: the positions that its terminal has shown, by session id."""
 
     near: Near
     client: str
@@ -63,7 +63,7 @@ class Hello(TypedDict, total=False):
 
 
 class Introduction(Hello, total=False):
-    """All of a HELLO. `role`: `attach`, `request` or `bridge`."""
+    """A complete HELLO. `role`: `attach`, `request` or `bridge`."""
 
     protocol: int
     version: str
@@ -71,15 +71,14 @@ class Introduction(Hello, total=False):
     pid: Pid
 
 
-Words = dict[str, Any]
-"""The keys of a REQUEST beside its id and verb, as its sender gives them: see `Ask`."""
+Words = dict[str, Any]  # the arguments of a REQUEST: all keys of `Ask` but `id` and `verb`
 
 _Ask = TypedDict("_Ask", {"from": int | str | None, "else": int | None}, total=False)
 
 
 class Ask(_Ask, total=False):
-    """A REQUEST: the keys of all requests to a daemon, or to a bridge (`sesh.bridge`). `begin_by`: until when it may
-    begin. `from`, `since`: a position or a word for one; of a question, its moment."""
+    """A REQUEST: the keys of all requests to a daemon or a bridge (`sesh.bridge`). `begin_by`: the deadline to begin.
+    `from`, `since`: a position or a word for one; for a question, its time."""
 
     id: int
     verb: str
@@ -128,8 +127,8 @@ class Ask(_Ask, total=False):
 
 
 class Message(TypedDict, total=False):
-    """NOTICE, TELL, EXIT or DETACH to an attached client. `rows_below`: rows in use below the cursor; `queries`:
-    answers of the terminal to the program may come yet; `command`: the foreground program of a session that is left."""
+    """NOTICE, TELL, EXIT or DETACH to an attached client. `rows_below`: used rows below the cursor; `queries`: the
+    terminal's replies to the program may still come; `command`: the foreground program after a detach."""
 
     name: Name
     text: str
@@ -145,7 +144,7 @@ class Message(TypedDict, total=False):
 
 
 class Switch(TypedDict, total=False):
-    """SWITCH: the session to attach to, by a name that may be a link's, and its host."""
+    """SWITCH: the name and the host of the session to attach to."""
 
     name: str
     host: str | None
@@ -153,8 +152,8 @@ class Switch(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a link's far end. `missed`: a line on what happened while nobody was attached;
-    `now`, `uptime`: the machine's time, and that since its start."""
+    """The first message of a daemon or a bridge. `missed`: a line about events without an attached client; `now`,
+    `uptime`: the machine's time, and the time since its start."""
 
     protocol: int
     version: str
@@ -173,16 +172,16 @@ class Welcome(TypedDict, total=False):
 
 
 class CursorPlace(TypedDict):
-    """Row and column of a cursor, from 0."""
+    """A cursor's row and column, from 0."""
 
     row: Size
     column: Size
 
 
 class Answer(From, total=False):
-    """A RESPONSE: an `error`, or the keys of all answers. `notes`: lines for the person, and whether each is shown
-    again on the first screen; `question`: a decision for the person, with `answers` (letter, meaning), a `default`,
-    text `above`."""
+    """A RESPONSE: an `error`, or the keys of all answers. `notes`: lines for the user, and whether to show each again
+    on the first screen; `question`: a choice for the user, with `answers` (letter, meaning), a `default`, and text
+    `above`."""
 
     id: int | None
     ok: bool

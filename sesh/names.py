@@ -1,4 +1,4 @@
-"""Names of sessions, labels and hosts: pure checks, made before any file is touched."""
+"""Names of sessions, labels and hosts: pure checks, before any file is touched."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from sesh import errors
 from sesh.errors import UsageError
 
 LONGEST_NAME = 64
-"""Bytes; a name is a file name, and its socket's path must fit the platform's limit in any directory."""
+"""Bytes: the path of the session's socket must stay within the limit of `sun_path`."""
 LONGEST_ID = 64
-MAX_RESUME = 32 << 10
-"""Bytes of a resume command, with one between each two words."""
+MAX_RESUME = 32 << 10  # bytes of a resume command, one separator per gap included
 _LONGEST_HOST = 255
 _LONGEST_LABEL = 1024
 
@@ -22,21 +21,21 @@ _HOST = re.compile(
     r"(\[[A-Za-z0-9:%][A-Za-z0-9:.%]*\]|[A-Za-z0-9_+%][A-Za-z0-9_.+%-]*)"
     r"(:(?P<port>[0-9]{1,5}))?"
 )
-"""User, host or an address in brackets, and port. Nothing begins with a dash: ssh would read an option."""
+"""Matches user, host or bracketed address, and port. No part begins with a dash: ssh would read an option."""
 
 
 def is_name(name: object) -> TypeGuard[str]:
-    """Return whether a session may have this name: 1 to 64 of letters, digits, `. _ + -`, none of `. + -` first."""
+    """Return whether a session may have this name: 1 to 64 letters, digits, `. _ + -`, not beginning with `. + -`."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Return whether `value` may be a session's id, which is part of file names: 1 to 64 ASCII letters and digits."""
+    """Return whether `value` is a valid session id: 1 to 64 ASCII letters and digits."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 
 def is_system_text(text: str) -> bool:
-    """Return whether the system takes a text as a path or a word: without NUL, and encodable."""
+    """Return whether a text can be a path or an argument: encodable, without NUL."""
     try:
         return b"\0" not in text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -52,7 +51,7 @@ def is_colour(text: object) -> TypeGuard[str]:
 
 
 def is_resume(command: object) -> TypeGuard[list[str]]:
-    """Return whether `command` may be kept as the one that starts a session again: words of `MAX_RESUME` bytes."""
+    """Return whether `command` is a valid resume command: words of at most `MAX_RESUME` bytes."""
     if not (isinstance(command, list) and all(isinstance(word, str) and is_system_text(word) for word in command)):
         return False
     size = len("\0".join(command).encode("utf-8", "surrogateescape"))
@@ -60,7 +59,7 @@ def is_resume(command: object) -> TypeGuard[list[str]]:
 
 
 def check_resume(command: list[str]) -> list[str]:
-    """Return the command that starts a session again, or one without words. Raises Refused."""
+    """Return a resume command, or an empty one. Raises Refused if it is not valid."""
     if command and not is_resume(command):
         raise errors.Refused(f"a resume command has words of at most {MAX_RESUME:,} bytes; nothing was changed")
     return command
@@ -72,7 +71,7 @@ def is_decimal(text: str) -> bool:
 
 
 def check_name(name: str) -> str:
-    """Return the name. Raises InvalidName, with the rule, if no session may have it."""
+    """Return a valid session name. Raises InvalidName, with the rule."""
     if is_name(name):
         return name
     raise errors.InvalidName(
@@ -82,9 +81,9 @@ def check_name(name: str) -> str:
 
 
 def check_host(text: str) -> str:
-    """Return `text` if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
+    """Return `text` if it is an ssh destination `[user@]host[:port]` or a Host of ssh_config.
 
-    Raises InvalidHost for anything that ssh or a shell could read as something else.
+    Raises InvalidHost for any text that ssh or a shell could interpret differently.
     """
     match = _HOST.fullmatch(text) if len(text) <= _LONGEST_HOST else None
     if match is not None and (match["port"] is None or 0 < int(match["port"]) < 65536):
@@ -96,7 +95,7 @@ def check_host(text: str) -> str:
 
 
 def check_label(text: str) -> tuple[str, str]:
-    """Return the key and value of `K=V`; a key is like a name, a value has no control characters. Raises UsageError."""
+    """Return key and value of `K=V`: a key like a name, a value without control characters. Raises UsageError."""
     key, equals, value = text.partition("=")
     if not equals or not is_name(key) or len(value) > _LONGEST_LABEL or not value.isprintable():
         raise UsageError(f"{printable(text)} is not a label: write KEY=VALUE, at most {_LONGEST_LABEL:,} characters")
@@ -112,17 +111,17 @@ def check_variable(text: str) -> tuple[str, str]:
 
 
 def natural(name: str) -> tuple[str, str]:
-    """Return the key that sorts names as people do, s2 before s10."""
+    """Return the sort key of natural order: s2 before s10."""
     return re.sub("[0-9]+", lambda number: number[0].zfill(LONGEST_NAME), name), name
 
 
 def subject(name: str) -> str:
-    """Return a session's name as the subject of a sentence: a number alone would be read as a count."""
+    """Return a session's name as the subject of a sentence; a bare number would read as a count."""
     return f"session {name}" if name.isdigit() else name
 
 
 def printable(text: str, limit: int = 80) -> str:
-    """Return `text` for one line of a terminal: quoted if needed, controls escaped, cut to `limit`."""
+    """Return `text` for one line: quoted if needed, controls escaped, cut to `limit`."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown
@@ -130,5 +129,5 @@ def printable(text: str, limit: int = 80) -> str:
 
 
 def printable_path(path: str) -> str:
-    """Return a path as `printable` shows text, but whole: paths differ at their ends."""
+    """Return a path as `printable`, but uncut, since paths differ at their ends."""
     return printable(path, 4096)

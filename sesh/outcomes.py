@@ -1,4 +1,4 @@
-"""Types of what verbs print and ops answer: results, layouts, findings. See `sesh.schema`."""
+"""Types of the output of verbs and the answers of ops: results, layouts, findings. See `sesh.schema`."""
 
 from typing import TypedDict
 
@@ -11,16 +11,14 @@ class _PrintedError(TypedDict):
 
 
 class PrintedError(_PrintedError, total=False):
-    """An error. `typed`: true if a text was typed that the program has not taken."""
+    """An error. `typed`: true if a text was typed that the program has not accepted."""
 
     typed: bool
 
 
 class PrintedDeployError(PrintedError):
-    """The reason why a deployment failed.
-
-    `step`: the step that failed; `foreign`: true if another sesh is installed, which is left alone.
-    """
+    """The error of a deployment. `step`: the step that failed; `foreign`: true if an unrelated sesh is installed, which
+    was not touched."""
 
     step: str | None
     foreign: bool
@@ -32,7 +30,7 @@ class _DeployedHost(TypedDict):
 
 
 class DeployedHost(_DeployedHost, total=False):
-    """The result for a host: the facts of the installed sesh, or the error."""
+    """The result of a deployment to a host: facts of the installed sesh, or the error."""
 
     version: str
     python: str
@@ -64,7 +62,7 @@ class Layout(TypedDict):
 
 
 class Named(TypedDict):
-    """The session that was acted on."""
+    """The name of a session."""
 
     name: schema.Name
 
@@ -74,8 +72,8 @@ class Created(Named):
 
 
 class Made(Created, total=False):
-    """The result for a session of a layout, or for a lost one. `again`: it was there, had ended or was lost, and was
-    started again; `command`: what a restored session runs; `awaits_enter`: it waits for Enter first."""
+    """The result for a session that was imported or restored. `again`: it had ended or was lost, and was started again;
+    `command`: its command after a restore; `awaits_enter`: the command starts only after Enter."""
 
     host: str | None
     again: bool
@@ -85,7 +83,7 @@ class Made(Created, total=False):
 
 
 class Sent(TypedDict):
-    """The text that `--send` has typed."""
+    """The result of `--send`."""
 
     bytes: int
     position: int | None
@@ -93,7 +91,7 @@ class Sent(TypedDict):
 
 
 class Detached(Named):
-    """The number of clients of a session that were detached."""
+    """The number of clients that were detached from a session."""
 
     detached: int | None
 
@@ -105,14 +103,14 @@ class Renamed(Named):
 
 
 class Killed(TypedDict):
-    """The sessions that were ended, and by name the errors of the others."""
+    """The sessions that were ended, and errors by the names of the others."""
 
     killed: list[schema.Name]
     failed: dict[str, schema.ErrorFacts]
 
 
 class Reloaded(TypedDict):
-    """The sessions whose daemons are this version now, and by name the errors of the others."""
+    """The sessions whose daemons now run this version, and errors by the names of the others."""
 
     reloaded: list[schema.Name]
     failed: dict[str, schema.ErrorFacts]
@@ -126,7 +124,7 @@ class SessionHere(Named):
 
 
 class Overview(TypedDict):
-    """The sessions of a machine, why files of others are not believed, and the user's home directory."""
+    """The sessions of a machine, the errors of unusable records, and the user's home directory."""
 
     sessions: list[schema.Summary]
     refusals: list[str]
@@ -149,9 +147,9 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended. `duration`: seconds; `truncated`: only the end of the output is here.
+    """A command that has ended. `duration`: seconds; `truncated`: `output` is only the end of the output.
 
-    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the session ended
+    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`: true if the session ended
     with the command. Only for `--exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by
     sesh), terminated (by a signal to its daemon), timed out, or killed, perhaps for memory.
     """
@@ -163,7 +161,7 @@ class RunResult(_RunResult, total=False):
 
 
 class Command(TypedDict):
-    """A command of a session's history. `exit_code`: null while it runs, or if the shell did not report it."""
+    """A command of a session's history. `exit_code`: null while it runs, and if the shell did not report it."""
 
     n: int
     command: list[schema.Text]
@@ -213,7 +211,7 @@ class Hit(_Hit, total=False):
 
 
 class Hits(TypedDict):
-    """The lines that `--grep` found on one machine, and by name the errors of sessions that it could not search."""
+    """The lines that `--grep` found on one machine, and errors by the names of sessions that it could not search."""
 
     hits: list[Hit]
     failed: dict[str, schema.ErrorFacts]
@@ -227,7 +225,7 @@ class _Leftover(TypedDict):
 
 
 class LeftoverFacts(_Leftover, total=False):
-    """A leftover that `--sweep` clears. `age`: seconds since its last use; `left`: why it was not cleared."""
+    """A leftover that `--sweep` removes. `age`: seconds since its last use; `left`: why it was not removed."""
 
     cleared: bool
     left: str

@@ -1,4 +1,4 @@
-"""The files of sesh: their places, and the rules that they must meet before they are trusted."""
+"""The paths of sesh's files, and the checks before a file is trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sesh import machine
-from sesh.about import SESH, THERE
+from sesh.about import ON_HOST, SESH
 from sesh.errors import Exists, NotFound, Refused
 from sesh.machine import LINUX, LONGEST_SOCKET_PATH
 from sesh.names import check_name, is_name, subject
@@ -22,12 +22,12 @@ SOCKET, RECORD = ".sock", ".json"
 
 
 def lacks_descriptors(error: OSError) -> bool:
-    """Return whether an error says that this process, or this machine, can open nothing more."""
+    """Return whether an error means that this process, or this machine, has no descriptors left."""
     return error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def home() -> str:
-    """Return the user's home directory: `HOME`, else, if that is empty or no whole path, the one of passwd(5)."""
+    """Return the user's home directory: `HOME` if it is an absolute path, else that of passwd(5)."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
@@ -38,21 +38,21 @@ def home() -> str:
 
 
 def expanded(path: str) -> str:
-    """`~` and `~/…` as paths in the home directory; `~user` as a shell takes it."""
+    """Return a path with `~` replaced by `home()`, and `~user` as in a shell."""
     return home() + path[1:] if path == "~" or path[:2] == "~/" else os.path.expanduser(path)
 
 
 def directory() -> str:
-    """Return the directory of the sessions, absolute: `SESH_DIR`, else `~/.sesh`. It is not made or checked here."""
-    # With a slash at its end a link would be taken for the directory that it leads to.
+    """Return the absolute path of the directory of sessions, unchecked: `SESH_DIR`, else `~/.sesh`."""
+    # abspath drops a slash at the end, with which lstat would follow a link.
     return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(home(), ".sesh"))
 
 
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
-    """Return whether the directory exists. Raises Refused, with the fix, unless it is then no link, the caller's own
-    and private, and no other user can replace it.
+    """Return whether the directory exists. Raises Refused, with the fix, if it exists and is not safe.
 
-    `variable`: the environment variable that names it.
+    It is safe if it is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
+    the environment variable that names it.
     """
     elsewhere = f"set {variable} to a directory of yours"
     try:
@@ -67,23 +67,23 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} is not a directory; remove it, or {elsewhere}")
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {elsewhere}")
-    mode, close = stat.S_IMODE(status.st_mode), f"run: {THERE}chmod 700 {path}"
+    mode, chmod = stat.S_IMODE(status.st_mode), f"run: {ON_HOST}chmod 700 {path}"
     if mode & 0o077:
-        fix = f"{close}, or " if path.startswith(f"{home()}/") else ""  # others need /tmp and the home directory
+        fix = f"{chmod}, or " if path.startswith(f"{home()}/") else ""  # never advise chmod of /tmp or of the home
         fix += f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
     if mode & PRIVATE != PRIVATE:
-        raise Refused(f"you have no access to {path} (mode {mode:04o}); {close}")
+        raise Refused(f"you have no access to {path} (mode {mode:04o}); {chmod}")
     check_safe_path(os.path.dirname(path), variable)
     return True
 
 
 def check_safe_path(path: str, variable: str) -> None:
-    """Raise Refused, with the fix, if another user can replace the file or directory that a path leads to.
+    """Raise Refused, with the fix, if another user can replace a file or directory.
 
-    From the root on, each directory, each link on the way and its target, and `path` itself must belong to root or to
-    the caller, and must not be writable by others. Once a part has passed, no other user can change the next one. A
-    missing part passes. `variable`: the environment variable that names the path.
+    From the root on, each directory, each link and its target, and `path` itself must belong to root or to the caller,
+    and must not be writable by others. In this order: once a part is safe, no other user can change the next one.
+    A missing part passes. `variable`: the environment variable that names the path.
     """
     try:
         for step in _steps(path):
@@ -95,20 +95,20 @@ def check_safe_path(path: str, variable: str) -> None:
 
 
 def _steps(path: str) -> Iterator[str]:
-    """Yield each directory and link that leads to a path, and the path itself, from the root on. Raises OSError."""
+    """Yield each directory and link on a path, from the root on, then the path itself. Raises OSError."""
     reached = "/"
     for entry in ("", *filter(None, path.split("/"))):
         reached = os.path.dirname(os.path.realpath(reached)) if entry == ".." else os.path.join(reached, entry)
         yield reached
         if os.path.islink(reached):
-            os.stat(reached)  # a circle of links raises
+            os.stat(reached)  # raises for a cycle of links
             yield from _steps(os.path.join(os.path.dirname(reached), os.readlink(reached)))
 
 
 def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
-    """Raise Refused if a user other than root and the caller may change a directory, a link or a file.
+    """Raise Refused if a user other than root and the caller may write to a path.
 
-    In a directory with the sticky bit nobody replaces another user's files.
+    A directory with the sticky bit passes: users cannot replace each other's files in it.
     """
     elsewhere = f"set {variable} to a directory of yours"
     if status.st_uid not in (0, os.geteuid()) and not _is_unmapped(status.st_uid):
@@ -117,14 +117,14 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
     if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or _has_acl(path))):
-        fix = f"run: {THERE}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
+        fix = f"run: {ON_HOST}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
 def _is_unmapped(uid: int) -> bool:
-    """Return whether a uid stands for users that this user namespace does not map, as root in some containers.
+    """Return whether a uid belongs to users outside the user namespace, such as a container's root.
 
-    They all have the overflow uid (user_namespaces(7)), a user like others if the namespace maps it. Linux only.
+    These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that one. Linux only.
     """
     if not LINUX or machine.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
@@ -133,7 +133,7 @@ def _is_unmapped(uid: int) -> bool:
 
 
 def _has_acl(path: str) -> bool:
-    """Return whether a file has an access control list: the group's bits then are its mask (acl(5)). Linux only."""
+    """Return whether a file has an ACL, of which the group bits are only the mask (acl(5)). Linux only."""
     try:
         return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
     except OSError:
@@ -141,9 +141,9 @@ def _has_acl(path: str) -> bool:
 
 
 def _is_own_group(group: int) -> bool:
-    """Return whether a group bears the caller's name and has no other members.
+    """Return whether a group has the caller's name and no other members.
 
-    Users whose account has the group as its own are not asked for: a directory server takes seconds to list accounts.
+    Accounts with it as primary group are not searched: a directory server takes seconds to list accounts.
     """
     try:
         name, own = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
@@ -153,9 +153,9 @@ def _is_own_group(group: int) -> bool:
 
 
 def check_file(path: str, kind: int) -> os.stat_result | None:
-    """Return the status of a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own; None if it is missing.
+    """Return the status of sesh's own socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`); None if it is missing.
 
-    Raises Refused, with the fix, if it is of another kind, not the caller's, or not 0600.
+    Raises Refused, with the fix, if it has another type, another owner than the caller, or another mode than 0600.
     """
     try:
         status = os.lstat(path)
@@ -166,14 +166,14 @@ def check_file(path: str, kind: int) -> os.stat_result | None:
 
 
 def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
-    """Raise Refused, with the fix, as `check_file` does."""
+    """Raise Refused, with the fix, as `check_file`."""
     if stat.S_IFMT(status.st_mode) != kind:
         expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
         raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
-        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {THERE}chmod 600 {path}")
+        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {ON_HOST}chmod 600 {path}")
 
 
 def socket_path(name: str) -> str:
@@ -187,7 +187,7 @@ def record_path(name: str) -> str:
 
 
 def settings_file() -> str:
-    """Return the user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, if absolute, else in `~/.config`."""
+    """Return the path of the settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, if absolute, else in `~/.config`."""
     return os.path.join(_own_directory("XDG_CONFIG_HOME", ".config"), "config.toml")
 
 
@@ -205,7 +205,7 @@ def remotes_file() -> str:
 
 
 def synced_file(host: str) -> str:
-    """Return the file of what was pushed to a host; neither it nor its directory is created or checked here."""
+    """Return the path of the record of the files pushed to a host; neither check nor create it."""
     return os.path.join(state_directory(), "remotes", f"{host}.synced")
 
 
@@ -215,10 +215,7 @@ def _own_directory(variable: str, below_home: str) -> str:
 
 
 def names() -> list[str]:
-    """Return the names that have a record or a socket, sorted; none if the directory is missing. Raises Refused.
-
-    A file whose name cannot be a session name is not a session.
-    """
+    """Return the sorted valid names that have a record or a socket; none without the directory. Raises Refused."""
     path = directory()
     entries = os.listdir(path) if trusted(path) else ()
     return sorted({entry[:-5] for entry in entries if entry[-5:] in (SOCKET, RECORD) and is_name(entry[:-5])})
@@ -226,7 +223,7 @@ def names() -> list[str]:
 
 @contextmanager
 def reachable(folder: str, entry: str) -> Iterator[str]:
-    """Give an address for a socket in `folder`, also if its path is over the limit of `sun_path` (Linux only)."""
+    """Yield an address for a socket in `folder`; on Linux even if its path exceeds the limit of `sun_path`."""
     path = os.path.join(folder, entry)
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         yield path

@@ -1,4 +1,4 @@
-"""Processes: their start, parent, terminal, command, directory and groups; the title of this one."""
+"""Processes: start time, parent, terminal, command, directory, groups; and the title of this process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sesh import machine
 
 
 def stat_of(pid: int | str) -> list[str]:
-    """Return the fields of /proc/PID/stat from the third on, the state: the name before may hold blanks and brackets.
+    """Return the fields of /proc/PID/stat after the name, from the state on; empty without the process.
 
-    Empty if there is no such process. A thread is `PID/task/TID`.
+    `PID/task/TID` names a thread. The name is skipped, since it may contain blanks and brackets.
     """
     return fields_of(machine.content(f"/proc/{pid}/stat"))
 
@@ -24,7 +24,7 @@ def fields_of(stat: bytes) -> list[str]:
 
 
 def start_time(pid: int) -> str:
-    """Return the start of a process, as a text to compare: a reused pid has another. Empty if it does not live."""
+    """Return a process's start time, to detect a reused pid; empty if the process is not alive."""
     if machine.LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
@@ -32,7 +32,7 @@ def start_time(pid: int) -> str:
 
 
 def controlling_tty(pid: int = 0) -> int:
-    """Return the `device_number` of the controlling terminal of a process, else of the caller; 0 without one."""
+    """Return the `device_number` of a process's (default: this one's) controlling terminal; 0 without one."""
     if machine.LINUX:
         fields = stat_of(pid or "self")
         return int(fields[4]) if len(fields) > 4 else 0
@@ -44,12 +44,12 @@ def controlling_tty(pid: int = 0) -> int:
 
 
 def session_starter() -> int:
-    """Return the parent of the leader of the caller's process session; 0 if that is not known."""
+    """Return the parent of the leader of this process session; 0 if unknown."""
     return parent_of(os.getsid(0))
 
 
 def parent_of(pid: int) -> int:
-    """Return the parent of a process; 0 if that is not known."""
+    """Return the parent of a process; 0 if unknown."""
     parent = stat_of(pid)[1:2] if machine.LINUX else machine.printed("ps", "-o", "ppid=", "-p", str(pid)).split()
     return int(parent[0]) if parent else 0
 
@@ -57,16 +57,16 @@ def parent_of(pid: int) -> int:
 _SO_ACCEPTCON = 1 << 16
 _LONGEST_COMMAND = 64 << 10
 _LONGEST_COMM = 15
-"""Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
+"""Bytes at which the kernel cuts a process name (TASK_COMM_LEN, less the closing NUL)."""
 
 
 def peer_pid(peer: socket.socket) -> int:
-    """Return the process at the other end of a Unix socket: of a listening one, that called listen(2). Linux only."""
+    """Return the peer of a Unix socket: for a listening peer, the process that called listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
 
 
 def directory_of(pid: int) -> str:
-    """Return the current directory of a process, empty if unknown."""
+    """Return the current directory of a process; empty if unknown."""
     if machine.LINUX:
         try:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
@@ -77,7 +77,7 @@ def directory_of(pid: int) -> str:
 
 
 def command_of(pid: int) -> list[str]:
-    """Return the words that a process was started with, as many as 64 KiB hold; empty if unknown."""
+    """Return the arguments of a process, program included, at most 64 KiB; empty if unknown."""
     if machine.LINUX:
         words = machine.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
@@ -85,9 +85,9 @@ def command_of(pid: int) -> list[str]:
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
-    """Return the words of a process group's leader; if it has ended, those of the first child of `shell` in the group.
+    """Return the arguments of a process group's leader, else of `shell`'s first child in the group.
 
-    A pipe's first command is often the first to end.
+    The leader, the first command of a pipeline, often ends first.
     """
     if words := command_of(group):
         return words
@@ -98,9 +98,9 @@ def command_of_group(group: int, shell: int) -> list[str]:
 
 
 def set_process_title(text: str) -> None:
-    """Have `ps` show a text for this process in place of its arguments, which all users may read. Linux only.
+    """Replace this process's arguments, which all users can read, by a text for `ps`. Linux only.
 
-    The text overwrites the arguments in memory, cut to their length. If the system refuses, they stay.
+    The text overwrites the arguments in memory, cut to their length; errors are ignored.
     """
     title = text.encode()
     try:
@@ -114,7 +114,7 @@ def set_process_title(text: str) -> None:
 
 
 def own_processes() -> list[tuple[int, int, list[str]]]:
-    """Return the caller's own living processes: (pid, parent's pid, arguments with the program)."""
+    """Return the user's live processes: (pid, parent's pid, arguments, program included)."""
     if not machine.LINUX:
         rows = [line.split(None, 2) for line in machine.printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
@@ -124,31 +124,31 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
             if os.stat(f"/proc/{pid}").st_uid == os.geteuid():
                 processes.append((pid, int(fields[1]), command_of(pid)))
         except OSError:
-            continue  # it ended just now
+            continue  # the process has just ended
     return processes
 
 
 def open_paths(pid: int) -> set[str]:
-    """Return the files that a process has open, as in /proc/PID/fd; empty if that is not known."""
+    """Return the targets of the links in /proc/PID/fd; empty if unknown."""
     opened = set()
-    with suppress(OSError):  # it has ended, or there is no /proc
+    with suppress(OSError):  # the process has ended, or there is no /proc
         for number in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(FileNotFoundError):  # it was closed
+            with suppress(FileNotFoundError):  # the descriptor was closed
                 opened.add(os.readlink(f"/proc/{pid}/fd/{number}"))
     return opened
 
 
 def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Yield the pid and the fields of `stat_of` of each living process that is not hidden. Raises OSError.
+    """Yield pid and `stat_of` fields of visible live processes, perhaps only of one `session`. Raises OSError.
 
-    `session`: only those of a process session. No file is read of the others: a hundred daemons may look at once.
+    Reads no file of other sessions' processes, since a hundred daemons may scan at the same time.
     """
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and session in (None, _session_of(int(entry))):
             try:
                 fields = fields_of(machine.read_proc(f"/proc/{entry}/stat"))
             except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue  # it has ended, or is another user's
+                continue  # the process has ended, or is another user's
             if len(fields) > 3 and fields[0] not in "ZX":
                 yield int(entry), fields
 
@@ -161,9 +161,9 @@ def _session_of(pid: int) -> int:
 
 
 def listening() -> dict[str, str]:
-    """Return the paths of listening Unix sockets, by the text that the links in /proc/PID/fd have for them.
+    """Return the paths of listening Unix sockets, by the targets of the links in /proc/PID/fd; empty if unknown.
 
-    Empty if the kernel does not tell. Several sockets may have listened at one path, one after the other.
+    A path may occur several times: a new socket can be bound there after the old path was removed.
     """
     sockets = {}
     for line in machine.content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
@@ -174,10 +174,10 @@ def listening() -> dict[str, str]:
 
 
 def groups_of_session(leader: int) -> list[int]:
-    """Return the living process groups of the session that `leader` leads, its own first.
+    """Return the live process groups of `leader`'s session, the leader's own first.
 
-    A shell that is signalled after its job goes on with the next command of its line. Raises OSError if the system does
-    not say: no process must be taken for a dead one because no descriptor is left to look at it.
+    The order is for signals: a shell signalled after its job would start the next command of its line. Raises OSError
+    if the groups are unknown, so that a lack of descriptors does not make a live process look dead.
     """
     if machine.LINUX:
         groups = {int(fields[2]) for _, fields in _living(leader)}

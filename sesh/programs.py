@@ -1,8 +1,8 @@
-"""Programs that sesh runs itself, never one of the current directory; the user's shell, and renewed variables.
+"""Programs that sesh runs itself, never from the current directory; the user's shell; renewed variables.
 
-The program of a session is looked up as a shell does it (`daemon/spawn/environment`). A new login renews
-variables that end or move with it: a display and the right to use it, an agent, a ticket, an editor's socket.
-The list is that of tmux's `update-environment`, and what editors put into the shells they start.
+The program of a session is looked up as in a shell (`daemon/spawn/environment`). Renewed variables belong to a login: a
+display and its authority, an agent, a ticket, an editor's socket; a later login replaces them. The list is tmux's
+`update-environment` and the variables that editors set in their shells.
 """
 
 from __future__ import annotations
@@ -19,46 +19,49 @@ from sesh.names import printable
 
 
 def search_path() -> str:
-    """Return PATH without empty and relative entries, which mean the current directory; else the system's."""
+    """Return PATH without empty and relative entries, which follow the current directory; else the system's default."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.isabs(folder)) or os.defpath
 
 
 def environment() -> dict[str, str]:
-    """Return this environment with `search_path` as PATH, in which `subprocess`, and a program, look up programs."""
+    """Return the environment of this process with `search_path` as PATH."""
     return {**os.environ, "PATH": search_path()}
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program by its name in `search_path`, or by a path; None if it is not found."""
+    """Return the path of a program, looked up in `search_path` unless `name` is a path; None if not found."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)
 
 
 def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
-    """Return the error of a program for a link that was not started. `hint`: if the fault is the program's."""
+    """Return the error for a link whose program cannot be started. `hint`: for a missing or forbidden program."""
     message = f"cannot run {name}: {error.strerror}"
-    itself = isinstance(error, (FileNotFoundError, PermissionError))
-    failure = Unreachable(message, hint=hint) if itself else LocalFault(message)
-    failure.reason = message if itself else str(error.strerror)
+    if isinstance(error, (FileNotFoundError, PermissionError)):
+        failure = Unreachable(message, hint=hint)
+        failure.reason = message
+    else:
+        failure = LocalFault(message)
+        failure.reason = str(error.strerror)
     return failure
 
 
 def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
-    """Start a program as Popen does, by default in `environment`."""
+    """Start a program with Popen, by default in `environment`."""
     return subprocess.Popen(argv, env=environment() if env is None else env, **options)
 
 
 def run(argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
-    """Run a program without stdin; return its code and output. Raises OSError, TimeoutExpired once it is killed."""
+    """Run a program without stdin; return its code and output. Raises OSError, and TimeoutExpired after killing it."""
     return subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, env=environment(), timeout=timeout, check=False
     )
 
 
 def printed(*words: str, timeout: float) -> str | None:
-    """Return the stdout of a program, else its stderr; None if it cannot be run, or takes longer than `timeout`."""
+    """Run a program; return its stdout, else its stderr; None if it cannot be run or exceeds `timeout`."""
     try:
         done = run(words, timeout)
     except (OSError, subprocess.TimeoutExpired):
@@ -67,7 +70,7 @@ def printed(*words: str, timeout: float) -> str | None:
 
 
 def shell(creator: Mapping[str, str]) -> str:
-    """Return the user's shell: `$SHELL` if it is the absolute path of a program, else passwd(5)'s, else /bin/sh."""
+    """Return the user's shell: `$SHELL` if absolute and executable, else passwd(5)'s, else /bin/sh."""
     path = creator.get("SHELL", "")
     if os.path.isabs(path) and is_program(path):
         return path
@@ -79,11 +82,11 @@ def shell(creator: Mapping[str, str]) -> str:
 
 
 def is_program(path: str) -> bool:
-    """Return whether a path leads to a file that this process may execute. Never raises."""
+    """Return whether a path is a file that this process may execute. Never raises."""
     try:
         return os.path.isfile(path) and os.access(path, os.X_OK)
     except ValueError:
-        return False  # it contains a NUL
+        return False  # the path contains a NUL
 
 
 RENEWED = (
@@ -96,9 +99,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
 def check_variables(names: Iterable[str]) -> None:
-    """Raise UsageError for a name that no variable to renew may have; those of sesh itself are not renewed."""
+    """Raise UsageError for a name that cannot be renewed: invalid, or one of sesh's own."""
     if wrong := next((name for name in names if not _is_variable(name)), ""):
-        raise UsageError(f"{printable(wrong)} is no name of a variable")
+        raise UsageError(f"{printable(wrong)} is not the name of a variable")
 
 
 def _is_variable(name: str) -> bool:
@@ -106,12 +109,12 @@ def _is_variable(name: str) -> bool:
 
 
 def renewed_variables(environment: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the variables of an environment that are renewed, with those named by a setting; empty where unset."""
+    """Return the renewed variables of an environment, and those named in `more`; unset ones are empty."""
     return {name: environment.get(name, "") for name in (*RENEWED, *more)}
 
 
 def accepted_variables(sent: object) -> dict[str, str]:
-    """Return those of a peer's variables that may be written for shells."""
+    """Return a peer's renewed variables, without those that are unsafe for shells."""
     if not isinstance(sent, dict):
         return {}
     return {

@@ -1,41 +1,41 @@
-"""The frames that clients and daemons exchange: a pure codec, the same over a Unix socket and over ssh.
+"""The frames of clients and daemons: a pure codec, the same over a Unix socket and over ssh.
 
-A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Types that the reader does
-not know are skipped, JSON keys that it does not know ignored. Peers with another protocol number understand HELLO,
-WELCOME, the request `reload` and its RESPONSE.
+A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
+and ignore unknown JSON keys. Peers with another protocol number understand HELLO, WELCOME, the request `reload` and its
+RESPONSE.
 
 | frame    | from   | payload                                                                                 |
 |----------|--------|-----------------------------------------------------------------------------------------|
-| HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; size and wishes to attach |
+| HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; to attach: size, options  |
 | WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                                 |
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
-| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)                     |
-| OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
-| SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
-| NOTICE   | daemon | JSON: text (a line of sesh's own, which counts for no position)                         |
+| ACK      | daemon | number of the newest INPUT that was written to the pty in whole (8 bytes)               |
+| OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
+| SCREEN   | daemon | position of the output that it replaces (8 bytes), bytes made from the model            |
+| NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
-| REDRAW   | both   | client: nothing: send me a screen; or a position (8 bytes): my terminal shows the       |
-|          |        | output up to there, and no more before your answer. Daemon: a SCREEN that answers       |
-| DETACH   | both   | JSON: from the client nothing; from the daemon reason, and what leaves the terminal     |
-|          |        | tidy: rows_below, queries                                                               |
+| REDRAW   | both   | client: nothing, to request a screen; or a position (8 bytes), to request the screen    |
+|          |        | and the lines from there; until the answer the client shows no output. Daemon: SCREEN   |
+| DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
+|          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
-| SWITCH   | daemon | JSON: name, host: attach there                                                          |
-| PING     | both   | anything                                                                                |
-| PONG     | both   | what the PING carried                                                                   |
-| REQUEST  | client | JSON: id, verb, begin_by (the time after which it is not begun, in seconds since the    |
-|          |        | start of the daemon's machine), and the verb's own keys                                 |
+| SWITCH   | daemon | JSON: name, host: the session to attach to                                              |
+| PING     | both   | any bytes                                                                               |
+| PONG     | both   | the payload of the PING                                                                 |
+| REQUEST  | client | JSON: id, verb, begin_by (deadline to begin, in seconds since the start of the daemon's |
+|          |        | machine), and the verb's own keys                                                       |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
-| ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1)    |
-| MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the screen's model there          |
-| GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
-|          |        | on its way that no key waits                                                            |
-| TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
-| RELOADED | daemon | nothing: the daemon goes on as another sesh; come back                                  |
-| DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
+| ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
+| MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
+| GOT      | client | bytes of OUTPUT and SCREEN received (8 bytes), over a link: bounds the bytes in flight, |
+|          |        | so that no key waits for them                                                           |
+| TELL     | daemon | JSON: name, state, question of another session, to notify the user                      |
+| RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
+| DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
 
-A broken frame costs its sender the connection. At the far end of a link a bridge answers first, in the daemon's place,
-to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then carries the output of a command, with
-1 for stdout or 2 for stderr in place of the position.
+A malformed frame closes the connection. At the far end of a link the bridge answers the requests `op`, `enter` and
+`connect` itself (see `sesh.bridge`); its OUTPUT carries the output of a command, with 1 for stdout or 2 for stderr as
+the position.
 """
 
 from __future__ import annotations
@@ -48,24 +48,22 @@ from typing import Any
 
 from sesh import errors
 
-PROTOCOL = 1
-"""The protocol number: a peer with another one is refused in one line, and harms nothing."""
+PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 
 BRIDGE = b"\0sesh-bridge-1\0\n"
-"""The bytes that the far end of a link sends first; what login files print comes before them."""
+"""Sent first by a bridge; earlier bytes are output of the login shell's files."""
 
 LARGEST_PAYLOAD = 1 << 20
 LARGEST_ANSWER = 40 << 20
-"""Bytes of DATA with one answer: the output of a run (32 MiB) and a whole scrollback as JSON are below it."""
+"""Bytes of DATA with one answer; beyond it, ProtocolError. The output of a run (32 MiB) and a scrollback fit."""
 MOST_VALUES = 500_000
-"""Values in one answer: each costs some hundred bytes of memory, however short it is."""
+"""JSON values in one answer; beyond it, ProtocolError. A short value, too, costs some hundred bytes of memory."""
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-MOST = 1 << 62
-"""The largest position, count or number that is accepted."""
+MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
 CHUNK = 256 << 10
-"""Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+"""Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
 READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
 """The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
@@ -79,8 +77,7 @@ REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
 RELOADED = 0x19
 
-ECHOES, BY_LINE = 1, 2
-"""Flags of ECHOED: the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
+ECHOES, BY_LINE = 1, 2  # flags of ECHOED: the pty's ECHO and ICANON
 
 
 def header(kind: int, size: int) -> bytes:
@@ -88,7 +85,7 @@ def header(kind: int, size: int) -> bytes:
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """Return a whole frame. Raises ValueError for more than `LARGEST_PAYLOAD`: a fault of the caller's."""
+    """Return a frame. Raises ValueError for more than `LARGEST_PAYLOAD`: a bug of the caller."""
     if len(payload) > LARGEST_PAYLOAD:
         raise ValueError(f"a frame of {len(payload)} bytes")
     return header(kind, len(payload)) + payload
@@ -100,18 +97,18 @@ def numbered(kind: int, number: int, data: bytes) -> bytes:
 
 
 def output_header(position: int, size: int, ack: int) -> bytes:
-    """Return the header and number of an OUTPUT with `size` bytes; before it the ACK of an INPUT, if that is not 0."""
+    """Return the header and number of an OUTPUT; before them an ACK, unless `ack` is 0."""
     return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, 8 + size, position)
 
 
 def pieces(kind: int, number: int, data: bytes) -> Iterator[bytes]:
-    """Yield frames of one number that carry `data` of any length."""
+    """Yield frames with the same number that carry `data` of any length."""
     for start in range(0, len(data), CHUNK) if data else (0,):
         yield numbered(kind, number, data[start : start + CHUNK])
 
 
 def data_frames(data: bytes) -> bytes:
-    """Return DATA frames that carry bytes of any length; none for no bytes."""
+    """Return DATA frames that carry bytes of any length; empty without bytes."""
     return b"".join(frame(DATA, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK))
 
 
@@ -154,12 +151,12 @@ def message(kind: int, values: Mapping[str, object]) -> bytes:
 
 
 def encode(values: Mapping[str, object]) -> bytes:
-    """Return JSON that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
+    """Return JSON that `parse` reverses, also for file names that are not UTF-8."""
     return json.dumps(values, separators=(",", ":")).encode()
 
 
 def parse(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object of a payload. Raises ProtocolError if it is none."""
+    """Return the JSON object of a payload. Raises ProtocolError if it is not one."""
     try:
         values = json.loads(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
@@ -170,14 +167,14 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Add DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST_ANSWER`."""
+    """Append DATA to the bytes of an answer. Raises ProtocolError beyond `LARGEST_ANSWER`."""
     if len(held) + len(payload) > LARGEST_ANSWER:
         raise errors.ProtocolError(f"the other side sent more than {LARGEST_ANSWER >> 20} MiB in one answer")
     held += payload
 
 
 def value(data: bytes | bytearray) -> Any:
-    """Return the value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
+    """Return a JSON value. Raises ProtocolError if `data` is not JSON, or has more than `MOST_VALUES` values."""
     if len(data) > MOST_VALUES and sum(map(_STRINGS.sub(b"", data).count, b",[{")) > MOST_VALUES:
         raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
     try:
@@ -187,7 +184,7 @@ def value(data: bytes | bytearray) -> Any:
 
 
 class Decoder:
-    """Turn bytes, in any chunking, into frames. It holds at most one unfinished frame."""
+    """Turns bytes, in chunks of any size, into frames; buffers at most one incomplete frame."""
 
     __slots__ = ("_buffer", "_wanted")
 
@@ -197,15 +194,15 @@ class Decoder:
 
     @property
     def held(self) -> int:
-        """Return the number of bytes of an unfinished frame."""
+        """The number of buffered bytes of an incomplete frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that `data` completes, as (type, payload).
 
-        Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is of no use afterwards.
+        Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is unusable then.
         """
-        if self._buffer:  # a frame that comes in pieces is gathered, and put together once
+        if self._buffer:  # collect a large frame and copy it once
             self._buffer += data
             if len(self._buffer) < self._wanted:
                 return []

@@ -1,14 +1,14 @@
 """Find queries, titles, bells, notifications, progress and prompt marks in the program's output.
 
-The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
+The daemon must find a query before it passes the block on, since the terminal's reply may come at once. Sources:
 ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
 Program Status Protocol (OSC 7501).
 
-It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr.
+No model of the screen is needed: one regular expression, which skips plain text and colours at the speed of memchr.
 
-A `Finding` is a kind, a body, and the offset in the block behind its last byte. The body of a `query`, which has one
-reply, and of a `talk`, which may have several or none, is the sequence; a string with several queries gives a finding
-for each. The body of a notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
+A `Finding` is a kind, a body, and the end offset in the block. The body of a `query`, which has one reply, and of a
+`talk`, which may have several or none, is the sequence; a string with several queries gives a finding for each. The
+body of a notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _REPLIES = {
     b"$w": b"P$u", b"$u": b"P$s", b"&u": b"P!u", b"'|": b"&w", b"#R": b"?#Q", b'"v': b'"w',
     b"P$q": b"P$r", b"P+q": b"P+r",
 }  # fmt: skip
-"""The forms of replies that differ from their query's."""
+"""By query, the form of its reply, if that differs from the query's own."""
 
 
 def form(sequence: bytes) -> bytes:
-    """Return what a control sequence or a string is without its parameters and content; empty if it has no form."""
+    """Return a control sequence or string without parameters and content; empty for any other sequence."""
     if sequence[1:2] == b"[":
         return sequence[2:].translate(None, _PARAMETERS)
     header = _HEADER.match(sequence)
@@ -42,21 +42,18 @@ def reply_form(query: bytes) -> bytes:
 
 
 Finding = tuple[str, bytes, int]
-LONGEST_REPORT = 4096
-"""Bytes of an OSC 7501, its terminator included; a longer one is ignored."""
-LONGEST_STRING = 64 << 10
-"""Bytes of an OSC, DCS or APC that are carried from block to block; a longer one is ignored."""
+LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
+LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is ignored
 ASKING = frozenset(("query", "talk", "status query", "sizes"))
-"""The kinds of finding that the terminal, or the daemon in its place, has to do something for."""
+"""The kinds of finding that the terminal, or the daemon in its place, answers."""
 GIVEN_UP = b"\xff"
-"""Replaces the content of a string too long to carry; no known string begins with it."""
+"""Replaces the content of a string that is too long; no known string begins with it."""
 _LONGEST_CONTROL = 256
 _MOST = {
     "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
     "status": 256, "status query": 16,
 }  # fmt: skip
-_MOST_OTHERS = 1000
-"""Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""
+_MOST_OTHERS = 1000  # findings of a kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
     rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
     rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
@@ -69,15 +66,15 @@ _SEQUENCES = (
 )
 _SILENT, _AUDIBLE = re.compile(_SEQUENCES), re.compile(_SEQUENCES + rb"|(?P<bell>\x07)")
 _GRAPHICS_QUERY = re.compile(rb"G(?:[^;]*,)?a=q|(?!G(?:[^;]*,)?q=[12])G(?:[^;]*,)?[iI]=0*[1-9]")
-"""A graphics command of kitty's protocol that is answered: a query, or a numbered image that is not quiet."""
+"""Matches a command of kitty's graphics that has a reply: a query, or a numbered image that is not quiet."""
 _TERMINATOR = re.compile(rb"\x07|\x1b\\")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 _FOREIGN = 99
-"""The first number of an OSC that is not xterm's: a protocol may answer it at will. Those of xterm ask by `?`."""
+"""The first number of an OSC that is not xterm's: any of them may have replies. xterm's have one only for `?`."""
 
 
 class QueryScanner:
-    """Read a session's output block by block. `carry`, plain bytes, is all of its state."""
+    """Scans a session's output block by block. `carry`, plain bytes, is its whole state."""
 
     __slots__ = ("carry",)
 
@@ -85,7 +82,7 @@ class QueryScanner:
         self.carry = carry
 
     def find(self, block: bytes) -> list[Finding]:
-        """Return the findings that the block completes, in order. Never raises, whatever the bytes."""
+        """Return the findings that the block completes, in order. Never raises."""
         if not self.carry and b"\x1b" not in block and b"\x07" not in block:
             return []
         data, offset, self.carry = self.carry + block, len(self.carry), b""
@@ -109,20 +106,20 @@ class QueryScanner:
                     findings += [(kind, body, end - offset) for kind, body in found]
                 continue
             findings.append((kind, b"\x1b[c" if match[0] == b"\x1bZ" else match[0], end - offset))
-        # The last bytes may be the beginning of a control sequence.
+        # The block may end inside a control sequence.
         start = data.rfind(b"\x1b", end)
         if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):
             self.carry = data[start:]
         return findings
 
     def _carry_string(self, string: bytes) -> None:
-        half = b"\x1b" if string.endswith(b"\x1b") else b""  # its terminator may have begun
+        half = b"\x1b" if string.endswith(b"\x1b") else b""  # perhaps the first byte of ST
         fits = string[2:3] != GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
         self.carry = string if fits else string[:2] + GIVEN_UP + half
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
-    """Drop what a block says too often, so that a flood of it cannot hold the daemon up."""
+    """Drop excess findings of each kind, so that a flood of them cannot block the daemon."""
     left: dict[str, int] = {}
     kept: list[Finding] = []
     for finding in reversed(findings):
@@ -153,7 +150,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
         return [("status", text)] if fits and text[:1] != b"?" else []
     kind, body = _notice(number, text)
     findings = [(kind, body)] if kind else []
-    if kind and number != b"99":  # kitty reports what becomes of a notification
+    if kind and number != b"99":  # kitty reports clicks on a notification
         return findings
     if b"?" in text and (queries := _queries(command)):
         return [("query", b"\x1b]" + query + terminator) for query in queries]
@@ -162,7 +159,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
 
 
 def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
-    """Return the kind and the body of an operating system command that is a notice; empty for another one."""
+    """Return kind and body of an OSC that is a notice; empty for any other."""
     first, separator, rest = text.partition(b";")
     if number in (b"0", b"2"):
         return "title", text
@@ -180,10 +177,10 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
 
 
 def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
-    """Return the kind and the text of an OSC 99: a whole notification, or a part of one that another one completes."""
+    """Return kind and text of an OSC 99: a notification or a part of one."""
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"p", b"title") not in (b"title", b"body"):
-        return "", b""  # a question, an icon, a button
+        return "", b""  # a query, an icon, a button
     if keys.get(b"e") == b"1":
         try:
             payload = binascii.a2b_base64(payload)
@@ -193,27 +190,29 @@ def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
 
 
 def _queries(command: bytes) -> list[bytes]:
-    """Return the queries in a command, each as if it was sent alone: a field `?`, or one that has a `?` at an end."""
+    """Return the queries of an OSC, each as a separate OSC.
+
+    A query has a field `?`, or one that begins with `?` or ends in `=?`.
+    """
     number, *fields = command.split(b";")
     if not number.isdigit() or len(number) > 5:
         return []
     if b"?" not in fields:
         return [command] if any(field[:1] == b"?" or field[-2:] == b"=?" for field in fields) else []
     places = [index for index, field in enumerate(fields) if field == b"?"]
-    if 10 <= int(number) <= 19:  # a list of colours, the next one has the next number
+    if 10 <= int(number) <= 19:  # a list of colours with successive numbers
         return [b"%d;?" % (int(number) + index) for index in places if int(number) + index <= 19]
     return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]
 
 
-_ANSWERED = frozenset(("query", "talk", "status query"))
-"""The kinds of finding that a terminal may answer."""
+_ANSWERED = frozenset(("query", "talk", "status query"))  # the kinds of finding that a terminal may answer
 _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
 class QueryRemover:
-    """Put CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
+    """Replaces each query by CAN, which also keeps text before and after it from joining.
 
-    A sequence that has not ended is held back, and is lost if it never does.
+    An unfinished sequence is held back, and lost if it never ends.
     """
 
     def __init__(self) -> None:
@@ -221,19 +220,19 @@ class QueryRemover:
         self._held = b""
 
     def take(self, block: bytes) -> bytes:
-        """Return the output that can be shown now, without what a terminal answers."""
+        """Return the output that can be shown now, without queries."""
         block = block.replace(_ENQUIRY, b"")
         before, data = len(self._held), self._held + block
         parts, start = [], 0
-        for kind, _, behind in self._scanner.find(block):
-            end = before + behind
-            if end == start or kind not in _ANSWERED:  # several colours have one end
+        for kind, _, offset in self._scanner.find(block):
+            end = before + offset
+            if end == start or kind not in _ANSWERED:  # several queries of one OSC have the same end
                 continue
             last = end - len(_ST) if data.endswith(_ST, start, end) else end
             parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]
             start = end
         carry = self._scanner.carry
-        held = len(carry) - (2 + len(GIVEN_UP) if carry[2:3] == GIVEN_UP else 0)  # a string that is too long passes
+        held = len(carry) - (2 + len(GIVEN_UP) if carry[2:3] == GIVEN_UP else 0)  # pass a string that is too long
         parts.append(data[start : len(data) - held])
         self._held = data[len(data) - held :]
         return b"".join(parts)

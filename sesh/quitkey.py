@@ -1,7 +1,7 @@
-r"""Ctrl-\ while the terminal is not raw: the kernel makes SIGQUIT of it, which would end sesh with a core dump.
+r"""Ctrl-\ before the terminal is raw: a SIGQUIT, which would end sesh with a core dump.
 
-Typed before the session exists it stops sesh as Ctrl-C does. Typed later, but before the terminal of the attachment is
-raw, it leaves the session once that is attached.
+Before the session exists, the key stops sesh as Ctrl-C does. After that, until the terminal is raw, it detaches from
+the session as soon as the client is attached.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KEY = b"\x1c"
 
 
 class QuitKey:
-    """Notes SIGQUIT within its block; programs that are started get their own. `typed`: true if it came."""
+    """Catches SIGQUIT inside its block; child processes get the default action. `typed`: the key was typed."""
 
     def __init__(self) -> None:
         self.typed = False
@@ -28,7 +28,7 @@ class QuitKey:
         try:
             self._before = signal.signal(signal.SIGQUIT, self._note)
         except ValueError:
-            self._before = None  # not the main thread, which gets no signals
+            self._before = None  # only the main thread handles signals
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -37,30 +37,30 @@ class QuitKey:
             self._before = None
 
     def release(self) -> None:
-        """End the block for a verb that attaches nothing; a SIGQUIT that came meanwhile acts now."""
+        """End the block, for a verb that does not attach; raise a SIGQUIT that came meanwhile."""
         self.__exit__()
         if self.typed:
             signal.raise_signal(signal.SIGQUIT)
 
     def arm(self) -> None:
-        """Have the key raise KeyboardInterrupt from now on; at once if it was typed before."""
+        """Let the key raise KeyboardInterrupt from now on, at once if it was typed before."""
         self._armed = self._before is not None
         if self.typed:
             self._note()
 
     def disarm(self) -> None:
-        """Only note the key from now on: the session exists, and is to be left properly."""
+        """Only record the key from now on: after it, the client detaches from the session."""
         self._armed = False
 
     def taken(self) -> bool:
-        """Return whether the key was typed, once for each time."""
+        """Return whether the key was typed, and forget it."""
         typed, self.typed = self.typed, False
         return typed
 
     def _note(self, *_: object) -> None:
         self.typed = True
         if self._armed:
-            self._armed = False  # once: the clean-up is not to be stopped again
+            self._armed = False  # once only: a second key must not interrupt the clean-up
             raise KeyboardInterrupt
 
 

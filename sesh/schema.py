@@ -1,45 +1,34 @@
 """Types of the data that crosses rooms and links: output of `--json`, arguments and answers of ops.
 
-A class named `_X` holds the keys that are always there, `X` adds those that may be missing. `sesh.check` derives from
-these types, and those of `sesh.messages` and `sesh.stored`, the checks of data from outside. A `str` is one line, an
-`int` is not negative; the annotations below say it where it is otherwise.
+A class named `_X` has the required keys, `X` adds the optional ones. `sesh.check` derives the checks of data from
+outside from these types and from those of `sesh.messages` and `sesh.stored`. A `str` is one line and an `int` is not
+negative, unless one of the annotations below says otherwise.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
-Moment = Annotated[str, "date-time"]
-"""RFC 3339 in UTC."""
+Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
-Id = Annotated[str, "id"]
-"""The id of a session, which is part of file names."""
-Resume = Annotated[list[str], "resume"]
-"""The command by which a session is started again."""
-Text = Annotated[str, "text"]
-"""Text of several lines, such as a word of a command, a path."""
+Id = Annotated[str, "id"]  # the id of a session, which is part of file names
+Resume = Annotated[list[str], "resume"]  # the command that starts a session again
+Text = Annotated[str, "text"]  # text that may have several lines, such as an argument or a path
 Sentence = Annotated[str, "sentence"]
-"""A line of sesh's own, in which a command of sesh may stand: see `errors.for_host`."""
-Styled = Annotated[str, "styled"]
-"""Text with SGR and links (OSC 8)."""
-Latin = Annotated[str, "latin"]
-"""Bytes carried as latin-1; they are never shown."""
-Code = Annotated[int, range(256)]
-"""An exit code, or the number of a signal."""
-Failure = Annotated[int, range(1, 256)]
-"""The exit code of an error."""
-ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]
-"""The exit code that a shell reported with OSC 133: any number."""
-Size = Annotated[int, range(1 << 16)]
-"""Columns or rows of a terminal, 0 if there is none."""
+"""A line of sesh's own, perhaps with placeholders for commands: see `errors.for_host`."""
+Styled = Annotated[str, "styled"]  # text with SGR and links (OSC 8)
+Latin = Annotated[str, "latin"]  # bytes carried as latin-1, never shown
+Code = Annotated[int, range(256)]  # an exit code, or the number of a signal
+Failure = Annotated[int, range(1, 256)]  # the exit code of an error
+ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]  # the exit code that a shell reported with OSC 133: any number
+Size = Annotated[int, range(1 << 16)]  # columns or rows of a terminal, 0 if there is none
 Pid = Annotated[int, range(1 << 31)]
-Seconds = Annotated[float, range(10**9)]
-"""A length of time, below thirty years."""
+Seconds = Annotated[float, range(10**9)]  # a length of time, below thirty years
 Time = Annotated[float, range(253402300800)]
-"""Seconds from 1970, before the year 10000, which no calendar of the C library has."""
+"""Seconds from 1970, before the year 10000, at which the C library's calendar ends."""
 
 
 class ErrorFacts(TypedDict):
-    """An error as it goes over the wire: what happened, what to do, and the exit code."""
+    """An error in a frame: what happened, what to do, and the exit code."""
 
     code: str
     what: Sentence
@@ -55,10 +44,10 @@ class _RunFacts(TypedDict):
 
 
 class RunFacts(_RunFacts, From, total=False):
-    """A daemon's account of a run.
+    """A daemon's facts of a run.
 
-    `n`: its number; `key`: a client finds it by this after a lost link; `from`: bytes of its output before the answer;
-    `reason`: why the session ended, if it ended with the run.
+    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before the answer; `reason`:
+    why the session ended, if it ended with the run.
     """
 
     n: int
@@ -79,7 +68,7 @@ class RunFacts(_RunFacts, From, total=False):
 class ActivityFacts(TypedDict):
     """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed.
 
-    `kind`: permission, question or auth, if the program reports what it asks for.
+    `kind`: permission, question or auth, if the program reports it with its question.
     """
 
     state: str
@@ -90,7 +79,7 @@ class ActivityFacts(TypedDict):
 
 
 class ReportFacts(TypedDict):
-    """The report of a program (OSC 7501), or of its part with this `id`."""
+    """The report of a program (OSC 7501), or of the part of it that `id` names."""
 
     id: str | None
     state: str
@@ -109,8 +98,8 @@ class Loss(TypedDict):
 
 
 class Foreground(TypedDict):
-    """The program that has the terminal. `pid`: its process group; `command`: its words; `title`: the one that it has
-    set, not the shell's."""
+    """The foreground program. `pid`: its process group; `command`: its arguments, program included; `title`: the title
+    that it set; null if only the shell set one."""
 
     pid: int
     command: list[Text]
@@ -118,8 +107,7 @@ class Foreground(TypedDict):
 
 
 class Unseen(TypedDict):
-    """Changes since the last client left: the number of bells, the text of the last notification, and the number of
-    failed commands."""
+    """Changes since the last client left: the number of bells, the last notification, the number of failed commands."""
 
     bells: int
     notification: str | None
@@ -156,11 +144,11 @@ class _Summary(TypedDict):
 
 class Summary(_Summary, total=False):
     """A session in a list. `state`: running, exited or lost. `attached`: the number of clients; `current`: the verb was
-    typed in it. `command`: the one that it was started with; `title`: the last one that its program has set.
+    typed in it. `command`: the command that it was started with; `title`: the last title that its program set.
 
     `last_line`: the last line printed, while the program works. `resume`: the command of `--resume-with`. `machine`:
-    the machine that it runs on, if that is another one with the same home directory. For a session on a host: `home`:
-    the home directory on it; `clock`: seconds that the host's clock is ahead; `stale`: the host does not answer.
+    the machine that it runs on, if another one with the same home directory. For a session on a host: `home`: the home
+    directory there; `clock`: seconds by which the host's clock is ahead; `stale`: the host does not answer.
     """
 
     last_line: str | None
@@ -178,8 +166,8 @@ class Summary(_Summary, total=False):
 
 
 class AttachedClient(TypedDict):
-    """A client that is attached to a session. `mode`: raw (it gets the program's own bytes), drawn (the screen, as its
-    terminal has another size) or aside (nothing until it reads again)."""
+    """A client that is attached to a session. `mode`: raw (it gets the program's own bytes), drawn (it gets the screen,
+    as its terminal has another size) or aside (it gets nothing until it reads again)."""
 
     id: int
     pid: int
@@ -209,7 +197,7 @@ class TerminalModes(TypedDict):
 
 
 class Status(Summary, total=False):
-    """Everything about a session. `link`: up for a session on a host; `position`: bytes of output since its start;
+    """All facts of a session. `link`: up for a session on a host; `position`: bytes of output since its start;
     `faults`: recent errors of its daemon, such as failed hooks."""
 
     clients: list[AttachedClient]
@@ -234,7 +222,7 @@ class Spec(TypedDict, total=False):
 
 
 class JobSpec(TypedDict):
-    """A caller's description of a job. `keep`: it stays when it has ended; `timeout`: seconds until it is ended."""
+    """A caller's description of a job. `keep`: list it after its end; `timeout`: seconds until it is ended."""
 
     name: str | None
     spec: Spec
@@ -243,13 +231,13 @@ class JobSpec(TypedDict):
 
 
 class LaunchSpec(TypedDict, total=False):
-    """All that a daemon needs to start its session.
+    """All data that a daemon needs to start its session.
 
-    `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: names of
-    those that it had before. `width`, `height`: pixels. `outlive`: which sessions that end unseen are kept; `before`:
-    text that the log begins with; `history`: the commands run before; `gate`: Enter starts the command. `resume`: the
-    command of `--resume-with`; `resumes`: it runs instead of `command`. `instead_of`: the id of the dormant session
-    whose name it takes, no other one's.
+    `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: the names
+    that `--env` had before a restore. `width`, `height`: pixels. `outlive`: which sessions that end without a client
+    are kept; `before`: text at the start of the log; `history`: earlier commands; `gate`: start the command only after
+    Enter. `resume`: the command of `--resume-with`; `resumes`: run it instead of `command`. `instead_of`: the id of the
+    only dormant session whose name it may take.
     """
 
     name: str
@@ -282,7 +270,7 @@ class LaunchSpec(TypedDict, total=False):
 
 
 class Outcome(TypedDict):
-    """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
+    """The end of a session's program. `cpu`: seconds; `memory`: peak in bytes; `truncated`: output was dropped.
 
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
     """
@@ -299,7 +287,7 @@ class Outcome(TypedDict):
 
 class JobResult(Outcome, total=False):
     """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
-    command of `--run` that ended with it; `shell`: whether its program was the person's shell."""
+    command of `--run` that ended with it; `shell`: true if its program was the user's shell."""
 
     name: Name
     id: Id
@@ -320,8 +308,8 @@ class JobResult(Outcome, total=False):
 class Event(TypedDict, total=False):
     """An event of a session. `seq` counts from 1 in each session; the other keys depend on `event`.
 
-    When all sessions are followed, two objects have no other keys: `begun`, the time from which events count, and
-    `note`, a line for the person.
+    When all sessions are followed, two objects have only one key: `begun`, the time from which events are complete, and
+    `note`, a line for the user.
     """
 
     seq: int

@@ -1,4 +1,4 @@
-"""Stop a call from another thread: a call of the API that waits, an attempt at a link. Ctrl-C: `reach.cancelling`."""
+"""Stop a waiting call of the API, or an attempt at a link, from another thread. For Ctrl-C: `reach.cancelling`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from threading import Event, Lock
 
 from sesh.errors import Interrupted, SeshError, Unreachable
 
-Way = Callable[[], object]
+Callback = Callable[[], object]
 
 
 class Stop:
-    """A stop for a call that may wait for long: `stop()` in another thread ends the waiting.
+    """Cancels calls that may wait for long: another thread calls `stop()`.
 
-    A command in a live shell, and a job, get what Ctrl-C would send them, and the call returns when they end. Any other
-    waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
+    A command in a live shell, and a job, are interrupted as by Ctrl-C, and the call returns when they end. Any other
+    call raises Interrupted at once. Several calls may share a Stop; it cannot be reset.
     """
 
     message = "stopped waiting; the session goes on"
-    """The line for whoever stops the waiting."""
 
     def __init__(self) -> None:
         self._event, self._lock = Event(), Lock()
-        self._ways: list[Way] = []
+        self._callbacks: list[Callback] = []
 
     @property
     def stopped(self) -> bool:
@@ -31,19 +30,19 @@ class Stop:
         return self._event.is_set()
 
     def stop(self) -> None:
-        """End the calls that have this Stop, each by its `way`."""
+        """Cancel the calls that have this Stop."""
         with self._lock:
             self._event.set()
-            for way in self._ways:
-                with suppress(SeshError):  # the other side of the call is unreachable, and so the call ends too
-                    way()
+            for callback in self._callbacks:
+                with suppress(SeshError):  # its peer is unreachable, so the call ends anyway
+                    callback()
 
     @contextmanager
-    def calling(self, way: Way) -> Iterator[None]:
-        """Have `stop` call `way` within a block. Raises Interrupted if that ended the block, or came before."""
+    def calling(self, callback: Callback) -> Iterator[None]:
+        """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped before, or by the callback."""
         with self._lock:
             self.check()
-            self._ways.append(way)
+            self._callbacks.append(callback)
         try:
             yield
         except Unreachable:
@@ -52,14 +51,14 @@ class Stop:
             raise
         finally:
             with self._lock:
-                self._ways.remove(way)
+                self._callbacks.remove(callback)
 
     def check(self) -> None:
-        """Raises Interrupted if it was stopped already."""
+        """Raise Interrupted if stopped already."""
         if self.stopped:
             raise Interrupted("stopped before it began")
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long. Raises Interrupted if it is stopped."""
+        """Sleep. Raises Interrupted if stopped meanwhile."""
         if self._event.wait(seconds):
             raise Interrupted(self.message)

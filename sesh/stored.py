@@ -1,6 +1,6 @@
-"""Types of what is kept of a session: its record, the facts of its daemon, its checkpoint; and of a known remote.
+"""Types of sesh's files: a session's record, its daemon's facts, its checkpoint; a known remote.
 
-See `sesh.schema`, which says what `_X` and `Moment` mean. A file is checked when it is read (`sesh.files`).
+`_X` and `Moment` are explained in `sesh.schema`. A file is checked when it is read (`sesh.files`).
 """
 
 from typing import Annotated, Any, TypedDict
@@ -12,7 +12,7 @@ Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
 
 
 class Record(TypedDict, total=False):
-    """The file NAME.json of a session: facts that need no daemon. `state`: done or failed, once it has ended."""
+    """The file NAME.json of a session: facts available without its daemon. `state`: done or failed, after its end."""
 
     name: str
     id: Id
@@ -47,11 +47,11 @@ class Record(TypedDict, total=False):
 
 
 class Facts(TypedDict):
-    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
+    """A daemon's facts of its session, without the program's state; `created`, `deadline`: seconds since 1970.
 
-    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `resume`: the command by which it is started again; `resumed`: it runs instead of a shell; `env`: names of
-    `--env`.
+    `persist`: write checkpoints, and keep the session if it ends without a client, as `outlive` says (never, failed,
+    always). `resume`: the command that starts it again; `resumed`: that command runs instead of a shell; `env`: names
+    of `--env`.
     """
 
     name: str
@@ -76,9 +76,10 @@ class Facts(TypedDict):
 class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
-    `resizes`: position, columns and rows of each that is still ahead. `marks`: positions to which clients were fed,
-    with the state there, None for one still ahead. `screen`: the bytes that restore the emulator, as latin-1, for
-    `drawn`, its columns and rows. `completed`: the number of the newest line that scrolled off. `used`: see `vt.grid`.
+    `resizes`: position, columns and rows of each resize that the model has not reached. `marks`: positions up to which
+    clients have output, and the state of the model at each; None if not reached. `screen`: the bytes, as latin-1, that
+    restore the emulator in the size `drawn` (columns, rows). `completed`: the number of the newest line that scrolled
+    off. `used`: see `vt.grid`.
     """
 
     position: int
@@ -92,7 +93,7 @@ class ModelState(TypedDict):
 
 
 class ScrolledOff(TypedDict):
-    """The scrollback of a checkpoint: in which `file`, how many `bytes` of it; `lines`: its bound."""
+    """The scrollback of a checkpoint: the first `bytes` of `file`; `lines`: its limit."""
 
     file: Annotated[int, range(2)]
     bytes: int
@@ -100,8 +101,8 @@ class ScrolledOff(TypedDict):
 
 
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. `drawn`: columns and rows of its bytes; `size`: those of the session; `screen`:
-    how many bytes follow."""
+    """The first line of a checkpoint. `drawn`: columns and rows for its bytes; `size`: those of the session; `screen`:
+    the number of bytes that follow."""
 
     format: int
     written: Moment
@@ -116,7 +117,7 @@ class CheckpointHeader(TypedDict, total=False):
 
 
 class HostFailure(TypedDict):
-    """A host did not answer `at` that moment (seconds since 1970). `refused`: it refused a login."""
+    """The failure of a host to answer. `at`: seconds since 1970; `refused`: the host refused the login."""
 
     at: float
     reason: str
@@ -128,8 +129,8 @@ class _KeptSession(TypedDict):
 
 
 class KeptSession(_KeptSession, total=False):
-    """The keys of Summary that are kept of a session on a host. `seen`: when it was last known to run, if that was
-    after its host listed it (seconds since 1970)."""
+    """The cached keys of the Summary of a session on a host. `seen`: when it was last known to run, if after its host
+    `listed` it (seconds since 1970)."""
 
     id: str
     state: str
@@ -146,9 +147,9 @@ class KeptSession(_KeptSession, total=False):
 
 
 class KnownHost(TypedDict, total=False):
-    """What is known of a host. `asks`: the last login asked a person; `round_trip`: seconds; `sessions`: as the host
-    `listed` them last (seconds since 1970), with later news of single ones; `failure`: the last one, unless it answered
-    since."""
+    """The cached facts of a host. `asks`: the last login needed a person; `round_trip`: seconds; `listed`: when the
+    host last listed its sessions (seconds since 1970); `sessions`: that list, with later updates of single sessions;
+    `failure`: the last one, unless the host answered since."""
 
     first_used: Moment
     last_used: Moment

@@ -1,4 +1,4 @@
-"""A connection to one daemon, seen from the asking side: frames out, frames in, verbs and their answers."""
+"""The client side of a connection to a daemon: frames, requests and answers."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
 }
 _LARGEST_READ = 1 << 18
 GRACE = 1.0
-"""Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
+"""Seconds after a request's deadline to wait for the daemon's answer that it was too late."""
 
 
 @dataclass
 class Peer:
-    """The daemon at the other end, as known before its WELCOME. `greeted`: the HELLO that a bridge has sent to it in
-    this side's place; `ahead`: seconds by which `uptime` of its machine is ahead of this one's, at the least."""
+    """The daemon, as known before its WELCOME. `greeted`: the HELLO that a bridge has already sent to it; `ahead`: the
+    least seconds by which `uptime` of its machine is ahead of this one's."""
 
     name: str = ""
     session_id: str = ""
@@ -52,9 +52,9 @@ class Peer:
 
 
 class Connection:
-    """Frames over a pair of descriptors, the same one twice for a socket: it owns them, and closes them at the end.
+    """Frames over a pair of descriptors, which it owns; for a socket both are the same.
 
-    `far`: a host is at the other end, whose text is not to be trusted. Deadlines are those of the monotonic clock.
+    `far`: the peer is a host, whose text is not trusted. Deadlines are by the monotonic clock.
     """
 
     far = False
@@ -67,7 +67,7 @@ class Connection:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
-        """A deadline that has passed: one more read is allowed, for bytes that came in time."""
+        """A passed deadline after which one read was allowed, for bytes that came in time."""
         self._reloaded = False
 
     def __enter__(self) -> Connection:
@@ -78,12 +78,12 @@ class Connection:
 
     @property
     def agent(self) -> str | None:
-        """The path of the user's ssh agent on the machine of the daemon."""
+        """The path of the user's ssh agent on the daemon's machine."""
         return os.environ.get("SSH_AUTH_SOCK")
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment on the machine of the daemon from which variables are renewed."""
+        """The environment on the daemon's machine from which variables are renewed."""
         return os.environ
 
     def close(self) -> None:
@@ -91,30 +91,30 @@ class Connection:
         descriptors = {self.inbound, self.outbound} - {-1}
         self.inbound = self.outbound = -1
         for descriptor in descriptors:
-            with suppress(OSError):  # it is closed even so, and nothing that was sent depends on it
+            with suppress(OSError):  # the descriptor is closed all the same
                 os.close(descriptor)
 
     def abort(self) -> None:
-        """End the connection from another thread: a reader sees its end."""
-        with suppress(OSError):  # it was closed just now, here or by the daemon
+        """Shut the connection down from another thread; a blocked reader sees its end."""
+        with suppress(OSError):  # either side has just closed it
             if self.inbound >= 0:
                 with socket.socket(fileno=os.dup(self.inbound)) as opened:
                     opened.shutdown(socket.SHUT_RDWR)
 
     def gone(self) -> bool:
-        """Return whether the other side has closed its end, even if it can still be read from."""
+        """Return whether the peer has closed its end, even if unread bytes are left."""
         return bool(machine.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
 
     # -- frames
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline."""
+        """Write all of `data`. Raises Unreachable if the peer has closed, TimedOut after the deadline."""
         view = memoryview(data)
         while view:
             if deadline is not None:
                 _wait(self.outbound, select.POLLOUT, deadline)
             try:
-                # What is said to be writable takes so much without blocking, a pipe too.
+                # A descriptor polled as writable, even a pipe, takes PIPE_BUF bytes without blocking.
                 view = view[os.write(self.outbound, view if deadline is None else view[: select.PIPE_BUF]) :]
             except BlockingIOError:
                 _wait(self.outbound, select.POLLOUT, deadline)
@@ -133,8 +133,7 @@ class Connection:
         return self._frames.popleft()
 
     def read(self) -> bool:
-        """Read the next bytes, for `leftovers`; return False if none are available. Raises Unreachable,
-        ProtocolError."""
+        """Read bytes into the frame queue; return False if none are available. Raises Unreachable, ProtocolError."""
         try:
             data = os.read(self.inbound, _LARGEST_READ)
         except BlockingIOError:
@@ -149,7 +148,7 @@ class Connection:
         return True
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
-        """Return the error for a closed connection; after a failed write, by what the other side said last."""
+        """Return the error for a closed connection; after a failed write, first read the peer's last frames."""
         with suppress(errors.SeshError):
             while error is not None and not self._reloaded and machine.polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
@@ -163,9 +162,9 @@ class Connection:
         return frames
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """Return the JSON of a frame; DATA is an event. Raises ProtocolError, also if a host's is malformed.
+        """Return the JSON of a frame; DATA is an event. Raises ProtocolError.
 
-        Those of this machine are only parsed: they come from a socket that nobody else may open.
+        Only a host's frames are checked against their types: a daemon's socket is the user's own.
         """
         values = protocol.parse(payload)
         if not self.far:
@@ -182,20 +181,20 @@ class Connection:
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
         """Read the WELCOME that answers a HELLO. Raises ProtocolError for another protocol number.
 
-        `any_protocol`: every number is accepted, for only `reload` follows, which each understands.
+        `any_protocol`: accept every number, for `reload`, which all understand.
         """
         while not self.accept(*self.receive(deadline), any_protocol=any_protocol):
             continue
         return self.welcome
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
-        """Return whether a frame is the WELCOME that answers a HELLO. Raises the error of a refusal."""
+        """Store a WELCOME and return True; return False for other frames. Raises the error that refuses HELLO."""
         if kind == protocol.RESPONSE:
             raise errors.rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
             return False
         before, self.welcome = self.welcome.get("id"), self.message(kind, payload)
-        if before and self.welcome.get("id") != before:  # another session has the name of one that ended
+        if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
         if self.welcome.get("protocol") != protocol.PROTOCOL and not any_protocol:
             raise self.incompatible()
@@ -207,7 +206,7 @@ class Connection:
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
     def come_back(self, name: str = "") -> None:
-        """Connect again, on the same descriptors, to a reloaded daemon, by its present name; the caller sends HELLO."""
+        """Reconnect the same descriptors to a reloaded daemon, by its current name; the caller sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
             raise errors.Reloaded("the session's daemon was reloaded")
@@ -220,15 +219,15 @@ class Connection:
     # -- requests and their answers
 
     def not_after(self, deadline: float | None) -> float | None:
-        """Return a deadline by the clock of the daemon's machine, as a request carries it."""
+        """Return a deadline as `begin_by`: by `uptime` of the daemon's machine."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
     ) -> tuple[Answer, bytes]:
-        """Have the daemon carry out a verb, not begun after the deadline; return its answer and bytes.
+        """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
+        `greets`: send HELLO in the same write. Raises as `send` and `outcome`.
         """
         hello = greeting("request") if greets else b""
         while True:
@@ -241,17 +240,19 @@ class Connection:
                 self.come_back()
                 hello = greeting("request")
 
-    def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-        """Have the daemon carry out one verb, as `request`; close the connection."""
+    def single_request(
+        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    ) -> tuple[Answer, bytes]:
+        """Request one verb, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
     def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
-        """Return the answer to the request that was sent last.
+        """Return the answer to the last request.
 
-        Where the request `changes` something the wait is a little longer: a daemon that comes to it too late says so.
-        Raises Unknown if it may have been carried out, else as `answer`.
+        If the request `changes` something, wait `GRACE` longer, for the daemon's answer that it was too late. Raises
+        Unknown if the request may have been carried out, else as `answer`.
         """
         changes = changes and verb not in protocol.READING
         try:
@@ -259,23 +260,23 @@ class Connection:
         except (errors.TimedOut, errors.Unreachable) as error:
             if error.answered or not changes or isinstance(error, errors.Reloaded):
                 raise
-            if self.unseen(error):
+            if self.unread(error):
                 error.message += "; nothing was done"
                 raise
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {verb} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
-    def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
-        """Return whether the daemon has not read the last request: it refuses it past the deadline, or is gone."""
+    def unread(self, error: errors.TimedOut | errors.Unreachable) -> bool:
+        """Return whether the daemon has surely not read the last request; after the deadline it refuses it."""
         if isinstance(error, errors.TimedOut):
-            return not self.far and machine.untaken(self.outbound)
+            return not self.far and machine.unread_by_peer(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
-        """Return the answer to a request, and the bytes before it; skip answers to others, and OUTPUT.
+        """Return the answer to a request and its bytes; skip other answers and OUTPUT.
 
-        Raises the error that the daemon answered, and as `receive`.
+        Raises the error in the answer, and as `receive`.
         """
         carried = bytearray()
         while True:
@@ -300,9 +301,9 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
 
 
 def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
-    """Return the frames of one request: DATA if it carries bytes, then REQUEST.
+    """Return the frames of a request: DATA, if it has bytes, then REQUEST.
 
-    `begin_by`: the `uptime` of the daemon's machine after which it is not begun.
+    `begin_by`: the deadline to begin, by `uptime` of the daemon's machine.
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
@@ -311,7 +312,7 @@ def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None 
 
 
 def checked(answer: Answer) -> Answer:
-    """Return the answer. Raises its error if it is one."""
+    """Return the answer. Raises its error, if it has one."""
     if "error" in answer:
         raise errors.rebuild(answer["error"])
     return answer
@@ -329,25 +330,25 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:
-        opened = begin(name)
+        opened = open_socket(name)
         if opened is None:
             raise paths.absent(name)
         try:
             opened.getpeername()
             break
-        except OSError:  # its backlog is full for the moment; there is no event to wait for
+        except OSError:  # the daemon's backlog is full; no event reports room
             opened.close()
         if time.monotonic() > deadline:
             raise errors.silent_daemon(name)
         time.sleep(0.01)
     uid = machine.peer_uid(opened)
-    if uid != os.geteuid():  # the directory may have been exchanged since it was checked
+    if uid != os.geteuid():  # the directory may have been replaced since the check
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
     return adopt(opened, name)
 
 
-def begin(name: str) -> socket.socket | None:
+def open_socket(name: str) -> socket.socket | None:
     """Return a non-blocking socket to the daemon of `name`, connected unless its backlog is full; None without one."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
@@ -376,8 +377,8 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 def ask(
     name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
-    """Have the daemon of `name` carry out one verb. Raises as `connect` and `Connection.only` do."""
-    return connect(name).only(verb, data, timeout=timeout, **words)
+    """Request one verb from the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
+    return connect(name).single_request(verb, data, timeout=timeout, **words)
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:

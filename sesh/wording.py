@@ -1,4 +1,4 @@
-"""Text for people: other programs' text as a terminal may show it, and what is said about sessions."""
+"""Text for users: make other programs' text safe for a terminal, and describe sessions in words."""
 
 from __future__ import annotations
 
@@ -13,27 +13,24 @@ from typing import Any
 from wcwidth import wcswidth, wcwidth
 
 from sesh import measures
-from sesh.about import SESH, THERE
+from sesh.about import ON_HOST, SESH
 from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
 _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
-"""The character that joins emoji; the first and the last half of a flag."""
+"""The zero-width joiner of emoji; the range of regional indicators, of which two make a flag."""
 _NOTIFICATION_COLUMNS = 30
-_MOST_MARKS = 4096
-"""Characters without a column that are looked at to cut a text."""
-LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20
-"""Characters of text from a host."""
-STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
-"""SGR and links (OSC 8)."""
+_MOST_MARKS = 4096  # zero-width characters at which `cut` stops to look for columns
+LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20  # characters at which a host's text is cut
+STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"  # SGR and links (OSC 8)
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-"""Controls, but for tabs and line feeds, and marks that set the direction of text."""
+"""Controls except tab and line feed, and marks that change the direction of text."""
 _SURROGATES = "[\ud800-\udfff]"
 
 
-def plain(chosen: object, keep: str = "") -> str:
-    """Return a program's text without characters that a terminal could act upon, except the controls in `keep`."""
-    text = str(chosen)
+def plain(value: object, keep: str = "") -> str:
+    """Return a program's text without unprintable characters, except those in `keep`."""
+    text = str(value)
     if text.isprintable():
         return text
     return "".join(character for character in text if character.isprintable() or character in keep)
@@ -44,18 +41,18 @@ def line(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a line of a host's sesh, in which a command of sesh may stand: see `errors.for_host`."""
-    return plain(text[:LONGEST_LINE], SESH + THERE)
+    """Return a printable line of a host's sesh, with its placeholders (see `errors.for_host`)."""
+    return plain(text[:LONGEST_LINE], SESH + ON_HOST)
 
 
 def paragraphs(text: str) -> str:
-    """Return a host's text of one line or several, such as a word of a command; bytes that are no UTF-8 stay."""
+    """Return a host's text without controls, except tabs and line feeds; keep bytes that are not UTF-8."""
     text = text[:_LONGEST_PARAGRAPHS]
     return text if text.isprintable() else re.sub(_CONTROLS, "", text)
 
 
 def without_controls(text: str) -> str:
-    """Return a host's text with nothing but characters, SGR and links."""
+    """Return a host's text without controls and surrogates; keep SGR and links."""
     return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}|{_SURROGATES}", r"\1", text)
 
 
@@ -64,30 +61,30 @@ def blanked(text: str) -> str:
 
 
 def one_line(message: str) -> str:
-    """Return a message on one line: runs of white space become one blank, other controls are dropped."""
+    """Return a message on one line: join runs of white space, drop other controls."""
     return plain(" ".join(message.split()))
 
 
 def title(session: tuple[str | None, str]) -> str:
-    """Return a session, its host and its name, as it is typed: `@HOST NAME`."""
+    """Return the words to type for a session: `@HOST NAME`."""
     host, name = session
     return f"@{plain(host)} {plain(name)}" if host is not None else plain(name)
 
 
 def encodable(value: Any) -> Any:
-    """Return some JSON whose strings can all be encoded as UTF-8."""
+    """Return a JSON value with all strings encodable as UTF-8."""
     text = json.dumps(value, ensure_ascii=False)
     try:
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    except UnicodeEncodeError:  # half a pair, from JSON's own escapes
+    except UnicodeEncodeError:  # a lone surrogate from JSON's escapes
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return json.loads(text)
 
 
 def state(session: Summary) -> str:
-    """Return the state of a session: attached, detached, exited with its code, lost, or the machine that it runs on.
+    """Return the state of a session for a list: attached, detached, exited with its code, lost.
 
-    For a host that does not answer: when the session was last seen.
+    On another machine: that machine. If its host does not answer: when the session was last seen.
     """
     if stale := session.get("stale"):
         seen = measures.seconds(stale["since"])
@@ -102,29 +99,33 @@ def state(session: Summary) -> str:
     if session.get("responding") is False:
         return "not answering"
     clients = session.get("attached") or 0
-    return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
+    if not clients:
+        return "detached"
+    return "attached" if clients == 1 else f"attached {clients}"
 
 
 OUTPUT_STOPPED = "stopped (Ctrl-S)"
-_REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}
-"""The reasons that say more than the state, in words."""
+_REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}  # by reason, the words that replace the state
 
 
 def activity(session: Summary) -> str:
-    """Return the activity of a session: working, waiting, idle, done, failed, or its reason where that says more."""
+    """Return the activity of a session: working, waiting, idle, done, failed, or the words of `_REASONS`."""
     facts = session.get("activity")
     return plain(_REASONS.get(facts.get("why") or "", facts["state"])) if facts else ""
 
 
 SIGNALS = {"waiting": "1;33", OUTPUT_STOPPED: "1;33", "failed": "31"}
-"""The SGR parameters of the activities that need a person."""
-UNKNOWN = "?"
-"""The mark of a session whose host does not answer."""
+"""SGR parameters of the activities that need the user."""
+UNKNOWN = "?"  # marks a session whose host does not answer
 
 
 def mark(session: Summary) -> str:
-    """Return the mark before a session's name: `*` the current one, `!` unseen changes, `?` its host is silent."""
-    return "*" if session.get("current") else UNKNOWN if "stale" in session else "!" if unseen(session) else ""
+    """Return the mark before a session's name: `*` current, `?` host unreachable, `!` unseen changes."""
+    if session.get("current"):
+        return "*"
+    if "stale" in session:
+        return UNKNOWN
+    return "!" if unseen(session) else ""
 
 
 def colour(session: Summary) -> str:
@@ -139,8 +140,8 @@ def colour(session: Summary) -> str:
     return "32" if session.get("attached") else ""
 
 
-def standing(session: Summary) -> tuple[str, str, str]:
-    """Return the activity of a running session, since when, and its question; empty strings if not known."""
+def activity_facts(session: Summary) -> tuple[str, str, str]:
+    """Return state, start and question of a running session's activity; empty strings if unknown."""
     facts = session.get("activity")
     if not facts or session["state"] != "running":
         return "", "", ""
@@ -148,35 +149,34 @@ def standing(session: Summary) -> tuple[str, str, str]:
 
 
 def since(session: Summary) -> float:
-    """Return the moment by this machine's clock since when a session stands as it does; 0 if not known."""
-    return (measures.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
+    """Return the start of a session's activity by this machine's clock; 0 if unknown."""
+    return (measures.seconds(activity_facts(session)[1]) or 0.0) - session.get("clock", 0.0)
 
 
 def ended_badly(session: Summary) -> bool:
-    """Return whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
+    """Return whether a session exited with another code than 0, unless the user interrupted it."""
     facts = session.get("activity")
     done = facts is not None and facts["state"] == "done"
     return session["state"] == "exited" and bool(session.get("exit_code")) and not done
 
 
 def asks(session: Summary) -> str:
-    """Return the question that the program in a session asks a person; empty if it asks none, or it is not known."""
+    """Return the question of a session's program; empty if it asks none, or it is unknown."""
     facts = session.get("activity")
     return one_line(facts.get("question") or "") if facts and facts["state"] == "waiting" else ""
 
 
 def of_report(report: ReportFacts) -> str:
-    """Return the report of a program, or of a part of it, in words."""
+    """Return a program's report in words."""
     progress = report.get("progress")
     name = report.get("title") or report.get("id") or ""
     return one_line(" ".join((name, f"{progress}%" if progress is not None else "", report.get("message") or "")))
 
 
 def runs(session: Summary) -> str:
-    """Return the program in a session: the command in the foreground, as it may be typed, and the title that it set.
+    """Return unseen changes in brackets, the foreground command as typed, and the title that it set.
 
-    Before it stand unseen changes, in brackets. If no foreground is known (the session has ended), or it is the process
-    that asks, the command that the session was started with.
+    Without a known foreground program, or if it is this process: the command that the session was started with.
     """
     foreground = session.get("foreground")
     if foreground and session.get("current") and foreground.get("pid") == os.getpid():
@@ -189,9 +189,9 @@ def runs(session: Summary) -> str:
 
 
 def command_line(command: Sequence[str]) -> str:
-    """Return a running program's words as a line for a shell, the program without its directory and a login's dash.
+    """Return a running program's arguments as a shell line; its name without directory and login dash.
 
-    Some programs (npm, sshd) overwrite their words with one text, which stands as it is. Empty if they are unknown.
+    Some programs (npm, sshd) overwrite their arguments with one text, which is kept. Empty for an empty command.
     """
     if not command:
         return ""
@@ -203,7 +203,7 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def shell_word(word: str) -> str:
-    """Return a word, quoted for a shell if necessary: with controls as `$'…'`, which bash, zsh and ksh read."""
+    """Return a word quoted for a shell if necessary; one with controls as `$'…'`, for bash, zsh and ksh."""
     if word.isprintable():
         return word if word.isalnum() else shlex.quote(word)
     return "$'" + "".join(map(_escaped, word)) + "'"
@@ -219,19 +219,23 @@ def _escaped(character: str) -> str:
 
 
 def unseen(session: Summary) -> str:
-    """Return the changes in a session since somebody was attached, in words; empty without changes."""
+    """Return the changes in a session since the last client left, in words; empty without changes."""
     missed = session.get("unseen")
     if not missed:
         return ""
     failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
-    parts = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
-    parts += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    parts += [cut(one_line(notification), _NOTIFICATION_COLUMNS)] if notification else []
+    parts = []
+    if failed:
+        parts.append(f"{failed} failed" if failed > 1 else "failed")
+    if bells:
+        parts.append(f"{bells} bells" if bells > 1 else "bell")
+    if notification:
+        parts.append(cut(one_line(notification), _NOTIFICATION_COLUMNS))
     return ", ".join(parts)
 
 
 def at_home(path: str, home: str | None = None) -> str:
-    """Return a directory with `~` for HOME, or for another home directory."""
+    """Return a directory with `~` for `home`, by default HOME."""
     home = (os.environ.get("HOME", "") if home is None else home).rstrip("/")
     if home and (path == home or path.startswith(f"{home}/")):
         return f"~{path[len(home) :]}"
@@ -242,11 +246,11 @@ def columns(text: str) -> int:
     if text.isascii():
         return len(text)
     width: int = wcswidth(text)
-    return width if width >= 0 else columns(plain(text))  # controls take none
+    return width if width >= 0 else columns(plain(text))  # controls have no width
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
-    """Return a text that takes at most `limit` columns, with `mark` if its end, or its beginning, was left out."""
+    """Return a text cut to `limit` columns; `mark` replaces its end, or its beginning if `keeps_end`."""
     most = max(limit, 0) + _MOST_MARKS
     near = text[-most:] if keeps_end else text[:most]
     if near == text and columns(text) <= limit:
@@ -263,7 +267,7 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
 
 
 def _clusters(text: str) -> list[str]:
-    """Return a text in pieces that belong together: a character with its marks, joined emoji, both halves of a flag."""
+    """Split a text into clusters: a character with its marks, joined emoji, a flag."""
     clusters: list[str] = []
     for char in text:
         last = clusters[-1] if clusters else ""
@@ -276,7 +280,7 @@ def _clusters(text: str) -> list[str]:
 
 
 NOTIFICATION_INTERVAL = 60.0
-"""Seconds between two notifications about one session; a bell never uses up the minute of a question."""
+"""Minimum seconds between two notifications about a session; bells have a limit of their own."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
 
 
@@ -290,7 +294,7 @@ def failure(reason: object, code: object) -> str:
 
 
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
-    """Return the line of a notification about a session that needs a person: `NAME@HOST waits: …`."""
+    """Return the line of a notification about a session that needs the user: `NAME@HOST waits: …`."""
     session = f"{name}@{host}" if host else name
     if (state, question) == ("failed", TIMED_OUT):
         return f"{session} {TIMED_OUT}"

@@ -170,7 +170,7 @@ def _notify_terminal(name: str, news: News) -> bool:
 def _ask(session: str, verb: str, **words: Any) -> Answer:
     """Return a daemon's answer; an empty one after an error."""
     with suppress(SeshError, OSError):
-        return wire.connect(session, _TIMEOUT).only(verb, timeout=_TIMEOUT, **words)[0]
+        return wire.connect(session, _TIMEOUT).single_request(verb, timeout=_TIMEOUT, **words)[0]
     return {}
 
 

@@ -71,7 +71,7 @@ class Standing:
         self.state, self.why = State(self.state), Why(self.why)  # a reload restores them as plain strings
 
     def as_json(self) -> ActivityFacts:
-        since = measures.exact_stamp(measures.STEADY.told(self.since))
+        since = measures.exact_stamp(measures.STEADY.wall_time(self.since))
         question, kind = self.question or None, self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 

@@ -159,7 +159,7 @@ class Client(Reader):
             "machine": self.terminal.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": stamp(STEADY.told(self.since)),
+            "since": stamp(STEADY.wall_time(self.since)),
             "read_only": self.terminal.read_only,
             "mode": self.state.mode,
         }

@@ -168,7 +168,7 @@ def clear(name: str) -> None:
     if record is None and not has_socket:
         return
     if has_socket:
-        probe = wire.begin(name)
+        probe = wire.open_socket(name)
         if probe is not None:
             probe.close()
             raise paths.taken(name)

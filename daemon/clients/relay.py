@@ -88,7 +88,7 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set("pack", 0, self._pack)
                 return
-        machine.give_back()
+        machine.trim_memory()
 
     # -- the program's pace
 

@@ -135,7 +135,7 @@ class Checkpointer:
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
         """Return the next state of the scrollback file, except its size, and the lines to append."""
         emulator, last = self._model.emulator, self._file
-        emulator.screen.settle_scrollback()
+        emulator.screen.sync_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns
         source, end = (scrollback.revision, columns), scrollback.completed
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)

@@ -84,8 +84,8 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), files.locked(paths.directory(), patience=_LOCK_TIMEOUT):
-        listening = wire.begin(name)
+    with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
+        listening = wire.open_socket(name)
         if listening is None:
             return
         listening.close()
@@ -122,7 +122,7 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
-    with files.locked(paths.directory(), files.STARTING, patience=deadline - time.monotonic()):
+    with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
         return _fork_of(path) or _start_zygote(path, scope, deadline)
 
 

@@ -24,7 +24,7 @@ from sesh.schema import Summary
 from sesh.store import listing
 from sesh.tui import board
 from sesh.tui.rows import Order, Row
-from sesh.wording import since, standing
+from sesh.wording import activity_facts, since
 
 _QUESTION_DELAY = 0.4  # seconds that `next` gives a working session to raise its question, if none waits
 
@@ -169,11 +169,11 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
     """Return the waiting sessions, each with the time when it began to wait, 0 if unknown."""
-    return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
+    return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
 
 
 def _any_works(rows: dict[Key, Summary]) -> bool:
-    return any(standing(row)[0] == "working" for row in rows.values())
+    return any(activity_facts(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

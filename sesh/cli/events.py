@@ -81,7 +81,8 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
             cli.value({**event, "host": cli.host})
         else:
             shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
-            cells = (measures.here(event.get("ts")), str(event.get("session")), str(event.get("event")), _facts(shown))
+            moment = measures.local_time(event.get("ts"))
+            cells = (moment, str(event.get("session")), str(event.get("event")), _facts(shown))
             printing.text(wording.plain("  ".join(cells).rstrip()))
 
 
@@ -103,7 +104,7 @@ def _cells(event: dict[str, Any]) -> list[str]:
     """Return the cells of a logged event, with its local time."""
     facts = _facts({key: value for key, value in event.items() if key not in ("ts", "event", "host")})
     host, kind = str(event.get("host") or ""), str(event.get("event"))
-    return [wording.one_line(cell) for cell in (measures.here(event.get("ts"), dated=True), host, kind, facts)]
+    return [wording.one_line(cell) for cell in (measures.local_time(event.get("ts"), dated=True), host, kind, facts)]
 
 
 def _facts(facts: dict[str, Any]) -> str:

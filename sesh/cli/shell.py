@@ -145,7 +145,7 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
         words = command["command"] or []  # a single word is shell source
         first, _, rest = (words[0] if len(words) == 1 else shlex.join(words)).strip().partition("\n")
         line = f"{one_line(first)} …" if rest else one_line(first)  # joined lines would be another command
-        began = measures.here(command["started"]) or "-"
+        began = measures.local_time(command["started"]) or "-"
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
     for row in printing.aligned(rows):
         printing.text(row)

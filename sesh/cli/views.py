@@ -167,7 +167,7 @@ def _described(session: Status, now: float) -> list[str]:
     for client in session.get("clients") or []:
         machine = f" of {client['machine']}" if client.get("machine") else ""
         watching = ", read-only" if client.get("read_only") else ""
-        size, since = f"{client.get('columns')}x{client.get('rows')}", measures.here(client.get("since"))
+        size, since = f"{client.get('columns')}x{client.get('rows')}", measures.local_time(client.get("since"))
         place = f"{client.get('pid')} on {client.get('tty')}{machine}"
         rows.append(("client", f"{place}, {size}, since {since}{watching}"))
     return [f"{key + ':':<15}{wording.plain(value)}" for key, value in rows]
@@ -183,7 +183,7 @@ def _activity(activity: ActivityFacts | None, now: float) -> str | None:
 
 
 def _moment(moment: object, now: float) -> str:
-    return f"{measures.here(moment)} ({measures.age(moment, now) or '?'} ago)"
+    return f"{measures.local_time(moment)} ({measures.age(moment, now) or '?'} ago)"
 
 
 def _lost(session: Summary) -> str:
@@ -191,4 +191,4 @@ def _lost(session: Summary) -> str:
     how = f"when {session.get('host') or 'this machine'} restarted" if reboot else "its daemon died"
     if not saved:
         return f"{how}; its screen was not kept"
-    return f"{how}; its screen of {measures.here(saved)} was kept: {SESH} --screen {session['name']}"
+    return f"{how}; its screen of {measures.local_time(saved)} was kept: {SESH} --screen {session['name']}"

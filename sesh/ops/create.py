@@ -191,7 +191,7 @@ def _is_in(name: str, root: str) -> bool:
     if record is None:  # the session is starting: its daemon answers once it has written the record
         try:
             if (connection := find.running(name)) is not None:
-                connection.only("summary", timeout=find.PATIENCE)
+                connection.single_request("summary", timeout=find.PATIENCE)
         except SeshError:
             return False
         record = records.readable(name)

@@ -88,7 +88,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
         if entry["host"] is not None:
             check_host(entry["host"])
         if entry["resume"] is not None and not is_resume(entry["resume"]):
-            raise check.Malformed(".resume is no command of this length")
+            raise check.Malformed(".resume is not a command of at most 32 KiB")
         for key, label in entry["labels"].items():
             check_label(f"{key}={label}")
     except (check.Malformed, UsageError) as error:

@@ -196,7 +196,7 @@ class _Run:
         name, late = self._stream.name, isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
         cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
-        unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unseen(cause)
+        unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unread(cause)
         may_have_run = self._lost or (self._sent and (self._interrupted or not unseen))
         if not may_have_run:
             hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint

@@ -164,7 +164,7 @@ def _age(path: str) -> float:
 def _is_leftover(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is sesh's and unused; never follow symbolic links. Raises FileNotFoundError."""
     entry, status = os.path.basename(path), os.lstat(path)
-    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.SETTLED:
+    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.ABANDONED_AFTER:
         return False
     if session := own.SESSION.fullmatch(entry):
         return ids is not None and session[1] not in ids
@@ -221,7 +221,7 @@ def _versions() -> Iterator[Leftover]:
         path, part = os.path.join(folder, entry), os.path.join("versions", entry, "")
         if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_running(path):
             continue
-        if (age := _age(path)) > files.SETTLED:  # a deploy may be about to activate a newer one
+        if (age := _age(path)) > files.ABANDONED_AFTER:  # a deploy may be about to activate a newer one
             yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
 from sesh import errors
-from sesh.stop import Stop, Way
+from sesh.stop import Callback, Stop
 
 _AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count
 _MOST = 3  # the Ctrl-C that stops the wait
@@ -105,20 +105,20 @@ class Interrupts(Stop):
     # -- handled
 
     @contextmanager
-    def calling(self, way: Way) -> Iterator[None]:
-        """Within the block, count each Ctrl-C and call `way`, at once for an earlier one.
+    def calling(self, callback: Callback) -> Iterator[None]:
+        """Within the block, count each Ctrl-C and call `callback`, at once for an earlier one.
 
         After the block, during a reconnect, the first Ctrl-C stops the wait.
         """
 
         def handler(_number: int) -> None:
             self.pressed(time.monotonic())
-            way()
+            callback()
 
         self.start_polling()
         self.handler = handler
         if self.read():
-            way()
+            callback()
         try:
             yield
         finally:

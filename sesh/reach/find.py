@@ -118,7 +118,7 @@ def described(answer: Answer) -> Summary:
 
 def summary(connection: wire.Connection, timeout: float) -> Summary:
     """Request a session's summary over a new connection, and close it."""
-    return described(connection.only("summary", timeout=timeout)[0])
+    return described(connection.single_request("summary", timeout=timeout)[0])
 
 
 # -- a session without a daemon

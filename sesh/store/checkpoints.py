@@ -37,8 +37,8 @@ def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
-    """Append to a scrollback file; return its new size. Raises OSError, see `files.write_behind`."""
-    files.write_behind(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
+    """Append to a scrollback file; return its new size. Raises OSError, see `files.write_after`."""
+    files.write_after(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
 

@@ -80,7 +80,7 @@ def _prune(folder: str) -> None:
         elif stem + _RESULT in written:
             is_surplus = stem not in kept
         else:
-            is_surplus = now - at > files.SETTLED  # the result of a newer output may be about to be written
+            is_surplus = now - at > files.ABANDONED_AFTER  # the result of a newer output may be about to be written
         if is_surplus:
             try:
                 os.unlink(os.path.join(folder, entry))

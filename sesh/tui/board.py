@@ -28,7 +28,7 @@ from sesh.tui.news import News
 from sesh.tui.preview import Previews
 from sesh.tui.rows import Order, Row, Selection, drawn, matching, ordered
 from sesh.vt.render.screen_data import Screen
-from sesh.wording import columns, cut, plain, standing
+from sesh.wording import activity_facts, columns, cut, plain
 
 _PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
 _DETAIL_ROWS = 4  # a lower terminal shows no details of the selected row
@@ -168,7 +168,7 @@ class _Board:
             self._input = _Input(Purpose.RENAME, row, row.name) if key == "C-e" else _Input(Purpose.END, row)
             return
         assert row.session is not None  # noqa: S101 (only sessions have input lines)
-        state, since, question = standing(row.session)
+        state, since, question = activity_facts(row.session)
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return

@@ -10,7 +10,7 @@ from sesh import wording
 from sesh.ops.index import Key
 from sesh.schema import Summary
 from sesh.tui.rows import identity
-from sesh.wording import NOTIFICATION_INTERVAL, muted, standing
+from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class News:
 
 def _report(host: str | None, session: Summary) -> _Report:
     unseen = session.get("unseen")
-    state, since, question = standing(session)
+    state, since, question = activity_facts(session)
     if wording.ended_badly(session):
         need = "failed", str(session.get("ended")), wording.failure(session.get("reason"), session["exit_code"])
     else:

@@ -13,7 +13,7 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.index import Key
 from sesh.schema import Summary
-from sesh.wording import at_home, columns, cut, plain, standing, title
+from sesh.wording import activity_facts, at_home, columns, cut, plain, title
 
 STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
@@ -86,7 +86,7 @@ class Row:
         """How long the session has waited, else how long it has been idle."""
         if self.session is None or "stale" in self.session:
             return ""
-        state, since, _ = standing(self.session)
+        state, since, _ = activity_facts(self.session)
         moment = since if state in _URGENT else self.session.get("last_activity")
         return measures.age(moment, now + self.session.get("clock", 0.0))
 
@@ -104,7 +104,7 @@ def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tupl
 
     def waiting(item: tuple[Key, Summary]) -> tuple[int, float, Any]:
         (host, name), session = item
-        state = standing(session)[0]
+        state = activity_facts(session)[0]
         urgency = _URGENT.index(state) if state in _URGENT else len(_URGENT)
         return urgency, wording.since(session) if state in _URGENT else 0.0, (host or "", natural(name))
 

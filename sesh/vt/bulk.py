@@ -1,10 +1,9 @@
-"""Bulk output: lines that scroll by too fast to be seen go to the scrollback as raw bytes.
+"""Bulk output: lines that only scroll by go to the scrollback as raw bytes, undrawn.
 
-Output is split into head, lines and tail. The head has as many lines as the screen has rows, and brings the cursor to
-the last row. The tail has so many too, and pushes off the screen whatever stood on it. Nothing of the lines between
-them is on the screen in the end, so they only have to be right in the scrollback: when they are read, the
-screen's own code draws them, on a screen of one row. The result is the same while they hold only printable text, SGR,
-tabs, CR and CR LF, because the pen is all that one line passes on to the next.
+Output is split into head, lines and tail. Head and tail have as many lines as the screen has rows: the head brings the
+cursor to the last row, the tail replaces the whole screen. The lines between them never stay on the screen; they are
+drawn, on a screen of one row, only when somebody reads the scrollback. This gives the same result if the lines contain
+only printable text, SGR, tabs, CR and CR LF, since then the pen is the only state that one line passes to the next.
 """
 
 from __future__ import annotations
@@ -19,14 +18,12 @@ from sesh.vt.row import Row, blank
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
-SMALLEST = 4096
-"""Bytes below which output is not looked at."""
+SMALLEST = 4096  # bytes below which output is parsed as usual
 _LONGEST_TAIL = 32 << 10
-"""Bytes of a tail, which is drawn without a look at the clock."""
-_TOGETHER, _LINES = 32 << 10, 256
-"""Bytes, and lines, that are kept and later drawn together: drawing them takes some milliseconds."""
+"""Bytes of a tail; with a longer one output is parsed as usual, as a tail is drawn without a check of the deadline."""
+_BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
 _LONGEST_LINE = LINE_LIMIT // 8
-"""A line below this is no longer than the scrollback keeps one, even if it is all tabs."""
+"""Bytes of a line; with a longer one output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
 
 _END = b"\r\n"
 _PLAIN = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\t\x1b"
@@ -35,7 +32,7 @@ _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 
 
 class RawLines(Block):
-    """A block of lines as they came, each ended by CR LF; the first begins with `pen`."""
+    """A block of raw lines, each ended by CR LF; the first begins with `pen`."""
 
     __slots__ = ("_columns", "_pen")
 
@@ -44,7 +41,7 @@ class RawLines(Block):
         self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
-        """Return them as encoded texts, oldest first: drawn on a screen of one row."""
+        """Draw the lines on a screen of one row; return them as encoded texts, oldest first."""
         drawn = Scrollback(self.count, self.size * 100)
         screen = Screen(self._columns, 1, drawn)
         screen.pen = self._pen
@@ -54,35 +51,35 @@ class RawLines(Block):
 
 
 class _Skipping(Scrollback):
-    """Stands in for a scrollback while rows that nobody may see leave the screen: the first `left` ones are dropped."""
+    """A scrollback that drops the first `left` rows, the blank ones that the tail scrolls off."""
 
     def __init__(self, scrollback: Scrollback, left: int) -> None:
         super().__init__()
         self._real, self._left = scrollback, left
 
-    def push(self, row: Row, goes_on: bool) -> bool:
+    def push(self, row: Row, line_continues: bool) -> bool:
         if self._left:
             self._left -= 1
             return False
-        return self._real.push(row, goes_on)
+        return self._real.push(row, line_continues)
 
 
-def feed(parser: Parser, data: bytes, until: float | None = None) -> int:
-    """Act on output as `Parser.parse` does, on bulk output faster; return the number of bytes."""
+def feed(parser: Parser, data: bytes, deadline: float | None = None) -> int:
+    """Parse output as `Parser.parse` does, bulk output faster; return the number of bytes."""
     parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
     if parts is None:
-        return parser.parse(data, until)
+        return parser.parse(data, deadline)
     head, lines, tail, rest = parts
-    fed = parser.parse(head, until)
+    fed = parser.parse(head, deadline)
     if fed < len(head):
         return fed
     if not _scroll_through(parser, lines, tail):
-        return fed + parser.parse(data[fed:], until)
-    return len(data) - len(rest) + parser.parse(rest, until)
+        return fed + parser.parse(data[fed:], deadline)
+    return len(data) - len(rest) + parser.parse(rest, deadline)
 
 
 def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """Return head, lines, tail, and what comes after its last line end; None if output has to be drawn."""
+    """Return head, lines, tail and remaining bytes; None if the output is not plain bulk output."""
     rows = screen.lines
     head = data.split(_END, rows)
     parts = head.pop().rsplit(_END, rows + 1) if len(head) > rows else []
@@ -95,7 +92,7 @@ def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | N
 
 
 def _is_plain(data: bytes) -> bool:
-    """Tell whether lines hold only text, SGR, tabs, CR and CR LF, and none of them is very long."""
+    """Return whether lines have only text, SGR, tabs, CR and CR LF, and none is too long."""
     half = _LONGEST_LINE // 2
     return (
         data.count(b"\n") == data.count(_END)
@@ -106,9 +103,9 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
-    """Send `lines` to the scrollback and draw `tail` after them. Return False if the screen does not simply scroll.
+    """Push `lines` to the scrollback and draw `tail`. Return False if the state of the screen does not allow it.
 
-    The head must have been fed, which brings the cursor to an empty last row.
+    The head must have been fed: it brings the cursor to an empty last row.
     """
     screen, scrollback = parser.screen, parser.screen.scrollback
     fresh = blank(screen.columns, screen.pen.erased)
@@ -141,9 +138,9 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
 def _blocks(lines: bytes, pen: Pen, columns: int) -> Iterator[RawLines]:
     start = 0
     while start < len(lines):
-        end = lines.find(_END, start + _TOGETHER)
+        end = lines.find(_END, start + _BLOCK_BYTES)
         part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
-        rest = part.split(_END, _LINES)[_LINES:]
+        rest = part.split(_END, _BLOCK_LINES)[_BLOCK_LINES:]
         part = part[: len(part) - sum(map(len, rest))]
         yield RawLines(part, pen, columns)
         pen = _pen_after(pen, part)
@@ -151,7 +148,7 @@ def _blocks(lines: bytes, pen: Pen, columns: int) -> Iterator[RawLines]:
 
 
 def _pen_after(pen: Pen, data: bytes) -> Pen:
-    """Return the pen after text with SGR: only what follows the last reset counts."""
+    """Return the pen after text with SGR; only SGRs after the last reset count."""
     reset = max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)
     for sgr in _SGR.findall(data, reset):
         pen = apply_sgr(pen, sgr.decode())

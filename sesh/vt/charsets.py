@@ -1,7 +1,7 @@
-"""Character sets (ISO 2022): G0 to G3, and which of them is in use.
+"""Character sets (ISO 2022): G0 to G3, and the one in use.
 
-Output is UTF-8, so only two sets change what is drawn, DEC special graphics and the British one; the others are
-remembered by their designators and draw as ASCII.
+Output is UTF-8, so only DEC special graphics and the British set have an effect; other designators are remembered, but
+print as ASCII.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ASCII = "B"
-G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
-"""G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS)."""
-_GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
-"""DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)."""
+G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}  # G0 to G3 by the intermediate byte of SCS for a set of 94 characters
+_GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"  # DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)
 _TRANSLATIONS: dict[str, dict[int, str]] = {
     "0": {0x5F + index: char for index, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},
@@ -26,17 +24,17 @@ class Charsets(NamedTuple):
     gl: int = 0
 
     def designated(self, slot: int, code: str) -> Charsets:
-        """Return them with another set in one of G0 to G3 (SCS)."""
-        if self.sets[slot] == code:  # nearly always: full-screen programs designate ASCII with each change of the pen
+        """Return the charsets after SCS designates set `code` for G`slot`."""
+        if self.sets[slot] == code:  # nearly always: full-screen programs designate ASCII with each change of pen
             return self
         return Charsets((*self.sets[:slot], code, *self.sets[slot + 1 :]), self.gl)
 
     def translation(self, slot: int) -> dict[int, str] | None:
-        """Return what one of them draws in place of ASCII; None if it is the same."""
+        """Return the translation table from ASCII to the set in G`slot`; None for ASCII."""
         return _TRANSLATIONS.get(self.sets[slot])
 
     def sequences(self, *, every: bool = False) -> str:
-        """Return what designates those that are not ASCII, or `every` one, and says which is in use."""
+        """Return the sequences that restore the charsets; without `every`, only those that differ from the default."""
         out = [f"\x1b{slot}{code}" for slot, code in zip(G_SETS, self.sets, strict=True) if every or code != ASCII]
         return "".join(out) + ("\x0f", "\x0e", "\x1bn", "\x1bo")[self.gl] * (every or self.gl > 0)
 

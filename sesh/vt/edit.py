@@ -1,7 +1,7 @@
 """Scrolling and editing of rows: line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN.
 
 Rows that leave the top of the main screen go to the scrollback if the region begins at the first row and is as wide as
-the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region or on the alternate screen are lost.
+the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the alternate screen, are lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Editing(Moves):
     def index(self, continues: bool | None = None) -> None:
         """IND: down one row, scrolling at the bottom margin.
 
-        `continues`: whether the row below goes on with this line; None leaves that as it is.
+        `continues`: set on the row below, whether it continues this line; None: leave it unchanged.
         """
         self.cancel_wrap()
         cursor = self.cursor
@@ -52,7 +52,7 @@ class Editing(Moves):
             self.carriage_return()
 
     def newline(self) -> None:
-        """CR and LF at once, the most frequent pair."""
+        """CR LF, the most frequent pair of controls."""
         self.carriage_return()
         self.index(continues=False)
 
@@ -62,22 +62,22 @@ class Editing(Moves):
         self.carriage_return()
 
     def _scroll_row(self, continues: bool = False) -> None:
-        """Scroll the region up by one row; the first one goes to the scrollback if it is the main screen's first.
+        """Scroll the region up by one row; push the main screen's first row to the scrollback.
 
-        `continues`: the new row goes on with the line of the row above.
+        `continues`: the new row continues the line of the row above.
         """
         rows, top, bottom = self.rows, self.top, self.bottom
         row = rows.pop(top)
         if top == 0 and not self.alternate:
-            goes_on = rows[0].continues if bottom else continues
-            is_open = self.scrollback.push(row, goes_on)
-            if goes_on and not is_open:  # the scrollback has ended the line
+            line_continues = rows[0].continues if bottom else continues
+            is_open = self.scrollback.push(row, line_continues)
+            if line_continues and not is_open:  # the scrollback has ended the line
                 if bottom:
                     rows[0].continues = False
                 else:
                     continues = False
         elif top == bottom:
-            continues = False  # the row above is not the one that it would go on with
+            continues = False  # the row that it would continue is lost
         else:
             rows[top].continues = False
         rows.insert(bottom, blank(self.columns, self.pen.erased, continues=continues))
@@ -104,26 +104,28 @@ class Editing(Moves):
             self.move_to(self.cursor.y, self.left)
 
     def delete_lines(self, count: int | None = None) -> None:
-        """DL: only within the region; the cursor goes to the left margin. Nothing goes to the scrollback."""
+        """DL: only within the region; the cursor goes to the left margin. The rows are lost."""
         if self._in_region():
             self._shift_rows(self.cursor.y, count or 1)
             self.move_to(self.cursor.y, self.left)
 
     def _in_region(self) -> bool:
-        """Tell whether the cursor is within the margins; a pending wrap is cancelled."""
+        """Cancel a pending wrap; return whether the cursor is within the margins."""
         self.cancel_wrap()
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _shift_rows(self, y: int, count: int) -> None:
-        """Move the rows from `y` to the bottom margin up by `count`, down if it is negative, between left and right
-        margin. Blanks come in; what leaves is lost."""
+        """Move the region's rows from `y` on up by `count`, or down if negative.
+
+        Blanks come in; rows that leave are lost.
+        """
         size = min(abs(count), self.bottom - y + 1)
         if self.narrow:
             self._shift_block(y, size if count > 0 else -size)
             return
         rows, blanks = self.rows[y : self.bottom + 1], self.blank_rows(size, self.erased)
         self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
-        # The first row that has moved, and the one below the region, begin lines of their own.
+        # Neither the first moved row nor the row below the region continues a line any more.
         for first in (y if count > 0 else y + size, self.bottom + 1):
             if first < self.lines:
                 self.rows[first].continues = False
@@ -141,7 +143,7 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
-        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
+        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a pending wrap, the cursor is after all cells."""
         row, x = self.rows[self.cursor.y], self.cursor.x
         if how == 0:
             row.fill(x, self.columns, self.pen.erased)
@@ -190,7 +192,7 @@ class Editing(Moves):
             self.shift_cells(self.rows[self.cursor.y], self.cursor.x, count)
 
     def shift_cells(self, row: Row, x: int, count: int) -> None:
-        """Move the cells of a row from `x` up to the right margin right by `count`, left if it is negative."""
+        """Move the cells from `x` to the right margin right by `count`, or left if negative."""
         row.shift(x, count, self.right + 1, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:

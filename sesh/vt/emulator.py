@@ -1,4 +1,4 @@
-"""The emulator: bytes in, the state of a terminal out. It never raises."""
+"""The emulator: turns output into the state of a terminal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from sesh.vt.reflow import unwrap
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
-SMALLEST, LARGEST = 1, 1000
-"""Bounds of a screen, in columns and in rows."""
-_ALL, _EVER = 1 << 62, inf
-_SLICE = 256 << 10
-"""Bytes that are looked at together for lines in bulk."""
+SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
+_ALL = 1 << 62
+_SLICE = 256 << 10  # bytes in which `bulk` looks for lines at once
 
 
 def _clamped(size: int) -> int:
@@ -27,31 +25,27 @@ def _clamped(size: int) -> int:
 
 
 class Emulator(Parser):
-    """A terminal without a display.
-
-    `max_lines` and `max_bytes` bound the scrollback. Sizes are in character cells.
-    """
+    """A terminal without a display. `max_lines`, `max_bytes`: limits of the scrollback."""
 
     def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.scrollback = Scrollback(max_lines, max_bytes)
         super().__init__(Screen(_clamped(columns), _clamped(rows), self.scrollback))
 
     def feed(self, data: bytes, seconds: float | None = None) -> int:
-        """Act on the output of a program. Never raises; see `errors`.
+        """Parse output; return the number of bytes parsed, at least one. Never raises; see `errors`.
 
-        Once `seconds` are over it stops between two pieces of output. It returns how many bytes it acted on, one at
-        least; what is left is to be fed again.
+        Stops after `seconds`, between two pieces; the caller feeds the remaining bytes again.
         """
-        until = None if seconds is None else perf_counter() + seconds
+        deadline = None if seconds is None else perf_counter() + seconds
         start = 0
         while start < len(data):
-            start += bulk.feed(self, data[start : start + _SLICE], until)
-            if until is not None and perf_counter() >= until:
+            start += bulk.feed(self, data[start : start + _SLICE], deadline)
+            if deadline is not None and perf_counter() >= deadline:
                 break
         return start
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the size, clamped to 1 to 1000; the main screen is reflowed, the alternate screen is not."""
+        """Change the size, clamped to 1 to 1000: reflow the main screen, crop the alternate one."""
         self.screen.resize(_clamped(rows), _clamped(columns))
 
     @property
@@ -64,7 +58,7 @@ class Emulator(Parser):
 
     @property
     def in_image(self) -> bool:
-        """True if an image has begun and not ended: the next bytes belong to it."""
+        """True if the output ends inside an image."""
         return begins(self.pending)
 
     @property
@@ -73,7 +67,7 @@ class Emulator(Parser):
 
     @property
     def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor, from 0. While a wrap is pending: the last column, or the right margin."""
+        """The cursor's row and column, from 0; with a pending wrap, the last column or the right margin."""
         cursor = self.screen.cursor
         if self.screen.margin_wrap == (cursor.y, cursor.x):
             return cursor.y, cursor.x - 1
@@ -81,7 +75,7 @@ class Emulator(Parser):
 
     @property
     def stacks(self) -> Stacks:
-        """Sizes of the stacks to which the program has pushed."""
+        """Sizes of the program's stacks."""
         screen = self.screen
         shown, hidden = len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1
         flags = (hidden, shown) if screen.alternate else (shown, hidden)
@@ -89,11 +83,11 @@ class Emulator(Parser):
 
     @property
     def scrolled(self) -> int:
-        """All logical lines that ever went into the scrollback; it only grows."""
+        """The number of logical lines that ever went into the scrollback; never decreases."""
         return self.scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:
-        """Return whether a mode is set; None for an unknown one."""
+        """Return whether a mode is set; None for an unknown mode."""
         return self.screen.get_mode(number, private)
 
     def text(self) -> list[str]:
@@ -102,19 +96,19 @@ class Emulator(Parser):
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """Return the last `count` logical lines of scrollback and main screen, with their SGR if `ansi`.
 
-        Empty lines at the end do not count, nor does an empty line with the cursor.
+        Empty lines at the end are left out, also the cursor's.
         """
         return self.lines_before(_ALL, count, _ALL, ansi=ansi)[0]
 
     def lines_before(
-        self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = _EVER
+        self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = inf
     ) -> tuple[list[str], int]:
-        """Return up to `count` of these lines before number `until`, and the number of the first; `most` characters.
+        """Return at most `count` of these lines before number `until`, with `most` characters; and the first's number.
 
-        Fewer come if that takes `seconds`. Lines are numbered as they scroll off; those of the screen come behind them.
+        Returns fewer lines after `seconds`. Lines are numbered as they scroll off; the screen's come after them.
         """
-        late = perf_counter() + seconds
-        self.screen.settle_scrollback()
+        deadline = perf_counter() + seconds
+        self.screen.sync_scrollback()
         on_screen = [encode(line) for line in unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]]
         while on_screen and not on_screen[-1].removeprefix(PROMPT):
             on_screen.pop()
@@ -128,12 +122,12 @@ class Emulator(Parser):
                 if len(lines) > count or (most < 0 and len(lines) > 1):
                     lines.pop()
                     return lines[::-1], until - len(lines)
-            if lines and perf_counter() >= late:
+            if lines and perf_counter() >= deadline:
                 break
         return lines[::-1], until - len(lines)
 
     def rows_below(self) -> int:
-        """Return the number of rows from below the cursor to the last one that holds anything."""
+        """Return the number of rows below the cursor's, up to the last one that is not blank."""
         y = self.screen.cursor.y
         last = max((index for index, row in enumerate(self.screen.rows) if index > y and row.end()), default=y)
         return last - y

@@ -1,8 +1,8 @@
 """Rows as text with SGR and OSC 8, and back.
 
-The form is canonical: the same cells give the same text, so that texts can be compared and joined. A text begins with
-the default pen. A change of pen is one SGR that begins with a reset. Where two graphemes would join if one were written
-right after the other, the SGR is repeated between them. A prompt mark (OSC 133 A) stands at the beginning of its line.
+The form is canonical: equal cells give equal texts, which can be compared and joined. A text begins with the default
+pen. A change of pen is one SGR that begins with a reset. Between two graphemes that would otherwise join, the SGR is
+repeated. A line with a prompt begins with a prompt mark (OSC 133 A).
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ _SEQUENCE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\][^\x1b]*\x1b\\")
 class Encoder:
     """Writes an encoded text into `parts`.
 
-    `pen` and `last`: the pen and the grapheme at its end; `last` is "" after a control function, across which nothing
-    joins.
+    `pen`, `last`: the pen and the grapheme at its end; `last` is "" after a control function, which prevents joining.
     """
 
     def __init__(self) -> None:
@@ -36,12 +35,12 @@ class Encoder:
         return "".join(self.parts)
 
     def sequence(self, text: str) -> None:
-        """Write control functions, across which no characters join."""
+        """Write control functions."""
         self.parts.append(text)
         self.last = ""
 
     def set_pen(self, pen: Pen) -> None:
-        """Write with `pen` from now on."""
+        """Change the pen."""
         now = self.pen
         if pen is now or pen.style == now.style:
             return
@@ -71,7 +70,7 @@ class Encoder:
                 self.last = text[-1]
             return
         for grapheme in filter(None, graphemes):
-            # Some terminals join more after a ZWJ than others.
+            # After a ZWJ some terminals join characters that others do not.
             if self.last and (joined(self.last, 1, grapheme[0]) or self.last[-1] == ZWJ):
                 self.parts.append(self.pen.sequence)
             self.parts.append(grapheme)
@@ -79,7 +78,7 @@ class Encoder:
 
 
 def encode(line: Row, *, reset: bool = False) -> str:
-    """Return a line as text, without the default blanks at its end; `reset`: it ends with the default pen."""
+    """Return a line as text, without trailing default blanks; `reset`: with the default pen at its end."""
     if line.pens.count(DEFAULT) == len(line.pens):  # most lines
         plain = "".join(line.text)
         if plain.isascii():
@@ -115,7 +114,7 @@ def plain(text: str) -> str:
 
 
 def closed(text: str) -> str:
-    """Return an encoded text, with the pen and the link reset at its end."""
+    """Return an encoded text without prompt mark, with pen and link reset at its end."""
     text = text.removeprefix(PROMPT)
     if "\x1b" not in text:
         return text

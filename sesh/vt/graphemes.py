@@ -1,9 +1,9 @@
-"""Widths of characters, and the rule by which they join into one grapheme.
+"""Widths of characters, and the joining of characters into graphemes.
 
-Widths are those of wcwidth. Joining follows UAX 29 where terminals do: marks, variation selectors, ZWJ emoji,
-flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's tables say so;
-a spacing mark (Mc) and a conjunct take two columns. Terminals disagree on both selectors (kitty, ghostty and foot give
-the column back after U+FE0E; xterm, VTE and xterm.js do not), so the tables decide.
+Widths are wcwidth's. Joining follows UAX 29 as far as terminals do: marks, variation selectors, ZWJ emoji, flags, skin
+tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one according to wcwidth's tables, since
+terminals disagree (kitty, ghostty and foot narrow after U+FE0E; xterm, VTE and xterm.js do not). A spacing mark (Mc)
+and a conjunct take two columns.
 """
 
 from __future__ import annotations
@@ -16,30 +16,27 @@ from unicodedata import category
 from sesh.vt.column_widths import NARROWED, STARTS, WIDENED, WIDTHS
 
 ZWJ = "\u200d"
-_TEXT, _EMOJI = "\ufe0e", "\ufe0f"
-"""Variation selectors: text and emoji presentation."""
-CLUSTER_LIMIT = 17
-"""Code points that a cell keeps: a base and 16 marks. No real text has more."""
+_TEXT, _EMOJI = "\ufe0e", "\ufe0f"  # variation selectors: text and emoji presentation
+CLUSTER_LIMIT = 17  # code points of a cell, a base and 16 marks; further ones are dropped
 
 NARROW = (
     " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3"
     "\u1e00-\u1eff\u2010-\u2027\u2030-\u203b"
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
 )
-"""Ranges of characters that are one column wide and never join the one before: they are drawn in runs."""
+"""Ranges of characters that are one column wide and never join the one before."""
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
 """Ranges of characters that are two columns wide and never join the one before."""
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
-"""Runs of the first kind, of the second, and single characters that may join others or have any width."""
+"""Matches a run of NARROW, a run of WIDE, or one other character, which may join and have any width."""
 _OTHER = re.compile(f"[^{NARROW}{WIDE}]")
 
 _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
 }
-"""Widths on which xterm and kitty agree against wcwidth (`python -m bench.unicode.widths`): number signs and their like
-(prepended concatenation marks) have none, and the Hangul filler is wide. Two more kinds of marks, which kitty joins to
-the cell before, keep wcwidth's width."""
+"""Widths on which xterm and kitty agree against wcwidth (`python -m bench.unicode.widths`): prepended concatenation
+marks, such as number signs, have width 0, the Hangul filler has 2."""
 
 _VIRAMAS = (
     "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u17d2\u1a60\u1b44\u1bab\ua806"
@@ -47,9 +44,8 @@ _VIRAMAS = (
     "\U00011442\U000114c2\U000115bf\U0001163f\U000116b6\U00011839\U0001193e\U000119e0\U00011a47\U00011a99\U00011c3f"
     "\U00011d45\U00011d97\U00011f42"
 )
-"""Characters that stack or join consonants (Indic_Syllabic_Category Virama and Invisible_Stacker, Unicode 16)."""
+"""Characters that join consonants (Indic_Syllabic_Category Virama and Invisible_Stacker, Unicode 16)."""
 _WIDENED, _NARROWED = frozenset(WIDENED), frozenset(NARROWED)
-"""The narrow emoji that U+FE0F makes wide, and the wide ones that U+FE0E makes narrow."""
 
 
 @lru_cache(8192)
@@ -67,14 +63,14 @@ def _is_skin_tone(char: str) -> bool:
 
 
 def _is_pictograph(char: str) -> bool:
-    """Tell whether a character is an emoji, of any width (about Extended_Pictographic of UAX 29)."""
+    """Return whether a character is an emoji (approximates Extended_Pictographic of UAX 29)."""
     if "\U0001f000" <= char <= "\U0001faff":
         return not (_is_flag_letter(char) or _is_skin_tone(char))
     return char in _WIDENED or char in _NARROWED
 
 
 def joined(cluster: str, columns: int, char: str) -> int:
-    """Return the columns of `cluster`, which takes `columns`, after `char` has joined it; 0 if it begins a cell."""
+    """Return the columns of `cluster`, now `columns`, after `char` has joined it; 0 if `char` begins a cell."""
     last = cluster[-1:]
     if width(char) == 0:
         if char == _EMOJI:
@@ -90,35 +86,35 @@ def joined(cluster: str, columns: int, char: str) -> int:
         return 2 if len(cluster) == 1 and _is_flag_letter(last) else 0
     if _is_skin_tone(char):
         return columns if _is_pictograph(last) or (last == _EMOJI and _is_pictograph(cluster[0])) else 0
-    # A virama joins the letter after it: a conjunct, at most two columns wide.
+    # A virama joins the next letter into a conjunct, at most two columns wide.
     virama = cluster[-2:-1] if last == ZWJ else last
     return 2 if virama and virama in _VIRAMAS and category(char) == "Lo" else 0
 
 
 def may_join(text: str) -> bool:
-    """Tell whether any character of a text may join another one, or have any width."""
+    """Return whether a text has characters outside NARROW and WIDE."""
     return not text.isascii() and _OTHER.search(text) is not None
 
 
 def text_presentation(cluster: str) -> bool:
-    """Tell whether U+FE0E has made a wide character one column wide."""
+    """Return whether U+FE0E has made a wide character narrow."""
     return cluster[1:2] == _TEXT and cluster[0] in _NARROWED
 
 
 def attaches(char: str) -> bool:
-    """Tell whether a character still joins the cell to the left after the cursor has moved (Mn and Me do)."""
+    """Return whether a character joins the left cell even after a cursor movement (Mn and Me)."""
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
 def halves(wide: str) -> list[str]:
-    """Return the cells of characters of two columns that join nothing."""
+    """Return the cells of wide characters that do not join."""
     return [half for char in wide for half in (char, "")]
 
 
 def cells(text: str) -> list[str]:
-    """Return a grapheme for each column that `text` takes in a row; "" is the right half of a wide one.
+    """Return a grapheme for each column of `text`; "" is the right half of a wide one.
 
-    Marks that have nothing to join, or are too many for a cell, are left out.
+    Marks without a base, or beyond CLUSTER_LIMIT, are dropped.
     """
     out: list[str] = []
     for narrow, wide, other in RUNS.findall(text):

@@ -1,9 +1,9 @@
 """The grid: the rows of both screens, the cursor and the pen.
 
-The screen is a chain of classes, each on top of the one before: Grid, Moves, Editing (`edit`), Rectangles, Printing,
-Modes, PyteFace and Screen. It is a pyte Screen, with pyte's names for what pyte has.
+The screen is a chain of subclasses: Grid, Moves, Editing (`edit`), Rectangles, Printing, Modes, PyteFace, Screen. It is
+a pyte Screen, and uses pyte's names where pyte has them.
 
-A cursor whose column equals `columns` has a wrap pending (so do pyte and xterm.js).
+As in pyte and xterm.js, a cursor in column `columns` has a pending wrap.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Grid(PyteScreen):
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.columns, self.lines, self.scrollback = columns, lines, scrollback
         self.used: set[str] = set()
-        """What the program ever changed, such as `tabs` or `mode 2004`: a terminal that shows the session may still
-        have it."""
+        """Settings that the program ever changed, such as `tabs` or `mode 2004`; an attached terminal may still have
+        them."""
         self.reset()
 
     def reset(self) -> None:
-        """RIS: blank rows, the cursor at home, everything at its default but the titles (xterm, VTE, xterm.js)."""
+        """RIS: reset all but the titles (xterm, VTE, xterm.js)."""
         self.rows = self.blank_rows(self.lines, DEFAULT)
         self.saved = SavedCursor()
         self.kitty_stack = [0]
@@ -37,8 +37,8 @@ class Grid(PyteScreen):
         self.cursor = Cursor(0, 0)
         self.pen: Pen = DEFAULT
         self.joinable = False
-        """True if the last character written is the grapheme left of the cursor: characters may join it, and REP
-        repeats it."""
+        """True if the last action was printing the grapheme left of the cursor: characters may join it, and REP repeats
+        it."""
 
     def swap_pages(self, rows: list[Row]) -> None:
         """Show the other screen, with `rows`."""
@@ -48,17 +48,17 @@ class Grid(PyteScreen):
         self.alternate = not self.alternate
 
     def blank_rows(self, count: int, pen: Pen) -> list[Row]:
-        """Return `count` rows as erasing with `pen` leaves them."""
+        """Return `count` rows erased with `pen`."""
         return [blank(self.columns, pen) for _ in range(count)]
 
     def line_start(self, y: int) -> int:
-        """Return the first of the screen's rows that belong to the line of row `y`."""
+        """Return the first row on the screen of the line of row `y`."""
         while y > 0 and self.rows[y].continues:
             y -= 1
         return y
 
     def set_pen(self, parameters: str) -> None:
-        """SGR: `parameters` as they came."""
+        """SGR."""
         self.pen = apply_sgr(self.pen, parameters)
 
     @property
@@ -67,5 +67,5 @@ class Grid(PyteScreen):
 
     @property
     def main_rows(self) -> list[Row]:
-        """The rows of the main screen, whichever screen shows."""
+        """The rows of the main screen, even while the alternate one shows."""
         return self.other.rows if self.alternate else self.rows

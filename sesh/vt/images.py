@@ -1,30 +1,28 @@
-"""The size of an image in cells, if its sequence gives it: images move the cursor. Nothing of an image is kept.
+"""The size of images in cells, by which they move the cursor; images themselves are not kept.
 
-Sixel (DEC STD 070): the cursor ends in the last row of the image and in the column in which it began, as in xterm with
-DECSDM off. Graphics of kitty: it ends right of the last row, unless the command says otherwise.
+Sixel (DEC STD 070): the cursor ends in the image's last row, in the column where it began, as in xterm with DECSDM off.
+Kitty's graphics: the cursor ends right of the last row, unless the command says otherwise.
 """
 
 from __future__ import annotations
 
 import re
 
-CELL_HEIGHT = 20
-"""Height of a cell in pixels if the terminal does not tell: a guess."""
+CELL_HEIGHT = 20  # height of a cell in pixels if the terminal does not report it: a guess
 _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)=)")
 _SIXEL = re.compile(r'\x1bP[0-9;]*q\s*(?:"[0-9]*;[0-9]*;[0-9]*;([0-9]{1,5}))?')
 
 
 def begins(sequence: str) -> bool:
-    """Tell whether a sequence, or the start of one, is an image or a part of one: of sixel, kitty or iTerm2."""
+    """Return whether a sequence, perhaps incomplete, belongs to an image: sixel, kitty or iTerm2."""
     return _START.match(sequence) is not None
 
 
 def sixel_rows(sequence: str, cell_height: int) -> int:
-    """Return the rows of a sixel image; 0 if it is none. Of a very long one only the start is here: its raster
-    attributes tell the height.
+    """Return the rows of a sixel image; 0 if `sequence` is not one.
 
-    A band is six pixels high, and each character the bits of one column of it: the last band that sets a bit gives the
-    height, if the raster attributes do not give a greater one.
+    A band is six pixels high, and a character has the bits of one column. The height is the greater one of the raster
+    attributes and the last band with a set bit. A very long image is cut: only the raster attributes give its height.
     """
     match = _SIXEL.match(sequence)
     if match is None:
@@ -43,14 +41,15 @@ def sixel_rows(sequence: str, cell_height: int) -> int:
 
 
 def kitty_cells(body: str) -> tuple[int, int] | None:
-    """Return the columns and rows by which a whole command of kitty's graphics, `G…`, moves the cursor.
+    """Return the columns and rows by which a command of kitty's graphics, `G…`, moves the cursor.
 
-    None if it is none, does not move it, or does not say them: then it is right again after the next redraw.
+    None for any other command, and if it does not move the cursor or has no size; the next redraw then corrects the
+    cursor.
     """
     if not body.startswith("G"):
         return None
     # a: action; c, r: cells to fill. The cursor stays with C=1, U (a placeholder in the text) and P (relative to
-    # another image); with m the command goes on in another one.
+    # another image); with m the next command continues this one.
     keys = dict(pair.partition("=")[::2] for pair in body[1:].partition(";")[0][:1024].split(","))
     if keys.get("a") not in ("T", "p") or keys.get("C") == "1" or keys.get("U") == "1" or "P" in keys or "m" in keys:
         return None

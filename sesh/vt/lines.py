@@ -1,8 +1,8 @@
 """A program's output as lines, for `--logs -f` and `--wait --for`: an emulator of one row.
 
-The row is the line with the cursor; what scrolls off is a finished line. Editing within the row is carried out, so that
-a progress bar is one line and a corrected word is right. Moving to other rows has no effect, and the alternate screen
-has no lines.
+The row is the cursor's line; a row that scrolls off is a finished line. Editing inside the row works, so that a
+progress bar is one line and a corrected word is right. Moves to other rows have no effect, and the alternate screen has
+no lines.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 
 
 class Line(NamedTuple):
-    """A finished line; or, if not `final`, a row as it was when the cursor returned to its start.
+    """A finished line; or, if not `final`, the row just before a CR.
 
-    `encoded`: see `encoded`. `untrimmed`: its characters, with the blanks up to the cursor's last column.
-    `end`: the position of the output just behind it.
+    `encoded`: its encoded text. `untrimmed`: its characters, with blanks up to the cursor. `end`: the position of the
+    output after it.
     """
 
     encoded: str
@@ -34,17 +34,17 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The characters, without the blanks at the end."""
+        """The characters, without trailing blanks."""
         return self.untrimmed.rstrip(" ")
 
     @property
     def ansi(self) -> str:
-        """The text with its SGR, which is reset at the end."""
+        """The text with its SGR, reset at the end."""
         return closed(self.encoded)
 
 
 class LineReader:
-    """Reads the output from `position` on, for a terminal of `columns`. `start`: output that came before."""
+    """Reads output from `position` on, on a screen of `columns`. `start`: bytes that restore the state before."""
 
     def __init__(self, position: int, columns: int, start: bytes = b"") -> None:
         self.position = position
@@ -56,7 +56,7 @@ class LineReader:
 
     @property
     def current(self) -> Line:
-        """The line with the cursor."""
+        """The unfinished line, with the cursor."""
         return self._unfinished([*self._scrollback.open_rows, *self._screen.main_rows])
 
     def _unfinished(self, rows: list[Row]) -> Line:
@@ -66,7 +66,7 @@ class LineReader:
         return Line(encoded, plain(encoded) + " " * blanks, self.position, final=False)
 
     def feed(self, data: bytes) -> Iterator[Line]:
-        """Yield the lines that `data` finishes, and each row to whose start a CR returns, as it was."""
+        """Yield the lines that `data` finishes, and each row just before a CR."""
         for piece in _PIECE.finditer(data):
             text = piece[0]
             if piece[1] == b"\r":

@@ -1,7 +1,6 @@
-"""The modes that a terminal remembers, saved cursors, the two screens, and the keyboard's protocols.
+"""Modes, saved cursors, the switch of screens, and the keyboard's protocols.
 
-Only the private modes listed here are remembered; a restore leaves out all others. DECCOLM is not obeyed, as the size
-is that of the terminal.
+Only the private modes listed here are stored and restored. DECCOLM is ignored: the size is the terminal's.
 """
 
 from __future__ import annotations
@@ -13,28 +12,28 @@ from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
 
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
-"""Modes that choose which mouse events are reported, one at a time; resetting any of them turns reports off (xterm)."""
+"""Exclusive modes for the reported mouse events; resetting any of them turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
-"""Modes that choose their encoding, one at a time; resetting one that is not set does nothing (xterm)."""
+"""Exclusive modes for the encoding of reports; resetting one that is not set does nothing (xterm)."""
 OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
-"""Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
-grapheme clusters, colour scheme and in-band size reports, win32 input."""
+"""Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, grapheme clusters, colour
+scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
-"""Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
-off, once a program has set or reset them."""
-ON_BY_DEFAULT = (7, 25)
-"""Modes that are on by default: wrapping and the cursor."""
-BRACKETED_PASTE, SYNCHRONIZED_OUTPUT = 2004, 2026
-"""Marks around pastes; a mode that is never replayed, as the terminal would not show the replay."""
-SCREENS, KEYPAD = (47, 1047, 1049), 66
-"""Modes that switch the screen, each of them for all; the mode that ESC = and ESC > switch too."""
+"""Modes whose default is a setting of the terminal (blinking, alternate scroll, xterm's meta keys): stored, on or off,
+once a program has set or reset them."""
+ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
+BRACKETED_PASTE = 2004
+SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
+SCREENS = (47, 1047, 1049)
+"""Modes that switch the screen, each with a different treatment of content and cursor."""
+KEYPAD = 66  # the mode that ESC = and ESC > switch, too
 ORIGIN, LEFT_RIGHT = 6, 69
 STACK_LIMIT = 16
-"""Pushes that are kept of the kitty keyboard stack and of the title stack."""
+"""Entries of the kitty keyboard stack and of the title stack; at the limit the oldest is dropped."""
 
 
 class Stacks(NamedTuple):
-    """Sizes of the stacks: kitty's keyboard flags on the main and on the alternate screen, and titles, by part (see
+    """Sizes of the stacks of kitty's keyboard flags on both screens, and the parts of the pushed titles (see
     `grammar.pop`)."""
 
     main_flags: int = 0
@@ -48,14 +47,13 @@ class Modes(Printing):
     def reset(self) -> None:
         super().reset()
         self.modes: dict[int, bool] = {}
-        """Private modes as the program set them, if that is not the default."""
+        """Private modes that are not at their defaults."""
         self.left_right_mode = False
         """DECLRMM: CSI s sets the left and right margin."""
         self.keypad = False
-        self.saved_modes: dict[int, bool] = {}
-        """Private modes that XTSAVE saved."""
+        self.saved_modes: dict[int, bool] = {}  # by XTSAVE
         self.key_resources: dict[int, int] = {}
-        """XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today."""
+        """XTMODKEYS by resource; programs use only 4 (modifyOtherKeys)."""
         self.cursor_style = 0
 
     def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
@@ -104,9 +102,9 @@ class Modes(Printing):
             self.modes[number] = True
 
     def backspace(self) -> None:
-        """BS. With reverse wrap (mode 45) and DECAWM, from the first column back to the end of the row that wrapped
-        into this one, and a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js). With mode 1045 to the
-        end of whatever row is above, and from the first row to the last one."""
+        """BS. With reverse wrap (mode 45) and DECAWM, from the first column to the end of the row that wrapped into
+        this one; a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js). With mode 1045 to the end of any
+        row above, and from the first row to the last."""
         cursor = self.cursor
         if self.wrap and self.modes.get(1045):
             self._backspace_around()
@@ -130,10 +128,11 @@ class Modes(Printing):
         elif cursor.x != left:
             self.cursor_back(1)
         else:
-            self.move_to(self.bottom if cursor.y == self.top else cursor.y - 1 if cursor.y else self.lines - 1, right)
+            above = cursor.y - 1 if cursor.y else self.lines - 1
+            self.move_to(self.bottom if cursor.y == self.top else above, right)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
-        """Return whether a mode is set; None for an unknown one."""
+        """Return whether a mode is set; None for an unknown mode."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
         if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
@@ -147,8 +146,8 @@ class Modes(Printing):
     def _switch_buffer(self, number: int, on: bool) -> None:
         """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both.
 
-        The other screen has its own saved cursor and keyboard flags; the cursor does not move. What mode 47 leaves on
-        the alternate screen stays there; xterm keeps it also after ?1049l, and empties it when ?1049h enters it again.
+        Each screen has its own saved cursor and keyboard flags; the cursor does not move. After mode 47 the content of
+        the alternate screen is kept; xterm keeps it after ?1049l, too, but ?1049h erases it.
         """
         saves = number in {1048, 1049}
         if saves and on:
@@ -164,14 +163,14 @@ class Modes(Printing):
             self.restore_cursor()
 
     def save_modes(self, *modes: int) -> None:
-        """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
+        """XTSAVE, CSI ? modes s. Skips modes that switch the screen, and USER_DEFAULT modes that no program changed."""
         for number in modes:
             is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
             if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
                 self.saved_modes[number] = bool(self.get_mode(number))
 
     def restore_modes(self, *modes: int) -> None:
-        """XTRESTORE, CSI ? modes r: what was never saved stays as it is."""
+        """XTRESTORE, CSI ? modes r. Modes that were never saved stay unchanged."""
         for number in modes:
             on = self.saved_modes.get(number)
             if on is not None and on != self.get_mode(number):
@@ -185,7 +184,7 @@ class Modes(Printing):
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:
-        """DECRC, SCORC: also resets what was off when it was saved; with nothing saved, the defaults."""
+        """DECRC, SCORC: restore the cursor with pen, charsets and origin mode; their defaults if none was saved."""
         saved = self.saved
         self.origin = saved.origin
         row, column = saved.row, saved.column
@@ -198,9 +197,9 @@ class Modes(Printing):
         self.use_charsets(saved.charsets)
 
     def soft_reset(self) -> None:
-        """DECSTR: modes, margins, pen, charsets and the saved cursor at their defaults; text and cursor stay.
+        """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor.
 
-        Reverse wraparound too, in both its forms (xterm 379, 410).
+        Among the modes are both forms of reverse wrap (xterm 379, 410).
         """
         self.cursor.hidden = False
         self.origin = self.insert = False
@@ -216,7 +215,7 @@ class Modes(Printing):
 
     @property
     def kitty_flags(self) -> int:
-        """The kitty keyboard flags in force on the screen that shows."""
+        """The current kitty keyboard flags of the visible screen."""
         return self.kitty_stack[-1]
 
     def _note_keys(self) -> None:
@@ -247,7 +246,7 @@ class Modes(Printing):
             self.key_resources.pop(resource, None)
 
     def set_cursor_style(self, style: int = 0) -> None:
-        """DECSCUSR: 0 the terminal's default; 1 to 6 block, underline, bar, each blinking, then steady."""
+        """DECSCUSR: 0 default; 1 to 6 block, underline, bar, each blinking, then steady."""
         if style <= 6:
             self.used.add("style")
             self.cursor_style = style

@@ -10,7 +10,7 @@ def default_tab_stops(columns: int) -> set[int]:
 
 
 class Moves(Grid):
-    """Margins, tab stops, and all that only moves the cursor."""
+    """Margins, tab stops and cursor movements."""
 
     def reset(self) -> None:
         super().reset()
@@ -19,16 +19,16 @@ class Moves(Grid):
         self.origin = False
 
     def clear_margins(self) -> None:
-        """Make the whole screen scroll; the cursor stays."""
+        """Reset the margins to the whole screen; the cursor stays."""
         self.top, self.bottom = 0, self.lines - 1
         self.set_left_right(0, self.columns - 1)
 
     def set_left_right(self, left: int, right: int) -> None:
-        """Set the left and the right margin. `narrow`: they leave a part of the rows out."""
+        """Set the left and right margin, and `narrow`: the region is narrower than the screen."""
         self.left, self.right = left, right
         self.narrow = left > 0 or right < self.columns - 1
         self.margin_wrap: tuple[int, int] | None = None
-        """Position (row, column) at which a character at a right margin left the cursor with a wrap pending."""
+        """The cursor's (row, column) at which printing in the right margin's column left a wrap pending."""
 
     def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
         """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
@@ -51,13 +51,13 @@ class Moves(Grid):
         return cursor.x >= self.columns or self.margin_wrap == (cursor.y, cursor.x)
 
     def move_to(self, row: int, column: int) -> None:
-        """Put the cursor there, clipped to the screen, whatever the origin mode; no wrap is pending then."""
+        """Move the cursor, clipped to the screen, without regard to origin mode; cancel a pending wrap."""
         self.cursor.y = min(max(row, 0), self.lines - 1)
         self.cursor.x = min(max(column, 0), self.columns - 1)
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
-        """Put a cursor with a pending wrap on the last column instead."""
+        """Cancel a pending wrap: the cursor moves onto the last column."""
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
         elif self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
@@ -65,7 +65,7 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def _row(self, line: int | None) -> int:
-        """Return the row of a 1-based parameter: in origin mode relative to the margins and kept within them."""
+        """Return the row of a 1-based parameter; in origin mode relative to the margins and clipped to them."""
         row = line - 1 if line else 0
         return min(row + self.top, self.bottom) if self.origin else row
 
@@ -101,13 +101,13 @@ class Moves(Grid):
         self.move_to(min(y + (count or 1), self.bottom if y <= self.bottom else self.lines - 1), self.cursor.x)
 
     def position_right(self, count: int | None = None) -> None:
-        """HPR: right; only in origin mode do the margins stop it."""
+        """HPR: right; the margin stops it only in origin mode."""
         self.cancel_wrap()
         x = self.cursor.x + (count or 1)
         self.move_to(self.cursor.y, min(x, self.right) if self.origin else x)
 
     def position_down(self, count: int | None = None) -> None:
-        """VPR: down; only in origin mode do the margins stop it."""
+        """VPR: down; the margin stops it only in origin mode."""
         self.cancel_wrap()
         y = self.cursor.y + (count or 1)
         self.move_to(min(y, self.bottom) if self.origin else y, self.cursor.x)
@@ -143,7 +143,7 @@ class Moves(Grid):
         return self.right if self.cursor.x <= self.right else self.columns - 1
 
     def tab(self, count: int = 1) -> None:
-        """HT, CHT: to the next stop, at most to the right margin or the last column; with a wrap pending, nothing."""
+        """HT, CHT: to the next stop, at most to the right margin or last column; nothing with a pending wrap."""
         x, limit = self.cursor.x, self._limit()
         if x >= self.columns:
             return

@@ -1,4 +1,4 @@
-"""What the main and the alternate screen have each of their own."""
+"""The state that the main and the alternate screen have separately."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sesh.vt.row import Row
 
 
 class SavedCursor(NamedTuple):
-    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
+    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets, origin mode.
 
-    The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
-    VT510's manual and kitty have it).
+    Not saved: the hyperlink (as in kitty, ghostty, xterm.js) and DECAWM (as in xterm, VTE, foot and others; unlike the
+    VT510's manual and kitty).
     """
 
     row: int = 0
@@ -27,14 +27,14 @@ class SavedCursor(NamedTuple):
         return self.row, self.column
 
     def moved(self, place: tuple[int, int]) -> SavedCursor:
-        """Return the same at another row and column."""
+        """Return a copy at another row and column."""
         return self._replace(row=place[0], column=place[1])
 
 
 class Page(NamedTuple):
-    """The screen that does not show. `kitty_stack`: the stack of kitty keyboard flags, the current ones last.
+    """The hidden screen. `rows`: empty for the alternate screen, unless mode 47 left content there.
 
-    `rows`: none if it is the alternate screen, unless mode 47 left them there.
+    `kitty_stack`: the stack of kitty keyboard flags, the current ones last.
     """
 
     rows: list[Row]

@@ -1,12 +1,11 @@
-"""Bytes into runs of text, controls and sequences, and what each of them calls (ECMA-48, the parser of DEC terminals).
+"""The parser: splits bytes into text, controls and sequences, and calls the screen (ECMA-48, DEC's parser).
 
-One regular expression splits a piece, and `findall` returns whole runs of text, so that a byte of text costs no Python.
-What a piece leaves unfinished is kept, within a bound, and can be sent on to a terminal as it is.
+One regular expression splits a piece, and `findall` returns whole runs of text, so that text costs no Python code per
+byte. An unfinished sequence is kept, up to LIMIT, and can be passed on to a terminal unchanged.
 
-The grammar is that of `grammar`; C1 is dropped. As in DEC's parser, controls within a sequence act before it. A
-sequence of LIMIT characters or more is ignored, but for the size of an image. So is one that is in none of the tables
-(DEC STD 070, XTerm ctlseqs, kitty's protocols): queries, and all that acts on more than the screen, such as bells and
-the clipboard.
+For the grammar see `grammar`; C1 is dropped. As in DEC's parser, controls inside a sequence act before it. Sequences of
+LIMIT characters or more are ignored, except for the size of an image. So are sequences outside the tables (DEC STD 070,
+XTerm ctlseqs, kitty's protocols), such as queries, bells and the clipboard.
 """
 
 from __future__ import annotations
@@ -23,27 +22,26 @@ from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
 from sesh.vt.modes import KEYPAD
 from sesh.vt.screen import Screen
 
-Call = tuple[Callable[..., object], tuple[object, ...]]
-"""A function of a screen, and its arguments."""
+Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a screen, and its arguments
 
 PIECE, SMALLEST_PIECE = 1024, 2
-"""Bytes that are parsed without a look at the clock: the most, and on the largest screens."""
+"""Bytes parsed between two checks of the deadline: most, and least on large screens."""
 _CELLS = 2_000_000
-"""Cells that the bytes of a piece may change, as a short sequence changes all cells of a screen."""
-_REMEMBERED, _LONGEST = 4096, 64
-"""Number of sequences whose calls are remembered, and the length from which on none are."""
+"""Cells that a piece may change, if each of its bytes changes the whole screen; a larger screen has smaller pieces."""
+_CACHED, _LONGEST = 4096, 64
+"""Sequences whose calls are cached, at which the cache is emptied; and the length from which on none is cached."""
 
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-"""C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
+"""Controls that do not end a sequence: C0 except ESC, CAN and SUB, which act; DEL and C1, which do nothing."""
 _START = f"{grammar.CSI_START}|{grammar.ESCAPE_START}"
 _TOKEN = re.compile(
     rf"""
       (?:({grammar.CSI}|{grammar.ESCAPE})|(?={_TEXT}|{_C0}))     # 1 a sequence
-          ({_TEXT}*)(\r\n|{_C0}|)                               # 2 text, 3 a control behind them
-    | ({grammar.UNFINISHED})                                    # 4 the start of a sequence
-    | (\x1b(?:{_START})[{_INNER}](?s:.*))                       # 5 one with a control in it, and all that follows
-    | {grammar.ABORTED}                                         # nothing
+          ({_TEXT}*)(\r\n|{_C0}|)                               # 2 text, 3 a control after them
+    | ({grammar.UNFINISHED})                                    # 4 an unfinished sequence at the end
+    | (\x1b(?:{_START})[{_INNER}](?s:.*))                       # 5 a sequence with a control inside, and all after it
+    | {grammar.ABORTED}                                         # an aborted sequence
     """,
     re.VERBOSE,
 )
@@ -54,7 +52,7 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls within a sequence to its front, after the ST of a string that its ESC ends."""
+    """Move the controls inside a sequence before it, and an ST before these."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
@@ -65,7 +63,7 @@ def _nothing(_: Screen) -> None:
 
 
 def _scroll_down(screen: Screen, count: int = 1, more: int | None = None) -> None:
-    """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
+    """SD; with more parameters xterm's mouse highlighting, which is ignored."""
     if more is None:
         screen.scroll_down(count)
 
@@ -159,11 +157,10 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "?s": (Screen.save_modes, PARAMETERS),
     "?r": (Screen.restore_modes, PARAMETERS),
 }
-"""CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
+"""By prefix, intermediates and final byte of a CSI, the function and its most parameters."""
 
 
 def _call_of(sequence: str) -> Call:
-    """Return the call of a whole sequence."""
     kind = sequence[1]
     if kind in "P_":
         return Screen.image, (sequence,)
@@ -196,42 +193,41 @@ def _control_sequence(sequence: str) -> Call:
 
 
 class Parser:
-    """Feeds a screen; keeps what is unfinished, counts errors."""
+    """Parses output and calls the screen."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self._calls: dict[str, Callable[[], object]] = {}
-        """The calls of sequences that came lately."""
+        self._calls: dict[str, Callable[[], object]] = {}  # a cache, by sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""
-        """The start of an unfinished sequence, as text."""
+        """The start of an unfinished sequence."""
         self.errors = 0
+        """The number of sequences whose call raised."""
         self.last_error: Exception | None = None
-        """The number of sequences that failed, and the newest of these failures."""
 
     @property
     def unfinished(self) -> bytes:
-        """The start of a sequence, of a character or of both, with which the next bytes go on."""
+        """The bytes of an unfinished sequence and of an unfinished character after it."""
         return self.pending.encode() + self._decoder.getstate()[0]
 
-    def parse(self, data: bytes, until: float | None = None) -> int:
-        """Act on `data`, or on a start of it once it is `until` (see `perf_counter`); return its number of bytes.
+    def parse(self, data: bytes, deadline: float | None = None) -> int:
+        """Parse `data` up to its end or the `deadline` (`perf_counter`); return the number of bytes parsed.
 
-        Never raises: after an error the rest of the sequence that caused it is skipped.
+        Never raises: a sequence whose call raises is counted and skipped.
         """
         start = 0
         while start < len(data):
             piece = data[start : start + self._piece()]
             self._take(self._decoder.decode(piece))
             start += len(piece)
-            if until is not None and perf_counter() >= until:
+            if deadline is not None and perf_counter() >= deadline:
                 break
         return start
 
     def _piece(self) -> int:
-        """Return the bytes to parse at once: few on a large screen, or between left and right margins.
+        """Return the bytes to parse at once: fewer on large screens and with left and right margins.
 
-        There each line feed moves cells of all rows, one after the other.
+        With those margins a line feed moves the cells of each row separately.
         """
         cells = self.screen.columns * self.screen.lines * (8 if self.screen.left_right_mode else 1)
         return min(PIECE, max(SMALLEST_PIECE, _CELLS // cells))
@@ -245,13 +241,13 @@ class Parser:
         self._act(text)
 
     def _keep(self, text: str) -> None:
-        """Keep more of an unfinished sequence, up to its limit."""
+        """Append to the unfinished sequence, up to LIMIT."""
         self.pending += text[: LIMIT - len(self.pending)]
 
     def _act(self, text: str) -> None:
-        """Act on all tokens of a text."""
+        """Act on the tokens of a text."""
         screen, calls = self.screen, self._calls
-        for sequence, words, control, unfinished, interrupted in _TOKEN.findall(text):
+        for sequence, printed, control, unfinished, interrupted in _TOKEN.findall(text):
             if sequence:
                 try:
                     (calls.get(sequence) or self._call(sequence))()
@@ -259,8 +255,8 @@ class Parser:
                     self._note(error)
                 screen.joinable = False
             try:
-                if words:
-                    screen.draw(words)
+                if printed:
+                    screen.draw(printed)
                 if control:
                     _CONTROLS.get(control, _nothing)(screen)
                     screen.joinable = False
@@ -268,8 +264,8 @@ class Parser:
                     self._keep(unfinished)
                 elif interrupted:
                     self._act(_WITH_CONTROLS.sub(_hoist, interrupted))
-                elif not (sequence or words):
-                    screen.joinable = False  # after an aborted sequence too
+                elif not (sequence or printed):  # an aborted sequence
+                    screen.joinable = False
             except Exception as error:
                 self._note(error)
 
@@ -278,11 +274,11 @@ class Parser:
         self.last_error = error
 
     def _call(self, sequence: str) -> Callable[[], object]:
-        """Return what a sequence calls; that of short ones is remembered."""
+        """Return the call of a sequence; cache that of a short one."""
         function, arguments = _call_of(sequence)
         call = partial(function, self.screen, *arguments)
         if len(sequence) < _LONGEST:
-            if len(self._calls) >= _REMEMBERED:
+            if len(self._calls) >= _CACHED:
                 self._calls.clear()
             self._calls[sequence] = call
         return call

@@ -1,7 +1,7 @@
-"""Pens: the attributes that a cell was written with, and SGR, which changes them.
+"""Pens: the attributes of cells, and SGR, which sets them.
 
-SGR (ECMA-48 8.3.117): colons separate sub-parameters (ITU T.416, as xterm and kitty read them), semicolons the
-parameters of the older flat forms.
+SGR (ECMA-48 8.3.117): colons separate sub-parameters (ITU T.416, as in xterm and kitty), semicolons the parameters of
+the older flat forms.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
 
 
 class Style(NamedTuple):
-    """The attributes of a pen. Colours keep the form that they were set in.
+    """The attributes of a pen. Colours keep their form in SGR.
 
     A colour is `default`, the number of one of the 16 ANSI colours, `5;N` or `2;R;G;B`. `underline` is
     0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed. `link` is the body of OSC 8: `params;uri`.
@@ -35,10 +35,9 @@ class Style(NamedTuple):
 
 
 class Pen:
-    """A style with what is derived from it.
+    """A style and its SGR. `sgr`: the parameters that set it from any other pen; `sequence`: the whole SGR.
 
-    `sgr`: the parameters that set it from any other pen; `sequence`: the whole SGR. Pens of one style are nearly always
-    one object, as they come from a cache: who finds two objects compares the styles.
+    Pens come from a cache, so pens of one style are nearly always the same object; if not, compare the styles.
     """
 
     __slots__ = ("_erased", "link", "sequence", "sgr", "style")
@@ -52,7 +51,7 @@ class Pen:
 
     @property
     def erased(self) -> Pen:
-        """The pen of cells that are erased with this one: it keeps the background alone (BCE)."""
+        """The pen of cells that this pen erases: only its background (BCE)."""
         if self._erased is None:
             blank = Style(bg=self.style.bg)
             self._erased = self if self.style == blank else pen_of(blank)
@@ -68,7 +67,7 @@ _CODES = {
 
 
 def _sgr_parameters(style: Style) -> str:
-    """Return SGR parameters that set `style` from any other one (XTerm ctlseqs, kitty's underlines)."""
+    """Return SGR parameters that set `style` from any other style (XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
     if style[2:11] != _PLAIN[2:11]:
         for name, code in _CODES.items():
@@ -82,7 +81,7 @@ def _sgr_parameters(style: Style) -> str:
             number = int(form)
             out.append(str(base + number if number < 8 else base + 52 + number))
     if style.underline_colour != "default":
-        # With colons: a terminal that does not know 58 would read the 5 of 58;5 as blinking.
+        # Colons: a terminal that does not know 58 would take the 5 of 58;5 as blinking.
         form = style.underline_colour.replace(";", ":")
         out.append(f"58:{form.replace('2:', '2::', 1) if form.startswith('2:') else form}")
     return ";".join(out) if len(out) > 1 else ""
@@ -97,8 +96,7 @@ def pen_of(style: Style) -> Pen:
     return DEFAULT if style == _PLAIN else _cached(style)
 
 
-DEFAULT = Pen(_PLAIN)
-"""The pen after SGR 0; it is compared by identity."""
+DEFAULT = Pen(_PLAIN)  # the pen after SGR 0; compared by identity
 
 
 _ATTRIBUTES: dict[int, dict[str, object]] = {
@@ -118,7 +116,7 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }
-"""Fields that a parameter sets; the colours of 38, 48 and 58 are apart."""
+"""Fields set by an SGR parameter, except for 38, 48 and 58."""
 for _n in range(8):
     _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
     _ATTRIBUTES[40 + _n] = {"bg": str(_n)}
@@ -126,23 +124,22 @@ for _n in range(8):
     _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
 
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
-_VALUES = {"5": 1, "2": 3}
-"""Number of values of a colour, by its form."""
+_VALUES = {"5": 1, "2": 3}  # by the form of a colour, its number of values
 
 
 @lru_cache(4096)
 def apply_sgr(pen: Pen, text: str) -> Pen:
-    """Return the pen after SGR with the parameters `text`; the link stays."""
+    """Return the pen after SGR with the parameters `text`; keep the link."""
     resets, fields = _changes(text)
     style = Style(link=pen.link) if resets else pen.style
-    return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # each is set by its own name
+    return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # the values have different types
 
 
 @lru_cache(1024)
 def _changes(text: str) -> tuple[bool, dict[str, object]]:
-    """Return what SGR parameters do: whether they reset all, and the fields that they set then."""
+    """Return whether SGR parameters reset the pen, and the fields that they set after that."""
     resets, fields = False, dict[str, object]()
-    if len(text) + 3 > LIMIT:  # with `ESC [` and `m`: a sequence that is too long is ignored
+    if len(text) + 3 > LIMIT:  # with `ESC [` and `m`; a sequence that is too long is ignored
         return resets, fields
     items = text.split(";", PARAMETERS)[:PARAMETERS]
     index = 0
@@ -152,7 +149,7 @@ def _changes(text: str) -> tuple[bool, dict[str, object]]:
         index += 1
         if parts and code in _COLOURS:
             if parts[0].lstrip("0") == "2" and len(parts) > 4:
-                del parts[1]  # the full form, 38:2:SPACE:R:G:B, names a colour space first
+                del parts[1]  # the colour space of the full form, 38:2:SPACE:R:G:B
             _set_colour(fields, _COLOURS[code], parts)
         elif parts:
             if code == 4 and parameter(parts[0]) <= 5:
@@ -167,9 +164,9 @@ def _changes(text: str) -> tuple[bool, dict[str, object]]:
 
 
 def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:
-    """Set the colour of `5`, `N` or `2`, `R`, `G`, `B`; return how many of the parts belong to it.
+    """Set the colour of `5`, `N` or `2`, `R`, `G`, `B`; return its number of parts.
 
-    A value out of range sets nothing; one with sub-parameters is no part of it.
+    A value out of range sets no colour; a value with sub-parameters does not belong to the colour.
     """
     form = parts[0].lstrip("0") if parts else ""
     count = _VALUES.get(form, 0)
@@ -183,5 +180,5 @@ def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:
 
 
 def with_link(pen: Pen, link: str) -> Pen:
-    """Return the same pen with another hyperlink (OSC 8), or with none if `link` is empty."""
+    """Return the pen with another hyperlink (OSC 8); without one if `link` is empty."""
     return pen if pen.link == link else pen_of(pen.style._replace(link=link))

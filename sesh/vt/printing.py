@@ -1,7 +1,7 @@
-"""Printing: runs of characters into cells, wrapping and joining.
+"""Printing: puts characters into cells, wraps, joins.
 
-ASCII and other narrow characters go into a row as one slice; only characters that may be wide or may join the one
-before are looked at one by one.
+Runs of ASCII and other narrow characters go into a row as one slice; only characters that may be wide or may join are
+handled one by one.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ class Printing(Rectangles):
         self.reset_charsets()
 
     def reset_charsets(self) -> None:
-        """Put ASCII into G0 to G3, and G0 in use."""
+        """Set G0 to G3 to ASCII, and use G0."""
         self.single_shift = 0
-        """The set for the next character alone, or 0."""
+        """The set for the next character only, or 0."""
         self.use_charsets(DEFAULT_SETS)
 
     def use_charsets(self, charsets: Charsets) -> None:
-        """Print with other character sets from now on."""
+        """Change the character sets."""
         self.charsets = charsets
         self._translation = charsets.translation(charsets.gl)
 
     def define_charset(self, code: str, mode: str) -> None:
-        """SCS: `mode` is the intermediate that names one of G0 to G3, `code` the designator of the set."""
+        """SCS: `mode`, the intermediate byte, selects G0 to G3; `code` designates the set."""
         self.used.add("charsets")
         self.use_charsets(self.charsets.designated(G_SETS[mode], code))
 
     def shift(self, slot: int) -> None:
-        """SI, SO, LS2, LS3: use one of G0 to G3 from now on."""
+        """SI, SO, LS2, LS3: use one of G0 to G3."""
         self.use_charsets(self.charsets._replace(gl=slot))
 
     def shift_in(self) -> None:
@@ -50,17 +50,17 @@ class Printing(Rectangles):
         self.shift(1)
 
     def shift_next(self, slot: int) -> None:
-        """SS2, SS3: use G2 or G3 for the next character alone."""
+        """SS2, SS3: use G2 or G3 for the next character only."""
         self.single_shift = slot
 
     @property
     def draws_plainly(self) -> bool:
-        """True if printed text just replaces what stands in its row, and wraps."""
+        """True if printing only replaces cells and wraps: no insert or origin mode, only ASCII."""
         changed = self.insert or self.origin or self.single_shift or self._translation is not None
         return self.wrap and not changed
 
     def draw(self, data: str) -> None:
-        """Write printable characters at the cursor."""
+        """Print characters at the cursor."""
         if self.single_shift:
             table = self.charsets.translation(self.single_shift)
             self.single_shift = 0
@@ -90,15 +90,12 @@ class Printing(Rectangles):
                 self._print_run(narrow or wide, 1 if narrow else 2)
 
     def _right_limit(self) -> int:
-        """Return the column at which printing stops: behind the right margin, if the cursor is left of that."""
+        """Return the column at which printing stops: after the right margin, or after the last column."""
         right, x = self.right + 1, self.cursor.x
         return right if x < right or self.margin_wrap == (self.cursor.y, x) else self.columns
 
     def _make_room(self, size: int) -> int:
-        """Wrap if a grapheme of `size` columns does not fit; return the column at which printing stops.
-
-        Return 0 if it will never fit.
-        """
+        """Wrap if a grapheme of `size` columns does not fit; return where printing stops, or 0 without any room."""
         limit = self._right_limit()
         if limit - self.cursor.x >= size:
             return limit
@@ -113,7 +110,7 @@ class Printing(Rectangles):
         return self._right_limit()
 
     def _print_run(self, data: str, size: int) -> None:
-        """Print characters of `size` columns each that join nothing."""
+        """Print characters of `size` columns each that do not join."""
         start = 0
         while start < len(data):
             limit = self._make_room(size)
@@ -121,17 +118,17 @@ class Printing(Rectangles):
                 return
             room = (limit - self.cursor.x) // size
             if size == 1 and not self.wrap and len(data) - start > room:
-                # Without DECAWM the characters that do not fit overwrite one another in the last column.
+                # Without DECAWM the characters that do not fit overwrite each other in the last column.
                 data = data[: start + room - 1] + data[-1]
             piece = data[start : start + room]
             self._put(list(piece) if size == 1 else halves(piece), limit)
             start += room
 
     def _put(self, graphemes: list[str], limit: int) -> None:
-        """Put graphemes, one for each column, at the cursor. They must fit before `limit`."""
+        """Write graphemes, one for each column, at the cursor. They must fit before `limit`."""
         cursor = self.cursor
         x, end = cursor.x, cursor.x + len(graphemes)
-        if self.insert and x < self.left < end:  # left of the margin nothing is inserted
+        if self.insert and x < self.left < end:  # insert mode has no effect left of the margin
             outside = self.left - x + (graphemes[self.left - x] == STUB)
             if outside < len(graphemes):
                 self._put(graphemes[:outside], limit)
@@ -141,16 +138,16 @@ class Printing(Rectangles):
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(graphemes))
         row.put(x, graphemes, self.pen)
-        self._stand_behind(end, limit)
+        self._advance(end, limit)
 
-    def _stand_behind(self, end: int, limit: int) -> None:
-        """Put the cursor behind the grapheme just written, with a wrap pending at a right margin."""
+    def _advance(self, end: int, limit: int) -> None:
+        """Move the cursor to `end`, after a printed grapheme; at the right margin a wrap is pending then."""
         self.cursor.x = end
         self.joinable = True
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 
     def _wrap(self) -> None:
-        """Wrap to the first column of the next row, which goes on with this line."""
+        """Wrap to the first column of the next row, which continues this line."""
         whole = self.right == self.columns - 1
         cursor = self.cursor
         left = self.left if cursor.x > self.left else 0
@@ -160,14 +157,14 @@ class Printing(Rectangles):
         cursor.x = left
 
     def _wrap_wide(self, limit: int, *, moved: bool = False) -> bool:
-        """Wrap before a grapheme of two columns that does not fit. Return False if it never will.
+        """Wrap before a grapheme of two columns that does not fit. Return False if no row has room.
 
-        `moved`: its first code points fitted, and took the cell.
+        `moved`: its first code points fitted, and are in the last cell.
         """
         cursor = self.cursor
         if not self.wrap or limit - (self.left if cursor.x > self.left else 0) < 2:
             return False
-        # What the cell shows stays there (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
+        # The last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
         row = self.rows[cursor.y]
         if cursor.x < limit and (moved or row.text[cursor.x] in (" ", SPACER)):
             row.fill(cursor.x, limit, self.erased)
@@ -178,14 +175,14 @@ class Printing(Rectangles):
         return True
 
     def last_grapheme(self) -> tuple[int, str]:
-        """Return column and text of the grapheme left of the cursor."""
+        """Return the column and text of the grapheme left of the cursor."""
         text, x = self.rows[self.cursor.y].text, self.cursor.x - 1
         if x > 0 and text[x] == STUB:
             x -= 1
         return x, text[x]
 
     def _print_joining(self, char: str) -> None:
-        """Print a character that may have any width and may join the grapheme before it."""
+        """Print a character of any width that may join the grapheme before it."""
         if self.joinable:
             x, cluster = self.last_grapheme()
             size = self.cursor.x - x
@@ -201,15 +198,15 @@ class Printing(Rectangles):
                 self.rows[self.cursor.y].text[x] = " " + char if cluster == SPACER else cluster + char
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
-        """Make `cluster` the grapheme at column `x`; its width may change from `old` to `new`."""
+        """Replace the grapheme at column `x` by `cluster`, whose width may change from `old` to `new`."""
         row, cursor = self.rows[self.cursor.y], self.cursor
         row.text[x] = cluster
         if new == old:
             return
         pen = row.pens[x]
         if new < old:
-            # The column that becomes free is a default blank, whatever the pen, and nothing joins the grapheme any
-            # more: so a replay comes out the same whatever comes after it, in insert mode too.
+            # The free column becomes a default blank, whatever the pen, and no character joins the grapheme any more:
+            # otherwise a replay could differ, depending on its next bytes and on insert mode.
             row.text[x + 1], row.pens[x + 1] = " ", DEFAULT
             cursor.x -= 1
             self.margin_wrap = None
@@ -217,23 +214,23 @@ class Printing(Rectangles):
             return
         limit = self.columns if x > self.right else self.right + 1
         if x + 2 > limit:
-            behind, cursor.x = cursor.x, x
+            after, cursor.x = cursor.x, x
             if self._wrap_wide(limit, moved=True):
                 self._put([cluster, STUB], limit)
             else:
-                row.text[x] = cluster[:-1]  # it can neither grow nor wrap: the mark is dropped
-                cursor.x = behind
+                row.text[x] = cluster[:-1]  # without room to grow or wrap the mark is dropped
+                cursor.x = after
             return
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x + 1, 1)
         row.put(x, [cluster, STUB], pen)
-        self._stand_behind(x + 2, limit)
+        self._advance(x + 2, limit)
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again, but nothing after a control (xterm.js).
+        """REP: print the last grapheme again; after a control, do nothing (xterm.js).
 
-        It prints no more than the screen has cells; between left and right margins, and of a grapheme of several code
-        points, no more than a row has columns.
+        The count is limited to the cells of the screen; between left and right margins, and for a grapheme of several
+        code points, to the columns of a row.
         """
         if self.joinable:
             grapheme = self.last_grapheme()[1]

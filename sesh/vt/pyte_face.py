@@ -1,6 +1,6 @@
-"""The interface of `pyte.Screen`, for callers that know pyte: its attributes, made from the screen's own forms.
+"""The interface of `pyte.Screen`, for callers that know pyte: an adapter from the screen's own data.
 
-Cells are shown as `Char` in `buffer`, colours by name, modes in one set. The emulator itself uses nothing of this.
+Cells are `Char` in `buffer`, colours have names, modes are in one set. The emulator itself does not use it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from sesh.vt.modes import Modes
 from sesh.vt.pen import Pen, Style, pen_of
 from sesh.vt.row import SPACER, Row
 
-_PRIVATE = 5
-"""Bits by which pyte shifts the number of a private mode."""
+_PRIVATE = 5  # pyte shifts the number of a private mode left by as many bits
 _ANSI = (*(graphics.FG_ANSI[number] for number in range(30, 38)), *graphics.FG_AIXTERM.values())
 _NAMES = {"default": "default", **{str(number): name for number, name in enumerate(_ANSI)}}
+"""pyte's names of the ANSI colours, by the form in a pen."""
 _FORMS = {name: form for form, name in _NAMES.items()}
-"""The names of the ANSI colours, by the form in which a pen has them, and the other way round."""
 
 
 def _colour(form: str) -> str:
-    """Return a colour of a pen as pyte names it: by name, or in six hexadecimal digits."""
+    """Return pyte's name of a pen's colour, or six hexadecimal digits."""
     if form.startswith("5;"):
         return graphics.FG_BG_256[int(form[2:])]
     return _NAMES.get(form) or bytes(map(int, form.split(";")[1:])).hex()
@@ -47,7 +46,7 @@ def _pen(char: Char) -> Pen:
 
 
 class _Line:
-    """A row as pyte has it: its cells by column."""
+    """A row in pyte's form: `Char` by column."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
@@ -60,7 +59,7 @@ class _Line:
 
 
 class _Cursor(Cursor):
-    """A cursor; the screen has its attributes, as a pen."""
+    """A cursor whose attributes are the screen's pen."""
 
     def __init__(self, screen: PyteFace) -> None:
         self._screen = screen
@@ -84,7 +83,7 @@ class PyteFace(Modes):
 
     @property
     def buffer(self) -> dict[int, _Line]:  # type: ignore[override]
-        """The cells, by row and column; they can be changed."""
+        """The cells, by row and column; writable."""
         return {y: _Line(row) for y, row in enumerate(self.rows)}
 
     @property
@@ -93,12 +92,12 @@ class PyteFace(Modes):
 
     @property
     def margins(self) -> Margins | None:  # type: ignore[override]
-        """First and last row of the scrolling region, from 0; None for the whole screen."""
+        """The first and last row of the scrolling region, from 0; None for the whole screen."""
         return None if (self.top, self.bottom) == (0, self.lines - 1) else Margins(self.top, self.bottom)
 
     @property
     def mode(self) -> set[int]:  # type: ignore[override]
-        """The modes that are set, of those that pyte knows."""
+        """The modes that are set, among those that pyte knows."""
         private = {number for number in (DECTCEM, DECSCNM, DECOM, DECAWM) if self.get_mode(number >> _PRIVATE)}
         return private | {number for number in (LNM, IRM) if self.get_mode(number, private=False)}
 
@@ -108,15 +107,15 @@ class PyteFace(Modes):
 
     @property
     def dirty(self) -> set[int]:  # type: ignore[override]
-        """All rows: what has changed is not followed."""
+        """All rows, since changes are not tracked."""
         return set(range(self.lines))
 
     def set_mode(self, *modes: int, **kwargs: Any) -> None:
-        """SM; with `private`, or a number that is shifted, DECSET."""
+        """SM; with `private` or a shifted number, DECSET."""
         self._switch(modes, True, bool(kwargs.get("private")))
 
     def reset_mode(self, *modes: int, **kwargs: Any) -> None:
-        """RM; with `private`, or a number that is shifted, DECRST."""
+        """RM; with `private` or a shifted number, DECRST."""
         self._switch(modes, False, bool(kwargs.get("private")))
 
     def _switch(self, modes: tuple[int, ...], on: bool, private: bool) -> None:

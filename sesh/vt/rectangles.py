@@ -6,17 +6,16 @@ from sesh.vt.edit import Editing
 from sesh.vt.pen import Pen
 from sesh.vt.row import Row
 
-Rectangle = tuple[int, int, int, int]
-"""First row, first column, end row, end column, the ends exclusive; from 0."""
+Rectangle = tuple[int, int, int, int]  # first row, first column, end row, end column; from 0, ends exclusive
 
 
 class Rectangles(Editing):
-    """Copying, filling and erasing rectangles; the cursor stays, and so does a pending wrap."""
+    """Copying, filling and erasing rectangles; neither cursor nor pending wrap change."""
 
     def copy_rectangle(self, *parameters: int) -> None:
-        """DECCRA: four corners, a page, the target's first row and column, and its page. There is one page.
+        """DECCRA: four edges, a page, the target's first row and column, and its page; pages are ignored.
 
-        What would lie outside the screen is lost.
+        The part outside the screen is lost.
         """
         source, target = self._rectangle(*parameters[:4]), self._rectangle(*parameters[5:7])
         if source is None or target is None:
@@ -29,7 +28,7 @@ class Rectangles(Editing):
             row.replace(x, block, self.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:
-        """DECFRA: with a character of Latin-1, in the pen."""
+        """DECFRA: with a character of Latin-1 and the current pen."""
         if 32 <= code <= 126 or 160 <= code <= 255:
             self._fill(chr(code), self.pen, corners)
 
@@ -38,11 +37,11 @@ class Rectangles(Editing):
         self._fill(" ", self.erased, corners)
 
     def wipe_rectangle(self, *corners: int) -> None:
-        """DECSERA: the characters only. No cell is protected here, so that it erases all of them."""
+        """DECSERA: only the characters; of all cells, since protected ones do not exist."""
         self._fill(" ", None, corners)
 
     def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
-        """Fill a rectangle; without `pen` each cell keeps its own."""
+        """Fill a rectangle; without `pen` each cell keeps its pen."""
         if rectangle := self._rectangle(*corners):
             first, start, last, end = rectangle
             for row in self.rows[first:last]:
@@ -50,9 +49,9 @@ class Rectangles(Editing):
                 row.replace(start, Row([grapheme] * (end - start), pens), self.erased)
 
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
-        """Return a rectangle from parameters that count from 1; None if it has no row or no column.
+        """Return a rectangle from 1-based parameters; None if it is empty.
 
-        In origin mode they count from the margins, which then bound it.
+        In origin mode they are relative to the margins, and the rectangle is clipped to these.
         """
         first, start, last, end = 0, 0, self.lines, self.columns
         if self.origin:

@@ -1,9 +1,8 @@
-"""Rows at another size: logical lines rewrapped, as in xterm.js; or rows cut and padded.
+"""Rows at another size: logical lines rewrapped, as in xterm.js; or rows cropped and padded.
 
-A cursor on the last row stays near the bottom: lines come back from the scrollback while there is room, and rows that
-no longer fit go there. A cursor higher up keeps its distance from the top, and rows below it are dropped only where
-there is no other way. Cursors stay on their characters, as in kitty (xterm.js clips their column); trailing blanks do
-not count.
+With the cursor on the last row, lines return from the scrollback to fill the screen, and rows that do not fit go there.
+With the cursor higher up, the distance from the top is kept, and rows below the cursor are dropped only if nothing else
+makes room. Cursors stay on their characters, as in kitty (xterm.js clips their column). Trailing blanks are ignored.
 """
 
 from __future__ import annotations
@@ -18,26 +17,25 @@ from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, STUB, Row, blank, joined
 from sesh.vt.scrollback import Scrollback
 
-Position = tuple[int, int]
-"""A position on the screen: (row, column). A position within logical lines: (line, column)."""
+Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in logical lines
 
 
 class Wrapped(NamedTuple):
-    """The rows of a logical line, and its columns without the blanks at the end of the last row."""
+    """The rows of a logical line. `length`: its columns without trailing blanks."""
 
     rows: list[Row]
     length: int
 
 
 def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
-    """Return the rows cut or padded to another size."""
+    """Return the rows cropped or padded to another size."""
     out = []
     for old in rows[:lines]:
         row = old.part(0, columns)
         row.continues = old.continues and columns == len(old)
         row.prompt = old.prompt
         _pad(row, columns)
-        row.settle_last()
+        row.fix_last_column()
         out.append(row)
     return out + [blank(columns, DEFAULT) for _ in range(lines - len(out))]
 
@@ -51,16 +49,15 @@ def _pad(row: Row, columns: int) -> None:
 def reflow(
     rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
 ) -> tuple[list[Row], list[Position]]:
-    """Return the rows at another size, and the new positions of `points`: the cursor, which is never dropped, and
-    others.
+    """Return the rows at another size, and the new positions of `points`, the cursor first.
 
-    The rows become logical lines, the first of them with its start, which the scrollback has. Empty lines below the
-    cursor go. Then lines come back from the scrollback if there is room and the cursor was on the last row. If there
-    are too many rows, blank ones at the end go first, then the oldest go to the scrollback, but never the cursor's.
+    The rows are joined to logical lines, with the rows of the open line in the scrollback. Empty lines below the cursor
+    are dropped. If the cursor was on the last row, lines return from the scrollback while there is room. If there are
+    too many rows, blank rows at the end are dropped, then the oldest go to the scrollback, but never the cursor's.
     """
     at_bottom = points[0][0] >= len(rows) - 1
-    begun = scrollback.take_open()
-    texts, places = unwrap(begun + rows, [(row + len(begun), column) for row, column in points])
+    scrolled = scrollback.take_open()
+    texts, places = unwrap(scrolled + rows, [(row + len(scrolled), column) for row, column in points])
     while len(texts) - 1 > places[0][0] and not texts[-1].text:
         texts.pop()
     wrapped = [wrap(text, columns) for text in texts]
@@ -83,7 +80,7 @@ def reflow(
 
 
 def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
-    """Return the logical lines, and the positions of `points` in them or after their ends."""
+    """Return the logical lines of rows, and the positions of `points` in them."""
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
     lines, places = [], [(0, 0)] * len(points)
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
@@ -98,7 +95,7 @@ def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row],
 
 
 def wrap(line: Row, columns: int) -> Wrapped:
-    """Return a line as rows, each as long as the screen is wide."""
+    """Return a line wrapped into rows."""
     if columns == 1:
         line = _narrowed(line)
     rows: list[Row] = []
@@ -118,10 +115,10 @@ def wrap(line: Row, columns: int) -> Wrapped:
 
 
 def _row_end(line: Row, start: int, columns: int) -> int:
-    """Return the end of the row of a line that begins at `start`.
+    """Return the end of the row that begins at column `start` of a line.
 
-    A wide grapheme is not cut, and one that U+FE0E has made narrow is written like a wide one: it does not fit into the
-    last column.
+    The end does not split a wide grapheme, nor is a grapheme narrowed by U+FE0E in the last column, since a terminal
+    prints it wide first.
     """
     end = min(start + columns, len(line))
     cuts = end < len(line) and line.text[end] == STUB
@@ -131,7 +128,7 @@ def _row_end(line: Row, start: int, columns: int) -> int:
 
 
 def _narrowed(line: Row) -> Row:
-    """Return a line for rows of one column: a grapheme that needs two becomes a blank."""
+    """Return a line for rows of one column: wide graphemes become blanks."""
     narrow = Row([], [], prompt=line.prompt)
     for x, grapheme in enumerate(line.text):
         if grapheme != STUB:
@@ -142,7 +139,7 @@ def _narrowed(line: Row) -> Row:
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return the number of rows at the end, below the line with the cursor, that are blank in any colour."""
+    """Return the number of blank rows, in any colour, below the cursor's line, at the end."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if not all(row.is_blank() for row in line.rows):
@@ -152,7 +149,7 @@ def _spare(lines: list[Wrapped], cursor: int) -> int:
 
 
 def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:
-    """Return the positions on the screen of places in lines; after the last column of a full row, a wrap is pending."""
+    """Return the screen positions of places in lines; after a full row a wrap is pending."""
     positions = []
     for number, column in places:
         y = sum(len(line.rows) for line in lines[:number])

@@ -1,4 +1,4 @@
-"""A row of the screen: two parallel lists, a grapheme and a pen for each column. A logical line has the same form."""
+"""Rows and logical lines: two parallel lists, a grapheme and a pen for each column."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT, Pen
 
-STUB = ""
-"""The right half of a wide grapheme."""
+STUB = ""  # the right half of a wide grapheme
 SPACER = "\0"
-"""A blank in the last column, there because the wide grapheme that comes next did not fit."""
+"""A blank in the last column, left because the next, wide grapheme did not fit."""
 
 
 class Row:
-    """A row, as long as the screen is wide; or a logical line of any length.
+    """A row of the screen's width, or a logical line of any length.
 
-    text: a grapheme for each column, STUB or SPACER. pens: the pen of each column. continues: the row goes on with the
-    logical line of the row above. prompt: a shell's prompt begins in the first column of the line (OSC 133 A).
+    `text`: a grapheme, STUB or SPACER for each column. `pens`: a pen for each column. `continues`: the row continues
+    the logical line of the row above. `prompt`: a shell's prompt begins the line (OSC 133 A).
     """
 
     __slots__ = ("continues", "pens", "prompt", "text")
@@ -33,31 +32,32 @@ class Row:
         """Write graphemes, one for each column, from column `x` on."""
         end = x + len(graphemes)
         self.blank_across(pen, x, end)
-        # A replay prints a blank over a spacer where a wrap waits behind it.
-        stays = end == len(self.text) and self.text[-1] == SPACER and graphemes[-1] == " " and self.pens[-1] is pen
+        # A replay restores a pending wrap by printing a blank over a spacer, which must stay one.
+        prints_over_spacer = end == len(self.text) and self.text[-1] == SPACER
+        keeps_spacer = prints_over_spacer and graphemes[-1] == " " and self.pens[-1] is pen
         self.text[x:end] = graphemes
         self.pens[x:end] = [pen] * (end - x)
-        if stays:
+        if keeps_spacer:
             self.text[-1] = SPACER
 
     def fill(self, start: int, end: int, pen: Pen, grapheme: str = " ") -> None:
-        """Fill columns with a grapheme of one column."""
+        """Fill columns with a narrow grapheme."""
         if start < end:
             self.put(start, [grapheme] * (end - start), pen)
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
-        """Blank each wide grapheme that lies across one of `edges`, each given by the column to its right."""
+        """Blank the wide graphemes that span one of `edges`; an edge is left of the column with its number."""
         for edge in edges:
             if 0 < edge < len(self.text) and self.text[edge] == STUB:
                 self.text[edge - 1 : edge + 1] = [" ", " "]
                 self.pens[edge - 1 : edge + 1] = [pen, pen]
 
     def replace(self, x: int, part: Row, pen: Pen) -> None:
-        """Put the columns of `part` from column `x` on; `pen`: of what this leaves of wide graphemes."""
+        """Replace the columns from `x` on by `part`; `pen`: for the blanks that halves of wide graphemes become."""
         end = x + len(part)
         self.blank_across(pen, x, end)
         self.text[x:end], self.pens[x:end] = part.text, part.pens
-        self.settle_last()
+        self.fix_last_column()
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the columns from `x` up to `end` right by `count`, left if it is negative. Blanks come in."""
@@ -73,22 +73,22 @@ class Row:
             self.blank_across(pen, x, x + size, end)
             moved = self.cut(x + size, end)
             self.text[x:end], self.pens[x:end] = moved.text + blanks.text, moved.pens + blanks.pens
-        self.settle_last()
+        self.fix_last_column()
 
-    def settle_last(self) -> None:
-        """Make what was moved into the last column something that printing leaves there.
+    def fix_last_column(self) -> None:
+        """Blank a spacer or a grapheme narrowed by U+FE0E that was moved into the last column.
 
-        A grapheme that U+FE0E has made narrow is none: it came from a wide one.
+        Printing could not have put them there, so a replay could not restore them.
         """
         if self.text[-1] == SPACER or text_presentation(self.text[-1]):
             self.text[-1] = " "
 
     def cut(self, start: int, end: int) -> Row:
-        """Return the columns from `start` up to `end`."""
+        """Return the columns from `start` to before `end`."""
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
-        """Return these columns, with a blank for a spacer and for the half of a wide grapheme at either edge."""
+        """Return the columns as `cut`, with blanks for a spacer and halves of wide graphemes."""
         part = self.cut(start, end)
         if part.text and part.text[-1] == SPACER:
             part.text[-1] = " "
@@ -99,52 +99,52 @@ class Row:
         return part
 
     def end(self) -> int:
-        """Return the column behind the last one that is no default blank."""
+        """Return the column after the last one that is not a default blank."""
         text = self.drawn()
         end = len(self.text) - (len(text) - len(text.rstrip(" ")))
         tail = self.pens[end:]
-        if tail.count(DEFAULT) < len(tail):  # blanks in a colour
+        if tail.count(DEFAULT) < len(tail):  # coloured blanks
             end += max(index for index, pen in enumerate(tail, 1) if pen is not DEFAULT)
         return end
 
     def trimmed(self, least: int = 0) -> Row:
-        """Return the row without the default blanks at its end; the first `least` columns stay."""
+        """Return the row without trailing default blanks, but at least `least` columns."""
         end = max(least, self.end())
         return Row(self.text[:end], self.pens[:end], prompt=self.prompt)
 
     def is_blank(self) -> bool:
-        """Tell whether the row is as erasing leaves it, in any colours."""
+        """Return whether the row has only erased cells, of any colours."""
         return not self.plain() and all(pen.erased is pen for pen in set(self.pens))
 
     def plain(self) -> str:
-        """Return the characters without the blanks at the end."""
+        """Return the characters without trailing blanks."""
         return self.drawn().rstrip(" ")
 
     def drawn(self) -> str:
-        """Return the characters, blanks too."""
+        """Return the characters with trailing blanks."""
         return "".join(self.text).replace(SPACER, " ")
 
     def ends_in_spacer(self, following: Row | None) -> bool:
-        """Tell whether wrapping before the first grapheme of `following` leaves the last column as it is."""
+        """Return whether the last column was skipped by wrapping before the first grapheme of `following`."""
         if self.text[-1] != SPACER or following is None or not following.continues or len(following) < 2:
             return False
         wide = following.text[1] == STUB or text_presentation(following.text[0])
         return wide and self.pens[-1].style == following.pens[0].erased.style
 
     def line_part(self, following: Row | None) -> Row:
-        """Return the columns that are part of the logical line, if `following` is the next row."""
+        """Return the columns that belong to the logical line. `following`: the next row."""
         if following is None or not following.continues:
             return self.trimmed()
         return self.cut(0, len(self) - self.ends_in_spacer(following))
 
 
 def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
-    """Return a row as erasing with `pen` leaves it."""
+    """Return a row erased with `pen`."""
     return Row([" "] * columns, [pen] * columns, continues=continues)
 
 
 def joined(rows: Sequence[Row], following: Row | None = None) -> Row:
-    """Return the logical line of rows; `following`: the row after them."""
+    """Return the logical line of its rows. `following`: the row after them."""
     line = Row([], [], prompt=rows[0].prompt)
     for row, below in zip(rows, [*rows[1:], following], strict=True):
         part = row.line_part(below)

@@ -1,4 +1,4 @@
-"""The screen: all parts together, what control strings set (titles, links, colours, prompts), and resizing."""
+"""The whole screen: control strings (titles, links, colours, prompts), images and resizing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sesh.vt.reflow import crop, reflow
 from sesh.vt.scrollback import Scrollback
 
 TEXT_LIMIT = 1024
-LINK_LIMIT = 2083
-"""Characters that are kept of a title or a directory, and of a link."""
+"""Characters at which a title or a directory is cut; a link with longer parameters is dropped."""
+LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]{1,3}\Z")
@@ -24,28 +24,29 @@ _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
 
 
 def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
-    """`text` without control characters, cut to `limit`."""
+    """Return `text` without control characters, cut to `limit`."""
     return _CONTROLS.sub("", text[: limit * 4])[:limit]
 
 
 class Screen(PyteFace):
-    """A pyte Screen that remembers everything a terminal does."""
+    """A pyte Screen with the whole state of a terminal."""
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []
-        """Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
+        """The stack of XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
         self.cell_height = CELL_HEIGHT
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:
-        """RIS: everything empty and at its default, the scrollback too, but not the titles (xterm)."""
+        """RIS: reset all, also the scrollback, but not the titles (xterm)."""
         super().reset()
         self.scrollback.clear()
         self.cwd = ""
         self.palette: dict[int, str] = {}
+        """Colours set by OSC 4, by index, as written by the program."""
         self.dynamic: dict[int, str] = {}
-        """Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number."""
+        """Colours set by OSC 10 to 19, by number, as written by the program."""
 
     def operating_command(self, body: str) -> None:
         """OSC: `number;rest`. Unknown numbers are ignored."""
@@ -75,7 +76,7 @@ class Screen(PyteFace):
             self._dynamic_colours(int(number), rest)
 
     def _mark_prompt(self, rest: str) -> None:
-        """OSC 133 A: a prompt begins in the line with the cursor; on the alternate screen there are no prompts."""
+        """OSC 133 A: a prompt begins in the cursor's line; ignored on the alternate screen."""
         if rest.partition(";")[0] == "A" and not self.alternate:
             first = self.rows[self.line_start(self.cursor.y)]
             first.prompt = not first.continues
@@ -95,7 +96,7 @@ class Screen(PyteFace):
                 self.palette.pop(int(index), None)
 
     def _dynamic_colours(self, number: int, rest: str) -> None:
-        """Act on OSC 10 to 19, which set a colour and those after it, and on OSC 110 to 119, which reset one."""
+        """OSC 10 to 19 set successive colours, OSC 110 to 119 reset one."""
         if 10 <= number <= 19:
             for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
@@ -105,7 +106,7 @@ class Screen(PyteFace):
             self.dynamic.pop(number - 100, None)
 
     def window_operation(self, operation: int = 0, part: int = grammar.BOTH) -> None:
-        """XTWINOPS: 22 pushes the titles, 23 pops them. Nothing moves or resizes windows."""
+        """XTWINOPS: 22 pushes the titles, 23 pops them; other operations are ignored."""
         if part > grammar.WINDOW:
             return
         if operation == 22:
@@ -118,8 +119,7 @@ class Screen(PyteFace):
                 self.title = saved[1]
 
     def image(self, sequence: str) -> None:
-        """Move the cursor by the cells of an image. A sixel ends in the column in which it began, kitty's graphics
-        right of the last row."""
+        """Move the cursor as an image does: see `images`."""
         x = self.cursor.x
         if sequence[1] == "P":
             for _ in range(min(sixel_rows(sequence[: grammar.LIMIT], self.cell_height), self.lines) - 1):
@@ -132,20 +132,22 @@ class Screen(PyteFace):
                 self.index()
             self.move_to(self.cursor.y, 0 if x >= self.columns else x)
 
-    def settle_scrollback(self) -> None:
-        """Bring the scrollback up to date with the main screen, before both are read or changed together."""
+    def sync_scrollback(self) -> None:
+        """End the scrollback's open line unless the first row of the main screen continues it.
+
+        Call this before reading or changing scrollback and screen together.
+        """
         first = self.main_rows[0]
         if not first.continues:
             self.scrollback.close()
         first.continues = self.scrollback.open
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size: the main screen is rewrapped, the alternate one is cut or padded. Clears the margins, as
-        xterm.js does."""
+        """Change the size: reflow the main screen, crop the alternate one, reset the margins (as xterm.js)."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) == (self.lines, self.columns):
             return
-        self.settle_scrollback()
+        self.sync_scrollback()
         cursor, saved, hidden = self.cursor, self.saved, self.other
         if self.alternate:
             self.rows, self.saved = crop(self.rows, columns, lines), self._cropped(saved, columns, lines)
@@ -168,6 +170,6 @@ class Screen(PyteFace):
         self.clear_margins()
 
     def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
-        """Return a saved cursor of the alternate screen cut to another size; a pending wrap stays one."""
+        """Return a saved cursor of the alternate screen clipped to another size; keep a pending wrap."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
         return saved.moved((min(saved.row, lines - 1), column))

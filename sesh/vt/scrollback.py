@@ -1,8 +1,8 @@
-"""The scrollback: a ring of logical lines, bounded in lines and in bytes.
+"""The scrollback: a ring of logical lines, limited in lines and in bytes.
 
-Rows that wrapped are joined, so that a line can be shown at any width. A finished line is an encoded text (see
-`encoded`). The newest line is open as long as a row on the screen goes on with it: it is kept as rows. Lines of a flood
-come as blocks of raw output (see `bulk`), and older lines are put together to blocks too.
+Wrapped rows are joined, so that a line can be shown at any width. A finished line is an encoded text (see `encoded`).
+While a row on the screen continues the newest line, that line is open and kept as rows. Bulk output comes as blocks of
+raw bytes (see `bulk`); other lines are joined to blocks as they get older.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from sesh.vt.encoded import encode
 from sesh.vt.row import Row, joined
 
 LINE_LIMIT, _PEN = 65536, 12
-"""Columns after which a line is ended, and those for which a pen counts: nothing may grow without bound."""
-_TOGETHER = 256
-"""Single lines that are put together to a block."""
-_LEVEL = 1
-"""Of compression: the fastest; others gain little."""
+"""Weight at which an open line is ended: a column weighs 1, each different pen of a row `_PEN`."""
+_BLOCK_LINES = 256
+_LEVEL = 1  # the fastest compression; others gain little
 
 
 class Block:
-    """Finished lines that are held together: `count` lines in `size` bytes."""
+    """Finished lines that are stored together: `count` lines in `size` bytes."""
 
     __slots__ = ("_data", "_packed", "count", "size")
 
@@ -36,23 +34,23 @@ class Block:
         return zlib.decompress(self._data) if self._packed else self._data
 
     def pack(self) -> bool:
-        """Use less memory from now on; return whether it was not packed."""
-        fresh = not self._packed
-        if fresh:
-            self._data, self._packed = zlib.compress(self._data, _LEVEL), True
-        return fresh
+        """Compress the block; return False if it was compressed already."""
+        if self._packed:
+            return False
+        self._data, self._packed = zlib.compress(self._data, _LEVEL), True
+        return True
 
     def lines(self) -> list[str]:
-        """Return them as encoded texts, oldest first."""
+        """Return the lines as encoded texts, oldest first."""
         return self.data.decode().split("\n")
 
 
 class Scrollback:
-    """Lines are numbered from 1 on as they come in. A line that a resize takes back onto the screen keeps its number.
+    """Numbered lines, from 1 on. A line that a resize takes back onto the screen keeps its number.
 
-    `completed`: the number of the newest finished line. `first`: the number of lines before the oldest one that counts.
-    `scrolled`: the number of all lines that ever came in. `bytes`: of the finished lines, without the overhead of
-    Python's objects. `revision`: raised when lines vanish other than by age: readers start over.
+    `completed`: the number of the newest finished line. `first`: the number before the oldest kept line. `scrolled`:
+    the number of all lines that ever came in. `bytes`: size of the finished lines, without the overhead of Python's
+    objects. `revision`: raised when lines vanish for another reason than age; readers then start over.
     """
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
@@ -60,26 +58,26 @@ class Scrollback:
         self.completed = self.first = self.scrolled = self.bytes = self.revision = 0
         self._blocks: deque[Block] = deque()
         self._base = 0
-        """The number of lines before the first block, which may begin with lines that count no more."""
+        """The number before the first line of the blocks; the first block may begin with dropped lines."""
         self._newest: list[str] = []
-        """Finished lines behind the blocks."""
+        """Finished lines after the blocks."""
         self.open_rows: list[Row] = []
-        """The rows that have scrolled off of the line with which the screen's first row goes on."""
+        """The scrolled-off rows of the line that the screen's first row continues."""
         self._weight = 0
-        """Its columns, and a dozen for each pen in a row: so much it costs to encode it."""
+        """The weight of `open_rows` (see LINE_LIMIT)."""
 
     @property
     def lines(self) -> int:
-        """Logical lines, the open one included."""
+        """The number of logical lines, the open one included."""
         return self.completed - self.first + self.open
 
     @property
     def open(self) -> bool:
-        """True if the next row may go on with the newest line."""
+        """True if the next row may continue the newest line."""
         return bool(self.open_rows)
 
     def clear(self) -> None:
-        """Forget all lines (ED 3)."""
+        """Drop all lines (ED 3)."""
         self.open_rows, self._weight = [], 0
         self.completed = self.scrolled
         self._forget()
@@ -91,32 +89,32 @@ class Scrollback:
         self.first = self._base = self.completed
 
     def renumber(self, completed: int) -> None:
-        """Give the newest finished line this number, and those before it the numbers before that."""
+        """Change the number of the newest finished line, and those of earlier lines accordingly."""
         more, self.completed = completed - self.completed, completed
         self.first += more
         self._base += more
         self.scrolled = completed + self.open
 
-    def push(self, row: Row, goes_on: bool) -> bool:
-        """Take a row in; `goes_on`: the next row continues its line. Return whether the line is open then.
+    def push(self, row: Row, line_continues: bool) -> bool:
+        """Add a row; return whether its line is open then, and so may continue in the next row.
 
-        If it is not, the next row begins a line, whatever it was.
+        `line_continues`: the next row is to continue the line.
         """
         if not row.continues:
             self.close()
-        if not self.open_rows and not (goes_on and self.max_lines):
+        if not self.open_rows and not (line_continues and self.max_lines):
             self._store(encode(row))
             return False
         self.open_rows.append(row)
         self._weight += len(row) + _PEN * len(set(row.pens))
-        if goes_on and self._weight < LINE_LIMIT:
+        if line_continues and self._weight < LINE_LIMIT:
             self._count(0)
             return True
         self.close()
         return False
 
     def push_block(self, block: Block) -> None:
-        """Take finished lines in, all at once."""
+        """Add a block of finished lines."""
         self.close()
         self._gather(len(self._newest))
         self._blocks.append(block)
@@ -124,7 +122,7 @@ class Scrollback:
         self._count(block.count)
 
     def close(self) -> None:
-        """End the open line: no row of the screen goes on with it."""
+        """End the open line."""
         if rows := self.open_rows:
             self.open_rows, self._weight = [], 0
             self._store(encode(joined(rows)))
@@ -132,13 +130,12 @@ class Scrollback:
     def _store(self, line: str) -> None:
         self._newest.append(line)
         self.bytes += len(line)
-        if len(self._newest) >= 2 * _TOGETHER:
-            self._gather(_TOGETHER)
+        if len(self._newest) >= 2 * _BLOCK_LINES:
+            self._gather(_BLOCK_LINES)
         self._count(1)
 
     def _count(self, lines: int) -> None:
-        """Count finished lines that have come in, and drop the oldest ones beyond the bounds, from that of bytes on
-        whole blocks."""
+        """Count added lines, and drop the oldest beyond the limits; beyond that of bytes, whole blocks."""
         self.completed += lines
         self.scrolled = max(self.scrolled, self.completed + self.open)
         first = max(self.first, self.completed - self.max_lines)
@@ -152,27 +149,27 @@ class Scrollback:
         self.first = max(first, self._base)
 
     def _gather(self, count: int) -> None:
-        """Put the oldest single lines together to a block."""
+        """Join the oldest `count` single lines to a block."""
         if lines := self._newest[:count]:
             del self._newest[:count]
             self._blocks.append(Block("\n".join(lines).encode(), count=len(lines), size=sum(map(len, lines))))
 
     def pack(self) -> Iterator[None]:
-        """Use less memory until somebody reads, in short steps."""
+        """Compress the blocks, one in each step."""
         for block in list(self._blocks):
             if block.pack():
                 yield
 
     def since(self, completed: int) -> Iterator[list[str]]:
-        """Return the lines held of those after the first `completed`, some at a time; more may come meanwhile."""
+        """Yield the kept lines after number `completed`, in parts; lines may be added meanwhile."""
         return (read() for read in self._parts(completed, self.completed))
 
     def backwards(self, until: int) -> Iterator[list[str]]:
-        """Return the finished lines up to number `until`, the newest ones first, but each portion in its order."""
+        """Yield the finished lines up to `until` in parts, newest part first; each part in order."""
         return (read() for read in reversed(self._parts(self.first, until)))
 
     def _parts(self, first: int, end: int) -> list[Callable[[], list[str]]]:
-        """Return functions that read the lines after number `first`, up to `end`, each of them one portion."""
+        """Return functions that each read a part of the lines after number `first`, up to `end`."""
         parts: list[Callable[[], list[str]]] = []
         first, at = max(first, self.first), self._base
         for block in self._blocks:
@@ -189,19 +186,19 @@ class Scrollback:
         return [line for part in self.since(self.completed - count) for line in part]
 
     def take(self) -> list[str]:
-        """Return all finished lines, oldest first, and forget them."""
+        """Remove and return all finished lines, oldest first."""
         lines = self.last(self.completed)
         self._forget()
         return lines
 
     def take_open(self) -> list[Row]:
-        """Remove the rows of the open line, which a resize shows again, and return them."""
+        """Remove and return the rows of the open line, for a resize."""
         rows, self.open_rows, self._weight = self.open_rows, [], 0
         self.revision += bool(rows)
         return rows
 
     def take_back(self) -> str | None:
-        """Remove the newest finished line, which a resize shows again, and return it; None if there is none."""
+        """Remove and return the newest finished line, for a resize; None without one."""
         if self.completed == self.first:
             return None
         if not self._newest:

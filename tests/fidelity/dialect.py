@@ -72,7 +72,7 @@ class Dialect:
         self.loose = self.leftovers = self.moved = self.linkless = False
         self._linked = False
         self.widths = widths
-        self.goes_on = False
+        self.line_continues = False
         """Whether this is the part of a stream that comes after a replay: what clears the scrollback is left out."""
         self._never = re.compile("|".join([*LACKS.values(), *OTHERWISE.values(), WIDTHS[widths][1]]))
         self._pushed = 0
@@ -80,9 +80,9 @@ class Dialect:
         self._saved_on_alternate = False
         push = self.emulator.scrollback.push
 
-        def counted(row: Row, goes_on: bool) -> bool:
+        def counted(row: Row, line_continues: bool) -> bool:
             self._pushed += 1
-            return push(row, goes_on)
+            return push(row, line_continues)
 
         self.emulator.scrollback.push = counted  # type: ignore[method-assign]
 
@@ -187,7 +187,7 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
 def _resets_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
     clears = re.fullmatch(r"\x1b\[\??0*3(?:;[\d;]*)?J", text)
-    if (dialect.goes_on and (clears or text == "\x1bc")) or (clears and screen.alternate):
+    if (dialect.line_continues and (clears or text == "\x1bc")) or (clears and screen.alternate):
         return True
     if text == "\x1bc":
         kept = screen.linefeed_mode or screen.cursor.hidden or screen.palette or screen.dynamic

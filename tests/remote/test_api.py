@@ -95,7 +95,7 @@ def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:
     threads = [threading.Thread(target=call) for call in calls.values()]
     for thread in threads:
         thread.start()
-    wait_until(lambda: running(far) == 2 and len(stop._ways) == 3)
+    wait_until(lambda: running(far) == 2 and len(stop._callbacks) == 3)
     stop.stop()
     for thread in threads:
         thread.join(30)
@@ -142,7 +142,7 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     threads = [threading.Thread(target=called, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
-    wait_until(lambda: running(far) == 1 and bool(stop._ways))
+    wait_until(lambda: running(far) == 1 and bool(stop._callbacks))
     far.away()
     threads[0].join(30)
     assert found == ["unreachable"]

@@ -149,7 +149,7 @@ def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> N
         stop = Stop()
 
         def story() -> None:
-            wait_until(lambda: stop._ways)
+            wait_until(lambda: stop._callbacks)
             wait_until(lambda: not name or in_front(name) == ["sleep", "100"])
             stop.stop()
 

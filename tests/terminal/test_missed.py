@@ -65,7 +65,7 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full screen it covered the prompt, with the cursor in it, until a key came."""
-    monkeypatch.setattr(own_line, "STANDS", 0.5)
+    monkeypatch.setattr(own_line, "DURATION", 0.5)
     left(home)
     rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
     terminal = home.terminal("work")

@@ -142,7 +142,7 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
         ("[groups]\nweb = ['a', '-oProxyCommand=x']", "groups.web: -oProxyCommand=x is not a host"),
         ("[groups]\n'a b' = []", "groups.'a b': 'a b' is not a host"),
         ("[remotes]\nbox = 'docker'", "remotes.box is not an object"),
-        ('[remotes.box]\nvia = "a \'b"', "remotes.box: via is no command"),
+        ('[remotes.box]\nvia = "a \'b"', "remotes.box: via is not a command"),
         ("[remotes.box]\nvia = ''", "remotes.box: write via"),
         ("[remotes]\nbox = { via = 'x', user = 'u' }", "remotes.box.user is not known"),
         ("[hooks]\non_bell = 'x'", "unknown key hooks; did you mean hook?"),

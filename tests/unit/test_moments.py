@@ -12,14 +12,15 @@ from sesh import measures
 def test_the_day_stands_there_where_it_is_not_today() -> None:
     now = time.time()
     today, before = measures.stamp(now), measures.stamp(now - 3 * 86400)
-    assert measures.here(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
-    assert measures.here(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
-    assert measures.here(before) == measures.here(before, dated=True) == measures.time_of_day(int(now) - 3 * 86400)
+    assert measures.local_time(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
+    assert measures.local_time(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
+    dated = measures.time_of_day(int(now) - 3 * 86400)
+    assert measures.local_time(before) == measures.local_time(before, dated=True) == dated
 
 
 @pytest.mark.parametrize(("stamp", "text"), [(None, ""), ("", ""), ("soon", "soon")])
 def test_what_is_no_moment_stays_as_it_is(stamp: object, text: str) -> None:
-    assert measures.here(stamp) == text
+    assert measures.local_time(stamp) == text
 
 
 NO_MOMENTS = [
@@ -35,7 +36,7 @@ NO_MOMENTS = [
 @pytest.mark.parametrize("stamp", NO_MOMENTS)
 def test_what_no_calendar_or_clock_has_is_no_moment(stamp: str) -> None:
     assert measures.seconds(stamp) is None
-    assert measures.here(stamp) == stamp
+    assert measures.local_time(stamp) == stamp
     assert measures.age(stamp, time.time()) == ""
 
 
@@ -44,7 +45,7 @@ def test_a_moment_of_any_year_is_shown(stamp: str) -> None:
     """A host tells its own."""
     moment = measures.seconds(stamp)
     assert moment is not None
-    assert measures.here(stamp) == measures.time_of_day(moment)
+    assert measures.local_time(stamp) == measures.time_of_day(moment)
     assert measures.age(stamp, time.time())
 
 

@@ -303,19 +303,19 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 def test_a_file_is_extended_behind_what_is_known_of_it(ready: Path) -> None:
     file = ready / "lines"
     with files.masked(0o277):
-        files.write_behind(str(file), 0, b"one")
+        files.write_after(str(file), 0, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    files.write_behind(str(file), 3, b"two")
-    files.write_behind(str(file), 3, b"3")
+    files.write_after(str(file), 3, b"two")
+    files.write_after(str(file), 3, b"3")
     assert file.read_bytes() == b"one3", "the rest was of a write that failed"
-    files.write_behind(str(file), 0, b"")
+    files.write_after(str(file), 0, b"")
     assert file.read_bytes() == b""
     for path in (file, ready / "gone", ready):
         with pytest.raises(OSError, match=r"No such file|not the file|directory"):
-            files.write_behind(str(path), 1, b"x")
+            files.write_after(str(path), 1, b"x")
     (ready / "link").symlink_to(file)
     with pytest.raises(OSError, match="symbolic links"):
-        files.write_behind(str(ready / "link"), 0, b"x")
+        files.write_after(str(ready / "link"), 0, b"x")
     assert sorted(os.listdir(ready)) == ["lines", "link"]
 
 

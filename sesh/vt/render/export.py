@@ -1,4 +1,4 @@
-"""The screen for programs: as text, as text with SGR, or as data; and where `--logs -f` goes on after `--logs`."""
+"""The screen as text, as text with SGR, or as data; and the state in which `--logs -f` continues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
 def export(emulator: Emulator, form: str) -> bytes:
-    """The screen as `text`, `ansi` or `json`."""
+    """Return the screen as `text`, `ansi` or `json`."""
     if form == "json":
         return json.dumps(screen_data(emulator), ensure_ascii=False, separators=(",", ":")).encode()
     text = screen_ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
@@ -28,15 +28,14 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 
 def screen_ansi(emulator: Emulator) -> str:
-    """The rows as text with SGR, each with the default pen at its end."""
+    """Return the rows as text with SGR, each with the default pen at its end."""
     return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.screen.rows)
 
 
 def screen_data(emulator: Emulator) -> Screen:
-    """`columns`, `rows`, `cursor`, `title`, `alternate`, `colours`, `continued` and `cells`: the runs of each row.
+    """Return the screen as data; `cells` are the runs of each row.
 
-    A run is `{"column", "width", "text"}` and the attributes that are set (see `_attributes`). `colours` holds those
-    that the program has changed, as it wrote them: by number, and `foreground` and `background`.
+    `colours`: those that the program has changed, as it wrote them, by number, `foreground` or `background`.
     """
     screen = emulator.screen
     row, column = emulator.cursor
@@ -59,16 +58,16 @@ def screen_data(emulator: Emulator) -> Screen:
 
 
 def continued(emulator: Emulator) -> list[int]:
-    """The rows, from 0, that go on with the line of the row above."""
+    """Return the rows, from 0, that continue the line of the row above."""
     return [number for number, row in enumerate(emulator.screen.rows) if row.continues]
 
 
 def _runs(row: Row) -> list[Run]:
-    """The columns of a row, those of one pen together; without the blanks at the end."""
+    """Return the columns of a row grouped by style, without trailing blanks."""
     runs: list[Run] = []
     column = 0
     trimmed = row.trimmed()
-    for style, group in groupby(pen.style for pen in trimmed.pens):  # a style may have several pens
+    for style, group in groupby(pen.style for pen in trimmed.pens):  # not by pen: a style may have several
         width = len(list(group))
         text = trimmed.cut(column, column + width).drawn()
         runs.append({"column": column, "width": width, "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
@@ -77,10 +76,7 @@ def _runs(row: Row) -> list[Run]:
 
 
 def _attributes(style: Style) -> Attributes:
-    """`fg bg underline_colour`: a number from 0 to 255, or `#rrggbb`. `underline`: its kind. `link`: the address.
-
-    `bold dim italic strike reverse blink conceal overline`: true.
-    """
+    """Return the attributes of a style that are set, as `Run` has them."""
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
     attributes |= {key: True for key in FLAGS if getattr(style, key)}
@@ -92,14 +88,14 @@ def _attributes(style: Style) -> Attributes:
 
 
 def _colour(form: str) -> int | str:
-    """A colour of a pen as a number or as `#rrggbb`."""
+    """Return a pen's colour as a number or as `#rrggbb`."""
     if form.startswith("2;"):
         return "#" + "".join(f"{int(part) & 255:02x}" for part in form.split(";")[1:4])
     return int(form.removeprefix("5;"))
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    """Return the state from which a `LineReader` goes on after the last lines have been read."""
+    """Return the state in which a `LineReader` continues after the last lines."""
     rows = emulator.screen.rows
     row, column = emulator.cursor
     first, end = emulator.screen.line_start(row), row
@@ -107,7 +103,10 @@ def follow_state(emulator: Emulator) -> LineState:
         end += 1
     last = max((index for index in range(len(rows)) if rows[index].end()), default=-1)
     is_open = not emulator.alternate and first <= last <= end
-    start = "\x1b[?1049h" if emulator.alternate else f"\r\x1b[{column + 1}G" if is_open else ""
+    if emulator.alternate:
+        start = "\x1b[?1049h"
+    else:
+        start = f"\r\x1b[{column + 1}G" if is_open else ""
     return {
         "open": is_open,
         "blank": 0 if emulator.alternate else max(0, first - last - 1),

@@ -1,4 +1,4 @@
-"""A few cells of one row drawn over what a terminal shows, and taken back, so that nothing else on it changes."""
+"""Draw a few cells over a row of a terminal, and restore them, without any other change."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from sesh.vt.screen import Screen
 
 
 def redrawable(emulator: Emulator) -> bool:
-    """Return whether cells can be drawn as they are: the output ends in no sequence, and no mode changes what drawing
-    does."""
+    """Return whether cells can be drawn now: outside a sequence, without modes that affect drawing."""
     screen = emulator.screen
     return not (
         emulator.unfinished
@@ -32,17 +31,16 @@ def redrawable(emulator: Emulator) -> bool:
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
-    """Return the bytes that draw the cells from column `start` up to `end` as they are, and set cursor and pen to those
-    of the program."""
+    """Return the bytes that restore the cells from `start` to before `end`, the cursor and the pen."""
     out = _drawn(screen, y, screen.rows[y], start, end)
     put_cursor(out, screen)
     return str(out).encode()
 
 
 def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
-    """Return the bytes that draw `cells` by column, the other columns `over` as they are, and the cursor in `column`.
+    """Return the bytes that draw `cells` by column, restore the other columns `over`, and move the cursor.
 
-    A grapheme takes the pen of the one before it, and is underlined; a blank takes that of the program.
+    A grapheme takes the pen of the grapheme before it, underlined; a blank takes the program's pen.
     """
     row = screen.rows[y].cut(0, screen.columns)
     for x, grapheme in sorted(cells.items()):
@@ -56,7 +54,7 @@ def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column:
 
 
 def _drawn(screen: Screen, y: int, row: Row, start: int, end: int) -> Encoder:
-    """Draw these columns of `row` in place of row `y`; `start` is in no right half of a wide grapheme."""
+    """Draw columns of `row` over row `y`. `start` must not be the right half of a wide grapheme."""
     out = Encoder()
     out.pen = screen.pen
     if start >= end:

@@ -1,9 +1,8 @@
-"""The bytes that make another terminal show what the emulator holds.
+"""Replays: bytes that bring another terminal into the emulator's state.
 
-They are made from the state, never from what was received, so they do nothing but show it: no bell, query, clipboard
-write or reset. The order matters: content before the modes that change how it is drawn (origin, wrap, insert), margins
-and tab stops before the cursor, which they move, and every pen reset before a line feed (the row that comes in takes
-the background).
+They are generated from the state, not copied from the output, so that they have no bell, query, clipboard write or
+reset. The order matters: content before the modes that change drawing (origin, wrap, insert); margins and tab stops,
+which move the cursor, before the cursor; a pen reset before each line feed, since the new row takes the background.
 """
 
 from __future__ import annotations
@@ -25,33 +24,31 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
-_NO_FLAGS = "\x1b[=0;1u"
-"""Of the kitty keyboard protocol."""
+_NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
-"""Input modes that are always turned off before they are set; others only if the program has ever used them."""
+"""Input modes that are always reset first; others are only if the program has ever set them."""
 
 
 def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status: str = "") -> bytes:
-    """Return the bytes for a terminal of the emulator's size that attaches: the last `lines` logical lines of
-    scrollback, the screen, and everything that is set. Unfinished bytes come last, as they were received, but nothing
-    of an image.
+    """Return the bytes for a terminal of the emulator's size that attaches.
 
-    `clear`: the terminal shows something else, which is scrolled away first. `status`: sequences that come behind the
-    prompt marks and move no cursor.
+    They are the last `lines` logical lines of scrollback, the screen, all settings, and the bytes of an unfinished
+    sequence, unless it is an image. `clear`: first scroll the terminal's content away. `status`: sequences to send
+    after the prompt marks, which must not move the cursor.
     """
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
     return start + _reset_input(emulator.screen) + _restore(emulator, lines, status=status)
 
 
 def whole(emulator: Emulator) -> Iterator[bytes]:
-    """Yield the bytes that make a new emulator what this one is: its lines, some at a time, then its screen."""
-    emulator.screen.settle_scrollback()
+    """Yield the bytes that copy the state to a new emulator: first the scrollback, in parts."""
+    emulator.screen.sync_scrollback()
     yield from (scrolled(lines, emulator.columns) for lines in emulator.scrollback.since(0))
     yield replay(emulator, lines=int(emulator.scrollback.open), clear=False)
 
 
 def scrolled(lines: list[str], columns: int) -> bytes:
-    """Return the bytes that push finished lines into another scrollback. A `replay` without lines follows them."""
+    """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow."""
     out = Encoder()
     for line in lines:
         _line(out, line, columns)
@@ -67,18 +64,18 @@ def repaint(
     pushed: Stacks = NOTHING_PUSHED,
     status: str = "",
 ) -> bytes:
-    """Return the bytes for a terminal that shows the session already: the visible rows, drawn over what it shows.
+    """Return the bytes that draw the visible rows over a terminal that already shows the session.
 
-    `lines`: the number of logical lines of scrollback that come before them and scroll off. `begun`: rows of the line
-    before those that the terminal has shown; the rest of that line comes first. `was_alternate`: whether a terminal
-    that missed output is on the alternate screen: both screens are drawn then, and the stacks rebuilt from `pushed`,
-    their sizes in the terminal. None: it missed nothing and is on the right screen.
+    `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows, of the line before
+    those, that the terminal has already shown; the rest of the line is printed first. `was_alternate`: None for a
+    terminal that missed no output; otherwise whether it is on the alternate screen: both screens are drawn, and the
+    stacks rebuilt. `pushed`: the terminal's stacks.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
-    # Leaving the alternate screen restores a pen and charsets: NEUTRAL comes after it.
+    # NEUTRAL comes after leaving the alternate screen, which restores a pen and charsets.
     start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
     return start + _restore(
         emulator, lines, begun, over=True, main=missed, pushed=pushed if missed else None, status=status
@@ -95,15 +92,19 @@ def _restore(
     pushed: Stacks | None = NOTHING_PUSHED,
     status: str = "",
 ) -> bytes:
-    """Draw everything from the first row on. `over`: the terminal shows the session; `main`: the main screen is drawn
-    even if the alternate one shows; `pushed`: what the terminal's stacks hold, None if that is right already."""
+    """Draw scrollback and screens from the first row on, then restore all settings.
+
+    `over`: the terminal shows the session. `main`: draw the main screen even if the alternate one is visible. `pushed`:
+    the terminal's stacks; None if they are right already.
+    """
     screen = emulator.screen
     flags = (None, None) if pushed is None else pushed[:2]
-    screen.settle_scrollback()
+    screen.sync_scrollback()
     out = Encoder()
     if not screen.alternate:
         _scrollback(out, screen, lines, begun, over)
-        # It saves and restores a cursor of the main screen. A terminal that missed output may hold an old one.
+        # Before the main screen's cursor is saved, since the switch of screens saves one, too. A terminal that missed
+        # output may have an old alternate screen.
         _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
         _save_cursor(out, screen, screen.saved, screen.rows)
     else:
@@ -114,7 +115,7 @@ def _restore(
             out.sequence(_NO_FLAGS * (over and "keys" in screen.used))
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
-        # The alternate screen came up in the background that the main screen's cursor was saved with.
+        # The alternate screen has been filled with the background of the main screen's saved pen.
         _rows(out, screen.rows, over or screen.other.saved.pen.erased is not DEFAULT)
         _save_cursor(out, screen, screen.saved, screen.rows)
     out.set_pen(DEFAULT)
@@ -128,8 +129,10 @@ def _restore(
 
 
 def _scrollback(out: Encoder, screen: Screen, count: int, begun: int, over: bool) -> None:
-    """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
-    terminal, so all that comes before them scrolls off. `begun`: as `repaint` has it."""
+    """Draw the last `count` lines of the scrollback, then the rows of the main screen.
+
+    The rows fill the terminal, so the lines before them scroll off. `begun`: as in `repaint`.
+    """
     count += begun > 0
     open_rows = screen.scrollback.open_rows if count > 0 else []
     finished, continues = screen.scrollback.last(count - bool(open_rows)), not open_rows
@@ -146,10 +149,10 @@ def _scrollback(out: Encoder, screen: Screen, count: int, begun: int, over: bool
 
 
 def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
-    """Draw a finished line and end it.
+    """Draw a finished line and a line feed.
 
-    As a text it wraps by itself. But a row that scrolls in takes the background, and one that shows something else
-    keeps it: then the line is drawn row by row.
+    A text wraps by itself. But if the line has a background, which new rows would take, or if the terminal's rows must
+    be erased, the line is drawn row by row.
     """
     if erase or _BACKGROUND.search(line):
         _rows(out, wrap(decode(line), columns).rows, erase)
@@ -160,9 +163,9 @@ def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
 
 
 def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False) -> None:
-    """Draw rows from the cursor on; those that go on with a line are reached by wrapping.
+    """Draw rows from the cursor on; rows that continue a line are reached by wrapping.
 
-    `erase`: the terminal's rows are not blank. `continued`: the first row may go on with what has scrolled off there.
+    `erase`: the terminal's rows are not blank. `continued`: the first row may continue a line that has scrolled off.
     """
     for y, row in enumerate(rows):
         wrapped = row.continues and (y > 0 or continued)
@@ -177,11 +180,11 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
         if following is not None and following.continues:
             out.row(row.line_part(following))
             if erase and row.ends_in_spacer(following):
-                # The terminal would leave the last column as it is (xterm, kitty, VTE, tmux).
+                # By itself the terminal would not erase the last column (xterm, kitty, VTE, tmux).
                 out.set_pen(row.pens[-1])
                 out.sequence("\x1b[K")
             continue
-        line = row.trimmed(least=int(wrapped))  # only printing wraps
+        line = row.trimmed(least=int(wrapped))  # only a printed character wraps
         out.row(line)
         if wrapped and len(line) < len(row) and (erase or line.pens[0].erased is not DEFAULT):
             out.set_pen(DEFAULT)
@@ -189,8 +192,7 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 
 
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
-    """Draw the alternate screen while the main screen shows, once a program has left rows, a saved cursor or keyboard
-    flags there; with `anyway`, draw it even if it is empty."""
+    """Draw the hidden alternate screen if it has rows, saved cursor or flags, or if `anyway`."""
     rows, saved, stack = screen.other
     flags = _flags(stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.used)
     if saved == SavedCursor() and not rows and not (flags or anyway):
@@ -205,9 +207,9 @@ def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: 
 
 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
-    """Bring the cursor into the saved state, then save it: with DECSC, or with the switch of screens that saves it.
+    """Bring the cursor into the saved state, then save it (`by`: DECSC or a switch of screens).
 
-    This is done even if nothing was saved: the terminal may hold what another program saved.
+    Done even if nothing was saved, since the terminal may have another program's saved cursor.
     """
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
@@ -228,8 +230,7 @@ def _before(row: Row, end: int) -> int:
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
-    """Restore at the end: the cursor, a pending wrap, the grapheme that characters may join, charsets, insert mode and
-    pen."""
+    """Restore cursor, pending wrap, joinable grapheme, charsets, insert mode and pen; must come last."""
     cursor = screen.cursor
     modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
@@ -238,7 +239,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
         out.set_pen(screen.pen)
         out.sequence(modes)
         if screen.insert:
-            out.sequence(f"\x1b[{cursor.x - x}P")  # DCH: printed again, the grapheme comes in beside itself
+            out.sequence(f"\x1b[{cursor.x - x}P")  # DCH, since printing the grapheme again inserts it
         out.parts.append(cluster)
         return
     if screen.pending_wrap:
@@ -246,7 +247,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
         x = _before(row, cursor.x)
         _move(out, screen, x)
         out.row(row.cut(x, cursor.x))
-        modes += f"\x1b[{screen.pen.sgr}m"  # after SGR, nothing joins the grapheme just printed
+        modes += f"\x1b[{screen.pen.sgr}m"  # SGR prevents joining to the grapheme just printed
     else:
         _move(out, screen, cursor.x)
     out.set_pen(screen.pen)
@@ -254,7 +255,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
 
 
 def _move(out: Encoder, screen: Screen, x: int) -> None:
-    """Move the cursor to column `x` of its row. In origin mode, DECRC alone leads outside the margins."""
+    """Move the cursor to column `x` of its row. In origin mode, only DECRC can move outside the margins."""
     y, saved = screen.cursor.y, screen.saved
     top, left = (screen.top, screen.left) if screen.origin else (0, 0)
     if (y >= top and x >= left) or not saved.origin:
@@ -271,7 +272,7 @@ def _move(out: Encoder, screen: Screen, x: int) -> None:
 
 
 def _reset_input(screen: Screen) -> bytes:
-    """Turn off what changes the terminal's input, and may be on from an earlier time."""
+    """Return the bytes that reset input modes, which an earlier program may have set."""
     off = sorted({*_INPUT_MODES, *_numbers(screen, "mode")} - {SYNCHRONIZED_OUTPUT})
     out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
     if "keys" in screen.used:
@@ -286,7 +287,7 @@ def _reset_input(screen: Screen) -> bytes:
 
 
 def _numbers(screen: Screen, kind: str) -> set[int]:
-    """Return the numbers of what the program ever changed of a kind."""
+    """Return the numbers of settings of a kind that the program ever changed."""
     return {int(name.split()[1]) for name in screen.used if name.startswith(f"{kind} ")}
 
 
@@ -297,8 +298,8 @@ def _title(icon: str, title: str) -> str:
 
 
 def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
-    """Titles, directory and colours. `over`: the terminal may have older colours; `pushed`: its stack of titles, by
-    part, which is rebuilt."""
+    """Return the bytes for titles, directory and colours. `over`: the terminal may have older colours; `pushed`: the
+    terminal's stack of titles, which is rebuilt."""
     out = []
     if over:
         if "palette" in screen.used:
@@ -334,7 +335,7 @@ def _margins(screen: Screen) -> str:
 
 
 def _saved_modes(screen: Screen) -> str:
-    """Restore what XTSAVE saved: set each mode so, save it, and set its default, from which `_modes` goes on."""
+    """Return the bytes that set and save each mode of XTSAVE, then set its default again."""
     saved = sorted(screen.saved_modes.items())
     out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
     return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
@@ -356,22 +357,22 @@ def _modes(screen: Screen) -> str:
 
 
 def kitty_flags(stack: list[int]) -> str:
-    """Restore the stack of kitty keyboard flags; "" if no flags were ever pushed."""
+    """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default."""
     if stack == [0]:
         return ""
     return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
 def _flags(stack: list[int], pushed: int | None) -> str:
-    """Restore the stack of kitty keyboard flags in a terminal that has `pushed` entries; with None, the current ones
-    alone."""
+    """Return the bytes that restore a stack of kitty's keyboard flags in a terminal with `pushed` entries; None: only
+    the current flags."""
     if pushed is None:
         return kitty_flags(stack[-1:])
     return f"\x1b[<{pushed}u{kitty_flags(stack) or _NO_FLAGS}" if pushed else kitty_flags(stack)
 
 
 def _keys(screen: Screen, pushed: int | None) -> str:
-    """Restore keyboard protocols and cursor style."""
+    """Return the bytes that restore keyboard protocols and cursor style."""
     out = _flags(screen.kitty_stack, pushed)
     out += "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
     if screen.cursor_style:

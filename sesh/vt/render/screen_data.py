@@ -1,12 +1,11 @@
-"""The types of a screen as data, as `--screen --format json` prints it."""
+"""The types of a screen as data, printed by `--screen --format json`."""
 
 from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
 Colour = Annotated[int, range(256)] | Annotated[str, "rgb"]
-Side = Annotated[int, range(1, 1001)]
-"""Columns or rows of a screen."""
+Side = Annotated[int, range(1, 1001)]  # columns or rows of a screen
 _Styled = Annotated[str, "styled"]
 
 
@@ -26,9 +25,9 @@ class _Run(TypedDict):
 
 
 class Run(_Run, total=False):
-    """Adjacent cells that look alike. `column` counts from 0; `width`: columns, two for a wide character. Only
-    attributes that are set are present. A colour is a number from 0 to 255, or `#rrggbb`; `underline`: single, double,
-    curly, dotted or dashed."""
+    """Adjacent cells of the same style. `column`: from 0; `width`: columns, two for a wide character. Attributes that
+    are not set are absent. A colour is a number from 0 to 255, or `#rrggbb`; `underline`: single, double, curly, dotted
+    or dashed."""
 
     fg: Colour
     bg: Colour
@@ -46,10 +45,10 @@ class Run(_Run, total=False):
 
 
 class LineState(TypedDict):
-    """Where a `LineReader` goes on after the last lines have been read.
+    """The state in which a `LineReader` continues after the last lines.
 
-    `open`: the cursor is on the last line that holds anything. `blank`: the empty lines between that and the cursor's.
-    `start`: bytes, as latin-1, that bring the reader to the cursor, behind the text of an open line.
+    `open`: the cursor is on the last line that is not blank. `blank`: the number of empty lines between that and the
+    cursor's. `start`: bytes, as latin-1, that move the reader's cursor to its column.
     """
 
     open: bool
@@ -60,7 +59,7 @@ class LineState(TypedDict):
 
 class Screen(TypedDict):
     """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them. `continued`:
-    the rows, from 0, that go on with the line of the row above."""
+    the rows, from 0, that continue the line of the row above."""
 
     columns: Side
     rows: Side
@@ -73,7 +72,7 @@ class Screen(TypedDict):
 
 
 class ScreenText(TypedDict):
-    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
+    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that continue the line of the row
     above."""
 
     text: _Styled

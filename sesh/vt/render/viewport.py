@@ -1,8 +1,8 @@
-"""The bytes for a terminal of another size: a clipped part of the screen, drawn row by row.
+"""The viewport of a terminal of another size: a part of the screen, drawn row by row.
 
-Only rows that have changed since the last time are sent. The part contains the cursor and moves only when it must; it
-returns to the first column, where prompts and output begin, as soon as the cursor fits there, and moves up where it
-would show blank rows at its end.
+Only rows that have changed since the last time are sent. The viewport contains the cursor and moves only when it must.
+It returns to the first column, where prompts and output begin, as soon as the cursor fits, and moves up instead of
+showing blank rows at its end.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ _INPUT_MODES = (1, 1004, 2004, *MOUSE_TRACKING, *MOUSE_ENCODING)
 """Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse."""
 
 _BLANK = "\x1b[K"
-"""A blank row."""
 
 
 class Viewport:
-    """The state of a terminal of `columns` by `rows`, after all bytes sent to it.
+    """A terminal of `columns` by `rows`, and its state after all bytes sent to it.
 
-    `clear`: the terminal shows something else, which is scrolled away first; otherwise it shows the session already.
+    `clear`: first scroll the terminal's content away; otherwise it already shows the session.
     """
 
     def __init__(self, columns: int, rows: int, *, clear: bool = True) -> None:
@@ -37,7 +36,7 @@ class Viewport:
         self._cursor = ""
 
     def draw(self, emulator: Emulator) -> bytes:
-        """Return the bytes that bring the terminal up to date; b"" if nothing has changed."""
+        """Return the bytes that update the terminal; empty without changes."""
         screen = emulator.screen
         self._follow(*emulator.cursor, screen)
         out: list[str] = []
@@ -61,8 +60,7 @@ class Viewport:
         return "".join(out).encode()
 
     def _follow(self, row: int, column: int, screen: Screen) -> None:
-        """Move the part so that it contains the cursor, and reaches no further over the screen's edge, or over the end
-        of what is written, than it must."""
+        """Move the viewport to the cursor, as little as possible past the screen's edge or content."""
         least = max(0, row - self.rows + 1)
         self.top = min(max(self.top, least), row)
         if self.top > least:
@@ -73,15 +71,15 @@ class Viewport:
         self.left = min(max(left, column - self.columns + 1), column, max(0, screen.columns - self.columns))
 
     def _text(self, row: Row) -> str:
-        """The visible part of a row from its first column, with the default pen before and after it."""
+        """Return the visible part of a row, with the default pen before and after it."""
         part = row.part(self.left, self.left + self.columns)
         if len(part) == self.columns:
-            part.settle_last()
+            part.fix_last_column()
         line = part.trimmed()
         return encode(line, reset=True) + _BLANK * (len(line) < self.columns)
 
     def _input(self, screen: Screen) -> list[str]:
-        """Return the bytes for modes of the terminal's input that have changed."""
+        """Return the bytes that update the modes of the terminal's input."""
         now = {f"\x1b[?{number}l": f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number)}
         if screen.keypad:
             now["\x1b>"] = "\x1b="

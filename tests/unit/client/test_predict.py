@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.predict import MOST_GUESSED, PATIENCE, Predictor
+from sesh.client.predict import FOLLOW_TIMEOUT, MOST_GUESSED, Predictor
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 
@@ -285,7 +285,7 @@ def test_a_model_that_takes_too_much_time_is_given_up(late: bool, monkeypatch: p
         person.predictor.output(person.shown, SLOW)
     else:
         person.answer(SLOW)
-    assert time.thread_time() - began < 2 * PATIENCE
+    assert time.thread_time() - began < 2 * FOLLOW_TIMEOUT
     assert person.type(b"b").is_plain
     assert not person.asked, "nor asked for again at once"
 

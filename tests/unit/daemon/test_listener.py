@@ -31,7 +31,7 @@ def record(name: str, **more: object) -> None:
 
 
 def connects(name: str) -> bool:
-    opened = wire.begin(name)
+    opened = wire.open_socket(name)
     if opened is not None:
         opened.close()
     return opened is not None

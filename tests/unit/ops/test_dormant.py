@@ -34,7 +34,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
         raise OSError(errno.ENOSPC, "no room")
 
     monkeypatch.setattr(create, "start", started)
-    monkeypatch.setattr(files, "write_behind", full)
+    monkeypatch.setattr(files, "write_after", full)
     spec: Any = {"columns": 0, "rows": 0, "labels": {}}
     summary: Any = {"name": "web", "state": "lost", "cwd": "/", "labels": {}, "lost": {"reason": "crash"}}
     with pytest.raises(CannotStart):

@@ -79,7 +79,7 @@ def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> 
     """That of a daemon that was killed between the two."""
     results.keep(result(1), b"output")
     folder = tmp_path / "sessions" / ".results"
-    for number, age in ((2, 0.0), (3, files.SETTLED + 1)):
+    for number, age in ((2, 0.0), (3, files.ABANDONED_AFTER + 1)):
         (folder / f"{number:016x}.out").write_bytes(b"output")
         then = time.time() - age
         os.utime(folder / f"{number:016x}.out", (then, then))

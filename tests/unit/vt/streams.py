@@ -115,7 +115,7 @@ _ALL = 10**9
 def state(emulator: Emulator) -> dict[str, Any]:
     """The whole state of an emulator, in a form that can be compared."""
     screen, scrollback = emulator.screen, emulator.scrollback
-    screen.settle_scrollback()
+    screen.sync_scrollback()
     return {
         **{name: _plain(value) for name, value in vars(screen).items() if name != "scrollback"},
         "lines held": scrollback.last(_ALL),
