@@ -72,7 +72,7 @@ class Dialect:
         self.loose = self.leftovers = self.moved = self.linkless = False
         self._linked = False
         self.widths = widths
-        self.line_continues = False
+        self.after_replay = False
         """Whether this is the part of a stream that comes after a replay: what clears the scrollback is left out."""
         self._never = re.compile("|".join([*LACKS.values(), *OTHERWISE.values(), WIDTHS[widths][1]]))
         self._pushed = 0
@@ -187,7 +187,7 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
 def _resets_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
     clears = re.fullmatch(r"\x1b\[\??0*3(?:;[\d;]*)?J", text)
-    if (dialect.line_continues and (clears or text == "\x1bc")) or (clears and screen.alternate):
+    if (dialect.after_replay and (clears or text == "\x1bc")) or (clears and screen.alternate):
         return True
     if text == "\x1bc":
         kept = screen.linefeed_mode or screen.cursor.hidden or screen.palette or screen.dynamic

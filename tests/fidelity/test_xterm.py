@@ -48,7 +48,7 @@ def differing(xterm: Xterm, seed: int, left_out: Counter[str] | None = None) -> 
     emulator.feed(data)
     restored = replay(emulator, lines=ALL)
     for goes_on in (False, True):
-        dialect.line_continues = goes_on
+        dialect.after_replay = goes_on
         more = stream(rng, 10, dialect) if goes_on else b""
         there = seen(xterm.hold(columns, rows, data, more, widths=dialect.widths), dialect)
         here = seen(xterm.hold(columns, rows, restored, more, widths=dialect.widths), dialect)
