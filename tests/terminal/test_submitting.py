@@ -173,7 +173,7 @@ while key := os.read(0, 1):
     ("asks", "text", "words", "reason"),
     [
         (["python3", "-c", MENU], "1", ["--question", "."], "it asks something now"),
-        (["bash", "-c", "read -s -n1 -p 'Run it? '; read x; echo got; cat"], "a", [], "something else reads"),
+        (["bash", "-c", "read -s -n1 -p 'Run it? '; read x; echo got; cat"], "a", [], "another program reads"),
         (["bash", "-c", "read -s -n4 -p 'Run it? ' x"], "quit", [], "it has ended"),
         (["sh", "-c", "stty raw -echo; echo 'Run it?'; exec cat >got"], "secret", [], "its screen has not changed"),
     ],
