@@ -63,7 +63,7 @@ class Sessions:
         self.every: list[Session] = []
         for name, content in _FILES.items():
             home.write(name, content)
-        self.fixed = {".lock", ".recent", ".results", ".control"}
+        self.fixed = {".lock", ".recent", ".results", ".control", ".starting"}
         self.material = programs.material()
         for name, data in self.material.items():
             home.write(f"flood/{name}", data)
