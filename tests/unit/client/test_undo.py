@@ -12,7 +12,6 @@ from sesh.client.undo import Undo
 
 BARE = Undo().undo(80)
 """What is put to rest whatever was seen."""
-TABS = b"\x1b[3g" + b"".join(b"\x1b[%dG\x1bH" % stop for stop in range(9, 81, 8))
 
 
 def undo(*blocks: bytes) -> bytes:
