@@ -53,7 +53,6 @@ def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None
         "colorterm": os.environ.get("COLORTERM", ""),
         "tty": terminal.path(),
         "machine": os.uname().nodename,
-        "lang": os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", ""),
         "read_only": options.read_only,
         "replace": False,
         "replay": options.replay,

@@ -57,8 +57,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
         facts["asks"] = asks
 
     def change(known: Hosts) -> Hosts:
-        before: KnownHost = known.get(host) or {"first_used": facts["last_used"]}
-        return {**known, host: _without_failure({**before, **facts})}
+        return {**known, host: _without_failure({**known.get(host, {}), **facts})}
 
     return _change(change)
 

@@ -47,7 +47,6 @@ class Hello(TypedDict, total=False):
     colorterm: str
     tty: str
     machine: str
-    lang: str
     read_only: bool
     replace: bool
     replay: bool

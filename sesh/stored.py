@@ -151,7 +151,6 @@ class KnownHost(TypedDict, total=False):
     host last listed its sessions (seconds since 1970); `sessions`: that list, with later updates of single sessions;
     `failure`: the last one, unless the host answered since."""
 
-    first_used: Moment
     last_used: Moment
     version: str
     asks: bool

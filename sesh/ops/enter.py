@@ -265,7 +265,7 @@ def job_detached(
     name: str | None = None,
     spec: Spec | None = None,
     keep: bool = False,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
 ) -> Name:
     """Begin a job and return the name of its session without waiting."""
     name, connection = job(caller, name, spec, keep, timeout)

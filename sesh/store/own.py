@@ -20,7 +20,7 @@ CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start(?:\.\d+)?|\w{{16}}))?|sesh\.agen
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 # Files in the directory of sessions, except records and unfinished files.
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|told|recent)"
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent)"
     rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 # Files in the state directory, except work logs and unfinished files.
