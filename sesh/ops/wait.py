@@ -197,7 +197,8 @@ class LiveLog:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
         self._newest: Answer = {}  # the answer with the newest page of existing lines
-        self._existing: list[str] = []
+        self._pages: list[list[str]] = []  # the existing lines, the newest page first
+        self._size = 0  # bytes of the pages
         self._early: list[tuple[int, bytes]] = []  # output received before the existing lines
         self._carried = bytearray()
         self._over = False  # the session has ended: no output follows the existing lines
@@ -220,6 +221,8 @@ class LiveLog:
                         break
         except Ended as ended:  # the session ended while the link was down, or before its answer
             position, data = self._stream.ended_output(ended)
+            if self._lines is None and self._pages:
+                self._begin(self._newest)
             self._lines = self._lines or LineReader(position, _COLUMNS)
             self._take(position, data)
         if self._lines is not None and self._lines.current.text:
@@ -228,7 +231,7 @@ class LiveLog:
     def _ask(self) -> None:
         """Subscribe to output before requesting the existing lines, so that no output between them is missed."""
         self._early, self._carried, self._over = [], bytearray(), False
-        self._newest, self._existing = {}, []
+        self._newest, self._pages, self._size = {}, [], 0
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
         requests = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
@@ -241,16 +244,22 @@ class LiveLog:
         connection, text = self._stream.connection, self._carried.decode("utf-8", "replace")
         text = wording.without_controls(text) if connection.far else text
         page = text.removesuffix("\n").split("\n") if answer.get("lines") else []
-        self._newest, self._existing, self._carried = self._newest or answer, [*page, *self._existing], bytearray()
-        left = self._count - len(self._existing)
-        if page and left > 0 and answer.get("older"):
-            words: Words = {"lines": left, "ansi": self._ansi, "until": answer["first"]}
+        self._newest, self._size, self._carried = self._newest or answer, self._size + len(self._carried), bytearray()
+        self._pages.append(page)
+        stored = sum(map(len, self._pages))
+        older = answer.get("first") if answer.get("older") and stored < self._count else None
+        if page and older and self._size < protocol.LARGEST_ANSWER:
+            words: Words = {"lines": self._count - stored, "ansi": self._ansi, "until": older}
             connection.send(wire.asking("logs", _LOGS, **words), None)
-        else:
-            self._begin(self._newest, self._existing)
+            return
+        if older:
+            more = f"more of them: {SESH} --logs {self._stream.name} N"
+            self._note(f"the last {stored:,} lines come before the new ones; {more}")
+        self._begin(self._newest)
 
-    def _begin(self, answer: Answer, lines: list[str]) -> None:
+    def _begin(self, answer: Answer) -> None:
         """Write the existing lines and the output received meanwhile; the cursor's line is unfinished."""
+        lines = [line for page in reversed(self._pages) for line in page]
         unfinished = lines.pop() if answer.get("open") and lines else ""
         lines += [""] * int(answer.get("blank") or 0)
         if self._count and lines:

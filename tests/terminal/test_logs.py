@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh import protocol
 from sesh.daemon import verbs
 from tests.support import Home, Result, wait_until
 
@@ -126,4 +127,25 @@ def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
     assert (typed_line, printed) == ("new", "new")
     assert [int(number) for number in numbers] == list(range(501, 1501))
     assert process.stderr.read() == b""
+    assert process.wait(30) == 0
+
+
+def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host could have the memory of this machine filled, a page after the other."""
+    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 64 << 10)
+    monkeypatch.setattr(protocol, "LARGEST_ANSWER", 200 << 10)
+    sesh("--open", "work", "--", "sh", "-c", "seq -f %01000g 1500; read line; echo $line")
+    sesh("--wait", "work", "--for", "0001500$", "--since-start")
+    process = followed(home, "1000")
+    sesh("--send", "work", "new", "--enter")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    *numbers, _, _ = process.stdout.read().decode().splitlines()
+    first = int(numbers[0])
+    assert 1200 < first < 1350
+    assert [int(number) for number in numbers] == list(range(first, 1501))
+    (note,) = process.stderr.read().decode().splitlines()
+    assert "lines come before the new ones" in note
     assert process.wait(30) == 0
