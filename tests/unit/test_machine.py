@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,20 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
             process.kill()
 
 
-def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    me, session = os.getpid(), os.getsid(0)
+@pytest.fixture
+def leader() -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program that leads a session of its own: that of the tests may lie outside their process namespace."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, leader: subprocess.Popen[bytes]) -> None:
+    me, child = os.getpid(), leader.pid
     printed = {
         "lstart=": "Thu Nov 20 08:22:01 2025\n",
         "tty=": "??\n",
-        "pid=,pgid=,stat=": f"99999998 99999998 Ss\n{me} {os.getpgrp()} S+\n{me} 4711 Z\n99999999 5 S\n",
+        "pid=,pgid=,stat=": f"99999998 99999998 Ss\n{child} {child} S+\n{child} 4711 Z\n99999999 5 S\n",
         "args=": "vim a.txt\n",
     }
 
@@ -47,7 +55,7 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -
     assert processes.start_time(me) == "Thu Nov 20 08:22:01 2025"
     assert processes.controlling_tty() == 0
     assert machine.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
-    assert processes.groups_of_session(session) == [os.getpgrp()]
+    assert processes.groups_of_session(child) == [child]
     assert processes.command_of(me) == ["vim", "a.txt"]
     printed["tty="] = "null\n"
     assert processes.controlling_tty() == os.stat("/dev/null").st_rdev
