@@ -19,6 +19,13 @@ import pytest  # noqa: E402
 
 from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
 
+# A sesh of the developer's own must not answer for a host that lacks one. The system's directories stay.
+os.environ["PATH"] = ":".join(
+    directory
+    for directory in os.environ["PATH"].split(":")
+    if not os.path.exists(f"{directory}/sesh") or os.path.exists(f"{directory}/sh")
+)
+
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
 _RUN = uuid.uuid4().hex
 
