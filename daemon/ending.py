@@ -10,7 +10,7 @@ from dataclasses import replace
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.client import Client, Drawn, Due, Live, client_of
-from sesh.daemon.clients.connection import STALLED, Connection, Request
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
@@ -25,6 +25,7 @@ from sesh.store import records, results
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.02  # seconds between two checks of the processes; most are not our children, so no signal reports their end
+LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 _FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
 
 
@@ -246,15 +247,14 @@ class Ending:
         """Close connections that are done or stuck; return whether the daemon may exit."""
         if self._life.phase not in (Phase.LEFT, Phase.REMOVED):
             return False
-        # A client that stalled before the end still has some time to read the rest.
-        in_grace = STEADY.now() - (self._life.end.at or 0.0) <= STALLED
+        since_end = STEADY.now() - (self._life.end.at or 0.0)
         for connection in list(self._connections.values()):
             unread = connection.blocked if connection.unsent else self._has_more(connection)
-            stuck = unread and not in_grace and connection.stalled
+            stuck = unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
             waits = self.session.waits.of(connection)
             waiting = connection.unsent or waits or connection.creator or client_of(connection)
             if stuck or not waiting:
                 self._drop(connection)
         if self._connections:
-            self.session.timers.ensure("linger", STALLED, lambda: None)
+            self.session.timers.ensure("linger", LAST_READ, lambda: None)
         return not self._connections

@@ -22,5 +22,5 @@ def daemons(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemons]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Daemons wait for hardly a moment for a client that takes nothing."""
-    for place in ("ending", "clients.relay", "clients.connection"):
-        monkeypatch.setattr(f"sesh.daemon.{place}.STALLED", 0.2)
+    for constant in ("ending.LAST_READ", "clients.relay.STALLED", "clients.connection.STALLED"):
+        monkeypatch.setattr(f"sesh.daemon.{constant}", 0.2)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import gc
 import importlib
 import io
 import logging
@@ -35,6 +36,7 @@ import sesh.ops
 import sesh.reach
 import sesh.remote.ssh
 import sesh.vt
+from sesh.cli import app, verbs
 from sesh.daemon.spawn import launch, zygote
 
 ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
@@ -100,10 +102,14 @@ def start(
 
 @functools.cache
 def _load() -> None:
-    """Import once whatever each fork would import again."""
+    """Import and build once whatever each fork would import or build again."""
     for package in _LOADED:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
+    for verb in verbs.VERBS:
+        app.built(verb.name)
+    gc.collect()
+    gc.freeze()  # else each fork would copy all of it when it looks for garbage
 
 
 def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon import verbs
+from sesh.daemon.clients import connection
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -64,11 +65,18 @@ def test_lines_are_followed_until_the_session_ends(sesh: Sesh, home: Home) -> No
     assert [json.loads(line) for line in ended(objects)] == [{"line": line} for line in lines]
 
 
-@pytest.mark.usefixtures("work")
-def test_no_line_is_missing_or_doubled_in_a_flood(sesh: Sesh, home: Home) -> None:
+def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_ended(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STALLED", 0.0)  # the program waits for no reader
+    sesh("--open", "work")
     typed(sesh, "seq 1 50")
     process = followed(home, "3")
+    process.send_signal(signal.SIGSTOP)
     sesh("--send", "work", "seq 100001 160000; exit", "--enter")
+    sesh("--wait", "work", "--exit")
+    assert wait_until(lambda: not home.names())
+    process.send_signal(signal.SIGCONT)
     lines = ended(process)
     assert lines[:2] == ["49", "50"]
     assert [line for line in lines if line.startswith("1") and len(line) == 6] == [
