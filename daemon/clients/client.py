@@ -15,6 +15,7 @@ from sesh.daemon.screen.model import Shown
 from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Introduction
 from sesh.schema import AttachedClient
+from sesh.vt.render.replay import Drawing
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
@@ -41,11 +42,13 @@ class Due:
 
     `attach`: the client has just attached, and gets scrollback and screen. Else its terminal shows the output up to the
     client's position (-1: none), or a drawn screen over the state `beneath`; it gets the missed lines and the screen.
+    `drawing`: the screen whose first parts it has got.
     """
 
     mode: ClassVar[str] = "aside"
     beneath: Shown | None = None
     attach: bool = False
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,12 @@ class Client(Reader):
         """Send queued bytes; return whether a screen would arrive soon."""
         return self.connection.flush() and self.drained
 
+    def send_part(self, screen: bytes) -> None:
+        """Send the first part of a screen. A client that reconnects before the rest gets all of it."""
+        self.connection.queue(*protocol.pieces(protocol.SCREEN, max(0, self.position), screen))
+        self.was_sent(len(screen))
+        self.connection.flush()
+
     def send_screen(self, position: int, screen: bytes) -> None:
         """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
         kind, self.redraw_due = protocol.REDRAW if self.redraw_due else protocol.SCREEN, False
@@ -200,7 +209,9 @@ class Clients:
 
     def remember(self, client: Client) -> None:
         if client.terminal.token:
-            self.departed[client.terminal.token] = client.last_input, client.state.beneath is None
+            state = client.state
+            partly_drawn = isinstance(state, Due) and state.drawing is not None
+            self.departed[client.terminal.token] = client.last_input, state.beneath is None and not partly_drawn
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from sesh import machine
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
@@ -13,7 +14,7 @@ from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import repaint, replay
+from sesh.vt.render.replay import Drawing, attaching, repainting
 from sesh.vt.render.viewport import Viewport
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
@@ -94,7 +95,8 @@ class Relay:
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, or for a reader that is late."""
-        if self.model.lag >= MAX_LAG or (self.model.lag and self._ready_for_screen()):
+        lag = self.model.lag
+        if lag >= MAX_LAG or any(lag or due.drawing for _, due in self._ready_for_screen()):
             return True
         leader = self.clients.leader
         pacing = [*self.followers, leader] if leader is not None and leader.gets_output() else self.followers
@@ -176,42 +178,50 @@ class Relay:
             self.timers.set("screens", 0.0, self.serve)
 
     def _send_screen(self, client: Client, due: Due) -> None:
-        """Send a client its screen: a replay if it has the session's size, else a drawn one."""
+        """Send a client a part of its screen: a replay if it has the session's size, else a drawn one."""
         model = self.model
         model.apply_size()
         if client.size[:2] == self.clients.size[:2]:
-            self._restore(client, due)
+            drawing = due.drawing or self._drawing(client, due)
+            part = next(drawing.scrollback, None)
+            if part is not None:
+                client.send_part(part)
+                client.state = replace(due, drawing=drawing)
+                self.timers.set("screens", 0.0, self.serve)
+            else:
+                self._complete(client, due, drawing)
         else:
             beneath = Shown() if due.attach else due.beneath or model.shown_at(client.position)
             client.position = -1 if due.attach else client.position
             client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), beneath)
             self._draw(client)
 
-    def _restore(self, client: Client, due: Due) -> None:
-        """Send a client scrollback and screen, or the missed lines and the screen, and make it live.
-
-        If the emulator lags, or is in an image, make it due for another screen instead: the rest of an image would be
-        shown as text.
-        """
+    def _drawing(self, client: Client, due: Due) -> Drawing:
+        """Return what restores a client's terminal: scrollback and screen, or the missed lines and the screen."""
         model, emulator = self.model, self.model.emulator
         if due.attach:
             lines = client.terminal.lines if client.terminal.replays else 0
             if client.position >= 0:
                 lines = min(model.scrolled_since(client.position), lines)
-            screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
-        else:
-            shown = due.beneath or model.shown_at(client.position)
-            lines = 0 if due.beneath else model.missed_since(client.position)
-            gap, alternate = b"", shown.alternate
-            if lines > client.terminal.lines:  # a gap: the old screen stays above the newer lines
-                gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-            continues = not gap and not due.beneath and shown.columns == emulator.columns
-            begun = shown.open_rows if continues else 0
-            lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
-            screen = gap + repaint(
-                emulator, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks, status=status
-            )
-        client.send_screen(model.position, screen)
+            return attaching(emulator, lines=lines)
+        shown = due.beneath or model.shown_at(client.position)
+        lines = 0 if due.beneath else model.missed_since(client.position)
+        gap, alternate = b"", shown.alternate
+        if lines > client.terminal.lines:  # a gap: the old screen stays above the newer lines
+            gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
+        continues = not gap and not due.beneath and shown.columns == emulator.columns
+        begun = shown.open_rows if continues else 0
+        lines = min(lines, client.terminal.lines)
+        return repainting(emulator, gap=gap, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks)
+
+    def _complete(self, client: Client, due: Due, drawing: Drawing) -> None:
+        """Send a client the screen, and make it live.
+
+        If the emulator lags, or is in an image, make it due for another screen instead: the rest of an image would be
+        shown as text.
+        """
+        model, since = self.model, -1 if due.attach else client.position
+        client.send_screen(model.position, drawing.screen(self.reports(since, model.position, True)))
         if model.lag or model.in_image:
             client.state = Due()
             model.mark(client.position)

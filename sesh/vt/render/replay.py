@@ -24,6 +24,7 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
+_NEWER = 1000  # lines that have scrolled off since the first part; earlier ones are left out
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 """Input modes that are always reset first; others are only if the program has ever set them."""
@@ -36,22 +37,30 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status:
     sequence, unless it is an image. `clear`: first scroll the terminal's content away. `status`: sequences to send
     after the prompt marks, which must not move the cursor.
     """
+    return attaching(emulator, lines=lines, clear=clear).whole(status)
+
+
+def attaching(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
+    """Return a replay that is drawn in parts."""
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
-    return start + _reset_input(emulator.screen) + _restore(emulator, lines, status=status)
+    return Drawing(emulator, start + _reset_input(emulator.screen), lines)
 
 
 def whole(emulator: Emulator) -> Iterator[bytes]:
-    """Yield the bytes that copy the state to a new emulator: first the scrollback, in parts."""
-    emulator.screen.sync_scrollback()
-    yield from (scrolled(lines, emulator.columns) for lines in emulator.scrollback.since(0))
-    yield replay(emulator, lines=int(emulator.scrollback.open), clear=False)
+    """Yield the bytes that copy the state to a new emulator, in parts."""
+    drawing = attaching(emulator, lines=emulator.scrollback.lines, clear=False)
+    yield from drawing.scrollback
+    yield drawing.screen()
 
 
-def scrolled(lines: list[str], columns: int) -> bytes:
-    """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow."""
+def scrolled(lines: list[str], columns: int, over: bool = False) -> bytes:
+    """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow.
+
+    `over`: as in `Drawing`.
+    """
     out = Encoder()
     for line in lines:
-        _line(out, line, columns)
+        _line(out, line, columns, over)
     return str(out).encode()
 
 
@@ -64,88 +73,130 @@ def repaint(
     pushed: Stacks = NOTHING_PUSHED,
     status: str = "",
 ) -> bytes:
-    """Return the bytes that draw the visible rows over a terminal that already shows the session.
+    """Return the bytes that draw the visible rows over a terminal that already shows the session (see `repainting`)."""
+    drawing = repainting(emulator, lines=lines, begun=begun, was_alternate=was_alternate, pushed=pushed)
+    return drawing.whole(status)
 
-    `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows, of the line before
-    those, that the terminal has already shown; the rest of the line is printed first. `was_alternate`: None for a
-    terminal that missed no output; otherwise whether it is on the alternate screen: both screens are drawn, and the
-    stacks rebuilt. `pushed`: the terminal's stacks.
+
+def repainting(
+    emulator: Emulator,
+    *,
+    lines: int = 0,
+    begun: int = 0,
+    was_alternate: bool | None = None,
+    pushed: Stacks = NOTHING_PUSHED,
+    gap: bytes = b"",
+) -> Drawing:
+    """Return a repaint that is drawn in parts.
+
+    `gap`: bytes to send first. `lines`: the number of logical lines of scrollback to print first. `begun`: the number
+    of rows, of the line before those, that the terminal has already shown; the rest of the line is printed first.
+    `was_alternate`: None for a terminal that missed no output; otherwise whether it is on the alternate screen: both
+    screens are drawn, and the stacks rebuilt. `pushed`: the terminal's stacks.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # NEUTRAL comes after leaving the alternate screen, which restores a pen and charsets.
-    start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
-    return start + _restore(
-        emulator, lines, begun, over=True, main=missed, pushed=pushed if missed else None, status=status
-    )
+    start = gap + CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
+    return Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
 
 
-def _restore(
-    emulator: Emulator,
-    lines: int,
-    begun: int = 0,
-    *,
-    over: bool = False,
-    main: bool = True,
-    pushed: Stacks | None = NOTHING_PUSHED,
-    status: str = "",
-) -> bytes:
-    """Draw scrollback and screens from the first row on, then restore all settings.
+class Drawing:
+    """Draws the scrollback in parts of a few milliseconds, then the screens and all settings.
 
+    The emulator may go on between two parts: lines that scroll off meanwhile come with the screen.
     `over`: the terminal shows the session. `main`: draw the main screen even if the alternate one is visible. `pushed`:
-    the terminal's stacks; None if they are right already.
+    the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repainting`.
     """
-    screen = emulator.screen
-    flags = (None, None) if pushed is None else pushed[:2]
-    screen.sync_scrollback()
-    out = Encoder()
-    if not screen.alternate:
-        _scrollback(out, screen, lines, begun, over)
-        # Before the main screen's cursor is saved, since the switch of screens saves one, too. A terminal that missed
-        # output may have an old alternate screen.
-        _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
-        _save_cursor(out, screen, screen.saved, screen.rows)
-    else:
-        if main:
-            _scrollback(out, screen, lines, begun, over)
-            out.sequence(_flags(screen.other.kitty_stack, flags[0]))
-            _save_cursor(out, screen, screen.other.saved, screen.other.rows, by="\x1b[?1049h")
-            out.sequence(_NO_FLAGS * (over and "keys" in screen.used))
-        out.set_pen(DEFAULT)
-        out.sequence("\x1b[H")
-        # The alternate screen has been filled with the background of the main screen's saved pen.
-        _rows(out, screen.rows, over or screen.other.saved.pen.erased is not DEFAULT)
-        _save_cursor(out, screen, screen.saved, screen.rows)
-    out.set_pen(DEFAULT)
-    strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
-    keys = _keys(screen, flags[screen.alternate])
-    for part in (strings, _saved_modes(screen), _tabs(screen, over), _margins(screen), _modes(screen), keys):
-        if part:
-            out.sequence(part)
-    put_cursor(out, screen)
-    return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
+    def __init__(
+        self,
+        emulator: Emulator,
+        start: bytes,
+        lines: int,
+        begun: int = 0,
+        *,
+        over: bool = False,
+        main: bool = True,
+        pushed: Stacks | None = NOTHING_PUSHED,
+    ) -> None:
+        self._emulator, self._start, self._begun = emulator, start, begun
+        self._over, self._main, self._pushed = over, main, pushed
+        emulator.screen.sync_scrollback()
+        scrollback = emulator.scrollback
+        self._any_lines = lines + begun > 0
+        self._drawn = scrollback.completed
+        """The number of the last line that the parts contain."""
+        finished = lines + (begun > 0) - scrollback.open
+        parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
+        self.scrollback = map(self._part, parts)
 
-def _scrollback(out: Encoder, screen: Screen, count: int, begun: int, over: bool) -> None:
-    """Draw the last `count` lines of the scrollback, then the rows of the main screen.
+    def whole(self, status: str = "") -> bytes:
+        return b"".join([*self.scrollback, self.screen(status)])
 
-    The rows fill the terminal, so the lines before them scroll off. `begun`: as in `repaint`.
-    """
-    count += begun > 0
-    open_rows = screen.scrollback.open_rows if count > 0 else []
-    finished, continues = screen.scrollback.last(count - bool(open_rows)), not open_rows
-    if begun and finished:
-        rest = wrap(decode(finished.pop(0)), screen.columns).rows[begun:] or screen.blank_rows(1, DEFAULT)
-        _rows(out, rest, over, continued=over)
+    def _part(self, lines: list[str]) -> bytes:
+        columns = self._emulator.columns
+        start, self._start, begun, self._begun = self._start, b"", self._begun, 0
+        if not begun:
+            return start + scrolled(lines, columns, self._over)
+        out = Encoder()
+        rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
+        _rows(out, rows, self._over, continued=self._over)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
-    elif begun:
-        open_rows, continues = open_rows[begun:], True
-    for line in finished:
-        _line(out, line, screen.columns, over)
-    _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
+        return start + str(out).encode() + scrolled(lines[1:], columns, self._over)
+
+    def screen(self, status: str = "") -> bytes:
+        """Return the bytes that draw the screens from the cursor's row on, and restore all settings."""
+        emulator, over, main, pushed = self._emulator, self._over, self._main, self._pushed
+        screen = emulator.screen
+        flags = (None, None) if pushed is None else pushed[:2]
+        screen.sync_scrollback()
+        out = Encoder()
+        if not screen.alternate:
+            self._main_screen(out)
+            # Before the main screen's cursor is saved, since the switch of screens saves one, too. A terminal that
+            # missed output may have an old alternate screen.
+            _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
+            _save_cursor(out, screen, screen.saved, screen.rows)
+        else:
+            if main:
+                self._main_screen(out)
+                out.sequence(_flags(screen.other.kitty_stack, flags[0]))
+                _save_cursor(out, screen, screen.other.saved, screen.other.rows, by="\x1b[?1049h")
+                out.sequence(_NO_FLAGS * (over and "keys" in screen.used))
+            out.set_pen(DEFAULT)
+            out.sequence("\x1b[H")
+            # The alternate screen has been filled with the background of the main screen's saved pen.
+            _rows(out, screen.rows, over or screen.other.saved.pen.erased is not DEFAULT)
+            _save_cursor(out, screen, screen.saved, screen.rows)
+        out.set_pen(DEFAULT)
+        strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
+        keys = _keys(screen, flags[screen.alternate])
+        for part in (strings, _saved_modes(screen), _tabs(screen, over), _margins(screen), _modes(screen), keys):
+            if part:
+                out.sequence(part)
+        put_cursor(out, screen)
+        return self._start + str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
+
+    def _main_screen(self, out: Encoder) -> None:
+        """Draw the lines that the parts do not contain, then the rows of the main screen.
+
+        The rows fill the terminal, so the lines before them scroll off.
+        """
+        screen, over = self._emulator.screen, self._over
+        newer, open_rows = [], []
+        if self._any_lines:
+            newer = screen.scrollback.last(min(screen.scrollback.completed - self._drawn, _NEWER))
+            open_rows = screen.scrollback.open_rows
+        continues = not open_rows
+        if self._begun:
+            open_rows, continues = open_rows[self._begun :], True
+        for line in newer:
+            _line(out, line, screen.columns, over)
+        _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
 
 
 def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import repaint, replay
+from sesh.vt.render.replay import attaching, repaint, replay
 from tests.unit.vt.streams import essence, piece
 
 ALL = 10**9
@@ -35,6 +35,20 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
     assert essence(copy) == essence(emulator)
+
+
+def test_a_replay_comes_in_small_parts_and_has_what_the_program_prints_between_them() -> None:
+    emulator, copy = Emulator(80, 24), Emulator(80, 24)
+    emulator.feed(b"".join(b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(5000)))
+    drawing = attaching(emulator, lines=3000)
+    for number, part in enumerate(drawing.scrollback):
+        assert part.count(b"\n") <= 512 + 24
+        copy.feed(part)
+        emulator.feed(b"between %d\r\n" % number)
+    copy.feed(drawing.screen())
+    lines = emulator.last_lines(3000, ansi=True)
+    assert copy.last_lines(3000, ansi=True) == lines
+    assert "between 5" in lines
 
 
 @given(bytestreams, bytestreams, st.sampled_from(SIZES))
