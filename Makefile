@@ -103,7 +103,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py setup.py
+	$(BIN)/mypy tests bench examples docs/*.py setup.py
 	$(BIN)/pytest -q -m 'not soak' tests/house
 
 bench: $(STAMP)
