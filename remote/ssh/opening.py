@@ -13,7 +13,7 @@ from functools import partial
 from math import inf
 
 from sesh import machine, programs
-from sesh.errors import SeshError, Unreachable
+from sesh.errors import NotDeployed, SeshError, Unreachable
 from sesh.link.race import Attempt, Race
 from sesh.messages import Near
 from sesh.remote.ssh import master, ssh
@@ -52,9 +52,9 @@ class _Way:
             with stop.calling(link.abort):
                 link.greet(self.near, self.early, deadline)
                 link.await_bridge(deadline, self.say)
-        except BaseException:
-            if self.early is not None and not self.silent:
-                self.early.reached = True
+        except BaseException as error:
+            if self.early is not None and not self.silent and not isinstance(error, (NotDeployed, Unreachable)):
+                self.early.reached = True  # the two say that no bridge has read it
             link.close()
             raise
         return link

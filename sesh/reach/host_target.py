@@ -70,7 +70,7 @@ class HostTarget(Target):
             ended.message += " has ended"
             raise
         except KeyboardInterrupt:
-            if not (op.creates and entry.sent):
+            if not (op.creates and entry.reached):
                 raise
             outcome = f"{entry.arguments.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
@@ -86,7 +86,7 @@ class HostTarget(Target):
         try:
             return self._enter(entry, deadline, interrupts.sleep, interrupts.stop_on_first)
         except SeshError as error:
-            if entry.sent and not error.answered and not isinstance(error, Ended):
+            if entry.reached and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
@@ -115,7 +115,7 @@ class HostTarget(Target):
                 try:
                     with before_sent():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
-                    entry.sent = True
+                    early.reached = True
                     answer, output = links.enter_session(self.caller, link, entry, deadline)
                     break
                 except errors.Lost:
@@ -123,9 +123,8 @@ class HostTarget(Target):
                         raise
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
-                    entry.sent = entry.sent or early.reached
-                    raise
+                finally:
+                    entry.reached = early.reached
             if lost:
                 self.caller.note(f"reconnected to @{self.host}")
             if "result" in answer:

@@ -82,7 +82,7 @@ class Entry:
     session_id: str = ""  # of the session, or for the one to create
     greeting: Introduction | None = None  # the HELLO for its daemon
     pings: bool = False  # the client sends PINGs, as an attached terminal does
-    sent: bool = False  # the host may have carried the request out
+    reached: bool = False  # the host may have carried the request out
 
     @classmethod
     def again(cls, lost: LostSession) -> Entry:

@@ -93,12 +93,16 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end() from error
+                raise self._end(unread=error.unread) from error
 
-    def _end(self) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone."""
+    def _end(self, *, unread: bool = False) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone; `unread`: it has not read the last request."""
         # After `cut` the daemon still runs, and the name may find another session's result.
-        return (not self._cut and self._end_of(self)) or errors.DaemonDied(f"the daemon of {self.name} died")
+        if not self._cut and (ended := self._end_of(self)) is not None:
+            return ended
+        died = errors.DaemonDied(f"the daemon of {self.name} died")
+        died.unread = unread
+        return died
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         connection, frames = self.connection, self.connection.leftovers()
