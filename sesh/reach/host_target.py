@@ -115,7 +115,7 @@ class HostTarget(Target):
                 try:
                     with before_sent():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
-                    early.reached = True
+                    entry.reached = True
                     answer, output = links.enter_session(self.caller, link, entry, deadline)
                     break
                 except errors.Lost:
@@ -123,8 +123,9 @@ class HostTarget(Target):
                         raise
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                finally:
-                    entry.reached = early.reached
+                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):  # any other error says that none runs it
+                    entry.reached = entry.reached or early.reached
+                    raise
             if lost:
                 self.caller.note(f"reconnected to @{self.host}")
             if "result" in answer:
@@ -152,7 +153,7 @@ class HostTarget(Target):
                 link = opening.open_link(
                     host,
                     links.origin(host),
-                    ask=caller.ssh_prompts,
+                    ask=caller.can_ask,
                     deadline=deadline,
                     early=early,
                     stop=stop,
@@ -308,4 +309,4 @@ class HostTarget(Target):
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination)
+            master.ensure(destination, ask=self.caller.can_ask)
