@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,10 +18,10 @@ from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
 from sesh.reach.caller import Caller
+from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, Stream
+from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.schema import RunFacts
-from sesh.stop import Stop
 from sesh.store import listing
 from sesh.vt import grammar
 
@@ -59,7 +60,7 @@ def run(
     words: Sequence[str],
     timeout: float | None = None,
     *,
-    stop: Stop,
+    interrupts: Interrupts,
     wait: bool = True,
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
@@ -68,7 +69,7 @@ def run(
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, then this returns and the command
     keeps running. `wait`: False to return once the command has begun. `live`: receives live output, and the result has
-    only the rest. `stop`: interrupts the command. `tell`: receives the question if the command asks a person.
+    only the rest. `interrupts`: interrupt the command. `tell`: receives the question if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
     ended with its session during the outage, its facts have `output_lost`. Raises Busy, and errors as `run_errors`.
@@ -76,10 +77,9 @@ def run(
     with run_errors():
         if stream.host is None and listing.in_front(stream.name):
             raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
-        command = _Run(stream, words, timeout, stop, wait=wait, live=live, tell=tell)
+        command = _Run(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
         try:
-            with stop.calling(command.interrupt):
-                return command.answer()
+            return command.answer()
         except KeyboardInterrupt:
             command.interrupt()
             raise
@@ -122,13 +122,13 @@ class _Run:
         stream: Stream,
         words: Sequence[str],
         timeout: float | None,
-        stop: Stop,
+        interrupts: Interrupts,
         *,
         wait: bool,
         live: OutputWriter | None,
         tell: Callable[[str], None] | None,
     ) -> None:
-        self._stream, self._stop, self._live, self._tell = stream, stop, live, tell
+        self._stream, self._interrupts, self._live, self._tell = stream, interrupts, live, tell
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
@@ -142,10 +142,13 @@ class _Run:
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
-        for kind, _, data in self._stream.frames(self._ask, until=until):
+        for kind, _, data in self._stream.frames(self._ask, others=self._watched, until=until):
             if kind == LATE:
                 raise errors.TimedOut("timed out")
-            if kind == protocol.OUTPUT and self._live is not None:
+            if kind == READY:
+                if self._interrupts.read():
+                    self.interrupt()
+            elif kind == protocol.OUTPUT and self._live is not None:
                 self._live.take(data)
             elif kind == protocol.DATA:
                 protocol.carry(self._carried, data)
@@ -158,11 +161,14 @@ class _Run:
                     tell(str(answer.get("question") or ""))
         raise AssertionError  # `frames` never ends
 
+    def _watched(self) -> Watched:
+        return [(self._interrupts.inbound, select.POLLIN)], True
+
     def _ask(self) -> None:
         """Send the command with the remaining time; to a host the first time in one write with HELLO."""
         stream, first = self._stream, self._delivery is _Delivery.UNSENT
         self._carried = bytearray()
-        self._stop.check()
+        self._interrupts.check()
         if first and stream.host is not None:
             # Without a WELCOME by then, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.PATIENCE
@@ -193,9 +199,7 @@ class _Run:
         return frames + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
-        """Interrupt the command. Raises Interrupted during a reconnect."""
-        if self._stream.reconnecting:
-            raise errors.Interrupted(self._stop.message)
+        """Interrupt the command."""
         if self._delivery is _Delivery.SENT:
             self._delivery = _Delivery.FOLLOWED
         with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon

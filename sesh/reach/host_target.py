@@ -190,12 +190,10 @@ class HostTarget(Target):
 
     # -- a stream
 
-    def _stream(
-        self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
-    ) -> Stream:
+    def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
-        note, end = self.caller.note, self._end_of
-        return LinkStream(connection, name, self._reopening, note=note, end_of=end, deadline=deadline, sleep=sleep)
+        note = self.caller.note
+        return LinkStream(connection, name, self._reopening, note=note, end_of=self._end_of, deadline=deadline)
 
     def _reopening(self, stream: LinkStream) -> Reopen:
         return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)
@@ -239,8 +237,8 @@ class HostTarget(Target):
         stop.check()
         deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
         link = self._open(deadline=deadline, passing=lists, stop=stop)
-        stream = LinkStream(link, "", reopening, note=caller.note, sleep=stop.sleep, changed=changed)
-        stream.audience = caller.audience
+        stream = LinkStream(link, "", reopening, note=caller.note, changed=changed)
+        stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):
             try:
                 for kind, _, payload in stream.frames(ask):

@@ -26,11 +26,11 @@ class Stream:
     `connection`: the current one, at first before HELLO. `name`: of the session, kept up to date. `end_of`: returns the
     end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole stream. `position`:
     after the last byte of output received. `skipped`: bytes of output that were missed. `audience`: the descriptor that
-    output is written to, negative if unknown: `frames` ends when its reader is gone.
+    output is written to, negative if unknown: `frames` ends when its reader is gone. `pause`: called during a
+    reconnect; it may raise to cancel that.
     """
 
     host: str | None = None
-    reconnecting = False
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Stream:
         self.connection, self.name, self.deadline = connection, name, deadline
         self.position: int | None = None
         self.skipped, self.audience = 0, -1
+        self.pause: Callable[[float], object] = time.sleep
         self._end_of, self._cut = end_of, False
 
     def __enter__(self) -> Stream:
