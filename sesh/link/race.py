@@ -32,18 +32,13 @@ class Attempt:
     """One attempt at a connection, in a thread of its own."""
 
     seconds: float = 0.0  # ssh's connect timeout
-    describe: Callable[[], LostSession | None] = lambda: None
+    session: Callable[[], LostSession | None] = lambda: None  # returns the session to resume, with its current position
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
     last_line: str = ""  # the last line printed by ssh
     claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won
     stop: Stop = field(default_factory=Stop)
-
-    @property
-    def session(self) -> LostSession | None:
-        """The session to resume, with its current position."""
-        return self.describe()
 
     def hear(self, line: str) -> None:
         """Record a line printed by ssh."""

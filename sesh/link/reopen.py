@@ -152,7 +152,7 @@ class Reopen:
 
     def log_in(self) -> Connection:
         """Make one attempt in this thread, in which ssh may prompt. Raises as the way."""
-        return self._way(Attempt(describe=self._session, lost=True, may_prompt=True))
+        return self._way(Attempt(session=self._session, lost=True, may_prompt=True))
 
     def close(self) -> None:
         self._race.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, nullcontext
 from typing import Any, TypeVar
 
 from sesh import errors, wire
@@ -84,7 +84,7 @@ class HostTarget(Target):
     ) -> Entered:
         entry = self._entry(op, data)
         try:
-            return self._enter(entry, deadline, interrupts.sleep, interrupts.stop_on_first)
+            return self._enter(entry, deadline, interrupts)
         except SeshError as error:
             if entry.reached and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
@@ -96,24 +96,19 @@ class HostTarget(Target):
         session_id = os.urandom(8).hex() if op.creates else ""
         return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _enter(
-        self,
-        entry: Entry,
-        deadline: float | None = None,
-        sleep: Callable[[float], object] = time.sleep,
-        before_sent: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> Entered:
+    def _enter(self, entry: Entry, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send the request again over another link, with the same session id, so
-        that the host creates no second session. `before_sent`: a context in which the link opens. Raises Ended if the
-        session has ended.
+        that the host creates no second session. `interrupts`: the first one stops the opening of a link. Raises Ended
+        if the session has ended.
         """
         early, lost = Early(entry.frames(self.caller)), False
+        sleep = interrupts.sleep if interrupts is not None else time.sleep
         with naming_host(self.host):
             while True:
                 try:
-                    with before_sent():
+                    with interrupts.stop_on_first() if interrupts is not None else nullcontext():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
                     entry.reached = True
                     answer, output = links.enter_session(self.caller, link, entry, deadline)

@@ -105,7 +105,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
         except Interrupted:
             closed.append(spare)
             raise
-        turns.append(one.session)
+        turns.append(one.session())
         fail.wait(30)
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
