@@ -67,6 +67,6 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         if seed % 2:  # else the daemon was killed, or the link is lost
             goodbye = {"reason": "detached", "rows_below": rng.randrange(3), "queries": False}
             view.take_back()
-        display.leave(["detached from work"], goodbye)
+        display.leave("detached from work", goodbye)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")
