@@ -103,17 +103,20 @@ class Interrupts(Stop):
         finally:
             self._stops_on_first, self.message = False, before
 
+    def pressed(self, now: float) -> None:
+        """Count a Ctrl-C. Raises Interrupted for the third in a row."""
+        if self._pressed_at and now - self._pressed_at[0] > _AGAIN:
+            self._pressed_at.clear()
+        self._pressed_at.append(now)
+        if len(self._pressed_at) >= _MOST:
+            self._leave()
+
     def _count(self, number: int, _frame: object) -> None:
-        """Count the Ctrl-C in a row; stop the wait after the third, or where the first one does."""
+        """Count a Ctrl-C; stop the wait where the first signal does."""
         if self._stops_on_first:
             raise errors.Interrupted(self.message)
         if number == signal.SIGINT and not self.tie:
-            now = time.monotonic()
-            if self._pressed_at and now - self._pressed_at[0] > _AGAIN:
-                self._pressed_at.clear()
-            self._pressed_at.append(now)
-            if len(self._pressed_at) >= _MOST:
-                self._leave()
+            self.pressed(time.monotonic())
 
     def _leave(self, *_: object) -> None:
         r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
