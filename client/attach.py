@@ -69,19 +69,18 @@ class _Client:
         """Attach to the first session and to each later one; restore the terminal even after an error."""
         loop = self._begin(connection, name, host, replace=self._options.replace)
         self._attachment.view.greeting = self._options.first_notice
-        lines: list[str] = []
+        line, ended = "", False
         farewell: Message = {}
-        ended = False
         try:
             outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
-            while (next_loop := self._next_loop(loop, outcome)) is not None:
-                loop, failure = next_loop
+            while outcome.kind is Ending.SWITCH:
+                loop, failure = self._switched(loop, outcome)
                 outcome = loop.run(failure=failure)
             self._complete(outcome)
-            lines, farewell = [outcome.line()], self._attachment.farewell
+            line, farewell = outcome.line(), self._attachment.farewell
             ended = outcome.kind is Ending.ENDED
         finally:
-            self._display.leave(lines, farewell)
+            self._display.leave(line, farewell)
             self._close(ended=ended)
         return outcome
 
@@ -90,17 +89,9 @@ class _Client:
         self._attachment.connect(connection, replace=replace)
         return Loop(self._attachment)
 
-    def _next_loop(self, loop: Loop, outcome: Outcome) -> tuple[Loop, str | None] | None:
-        """Return the loop to run after an attachment, or None if the client ends.
-
-        After a failed SWITCH: the same loop and the reason. Raises SeshError if a reloaded daemon cannot be reached.
-        """
+    def _switched(self, loop: Loop, outcome: Outcome) -> tuple[Loop, str | None]:
+        """Return the loop of the next session; if that cannot be shown, the same loop and the reason."""
         attachment = self._attachment
-        if outcome.kind is Ending.LOST and outcome.reason == "reloaded":
-            attachment.connect(self._connect(attachment.name, attachment.host))
-            return loop, None
-        if outcome.kind is not Ending.SWITCH:
-            return None
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
             connection = self._connect_to(name, host)

@@ -14,7 +14,7 @@ from collections.abc import Container
 from enum import Enum
 from typing import NoReturn
 
-from sesh import protocol, wording
+from sesh import protocol, wire, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
@@ -119,16 +119,24 @@ class Attachment:
             raise silent_daemon(self.name)
         self.disconnected()
 
-    def disconnected(self, reason: str = "") -> None:
-        """Handle a connection that the daemon has closed, or is about to close (`reason`)."""
+    def disconnected(self) -> None:
+        """Handle a connection that the daemon has closed."""
         if self.phase is Phase.LEAVING:
             self.leave()
-        elif not (self.session_id or reason):
+        elif not self.session_id:
             raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
-        elif self.session_id and self.link is not None:
+        elif self.link is not None:
             self._go_offline()
         else:
-            self.leave(Ending.LOST, reason=reason, drain=_END_DRAIN)
+            self.leave(Ending.LOST, drain=_END_DRAIN)
+
+    def _reloaded(self) -> None:
+        """Connect to the reloaded daemon. Raises SeshError if that fails; a link is replaced instead."""
+        if self.phase is Phase.LEAVING or self.link is not None:
+            self.disconnected()
+        else:
+            self.view.take_back()
+            self.connect(wire.connect(self.name))
 
     def _go_offline(self) -> None:
         """Close the connection, and keep input until another link replaces the lost one."""
@@ -286,7 +294,7 @@ class Attachment:
         if kind in FRAMES:
             self.view.handle(kind, payload)
         elif kind == protocol.RELOADED:
-            self.disconnected("reloaded")
+            self._reloaded()
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.message(kind, payload))
 

@@ -135,8 +135,8 @@ class Display:
 
     # -- leaving
 
-    def leave(self, lines: list[str], farewell: Message) -> None:
-        """Restore the settings, move to an empty row, and print the lines.
+    def leave(self, line: str, farewell: Message) -> None:
+        """Restore the settings, move to an empty row, and print a line, unless it is empty.
 
         `farewell`: the daemon's last message, which says how the screen was left; empty if there was none.
         """
@@ -145,8 +145,8 @@ class Display:
             return  # the terminal takes nothing
         if unknown or farewell.get("queries") is True:
             self.terminal.discard(_LATE_REPLIES)
-        for text in lines:
-            self.line(text)
+        if line:
+            self.line(line)
 
     def _restore(self, farewell: Message) -> bool:
         """Restore the settings, go to an empty row, and drop the queue; return False if the terminal takes nothing."""

@@ -95,7 +95,7 @@ class AttachedLink:
         text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._line or not self._view.display.covered:
             self._view.take_back()
-            self._view.display.cover(text)  # without OwnLine: the daemon cannot be asked for the screen now
+            self._view.display.cover(text)  # not by `View.say`: the daemon cannot be asked for the screen now
             self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:

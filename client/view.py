@@ -1,15 +1,24 @@
-"""The session's screen on the terminal: output, predicted keys, and sesh's own line over both."""
+"""The session's screen on the terminal: output, predicted keys, and one line of sesh's own over both.
+
+The line covers the last row, and never enters the scrollback. The client requests the screen (REDRAW). When the answer
+comes, it draws the line and keeps the answer, which it shows before any later output: so the screen under the line is
+restored.
+
+    nothing ──say──▶ awaits a pause ──▶ requested ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
+                          ▲                                     │
+                          └── output: show the screen, then it ─┘
+"""
 
 from __future__ import annotations
 
 import os
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_NOTIFICATION, Display, notification
 from sesh.client.options import AttachOptions
-from sesh.client.own_line import LONGEST, OwnLine, Skip
 from sesh.loop.timers import Timers
 
 if TYPE_CHECKING:
@@ -17,40 +26,77 @@ if TYPE_CHECKING:
 
 FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
 """The kinds of frame that a view handles; a PONG among them, as it comes after all output so far."""
+DURATION = 3.0  # seconds after which the line is removed, even without a key
+_QUIET = 0.25  # seconds without output after which the line is drawn again
+_LONGEST = 4096  # characters at which joined lines are cut
+_MARK = b"redraw"  # of the PING before a request for the screen
+
+
+class Skip(Enum):
+    """The frames that are not shown, since a requested screen will replace them."""
+
+    NOTHING = "none"
+    UNTIL_PONG = "all, until the daemon has read the request"
+    UNTIL_SCREEN = "output, until the screen comes"
 
 
 class View:
     """Turns frames into bytes for the display. `remote`: the options on a link, else None."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
-        self.display, self._channel = display, channel
+        self.display, self._channel, self._timers = display, channel, timers
         self._predicts = "never" if remote is None or remote.read_only else remote.predict
         self._predictor: Predictor | None = None
-        self.line = OwnLine(display, channel.send, timers, self._show)
         self.position = 0
         """Position of the first byte of output not shown yet."""
         self.greeting = ""
         """A line to show over the next screen."""
+        self._line = ""
+        """The line that is drawn, or will be after the requested screen has come."""
+        self._under: bytes | None = None
+        """The REDRAW that is kept while the line is drawn."""
+        self._skip = Skip.NOTHING
 
     @property
     def continues(self) -> bool:
         """True if the terminal needs only the output from `position` on: nothing is covered or incomplete."""
         display = self.display
-        return display.started and not (display.covered or display.unfinished) and self.line.skip is Skip.NOTHING
+        return display.started and not (display.covered or display.unfinished) and self._skip is Skip.NOTHING
 
     # -- from the daemon
 
     def handle(self, kind: int, payload: bytes) -> None:
-        """Show a frame, unless sesh's own line skips or keeps it."""
+        """Show a frame, skip it, or keep it under the line."""
         if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
-            if not self.line.withholds(kind, payload, self.position):
+            if not self._withholds(kind, payload):
                 self._show(kind, payload)
             return
         if kind == protocol.PONG:
-            self.line.pong(payload)
+            if self._skip is Skip.UNTIL_PONG and payload == _MARK:
+                self._skip = Skip.UNTIL_SCREEN  # the next screen answers the last request
             self._follow_round_trip()
         if self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))
+
+    def _withholds(self, kind: int, payload: bytes) -> bool:
+        """Skip or keep a frame; return False if it is to be shown."""
+        if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and kind == protocol.OUTPUT):
+            return True
+        if self._skip is not Skip.NOTHING or kind != protocol.REDRAW:
+            self._skip = Skip.NOTHING
+            self._lift()
+            if self._line:
+                self._await_quiet()
+            return False
+        if len(payload) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
+            self.end_line()
+        if not self._line:  # the line was removed meanwhile: skip a screen without news
+            return protocol.split_number(payload)[0] == self.position
+        drawn, self._under = self._under is not None, payload
+        if not drawn:
+            self.display.cover(self._line)
+        self._timers.ensure("end of line", DURATION, self.end_line)
+        return True
 
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
@@ -70,13 +116,13 @@ class View:
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
-            self.line.show(news[:LONGEST_NOTIFICATION])
+            self.say(news[:LONGEST_NOTIFICATION])
 
     # -- from the terminal
 
     def typed(self, number: int, data: bytes) -> None:
         """Show the predicted effect of input sent under this number."""
-        self.line.end()
+        self.end_line()
         self._follow_round_trip()
         if self._predictor is not None:
             self.display.draw(self._predictor.typed(number, data))
@@ -91,35 +137,68 @@ class View:
 
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
 
-    # -- lines of sesh's own
+    # -- the line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen; before the first screen, keep it for that."""
-        if text and self.display.started:
-            self.line.show(text)
-        else:
-            self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST]
+        """Show a line over the screen, before the text of an earlier one; before the first screen, keep it for that."""
+        if not (text and self.display.started):
+            self.greeting = _joined(self.greeting, text)
+            return
+        requested = self._line != ""
+        self._line = _joined(text, self._line)
+        if self._under is not None:
+            self.display.cover(self._line)
+        elif not requested:
+            self._await_quiet()
 
     def refuse_key(self, why: str) -> None:
         """Show why a key is not passed on; the next key removes the line."""
-        if self.line.text:
-            self.line.end()
+        if self._line:
+            self.end_line()
         else:
-            self.line.show(why)
+            self.say(why)
+
+    def end_line(self) -> None:
+        """Remove the line and show the screen."""
+        self._line = ""
+        self._timers.clear("line")
+        self._timers.clear("end of line")
+        self._lift()
+
+    def _await_quiet(self) -> None:
+        self._timers.set("line", _QUIET, self._request)
+
+    def _request(self) -> None:
+        if self.display.in_string:  # a screen sent now would break off an image
+            self._await_quiet()
+        else:
+            self._channel.send(protocol.frame(protocol.REDRAW))
+
+    def _lift(self) -> None:
+        screen, self._under = self._under, None
+        if screen is not None:
+            self._show(protocol.REDRAW, screen)
 
     # -- the screen
 
     def redraw(self) -> None:
-        """Request the whole screen, and the output that the terminal lacks."""
+        """Request the whole screen, and the output that the terminal lacks.
+
+        Frames before the answer are skipped: it contains their effect. A PONG separates it from an earlier screen.
+        """
         self.take_back()
-        self.line.ask(self.position)
+        self._skip = Skip.UNTIL_PONG
+        position = self.position.to_bytes(8, "big")
+        self._channel.send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, position))
 
     def resize(self) -> None:
-        """Send the terminal's size to the daemon; remove guesses and line, which were drawn for the old size."""
+        """Send the terminal's size to the daemon; if a line covers the screen, request that in the new size."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
-        self.display.draw(self._withdrawn())
-        self.line.resized()
+        under, self._under = self._under, None  # of the old size
+        self.take_back()
+        if under is not None:
+            self.redraw()
 
     def suspend(self) -> None:
         """Restore the terminal for a while."""
@@ -129,7 +208,11 @@ class View:
     def take_back(self) -> None:
         """Remove guesses and line, before other bytes than output change the screen."""
         self.display.draw(self._withdrawn())
-        self.line.end()
+        self.end_line()
 
     def _withdrawn(self) -> bytes:
         return self._predictor.withdraw() if self._predictor is not None else b""
+
+
+def _joined(first: str, second: str) -> str:
+    return "; ".join(filter(None, (first, second)))[:_LONGEST]

@@ -168,11 +168,15 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if unknown. `at`: when
-    another process found out (time.time); 0 if this one did."""
+    """The host or the daemon does not answer.
+
+    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process found out (time.time); 0 if
+    this one did. `unread`: the peer has surely not read the last request.
+    """
 
     reason = ""
     at = 0.0
+    unread = False
 
 
 class Late(Unreachable):

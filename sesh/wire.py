@@ -154,7 +154,9 @@ class Connection:
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
-        return errors.Unreachable("the session's daemon closed the connection")
+        closed = errors.Unreachable("the session's daemon closed the connection")
+        closed.unread = isinstance(error, ConnectionResetError)
+        return closed
 
     def leftovers(self) -> list[tuple[int, bytes]]:
         frames = list(self._frames)
@@ -267,11 +269,11 @@ class Connection:
             message = f"the daemon of {name} was asked to {verb} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
-    def unread(self, error: errors.TimedOut | errors.Unreachable) -> bool:
+    def unread(self, error: errors.SeshError) -> bool:
         """Return whether the daemon has surely not read the last request; after the deadline it refuses it."""
         if isinstance(error, errors.TimedOut):
             return not self.far and machine.unread_by_peer(self.outbound)
-        return isinstance(error.__cause__, ConnectionResetError)
+        return isinstance(error, errors.Unreachable) and error.unread
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
         """Return the answer to a request and its bytes; skip other answers and OUTPUT.

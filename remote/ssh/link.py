@@ -62,7 +62,6 @@ class Link(wire.Connection):
         self.clock = 0.0  # seconds by which the host's clock is ahead
         # If set, `receive` sends PINGs, and a broken link raises Lost, which tells it from the session's end.
         self.keepalive: LinkHealth | None = None
-        self._entered = False  # the other end is a session's daemon, not the bridge
         self._sent_early = self._spoke = False
 
     def __enter__(self) -> Link:
@@ -163,18 +162,16 @@ class Link(wire.Connection):
             if isinstance(error, TimedOut):
                 raise Lost(f"{host} does not answer") from error
             raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
-        self._entered = "question" not in answer
-        if self._entered and answer.get("name") is None:
-            raise errors.malformed("RESPONSE", ".name is missing")
-        self.welcome = {}
-        greeted = greeting if self._entered else None
-        name, session_id = str(answer.get("name") or ""), str(answer.get("session_id") or "")
-        self.peer = wire.Peer(name, session_id, greeted, self.peer.ahead)
+        if "question" not in answer:
+            if not answer.get("name"):
+                raise errors.malformed("RESPONSE", ".name is missing")
+            self.welcome = {}
+            self.peer = wire.Peer(answer["name"], str(answer.get("session_id") or ""), greeting, self.peer.ahead)
         return answer, output
 
     def incompatible(self) -> ProtocolError:
         """Return the error for another protocol number, of the daemon or before that of the bridge."""
-        if self._entered:
+        if self.peer.name:  # the other end is a session's daemon
             return super().incompatible()
         host, version = self.destination.host, self.welcome.get("version")
         error = ProtocolError(

@@ -74,23 +74,22 @@ def identity(destination: Destination) -> tuple[int, int] | None:
 def ensure(
     destination: Destination,
     *,
-    ask: bool | None = None,
+    ask: bool = False,
     timeout: float | None = None,
     say: Say | None = None,
     stop: Stop | None = None,
 ) -> bool | None:
     """Open the shared connection of a host, if it is not open and the host has one.
 
-    `ask`: ssh may prompt, on a terminal that is not raw yet; None: if there is a terminal. `timeout`: in seconds.
-    `say`: receives the lines that ssh prints. `stop`: cancels the wait; an ssh that may not prompt keeps running, and
-    the next command uses its connection. Return whether ssh prompted; None if unknown. Raises Unreachable with ssh's
-    reason, Interrupted.
+    `ask`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `say`: receives the lines that ssh
+    prints. `stop`: cancels the wait; an ssh that may not prompt keeps running, and the next command uses its
+    connection. Return whether ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     destination.resolve(TIMEOUT if timeout is None else timeout)
     if not is_shared(destination):
         return None
-    ask = (ssh.can_prompt() if ask is None else ask) and not _autossh()
+    ask = ask and not _autossh()
     login = _Login(destination, ask, deadline, say or (_print if ask else bool), stop or Stop())
     while not is_alive(destination):
         with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:

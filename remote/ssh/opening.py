@@ -25,7 +25,6 @@ from sesh.stop import Stop
 
 _used: dict[str, object] = {}  # by host: the identity of the shared connection of this process's newest link
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
-_SHARED, _OWN = 1, 2  # numbers of the two attempts in a race
 _TICK = 0.2  # seconds between two looks at a `Stop`
 
 
@@ -34,8 +33,7 @@ class _Way:
     destination: Destination
     near: Near
     early: Early | None = None
-    may_prompt: bool = False  # ssh may ask the person
-    detached: bool = True  # the command has no terminal, and gets none of the terminal's signals
+    prompts: bool = False  # ssh may ask the person; otherwise it has no terminal, and gets none of its signals
     seconds: int = 0  # ssh's connect timeout for a connection of its own; 0 for the shared one
     say: Say = bool  # receives the lines that ssh prints
     link: Link | None = field(default=None, init=False)
@@ -62,8 +60,8 @@ class _Way:
     def _start(self) -> Link:
         """Start the link's command. Raises Unreachable, OSError."""
         destination, stderr = self.destination, tempfile.TemporaryFile()
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.may_prompt, own=self.seconds)
-        environment = ssh.environment(ask=self.may_prompt)
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.prompts, own=self.seconds)
+        environment = ssh.environment(ask=self.prompts)
         if destination.via is not None:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
@@ -75,8 +73,8 @@ class _Way:
                 stderr=stderr,
                 bufsize=0,
                 env=environment,
-                start_new_session=self.detached,
-                preexec_fn=None if self.detached or destination.via is not None else _ignore_keys,
+                start_new_session=not self.prompts,
+                preexec_fn=_ignore_keys if self.prompts and destination.via is None else None,
             )
         except OSError as error:
             stderr.close()
@@ -95,7 +93,7 @@ def open_link(
     destination: Destination,
     near: Near,
     *,
-    ask: bool | None = None,
+    ask: bool,
     deadline: float | None = None,
     early: Early | None = None,
     stop: Stop | None = None,
@@ -104,33 +102,31 @@ def open_link(
 ) -> Link:
     """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
-    `near`: the description of this machine. `ask`: ssh may prompt; None: if there is a terminal. `deadline`: for all of
-    it (monotonic); None gives a person any time to log in. `patience`: seconds of silence on a shared connection that
-    was already open, then a second attempt with an ssh of its own runs in parallel; 0 for never, if that would ask a
-    person. `say`: receives the lines that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and
-    OSError if this machine runs out of a resource. On an error the host has at most got `early`.
+    `near`: the description of this machine. `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a
+    person any time to log in. `patience`: seconds of silence on a shared connection that was already open, then a
+    second attempt with an ssh of its own runs in parallel; 0 for never, if that would ask a person. `say`: receives the
+    lines that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs
+    out of a resource. On an error the host has at most got `early`.
     """
-    may_prompt = ssh.can_prompt() if ask is None else ask
     stop = stop or Stop()
     before = master.identity(destination)
-    timeout = None if may_prompt and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
-    asked = master.ensure(destination, ask=may_prompt, timeout=timeout, say=say, stop=stop)
+    timeout = None if ask and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
+    asked = master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
-    detached = not may_prompt or master.is_shared(destination)
-    way = _Way(destination, near, early, may_prompt=may_prompt, detached=detached, say=say)
+    way = _Way(destination, near, early, prompts=ask and not master.is_shared(destination), say=say)
     try:
         link = _race(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
     except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
-        if not (may_prompt and detached):
+        if way.prompts or not ask:
             raise
-        link = replace(way, detached=False).open(until, stop)
+        link = replace(way, prompts=True).open(until, stop)
     except Unreachable:
         if before is None or master.is_alive(destination):
             raise
         # The shared connection has just ended: reopen it once.
-        master.ensure(destination, ask=may_prompt, timeout=timeout, say=say, stop=stop)
+        master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
         link = way.open(until, stop)
     link.asked = asked
     return link
@@ -165,29 +161,28 @@ def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     Return the first one that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
     """
     destination, before = way.destination, master.identity(way.destination)
-    own = replace(way, early=None, may_prompt=False, detached=True, seconds=ssh.connect_timeout(destination))
-    own_at, running, failures = time.monotonic() + patience, 1, dict[int, Exception]()
+    own = replace(way, early=None, prompts=False, seconds=ssh.connect_timeout(destination))
+    own_at, attempts, failures = time.monotonic() + patience, [Attempt()], dict[Attempt, Exception]()
     with closing(Race()) as race:
         try:
-            race.begin(_SHARED, Attempt(), partial(_win, way, deadline))
-            while running:
+            race.begin(attempts[0], partial(_win, way, deadline))
+            while len(failures) < len(attempts):
                 stop.check()
                 ready = machine.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
-                for number, result in race.results(ready):
+                for attempt, result in race.results(ready):
                     if isinstance(result, Link):
                         return result
-                    running -= 1
                     assert isinstance(result, Exception)  # noqa: S101 (the attempts return nothing else)
-                    failures[number] = result
-                if running and time.monotonic() >= own_at:
+                    failures[attempt] = result
+                if len(failures) < len(attempts) and time.monotonic() >= own_at:
                     own_at = inf
                     if way.silent:
-                        race.begin(_OWN, Attempt(), partial(_win, own, deadline))
-                        running += 1
+                        attempts.append(Attempt())
+                        race.begin(attempts[-1], partial(_win, own, deadline))
         finally:
             if own_at == inf and way.silent and before == master.identity(destination):
                 master.close(destination, ends_sessions=False)
-    raise failures.get(_OWN) or failures[_SHARED]
+    raise failures[attempts[-1]]
 
 
 def _win(way: _Way, deadline: float, attempt: Attempt) -> Link:

@@ -119,8 +119,14 @@ class Session:
         if not words or any("\0" in word for word in words):
             raise UsageError("a command must be a string or a list of words, without NUL")
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
-        with shell.run_errors(), self._stream(stop, limit) as stream:
-            facts, output = shell.run(stream, words, limit, stop=stop, wait=wait)
+        interrupts = Interrupts(tie=False, message=stop.message)
+        with (
+            shell.run_errors(),
+            closing(interrupts),
+            self._stream(stop, limit) as stream,
+            stop.calling(interrupts.stop),
+        ):
+            facts, output = shell.run(stream, words, limit, interrupts=interrupts, wait=wait)
         return result_of(self.name, self.host, words, facts, output if ansi else shell.plain(output))
 
     def exec(
@@ -299,7 +305,8 @@ class Session:
             stop.sleep(seconds)
 
         stop.check()
-        stream = self._target.open_stream(self.name, timeout, sleep)
+        stream = self._target.open_stream(self.name, timeout)
+        stream.pause = sleep
         stream.deadline = None  # from now on, the op itself applies `timeout`
         return stream
 

@@ -28,7 +28,6 @@ _CONNECTING_AFTER = 0.5
 class Invocation(Caller):
     """A command line, the caller of its ops: notes go to stderr, questions to the terminal."""
 
-    ssh_prompts = None
     audience = printing.STDOUT
     parent_watched = False  # in the child for one of several hosts: a person sees what its parent prints
 

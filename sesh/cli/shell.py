@@ -62,8 +62,11 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
+        stream.pause = interrupts.sleep
         tell = note_question if cli.hears_questions and not no_wait else None
-        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=tell)
+        facts, output = shell.run(
+            stream, cli.tail, seconds, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
+        )
     with shell.run_errors(asked=True):
         if live is not None:
             live.take(output, last=True)

@@ -27,16 +27,16 @@ class Attempts:
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect, self.round_trip = indirect, 0.0
-        self.running: set[int] = set()  # numbers of attempts
+        self.running = 0  # attempts that have not ended
         self.refusal: Exception | None = None  # the error after which no attempt can succeed without a person
         self.reason = ""  # why the last attempt failed, in a few words
-        self._number, self._began_at = 0, -inf
+        self._began_at = -inf
         self._trouble_at = self._signed_at = self._next_at = inf
 
     @property
     def due(self) -> float:
         """When to call `act`; infinite while no attempt may begin."""
-        return self._next_at if len(self.running) < AT_ONCE and self.refusal is None else inf
+        return self._next_at if self.running < AT_ONCE and self.refusal is None else inf
 
     def begin(self, now: float) -> None:
         """Schedule attempts, as the link is doubted or lost."""
@@ -55,30 +55,30 @@ class Attempts:
         self.refusal = None
         self.sign(now)
 
-    def failed(self, number: int, now: float, reason: str, *, refusal: Exception | None = None) -> None:
+    def failed(self, now: float, reason: str, *, refusal: Exception | None = None) -> None:
         """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
-        self.running.discard(number)
+        self.running -= 1
         self.reason, self.refusal = reason, refusal or self.refusal
         if not self.running:
             self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
 
     def ended(self) -> None:
         """Schedule none, as the link answers or was replaced."""
-        self.running.clear()
+        self.running = 0
         self.reason, self.refusal = "", None
         self._trouble_at = self._signed_at = self._next_at = inf
 
-    def act(self, now: float) -> tuple[int, float] | None:
-        """Begin an attempt if one is due; return its number and its connect timeout."""
+    def act(self, now: float) -> float | None:
+        """Begin an attempt if one is due; return its connect timeout in seconds."""
         if now < self.due:
             return None
-        self._number, self._began_at = self._number + 1, now
-        self.running.add(self._number)
+        self._began_at = now
+        self.running += 1
         seconds = min(LONGEST_CONNECT, max(CONNECT_TIME, (now - self._trouble_at) / 2))
         if self.indirect or self.round_trip > LONG_TRIP:
             seconds += LOGIN_TRIPS * max(self.round_trip, LONG_TRIP)
         self._next_at = now + max(seconds, self._pace(now))  # before that only a sign begins a second one
-        return self._number, seconds
+        return seconds
 
     def _pace(self, now: float) -> float:
         quiet = now - self._signed_at

@@ -27,21 +27,18 @@ class LostSession:
     hello: Introduction | None = None  # the client's HELLO, sent with the request; None for a stream
 
 
-@dataclass
+@dataclass(eq=False)
 class Attempt:
+    """One attempt at a connection, in a thread of its own."""
+
     seconds: float = 0.0  # ssh's connect timeout
-    describe: Callable[[], LostSession | None] = lambda: None
+    session: Callable[[], LostSession | None] = lambda: None  # returns the session to resume, with its current position
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
     last_line: str = ""  # the last line printed by ssh
     claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won
     stop: Stop = field(default_factory=Stop)
-
-    @property
-    def session(self) -> LostSession | None:
-        """The session to resume, with its current position."""
-        return self.describe()
 
     def hear(self, line: str) -> None:
         """Record a line printed by ssh."""
@@ -65,55 +62,56 @@ class Race:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._running: dict[int, Attempt] = {}
-        self._results: list[tuple[int, Result]] = []
-        self._winner: int | None = None
+        self._running: list[Attempt] = []
+        self._results: list[tuple[Attempt, Result]] = []
+        self._winner: Attempt | None = None
         self.descriptor, self._outbound = os.pipe()
 
     @property
     def last_line(self) -> str:
         """The last line printed by a running ssh; empty if there is none."""
-        return next((attempt.last_line for attempt in self._running.copy().values() if attempt.last_line), "")
+        return next((attempt.last_line for attempt in self._running.copy() if attempt.last_line), "")
 
     @property
     def decided(self) -> bool:
         """True from the win of an attempt until `results` returns it."""
         return self._winner is not None
 
-    def begin(self, number: int, attempt: Attempt, way: Way) -> None:
+    def begin(self, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if no thread can be started."""
-        attempt.claim, attempt.first = lambda: self._claim(number), not self._running
-        self._running[number] = attempt
+        attempt.claim, attempt.first = lambda: self._claim(attempt), not self._running
+        self._running.append(attempt)
         try:
-            Thread(target=self._run, args=(number, attempt, way), daemon=True).start()
+            Thread(target=self._run, args=(attempt, way), daemon=True).start()
         except RuntimeError:
-            del self._running[number]
+            self._running.remove(attempt)
             raise
 
-    def _run(self, number: int, attempt: Attempt, way: Way) -> None:
+    def _run(self, attempt: Attempt, way: Way) -> None:
         try:
             result: Result = way(attempt)
         except Exception as error:
             result = error
         with self._lock:
-            if self._running.pop(number, None) is not None:
-                self._results.append((number, result))
+            if attempt in self._running:
+                self._running.remove(attempt)
+                self._results.append((attempt, result))
                 os.write(self._outbound, b".")
             elif isinstance(result, Connection):
                 result.close()  # `end` was called meanwhile
 
-    def _claim(self, number: int) -> bool:
+    def _claim(self, attempt: Attempt) -> bool:
         with self._lock:
-            if number not in self._running or self._winner not in (None, number):
+            if attempt not in self._running or self._winner not in (None, attempt):
                 return False
-            self._winner = number
-            losers = [attempt for other, attempt in self._running.items() if other != number]
-        for attempt in losers:
-            attempt.stop.stop()
+            self._winner = attempt
+            losers = [other for other in self._running if other is not attempt]
+        for other in losers:
+            other.stop.stop()
         return True
 
-    def results(self, ready: Container[int]) -> list[tuple[int, Result]]:
-        """Return the number and result of each attempt that has ended; `ready`: the readable descriptors."""
+    def results(self, ready: Container[int]) -> list[tuple[Attempt, Result]]:
+        """Return each attempt that has ended, with its result; `ready`: the readable descriptors."""
         if self.descriptor not in ready:
             return []
         os.read(self.descriptor, 1 << 10)
@@ -126,8 +124,8 @@ class Race:
     def end(self) -> None:
         """Stop all attempts, and close their connections."""
         with self._lock:
-            running, results = list(self._running.values()), self._results
-            self._running, self._results, self._winner = {}, [], None
+            running, results = self._running, self._results
+            self._running, self._results, self._winner = [], [], None
         for attempt in running:
             attempt.stop.stop()
         for _, result in results:

@@ -94,12 +94,12 @@ class Reopen:
         now = time.monotonic()
         if self._wake.happened(ready):
             self.sign()
-        for number, result in self._race.results(ready):
+        for _, result in self._race.results(ready):
             if not isinstance(result, (SeshError, OSError)) or isinstance(result, Ended):
                 self._end_attempts()
                 return result  # a connection, the session's end, or the exception of a bug, which the caller raises
             is_transient = isinstance(result, _TRANSIENT) and not isinstance(result, LoginRefused)
-            self.attempts.failed(number, now, _reason(result), refusal=None if is_transient else result)
+            self.attempts.failed(now, _reason(result), refusal=None if is_transient else result)
         if self.health.act(now):
             self._ask()
         state = self.health.state
@@ -118,13 +118,12 @@ class Reopen:
         attempts = self.attempts
         attempts.round_trip = self.health.round_trip
         attempts.begin(now)
-        while (due := attempts.act(now)) is not None:
-            number, seconds = due
+        while (seconds := attempts.act(now)) is not None:
             try:
                 lost = self.health.state is Health.LOST
-                self._race.begin(number, Attempt(seconds, self._session, lost=lost), self._way)
+                self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)
             except RuntimeError as error:  # no thread can be started
-                attempts.failed(number, now, _reason(error))
+                attempts.failed(now, _reason(error))
 
     def _end_attempts(self) -> None:
         self._race.end()
@@ -153,7 +152,7 @@ class Reopen:
 
     def log_in(self) -> Connection:
         """Make one attempt in this thread, in which ssh may prompt. Raises as the way."""
-        return self._way(Attempt(describe=self._session, lost=True, may_prompt=True))
+        return self._way(Attempt(session=self._session, lost=True, may_prompt=True))
 
     def close(self) -> None:
         self._race.close()

@@ -92,8 +92,7 @@ class _Waiter:
         self._stream.position = 0
         if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
             self._stream.audience = output.descriptor
-        self._interrupts.start_polling()
-        self._interrupts.handler = self._handle_while_lost
+        self._stream.pause = self._pause
         try:
             facts = self._wait()
         except errors.Ended as ended:
@@ -204,22 +203,20 @@ class _Waiter:
                 self._ending = True
                 self._send(_end())
             elif number == signal.SIGINT:
-                self._interrupts.pressed(time.monotonic())
                 self._unanswered.append(os.urandom(8).hex() if self._stream.host is not None else "")
                 self._send(_interrupt(self._unanswered[-1]))
 
-    def _handle_while_lost(self, _number: int) -> None:
-        """Handle a signal during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
+    def _pause(self, seconds: float) -> None:
+        """Handle signals during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
 
         With `--tie` the first signal ends the job once the link is back, and the second stops the wait.
         """
-        if not self._stream.reconnecting:
-            return
         if not self._interrupts.tie or self._ending:
-            raise errors.Interrupted(self._interrupts.message)
-        self._ending = True
-        name, host = self._stream.name, self._stream.host
-        self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
+            self._interrupts.sleep(seconds)
+        elif self._interrupts.read():
+            self._ending = True
+            name, host = self._stream.name, self._stream.host
+            self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
     def _send(self, requests: bytes) -> None:
         """Send a request while the wait is pending; a failure to send does not end the wait."""

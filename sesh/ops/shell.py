@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from enum import Enum
 
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
@@ -16,10 +18,10 @@ from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
 from sesh.reach.caller import Caller
+from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, Stream
+from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.schema import RunFacts
-from sesh.stop import Stop
 from sesh.store import listing
 from sesh.vt import grammar
 
@@ -58,7 +60,7 @@ def run(
     words: Sequence[str],
     timeout: float | None = None,
     *,
-    stop: Stop,
+    interrupts: Interrupts,
     wait: bool = True,
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
@@ -67,7 +69,7 @@ def run(
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, then this returns and the command
     keeps running. `wait`: False to return once the command has begun. `live`: receives live output, and the result has
-    only the rest. `stop`: interrupts the command. `tell`: receives the question if the command asks a person.
+    only the rest. `interrupts`: interrupt the command. `tell`: receives the question if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
     ended with its session during the outage, its facts have `output_lost`. Raises Busy, and errors as `run_errors`.
@@ -75,10 +77,9 @@ def run(
     with run_errors():
         if stream.host is None and listing.in_front(stream.name):
             raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
-        command = _Run(stream, words, timeout, stop, wait=wait, live=live, tell=tell)
+        command = _Run(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
         try:
-            with stop.calling(command.interrupt):
-                return command.answer()
+            return command.answer()
         except KeyboardInterrupt:
             command.interrupt()
             raise
@@ -105,6 +106,14 @@ class OutputWriter:
         self._write(data)
 
 
+class _Delivery(Enum):
+    """How far a command has come, and so who knows whether it may have run."""
+
+    UNSENT = "it did not run"
+    SENT = "the connection tells whether the daemon has read it"
+    FOLLOWED = "sent again or interrupted, so a connection tells nothing of the first request: it may have run"
+
+
 class _Run:
     """One command, sent over each new connection; on a host its key keeps the daemon from running it twice."""
 
@@ -113,13 +122,13 @@ class _Run:
         stream: Stream,
         words: Sequence[str],
         timeout: float | None,
-        stop: Stop,
+        interrupts: Interrupts,
         *,
         wait: bool,
         live: OutputWriter | None,
         tell: Callable[[str], None] | None,
     ) -> None:
-        self._stream, self._stop, self._live, self._tell = stream, stop, live, tell
+        self._stream, self._interrupts, self._live, self._tell = stream, interrupts, live, tell
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
@@ -129,16 +138,17 @@ class _Run:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
-        self._sent = False  # the command was sent
-        self._lost = False  # the link over which the command was sent was lost
-        self._interrupted = False  # Ctrl-C was sent
+        self._delivery = _Delivery.UNSENT
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
-        for kind, _, data in self._stream.frames(self._ask, until=until):
+        for kind, _, data in self._stream.frames(self._ask, others=self._watched, until=until):
             if kind == LATE:
                 raise errors.TimedOut("timed out")
-            if kind == protocol.OUTPUT and self._live is not None:
+            if kind == READY:
+                if self._interrupts.read():
+                    self.interrupt()
+            elif kind == protocol.OUTPUT and self._live is not None:
                 self._live.take(data)
             elif kind == protocol.DATA:
                 protocol.carry(self._carried, data)
@@ -151,53 +161,59 @@ class _Run:
                     tell(str(answer.get("question") or ""))
         raise AssertionError  # `frames` never ends
 
+    def _watched(self) -> Watched:
+        return [(self._interrupts.inbound, select.POLLIN)], True
+
     def _ask(self) -> None:
         """Send the command with the remaining time; to a host the first time in one write with HELLO."""
-        stream, with_hello = self._stream, self._stream.host is not None and not self._sent
-        self._lost, self._carried = self._sent, bytearray()
-        self._stop.check()
-        if with_hello:
-            self._sent = True
+        stream, first = self._stream, self._delivery is _Delivery.UNSENT
+        self._carried = bytearray()
+        self._interrupts.check()
+        if first and stream.host is not None:
             # Without a WELCOME by then, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            stream.greet(self._frames(begin_by), self._deadline)
-        else:
-            stream.greet(until=self._deadline)
-            frames, self._sent = self._frames(self._deadline), True
-            stream.connection.send(frames)
+            self._delivery = _Delivery.SENT
+            stream.greet(self._frames(begin_by, anew=True), self._deadline)
+            return
+        if not first:
+            self._delivery = _Delivery.FOLLOWED
+        stream.greet(until=self._deadline)
+        frames = self._frames(self._deadline, anew=first)
+        if first:
+            self._delivery = _Delivery.SENT
+        stream.connection.send(frames)
 
-    def _frames(self, deadline: float | None) -> bytes:
-        """Return the frames to send, the command's last, so that it runs only if all of them arrive."""
+    def _frames(self, deadline: float | None, *, anew: bool) -> bytes:
+        """Return the frames to send, the command's last, so that it runs only if all of them arrive.
+
+        `anew`: count only a question that the command asks from now on.
+        """
         left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
-            frames = wire.asking("wait", _QUESTION, waiting=True, anew=not self._lost)
+            frames = wire.asking("wait", _QUESTION, waiting=True, anew=anew)
         begin_by = self._stream.connection.not_after(deadline)
         return frames + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
-        """Interrupt the command. Raises Interrupted during a reconnect."""
-        if self._stream.reconnecting:
-            raise errors.Interrupted(self._stop.message)
-        self._interrupted = True
+        """Interrupt the command."""
+        if self._delivery is _Delivery.SENT:
+            self._delivery = _Delivery.FOLLOWED
         with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
             self._stream.connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
 
     def failed(self, error: SeshError) -> SeshError:
         """Return the error to raise: its message and exit code say whether the command may have run."""
+        may_have_run = self._may_have_run(error)
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
-            is_gone = isinstance(error, NotFound)  # a reconnect did not find the session
-            if self._sent and (is_gone or not error.answered) and error.exit_code == ExitCode.FAILED:
+            if may_have_run and error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.UNKNOWN
             return error
         name, late = self._stream.name, isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
-        cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
-        unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unread(cause)
-        may_have_run = self._lost or (self._sent and (self._interrupted or not unseen))
         if not may_have_run:
             hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint
             return type(error)(f"{message}; the command did not run", hint=hint)
@@ -205,6 +221,14 @@ class _Run:
         if late:
             return errors.TimedOut(f"{message}; the command may go on", hint=look)
         return errors.Unknown(f"{message}; the command may have run", hint=look)
+
+    def _may_have_run(self, error: SeshError) -> bool:
+        """Return whether the command may have run, although this error came instead of its answer."""
+        if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
+            return False  # the daemon refused the command
+        if self._delivery is _Delivery.SENT:
+            return not self._stream.connection.unread(error)
+        return self._delivery is _Delivery.FOLLOWED
 
     def ended(self, ended: errors.Ended) -> Ran:
         """Return the command's facts from the result of its session, which has ended. Raises InternalError."""

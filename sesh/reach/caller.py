@@ -24,11 +24,10 @@ NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or o
 
 class Caller:
     origin: Origin | None = None  # the machine that calls over a link; None for this one
-    can_ask = False  # a person can be asked
+    can_ask = False  # a person can be asked, also by ssh
     watched = False  # a person sees notes at once
     hears_questions = False  # wants a note when the command it waits for asks a question
     piped = False  # stdin is a pipe with unread bytes
-    ssh_prompts: bool | None = False  # ssh may prompt; None if a person sits at the terminal
     audience = -1  # the descriptor that followed output is written to, polled for its reader's end; -1 if unknown
     local = False  # ask no remote
     session_id: str | None = None  # the id for a session that the op creates

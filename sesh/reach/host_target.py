@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, nullcontext
 from typing import Any, TypeVar
 
 from sesh import errors, wire
@@ -70,7 +70,7 @@ class HostTarget(Target):
             ended.message += " has ended"
             raise
         except KeyboardInterrupt:
-            if not (op.creates and entry.sent):
+            if not (op.creates and entry.reached):
                 raise
             outcome = f"{entry.arguments.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
@@ -84,9 +84,9 @@ class HostTarget(Target):
     ) -> Entered:
         entry = self._entry(op, data)
         try:
-            return self._enter(entry, deadline, interrupts.sleep, interrupts.stop_on_first)
+            return self._enter(entry, deadline, interrupts)
         except SeshError as error:
-            if entry.sent and not error.answered and not isinstance(error, Ended):
+            if entry.reached and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
@@ -96,26 +96,21 @@ class HostTarget(Target):
         session_id = os.urandom(8).hex() if op.creates else ""
         return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _enter(
-        self,
-        entry: Entry,
-        deadline: float | None = None,
-        sleep: Callable[[float], object] = time.sleep,
-        before_sent: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> Entered:
+    def _enter(self, entry: Entry, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send the request again over another link, with the same session id, so
-        that the host creates no second session. `before_sent`: a context in which the link opens. Raises Ended if the
-        session has ended.
+        that the host creates no second session. `interrupts`: the first one stops the opening of a link. Raises Ended
+        if the session has ended.
         """
         early, lost = Early(entry.frames(self.caller)), False
+        sleep = interrupts.sleep if interrupts is not None else time.sleep
         with naming_host(self.host):
             while True:
                 try:
-                    with before_sent():
+                    with interrupts.stop_on_first() if interrupts is not None else nullcontext():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
-                    entry.sent = True
+                    entry.reached = True
                     answer, output = links.enter_session(self.caller, link, entry, deadline)
                     break
                 except errors.Lost:
@@ -123,8 +118,8 @@ class HostTarget(Target):
                         raise
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
-                    entry.sent = entry.sent or early.reached
+                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):  # any other error says that none runs it
+                    entry.reached = entry.reached or early.reached
                     raise
             if lost:
                 self.caller.note(f"reconnected to @{self.host}")
@@ -153,7 +148,7 @@ class HostTarget(Target):
                 link = opening.open_link(
                     host,
                     links.origin(host),
-                    ask=caller.ssh_prompts,
+                    ask=caller.can_ask,
                     deadline=deadline,
                     early=early,
                     stop=stop,
@@ -190,12 +185,10 @@ class HostTarget(Target):
 
     # -- a stream
 
-    def _stream(
-        self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
-    ) -> Stream:
+    def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
-        note, end = self.caller.note, self._end_of
-        return LinkStream(connection, name, self._reopening, note=note, end_of=end, deadline=deadline, sleep=sleep)
+        note = self.caller.note
+        return LinkStream(connection, name, self._reopening, note=note, end_of=self._end_of, deadline=deadline)
 
     def _reopening(self, stream: LinkStream) -> Reopen:
         return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)
@@ -239,8 +232,8 @@ class HostTarget(Target):
         stop.check()
         deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
         link = self._open(deadline=deadline, passing=lists, stop=stop)
-        stream = LinkStream(link, "", reopening, note=caller.note, sleep=stop.sleep, changed=changed)
-        stream.audience = caller.audience
+        stream = LinkStream(link, "", reopening, note=caller.note, changed=changed)
+        stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):
             try:
                 for kind, _, payload in stream.frames(ask):
@@ -309,4 +302,4 @@ class HostTarget(Target):
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination)
+            master.ensure(destination, ask=self.caller.can_ask)

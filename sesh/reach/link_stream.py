@@ -21,8 +21,8 @@ class LinkStream(Stream):
     """A stream to a session's daemon on a host, or without a `name` to the host's bridge.
 
     `reopening`: returns the Reopen that watches and replaces the link. `note`: receives a line when the link is lost
-    and when it is back. `sleep`: called during a reconnect; it may raise to cancel that. `changed`: called when the
-    health of a list's link changes; such links are not in the event log.
+    and when it is back. `changed`: called when the health of a list's link changes; such links are not in the event
+    log.
     """
 
     connection: Link
@@ -36,12 +36,11 @@ class LinkStream(Stream):
         note: Callable[[str], object],
         end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
-        sleep: Callable[[float], object] = time.sleep,
         changed: Callable[[Health], object] | None = None,
     ) -> None:
         super().__init__(link, name, end_of=end_of, deadline=deadline)
         self.host: str = link.destination.host
-        self._note, self._sleep, self._changed = note, sleep, changed
+        self._note, self._changed = note, changed
         self._state = Health.UP
         self._next: Connection | None = None  # replaces a doubted link
         self._reopen = reopening(self)
@@ -90,11 +89,7 @@ class LinkStream(Stream):
     def reconnect(self) -> None:
         self.connection.close()
         connection, self._next = self._next, None
-        self.reconnecting = True
-        try:
-            self._take(connection or self._another())
-        finally:
-            self.reconnecting = False
+        self._take(connection or self._another())
 
     def _another(self) -> Connection:
         """Wait for the connection that replaces a lost link; note the loss and the reconnect."""
@@ -105,7 +100,7 @@ class LinkStream(Stream):
         lost_at = time.monotonic()
         if not self.name:  # for a session, the attempt that resumes it logs both events
             self._log("disconnect", reason="lost")
-        connection = self._reopen.wait(self.host, self._sleep, self.deadline)
+        connection = self._reopen.wait(self.host, self.pause, self.deadline)
         if not self.name:
             self._log("reconnect", gap=round(time.monotonic() - lost_at, 3))
         name = connection.peer.name or self.name

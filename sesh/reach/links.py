@@ -82,7 +82,7 @@ class Entry:
     session_id: str = ""  # of the session, or for the one to create
     greeting: Introduction | None = None  # the HELLO for its daemon
     pings: bool = False  # the client sends PINGs, as an attached terminal does
-    sent: bool = False  # the host may have carried the request out
+    reached: bool = False  # the host may have carried the request out
 
     @classmethod
     def again(cls, lost: LostSession) -> Entry:
@@ -145,7 +145,7 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
     this one failed, Interrupted.
     """
     host = destination.host
-    if attempt.lost and (lost := attempt.session) is not None:
+    if attempt.lost and (lost := attempt.session()) is not None:
         _log_loss(lost)
     try:
         with link_errors(destination):
@@ -179,13 +179,13 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
 
 def resume(destination: Destination, attempt: Attempt) -> Link:
     """Make one attempt to resume a session by its id. Raises Ended, NotFound, and as `reconnect`."""
-    lost = attempt.session
+    lost = attempt.session()
     assert lost is not None  # noqa: S101 (a stream of a session always describes it)
     caller = Caller()  # drops notes and cannot be asked
     early = Early(Entry.again(lost).frames(caller)) if attempt.first else None
     link = reconnect(destination, attempt, early)
     if early is None:
-        lost = attempt.session or lost  # more output may have arrived over the doubted link
+        lost = attempt.session() or lost  # more output may have arrived over the doubted link
     answer, output = enter_session(caller, link, Entry.again(lost), stop=attempt.stop)
     _log_loss(lost)
     if not (attempt.may_prompt or known.asks(destination.host)):

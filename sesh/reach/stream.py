@@ -26,11 +26,11 @@ class Stream:
     `connection`: the current one, at first before HELLO. `name`: of the session, kept up to date. `end_of`: returns the
     end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole stream. `position`:
     after the last byte of output received. `skipped`: bytes of output that were missed. `audience`: the descriptor that
-    output is written to, negative if unknown: `frames` ends when its reader is gone.
+    output is written to, negative if unknown: `frames` ends when its reader is gone. `pause`: called during a
+    reconnect; it may raise to cancel that.
     """
 
     host: str | None = None
-    reconnecting = False
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Stream:
         self.connection, self.name, self.deadline = connection, name, deadline
         self.position: int | None = None
         self.skipped, self.audience = 0, -1
+        self.pause: Callable[[float], object] = time.sleep
         self._end_of, self._cut = end_of, False
 
     def __enter__(self) -> Stream:
@@ -93,12 +94,16 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end() from error
+                raise self._end(unread=error.unread) from error
 
-    def _end(self) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone."""
+    def _end(self, *, unread: bool = False) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone; `unread`: it has not read the last request."""
         # After `cut` the daemon still runs, and the name may find another session's result.
-        return (not self._cut and self._end_of(self)) or errors.DaemonDied(f"the daemon of {self.name} died")
+        if not self._cut and (ended := self._end_of(self)) is not None:
+            return ended
+        died = errors.DaemonDied(f"the daemon of {self.name} died")
+        died.unread = unread
+        return died
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         connection, frames = self.connection, self.connection.leftovers()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import errors
@@ -52,10 +51,10 @@ class Target:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
-    def open_stream(self, name: str, limit: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Stream:
+    def open_stream(self, name: str, limit: float | None = None) -> Stream:
         """Open a stream to a session's daemon. `limit`: timeout in seconds for all of it, including the connection."""
         deadline = None if limit is None else time.monotonic() + limit
-        return self._stream(self.connect(name, deadline), name, deadline, sleep)
+        return self._stream(self.connect(name, deadline), name, deadline)
 
     def begin(
         self,
@@ -71,16 +70,14 @@ class Target:
         Raises Ended, whose message is the name, if the job has already ended; TimedOut past the deadline (monotonic).
         """
         name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
-        return self._stream(connection, name, deadline, interrupts.sleep)
+        return self._stream(connection, name, deadline)
 
     def _begin(
         self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts, _deadline: float | None
     ) -> Entered:
         return op(self.caller, **data)
 
-    def _stream(
-        self, connection: Connection, name: str, deadline: float | None, _sleep: Callable[[float], None]
-    ) -> Stream:
+    def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
         return Stream(connection, name, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:

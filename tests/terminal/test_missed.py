@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.client import own_line
+from sesh.client import view
 from sesh.daemon.events import MAX_TEXT, Missed
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
@@ -65,7 +65,7 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full screen it covered the prompt, with the cursor in it, until a key came."""
-    monkeypatch.setattr(own_line, "DURATION", 0.5)
+    monkeypatch.setattr(view, "DURATION", 0.5)
     left(home)
     rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
     terminal = home.terminal("work")

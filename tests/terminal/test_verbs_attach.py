@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.client import own_line
+from sesh.client import view
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -130,7 +130,7 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
 def test_replace_detaches_the_others_and_read_only_types_nothing(
     terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_line, "DURATION", 0.3)  # that it types nothing is said over what is shown
+    monkeypatch.setattr(view, "DURATION", 0.3)  # that it types nothing is said over what is shown
     first = inside(terminal("work"))
     watcher = inside(terminal("-r", "work"))
     watcher.type("echo never\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,18 @@ def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
             noted.pressed(moment)
         with pytest.raises(Interrupted):
             noted.pressed(6.95)
+
+
+def test_a_signal_waits_for_who_polls_it_and_ends_a_wait_that_can_pass_none_on() -> None:
+    with Interrupts(tie=False, message="job goes on") as noted:
+        signal.raise_signal(signal.SIGINT)
+        assert noted.read() == bytes((signal.SIGINT,))
+        noted.sleep(0)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted, match="job goes on"):
+            noted.sleep(0)
+        with noted.stop_on_first(), pytest.raises(Interrupted, match="interrupted"):
+            signal.raise_signal(signal.SIGINT)
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\xff", b"bc"])), st.data())

@@ -50,10 +50,10 @@ def play(rng: random.Random, view: View) -> None:
         view.handle(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
-            view.line.show("a line of sesh")
+            view.say("a line of sesh")
             view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + repaint(session, lines=0))
         elif rng.random() < 0.1:
-            view.line.end()
+            view.end_line()
 
 
 def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
@@ -67,6 +67,6 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         if seed % 2:  # else the daemon was killed, or the link is lost
             goodbye = {"reason": "detached", "rows_below": rng.randrange(3), "queries": False}
             view.take_back()
-        display.leave(["detached from work"], goodbye)
+        display.leave("detached from work", goodbye)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")

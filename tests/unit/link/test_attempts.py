@@ -24,7 +24,7 @@ def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
         tries.begin(START)
         found = tries.act(START)
         assert found is not None
-        return found[1]
+        return found
 
     assert seconds(0.1) == CONNECT_TIME
     assert seconds(0.3) == CONNECT_TIME + 3
@@ -40,7 +40,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
         begins = tries.act(now)
         assert begins is not None
         moments.append(now)
-        tries.failed(begins[0], now, "no network")
+        tries.failed(now, "no network")
     assert moments[-1] - moments[-2] == LONGEST_PACE
     assert len([moment for moment in moments if moment < START + 30]) == 30
     now += 5
@@ -48,7 +48,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
     assert tries.due == now
     begins = tries.act(now)
     assert begins is not None
-    tries.failed(begins[0], now, "no network")
+    tries.failed(now, "no network")
     assert tries.due == now + PACE
 
 
@@ -59,9 +59,8 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs
     while seconds < LONGEST_CONNECT:
         begins = tries.act(now)
         assert begins is not None
-        number, seconds = begins
-        now += seconds
-        tries.failed(number, now, "no answer yet")
+        now += (seconds := begins)
+        tries.failed(now, "no answer yet")
         tries.wished(now)
         assert now < START + 60
 
@@ -73,7 +72,7 @@ def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_
         tries.act(START + second)
         tries.wished(START + second + 0.5)
         tries.act(START + second + 0.5)
-    assert tries.running == {1, 2}
+    assert tries.running == 2
 
 
 class Links(RuleBasedStateMachine):
@@ -84,7 +83,7 @@ class Links(RuleBasedStateMachine):
         self.now, self.round_trip = START, round_trip
         self.link, self.tries = LinkHealth(START), Attempts(indirect=indirect)
         self.link.round_trip = self.tries.round_trip = round_trip
-        self.running: set[int] = set()
+        self.running = 0
         self.newest, self.signed, self.refused = -inf, -inf, False
         self.free_since = START
         """Since when an attempt may begin."""
@@ -92,19 +91,19 @@ class Links(RuleBasedStateMachine):
     def act(self) -> None:
         self.link.act(self.now)
         if self.link.state is Health.UP:
-            self.running.clear()  # the link has won
+            self.running = 0  # the link has won
             self.tries.ended()
             self.refused = False
         else:
             self.tries.begin(self.now)
-            while (begins := self.tries.act(self.now)) is not None:
+            while self.tries.act(self.now) is not None:
                 assert not self.refused, "a refusal ends attempts until Enter"
                 gap = self.now - self.newest
                 assert gap >= PACE - 1e-6 or (self.signed >= self.newest and gap >= AGAIN - 1e-6)
                 self.newest, self.free_since = self.now, self.now
-                self.running.add(begins[0])
+                self.running += 1
         assert self.tries.running == self.running, "nothing else ends one"
-        assert len(self.running) <= AT_ONCE
+        assert self.running <= AT_ONCE
 
     @rule(seconds=st.floats(0.001, 3))
     def time_passes(self, seconds: float) -> None:
@@ -151,20 +150,19 @@ class Links(RuleBasedStateMachine):
         self.free_since = self.now
         self.act()
 
-    @rule(data=st.data(), refused=st.integers(0, 9))
+    @rule(refused=st.integers(0, 9))
     @precondition(lambda self: self.running)
-    def an_attempt_fails(self, data: st.DataObject, refused: int) -> None:
-        number = data.draw(st.sampled_from(sorted(self.running)))
-        self.running.remove(number)
+    def an_attempt_fails(self, refused: int) -> None:
+        self.running -= 1
         self.refused = self.refused or refused == 0
-        self.tries.failed(number, self.now, "", refusal=LoginRefused("no") if refused == 0 else None)
+        self.tries.failed(self.now, "", refusal=LoginRefused("no") if refused == 0 else None)
         self.free_since = self.now
         self.act()
 
     @rule()
     @precondition(lambda self: self.running)
     def an_attempt_wins(self) -> None:
-        self.running.clear()
+        self.running = 0
         self.refused = False
         self.tries.ended()
         self.link = LinkHealth(self.now)
@@ -172,7 +170,7 @@ class Links(RuleBasedStateMachine):
 
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
-        if self.link.state is Health.LOST and not self.refused and len(self.running) < AT_ONCE:
+        if self.link.state is Health.LOST and not self.refused and self.running < AT_ONCE:
             longest = LONGEST_CONNECT + attempts.LOGIN_TRIPS * max(self.round_trip, attempts.LONG_TRIP)
             assert self.tries.due <= max(self.free_since, self.newest) + longest
 

@@ -105,7 +105,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
         except Interrupted:
             closed.append(spare)
             raise
-        turns.append(one.session)
+        turns.append(one.session())
         fail.wait(30)
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -114,9 +114,9 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
 
     watch = made(attempt)
     watch.closed()
-    until(watch, lambda: len(watch.attempts.running) == 2)
+    until(watch, lambda: watch.attempts.running == 2)
     answer.wait(30)
-    until(watch, lambda: turns and len(watch.attempts.running) == 1)
+    until(watch, lambda: turns and watch.attempts.running == 1)
     assert turns == [SESSION]
     fail.set()
     assert until(watch, bool) is there
