@@ -350,7 +350,12 @@ def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) ->
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
     """Each of several processes wrote the list that it had read, without what another one had added meanwhile."""
-    at_once(lambda letter: [recent.remember(f"{letter}{number}") for number in range(8)], "abcd")
+
+    def attach(letter: str) -> None:
+        for number in range(8):
+            recent.remember(f"{letter}{number}")
+
+    at_once(attach, "abcd")
     assert sorted(recent.newest()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
 
 

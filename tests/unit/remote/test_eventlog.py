@@ -56,7 +56,11 @@ def test_a_log_that_cannot_be_written_holds_nothing_up_and_is_reported_once(
 
 
 def test_many_writers_share_one_log(log: Path) -> None:
-    at_once(lambda _: [eventlog.log("connect", host="h" * 500, n=number) for number in range(100)], "abcd")
+    def write(_: str) -> None:
+        for number in range(100):
+            eventlog.log("connect", host="h" * 500, n=number)
+
+    at_once(write, "abcd")
     numbers = [json.loads(line)["n"] for line in log.read_text().splitlines()]
     assert sorted(numbers) == sorted([*range(100)] * 4)
 

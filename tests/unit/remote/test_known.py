@@ -108,11 +108,11 @@ def test_what_several_processes_learn_is_kept_together() -> None:
     known.record("box")
 
     def learn(letter: str) -> None:
-        for number in range(25):
+        for number in range(10):
             known.saw("box", f"{letter}{number}", 5.0)
             known.record(letter)
 
     at_once(learn, "abcd")
     names = {row["name"] for row in known.sessions("box")}
-    assert names == {f"{letter}{number}" for letter in "abcd" for number in range(25)}
+    assert names == {f"{letter}{number}" for letter in "abcd" for number in range(10)}
     assert sorted(known.hosts()) == ["a", "b", "box", "c", "d"]
