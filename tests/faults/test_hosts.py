@@ -13,7 +13,8 @@ import pytest
 from sesh import protocol
 from sesh.reach import calls
 from tests.faults.bridges import ODD_ROWS
-from tests.support import ROOT, Home, Result, Terminal
+from tests.faults.daemons import far_end
+from tests.support import Home, Result, Terminal
 
 ACTS = ("\x1b]52", "\x1b]0;", "\x9b", "\x07")
 DETACH = b"\x1c"
@@ -28,8 +29,8 @@ class Evil:
         home.env |= {"GONE": self.gone, "SESH_NO_SYNC": "1", "TERM": "xterm-kitty"}
 
     def does(self, attack: str) -> None:
-        words = f"env PYTHONPATH={ROOT} {sys.executable} -m tests.faults.bridges {attack}"
-        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(words)}\n")
+        via = json.dumps(far_end(self.home, attack))
+        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:
         """Run `sesh @evil WORDS` under that attack: no traceback, and nothing that a terminal acts upon."""
