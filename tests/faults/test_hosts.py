@@ -95,7 +95,7 @@ def test_a_malformed_row_is_left_out_and_said(evil: Evil) -> None:
 
 def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> None:
     assert evil.sesh("row-nan", "--list").code == 0  # from now on it is a known remote
-    evil.home.sesh("--open", "mine")
+    evil.home.sesh("--open", "mine", "--", "sleep", "100")
     for attack in ("rows", "million", "misframes"):
         evil.does(attack)
         path = os.path.join(evil.home.path, ".local/state/sesh/remotes.json")
@@ -201,7 +201,7 @@ def peak(pid: int) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
-@pytest.mark.parametrize(("attack", "sent", "most"), [("crumbs", 3 << 18, 2 << 20), ("held", 3 << 20, 2 << 20)])
+@pytest.mark.parametrize(("attack", "sent", "most"), [("crumbs", 1 << 18, 2 << 20), ("held", 3 << 20, 2 << 20)])
 def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(
     evil: Evil, attack: str, sent: int, most: int
 ) -> None:

@@ -86,9 +86,9 @@ def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_
     monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 0.1)
     monkeypatch.setattr("sesh.daemon.screen.model.SMALL_LAG", 256)
     script = f"stty raw -echo; cat {home.write('dear', DEAR)}; exec cat"
-    daemons.sh("work", script, columns=300, rows=100, persist=False)
+    daemons.sh("work", script, columns=160, rows=50, persist=False)
     wait_until(lambda: daemons.ask("work", "status")["session"]["position"] == len(DEAR))
-    again = home.terminal("work", "--no-replay", columns=300, rows=100)
+    again = home.terminal("work", "--no-replay", columns=160, rows=50)
     again.wait_for("end of it", timeout=60)
     again.type("k")
     again.wait_for("\nk", timeout=60)
