@@ -85,5 +85,5 @@ def xterm() -> Iterator[Xterm]:
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_another_emulator_agrees(xterm: Xterm, path: Path) -> None:
     data = path.read_bytes()
-    for end in cuts(data, rounds(5, 12)):
+    for end in cuts(data, rounds(3, 12)):
         assert not differing(xterm, data[:end]), end
