@@ -9,7 +9,7 @@ import json
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from sesh.client.undo import Undo
 from tests.fidelity.rest import unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
-from tests.fidelity.xterm import Xterm, place
+from tests.fidelity.xterm import Xterm
 from tests.support import Home, Terminal, rounds
 
 Open = Callable[..., Terminal]
@@ -28,15 +28,6 @@ LEFT = [
 """The programs, and how each is left: two in each way, or all in every way."""
 
 
-@pytest.fixture(scope="module")
-def xterm() -> Iterator[Xterm | None]:
-    directory = place()
-    oracle = None if directory is None else Xterm(directory)
-    yield oracle
-    if oracle is not None:
-        oracle.close()
-
-
 def undone(data: bytes) -> bytes:
     """A stream, and what a client writes when it is left there."""
     follower = Undo()
@@ -45,10 +36,10 @@ def undone(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
-def test_a_program_left_at_any_point_leaves_the_terminal_at_rest(path: Path, xterm: Xterm | None) -> None:
+def test_a_program_left_at_any_point_leaves_the_terminal_at_rest(path: Path, maybe_xterm: Xterm | None) -> None:
     data = path.read_bytes()
     for end in cuts(data, rounds(3, 25)):
-        assert not unrest(undone(data[:end]), COLUMNS, ROWS, xterm), end
+        assert not unrest(undone(data[:end]), COLUMNS, ROWS, maybe_xterm), end
 
 
 def within_a_sequence(data: bytes) -> int:
@@ -74,7 +65,9 @@ def daemon_of(home: Home) -> int:
 
 
 @pytest.mark.parametrize(("path", "way"), [pytest.param(path, way, id=f"{path.stem}-{way}") for path, way in LEFT])
-def test_a_real_terminal_is_given_back(home: Home, terminal: Open, xterm: Xterm | None, path: Path, way: str) -> None:
+def test_a_real_terminal_is_given_back(
+    home: Home, terminal: Open, maybe_xterm: Xterm | None, path: Path, way: str
+) -> None:
     """A real client on a real terminal; the stream stops now at the end, now within a sequence."""
     data = path.read_bytes()
     whole = STREAMS.index(path) < len(STREAMS) // 2
@@ -87,7 +80,7 @@ def test_a_real_terminal_is_given_back(home: Home, terminal: Open, xterm: Xterm 
     else:
         window.signal(signal.SIGTERM)
     assert window.exit_code() == {"key": 0, "SIGTERM": 128 + signal.SIGTERM, "daemon killed": 1}[way]
-    assert not unrest(bytes(window.raw), COLUMNS, ROWS, xterm)
+    assert not unrest(bytes(window.raw), COLUMNS, ROWS, maybe_xterm)
     said = [row for row in window.screen() if row][-1]
     closing = {
         "daemon killed": "[work was lost: its daemon died; sesh work restarts it]",

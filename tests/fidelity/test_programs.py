@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repaint, replay
 from tests.fidelity.dialect import Dialect
-from tests.fidelity.xterm import Xterm, need, seen
+from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
 from tests.unit.vt.streams import cut, essence, state
 
@@ -73,13 +72,6 @@ def differing(xterm: Xterm, data: bytes) -> list[str]:
     there = seen(xterm.hold(COLUMNS, ROWS, data), dialect)
     here = seen(xterm.hold(COLUMNS, ROWS, replay(fed(data), lines=10**9)), dialect)
     return [part for part in there if there[part] != here[part]]
-
-
-@pytest.fixture(scope="module")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,17 +15,10 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 from tests.fidelity.dialect import Dialect, stream
 from tests.fidelity.features import EXPLAINED, FEATURES
-from tests.fidelity.xterm import Xterm, need, seen
+from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
 
 ALL = 10**9
-
-
-@pytest.fixture(scope="module")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
 
 
 def opening(seed: int) -> tuple[random.Random, Dialect, bytes]:
