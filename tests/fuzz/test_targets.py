@@ -14,7 +14,7 @@ from tests.fuzz.target import Target, pure
 from tests.fuzz.targets import TARGETS
 from tests.support import rounds
 
-CASES = rounds(30, 150)
+CASES = rounds(20, 150)
 #: Of a target that takes milliseconds for each.
 SLOW_CASES = rounds(3, 12)
 
