@@ -104,12 +104,3 @@ def test_what_is_lost_is_seen() -> None:
     ):
         assert lost(frozen, structure([now])) == found
     assert len(lost(frozen, {})) == len(frozen)
-
-
-def test_options_are_read_as_any_help_lists_them() -> None:
-    for listed in (
-        "  -f, --follow   Print what\n                 --ever comes.\n  --label K=V  A label.\n  -n\n",
-        "╭─ Options ───╮\n│ --follow  -f         Print it. │\n│ *  --label   TEXT  A label. │\n│    -n  It is │\n",
-    ):
-        found = [(spellings, kind) for spellings, kind in gathering.rows(listed) if "--ever" not in spellings]
-        assert found == [({"-f", "--follow"}, "flag"), ({"--label"}, "value"), ({"-n"}, "flag")]

@@ -13,7 +13,7 @@ from sesh.vt.render.replay import repaint, replay
 from tests.fidelity.dialect import Dialect
 from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
-from tests.unit.vt.streams import cut, essence, state
+from tests.unit.vt.streams import essence
 
 STREAMS = sorted((Path(__file__).parent / "streams").glob("*.bin"), key=lambda path: path.name)
 COLUMNS, ROWS = 80, 24
@@ -42,15 +42,6 @@ def test_a_programs_screen_comes_back(path: Path) -> None:
         copy.feed(data[end:])
         emulator.feed(data[end:])
         assert copy.text() == emulator.text()
-
-
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
-def test_blocks_do_not_matter(path: Path) -> None:
-    data = path.read_bytes()
-    pieces = Emulator(COLUMNS, ROWS)
-    for piece in cut(random.Random(1), data):
-        pieces.feed(piece)
-    assert state(pieces) == state(fed(data))
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)

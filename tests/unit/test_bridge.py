@@ -114,18 +114,6 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
     assert home.names() == []
 
 
-def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:
-    odd = [None, 5, [], {}, "a\0b", "\ud800", "\x1b[31m", 1e300, ["x"], {"LC_A=B": "x"}, {"LC_\0": "C"}, {"LANG": 5}]
-    for key in ("host", "home", "size", "term", "colorterm", "locale"):
-        for value in odd:
-            origin = Origin({key: value})
-            assert (origin.host, origin.term, origin.colorterm, origin.size) == (None, None, None, (0, 0, 0, 0))
-            assert origin.environment({"PATH": "/bin"}).keys() <= {"PATH", "LANG"}
-            os.fsencode(origin.directory("x"))
-    assert Origin({"size": [80, 24, -1, 10**30]}).size == (0, 0, 0, 0)
-    assert Origin({"size": [80, 24, 0, 0]}).size == (80, 24, 0, 0)
-
-
 def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_end: Bridge) -> None:
     """The bridge ended with an internal error."""
     connection = far_end.greeted()

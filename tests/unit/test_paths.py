@@ -41,15 +41,6 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
-def test_r03_the_directory_is_made_private_whatever_the_umask(place: Path, mask: int) -> None:
-    """R3."""
-    with files.masked(mask):
-        assert files.ready_directory() == str(place)
-    assert mode(place) == 0o700
-    assert files.ready_directory() == str(place)
-
-
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
         paths.trusted(str(path))

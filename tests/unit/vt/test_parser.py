@@ -9,7 +9,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.screen import Screen
-from tests.unit.vt.streams import cut, state, stream
+from tests.unit.vt.streams import state
 
 
 def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
@@ -73,16 +73,6 @@ def test_controls_within_a_sequence_act_behind_the_string_that_its_escape_ends(d
 def test_nothing_joins_across_a_sequence_even_an_aborted_one(between: str) -> None:
     emulator = fed(f"e{between}\u0301".encode())
     assert not emulator.screen.joinable  # so REP repeats nothing, and no mark follows
-
-
-def test_any_chunking_gives_the_same_state() -> None:
-    rng = random.Random(20)
-    for _ in range(60):
-        data = stream(rng, 40)
-        pieces = Emulator(12, 4)
-        for piece in cut(rng, data):
-            pieces.feed(piece)
-        assert state(fed(data, 12, 4)) == state(pieces)
 
 
 @pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_G", b"\x1b["])

@@ -29,13 +29,6 @@ def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
     return emulator
 
 
-@given(bytestreams, st.sampled_from(SIZES))
-def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> None:
-    emulator = fed(data, *size)
-    copy = fed(replay(emulator, lines=ALL), *size)
-    assert essence(copy) == essence(emulator)
-
-
 @given(bytestreams, bytestreams, st.sampled_from(SIZES))
 def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
