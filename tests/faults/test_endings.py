@@ -23,15 +23,6 @@ def pid_of(text: str, who: str) -> int:
     return int(text.partition(f"{who} ")[2].split()[0])
 
 
-def test_the_exit_code_is_the_programs_or_128_and_the_number_of_its_signal(daemons: Daemons) -> None:
-    for code in (0, 255):
-        result, output = daemons.job(f"echo out; exit {code}")
-        assert (result["exit_code"], result["signal"], output) == (code, None, "out\r\n")
-    for number in (signal.SIGKILL, signal.SIGSEGV):
-        result, _ = daemons.job(f"ulimit -c 0; kill -{number.value} $$; sleep 100")
-        assert (result["exit_code"], result["signal"]) == (128 + number, number)
-
-
 def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     daemons.quiet("work", "read go; seq 1 50000; exit 5")
     client = daemons.attach("work")

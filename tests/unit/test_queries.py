@@ -207,13 +207,6 @@ def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> No
     assert watch.carry == whole.carry
 
 
-@given(st.binary(max_size=400))
-def test_any_bytes_are_borne_and_ends_lie_in_the_block(data: bytes) -> None:
-    ends = [end for _, _, end in QueryScanner().find(data)]
-    assert ends == sorted(ends)
-    assert all(0 < end <= len(data) for end in ends)
-
-
 def test_bytes_that_come_singly_within_a_long_string_do_not_cost_its_square() -> None:
     watch = QueryScanner()
     watch.find(b"\x1b]0;" + b"x" * 60_000)

@@ -74,22 +74,6 @@ def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resize
     same_is_shown(own)
 
 
-@pytest.mark.parametrize("read", [True, False])
-def test_the_whole_scrollback_is_kept(folder: Path, read: bool) -> None:
-    """It was 1,000 lines as soon as somebody had looked at the session."""
-    own = session()
-    for number in range(2_500):
-        own.log.append(b"\x1b[3%dmline %d\x1b[m\r\n" % (number % 8, number))
-    if read:
-        own.model.catch_up(10)
-    own.checkpoints.write_last()
-    found = checkpoints.read("00ff")
-    assert found is not None
-    own.model.catch_up(10)
-    kept, whole = (each.last_lines(3_000, ansi=True) for each in (checkpoints.emulator(*found), own.model.emulator))
-    assert kept == whole
-
-
 @given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
     """What a checkpoint adds to its file belongs to what the ones before it have written there, or could not write."""

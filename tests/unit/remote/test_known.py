@@ -61,14 +61,6 @@ def test_a_file_that_others_may_read_or_that_is_a_link_is_not_believed(file: Pat
     assert (known.hosts(), len(known.damage()), known.record("box")) == ([], 1, False)
 
 
-@pytest.mark.parametrize("facts", ["3", '{"version": 3}', '{"failure": {"at": "now"}}', '{"sessions": {}}', "null"])
-def test_what_is_damaged_of_one_host_costs_no_other(file: Path, facts: str) -> None:
-    written(file, f'{{"good": {{"later": [1]}}, "bad": {facts}, "-oProxyCommand=x": {{}}}}')
-    assert (known.hosts(), len(known.damage())) == (["good"], 2)
-    assert known.record("good")
-    assert known.damage() == []
-
-
 def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_would_be_asked() -> None:
     known.record("box")
     known.note("box", {"round_trip": 0.25})
