@@ -37,6 +37,18 @@ def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     assert emulator.scrollback.last(9) == ["line 0", "line 1"]
 
 
+def test_it_is_bounded_in_lines() -> None:
+    emulator = fed(numbered(50), max_lines=7)
+    assert emulator.scrollback.last(99) == [f"line {number}" for number in range(40, 47)]
+    assert emulator.scrolled == 47
+
+
+def test_it_is_bounded_in_bytes() -> None:
+    emulator = fed(numbered(500), max_bytes=100)
+    assert emulator.scrollback.bytes <= 100
+    assert emulator.scrollback.last(1) == ["line 496"]
+
+
 def test_without_scrollback_nothing_is_kept() -> None:
     emulator = fed("x" * 100 + numbered(9), max_lines=0)
     assert emulator.scrollback.lines == 0
