@@ -105,14 +105,6 @@ def test_what_is_no_json_object_is_refused(payload: bytes) -> None:
         protocol.parse(payload)
 
 
-@pytest.mark.parametrize("payload", [b"", b"1234567"])
-def test_payloads_cut_short_are_refused(payload: bytes) -> None:
-    with pytest.raises(ProtocolError):
-        protocol.split_number(payload)
-    with pytest.raises(ProtocolError):
-        protocol.split_size(payload)
-
-
 @given(st.tuples(*[st.integers(-(10**9), 10**9)] * 4))
 def test_sizes_are_clamped_to_what_the_frame_holds(size: tuple[int, int, int, int]) -> None:
     expected = tuple(min(max(value, 0), 0xFFFF) for value in size)

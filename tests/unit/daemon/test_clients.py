@@ -57,6 +57,18 @@ def group() -> Iterator[Group]:
         link.close()
 
 
+def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
+    one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
+    group.clients.typed(one)
+    group.clients.remove(one)
+    assert group.leader() is three
+    assert group.clients.size[:2] == (70, 10)
+    group.clients.remove(three)
+    assert group.clients.size[:2] == (90, 20)
+    group.clients.remove(two)
+    assert (group.leader(), group.clients.size[:2]) == (None, (90, 20))
+
+
 def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     watcher = group.add(50, 10, read_only=True)
     assert group.sizes == []
