@@ -92,7 +92,7 @@ fidelity: test-packages
 
 soak: test-packages
 	LONG=1 $(BIN)/pytest -q -m soak tests
-	LONG=1 $(BIN)/pytest -q -m 'not soak' $$(grep -rlw rounds tests --include='test_*.py')
+	LONG=1 $(BIN)/pytest -q -m 'not soak' $$(grep -rlE '\brounds\b|@given' tests --include='test_*.py')
 	$(BIN)/python -m bench.links.many
 	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) $(ARGS)
 

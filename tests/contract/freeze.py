@@ -7,6 +7,7 @@ that goes is a change that users see; it stands in `dropped.json` if it is meant
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,8 @@ OTHERS = {
     "persist": "false",
     "keep": '"never"',
     "pick": "true",
-    "title": "true",
+    "renew": '["MY_TICKET"]',
+    "hook": '"true"',
     "quiet": '"22:00-07:00"',
     "predict": '"always"',
 }
@@ -36,11 +38,11 @@ def in_order(spellings: set[str]) -> list[str]:
 
 def options(home: Home) -> dict[str, dict[str, object]]:
     """Return the names of each verb in the overview, and the options that its help lists."""
-    overview = [spellings for spellings, _ in gathering.rows(gathering.help_of(home))]
-    verbs = [in_order(names) for names in overview if not names & {"--json", "--local"}]
+    shown = re.findall(r"^  ([a-z][a-z-]*)(?:, (-\w))?  ", gathering.overview(home), re.MULTILINE)
+    verbs = [[f"--{word}", *filter(None, [short])] for word, short in shown if word != "sesh"]
     found: dict[str, dict[str, object]] = {}
     for names in [["NAME", "-A"], *verbs]:
-        taken = gathering.options(gathering.help_of(home, names[0]))
+        taken = gathering.options(gathering.help_of(names[0]))
         listed = {", ".join(in_order(spellings)): kind for spellings, kind in taken}
         found[names[0]] = {"names": names, "options": listed}
     gone = set(gathering.fixture("options")) - set(found) - set(gathering.fixture("dropped")["verbs"])

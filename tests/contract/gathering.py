@@ -6,16 +6,23 @@ it reads what a command prints, and the pages.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shlex
 import signal
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import sesh.__main__
+from tests.remote.via import Beside
 from tests.support import PROMPT, ROOT, Home, Result, wait_until
 
 Structure = dict[str, str]
@@ -47,10 +54,19 @@ def rows(listed: str) -> Iterator[tuple[set[str], str]]:
             yield set(spellings), "value" if any(map(_METAVAR.fullmatch, following)) else "flag"
 
 
-def help_of(home: Home, *words: str) -> str:
-    """Return the help of a verb, or the overview; empty if it is refused."""
-    done = home.sesh(*words, "--help", env={"COLUMNS": "200"})
-    return done.stdout if done.code == 0 else ""
+def overview(home: Home) -> str:
+    """Return the page that lists all verbs."""
+    return home.sesh("--help", env={"COLUMNS": "200"}).stdout
+
+
+def help_of(*words: str) -> str:
+    """Return the help of a verb, as this process prints it; empty if it is refused."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(sys, "argv", ["sesh", *words, "--help"])
+        patch.setenv("COLUMNS", "200")
+        code = sesh.__main__.main()
+    return printed.getvalue() if code == 0 else ""
 
 
 def options(page: str) -> list[tuple[set[str], str]]:
@@ -180,7 +196,16 @@ _FOLLOWED = {"--watch", "--logs work -f"}
 
 def answers(home: Home) -> dict[str, Structure]:
     """Return the structure of what each command prints; of the events of a session, that of each kind of event."""
-    _prepare(home)
+    with pytest.MonkeyPatch.context() as patch:
+        beside = Beside(home, patch)
+        _prepare(home, beside("near").way)
+        try:
+            return _answers(home)
+        finally:
+            beside.close()
+
+
+def _answers(home: Home) -> dict[str, Structure]:
     home.sesh("--open", "work", "--label", "team=web")
     home.sesh("--wait", "work", "--prompt", "--timeout", "30")
     home.sesh("--open", "lost", "--", "cat")
@@ -196,13 +221,9 @@ def answers(home: Home) -> dict[str, Structure]:
     return found
 
 
-def _prepare(home: Home) -> None:
+def _prepare(home: Home, near: list[str]) -> None:
     """Give the home its programs, and hosts: `near`, which is another home here, `gone` and `bare`."""
-    there = os.path.join(home.root, "there")
-    os.makedirs(os.path.join(there, ".sesh"), mode=0o700)
-    home.write("../there/.local/bin/sesh", Path(home.command[-1]).read_bytes(), 0o755)
-    near = f"env HOME={there} SESH_DIR={there}/.sesh PATH={os.environ['PATH']}"
-    hosts = {"near": near, "gone": "false", "bare": "env -i PATH=/usr/bin:/bin HOME=/nonexistent"}
+    hosts = {"near": shlex.join(near), "gone": "false", "bare": "env -i PATH=/usr/bin:/bin HOME=/nonexistent"}
     lines = [f"[remotes.{host}]\nvia = {json.dumps(via)}\n" for host, via in hosts.items()]
     for name, content in {**_FILES, ".config/sesh/config.toml": "".join(lines)}.items():
         home.write(name, content, 0o755 if name.startswith("bin/") else 0o644)
@@ -275,7 +296,7 @@ _OUTCOMES = (
 
 def outcomes(home: Home) -> dict[str, list[int | str]]:
     """Return the exit code of each command, and the code of the error that it prints, empty if it prints none."""
-    _prepare(home)
+    _prepare(home, ["false"])
     for name, command in (("work", ()), ("asks", ("--", "asks"))):
         home.sesh("--open", name, *command)
     return {line: [done.code, error_code(done)] for line in _OUTCOMES for done in [_run(home, line)]}

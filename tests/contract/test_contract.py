@@ -16,16 +16,20 @@ from tests.support import Home
 DROPPED = fixture("dropped")
 
 
+@pytest.mark.usefixtures("inside")
 def test_every_verb_answers_to_its_names_and_lists_its_options(home: Home) -> None:
-    overview = gathering.help_of(home)
-    missing = []
+    overview = gathering.overview(home)
+    listed = [spellings for spellings, _ in gathering.rows(overview)]
+    missing = [
+        f"{option} in the overview" for option in gathering.EVERYWHERE if not any(option in each for each in listed)
+    ]
     for verb, frozen in fixture("options").items():
         if verb in DROPPED["verbs"]:
             continue
         if not re.search(rf"^\W*{verb.lstrip('-')}\b", overview, re.MULTILINE):
             missing.append(f"{verb} in the overview")
         for name in {*frozen["names"], verb.removeprefix("--")}:
-            page = gathering.help_of(home, name)
+            page = gathering.help_of(name)
             if not page:
                 missing.append(f"{name} --help")
             shown = gathering.options(page)
@@ -36,11 +40,6 @@ def test_every_verb_answers_to_its_names_and_lists_its_options(home: Home) -> No
                 if not any(option <= spellings and kind == taken for spellings, taken in shown):
                     missing.append(f"{name} {spelled} ({kind})")
     assert not missing, "\n".join(missing)
-
-
-@pytest.mark.parametrize("option", sorted(gathering.EVERYWHERE))
-def test_the_overview_lists_the_options_of_every_verb(home: Home, option: str) -> None:
-    assert any(option in spellings for spellings, _ in gathering.rows(gathering.help_of(home)))
 
 
 def test_every_answer_has_its_keys_and_their_kinds(home: Home) -> None:
@@ -105,12 +104,3 @@ def test_what_is_lost_is_seen() -> None:
     ):
         assert lost(frozen, structure([now])) == found
     assert len(lost(frozen, {})) == len(frozen)
-
-
-def test_options_are_read_as_any_help_lists_them() -> None:
-    for listed in (
-        "  -f, --follow   Print what\n                 --ever comes.\n  --label K=V  A label.\n  -n\n",
-        "╭─ Options ───╮\n│ --follow  -f         Print it. │\n│ *  --label   TEXT  A label. │\n│    -n  It is │\n",
-    ):
-        found = [(spellings, kind) for spellings, kind in gathering.rows(listed) if "--ever" not in spellings]
-        assert found == [({"-f", "--follow"}, "flag"), ({"--label"}, "value"), ({"-n"}, "flag")]

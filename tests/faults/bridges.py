@@ -1,4 +1,4 @@
-"""A host that means harm, at the far end of a link. `python -m tests.faults.bridges ATTACK`."""
+"""A host that means harm, at the far end of a link."""
 
 from __future__ import annotations
 
@@ -199,13 +199,14 @@ ATTACKS: dict[str, Attack] = {
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
     "notice": lined,
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, b"\xc3\xa4")),
-    "held": floods(protocol.numbered(protocol.REDRAW, 0, b"\xc3\xa4")),
+    "held": floods(protocol.numbered(protocol.REDRAW, 0, b"\xc3\xa4" * 500)),
     "job-range": job,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),
 }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Carry out the attack that the first word names."""
     try:
         ATTACKS[sys.argv[1]](Bridge())
         signal.pause()

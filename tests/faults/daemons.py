@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from typing import Any
 
@@ -18,12 +20,19 @@ from sesh.processes import start_time
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until
+from tests.support.home import PATHS
 from tests.support.waiting import PATIENCE
 
 SPEC: LaunchSpec = {
     "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
     "keep": False, "job": False, "timeout": None, "login": False,
 }  # fmt: skip
+
+
+def far_end(home: Home, attack: str, *words: str) -> str:
+    """Return the command that is a host under an attack of `bridges`."""
+    text = f"import sys\n\nsys.path += {PATHS!r}\nfrom tests.faults.bridges import main\n\nmain()\n"
+    return shlex.join([sys.executable, "-IS", home.write("far_end.py", text), attack, *words])
 
 
 class Client:

@@ -23,7 +23,7 @@ def steady(client: Client) -> None:
     """A client reads on, and the lines that it gets are in order."""
     start = len(client.output)
     deadline = time.monotonic() + 30
-    while len(client.output) < start + (1 << 20):
+    while len(client.output) < start + (1 << 19):
         client.step()
         assert time.monotonic() < deadline, f"{len(client.output) - start} bytes only"
     numbers = [int(number) for number in re.findall(rb"\nline (\d+) of a flood that nobody", client.output[start:])]
@@ -45,7 +45,7 @@ def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_u
     reader = daemons.attach("work")
     reader.type(b"\n")
     steady(reader)
-    for _ in range(3):
+    for _ in range(2):
         daemons.ask("work", "summary")
         daemons.show("work")
         daemons.show("work", "logs", lines=100)
@@ -86,7 +86,7 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
     leader.type(b"\n")
     steady(leader)
     start = len(other.output)
-    while len(other.output) < start + (8 << 20):
+    while len(other.output) < start + (2 << 20):
         other.step()
     # On a busy machine the other one may be late as well for a moment.
     assert "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}

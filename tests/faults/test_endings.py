@@ -23,22 +23,13 @@ def pid_of(text: str, who: str) -> int:
     return int(text.partition(f"{who} ")[2].split()[0])
 
 
-def test_the_exit_code_is_the_programs_or_128_and_the_number_of_its_signal(daemons: Daemons) -> None:
-    for code in (0, 126, 255):
-        result, output = daemons.job(f"echo out; exit {code}")
-        assert (result["exit_code"], result["signal"], output) == (code, None, "out\r\n")
-    for number in (signal.SIGHUP, signal.SIGKILL, signal.SIGSEGV):
-        result, _ = daemons.job(f"ulimit -c 0; kill -{number.value} $$; sleep 100")
-        assert (result["exit_code"], result["signal"]) == (128 + number, number)
-
-
 def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
-    daemons.quiet("work", "read go; seq 1 200000; exit 5")
+    daemons.quiet("work", "read go; seq 1 50000; exit 5")
     client = daemons.attach("work")
     client.type(b"\n")
     client.drain()
-    assert client.output.endswith(b"\r\n199999\r\n200000\r\n")
-    assert client.output.count(b"\n") == 200_000
+    assert client.output.endswith(b"\r\n49999\r\n50000\r\n")
+    assert client.output.count(b"\n") == 50_000
     assert client.frames[-1][0] == protocol.EXIT
     end = protocol.parse(client.frames[-1][1])
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")

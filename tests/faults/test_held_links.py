@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +14,8 @@ import pytest
 from sesh.ops.index import Report, SessionIndex
 from sesh.reach.caller import Caller
 from tests.faults.bridges import GOOD, ODD_ROWS
-from tests.support import ROOT, Home, processes, wait_until
+from tests.faults.daemons import far_end
+from tests.support import Home, processes, wait_until
 
 Row = Any
 
@@ -29,8 +29,8 @@ class Host:
 
     def does(self, attack: str, *words: str) -> None:
         """Have it do this."""
-        via = " ".join([sys.executable, "-m tests.faults.bridges", attack, *words])
-        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(via)}\n")
+        via = json.dumps(far_end(self.home, attack, *words))
+        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def says(self, *items: list[Row]) -> None:
         """Has it say these items; an empty one says that this is how all stand now."""
@@ -50,8 +50,7 @@ class Host:
 
 
 @pytest.fixture
-def host(home: Home, inside: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    monkeypatch.setenv("PYTHONPATH", ROOT)
+def host(home: Home, inside: None) -> Iterator[Host]:
     before = set(threading.enumerate())
     yield Host(home)
     for thread in set(threading.enumerate()) - before:

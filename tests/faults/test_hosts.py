@@ -13,7 +13,8 @@ import pytest
 from sesh import protocol
 from sesh.reach import calls
 from tests.faults.bridges import ODD_ROWS
-from tests.support import ROOT, Home, Result, Terminal
+from tests.faults.daemons import far_end
+from tests.support import Home, Result, Terminal
 
 ACTS = ("\x1b]52", "\x1b]0;", "\x9b", "\x07")
 DETACH = b"\x1c"
@@ -28,8 +29,8 @@ class Evil:
         home.env |= {"GONE": self.gone, "SESH_NO_SYNC": "1", "TERM": "xterm-kitty"}
 
     def does(self, attack: str) -> None:
-        words = f"env PYTHONPATH={ROOT} {sys.executable} -m tests.faults.bridges {attack}"
-        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(words)}\n")
+        via = json.dumps(far_end(self.home, attack))
+        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:
         """Run `sesh @evil WORDS` under that attack: no traceback, and nothing that a terminal acts upon."""
@@ -94,7 +95,7 @@ def test_a_malformed_row_is_left_out_and_said(evil: Evil) -> None:
 
 def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> None:
     assert evil.sesh("row-nan", "--list").code == 0  # from now on it is a known remote
-    evil.home.sesh("--open", "mine")
+    evil.home.sesh("--open", "mine", "--", "sleep", "100")
     for attack in ("rows", "million", "misframes"):
         evil.does(attack)
         path = os.path.join(evil.home.path, ".local/state/sesh/remotes.json")
@@ -200,7 +201,7 @@ def peak(pid: int) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
-@pytest.mark.parametrize(("attack", "sent", "most"), [("crumbs", 3 << 18, 2 << 20), ("held", 3 << 20, 2 << 20)])
+@pytest.mark.parametrize(("attack", "sent", "most"), [("crumbs", 1 << 18, 2 << 20), ("held", 3 << 20, 2 << 20)])
 def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(
     evil: Evil, attack: str, sent: int, most: int
 ) -> None:

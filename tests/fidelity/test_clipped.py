@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sesh.vt.render.viewport import Viewport
 from tests.fidelity.dialect import Dialect, stream
-from tests.fidelity.xterm import BLANK, Xterm, forget_pens_of_leftovers, need, seen
+from tests.fidelity.xterm import BLANK, Xterm, forget_pens_of_leftovers, seen
 from tests.support import rounds
 
 SIZES = ((8, 3), (20, 2), (5, 9), (40, 12), (1, 1), (2, 4), (13, 5))
-
-
-@pytest.fixture(scope="module")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
 
 
 def clipped(rows: list[list[Any]], view: Viewport) -> list[list[Any]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
-from tests.fidelity.xterm import Xterm, need, seen
+from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
 
 ALL = 10**9
@@ -28,13 +27,6 @@ NARROW = (
 )
 LINES = (*NARROW, "中文", "中", "👩", "\x1b]8;;http://x/\x07link\x1b]8;;\x07", "\x1b[1;34mblue\x1b[m", "  ")
 WIDTHS, HEIGHTS = (3, 5, 7, 10, 20, 33), (2, 4, 5, 9)
-
-
-@pytest.fixture(scope="module")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
 
 
 def resized(data: bytes, columns: int, rows: int, *sizes: tuple[int, int]) -> bytes:

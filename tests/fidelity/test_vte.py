@@ -3,7 +3,6 @@ text, attributes, colours and cursor (by its picture), modes, margins, palette, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from sesh.vt.render.replay import replay
 from tests.fidelity import test_programs as recorded
 from tests.fidelity.features import COLUMNS, FEATURES, ROWS
-from tests.fidelity.vte import Vte, need
+from tests.fidelity.vte import Vte
 from tests.support import rounds
 
 #: What VTE 0.70 has not, or does otherwise than xterm and kitty: @xterm/headless or our own model judge these.
@@ -28,13 +27,6 @@ EXPLAINED = {
 }
 #: Points of recorded streams of which the same is true: the stream, and the end.
 CUTS = {("dialog", 159): EXPLAINED["P20 erased cells"]}
-
-
-@pytest.fixture(scope="module")
-def vte() -> Iterator[Vte]:
-    oracle = need()
-    yield oracle
-    oracle.close()
 
 
 def differing(vte: Vte, path: Path, end: int) -> list[str]:

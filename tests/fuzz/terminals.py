@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from sesh.client.undo import Undo
-from sesh.queries import LONGEST_STRING, QueryScanner
 from sesh.vt import bulk
 from sesh.vt.emulator import Emulator
 from sesh.vt.modes import STACK_LIMIT
@@ -25,7 +22,8 @@ from tests.fuzz.target import pure
 from tests.unit.vt.streams import cut, essence, state
 
 _ALL = 10**9
-_INTERRUPTED = re.compile(rb"\x1b\[?[ -?]*[\x00-\x17\x19\x1c-\x1f]")
+
+
 _WORDS = (
     grammar.RESIZE, b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b\\", b"\x07", b"\r\n", b"\x1b[99999999b", b"\x1b[?1049h",
     b"\x1bc", b"\x1b7", b"\x1b8", b"\x1b[m", b"\x1b[1;5r", b"\t", "中".encode(), "\u0301".encode(), "\u200d".encode(),
@@ -154,48 +152,9 @@ def check_views(case: bytes) -> None:
     assert all("\n" not in line for line in emulator.last_lines(50))
 
 
-def check_queries(case: bytes) -> None:
-    """What is found of queries and titles does not depend on how the bytes are cut, and ends lie within a block."""
-    whole = QueryScanner()
-    expected = whole.find(case)
-    scanner, found, at = QueryScanner(), [], 0
-    for piece in cut(random.Random(zlib.crc32(case)), case):
-        scanner = QueryScanner(scanner.carry)
-        found += [(kind, body, at + end) for kind, body, end in scanner.find(piece)]
-        assert len(scanner.carry) <= LONGEST_STRING + 16
-        at += len(piece)
-    bells = [each for each in found if each[0] != "bell"]
-    assert bells == [each for each in expected if each[0] != "bell"]  # of bells not all are told
-    assert scanner.carry == whole.carry
-
-
-def check_undo(case: bytes) -> None:
-    """What a client undoes when it leaves brings no state of the emulator down, and does not grow without bound."""
-    follower = Undo()
-    follower.feed(case)
-    pieces = Undo()
-    for piece in cut(random.Random(zlib.crc32(case)), case):
-        pieces.feed(piece)
-    undo = follower.undo(80)
-
-    assert pieces.undo(80) == undo
-    if not _INTERRUPTED.search(case):  # a client does not follow sequences with controls in them
-        emulator = Emulator(20, 5)
-        emulator.feed(case + b"\x18" + undo)
-        assert not emulator.alternate
-        assert not emulator.screen.cursor.hidden
-        assert not emulator.mode(2004)
-
-
-def _bytes(rng: random.Random) -> bytes:
-    return grammar.output(rng, 30, tuple(grammar.KINDS))
-
-
 TARGETS = (
     pure("tokenizer", grammar.make, check_chunks, _WORDS),
     pure("screen", grammar.make, check_paths, _WORDS),
     pure("replay", grammar.make, check_replay, _WORDS),
     pure("views", grammar.make, check_views, _WORDS),
-    pure("queries", _bytes, check_queries, _WORDS),
-    pure("undo", _bytes, check_undo, _WORDS),
 )

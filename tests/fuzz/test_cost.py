@@ -23,9 +23,9 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
 from tests.fuzz.patterns import TooLong, bounded
 
-_SIZE = 16 << 10
-_SECONDS = 1.0
-"""Processor time for an input of `_SIZE` bytes: about a hundred times that of the dearest loop in proportion."""
+_SIZE = 8 << 10
+_SECONDS = 0.25
+"""Processor time for an input of `_SIZE` bytes: about sixty times that of the dearest loop in proportion."""
 _WORDS = (
     b"a", b"\x1b[m", b"\x1b[1;38;5;7m", b"\x1b", b"\x1b[", b"\x1b]", b"\x1b]2;t\x07", b"\x07", b"\x1b\\", b"\x1bPq~-",
     b"\x1b_G", b"\r\n", b"\t", b" ", b";", b"0", b"\x1b[?1049h", b"\x1b[6n", b"\x1b[?", b"\x1b]133;A\x07", b"\x1b[2J",

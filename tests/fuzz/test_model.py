@@ -5,4 +5,4 @@ from __future__ import annotations
 from tests.fuzz.model import Sessions, settings
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(3, 12)
+TestSessions.settings = settings(2, 12)

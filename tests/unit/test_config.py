@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sesh import config
 from sesh.config import Config
@@ -177,11 +174,3 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     place.unlink()
     place.write_bytes(b"#" * (config.LARGEST + 1))
     assert "larger than" in config.load().warnings[0]
-
-
-@given(st.lists(st.sampled_from([*"[]{}=\"'#.,\n \\ab1", "'''", '"""', "a = 1\n", "[t]\n", "b = {a = 1}\n"])))
-def test_any_text_is_read_or_warned_of(parts: list[str]) -> None:
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
-        file.write("".join(parts))
-        file.flush()
-        assert all(warning.isprintable() for warning in config.load(file.name).warnings)

@@ -6,7 +6,7 @@ import re
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.errors import InvalidHost, InvalidName, UsageError
@@ -24,7 +24,6 @@ NAMES = st.from_regex(NAME, fullmatch=True)
 ANYTHING = st.one_of(st.text(max_size=80), NAMES, st.text(string.ascii_letters + "._+-/\0\n", max_size=70))
 
 
-@settings(max_examples=150)
 @given(ANYTHING)
 def test_a_name_is_what_the_rule_says_and_nothing_else(word: str) -> None:
     allowed = NAME.fullmatch(word) is not None
@@ -55,11 +54,6 @@ def test_r01_words_that_are_no_names_are_refused_in_one_line(word: str) -> None:
     assert len(str(caught.value)) < 250
 
 
-@pytest.mark.parametrize("word", ["a", "1", "_", "list", "a" * 64, "web-2.0_x+y", "0..", "a-"])
-def test_words_that_are_names_are_taken(word: str) -> None:
-    assert check_name(word) == word
-
-
 @pytest.mark.parametrize(
     "word",
     [
@@ -88,7 +82,6 @@ def test_r26_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: s
     assert caught.value.exit_code == 2
 
 
-@settings(max_examples=150)
 @given(st.text(st.sampled_from("ab1-@:[]%.\\ \n\0$;='/"), max_size=16))
 def test_no_host_begins_like_an_option_or_holds_what_a_shell_reads(word: str) -> None:
     try:
@@ -115,7 +108,6 @@ def test_variables_are_a_key_and_any_value() -> None:
             check_variable(wrong)
 
 
-@settings(max_examples=150)
 @given(st.text(max_size=200))
 def test_what_is_shown_is_one_short_line_without_controls(word: str) -> None:
     shown = printable(word)

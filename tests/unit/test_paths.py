@@ -8,8 +8,6 @@ import os
 import pwd
 import socket
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
 from sesh.store import recent
-from tests.support import ROOT
+from tests.unit.writers import at_once
 
 
 @pytest.fixture
@@ -41,15 +39,6 @@ def ready(place: Path) -> Path:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
-
-
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
-def test_r03_the_directory_is_made_private_whatever_the_umask(place: Path, mask: int) -> None:
-    """R3."""
-    with files.masked(mask):
-        assert files.ready_directory() == str(place)
-    assert mode(place) == 0o700
-    assert files.ready_directory() == str(place)
 
 
 def refused(path: Path) -> str:
@@ -352,13 +341,12 @@ def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) ->
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
     """Each of several processes wrote the list that it had read, without what another one had added meanwhile."""
-    code = (
-        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.store import recent as attached_last\n"
-        "for n in range(8): attached_last.remember(f'{sys.argv[1]}{n}')"
-    )
-    words = [sys.executable, "-Ic", code]
-    writers = [subprocess.Popen([*words, letter], env={"SESH_DIR": str(ready)}) for letter in "abcd"]
-    assert [writer.wait(30) for writer in writers] == [0] * 4
+
+    def attach(letter: str) -> None:
+        for number in range(8):
+            recent.remember(f"{letter}{number}")
+
+    at_once(attach, "abcd")
     assert sorted(recent.newest()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
 
 

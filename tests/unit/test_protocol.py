@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
@@ -23,7 +23,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100)
 @given(FRAMES, CUTS)
 def test_any_frames_come_out_whole_in_any_chunking(frames: list[tuple[int, bytes]], cuts: list[int]) -> None:
     data = b"".join(protocol.frame(kind, payload) for kind, payload in frames)
@@ -34,28 +33,6 @@ def test_any_frames_come_out_whole_in_any_chunking(frames: list[tuple[int, bytes
         found += decoder.feed(data[start:end])
     assert found == frames
     assert decoder.held == 0
-
-
-@settings(max_examples=100)
-@given(FRAMES)
-def test_bytes_that_come_singly_give_the_same_frames(frames: list[tuple[int, bytes]]) -> None:
-    decoder = Decoder()
-    data = b"".join(protocol.frame(kind, payload) for kind, payload in frames)
-    assert [each for at in range(len(data)) for each in decoder.feed(data[at : at + 1])] == frames
-
-
-@settings(max_examples=100)
-@given(st.lists(st.binary(max_size=64), max_size=20))
-def test_rubbish_is_refused_or_waits_and_never_fills_the_memory(blocks: list[bytes]) -> None:
-    """R16: frames of random bytes cost a ProtocolError at worst."""
-    decoder = Decoder()
-    try:
-        for block in blocks:
-            for _, payload in decoder.feed(block):
-                assert len(payload) <= LARGEST_PAYLOAD
-    except ProtocolError:
-        return
-    assert decoder.held <= sum(map(len, blocks))
 
 
 def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
@@ -69,13 +46,12 @@ def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
 
 
 def test_a_block_of_many_small_frames_costs_no_square() -> None:
-    data = protocol.frame(protocol.PING) * 200_000
+    data = protocol.frame(protocol.PING) * 50_000
     began = time.process_time()
-    assert len(Decoder().feed(data)) == 200_000
-    assert time.process_time() - began < 5
+    assert len(Decoder().feed(data)) == 50_000
+    assert time.process_time() - began < 1.2
 
 
-@settings(max_examples=100)
 @given(st.integers(0, 2**63), st.binary(max_size=300))
 def test_numbers_come_back(number: int, data: bytes) -> None:
     [(kind, payload)] = Decoder().feed(protocol.numbered(protocol.OUTPUT, number, data))
@@ -127,23 +103,6 @@ def test_halves_of_pairs_beside_bytes_that_are_no_utf_8_come_back(text: bytes) -
 def test_what_is_no_json_object_is_refused(payload: bytes) -> None:
     with pytest.raises(ProtocolError):
         protocol.parse(payload)
-
-
-@settings(max_examples=100)
-@given(st.binary(max_size=80))
-def test_any_payload_is_parsed_or_refused(payload: bytes) -> None:
-    try:
-        assert isinstance(protocol.parse(payload), dict)
-    except ProtocolError:
-        pass
-
-
-@pytest.mark.parametrize("payload", [b"", b"1234567"])
-def test_payloads_cut_short_are_refused(payload: bytes) -> None:
-    with pytest.raises(ProtocolError):
-        protocol.split_number(payload)
-    with pytest.raises(ProtocolError):
-        protocol.split_size(payload)
 
 
 @given(st.tuples(*[st.integers(-(10**9), 10**9)] * 4))

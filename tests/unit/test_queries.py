@@ -6,7 +6,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.queries import LONGEST_STRING, QueryRemover, QueryScanner, reply_form
@@ -189,7 +189,6 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=150)
 @example([b"\x1b]", b"\xff["], [])
 @example([b"\x1b]", b"\xff["], [2])
 @example([b"\x1b]", b"\xff["], [3])
@@ -208,21 +207,13 @@ def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> No
     assert watch.carry == whole.carry
 
 
-@settings(max_examples=150)
-@given(st.binary(max_size=400))
-def test_any_bytes_are_borne_and_ends_lie_in_the_block(data: bytes) -> None:
-    ends = [end for _, _, end in QueryScanner().find(data)]
-    assert ends == sorted(ends)
-    assert all(0 < end <= len(data) for end in ends)
-
-
 def test_bytes_that_come_singly_within_a_long_string_do_not_cost_its_square() -> None:
     watch = QueryScanner()
     watch.find(b"\x1b]0;" + b"x" * 60_000)
     began = time.process_time()
-    for _ in range(5_000):
+    for _ in range(1_000):
         watch.find(b"y")
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 0.4
     assert watch.find(b"\x07")[0][0] == "title"
 
 
@@ -235,7 +226,6 @@ def test_a_query_is_taken_out_of_what_is_shown_at_any_border_of_blocks(query: by
         assert shown == b"\x1b[1mbefore\x18\x1b]0;title\x07after\r\n", cut
 
 
-@settings(max_examples=150)
 @example([b"\x1b[", b"\x1b[6n", b"6n"], [])
 @example([b"\x1b[6", b"\x05", b"n"], [])
 @example([b"\x1bP@", b"\x1b[c"], [])

@@ -244,38 +244,6 @@ def test_a_key_is_what_a_terminal_without_a_protocol_sends_for_it_or_none(modifi
     assert {"6", "/", "2", "Space"} <= {*keys} or modifiers in ("S-", "M-S-", "C-S-")
 
 
-KEYS = ["C-\\", "C-b d", "M-x", "F12", "C-] C-]", "C-a \\"]
-PIECES = st.sampled_from(
-    [
-        *ENCODINGS,
-        *OTHERS,
-        b"\x1b",
-        b"\x1b[",
-        b"\x02",
-        b"d",
-        b"\x1b[200~",
-        b"\x1b[201~",
-        b"\x1b[M",
-        b"\x1d",
-        b"\x01",
-        b"9",
-    ]
-)
-STREAM = st.lists(PIECES | st.binary(max_size=6), max_size=12).map(b"".join)
-
-
-@given(STREAM, st.lists(st.integers(0, 400), max_size=20), st.sampled_from(KEYS))
-def test_any_cutting_gives_the_same(data: bytes, places: list[int], key: str) -> None:
-    assert run(cut(data, places), key) == run([data], key)
-
-
-@given(STREAM, st.lists(st.integers(0, 400), max_size=20))
-def test_only_the_key_is_ever_taken_out(data: bytes, places: list[int]) -> None:
-    passed = b"".join(piece for piece in run(cut(data, places)) if piece is not None)
-    rest = iter(data)
-    assert all(byte in rest for byte in passed)
-
-
 @given(st.text().filter(lambda text: "\x1c" not in text), st.lists(st.integers(0, 400), max_size=20), st.booleans())
 def test_text_passes_unchanged(text: str, places: list[int], flushing: bool) -> None:
     data = text.encode("utf-8", "surrogatepass")

@@ -57,7 +57,7 @@ def play(rng: random.Random, view: View) -> None:
 
 
 def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
-    for seed in range(rounds(200, 1000)):
+    for seed in range(rounds(100, 1000)):
         rng = random.Random(seed)
         terminal = Terminal()
         display = Display(terminal)  # type: ignore[arg-type]  # what of it is called

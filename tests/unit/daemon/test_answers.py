@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.about import __version__
@@ -93,7 +93,6 @@ QUERY = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
 @given(st.lists(QUERY, max_size=5))
 def test_r21_answers_hold_no_text_of_the_program(asked_for: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
     """R21: numbers, the fixed words and nothing else; never a line end, which would make a shell run it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.session import Session
@@ -61,7 +61,6 @@ def same_is_shown(own: Session) -> None:
     assert log == own.model.emulator.last_lines(1000, ansi=True)
 
 
-@settings(max_examples=60)
 @given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
 def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resized: bool) -> None:
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
@@ -75,24 +74,6 @@ def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resize
     same_is_shown(own)
 
 
-@pytest.mark.parametrize("read", [True, False])
-def test_the_whole_scrollback_is_kept(folder: Path, read: bool) -> None:
-    """It was 1,000 lines as soon as somebody had looked at the session."""
-    own = session()
-    for number in range(12_000):
-        own.log.append(b"\x1b[3%dmline %d\x1b[m\r\n" % (number % 8, number))
-    if read:
-        own.model.catch_up(10)
-    own.checkpoints.write_last()
-    found = checkpoints.read("00ff")
-    assert found is not None
-    own.model.catch_up(10)
-    assert checkpoints.emulator(*found).last_lines(20_000, ansi=True) == own.model.emulator.last_lines(
-        20_000, ansi=True
-    )
-
-
-@settings(max_examples=60)
 @given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
     """What a checkpoint adds to its file belongs to what the ones before it have written there, or could not write."""

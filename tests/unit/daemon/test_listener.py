@@ -11,7 +11,7 @@ import pytest
 
 from sesh import files, paths, wire
 from sesh.daemon.clients.listener import Listener
-from sesh.errors import Exists, Refused
+from sesh.errors import Refused
 from sesh.store import records
 from tests.support import data
 
@@ -44,15 +44,6 @@ def test_r05_a_socket_is_private_from_the_first_instant(directory: str) -> None:
     assert sorted(os.listdir(directory)) == [".lock", "work.sock"]
     claimed.release()
     assert os.listdir(directory) == [".lock"]
-
-
-def test_r07_a_name_that_runs_is_taken(directory: str) -> None:
-    claimed = Listener.claim("work")
-    with pytest.raises(Exists):
-        Listener.claim("work")
-    assert connects("work")
-    claimed.release()
-    Listener.claim("work").release()
 
 
 def test_r07_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
+from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen import model as models
 from sesh.daemon.screen.model import Model
 from sesh.vt.emulator import Emulator
@@ -148,13 +148,3 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
     assert [type(error) for _, error in told] == [ZeroDivisionError]
     assert "emulator" in told[0][0]
     assert faulty.emulator.text()[0] == "before after"
-
-
-def test_the_program_waits_for_an_emulator_that_is_too_far_behind() -> None:
-    log, behind = model()
-    log.append(bytes(MAX_LAG - 1))
-    assert behind.lag < MAX_LAG
-    log.append(b"xx")
-    assert behind.lag >= MAX_LAG
-    behind.step()
-    assert behind.lag < MAX_LAG

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.replies import ReplyFilter
@@ -226,7 +226,6 @@ TYPED = st.one_of(st.sampled_from(KEYS[:-4] + REPORTS + PASTES), WORDS.map(lambd
 CUTS = st.lists(st.integers(0, 300), max_size=20)
 
 
-@settings(max_examples=150)
 @given(st.lists(TYPED, max_size=12), CUTS, st.booleans())
 def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cuts: list[int], due: bool) -> None:
     replies = ReplyFilter()
@@ -235,7 +234,6 @@ def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cut
     assert through(replies, data, cuts) == data
 
 
-@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.sampled_from(ANSWERS + TALKS), st.booleans(), st.sampled_from([b"k", b"\x1b[A", b"\r"])),
@@ -259,7 +257,6 @@ def test_what_is_asked_passes_once_amid_keys_and_nothing_else_in_any_chunking(
     assert through(replies, data, cuts) == expected
 
 
-@settings(max_examples=150)
 @given(st.binary(max_size=200), CUTS, st.sets(st.sampled_from(ANSWERS + TALKS)))
 def test_any_bytes_are_borne_and_none_is_made_up(
     data: bytes, cuts: list[int], queries: set[tuple[bytes, bytes]]

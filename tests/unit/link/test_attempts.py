@@ -181,5 +181,5 @@ class Links(RuleBasedStateMachine):
             assert self.tries.due == inf
 
 
-Links.TestCase.settings = settings(max_examples=rounds(60, 2000), stateful_step_count=30, deadline=None)
+Links.TestCase.settings = settings(max_examples=rounds(30, 2000), stateful_step_count=30, deadline=None)
 TestLinks = Links.TestCase

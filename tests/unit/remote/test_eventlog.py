@@ -6,14 +6,12 @@ import json
 import os
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sesh.remote import eventlog, known
-from tests.support import ROOT
+from tests.unit.writers import at_once
 
 
 @pytest.fixture
@@ -58,14 +56,13 @@ def test_a_log_that_cannot_be_written_holds_nothing_up_and_is_reported_once(
 
 
 def test_many_writers_share_one_log(log: Path) -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.remote import eventlog\n"
-        "for n in range(300): eventlog.log('connect', host='h' * 500, n=n)"
-    )
-    writers = [subprocess.Popen([sys.executable, "-Ic", code], env={"SESH_EVENT_LOG": str(log)}) for _ in range(4)]
-    assert [writer.wait(30) for writer in writers] == [0] * 4
+    def write(_: str) -> None:
+        for number in range(100):
+            eventlog.log("connect", host="h" * 500, n=number)
+
+    at_once(write, "abcd")
     numbers = [json.loads(line)["n"] for line in log.read_text().splitlines()]
-    assert sorted(numbers) == sorted([*range(300)] * 4)
+    assert sorted(numbers) == sorted([*range(100)] * 4)
 
 
 def test_the_log_that_nobody_has_named_stays_small(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

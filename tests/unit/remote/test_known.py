@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sesh.errors import Refused
 from sesh.remote import known
-from tests.support import ROOT
+from tests.unit.writers import at_once
 
 
 @pytest.fixture(autouse=True)
@@ -63,14 +61,6 @@ def test_a_file_that_others_may_read_or_that_is_a_link_is_not_believed(file: Pat
     assert (known.hosts(), len(known.damage()), known.record("box")) == ([], 1, False)
 
 
-@pytest.mark.parametrize("facts", ["3", '{"version": 3}', '{"failure": {"at": "now"}}', '{"sessions": {}}', "null"])
-def test_what_is_damaged_of_one_host_costs_no_other(file: Path, facts: str) -> None:
-    written(file, f'{{"good": {{"later": [1]}}, "bad": {facts}, "-oProxyCommand=x": {{}}}}')
-    assert (known.hosts(), len(known.damage())) == (["good"], 2)
-    assert known.record("good")
-    assert known.damage() == []
-
-
 def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_would_be_asked() -> None:
     known.record("box")
     known.note("box", {"round_trip": 0.25})
@@ -105,16 +95,16 @@ def test_sessions_take_no_more_than_their_room(file: Path) -> None:
     assert file.stat().st_size < 300_000
 
 
-def test_what_several_processes_learn_is_kept_together(tmp_path: Path) -> None:
+def test_what_several_processes_learn_is_kept_together() -> None:
     """One read what was known, another one wrote, and the first put what it had read back in place."""
     known.record("box")
-    code = (
-        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.remote import known\n"
-        "for n in range(25): known.saw('box', f'{sys.argv[1]}{n}', 5.0); known.record(sys.argv[1])"
-    )
-    words = [sys.executable, "-Ic", code]
-    writers = [subprocess.Popen([*words, letter], env={"HOME": str(tmp_path)}) for letter in "abcd"]
-    assert [writer.wait(30) for writer in writers] == [0] * 4
+
+    def learn(letter: str) -> None:
+        for number in range(10):
+            known.saw("box", f"{letter}{number}", 5.0)
+            known.record(letter)
+
+    at_once(learn, "abcd")
     names = {row["name"] for row in known.sessions("box")}
-    assert names == {f"{letter}{number}" for letter in "abcd" for number in range(25)}
+    assert names == {f"{letter}{number}" for letter in "abcd" for number in range(10)}
     assert sorted(known.hosts()) == ["a", "b", "box", "c", "d"]

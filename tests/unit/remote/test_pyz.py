@@ -7,13 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sesh.about import __version__
 from sesh.remote.deploy import bundle, pyz
 
 
-def test_it_unpacks_itself_once_and_runs_from_there(tmp_path: Path) -> None:
-    file, home = tmp_path / "sesh.pyz", tmp_path / "home"
-    file.write_bytes(pyz.build())
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "sesh.pyz"
+    path.write_bytes(pyz.build())
+    return path
+
+
+def test_it_unpacks_itself_once_and_runs_from_there(file: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
     home.mkdir()
 
     def ran(*words: str) -> subprocess.CompletedProcess[str]:
@@ -32,9 +40,8 @@ def test_it_unpacks_itself_once_and_runs_from_there(tmp_path: Path) -> None:
     assert ran().returncode == 7
 
 
-def test_a_home_that_it_cannot_unpack_to_is_named(tmp_path: Path) -> None:
-    file, home = tmp_path / "sesh.pyz", tmp_path / "home"
-    file.write_bytes(pyz.build())
+def test_a_home_that_it_cannot_unpack_to_is_named(file: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
     (home / ".local/share/sesh").mkdir(parents=True)
     (home / ".local/share/sesh/versions").touch()
     run = subprocess.run(

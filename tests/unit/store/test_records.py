@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from sesh import files
-from sesh.errors import Refused
 from sesh.store import records
 from tests.support.data import record
 from tests.support.waiting import wait_until
@@ -40,25 +38,6 @@ def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
     records.write(written)
     assert records.read("work") == written
     assert stat.S_IMODE((sessions / "work.json").stat().st_mode) == 0o600
-
-
-def test_a_damaged_record_is_refused_with_its_path(sessions: Path) -> None:
-    assert records.read("work") is None
-    for content in (
-        b"",
-        b"{",
-        b"[]",
-        b"{}",
-        b"\xff\xfe\x00",
-        b"null",
-        b"[" * 100_000,
-        b'{"name":"w",,}',
-        b" " * (5 << 20),
-    ):
-        files.write_whole(str(sessions / "work.json"), content)
-        assert records.readable("work") is None, content[:10]
-        with pytest.raises(Refused, match=r"work\.json is damaged \(.*\); check it and move it away"):
-            records.read("work")
 
 
 def test_r31_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.Popen[bytes]) -> None:

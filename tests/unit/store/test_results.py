@@ -87,19 +87,6 @@ def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> 
     assert sorted(path.stem for path in folder.glob("*.out")) == [f"{1:016x}", f"{2:016x}"]
 
 
-def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
-    results.keep(result(1), None)
-    results.keep(result(2), None)
-    path = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
-    for junk in ("{", '{"ended": "soon"}', "[" * 100_000, '{"name": "job",,}'):
-        path.write_text(junk)
-        with pytest.raises(Refused, match="damaged"):
-            results.by_id(f"{1:016x}")
-        assert results.by_id("../../etc/passwd") is None
-        assert results.newest("job") == result(2)
-        assert str(path) in results.damage()[0]
-
-
 @pytest.mark.parametrize("key", ["directory", "name", "reason"])
 def test_a_result_with_text_that_no_file_name_holds_is_damaged(key: str, tmp_path: Path) -> None:
     """Half a surrogate, or a NUL, is not what a daemon wrote: no path, no argument and no frame can hold it."""

