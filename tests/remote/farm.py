@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
@@ -90,13 +90,37 @@ class Far:
         self.port = proxy.port if proxy else sshd.port
         self.address = f"[{sshd.host}]:{self.port}"  # as known_hosts has it
 
-    def __repr__(self) -> str:
-        return f"Far({self.word!r}, {self.user} on {self.port})"
-
     @property
     def proxy(self) -> Proxy:
         assert self._proxy is not None, f"{self.word} has no proxy: farm.host(…, proxied=True)"
         return self._proxy
+
+    @property
+    def python(self) -> str:
+        """An interpreter for programs of the host."""
+        return self.farm.ground.runtime.python
+
+    def links(self) -> Sequence[object]:
+        """The connections so far; this and what follows: as hosts without ssh have it (`via`)."""
+        return range(self.proxy.accepted)
+
+    def cut(self) -> None:
+        self.proxy.cut()
+
+    def strand(self) -> None:
+        self.proxy.strand()
+
+    def away(self) -> None:
+        self.proxy.refuse()
+        self.proxy.cut()
+
+    def stops(self) -> None:
+        self.proxy.silence()
+
+    def back(self) -> None:
+        self.proxy.restore()
+
+    goes_on = back
 
     @property
     def at(self) -> str:
