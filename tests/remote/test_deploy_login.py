@@ -33,11 +33,6 @@ def asks_for_a_second_factor(farm: Farm, word: str, config: Settings | None = No
     return far
 
 
-def connections(far: Far) -> int:
-    """How many connections its server has taken so far."""
-    return far.sshd.messages().count("Connection from")
-
-
 def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Home, farm: Farm) -> None:
     asks_for_a_second_factor(farm, "box")
     line = f"{shlex.join([*home.command, '--deploy', '@box', '--json'])}; cat"
