@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh.cli import invocation
+from sesh.remote.deploy import bundle, deploy
 from tests.remote.farm import Farm, Ground
 from tests.remote.test_live import Watched
 from tests.remote.via import Beside
@@ -44,15 +45,23 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
     own.close()
 
 
-@pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deploys cost little: by this very process, and by the sesh that it forks."""
-    from tests.remote import light
+_LIGHT = """
+import os, sys
 
-    made = light.build()
-    assert made.archive
-    monkeypatch.setattr("sesh.remote.deploy.bundle.build", lambda: made)
-    monkeypatch.setattr("sesh.remote.deploy.deploy.TRIALS", light.TRIALS)
+def start():
+    os.execv({0!r}, [{0!r}, "-IS", {1!r}, *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Deploys cost little: of few files, which run the sesh under test where it lies, and with one trial. The files."""
+    code = _LIGHT.format(ground.runtime.python, ground.runtime.launcher).encode()
+    files = {"lib/sesh/__init__.py": b"", "lib/sesh/__main__.py": code}
+    made = bundle.packed(files)
+    monkeypatch.setattr(bundle, "build", lambda: made)
+    monkeypatch.setattr(deploy, "TRIALS", [["--version"]])
+    return files
 
 
 @pytest.fixture

@@ -7,9 +7,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
+import pytest
+
+from sesh import wire
+from sesh.errors import SeshError
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
 from tests.remote.proxy import Proxy
 from tests.remote.runtime import EVERYONE, of_this_run
@@ -86,13 +90,37 @@ class Far:
         self.port = proxy.port if proxy else sshd.port
         self.address = f"[{sshd.host}]:{self.port}"  # as known_hosts has it
 
-    def __repr__(self) -> str:
-        return f"Far({self.word!r}, {self.user} on {self.port})"
-
     @property
     def proxy(self) -> Proxy:
         assert self._proxy is not None, f"{self.word} has no proxy: farm.host(…, proxied=True)"
         return self._proxy
+
+    @property
+    def python(self) -> str:
+        """An interpreter for programs of the host."""
+        return self.farm.ground.runtime.python
+
+    def links(self) -> Sequence[object]:
+        """The connections so far; this and what follows: as hosts without ssh have it (`via`)."""
+        return range(self.proxy.accepted)
+
+    def cut(self) -> None:
+        self.proxy.cut()
+
+    def strand(self) -> None:
+        self.proxy.strand()
+
+    def away(self) -> None:
+        self.proxy.refuse()
+        self.proxy.cut()
+
+    def stops(self) -> None:
+        self.proxy.silence()
+
+    def back(self) -> None:
+        self.proxy.restore()
+
+    goes_on = back
 
     @property
     def at(self) -> str:
@@ -152,6 +180,18 @@ class Far:
         """Waits until a session on the host has printed what the pattern matches."""
         done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
+
+    @contextmanager
+    def as_its_user(self) -> Iterator[None]:
+        """This very process asks the daemons of the host, which answer their own user alone."""
+        own = os.geteuid()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SESH_DIR", self.directory)
+            os.seteuid(self.account.uid)
+            try:
+                yield
+            finally:
+                os.seteuid(own)
 
     def processes(self) -> list[int]:
         """Pids of all that runs as that user."""
@@ -293,18 +333,18 @@ class Farm:
         assert not complaints, "\n".join(complaints)
 
     def _left(self, far: Far) -> list[str]:
-        """What of a host outlives its connections and `sesh --kill` of each session."""
-        said = ""
-        if names := far.names():
-            done = far.sesh("--kill", *names)  # --kill-all takes six times as long to start
-            said = f"{done.code} {done.stdout}{done.stderr}".strip()
+        """What of a host outlives its connections and the end of each session, which its daemon is asked for."""
+        with far.as_its_user():
+            for name in far.names():
+                with suppress(SeshError, OSError):
+                    wire.ask(name, "kill", timeout=5)
         processes.kill(processes.zygotes(far.processes()))
         try:
             wait_until(lambda: not far.processes(), timeout=self.patience)
         except AssertionError:
             left = "\n".join(processes.describe(pid) for pid in far.processes())
             if left and self.strict:
-                return [f"outlived the test on {far.word} (sesh --kill: {said}):\n{left}"]
+                return [f"outlived the test on {far.word}:\n{left}"]
         return []
 
 

@@ -35,13 +35,12 @@ class _Way:
 class Proxy:
     """Listens on `port` of 127.0.0.1 and passes on to `target`, another port there, until told otherwise.
 
-    `cut` resets all connections, `refuse` lets nobody connect, `dismiss` resets who connects at once, `swallow` answers
-    nobody who connects, `silence` keeps everything open and passes nothing (new connections too), `strand` does that to
-    those that stand, `delay` holds each block back for some seconds, `restore` makes all of it good: what a silence
-    held back is passed on then, as a network does. `accepted` counts those that ever came, `connections` those that
-    stand, `passed` the bytes of both ways, `turns` how often the near side has spoken after it had heard something: the
-    round trips that it has waited for, and what it says at the end. `cut_at`: that number at which all connections are
-    cut, before that is passed on.
+    `cut` resets all connections, `refuse` lets nobody connect, `swallow` answers nobody who connects, `silence` keeps
+    everything open and passes nothing (new connections too), `strand` does that to those that stand, `delay` holds each
+    block back for some seconds, `restore` makes all of it good: what a silence held back is passed on then, as a
+    network does. `accepted` counts those that ever came, `connections` those that stand, `passed` the bytes of both
+    ways, `turns` how often the near side has spoken after it had heard something: the round trips that it has waited
+    for, and what it says at the end.
     Every method has taken effect when it returns.
     """
 
@@ -50,9 +49,8 @@ class Proxy:
         self.accepted = 0
         self.passed = 0
         self.turns = 0
-        self.cut_at = 0
         self._heard = True
-        self._silent = self._dismisses = False
+        self._silent = False
         self._seconds = 0.0
         self._ways: list[_Way] = []
         self._over = False
@@ -102,11 +100,6 @@ class Proxy:
                 self._listener = None
         self._ring()
 
-    def dismiss(self) -> None:
-        """From now on who connects is taken and reset, as by a jump host whose target is off."""
-        with self._lock:
-            self._dismisses = True
-
     def swallow(self) -> None:
         """From now on connecting gets no answer, as where packets are lost. Connections that stand go on."""
         self.refuse()
@@ -140,7 +133,7 @@ class Proxy:
         """All is well again: no refusal, no silence, no delay."""
         with self._lock:
             self._empty()
-            self._silent = self._dismisses = False
+            self._silent = False
             self._seconds = 0.0
             if self._listener is None:
                 self._listen()
@@ -229,9 +222,6 @@ class Proxy:
             if data and way.out and self._heard:
                 self._heard = False
                 self.turns += 1
-                if self.turns == self.cut_at:
-                    self.cut()
-                    return
             if data:
                 way.held.append((now + self._seconds, data))
                 way.size += len(data)
@@ -268,9 +258,6 @@ class Proxy:
         except OSError:
             return  # it went away again
         self.accepted += 1
-        if self._dismisses:
-            _reset(near)
-            return
         try:
             far = socket.create_connection(("127.0.0.1", self.target), 5)
         except OSError:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Far
+from tests.remote.via import There
 from tests.support import Glass, Home, Terminal
 
 # Writes the file `stream` to its terminal, up to the byte that the file `until` names, and says in `at` how far it is.
@@ -42,7 +43,7 @@ class Break:
 class Storm:
     """A terminal on a session of `far` that prints `data`; `seed` draws the moments."""
 
-    def __init__(self, home: Home, farm: Farm, far: Far, data: bytes, seed: int, *options: str) -> None:
+    def __init__(self, home: Home, far: Far | There, data: bytes, seed: int) -> None:
         self.far, self.data, self.random = far, data, Random(seed)
         self.expected = Glass(80, 24)
         self.story: list[str] = []
@@ -54,8 +55,8 @@ class Storm:
         far.write("player.py", _PLAYER)
         for name in ("until", "at"):
             os.chmod(os.path.join(far.home, name), 0o666)  # noqa: S103 (both users write it)
-        program = ("--", farm.ground.runtime.python, "-ISB", "player.py", str(seed))
-        self.terminal: Terminal = home.terminal("@box", "work", *options, *program)
+        program = ("--", far.python, "-ISB", "player.py", str(seed))
+        self.terminal: Terminal = home.terminal("@box", "work", *program)
         self.terminal.wait_until(lambda: b"\x1b" in self.terminal.raw, 20, "the session shows")
 
     # -- the program
@@ -134,52 +135,49 @@ class Storm:
 
 
 def _cut(storm: Storm, ends: int) -> None:
-    storm.far.proxy.cut()
+    storm.far.cut()
 
 
 def _outage(storm: Storm, ends: int) -> None:
-    storm.far.proxy.refuse()
-    storm.far.proxy.cut()
+    storm.far.away()
     storm.printed(ends)
-    storm.far.proxy.restore()
+    storm.far.back()
 
 
 def _told(storm: Storm, ends: int) -> None:
     """It is over at the moment at which the person is told of it."""
-    storm.far.proxy.refuse()
-    storm.far.proxy.cut()
+    storm.far.away()
     storm.told()
-    storm.far.proxy.restore()
+    storm.far.back()
 
 
 def _long(storm: Storm, ends: int) -> None:
-    storm.far.proxy.refuse()
-    storm.far.proxy.cut()
+    storm.far.away()
     storm.told()
     storm.printed(ends)
-    storm.far.proxy.restore()
+    storm.far.back()
 
 
 def _pause(storm: Storm, ends: int) -> None:
     """All that was held back passes on then."""
-    storm.far.proxy.silence()
+    storm.far.stops()
     storm.printed(ends)
-    storm.far.proxy.restore()
+    storm.far.goes_on()
 
 
 def _silence(storm: Storm, ends: int) -> None:
     """So long that another link is tried, which gets nowhere either."""
-    accepted = storm.far.proxy.accepted
-    storm.far.proxy.silence()
-    storm.terminal.wait_until(lambda: storm.far.proxy.accepted > accepted, 20, "another connection")
-    storm.far.proxy.cut()
-    storm.far.proxy.restore()
+    links = len(storm.far.links())
+    storm.far.stops()
+    storm.terminal.wait_until(lambda: len(storm.far.links()) > links, 20, "another connection")
+    storm.far.cut()
+    storm.far.goes_on()
 
 
 def _strand(storm: Storm, ends: int) -> None:
-    accepted = storm.far.proxy.accepted
-    storm.far.proxy.strand()
-    storm.terminal.wait_until(lambda: storm.far.proxy.accepted > accepted, 20, "another connection")
+    links = len(storm.far.links())
+    storm.far.strand()
+    storm.terminal.wait_until(lambda: len(storm.far.links()) > links, 20, "another connection")
 
 
 CUT, OUTAGE, TOLD, LONG, PAUSE, SILENCE, _ = BREAKS = (

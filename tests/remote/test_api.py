@@ -37,7 +37,10 @@ def test_a_session_over_there_is_driven_as_one_here(beside: Beside) -> None:
     assert [(each["name"], each["host"]) for each in sessions("box")] == [("work", "box")]
     assert ("work", "box") in [(each["name"], each["host"]) for each in sessions(remotes=True)]
     assert work.label(team="", kind="x") == {"kind": "x"}
+    events = work.events(since=0)
+    assert next(events)["event"] == "created"
     work.kill()
+    assert [*events][-1]["event"] == "exited"
     assert not work.exists()
     with pytest.raises(NotFound) as caught:
         work.run("true")
@@ -61,17 +64,6 @@ def test_jobs_over_there_give_codes_and_output(beside: Beside) -> None:
     with pytest.raises(SeshError) as caught:
         Session("none", "box").exec(["no-such-program"])
     assert (caught.value.code, caught.value.exit_code) == ("not_found", 127)
-
-
-def test_events_over_there_come_while_they_happen(beside: Beside) -> None:
-    beside("box")
-    work = Session.open("work", "box", command=["sh", "-c", "read line; exit 4"])
-    seen = []
-    for event in work.events(since=0):
-        seen.append(event["event"])
-        if len(seen) == 1:
-            work.send("go", enter=True)
-    assert (seen[0], seen[-1]) == ("created", "exited")
 
 
 def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from tests.remote.farm import Farm
+from tests.remote.test_cuts import DETACH, attached, shows
 from tests.remote.via import Beside
-from tests.support import PROMPT, Home, Terminal
-
-DETACH = b"\x1c"
-
-
-def shown(terminal: Terminal, text: str) -> Callable[[], bool]:
-    return lambda: text in terminal.text()
-
-
-def shows(terminal: Terminal, text: str) -> None:
-    """Waits until a text is anywhere a person can scroll to."""
-    terminal.wait_until(shown(terminal, text), what=f"{text!r}")
-
-
-def attached(home: Home, *words: str, **options: Any) -> Terminal:
-    """A terminal with `sesh WORDS`, at the prompt."""
-    terminal = home.terminal(*words, **options)
-    terminal.wait_for(PROMPT)
-    return terminal
+from tests.support import PROMPT, Home
 
 
 def test_a_session_is_left_and_found_again(home: Home, beside: Beside) -> None:
@@ -50,9 +32,9 @@ def test_a_session_is_left_and_found_again(home: Home, beside: Beside) -> None:
         assert terminal.termios() == fresh
     with home.terminal("@box", "work", columns=100, rows=30) as terminal:
         shows(terminal, f"mark-{far.path}")
-        terminal.type("exit 3\r")
-        assert terminal.exit_code() == 3
-        assert "[work ended: 3]" in terminal.text()
+        terminal.type("exit 255\r")
+        assert terminal.exit_code() == 255, "which ssh says when it fails, too"
+        assert "[work ended: 255]" in terminal.text()
     assert far.names() == []
 
 
@@ -93,25 +75,6 @@ def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, beside: Bes
     assert home.sesh("@box", "--detach", "work").code == 0
     assert three.exit_code() == 0
     assert "[detached from work@box" in three.text()
-
-
-@pytest.mark.parametrize(
-    ("ending", "code", "said"),
-    [
-        ("exit 255", 255, "[work ended: 255]"),
-        ("kill -9 $$", 137, "[work ended by SIGKILL (killed, perhaps for memory)]"),
-    ],
-)
-def test_a_program_s_own_codes_are_told_from_those_of_the_link(
-    home: Home, beside: Beside, ending: str, code: int, said: str
-) -> None:
-    """255 is what ssh says when it fails."""
-    beside("box")
-    terminal = home.terminal("@box", "work", "--", "sh", "-c", f"echo begun; read line; {ending}")
-    terminal.wait_for("begun")
-    terminal.type("\r")
-    assert terminal.exit_code() == code
-    assert said in terminal.text()
 
 
 def test_a_client_goes_to_a_host_and_switching_there_stays_on_it(home: Home, beside: Beside) -> None:
@@ -174,9 +137,8 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, beside: Beside) 
 
 def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -> None:
     far = beside("box")
-    home.sesh("--open", "near")
-    home.sesh("@box", "--open", "a")
-    home.sesh("@box", "--open", "b")
+    for place, name in ((home, "near"), (far, "a"), (far, "b")):
+        place.sesh("--open", name, "--", "sleep", "1000")
     for answer, code, left in (("n", 1, ["a", "b"]), ("y", 0, [])):
         asked = home.terminal("@box", "--kill-all")
         asked.wait_for(re.compile(r"2 sessions on @box \(a, b\)"))
@@ -189,16 +151,14 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -
 def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
     """Each link has a display of its own there: shells with integration take that of who came last."""
     far = farm.host("box", config={"ForwardX11": "yes"}, sshd={"X11Forwarding": "yes"})
-    far.write(".bashrc", far.read(".bashrc") + 'eval "$(sesh --shell-init bash)"\n')
+    far.write(".bashrc", far.read(".bashrc") + '[ "$PS1" ] && eval "$(sesh --shell-init bash)"\n')
     home.env["DISPLAY"] = "127.0.0.1:77"
     first = attached(home, "@box", "work")
     first.type("echo shown-on=$DISPLAY\r")
-    first.wait_for(re.compile(r"^shown-on=localhost:\d+\.0$", re.MULTILINE))
-    displays = re.findall(r"^shown-on=(\S+)$", first.text(), re.MULTILINE)
+    displays = [first.wait_for(re.compile(r"^shown-on=(localhost:\d+\.0)$", re.MULTILINE))[1]]
     second = attached(home, "@box", "work")
     second.type("clear\recho now-on=$DISPLAY\r")
-    second.wait_for(re.compile(r"^now-on=localhost:\d+\.0$", re.MULTILINE))
-    displays += re.findall(r"^now-on=(\S+)$", second.text(), re.MULTILINE)
+    displays.append(second.wait_for(re.compile(r"^now-on=(localhost:\d+\.0)$", re.MULTILINE))[1])
     assert len(set(displays)) == 2, displays
 
 
@@ -222,10 +182,10 @@ def test_a_reload_under_an_editor_costs_its_two_terminals_nothing(home: Home, be
     local.wait_for("~")
     near.type("ione")
     local.wait_for("one")
-    reloading = far.start("--reload", "work")
+    reloading = home.start("@box", "--reload", "work", "--json")
     near.type(" two")
     local.type(" three")
-    assert reloading.wait(30) == 0
+    assert json.loads(reloading.communicate(timeout=30)[0]) == {"ok": True, "reloaded": ["work"]}
     for terminal in (near, local):
         terminal.wait_for(re.compile(r"one(?=.* two)(?=.* three)"))
     near.type(" four\x1b:wq\r")

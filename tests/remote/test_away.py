@@ -56,21 +56,22 @@ ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 
 
 def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row that the line had covered stayed blank where much was printed meanwhile."""
     hasty(monkeypatch)
     monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else it is always another link that brings the rest
-    far = farm.host("box", proxied=True)
-    storm = Storm(home, farm, far, ROWS, 1)
-    for first, last, ends in ((30, 80, far.proxy.restore), (90, 140, far.proxy.cut)):
+    far = beside("box")
+    storm = Storm(home, far, ROWS, 1)
+    for first, last, cut in ((30, 80, False), (90, 140, True)):
         storm.shows(ROWS.index(b"row-%d-" % first) + 4)
-        far.proxy.silence()
+        far.stops()
         storm.told()
         storm.allow(ROWS.index(b"row-%d-" % last))
         storm.printed(ROWS.index(b"row-%d-" % last))
-        ends()
-        far.proxy.restore()
+        if cut:
+            far.cut()
+        far.goes_on()
     storm.judge()
 
 
@@ -84,7 +85,7 @@ def test_a_window_that_became_lower_has_each_row_once(
     """It has scrolled off rows itself, which came a second time with those that were missed."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
-    storm = Storm(home, farm, far, ROWS, 1)
+    storm = Storm(home, far, ROWS, 1)
     terminal, last = storm.terminal, shown + missed + 1
     storm.allow(ROWS.index(b"row-%d-" % shown))
     terminal.wait_for(f"row-{shown - 1}-")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sesh.cli import invocation
@@ -48,8 +50,9 @@ def test_a_host_that_swallows_packets_is_named_and_left_at_once(home: Home, word
 
 
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
-def test_a_prompt_of_ssh_stands_on_a_row_of_its_own(home: Home, farm: Farm) -> None:
-    asking = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
+def test_a_prompt_of_ssh_stands_on_a_row_of_its_own_below_the_banner_of_the_host(home: Home, farm: Farm) -> None:
+    banner = home.write("banner", "authorized use only\n")
+    asking = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no", "Banner": banner}
     far = farm.host("box", sshd=asking, proxied=True)
     far.account.set_password(SECRET)
     far.proxy.delay(0.15)
@@ -57,9 +60,11 @@ def test_a_prompt_of_ssh_stands_on_a_row_of_its_own(home: Home, farm: Farm) -> N
     terminal.wait_for(LINE)
     terminal.wait_for("password:")
     terminal.wait_until(lambda: [row for row in terminal.screen() if row][-1].endswith("'s password:"))
-    prompts = [row for row in terminal.screen() if row and not row.startswith("sesh: ")]
-    assert [row.partition("@")[0] for row in prompts] == [far.user]
     terminal.type("wrong\r")
     terminal.wait_until(lambda: terminal.text().count("password:") == 2)
+    told = [re.sub(r"^\S+'s ", "", row) for row in terminal.screen() if row and not row.startswith("sesh: ")]
+    assert told == ["authorized use only", "password:", "Permission denied, please try again.", "password:"]
     terminal.type(f"{SECRET}\r")
     terminal.wait_for(PROMPT)
+    terminal.close()
+    assert home.sesh("@box", "--list").code == 0, "the connection outlives the terminal"

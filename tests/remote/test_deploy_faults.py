@@ -12,7 +12,7 @@ from sesh.remote.deploy.deploy import DeployError, deploy
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
-from tests.remote.test_deploy import PROGRAM, VERSIONS, litter, versions
+from tests.remote.test_deploy import PROGRAM, VERSIONS, deployed, litter, versions
 from tests.support import Home, need
 
 
@@ -46,9 +46,7 @@ def refused(word: str = "box", *, step: str) -> DeployError:
 
 def old_version(far: Far) -> str:
     """Deploys a sesh that says that it is old."""
-    far.write(f"{VERSIONS}/0.0.1-old/start.py", "print('old')\n")
-    path = os.path.join(far.home, VERSIONS, "0.0.1-old", "start.py")
-    far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh --deploy\nexec python3 '{path}' \"$@\"\n", 0o755)
+    deployed(far, "0.0.1-old", "print('old')\n")
     return "old\n"
 
 

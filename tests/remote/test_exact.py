@@ -8,6 +8,7 @@ from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import BREAKS, OUTAGE, TOLD, Storm
 from tests.remote.streams import KINDS, stream
+from tests.remote.via import Beside
 from tests.support import Home, rounds
 
 
@@ -22,7 +23,7 @@ def test_a_flood_over_a_link_that_breaks_is_shown_exactly(
 ) -> None:
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
-    storm = Storm(home, farm, far, stream(kind, seed, rounds(40_000, 160_000)), seed)
+    storm = Storm(home, far, stream(kind, seed, rounds(40_000, 160_000)), seed)
     storm.rounds(rounds(len(BREAKS), 20), BREAKS)
     storm.judge()
 
@@ -43,15 +44,15 @@ MIDDLES = {
 
 @pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.soak)], ids=["told", "brief"])
 def test_a_link_that_breaks_in_the_middle_of_something(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, told: bool
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
     """Where it goes on, and where it has to be repeated. Half a character is held back."""
     hasty(monkeypatch)
-    far = farm.host("box", proxied=True)
+    far = beside("box")
     lines = b"".join(b"row %d\r\n" % row for row in range(30))
     middles = list(MIDDLES.items())[: rounds(5, len(MIDDLES))]
     before = [lines + b"before " + data for _, (data, _) in middles]
-    storm = Storm(home, farm, far, b"after\r\n".join([*before, lines]), 1)
+    storm = Storm(home, far, b"after\r\n".join([*before, lines]), 1)
     begins = 0
     for name, (data, cut) in middles:
         storm.story.append(name)

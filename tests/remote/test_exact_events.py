@@ -1,4 +1,4 @@
-"""What happens while a link is dark is shown once afterwards: an end, a stop of the client, another client's keys."""
+"""What happens while a link is dark is shown once afterwards: an end, and a stop of the client."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import signal
 
 import pytest
 
-from tests.remote.farm import Farm
-from tests.remote.pace import brisk, hasty
-from tests.remote.storm import Storm
-from tests.remote.streams import stream
+from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
-from tests.support import Home, Terminal, rounds
+from tests.support import Home, Terminal
 
 
 def lines(terminal: Terminal) -> list[int]:
@@ -67,22 +64,3 @@ def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(
     assert len(found) - 60 < 24
     shown = "\n".join(terminal.screen())
     assert all(f"line-{number}-" in shown for number in range(40, 61)), shown
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(rounds(120, 600))
-def test_two_clients_of_which_one_is_cut_off_both_show_all(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other one goes on meanwhile, and types."""
-    hasty(monkeypatch)
-    far = farm.host("box", proxied=True)
-    other = farm.host("near", same_user=far)
-    storm = Storm(home, farm, far, stream("mixed", 2, 30_000), 2)
-    second = home.terminal("@near", "work")
-    second.wait_until(lambda: b"\x1b" in second.raw)
-    storm.rounds(rounds(3, 20))
-    storm.judge()
-    assert other.user == far.user
-    wanted = storm.expected.text()
-    second.wait_until(lambda: second.text() == wanted, 20, wanted)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.remote.farm import Far, Farm
 from tests.remote.pace import hasty
+from tests.remote.via import Beside, There
 from tests.support import Glass, Home, Terminal, rounds
 
 # Appends what it reads to the file `typed`, and echoes it if it is told to.
@@ -25,10 +27,12 @@ while True:
 """
 
 
-def recording(home: Home, farm: Farm, far: Far, echo: bool, predict: str) -> Terminal:
-    home.write(".config/sesh/config.toml", f'predict = "{predict}"\n')
+def recording(home: Home, far: Far | There, echo: bool, predict: str) -> Terminal:
+    settings = Path(home.path, ".config/sesh/config.toml")
+    remotes = settings.read_text() if settings.exists() else ""
+    home.write(".config/sesh/config.toml", f'predict = "{predict}"\n{remotes}')
     far.write("recorder.py", _RECORDER)
-    program = ("--", farm.ground.runtime.python, "-ISB", "recorder.py", "echo" if echo else "silent")
+    program = ("--", far.python, "-ISB", "recorder.py", "echo" if echo else "silent")
     terminal = home.terminal("@box", "work", *program)
     terminal.wait_for("begins")
     return terminal
@@ -37,7 +41,7 @@ def recording(home: Home, farm: Farm, far: Far, echo: bool, predict: str) -> Ter
 class Typist:
     """Types numbered words, one key at a time, in bursts and as pastes, and knows them all."""
 
-    def __init__(self, terminal: Terminal, far: Far, seed: int) -> None:
+    def __init__(self, terminal: Terminal, far: Far | There, seed: int) -> None:
         self.terminal, self.far, self.random = terminal, far, Random(seed)
         self.typed = b""
         self._words = 0
@@ -100,7 +104,7 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
     """Typed before the link breaks, while it is dark, while a line says so, as it comes back, and afterwards."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
-    typist = Typist(recording(home, farm, far, echo, predict), far, 1)
+    typist = Typist(recording(home, far, echo, predict), far, 1)
     terminal, random = typist.terminal, typist.random
     ways = ("cut", "outage", "told", "silence", "strand")
     for way in random.sample(ways, len(ways)) * rounds(1, 4):
@@ -132,22 +136,24 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
     terminal.wait_until(lambda: same(terminal, wanted), 20, "what was typed, and nothing else")
 
 
-def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guesses_are_withdrawn_when_the_link_breaks(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hasty(monkeypatch)
-    far = farm.host("box", proxied=True)
-    typist = Typist(recording(home, farm, far, True, "always"), far, 1)
+    far = beside("box")
+    typist = Typist(recording(home, far, True, "always"), far, 1)
     terminal = typist.terminal
     for word in ("one", "two", "three")[: rounds(1, 3)]:
         typist.typed += word.encode()
         terminal.type(word)
         terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
         before = shown(typist.typed).rows()
-        far.proxy.silence()
+        far.stops()
         terminal.type("ghost")
         typist.typed += b"ghost"
         terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
         assert terminal.screen()[:-1] == before[:-1]
-        far.proxy.cut()
-        far.proxy.restore()
+        far.cut()
+        far.goes_on()
         terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
     typist.judge()

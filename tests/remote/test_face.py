@@ -9,7 +9,8 @@ import pytest
 from sesh.link import health
 from sesh.reach import host_target
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.test_lookup import known
+from tests.remote.via import Beside
 from tests.support import PROMPT, Home, wait_until
 
 
@@ -23,14 +24,9 @@ def offered(home: Home, line: str) -> list[str]:
     return [offer.partition("\t")[0] for offer in home.sesh(env=asks).stdout.splitlines() if offer]
 
 
-def known(home: Home, *hosts: There) -> None:
-    for far in hosts:
-        assert home.sesh(far.at, "--list").code == 0
-
-
 def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside: Beside) -> None:
     far = beside("box")
-    far.sesh("--open", "work")
+    far.sesh("--open", "work", "--", "cat")
     known(home, far)
     far.stops()
     for line in ("@box kill wo", "kill wo", "wo"):
@@ -40,7 +36,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
 def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
-    home.sesh("--open", "here")
+    home.sesh("--open", "here", "--", "sleep", "60")
     far.sesh("--open", "work", "--", "sh", "-c", "echo seen from afar; sleep 60")
     watched = home.terminal("--watch")
     watched.wait_for(re.compile(r"\n here +detached .*\n @box work +detached"))

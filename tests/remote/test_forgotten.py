@@ -11,6 +11,9 @@ import sys
 import pytest
 
 from sesh.ops import lookup
+from sesh.remote import known
+from sesh.remote.ssh import master
+from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Farm
 from tests.remote.via import Beside
 from tests.support import ROOT, Home, processes, wait_until
@@ -55,13 +58,15 @@ def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(
     assert home.sesh("--forget", "@box").code == 1
 
 
-def test_uninstalling_ends_the_shared_connections_that_are_left(home: Home, farm: Farm) -> None:
+def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm: Farm) -> None:
     """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
-    farm.host("one"), farm.host("two")
-    command = [sys.executable, os.path.join(ROOT, ".ci", "uninstall.py"), os.path.join(home.path, "venv")]
-    assert home.sesh("@one", "@two", "--list").code == 0
+    command = [sys.executable, os.path.join(ROOT, ".ci", "uninstall.py"), os.path.join(here.path, "venv")]
+    for word in ("one", "two"):
+        farm.host(word)
+        known.record(word)
+        master.ensure(Destination(word), ask=False)
     masters = farm.masters()
     assert len(masters) == 2
-    done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=here.env, capture_output=True, text=True, check=True)
     assert "ended: 2 shared ssh connections" in done.stdout
     wait_until(lambda: not any(map(processes.exists, masters)))

@@ -14,7 +14,7 @@ from tests.remote.farm import Farm
 from tests.remote.via import Beside, There
 from tests.support import Home, processes, rounds, wait_until
 
-ROUNDS = rounds(2, 50)
+ROUNDS = rounds(1, 50)
 
 pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
 
@@ -23,16 +23,15 @@ def lines(far: There) -> int:
     return far.read("ran").count("x")
 
 
-@pytest.mark.parametrize("words", [("--timeout", "1"), ()], ids=" ".join)
 def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = beside("box")
     monkeypatch.setattr(find, "PATIENCE", 1)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = far.summary("work")["daemon_pid"]
-    for _ in range(ROUNDS):
+    for words in (("--timeout", "1"), ()) * ROUNDS:
         os.kill(pid, signal.SIGSTOP)
         done = home.sesh("@box", "--run", "work", *words, "--", "echo x >>ran")
         os.kill(pid, signal.SIGCONT)
@@ -42,16 +41,8 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
         assert lines(far) == 0
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("--exec", "job", "--", "sh", "-c", "echo x >>ran"),
-        ("--send", "work", "echo x >>ran", "--enter"),
-    ],
-    ids=lambda words: words[0],
-)
 def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was done once the bridge went on, for nobody."""
     far = beside("box")
@@ -68,7 +59,8 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     monkeypatch.setattr(bridge, "_welcome", welcomed)
     assert home.sesh("@box", "--open", "work").code == 0
 
-    for _ in range(ROUNDS):
+    line = "echo x >>ran"
+    for words in (["--exec", "job", "--", "sh", "-c", line], ["--send", "work", line, "--enter"]) * ROUNDS:
         far.write("bridge", "")
         asker = home.start("@box", *words)
         pid = wait_until(lambda: [pid for pid in far.held() if processes.stopped(pid)], what="a stopped bridge")[0]

@@ -10,9 +10,9 @@ from typing import IO
 
 import pytest
 
-from tests.remote.pace import brisk, hasty
+from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
-from tests.support import Home, processes, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
@@ -23,14 +23,14 @@ def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
     brisk(monkeypatch)
     far = beside("box")
     assert far.sesh("--open", "work").code == 0
-    assert far.sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
+    far.prints("work", PROMPT)
     return far
 
 
-def settled(far: There) -> None:
-    """Somebody is connected to `work` on the host, and nothing passes any more: he waits."""
+def settled(far: There, number: int = 1) -> None:
+    """So many are connected to `work` on the host, and nothing passes any more: they wait."""
     daemon = far.summary("work")["daemon_pid"]
-    wait_until(lambda: processes.connections(daemon) > 0, what="somebody is connected to the daemon")
+    wait_until(lambda: processes.connections(daemon) >= number, what="they are connected to the daemon")
     wait_until(far.settled)
 
 
@@ -50,30 +50,23 @@ def outcome(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, out.decode(), error.decode()
 
 
-@pytest.mark.parametrize(
-    ("words", "line", "answer"),
-    [
-        (["--for", "^do+ne$"], "echo do''ne", "for: done\n"),
-        (["--prompt"], "true", "prompt\n"),
-        (["--exit"], "exit 5", "exit: 5\n"),
-    ],
-)
-def test_what_comes_while_the_link_is_down_is_not_missed(
-    home: Home, box: There, words: list[str], line: str, answer: str
-) -> None:
-    assert box.sesh("--send", "work", f"{GO}; {line}", "--enter").code == 0
-    waiting = home.start("@box", "--wait", "work", "--timeout", "30", *words)
-    settled(box)
+def test_what_comes_while_the_link_is_down_is_not_missed(home: Home, box: There) -> None:
+    assert box.sesh("--send", "work", f"{GO}; echo do''ne", "--enter").code == 0
+    conditions = {"for: done\n": ["--for", "^do+ne$"], "prompt\n": ["--prompt"], "exit: 5\n": ["--exit"]}
+    waiting = {answer: home.start("@box", "--wait", "work", *words) for answer, words in conditions.items()}
+    settled(box, 3)
     box.away()
     box.write("go", "")
-    if words == ["--exit"]:
-        assert box.sesh("--wait", "work", "--exit").code == 5
-    else:
-        assert box.sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
+    assert box.sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
     box.back()
-    code, out, error = outcome(waiting)
-    assert (code, out) == (5 if words == ["--exit"] else 0, answer), error
-    assert error.count("\n") in (1, 2)
+    *met, ended = waiting.items()
+    for answer, process in met:
+        assert outcome(process)[:2] == (0, answer)
+    box.away()
+    assert box.sesh("--send", "work", "exit 5", "--enter").code == 0
+    assert box.sesh("--wait", "work", "--exit").code == 5
+    box.back()
+    assert outcome(ended[1])[:2] == (5, ended[0])
 
 
 def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: There) -> None:
@@ -150,44 +143,26 @@ def test_each_line_of_a_job_is_printed_once_through_cuts(home: Home, box: There)
     assert (code, out.split()) == (3, expected), error
 
 
-def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: There, monkeypatch: pytest.MonkeyPatch) -> None:
-    hasty(monkeypatch)
-    waiting = home.start("@box", "--wait", "work", "--exit")
-    settled(box)
-    links = len(box.links())
-    box.strand()
-    wait_until(lambda: len(box.links()) > links, what="another link is opened beside it")
-    assert box.sesh("--run", "work", "--", "exit 8").code == 8
-    assert outcome(waiting)[:2] == (8, "exit: 8\n")
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (("--run", "work", "--", "echo begun; cat"), 255),
-        (("--exec", "job", "--follow", "--keep", "--", "sh", "-c", "echo begun; exec sleep 100"), 255),
-        (("--logs", "work", "-f"), 1),
-    ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
-)
-def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(
-    home: Home, box: There, words: tuple[str, ...], code: int
-) -> None:
-    process = home.start("@box", *words)
-    if code == 255:
-        assert line_of(process.stdout) == b"begun\n"
-    else:
-        settled(box)
+def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(home: Home, box: There) -> None:
+    job = ("--exec", "job", "--follow", "--keep", "--", "sh", "-c", "echo begun; exec sleep 100")
+    waiting = {
+        ("work", 255): home.start("@box", "--run", "work", "--", "echo begun; cat"),
+        ("job", 255): home.start("@box", *job),
+        ("work", 1): home.start("@box", "--logs", "work", "-f"),
+    }
+    for process in waiting.values():
+        while line_of(process.stdout) != b"begun\n":
+            pass
     box.away()
     processes.kill(box.processes())
     for name in box.names():  # as after a power cut: the records are those of an earlier start of the machine
         record = {**json.loads(box.read(f".sesh/{name}.json"))}
         box.write(f".sesh/{name}.json", json.dumps({**record, "boot": "before"}), 0o600)
     box.back()
-    ended, _, said = outcome(process)
-    name = "job" if "job" in words else "work"
-    last = said.splitlines()[-1]
-    assert (ended, f"{name} was lost" in last, f"`sesh @box --open {name}`" in last) == (code, True, True)
+    for (name, code), process in waiting.items():
+        ended, _, said = outcome(process)
+        last = said.splitlines()[-1]
+        assert (ended, f"{name} was lost" in last, f"`sesh @box --open {name}`" in last) == (code, True, True)
 
 
 def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Home, beside: Beside) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -119,17 +118,6 @@ def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
     opened.wait_for("still here")
     opened.type("\x1c")
     assert opened.exit_code() == 0
-
-
-def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, beside: Beside) -> None:
-    far = beside("box")
-    known(home, far)
-    opened = home.terminal("--watch")
-    opened.wait_for(re.compile(r" @box work"))
-    wait_until(far.held, what="a link is held")
-    opened.type("\x1b")
-    assert opened.exit_code() == 0
-    wait_until(lambda: not far.held(), what="it is let go")
 
 
 def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, beside: Beside) -> None:

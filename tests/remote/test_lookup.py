@@ -39,11 +39,11 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, beside: Beside
 def test_what_is_here_goes_first_and_who_says_local_or_creates_asks_nobody(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
-    far.sesh("--open", "work")
+    far.sesh("--open", "work", "--", "cat")
     links = len(far.links())
     assert home.sesh("--status", "work", "--local").code == 1
     assert home.sesh("--kill", "work", "--local").code == 1
-    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("--open", "work", "--", "cat").code == 0
     assert home.sesh("--exec", "job", "--", "true").code == 0
     assert home.sesh("--status", "work", "--json").json()["host"] is None
     assert home.sesh("--kill", "work").code == 0
@@ -54,7 +54,7 @@ def test_what_is_here_goes_first_and_who_says_local_or_creates_asks_nobody(home:
 def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Beside) -> None:
     one, two = beside("one"), beside("two")
     known(home, one, two)
-    one.sesh("--open", "work")
+    one.sesh("--open", "work", "--", "cat")
     two.sesh("--open", "work")
     for words in (["--kill", "work"], ["--attach", "work"]):
         done = home.sesh(*words)
@@ -72,7 +72,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     terminal.wait_for(f"in={two.directory}")
     terminal.type("exit 3\r")
     assert terminal.exit_code() == 3
-    two.sesh("--open", "work")
+    two.sesh("--open", "work", "--", "cat")
     cancelled = home.terminal("work")
     cancelled.wait_for("Cancel")
     cancelled.type("c")
@@ -99,10 +99,10 @@ def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> 
 
 
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, beside: Beside) -> None:
-    """An empty one was made here, which hid the real one from then on."""
+    """An empty one was made here, which hid the real one from then on. No list had shown it."""
     far = beside("box")
-    far.sesh("--open", "solo", "--", "sh", "-c", "echo real; exec cat")
     known(home, far)
+    assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
     far.away()
     for words in (["--status", "solo"], ["--kill", "solo"], ["--wait", "solo", "--exit"]):
         done = home.sesh(*words)

@@ -36,11 +36,9 @@ def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path
     reached = "{}" in path  # else the system's ssh runs, which does not know these hosts
     for words in (
         (f"@{BOX}", "--list"),
-        (f"@{BOX}", "--open", "work"),
-        (f"@{BOX}", "--kill", "work"),
         ("--deploy", f"@{OTHER}"),
         ("--doctor",),
-        ("--open", "here"),
+        ("--open", "here", "--", "sleep", "1000"),
         ("--sweep", "--dry-run"),
         ("--complete", "directories", ""),
     ):

@@ -25,22 +25,6 @@ def stale_rows(home: Home) -> list[str]:
     return [line for line in lines(home.sesh("--list").stdout) if line.startswith("?")]
 
 
-def test_a_session_that_nobody_attached_to_is_known_of_a_host_that_was_cut_off_right_after(
-    home: Home, beside: Beside
-) -> None:
-    """`sesh job` created a session here without a question, as no list had shown the one there yet."""
-    far = beside("gone")
-    known(home, far)
-    assert home.sesh("@gone", "--exec", "job", "-d", "--", "cat").code == 0
-    assert home.sesh("@gone", "--open", "work", "--", "cat").code == 0
-    far.away()
-    for name, row in zip(("job", "work"), stale_rows(home), strict=True):
-        assert re.fullmatch(rf"\? {name} +seen just now +cat", row), row
-    terminal = home.terminal("job")
-    terminal.wait_for("job was on @gone")
-    assert terminal.exit_code() == 1
-
-
 def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, beside: Beside) -> None:
     """A session that one had just killed was `seen just now`."""
     far = beside("gone")

@@ -26,20 +26,20 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_session
     """Megabytes stood in the buffers of the way, which is many seconds; what a flood leaves out comes as a screen."""
     terminal = slow.attach()
     terminal.type("yes 'a line of some length'\r")
-    terminal.wait_until(lambda: len(terminal.raw) > RATE)
+    terminal.wait_until(lambda: len(terminal.raw) > RATE // 3)
     mark = len(terminal.raw)
     terminal.type("\x03")
     terminal.wait_for_raw(PROMPT.encode(), 20, mark)
     assert len(terminal.raw) - mark < 4 * RATE, "seconds of it, on a busy machine, and not megabytes"
     mark = len(terminal.raw)
-    terminal.type("seq 400000; echo end''ed\r")
+    terminal.type("seq 200000; echo end''ed\r")
     terminal.wait_for("ended")
-    terminal.wait_until(lambda: terminal.screen()[-3:] == ["400000", "ended", f"{PROMPT} "[: len(PROMPT)]])
+    terminal.wait_until(lambda: terminal.screen()[-3:] == ["200000", "ended", f"{PROMPT} "[: len(PROMPT)]])
     assert "\n".join(terminal.screen()).rstrip() == home.sesh("--screen", "work").stdout.rstrip()
-    assert len(terminal.raw) - mark < 1_500_000, "not all of three megabytes"
+    assert len(terminal.raw) - mark < 1_100_000, "not all of 1.3 megabytes"
 
 
-@pytest.mark.parametrize("lines", [pytest.param(30_000, marks=pytest.mark.soak), 120_000])
+@pytest.mark.parametrize("lines", [pytest.param(30_000, marks=pytest.mark.soak), 70_000])
 def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: int) -> None:
     """It ends while its output waits for the link: before that is known to be slow, as that shows, and afterwards."""
     terminal = slow.attach()

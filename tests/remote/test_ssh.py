@@ -110,19 +110,6 @@ def test_of_several_that_come_at_once_one_is_refused_for_all(here: Home, farm: F
     assert glob(f"{ssh.control_directory()}/[0-9a-f]*") == []
 
 
-def test_a_socket_that_a_killed_connection_left_is_no_hindrance(here: Home, farm: Farm) -> None:
-    farm.host("box")
-    box = Destination("box")
-    master.ensure(box, ask=False)
-    processes.kill(farm.masters())
-    wait_until(lambda: not farm.masters())
-    assert os.path.exists(ssh.control_path(box))
-    assert not master.is_alive(box)
-    master.ensure(box, ask=False)
-    assert master.is_alive(box)
-    assert run(box, "echo hello").stdout == "hello\n"
-
-
 def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True, sshd={"MaxSessions": "1"})
     box = Destination("box")

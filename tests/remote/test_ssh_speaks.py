@@ -29,15 +29,6 @@ def behind(here: Home, farm: Farm) -> str:
     return go
 
 
-def test_an_address_to_log_in_at_is_shown_on_the_terminal_while_ssh_waits(home: Home, behind: str) -> None:
-    terminal = home.terminal("@box", "work", columns=120)
-    terminal.wait_for(ADDRESS)
-    home.write("go", "")
-    terminal.wait_for(PROMPT)
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-
-
 def test_so_are_the_words_of_a_command_in_the_place_of_ssh(home: Home) -> None:
     script = home.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
     home.write(".config/sesh/config.toml", f'[remotes.box]\nvia = "{script}"\n')
@@ -47,9 +38,12 @@ def test_so_are_the_words_of_a_command_in_the_place_of_ssh(home: Home) -> None:
     assert terminal.exit_code() == 130
 
 
-def test_the_line_of_a_lost_link_says_what_ssh_waits_for(home: Home, farm: Farm, behind: str) -> None:
-    home.write("go", "")
+def test_an_address_to_log_in_at_is_shown_while_ssh_waits_and_so_it_is_when_the_link_was_lost(
+    home: Home, farm: Farm, behind: str
+) -> None:
     terminal = home.terminal("@box", "work", columns=200)
+    terminal.wait_for(ADDRESS)
+    home.write("go", "")
     terminal.wait_for(PROMPT)
     os.unlink(behind)
     processes.kill(farm.masters())
@@ -70,25 +64,6 @@ def test_it_is_heard_where_nobody_is_asked_and_is_the_reason_of_a_host_that_is_l
         assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
     here.write("go", "")
     master.ensure(Destination("box"), ask=False)
-
-
-@pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
-def test_a_banner_stands_above_the_prompt_that_it_belongs_to(home: Home, farm: Farm) -> None:
-    banner = home.write("banner", "authorized use only\n")
-    far = farm.host("box", sshd={**BY_PASSWORD, "Banner": banner})
-    far.account.set_password("far away")
-    terminal = home.terminal("@box", "work", columns=120)
-    terminal.wait_for("password:")
-    terminal.type("wrong\r")
-    terminal.wait_until(lambda: terminal.text().count("password:") == 2)
-    told = [re.sub(r"^\S+'s ", "", row) for row in terminal.screen() if row]
-    assert told == ["authorized use only", "password:", "Permission denied, please try again.", "password:"]
-    terminal.type("far away\r")
-    terminal.wait_for(PROMPT)
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-    terminal.close()
-    assert home.sesh("@box", "--list").code == 0, "the connection outlives the terminal"
 
 
 def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: Home, farm: Farm) -> None:

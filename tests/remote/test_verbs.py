@@ -4,61 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-from typing import Any
 
 import pytest
 
 from tests.remote.farm import Farm
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside
 from tests.support import Home, wait_until
 
 SHELLS = ["fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
 """bash is the shell of every other host, zsh and dash are as bash: a thorough run has all of them."""
-AGES = r"\b\d+s( +|(?= ago))|\S+Z "
 BANNER = 'Welcome to \0\x1b[31mbox {"json": 1}\r\nstty: standard input: not a terminal\n'
 ODD = [
     "", " ", "a  b ", "-", "-x", "--", "--json", "--help", "@other", "~", "$HOME", "`id`", "$(id)", "!!",
     "a'b", 'a"b', "a\\", "\\n", "line\nbreak\n", "tab\there", "*", "[a-z]?", "{a,b}", "a;b|c&d>e<f", "#",
     "%s", "^", "ünïcödé", "日本", "\udcff\udc80", "\x01\x1b[31m\x7f",
 ]  # fmt: skip
-
-
-def there_only(line: str) -> str:
-    """A line of sesh's own as it is on the host, without a host."""
-    return line.replace("sesh @box ", "sesh ").replace("`sesh @box`", "`sesh`")
-
-
-def stable(value: Any) -> Any:
-    """JSON without what differs between two moments or two ways of asking."""
-    if isinstance(value, list):
-        return [stable(each) for each in value]
-    left_out = ("last_activity", "host", "duration", "position", "foreground", "link")
-    kept = {key: each for key, each in value.items() if key not in left_out}
-    if "error" in kept:
-        kept["error"]["message"] = there_only(kept["error"]["message"])
-    return kept
-
-
-def same(home: Home, far: There, *words: str) -> str:
-    """What a line prints; on the host and through `@host` it must be the same."""
-    there, through = far.sesh("--local", *words), home.sesh(far.at, *words)
-    assert (through.code, there_only(through.stderr)) == (there.code, there.stderr.replace(" --local", ""))
-    assert re.sub(AGES, "", through.stdout) == re.sub(AGES, "", there.stdout)
-    return through.stdout
-
-
-def same_json(home: Home, far: There, *words: str) -> None:
-    """The same in JSON, where the host is filled in, and in a list the home directory there."""
-    there, through = far.sesh("--local", "--json", *words), home.sesh(far.at, "--json", *words)
-    assert (through.code, through.stderr) == (there.code, there.stderr)
-    answer = through.json()
-    for each in answer if isinstance(answer, list) else [answer]:
-        assert each.pop("home", far.path) == far.path
-        if "error" not in each and "ok" not in each:
-            assert each["host"] == far.word, each
-    assert stable(answer) == stable(there.json())
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -81,16 +42,17 @@ def test_r27_odd_words_arrive_as_they_were_written_and_sessions_have_a_login_she
     assert done.stdout == f"{[os.fsencode(word) for word in ODD]}\n"
     assert done.stderr == ""
     assert not far.exists("login")
-    assert home.sesh("@box", "--open", "work").code == 0
-    wait_until(lambda: far.exists("login"))
-    assert os.stat(os.path.join(far.home, "login")).st_uid == far.account.uid
+    if shell == SHELLS[0]:  # sesh makes no difference between the shells of sessions
+        assert home.sesh("@box", "--open", "work").code == 0
+        wait_until(lambda: far.exists("login"))
+        assert os.stat(os.path.join(far.home, "login")).st_uid == far.account.uid
 
 
 def test_a_session_lives_its_life_from_afar(home: Home, beside: Beside) -> None:
     far = beside("box")
     made = {"ok": True, "name": "work", "session": "work", "host": "box", "created": True}
     assert home.sesh("@box", "--open", "work", "--json").json() == made
-    assert home.sesh("@box", "--new", "-d").stdout == "1\n"
+    assert home.sesh("@box", "--new", "-d", "--", "cat").stdout == "1\n"
     assert home.sesh("@box", "--rename", "1", "one").code == 0
     again = home.sesh("@box", "--new", "one", "-d")
     assert (again.code, "--join" in again.stderr) == (1, True)
@@ -107,15 +69,16 @@ def test_a_session_lives_its_life_from_afar(home: Home, beside: Beside) -> None:
 
 def test_what_cannot_be_done_is_refused_as_over_there(home: Home, beside: Beside) -> None:
     far = beside("box")
-    far.sesh("--open", "work", "--", "cat")
-    far.sesh("--open", "other", "--", "cat")
-    same(home, far, "--status", "missing")
-    for words in (["--nonsense", "work"], ["--open", "x", "/no/such/directory"], ["--rename", "work", "other"]):
-        same_json(home, far, *words)
+    for name in ("work", "other"):
+        far.sesh("--open", name, "--", "cat")
+    for line in ("--status missing", "--nonsense work", "--open x /no/such", "--rename work other"):
+        words = line.split()
+        there, through = far.sesh("--local", "--json", *words), home.sesh("@box", "--json", *words)
+        assert (through.code, through.stderr) == (there.code, there.stderr)
+        assert through.json()["error"]["code"] == there.json()["error"]["code"], words
     assert home.sesh("@box", "--version").stdout == home.sesh("--version").stdout
-    same_json(home, far, "--detach", "work")
-    same_json(home, far, "--label", "work", "k=v")
-    assert far.sesh("--status", "work", "--json").json()["labels"] == {"k": "v"}
+    assert home.sesh("@box", "--label", "work", "k=v").code == 0
+    assert far.summary("work")["labels"] == {"k": "v"}
 
 
 def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
@@ -134,23 +97,17 @@ def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
     assert "done" in far.sesh("--screen", "work").stdout
 
 
-def test_jobs_over_there_end_with_their_own_code(home: Home, beside: Beside) -> None:
+def test_jobs_over_there_end_with_their_own_code_and_what_they_print_comes_back(home: Home, beside: Beside) -> None:
     far = beside("box")
-    for script, code in {"exit 3": 3, "exit 255": 255, "kill -9 $$": 137}.items():
+    for script, code in {"exit 255": 255, "kill -9 $$": 137}.items():
         assert home.sesh("@box", "--exec", "--", "sh", "-c", script).code == code
     line = home.sesh("@box", "--exec", "--", "exit 3")
     assert (line.code, "command not found; for a line of shell: sh -c 'exit 3'" in line.stderr) == (127, True)
-    assert home.sesh("@box", "--exec", "--", "/etc/passwd").code == 126
     assert home.sesh("@box", "--exec", "--timeout", "0.2", "--", "sleep", "1000").code == 124
-    assert home.sesh("@box", "--exec", "-C", "/no/such", "--", "true").code == 125
     home.sesh("@box", "--open", "taken", "--", "cat")
     taken = home.sesh("@box", "--exec", "taken", "--json", "--", "true")
     assert (taken.code, taken.json()["error"]["code"]) == (125, "exists")
     assert far.names() == ["taken"]
-
-
-def test_what_jobs_print_comes_back(home: Home, beside: Beside) -> None:
-    beside("box")
     script = "printf 'one\\ntwo\\377'; exit 4"
     printed = home.sesh("@box", "--exec", "--print", "--", "sh", "-c", script)
     assert (printed.code, printed.raw, printed.stderr) == (4, b"one\ntwo\xff", "")
@@ -181,14 +138,12 @@ def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
         done = home.sesh("@box", "--exec", "--print", *words, "--", "pwd")
         return done.stdout.strip() if done.code == 0 else done.stderr
 
-    assert where() == far.path
     assert where("-C", home.path) == far.path
     assert where("-C", f"{home.path}/a b/") == f"{far.path}/a b"
     assert where("-C", "project") == f"{far.path}/project"
-    assert where("-C", "/usr") == "/usr"
     assert "no directory" in where("-C", f"{home.path}x")
-    assert home.sesh("@box", "--open", "work", f"{home.path}/project").code == 0
-    assert home.sesh("@box", "--status", "work", "--json").json()["cwd"] == f"{far.path}/project"
+    assert home.sesh("@box", "--open", "work", f"{home.path}/project", "--", "cat").code == 0
+    assert far.summary("work")["cwd"] == f"{far.path}/project"
 
 
 def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home) -> None:
@@ -201,7 +156,7 @@ def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything
     assert not os.path.exists(os.path.join(home.path, "called"))
 
 
-def test_output_and_code_of_a_run_come_from_over_there(home: Home, beside: Beside) -> None:
+def test_output_and_code_of_a_run_come_from_over_there_where_ctrl_c_reaches_it(home: Home, beside: Beside) -> None:
     far = beside("box")
     assert home.sesh(far.at, "--open", "t").code == 0
     assert home.sesh(far.at, "--run", "t", "--", "cd /usr; printf 'a\\377'; sh -c 'exit 7'").code == 7
@@ -210,17 +165,12 @@ def test_output_and_code_of_a_run_come_from_over_there(home: Home, beside: Besid
     answer = home.sesh(far.at, "--run", "t", "--json", "--", "printf", "%s", "it's").json()
     assert (answer["host"], answer["output"], answer["command"]) == (far.word, "it's", ["printf", "%s", "it's"])
     assert home.sesh(far.at, "--run", "none", "--", "true").code == 125
-    far.away()
-    refused = home.sesh(far.at, "--run", "t", "--json", "--", "true")
-    assert (refused.code, refused.json()["error"]["code"]) == (125, "unreachable")
-
-
-def test_ctrl_c_reaches_a_run_over_there(home: Home, beside: Beside) -> None:
-    far = beside("box")
-    assert home.sesh(far.at, "--open", "t").code == 0
     process = home.start(far.at, "--run", "t", "--", "echo begun; sleep 60")
     far.prints("t", "^begun")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert home.sesh(far.at, "--run", "t", "--", "echo after").stdout == "after\n"
+    far.away()
+    refused = home.sesh(far.at, "--run", "t", "--json", "--", "true")
+    assert (refused.code, refused.json()["error"]["code"]) == (125, "unreachable")

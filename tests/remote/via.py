@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -27,7 +28,7 @@ class There(Home):
 
     def __init__(self, word: str, near: Home, path: str) -> None:
         super().__init__()
-        self.word, self.near = word, near
+        self.word, self.near, self.home, self.python = word, near, self.path, sys.executable
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
         self.env["PATH"] = path or f"{self.path}/bin:{os.environ['PATH']}"
