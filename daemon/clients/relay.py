@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sesh import machine
+from sesh import processes
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -88,7 +88,7 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set("pack", 0, self._pack)
                 return
-        machine.trim_memory()
+        processes.trim_memory()
 
     # -- the program's pace
 

@@ -13,8 +13,8 @@ from sesh.cli import go, printing
 from sesh.cli.attach import View
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
+from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.machine import check_audience, polled
 from sesh.names import check_label, natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, Key, SessionIndex

@@ -23,7 +23,7 @@ from itertools import cycle
 from types import FrameType
 from typing import Any
 
-from sesh import files
+from sesh import stdin
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.gather import STATUS_DELAY, waiting_line
@@ -94,7 +94,7 @@ def _run_verb(cli: Invocation, host: str, verb: Callable[[Invocation], int]) -> 
 def _copied_stdin() -> Iterator[str]:
     """Copy stdin to a file, which each child opens for itself; yield its path."""
     with tempfile.NamedTemporaryFile() as file:
-        for data in files.stdin():
+        for data in stdin.blocks():
             file.write(data)
         file.flush()
         yield file.name

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sesh import errors, machine, reach
+from sesh import descriptors, errors, reach
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.line import Line
@@ -181,7 +181,7 @@ class Invocation(Caller):
     @property
     def piped(self) -> bool:  # type: ignore[override]
         """True if stdin is a pipe with unread bytes, and JSON is not wanted."""
-        return not self.json and printing.from_pipe() and machine.unread(0) > 0
+        return not self.json and printing.from_pipe() and descriptors.unread(0) > 0
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
@@ -253,7 +253,7 @@ class Invocation(Caller):
         try:
             if os.tcgetpgrp(0) != os.getpgrp():
                 return  # tcflush would stop a process in the background
-            typed = machine.unread(0)
+            typed = descriptors.unread(0)
             termios.tcflush(0, termios.TCIFLUSH)
         except (OSError, termios.error):
             return  # the terminal is gone

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from sesh import errors, files, wording
+from sesh import errors, stdin, wording
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -99,7 +99,7 @@ def _read(file: str | None) -> bytes:
     if file is None:
         if os.isatty(0):
             raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-        data = files.whole_stdin(_MAX_BYTES)
+        data = stdin.whole(_MAX_BYTES)
     else:
         try:
             with open(file, "rb") as content:

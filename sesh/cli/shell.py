@@ -10,7 +10,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import files, measures, names, paths
+from sesh import measures, names, paths, stdin
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -200,6 +200,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
         bytes_of(pressed)  # refuses an unknown key before stdin is read
-    typed = files.stdin(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = stdin.blocks(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.done(name=name, **sent)
