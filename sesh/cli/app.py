@@ -92,7 +92,7 @@ def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
 
 
 def _json_if_wanted(text: str, cli: Invocation | None) -> str:
-    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.json else text
+    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.line.json else text
 
 
 @cache
@@ -126,7 +126,7 @@ def run(cli: Invocation) -> int:
                 ctx.obj = cli
                 return int(command.invoke(ctx))
 
-            if len(cli.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+            if len(cli.line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
                 return int(load("fanout.run")(cli, ctx.params, invoke))
             return invoke(cli)
     except typer.Exit as shown:  # a page of help

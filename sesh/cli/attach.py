@@ -75,7 +75,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
     if current is not None:
         return _switch_over(cli, target, current, name, connection)
     recent.remember(name, target.host)
-    options.first_notice = cli.greeting
+    options.first_notice = cli.person.greeting
     target.log_attached(name)
     connector = _Connector(cli, target)
     outcome = run_client(
@@ -86,7 +86,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
 
 
 def _options(cli: Invocation, view: View) -> AttachOptions:
-    settings = cli.settings()
+    settings = cli.person.settings()
     return AttachOptions(
         read_only=view.read_only,
         replace=view.replace,
@@ -109,8 +109,8 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.entering(f"SESH_DETACH_KEY is ignored: {error}")
-    return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
+            cli.person.entering(f"SESH_DETACH_KEY is ignored: {error}")
+    return DetachKey.parse(cli.person.settings().detach_key or _DETACH_KEY)
 
 
 class _Connector:
@@ -182,7 +182,7 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
     """Print the last screen and the end of an exited session; return its exit code."""
     end, _ = connection.single_request("wait", exit=True)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = Outcome.ended(name, cli.host, end)
+    outcome = Outcome.ended(name, cli.line.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
     return _exit_code(outcome)
 

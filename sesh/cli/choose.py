@@ -50,7 +50,7 @@ def pick(
 
 def picked(cli: Invocation, label: Sequence[str] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
-    row = _chosen(cli, cli.hosts, dict(map(check_label, label)), Order.RECENT)
+    row = _chosen(cli, cli.line.hosts, dict(map(check_label, label)), Order.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row, view)
 
 
@@ -63,9 +63,9 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
       sesh watch --json
     """
     cli, wanted = ctx.obj, dict(map(check_label, label or ()))
-    if cli.json:
+    if cli.line.json:
         return _follow(cli, wanted)
-    hosts, row = cli.hosts, None
+    hosts, row = cli.line.hosts, None
     with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
         while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
             code = _enter(cli, row, View())
@@ -79,9 +79,10 @@ def _chosen(
 ) -> Row | None:
     """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
     if not printing.on_terminal() or printing.dumb():
-        raise Refused(f"{cli.verb or '--pick'} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
+        verb = cli.line.verb.dashed or "--pick"
+        raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     picks = order is Order.RECENT
-    with SessionIndex(cli, hosts or None) as index:
+    with SessionIndex(cli.person, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
         if picks:
             _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
@@ -89,7 +90,7 @@ def _chosen(
                 missing = "no session has these labels" if wanted else "there are no sessions"
                 raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
-        view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
+        view = board.View(order, wanted, creates, cli.person.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
 
 
@@ -114,7 +115,7 @@ def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
 def _enter(cli: Invocation, row: Row, view: View) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is not None:
-        cli.set_host(row.host)
+        cli.line.set_host(row.host)
         if row.session["state"] == "running":
             return go.attach(cli, row.name, view)
     return go.go(cli, row.name, view=view)
@@ -144,7 +145,7 @@ def next_(
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
-    with SessionIndex(cli, cli.hosts or None) as index:
+    with SessionIndex(cli.person, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
         deadline = time.monotonic() + _QUESTION_DELAY
         while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < deadline:
@@ -155,7 +156,7 @@ def next_(
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
-    cli.set_host(chosen[0])
+    cli.line.set_host(chosen[0])
     return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
@@ -180,7 +181,7 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli.person, cli.line.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:

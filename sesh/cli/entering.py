@@ -1,4 +1,4 @@
-"""Verbs that attach to a session: `NAME`, `attach`, `new`, `here`."""
+"""Verbs that attach to a session or create one: `NAME`, `attach`, `new`, `open`, `here`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sesh.about import SESH
 from sesh.cli import go as going
 from sesh.cli import printing
 from sesh.cli.attach import View, attach_terminal, without_terminal
+from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import find_verb
 from sesh.cli.words import (
     AnyName,
     Context,
@@ -110,13 +112,13 @@ def new(  # noqa: PLR0913 (a session has that many options)
     if name is not None:
         check_name(name)
     choice = choices[0] if choices else ""
-    spec, target = cli.spec(directory, env, label, size), cli.target
-    if detached or cli.json:
+    spec, target = cli.line.spec(directory, env, label, size), cli.target
+    if detached or cli.line.json:
         target.sync()
-        answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice, quiet=cli.json)
-        if not cli.json:
+        answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
+        if not cli.line.json:
             printing.text(answer["name"])
-        return cli.report_session(answer["name"], created=answer["created"])
+        return _report_session(cli, answer["name"], created=answer["created"])
     if not printing.on_terminal():
         raise without_terminal(name or "NAME")
     return attach_terminal(
@@ -127,6 +129,36 @@ def new(  # noqa: PLR0913 (a session has that many options)
         lambda target: target.enter(enter.new, name=name, spec=spec, choice=choice),
         sync=not join,
     )
+
+
+def open_(
+    ctx: Context,
+    name: Name,
+    directory: Directory = None,
+    *,
+    env: Env = None,
+    label: Label = None,
+    size: Size = None,
+) -> int:
+    """Make sure that NAME runs, without attaching; succeeds if it runs already.
+
+    Examples:
+      sesh open work
+      sesh open web ~/site --label team=web -- make serve
+    """
+    cli = ctx.obj
+    check_name(name)
+    target = cli.target
+    target.sync()
+    created = target.call(enter.open_, name=name, spec=cli.line.spec(directory, env, label, size))
+    return _report_session(cli, name, created=created)
+
+
+def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
+    """Print the session if JSON is wanted; return 0. Note that a new session has the name of a verb."""
+    if created and find_verb(name) is not None:
+        cli.person.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
+    return printing.done(cli.line, name=name, session=name, host=cli.line.host, created=created)
 
 
 def here(

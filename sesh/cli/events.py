@@ -58,16 +58,16 @@ def events(
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
-            if cli.host is None and cli.watched and paths.knows_remotes() and known.hosts():
-                cli.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
+            if cli.line.host is None and cli.person.watched and paths.knows_remotes() and known.hosts():
+                cli.person.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0
         check_name(name)
         with cli.find(name).open_stream(name) as stream:
-            stream.audience = cli.audience
+            stream.audience = cli.person.audience
             _print(cli, follow(stream, int(since) if since is not None else None))
     except DaemonDied as died:
-        cli.note(str(died))
+        cli.person.note(str(died))
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0
@@ -76,9 +76,9 @@ def events(
 def _print(cli: Invocation, items: Iterable[Event]) -> None:
     for event in items:
         if "note" in event:
-            cli.note(str(event["note"]))
-        elif cli.json:
-            cli.value({**event, "host": cli.host})
+            cli.person.note(str(event["note"]))
+        elif cli.line.json:
+            printing.value({**event, "host": cli.line.host})
         else:
             shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
             moment = measures.local_time(event.get("ts"))
@@ -89,14 +89,14 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
 def _log(cli: Invocation, name: str | None) -> int:
     """Print the event log of remotes, only for sessions called `name` if given."""
     log = cli.target.call(read_log, name=name)
-    if cli.json:
+    if cli.line.json:
         for event in log["events"]:
-            cli.value(event)
+            printing.value(event)
     elif log["events"]:
         for line in printing.aligned([_LOG_HEADINGS, *map(_cells, log["events"])]):
             printing.text(line)
     else:
-        cli.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
+        cli.person.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
     return 0
 
 

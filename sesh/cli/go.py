@@ -29,18 +29,18 @@ def go(
 ) -> int:
     """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
     if name == "-":
-        if directory is not None or cli.tail is not None:
+        if directory is not None or cli.line.tail is not None:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
         return back(cli, view)
     check_name(name)
-    spec = cli.spec(directory, env, label)
-    if view.read_only and directory is None and cli.tail is None:
+    spec = cli.line.spec(directory, env, label)
+    if view.read_only and directory is None and cli.line.tail is None:
         return attach(cli, name, view)  # a new shell has nothing to watch
     if not printing.on_terminal():
         raise without_terminal(name)
     similar = "" if cli.line.create else similar_verb(name)
     if find_verb(name) is not None:
-        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+        cli.person.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 
     def entered(target: Target) -> Entered:
         return target.enter(enter.go, name=name, spec=spec, near=similar)
@@ -73,12 +73,12 @@ def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
 
 def back(cli: Invocation, view: View) -> int:
     """Attach to the session attached last that still runs, except that of this terminal. Raises NotFound."""
-    if cli.host is not None:
+    if cli.line.host is not None:
         return _attach_to(cli, cli.target, "-", view)
     for host, name in enter.recent():
         if not host and shows(name):
             continue
-        cli.set_host(host or None)
+        cli.line.set_host(host or None)
         try:
             return _attach_to(cli, cli.target, name, view)
         except NotFound:
@@ -86,15 +86,15 @@ def back(cli: Invocation, view: View) -> int:
         except SeshError as error:
             error.message = f"cannot go back to {name}: {error.message}"
             raise
-    cli.set_host(None)
+    cli.line.set_host(None)
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
 
 
 def here(cli: Invocation, directory: str | None, view: View) -> int:
     """Attach to the session of a directory's repository; create it if missing."""
-    directory = checked_directory(cli, ".") if directory is None else directory
+    directory = checked_directory(cli.person, ".") if directory is None else directory
     session = cli.target.call(create.here, directory=directory)
-    name, spec = session["name"], cli.spec(None if session["there"] else session["directory"])
+    name, spec = session["name"], cli.line.spec(None if session["there"] else session["directory"])
     if not printing.on_terminal():
         raise without_terminal(name)
 

@@ -48,19 +48,19 @@ def grep(
     if not is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint=f"write: {SESH} --grep REGEX -C 2")
     names = names or []
-    if not names and not cli.hosts and (here := listing.current()) is not None:
+    if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     query: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
-    rows, failed = (_on_hosts if len(cli.hosts) > 1 else _on_one)(cli, names, query)
+    rows, failed = (_on_hosts if len(cli.line.hosts) > 1 else _on_one)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
-    if cli.json:
-        cli.value(rows)
+    if cli.line.json:
+        printing.value(rows)
     else:
         _print(hits)
     for line in failed:
-        cli.note(line)
-    if not (hits or names or cli.hosts or cli.json) and cli.watched and paths.knows_remotes():
-        cli.note(f"nothing found on this machine; to search a host: {SESH} @HOST --grep REGEX")
+        cli.person.note(line)
+    if not (hits or names or cli.line.hosts or cli.line.json) and cli.person.watched and paths.knows_remotes():
+        cli.person.note(f"nothing found on this machine; to search a host: {SESH} @HOST --grep REGEX")
     return 0 if hits else 1
 
 
@@ -68,7 +68,7 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
     """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.hosts}
+    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.line.hosts}
     for host, answer in gather(cli, asked).items():
         if isinstance(answer, SeshError):
             rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
@@ -83,15 +83,16 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
     """Search on the target of the line, and for missing NAMEs on known remotes; return as `_on_hosts` does."""
     rows: list[Any] = []
 
-    def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
-        answer = target.call(search.grep, names=list(names), **query)
+    def search_in(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+        answer = target.call(search.grep, names=some, **query)
         rows.extend({**hit, "host": target.host} for hit in answer["hits"])
         return answer["failed"]
 
-    failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
-    if len(names) > 1:
-        cli.retry_remotely(failed, search_in)
-    return rows, [error.line(cli.host) for error in failed.values()]
+    if names:
+        failed = cli.on_each(names, search_in)
+    else:
+        failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, []).items()}
+    return rows, [error.line(cli.line.host) for error in failed.values()]
 
 
 def _print(hits: Sequence[Hit]) -> None:

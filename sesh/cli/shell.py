@@ -45,15 +45,15 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     """
     cli = ctx.obj
     check_name(name)
-    if not cli.tail:
+    if not cli.line.tail:
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
-    if any("\0" in word for word in cli.tail):
+    if any("\0" in word for word in cli.line.tail):
         raise UsageError("a command may not hold a NUL")
     seconds = measures.parse_seconds(timeout)
-    live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
+    live = None if cli.line.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
     def note_question(question: str) -> None:
-        cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
+        cli.person.tell_question(name, question, "--run passes none on, --exec --stdin does")
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
@@ -62,8 +62,10 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
-        tell = note_question if cli.hears_questions and not no_wait else None
-        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=tell)
+        tell = note_question if cli.person.hears_questions and not no_wait else None
+        facts, output = shell.run(
+            stream, cli.line.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=tell
+        )
     with shell.run_errors(asked=True):
         if live is not None:
             live.take(output, last=True)
@@ -78,28 +80,28 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
         yield
     except NotFound as missing:
         if missing.hint == paths.absent(name).hint:  # any other hint knows more of the name
-            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.tail or [])}"
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.line.tail or [])}"
         raise
 
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
     if facts.get("output_lost"):
-        cli.note(f"{name} and the command ended while the link was down; the output is lost")
+        cli.person.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
-    if cli.json:
-        cli.value(command_json(name, cli.host, cli.tail, facts, output))
+    if cli.line.json:
+        printing.value(command_json(name, cli.line.host, cli.line.tail, facts, output))
     elif waited:
         printing.write(output)
         if facts.get("truncated"):
-            cli.note("the command wrote more; only the end was kept")
-        if facts.get("session_ended") and cli.watched:
+            cli.person.note("the command wrote more; only the end was kept")
+        if facts.get("session_ended") and cli.person.watched:
             reason = facts.get("reason") or ""
             if reason == "exited":
-                cli.note(f"the command ended the shell of {name}, and with it the session")
+                cli.person.note(f"the command ended the shell of {name}, and with it the session")
             else:
-                cli.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
+                cli.person.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
         if facts.get("timed_out"):
-            cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
+            cli.person.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 
@@ -127,18 +129,18 @@ def history(
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
     facts = target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])
-    if cli.json:
-        return cli.value({**facts, "output": output.decode("utf-8", "replace")})
+    if cli.line.json:
+        return printing.value({**facts, "output": output.decode("utf-8", "replace")})
     printing.write(output)
     return 0
 
 
 def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
-    if cli.json:
-        return cli.value(commands)
+    if cli.line.json:
+        return printing.value(commands)
     if not commands:
         integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
-        cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
+        cli.person.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     rows = []
     for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]
@@ -202,4 +204,4 @@ def send(
         bytes_of(pressed)  # refuses an unknown key before stdin is read
     typed = stdin.blocks(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
-    return cli.done(name=name, **sent)
+    return printing.done(cli.line, name=name, **sent)

@@ -69,12 +69,12 @@ def screen(
     name = cli.session(name)
     views.check_format(form)
     target = cli.find(name)
-    head = {"session": name, "host": cli.host, "format": form}
+    head = {"session": name, "host": cli.line.host, "format": form}
     if form == "json":
-        return cli.value({**head, **views.cells(target, name)})
+        return printing.value({**head, **views.cells(target, name)})
     drawn = views.drawn(target, name, form)
-    if cli.json:
-        return cli.value({**head, **drawn})
+    if cli.line.json:
+        return printing.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
     printing.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
     return 0
@@ -107,13 +107,13 @@ def logs(
         limit = int(count)
     if follow:
         return int(load("live.follow")(cli, name, limit, ansi=ansi))
-    asks_more = count is None and cli.watched and not cli.json
+    asks_more = count is None and cli.person.watched
     lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
-    if cli.json:
-        return cli.value({"session": name, "host": cli.host, "lines": lines})
+    if cli.line.json:
+        return printing.value({"session": name, "host": cli.line.host, "lines": lines})
     printing.lines(lines[-limit:])
     if len(lines) > limit:
-        cli.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.host)} N")
+        cli.person.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.line.host)} N")
     return 0
 
 
@@ -130,10 +130,10 @@ def status(ctx: Context, name: AnyName = None) -> int:
     name = cli.session(name)
     target = cli.find(name)
     session = target.call(views.status, name=name)
-    session["host"] = cli.host
-    if cli.json:
-        return cli.value(session)
-    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.host))
+    session["host"] = cli.line.host
+    if cli.line.json:
+        return printing.value(session)
+    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.line.host))
     return 0
 
 

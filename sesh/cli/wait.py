@@ -20,7 +20,6 @@ from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.outcomes import Condition
-from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.schema import Summary
 
@@ -61,7 +60,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     given = [check_name(name) for name in names or []]
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
-    several = any_ or bool(label) or len(given) > 1 or len(cli.hosts) > 1
+    several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
     conditions: Conditions = {
         "exit_": exit_,
         "prompt": prompt,
@@ -91,8 +90,8 @@ def _begin(start: str | None, *, several: bool, since_start: bool) -> int | str:
 
 def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     answer = _wait_until_met(cli.find(name), name, conditions)
-    if cli.json:
-        cli.value(_row((cli.host, name), answer))
+    if cli.line.json:
+        printing.value(_row((cli.line.host, name), answer))
     else:
         _print(cli, answer, name)
     return answer["exit_code"] or 0
@@ -115,9 +114,9 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
         detail = str(answer["exit_code"])
     printing.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
     if (reason := answer.get("reason")) == BY_KERNEL:
-        cli.note(f"{subject(session)} was {reason}")
+        cli.person.note(f"{subject(session)} was {reason}")
     elif reason == TIMED_OUT:
-        cli.note(f"{subject(session)} {reason}")
+        cli.person.note(f"{subject(session)} {reason}")
 
 
 def _wait_for_several(
@@ -133,13 +132,13 @@ def _wait_for_several(
         return _wait_until_met(target_of(cli, place[0]), place[1], conditions)
 
     answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
-    if cli.json:
-        cli.value([_row(place, answer) for place, answer in answers.items()])
+    if cli.line.json:
+        printing.value([_row(place, answer) for place, answer in answers.items()])
     else:
         for (host, name), answer in answers.items():
             session = wording.title((host, name))
             if isinstance(answer, SeshError):
-                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+                cli.person.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
             else:
                 _print(cli, answer, session, f"{session}: ")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
@@ -155,20 +154,13 @@ def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
-    """Return the places of the sessions: the hosts of the line, else this machine, else a known remote.
-
-    The value is an error if several remotes have the session, or one that does not answer may have it.
-    """
-    if cli.hosts:
-        return {(host, name): None for host in cli.hosts for name in names}
-    found = lookup.located(cli, [name for name in names if not find.is_here(name)])
-    lookup.note_unknown(cli, found)
+    """Return the places of the sessions, for several hosts on each of them, or the errors of their search."""
+    if cli.line.hosts:
+        return {(host, name): None for host in cli.line.hosts for name in names}
     places: dict[Place, SeshError | None] = {}
-    for name in names:
-        try:
-            host = lookup.host_of(cli, name, found[name], cli.verb) if name in found else None
-        except SeshError as error:
-            places[None, name] = error
+    for name, host in cli.places(names).items():
+        if isinstance(host, SeshError):
+            places[None, name] = host
         else:
             places[host, name] = None
     return places
@@ -181,17 +173,17 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Plac
     """
     labels = dict(map(check_label, label))
     lists: dict[str | None, Sequence[Summary]] = {}
-    for host, answer in lookup.summaries(cli, cli.hosts, named=True):
+    for host, answer in lookup.summaries(cli.person, cli.line.hosts, named=True):
         if isinstance(answer, SeshError):
             raise answer
         lists[host] = answer
-    if not cli.hosts:
+    if not cli.line.hosts:
         lists[None] = cli.target.call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli):
+        for host, rows, reason in lookup.lists(cli.person):
             if not reason:
                 lists[host] = rows
             elif any(views.bears(row, labels) for row in rows):
-                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
+                cli.person.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [
         (host, row["name"])

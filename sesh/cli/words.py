@@ -43,8 +43,8 @@ def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the sessions of the line's hosts; without hosts, those of this machine and of known remotes."""
     cli: Invocation = ctx.obj
     given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
-    names = [] if cli.hosts else [row["name"] for row in _local_sessions()]
-    for host in cli.hosts or ([] if cli.local else _remotes()):
+    names = [] if cli.line.hosts else [row["name"] for row in _local_sessions()]
+    for host in cli.line.hosts or ([] if cli.line.local else _remotes()):
         names += sorted((row["name"] for row in known.sessions(host)), key=natural)
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
 

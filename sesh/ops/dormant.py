@@ -90,11 +90,13 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
     `plain`: neither DIR nor CMD was given; otherwise replace it without a question. Closing needs a second yes, so that
-    no single key deletes the output. Raises Refused if the person declines, or with the session's exit code if they
-    close it; and as `create.start`.
+    no single key deletes the output. Raises Exists if no person can be asked, Refused if the person declines, or with
+    the session's exit code if they close it; and as `create.start`.
     """
-    if not (plain and caller.can_ask):
+    if not plain:
         return start(caller, launch_spec, name, summary, again=False)
+    if not caller.can_ask:
+        raise find.occupied(summary)
     session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
