@@ -15,7 +15,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.names import check_label, natural
+from sesh.names import natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, Key, SessionIndex
 from sesh.quitkey import quit_key
@@ -48,9 +48,9 @@ def pick(
     return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
 
 
-def picked(cli: Invocation, label: Sequence[str] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
+def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
-    row = _chosen(cli, cli.line.hosts, dict(map(check_label, label)), Order.RECENT)
+    row = _chosen(cli, cli.line.hosts, dict(label), Order.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row, view)
 
 
@@ -62,7 +62,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
       sesh @gpu watch
       sesh watch --json
     """
-    cli, wanted = ctx.obj, dict(map(check_label, label or ()))
+    cli, wanted = ctx.obj, dict(label or ())
     if cli.line.json:
         return _follow(cli, wanted)
     hosts, row = cli.line.hosts, None
@@ -139,7 +139,7 @@ def next_(
       sesh @gpu next
       sesh next --label team=web
     """
-    cli, wanted = ctx.obj, dict(map(check_label, label or ()))
+    cli, wanted = ctx.obj, dict(label or ())
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()

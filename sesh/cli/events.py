@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from sesh import measures, names, paths, wording
+from sesh import measures, paths, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context
+from sesh.cli.words import AnyName, Context, number
 from sesh.errors import DaemonDied, UsageError
-from sesh.names import check_name, printable, printable_path
+from sesh.names import check_name, printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.remote import known
@@ -31,8 +31,13 @@ def events(
     name: AnyName = None,
     *,
     since: Annotated[
-        str | None,
-        Option("--since", metavar="N", help="First print the events after number N; 0 prints all that are kept."),
+        int | None,
+        Option(
+            "--since",
+            metavar="N",
+            parser=number,
+            help="First print the events after number N; 0 prints all that are kept.",
+        ),
     ] = None,
     log: Annotated[
         bool, Option("--log", help="Print the event log of remotes: connections, deployments, files pushed.")
@@ -52,8 +57,6 @@ def events(
     cli = ctx.obj
     if log:
         return _log(cli, name)
-    if since is not None and not names.is_decimal(since):
-        raise UsageError(f"{printable(since)} is not an event number", hint=f"write: {SESH} --events NAME --since 0")
     if name is None and since is not None:
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
@@ -65,7 +68,7 @@ def events(
         check_name(name)
         with cli.find(name).open_stream(name) as stream:
             stream.audience = cli.person.audience
-            _print(cli, follow(stream, int(since) if since is not None else None))
+            _print(cli, follow(stream, since))
     except DaemonDied as died:
         cli.person.note(str(died))
     except KeyboardInterrupt:

@@ -13,9 +13,8 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Names
-from sesh.errors import SeshError, UsageError
-from sesh.names import is_decimal, printable
+from sesh.cli.words import Context, Names, number
+from sesh.errors import SeshError
 from sesh.ops import search
 from sesh.outcomes import Hit
 from sesh.reach.target import Target
@@ -29,8 +28,8 @@ def grep(
     names: Names = None,
     *,
     context: Annotated[
-        str, Option("-C", metavar="N", help="Show N lines around each match.", show_default=False)
-    ] = "0",
+        int | None, Option("-C", metavar="N", parser=number, help="Show N lines around each match.")
+    ] = None,
     ignore_case: Annotated[bool, Option("-i", help="Ignore case.")] = False,
 ) -> int:
     """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
@@ -45,12 +44,10 @@ def grep(
       sesh @web1 @web2 grep error
     """
     cli = ctx.obj
-    if not is_decimal(context):
-        raise UsageError(f"{printable(context)} is not a number of lines", hint=f"write: {SESH} --grep REGEX -C 2")
     names = names or []
     if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
-    query: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
+    query: dict[str, Any] = {"pattern": pattern, "context": context or 0, "ignore_case": ignore_case}
     rows, failed = (_on_hosts if len(cli.line.hosts) > 1 else _on_one)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.line.json:

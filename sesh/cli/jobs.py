@@ -7,11 +7,11 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import errors, measures
+from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size
+from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import check_name, printable, subject
 from sesh.ops import enter, jobs
@@ -23,33 +23,37 @@ from sesh.store.results import command_json
 _PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 
+Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")]
+Printed = Annotated[bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")]
+Keep = Annotated[
+    bool,
+    Option(
+        "--keep", help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed."
+    ),
+]
+Limit = Annotated[
+    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End it after {TIME}, with exit code 124.")
+]
+Stdin = Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")]
+Tie = Annotated[
+    bool,
+    Option(
+        "--tie", help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
+    ),
+]
+
+
 def exec_(  # noqa: PLR0913 (a job has that many options)
     ctx: Context,
     name: AnyName = None,
     *,
-    directory: Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")] = None,
-    printed: Annotated[
-        bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")
-    ] = False,
+    directory: Place = None,
+    printed: Printed = False,
     follow: Follow = False,
-    keep: Annotated[
-        bool,
-        Option(
-            "--keep",
-            help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed.",
-        ),
-    ] = False,
-    timeout: Annotated[
-        str | None, Option("--timeout", metavar="TIME", help=f"End it after {TIME}, with exit code 124.")
-    ] = None,
-    stdin: Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")] = False,
-    tie: Annotated[
-        bool,
-        Option(
-            "--tie",
-            help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
-        ),
-    ] = False,
+    keep: Keep = False,
+    timeout: Limit = None,
+    stdin: Stdin = False,
+    tie: Tie = False,
     detached: Detached = False,
     env: Env = None,
     label: Label = None,
@@ -79,12 +83,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     if name is not None:
         check_name(name)
-    data: JobSpec = {
-        "name": name,
-        "spec": cli.line.spec(directory, env, label, size),
-        "keep": keep,
-        "timeout": measures.parse_seconds(timeout),
-    }
+    spec = cli.line.spec(directory, env, label, size)
+    data: JobSpec = {"name": name, "spec": spec, "keep": keep, "timeout": timeout}
     if detached:
         return _detached(cli, data)
     return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)

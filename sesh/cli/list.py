@@ -13,7 +13,6 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.table import Table
 from sesh.cli.verbs import load
 from sesh.errors import NotFound, SeshError, for_host
-from sesh.names import check_label
 from sesh.ops import lookup, views
 from sesh.ops.views import bears
 from sesh.remote import known
@@ -32,9 +31,9 @@ def list_or_pick(cli: Invocation) -> int:
     return show(cli)
 
 
-def show(cli: Invocation, label: Sequence[str] = ()) -> int:
+def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     """Print the sessions that have all of the labels, here and on known remotes; return the exit code."""
-    wanted = dict(map(check_label, label))
+    wanted = dict(label)
     table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
     if len(cli.line.hosts) > 1:
         return _list_hosts(cli, wanted, table)

@@ -12,10 +12,10 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import AnyName, Context, Labelled, Name, Names, Yes
-from sesh.errors import NotFound, Refused, SeshError, UsageError
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
-from sesh.ops.views import bears
+from sesh.ops.views import bears, unlabelled
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 
@@ -51,7 +51,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
-        names = _labelled_to_end(cli, label, yes=yes)
+        names = _labelled_to_end(cli, dict(label), yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
     if not names:
@@ -64,13 +64,12 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     return _report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
 
 
-def _labelled_to_end(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
+def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
-    wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
-        raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
+        raise unlabelled(wanted)
     if cli.person.can_ask and not yes and not cli.person.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names

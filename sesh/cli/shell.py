@@ -10,11 +10,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, names, paths, stdin
+from sesh import measures, paths, stdin
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
 from sesh.errors import ENDS, NotFound, UsageError
 from sesh.keys import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
@@ -49,7 +49,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.line.tail):
         raise UsageError("a command may not hold a NUL")
-    seconds = measures.parse_seconds(timeout)
     live = None if cli.line.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
     def note_question(question: str) -> None:
@@ -59,12 +58,12 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     with (
         shell.run_errors(),
         _suggesting_job(cli, name),
-        cli.find(name).open_stream(name, seconds) as stream,
+        cli.find(name).open_stream(name, timeout) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
         tell = note_question if cli.person.hears_questions and not no_wait else None
         facts, output = shell.run(
-            stream, cli.line.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=tell
+            stream, cli.line.tail, timeout, stop=interrupts, wait=not no_wait, live=live, tell=tell
         )
     with shell.run_errors(asked=True):
         if live is not None:
@@ -108,7 +107,7 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
 def history(
     ctx: Context,
     name: AnyName = None,
-    number: Annotated[str | None, Argument(metavar="N", show_default=False)] = None,
+    n: Annotated[int | None, Argument(metavar="N", parser=number, show_default=False)] = None,
     *,
     ansi: Ansi = False,
 ) -> int:
@@ -123,11 +122,9 @@ def history(
     cli = ctx.obj
     name = cli.session(name)
     target = cli.find(name)
-    if number is None:
+    if n is None:
         return _print_history(cli, name, target.call(shell.history, name=name))
-    if not names.is_decimal(number):
-        raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
-    facts = target.call(shell.history_output, name=name, number=int(number))
+    facts = target.call(shell.history_output, name=name, number=n)
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.line.json:
         return printing.value({**facts, "output": output.decode("utf-8", "replace")})

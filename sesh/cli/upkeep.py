@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, cast
 
 from typer import Option
@@ -11,7 +12,7 @@ from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.cli.gather import on_each
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, Context
+from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
 from sesh.ops.sweep import clear, leftovers
@@ -92,7 +93,13 @@ def sweep(
     ctx: Context,
     *,
     older: Annotated[
-        str | None, Option("--older", metavar="TIME", help=f"Only what is older than {TIME}; without a terminal 7d.")
+        float | None,
+        Option(
+            "--older",
+            metavar="TIME",
+            parser=parsed(partial(measures.parse_seconds, least=0)),
+            help=f"Only what is older than {TIME}; without a terminal 7d.",
+        ),
     ] = None,
     all_: Annotated[bool, Option("--all", help="Also end processes that still run, without asking.")] = False,
     yes: Annotated[bool, Option("-y", help="The same as --all.")] = False,
@@ -111,10 +118,9 @@ def sweep(
     """
     cli = ctx.obj
     asks, ends = cli.person.can_ask, all_ or yes
-    seconds = measures.parse_seconds(older, "--older", least=0)
-    if seconds is None:
-        seconds = 0.0 if asks else _DEFAULT_AGE
-    found = on_each(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=seconds))
+    if older is None:
+        older = 0.0 if asks else _DEFAULT_AGE
+    found = on_each(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
     wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
     if not cli.line.json:
         _print_leftovers(wanted)
@@ -127,7 +133,7 @@ def sweep(
     answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
     failed = ["error" in answer or not answer["ok"] for answer in answers]
     if not cli.line.json:
-        older_than = f" older than {measures.exact(seconds)}" if seconds else ""
+        older_than = f" older than {measures.exact(older)}" if older else ""
         for host, rows in found.items():
             _print_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
     elif len(answers) == 1:

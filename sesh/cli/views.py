@@ -7,13 +7,12 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, names, wording
+from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.verbs import load
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among, number
 from sesh.errors import UsageError, for_host
-from sesh.names import printable
 from sesh.ops import views
 from sesh.schema import ActivityFacts, Status, Summary
 
@@ -83,7 +82,7 @@ def screen(
 def logs(
     ctx: Context,
     name: AnyName = None,
-    count: Annotated[str | None, Argument(metavar="N", show_default=False)] = None,
+    count: Annotated[int | None, Argument(metavar="N", parser=number, show_default=False)] = None,
     *,
     follow: Follow = False,
     ansi: Ansi = False,
@@ -100,11 +99,9 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    target, limit = cli.find(name), _DEFAULT_LINES
-    if count is not None:
-        if not names.is_decimal(count) or not (int(count) or follow):
-            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
-        limit = int(count)
+    if count == 0 and not follow:
+        raise UsageError("0 is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
+    target, limit = cli.find(name), _DEFAULT_LINES if count is None else count
     if follow:
         return int(load("live.follow")(cli, name, limit, ansi=ansi))
     asks_more = count is None and cli.person.watched

@@ -8,14 +8,14 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import measures, wording
+from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, Context, Labelled, Names, Timeout
+from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import check_label, check_name, is_decimal, printable, subject
+from sesh.names import check_name, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -35,10 +35,15 @@ def wait(  # noqa: PLR0913 (so many conditions)
     exit_: Annotated[bool, Option("--exit", help="It has ended; exit with its exit code (the default).")] = False,
     prompt: Annotated[bool, Option("--prompt", help="Its shell is at its prompt.")] = False,
     waiting: Annotated[bool, Option("--waiting", help="It waits for a person.")] = False,
-    idle: Annotated[str | None, Option("--idle", metavar="TIME", help=f"It has printed nothing for {TIME}.")] = None,
+    idle: Annotated[
+        float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"It has printed nothing for {TIME}.")
+    ] = None,
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     start: Annotated[
-        str | None, Option("--from", metavar="POS", help="Look at output after POS, which `sesh send --json` prints.")
+        int | None,
+        Option(
+            "--from", metavar="POS", parser=number, help="Look at output after POS, which `sesh send --json` prints."
+        ),
     ] = None,
     since_start: Annotated[bool, Option("--since-start", help="Look at all output that is kept.")] = False,
     timeout: Timeout = None,
@@ -65,27 +70,25 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "exit_": exit_,
         "prompt": prompt,
         "waiting": waiting,
-        "idle": measures.parse_seconds(idle, "--idle"),
+        "idle": idle,
         "pattern": search.checked(pattern) if pattern is not None else None,
         "begin": _begin(start, several=several, since_start=since_start),
-        "limit": measures.parse_seconds(timeout),
+        "limit": timeout,
     }
     if several:
-        return _wait_for_several(cli, given, label or (), conditions, first=any_)
+        return _wait_for_several(cli, given, dict(label or ()), conditions, first=any_)
     return _wait_for(cli, given[0], conditions)
 
 
-def _begin(start: str | None, *, several: bool, since_start: bool) -> int | str:
+def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
     """Return the position from which output counts, or its name. Raises UsageError."""
     if start is None:
         return "start" if since_start else "sent"
-    if not is_decimal(start):
-        raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if several:
         raise UsageError("--from is a position in the output of one session; name that one alone")
     if since_start:
         raise UsageError("--from and --since-start cannot be combined")
-    return int(start)
+    return start
 
 
 def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
@@ -120,10 +123,10 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
 
 
 def _wait_for_several(
-    cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
+    cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
 ) -> int:
     """Wait for all sessions, each in a thread, or only for the first whose condition holds."""
-    labelled = _labelled(cli, label, kept=for_end(conditions)) if label else []
+    labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
     def wait_at(place: Place) -> Condition:
@@ -166,12 +169,11 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
     return places
 
 
-def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Place]:
+def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
     """Return the places of sessions with the labels: on the line's hosts, else here and on known remotes.
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
-    labels = dict(map(check_label, label))
     lists: dict[str | None, Sequence[Summary]] = {}
     for host, answer in lookup.summaries(cli.person, cli.line.hosts, named=True):
         if isinstance(answer, SeshError):
@@ -197,5 +199,5 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Plac
             raise ended
         places += [(where, name) for name in ended]
     if not places:
-        raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint=f"see: {SESH} --list")
+        raise views.unlabelled(labels)
     return list(dict.fromkeys(places))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer import Argument, Option
 
 from sesh import config, paths
 from sesh.cli.invocation import Invocation
-from sesh.errors import SeshError
-from sesh.names import natural
+from sesh.errors import SeshError, UsageError
+from sesh.measures import parse_seconds
+from sesh.names import check_label, is_decimal, natural, printable
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema import Summary
@@ -21,6 +23,8 @@ from sesh.wording import plain
 
 _TIMEOUT = 0.05  # seconds for local daemons; completion never asks a host
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
+
+Value = TypeVar("Value")
 
 
 class Context(typer.Context):
@@ -37,6 +41,30 @@ def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
 def among(*words: str) -> Callable[[str], list[str]]:
     """Return the completion function of a parameter that takes one of these words."""
     return offering(lambda: words)
+
+
+def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Return `parse` as the parser of an option or argument, which typer names in its error."""
+
+    @wraps(parse)
+    def parser(text: str) -> Value:
+        try:
+            return parse(text)
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return parser
+
+
+@parsed
+def number(text: str) -> int:
+    """Return an integer, 0 or more."""
+    if not is_decimal(text):
+        raise UsageError(f"{printable(text)} is not a number")
+    return int(text)
+
+
+seconds = parsed(parse_seconds)
 
 
 def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -80,9 +108,13 @@ Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=Fal
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
 Labelled = Annotated[
-    list[str] | None,
+    list[Any] | None,
     Option(
-        "--label", metavar="K=V", autocompletion=offering(_labels), help="Sessions with this label; may be repeated."
+        "--label",
+        metavar="K=V",
+        parser=parsed(check_label),
+        autocompletion=offering(_labels),
+        help="Sessions with this label; may be repeated.",
     ),
 ]
 Label = Annotated[
@@ -107,8 +139,13 @@ Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
 Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
 Timeout = Annotated[
-    str | None,
-    Option("--timeout", metavar="TIME", help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended."),
+    float | None,
+    Option(
+        "--timeout",
+        metavar="TIME",
+        parser=seconds,
+        help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended.",
+    ),
 ]
 
 Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
