@@ -46,18 +46,15 @@ class View:
     no_detach_key: bool = False
 
 
-def without_terminal(name: str) -> Refused:
-    """Return the error for an attachment without a terminal."""
-    ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
-    return Refused("attaching needs a terminal", hint=ways)
-
-
 def attach_terminal(cli: Invocation, target: Target, name: str, view: View, enter: Enter, *, sync: bool = True) -> int:
     """Attach this terminal to the session that `enter` finds or creates; return the exit code.
 
     Inside a session, switch its client to that session instead. `sync`: first push the user's files to the host. Raises
-    Refused if this terminal is in that session.
+    Refused without a terminal, and if this terminal is in that session.
     """
+    if not printing.on_terminal():
+        ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
+        raise Refused("attaching needs a terminal", hint=ways)
     options, current = _options(cli, view), listing.current()
     if current is not None:
         _check_switch(current, view, name, target.host)

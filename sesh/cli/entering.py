@@ -9,7 +9,7 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli import go as going
 from sesh.cli import printing
-from sesh.cli.attach import View, attach_terminal, without_terminal
+from sesh.cli.attach import View, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
 from sesh.cli.words import (
@@ -28,7 +28,8 @@ from sesh.cli.words import (
 )
 from sesh.errors import UsageError
 from sesh.names import check_name
-from sesh.ops import enter
+from sesh.ops import create, enter
+from sesh.ops.create import checked_directory
 
 
 def go(  # noqa: PLR0913 (a session has that many options)
@@ -119,8 +120,6 @@ def new(  # noqa: PLR0913 (a session has that many options)
         if not cli.line.json:
             printing.text(answer["name"])
         return _report_session(cli, answer["name"], created=answer["created"])
-    if not printing.on_terminal():
-        raise without_terminal(name or "NAME")
     return attach_terminal(
         cli,
         target,
@@ -180,4 +179,9 @@ def here(
       sesh here ~/src/app
       sesh @gpu here
     """
-    return going.here(ctx.obj, directory, View(replace, read_only, no_replay, no_detach_key))
+    cli = ctx.obj
+    directory = checked_directory(cli.person, ".") if directory is None else directory
+    session = cli.target.call(create.here, directory=directory)
+    name, spec = session["name"], cli.line.spec(None if session["there"] else session["directory"])
+    view = View(replace, read_only, no_replay, no_detach_key)
+    return attach_terminal(cli, cli.target, name, view, lambda target: target.enter(enter.go, name=name, spec=spec))

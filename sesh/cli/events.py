@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from sesh import measures, paths, wording
+from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -18,7 +18,6 @@ from sesh.errors import DaemonDied, UsageError
 from sesh.names import check_name, printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
-from sesh.remote import known
 from sesh.schema import Event
 
 _QUOTED = re.compile(r'[\s"]')
@@ -61,8 +60,6 @@ def events(
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
-            if cli.line.host is None and cli.person.watched and paths.knows_remotes() and known.hosts():
-                cli.person.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0
         check_name(name)

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.attach import View, attach_terminal, shows, without_terminal
+from sesh.cli.attach import View, attach_terminal, shows
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 from sesh.names import check_name
-from sesh.ops import create, enter, sessions
-from sesh.ops.create import checked_directory
+from sesh.ops import enter, sessions
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
@@ -36,8 +35,6 @@ def go(
     spec = cli.line.spec(directory, env, label)
     if view.read_only and directory is None and cli.line.tail is None:
         return attach(cli, name, view)  # a new shell has nothing to watch
-    if not printing.on_terminal():
-        raise without_terminal(name)
     similar = "" if cli.line.create else similar_verb(name)
     if find_verb(name) is not None:
         cli.person.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
@@ -64,10 +61,8 @@ def attach(cli: Invocation, name: str, view: View) -> int:
 
 
 def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
-    if not printing.on_terminal():
-        if name != "-":
-            target.call(sessions.there, name=name, required=True)  # raises NotFound
-        raise without_terminal(name)
+    if not printing.on_terminal() and name != "-":
+        target.call(sessions.there, name=name, required=True)  # raises NotFound
     return attach_terminal(cli, target, name, view, lambda target: target.enter(enter.attach, name=name))
 
 
@@ -88,17 +83,3 @@ def back(cli: Invocation, view: View) -> int:
             raise
     cli.line.set_host(None)
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
-
-
-def here(cli: Invocation, directory: str | None, view: View) -> int:
-    """Attach to the session of a directory's repository; create it if missing."""
-    directory = checked_directory(cli.person, ".") if directory is None else directory
-    session = cli.target.call(create.here, directory=directory)
-    name, spec = session["name"], cli.line.spec(None if session["there"] else session["directory"])
-    if not printing.on_terminal():
-        raise without_terminal(name)
-
-    def entered(target: Target) -> Entered:
-        return target.enter(enter.go, name=name, spec=spec)
-
-    return attach_terminal(cli, cli.target, name, view, entered)

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from sesh import errors, paths, wording
-from sesh.about import SESH
+from sesh import errors, wording
 from sesh.cli import printing
 from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
@@ -56,8 +55,6 @@ def grep(
         _print(hits)
     for line in failed:
         cli.person.note(line)
-    if not (hits or names or cli.line.hosts or cli.line.json) and cli.person.watched and paths.knows_remotes():
-        cli.person.note(f"nothing found on this machine; to search a host: {SESH} @HOST --grep REGEX")
     return 0 if hits else 1
 
 
