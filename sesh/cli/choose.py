@@ -26,8 +26,6 @@ from sesh.tui import board
 from sesh.tui.rows import Order, Row
 from sesh.wording import activity_facts, since
 
-_QUESTION_DELAY = 0.4  # seconds that `next` gives a working session to raise its question, if none waits
-
 
 def pick(
     ctx: Context,
@@ -144,15 +142,10 @@ def next_(
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
-    recent = [(host or None, name) for host, name in enter.recent()]
     with SessionIndex(cli.person, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        deadline = time.monotonic() + _QUESTION_DELAY
-        while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < deadline:
-            polled([(index.inbound, select.POLLIN)], deadline)
-            index.take()
-        silent = _silent(index)
-    chosen = following(_waiting(rows), current or (recent[0] if recent else None))
+        waiting, silent = _waiting(index.sessions(wanted)), _silent(index)
+    chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
@@ -171,10 +164,6 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
     """Return the waiting sessions, each with the time when it began to wait, 0 if unknown."""
     return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
-
-
-def _any_works(rows: dict[Key, Summary]) -> bool:
-    return any(activity_facts(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

@@ -71,9 +71,9 @@ def back(cli: Invocation, view: View) -> int:
     if cli.line.host is not None:
         return _attach_to(cli, cli.target, "-", view)
     for host, name in enter.recent():
-        if not host and shows(name):
+        if host is None and shows(name):
             continue
-        cli.line.set_host(host or None)
+        cli.line.set_host(host)
         try:
             return _attach_to(cli, cli.target, name, view)
         except NotFound:

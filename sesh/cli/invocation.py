@@ -20,6 +20,8 @@ Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on session
 
 
 class Invocation:
+    """A command line, and where its sessions are."""
+
     def __init__(self, line: Line) -> None:
         self.line, self.person = line, Person(line)
         line.hosts = [check_host(host) for host in line.hosts]  # set first: `settings` may print a note for them
@@ -38,7 +40,7 @@ class Invocation:
     def places(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
         """Return the host of each session, None for this machine, or the error of its search.
 
-        That is the host of the line, else this machine if it has the session, else the known remote that has it.
+        That is the only host of the line, else this machine if it has the session, else the known remote that has it.
         `creates`: the line creates a session that no machine has.
         """
         places: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)

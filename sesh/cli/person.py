@@ -30,26 +30,13 @@ class Person(Caller):
     parent_watched = False  # in the child for one of several hosts: a person sees what its parent prints
 
     def __init__(self, line: Line) -> None:
-        self._line = line
+        self._line, self.local = line, line.local
+        self.can_ask = not line.json and printing.on_terminal()
+        self.watched = not line.json and os.isatty(printing.STDERR)
         self.told_question = False
         self._remembered: list[str] = []
         self._status_shown = False
         self._noted_hosts: set[str] = set()
-
-    @property
-    def local(self) -> bool:  # type: ignore[override]
-        """True with `--local`."""
-        return self._line.local
-
-    @property
-    def can_ask(self) -> bool:  # type: ignore[override]
-        """True if stdin and stdout are terminals."""
-        return not self._line.json and printing.on_terminal()
-
-    @property
-    def watched(self) -> bool:  # type: ignore[override]
-        """True if stderr is a terminal."""
-        return not self._line.json and os.isatty(printing.STDERR)
 
     @property
     def hears_questions(self) -> bool:  # type: ignore[override]

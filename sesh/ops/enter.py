@@ -67,11 +67,11 @@ def attach(_caller: Caller, name: str) -> Entered:
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
 
-def recent() -> list[tuple[str, str]]:
-    """Return the host (empty for this machine) and name of recently attached sessions, the newest first."""
+def recent() -> list[tuple[str | None, str]]:
+    """Return the host (None for this machine) and name of recently attached sessions, the newest first."""
     paths.trusted(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
-    return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
+    return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
 @op()
