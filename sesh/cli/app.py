@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,12 @@ EVERYWHERE = (
     ("@HOST", "Run it on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
+)
+ATTACHING = (
+    (["--replace"], "Detach the other clients."),
+    (["--read-only", "-r"], "Only watch; keys are ignored."),
+    (["--no-replay"], "Show only the screen, no scrollback."),
+    (["--no-detach-key"], "Pass the detach key to the program; leave with `sesh detach`."),
 )
 CODES = (
     ("0", "Success, also after you detach."),
@@ -109,9 +116,18 @@ def built(name: str) -> Command:
     app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
-    for option, text in EVERYWHERE[1:]:
-        command.params.append(TyperOption(param_decls=[option], is_flag=True, expose_value=False, help=text))
+    own = {declared for param in command.params for declared in param.opts}
+    shared = [(words, text, _set_view) for words, text in ATTACHING if verb.attaches and words[0] not in own]
+    for words, text, set_value in [*shared, *(([option], text, None) for option, text in EVERYWHERE[1:])]:
+        option = TyperOption(param_decls=words, is_flag=True, expose_value=False, help=text, callback=set_value)
+        command.params.append(option)
     return command
+
+
+def _set_view(ctx: Any, option: Any, given: bool) -> None:
+    """Set an option of the line's view."""
+    if given:
+        ctx.obj.line.view = replace(ctx.obj.line.view, **{option.name: True})
 
 
 def run(cli: Invocation) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from sesh import processes, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import View
 from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
@@ -36,17 +37,7 @@ _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that a person waits to leave
 
 
-@dataclass(frozen=True)
-class View:
-    """The attach options of the command line."""
-
-    replace: bool = False
-    read_only: bool = False
-    no_replay: bool = False
-    no_detach_key: bool = False
-
-
-def attach_terminal(cli: Invocation, target: Target, name: str, view: View, enter: Enter, *, sync: bool = True) -> int:
+def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *, sync: bool = True) -> int:
     """Attach this terminal to the session that `enter` finds or creates; return the exit code.
 
     Inside a session, switch its client to that session instead. `sync`: first push the user's files to the host. Raises
@@ -55,9 +46,9 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
     if not printing.on_terminal():
         ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
         raise Refused("attaching needs a terminal", hint=ways)
-    options, current = _options(cli, view), listing.current()
+    options, current = _options(cli), listing.current()
     if current is not None:
-        _check_switch(current, view, name, target.host)
+        _check_switch(current, cli.line.view, name, target.host)
     if sync:
         target.sync()
     if current is None and target.host is not None:
@@ -82,8 +73,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
     return _exit_code(outcome)
 
 
-def _options(cli: Invocation, view: View) -> AttachOptions:
-    settings = cli.person.settings()
+def _options(cli: Invocation) -> AttachOptions:
+    settings, view = cli.person.settings(), cli.line.view
     return AttachOptions(
         read_only=view.read_only,
         replace=view.replace,

@@ -10,9 +10,8 @@ from math import inf
 
 from sesh.about import SESH
 from sesh.cli import go, printing
-from sesh.cli.attach import View
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
+from sesh.cli.words import Context, Labelled
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
@@ -30,10 +29,6 @@ from sesh.wording import activity_facts, since
 def pick(
     ctx: Context,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     label: Labelled = None,
 ) -> int:
     """Choose a session from the board, the session attached last first.
@@ -43,13 +38,13 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
+    return picked(ctx.obj, label or ())
 
 
-def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
+def picked(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
     row = _chosen(cli, cli.line.hosts, dict(label), Order.RECENT)
-    return ExitCode.FAILED if row is None else _enter(cli, row, view)
+    return ExitCode.FAILED if row is None else _enter(cli, row)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -66,7 +61,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     hosts, row = cli.line.hosts, None
     with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
         while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
-            code = _enter(cli, row, View())
+            code = _enter(cli, row)
             if listing.current() is not None or quit_key.taken():
                 return code
     return 0
@@ -110,22 +105,18 @@ def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
     return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
-def _enter(cli: Invocation, row: Row, view: View) -> int:
+def _enter(cli: Invocation, row: Row) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is not None:
         cli.line.set_host(row.host)
         if row.session["state"] == "running":
-            return go.attach(cli, row.name, view)
-    return go.go(cli, row.name, view=view)
+            return go.attach(cli, row.name)
+    return go.go(cli, row.name)
 
 
 def next_(
     ctx: Context,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     label: Labelled = None,
 ) -> int:
     """Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.
@@ -150,7 +141,7 @@ def next_(
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.line.set_host(chosen[0])
-    return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
+    return go.attach(cli, chosen[1])
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:

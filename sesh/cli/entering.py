@@ -9,7 +9,7 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli import go as going
 from sesh.cli import printing
-from sesh.cli.attach import View, attach_terminal
+from sesh.cli.attach import attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
 from sesh.cli.words import (
@@ -20,10 +20,6 @@ from sesh.cli.words import (
     Env,
     Label,
     Name,
-    NoDetachKey,
-    NoReplay,
-    ReadOnly,
-    Replace,
     Size,
 )
 from sesh.errors import UsageError
@@ -32,15 +28,11 @@ from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
-def go(  # noqa: PLR0913 (a session has that many options)
+def go(
     ctx: Context,
     name: AnyName = None,
     directory: Directory = None,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     env: Env = None,
     label: Label = None,
 ) -> int:
@@ -59,18 +51,12 @@ def go(  # noqa: PLR0913 (a session has that many options)
     """
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    view = View(replace, read_only, no_replay, no_detach_key)
-    return going.go(ctx.obj, name, directory, env=env or (), label=label or (), view=view)
+    return going.go(ctx.obj, name, directory, env=env or (), label=label or ())
 
 
 def attach(
     ctx: Context,
     name: Name,
-    *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Attach to NAME, which must exist.
 
@@ -78,7 +64,7 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    return going.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
+    return going.attach(ctx.obj, name)
 
 
 def new(  # noqa: PLR0913 (a session has that many options)
@@ -90,9 +76,6 @@ def new(  # noqa: PLR0913 (a session has that many options)
     join: Annotated[bool, Option("--join", help="Attach to the session of that name, if it runs.")] = False,
     replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     env: Env = None,
     label: Label = None,
     size: Size = None,
@@ -124,7 +107,6 @@ def new(  # noqa: PLR0913 (a session has that many options)
         cli,
         target,
         name or "NAME",
-        View(False, read_only, no_replay, no_detach_key),
         lambda target: target.enter(enter.new, name=name, spec=spec, choice=choice),
         sync=not join,
     )
@@ -163,11 +145,6 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
 def here(
     ctx: Context,
     directory: Directory = None,
-    *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Attach to the session named after this directory's repository; if it does not exist, create it here.
 
@@ -183,5 +160,4 @@ def here(
     directory = checked_directory(cli.person, ".") if directory is None else directory
     session = cli.target.call(create.here, directory=directory)
     name, spec = session["name"], cli.line.spec(None if session["there"] else session["directory"])
-    view = View(replace, read_only, no_replay, no_detach_key)
-    return attach_terminal(cli, cli.target, name, view, lambda target: target.enter(enter.go, name=name, spec=spec))
+    return attach_terminal(cli, cli.target, name, lambda target: target.enter(enter.go, name=name, spec=spec))

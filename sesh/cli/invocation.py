@@ -93,10 +93,12 @@ class Invocation:
         for host, group in groups.items():
             target = self.target if host == self.line.host else self.target_of(host)
             try:
-                failed |= {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
+                refused = {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
             except SeshError as error:
-                error.host = error.host or host
-                failed |= dict.fromkeys(group, error)
+                refused = dict.fromkeys(group, error)
+            for refusal in refused.values():
+                refusal.host = refusal.host or host
+            failed |= refused
         if len({*names}) == 1 and failed:
             raise failed[names[0]]
         return failed

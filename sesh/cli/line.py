@@ -10,13 +10,23 @@ from sesh.cli.verbs import BY_NAME, GO, Verb, find_verb
 from sesh.schema import Spec
 
 
+@dataclass(frozen=True)
+class View:
+    """The options with which a line attaches."""
+
+    replace: bool = False
+    read_only: bool = False
+    no_replay: bool = False
+    no_detach_key: bool = False
+
+
 @dataclass
 class Line:
     """A command line.
 
     `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
     arguments and options. `tail`: the words after `--`, None without a `--`. `create`: `-A` was given. `json`: `--json`
-    or `SESH_JSON` was given. `local`: `--local` was given.
+    or `SESH_JSON` was given. `local`: `--local` was given. `view`: typer sets it.
     """
 
     verb: Verb
@@ -26,6 +36,7 @@ class Line:
     create: bool
     json: bool
     local: bool
+    view: View = View()
 
     @property
     def host(self) -> str | None:

@@ -101,8 +101,7 @@ def sweep(
             help=f"Only what is older than {TIME}; without a terminal 7d.",
         ),
     ] = None,
-    all_: Annotated[bool, Option("--all", help="Also end processes that still run, without asking.")] = False,
-    yes: Annotated[bool, Option("-y", help="The same as --all.")] = False,
+    all_: Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")] = False,
 ) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
@@ -117,7 +116,7 @@ def sweep(
       sesh @gpu sweep
     """
     cli = ctx.obj
-    asks, ends = cli.person.can_ask, all_ or yes
+    asks, ends = cli.person.can_ask, all_
     if older is None:
         older = 0.0 if asks else _DEFAULT_AGE
     found = on_each(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))

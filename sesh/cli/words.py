@@ -147,10 +147,3 @@ Timeout = Annotated[
         help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended.",
     ),
 ]
-
-Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
-ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
-NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
-NoDetachKey = Annotated[
-    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
-]
