@@ -116,12 +116,18 @@ def built(name: str) -> Command:
     app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
-    own = {declared for param in command.params for declared in param.opts}
-    shared = [(words, text, _set_view) for words, text in ATTACHING if verb.attaches and words[0] not in own]
-    for words, text, set_value in [*shared, *(([option], text, None) for option, text in EVERYWHERE[1:])]:
-        option = TyperOption(param_decls=words, is_flag=True, expose_value=False, help=text, callback=set_value)
-        command.params.append(option)
+    own = {word for param in command.params for word in param.opts}  # `new` has another --replace
+    for words, text in ATTACHING if verb.attaches else ():
+        if own.isdisjoint(words):
+            command.params.append(_flag(words, text, callback=_set_view))
+    for word, text in EVERYWHERE[1:]:
+        command.params.append(_flag([word], text))
     return command
+
+
+def _flag(words: list[str], text: str, **more: Any) -> TyperOption:
+    """Return an option that several verbs take, and no function gets as a parameter."""
+    return TyperOption(param_decls=words, is_flag=True, expose_value=False, help=text, **more)
 
 
 def _set_view(ctx: Any, option: Any, given: bool) -> None:
