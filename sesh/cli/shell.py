@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, stdin
+from sesh import measures, paths, stdin
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
-from sesh.errors import ENDS, UsageError
+from sesh.errors import ENDS, NotFound, UsageError
 from sesh.keys import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
 from sesh.ops import shell
@@ -23,7 +25,7 @@ from sesh.protocol import CHUNK
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
-from sesh.wording import one_line
+from sesh.wording import command_line, one_line
 
 _OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
@@ -55,6 +57,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.run_errors(),
+        _suggesting_job(cli, name),
         cli.find(name).open_stream(name, timeout) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
@@ -67,6 +70,17 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
             live.take(output, last=True)
             output = b""
         return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
+
+
+@contextmanager
+def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
+    """Make the error for a missing session suggest to run the command as a job."""
+    try:
+        yield
+    except NotFound as missing:
+        if missing.hint == paths.absent(name).hint:  # any other hint knows more of the name
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.line.tail or [])}"
+        raise
 
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:

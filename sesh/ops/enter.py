@@ -17,7 +17,7 @@ from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Entered, op
-from sesh.schema import Name, Seconds, Spec, Summary
+from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
@@ -247,7 +247,7 @@ def job(
         if name is None:
             return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
-            return name, create.start(launch_spec, name)
+            return name, _start_job(launch_spec, name)
         # Replace a lost job, so that a nightly run is not blocked; never replace another session.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
@@ -269,3 +269,14 @@ def job_detached(
     name, connection = job(caller, name, spec, keep, timeout)
     connection.close()
     return name
+
+
+def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
+    """Start a job under a name. Raises Exists with a hint how to run the command in the session of that name."""
+    try:
+        return create.start(launch_spec, name)
+    except Exists:
+        if find.ended(name):
+            raise
+        line = f"{SESH} run {name} -- {wording.command_line(launch_spec['command'] or [])}"
+        raise Exists(f"{subject(name)} runs", hint=f"in its shell: {line}") from None

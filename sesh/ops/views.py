@@ -35,7 +35,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 def unlabelled(labels: dict[str, str]) -> NotFound:
     """Return the error for labels that no session has."""
     words = " and ".join(map("=".join, labels.items()))
-    return NotFound(f"no session has the label {words}", hint=f"`{SESH}` lists the sessions")
+    return NotFound(f"no session has the label {words}", hint=f"see: {SESH} --list")
 
 
 @op(reads=True)
