@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import running
 
-from sesh import files, paths, processes
+from sesh import about, paths, processes
 from sesh.errors import SeshError
 
 OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SESH_")
@@ -24,7 +24,7 @@ OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SES
 def unused(package: str) -> bool:
     """Whether no process runs from a package; one that is just ending has 2 s."""
     until = time.monotonic() + 2
-    while (held := files.is_locked(package)) and time.monotonic() < until:
+    while (held := about.is_locked(package)) and time.monotonic() < until:
         time.sleep(0.05)
     return not held
 
@@ -106,7 +106,7 @@ def main(venv: str, force: str = "") -> None:
     if pids:
         words = "a session runs" if len(pids) == 1 else f"{len(pids)} sessions run"
         print(f"in use: {words} in {paths.directory()}: {', '.join(pids)}; end them before you remove any of that")
-    elif any(map(files.is_locked, glob.glob(os.path.join(glob.escape(versions), "*", "lib", "sesh")))):
+    elif any(map(about.is_locked, glob.glob(os.path.join(glob.escape(versions), "*", "lib", "sesh")))):
         print(f"in use: a process runs from {versions}; end it before you remove any of that")
     elif left:
         print(f"to remove that too: rm -r {shlex.join(left)}")

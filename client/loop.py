@@ -13,7 +13,7 @@ from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Ending, Outcome
 from sesh.client.terminal import EXIT_SIGNALS
-from sesh.machine import polled
+from sesh.descriptors import polled
 from sesh.paths import lacks_descriptors
 
 

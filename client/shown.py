@@ -10,7 +10,7 @@ import os
 import time
 from contextlib import suppress
 
-from sesh import files, measures, paths, processes
+from sesh import directories, files, measures, paths, processes
 from sesh.check import fits
 from sesh.errors import Refused
 from sesh.names import is_id
@@ -76,7 +76,7 @@ class Shown:
         latest = list(self._sessions.items())[-MAX_SESSIONS:]
         lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
         with suppress(Refused, OSError):
-            folder = files.ready_directory()
+            folder = directories.ready_directory()
             path = os.path.join(folder, self._entry)
             first = not os.path.lexists(path)
             files.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from sesh import machine
+from sesh import descriptors
 from sesh.errors import Refused
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -113,7 +113,7 @@ class RawTerminal:
             termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
         except termios.error:
             return False
-        machine.polled([(self.inbound, select.POLLIN)], None)
+        descriptors.polled([(self.inbound, select.POLLIN)], None)
         line = self.read()
         self.cooked()
         return line != b""
@@ -132,7 +132,7 @@ class RawTerminal:
     def size(self) -> tuple[int, int, int, int]:
         """Return columns, rows, and width and height in pixels; 0 if unknown."""
         try:
-            return machine.window_size(self.outbound)
+            return descriptors.window_size(self.outbound)
         except OSError:
             return 0, 0, 0, 0
 
@@ -176,7 +176,7 @@ class RawTerminal:
         view = memoryview(data)
         try:
             while view := view[self.write(view) :]:
-                if not machine.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
+                if not descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
                     return False
         except OSError:
             return False
@@ -185,7 +185,7 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Drop input for this many seconds: the terminal's late replies to a program's queries."""
         deadline = time.monotonic() + seconds
-        while machine.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
+        while descriptors.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
             if time.monotonic() >= deadline:
                 return
 

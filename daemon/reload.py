@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sesh import files, processes, protocol
+from sesh import about, processes, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
@@ -273,7 +273,7 @@ def take_over(memory: int, caller: Caller) -> None:
         session.timers.set("stdin", FEEDER_TIMEOUT, session.pump.stdin.close)
     session.checkpoint_soon(0)
     processes.set_process_title(f"{PROGRAM}: {session.name}")
-    files.hold_package()
+    about.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     descriptor, number = caller
     if descriptor >= 0:

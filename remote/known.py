@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from sesh import check, errors, files, measures, paths
+from sesh import check, directories, errors, files, measures, paths
 from sesh.check import Check, Malformed
 from sesh.errors import Refused
 from sesh.names import check_host, printable
@@ -243,11 +243,11 @@ def _change(change: Callable[[Hosts], Hosts]) -> bool:
     """Apply `change` to the known hosts under the directory's lock; return False if the file cannot be written."""
     folder = paths.state_directory()
     try:
-        files.make_private(folder, "XDG_STATE_HOME")
+        directories.make_private(folder, "XDG_STATE_HOME")
     except OSError:
         return False
     try:
-        with files.locked(folder):
+        with directories.locked(folder):
             before, _ = _read()
             after = change(before)
             data = json.dumps(after).encode()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 
 __version__ = "0.1.0"
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = "sesh"  # the name of the command, and of its launcher on other hosts
 DISTRIBUTION = "sesh-mux"
 """The name on the package index, and a second name of the command, since other projects are called `sesh` too."""
@@ -25,7 +27,7 @@ def launcher() -> str:
     return os.path.abspath(path)
 
 
-def files(package: str = os.path.dirname(os.path.abspath(__file__))) -> dict[str, bytes]:
+def files(package: str = _PACKAGE) -> dict[str, bytes]:
     """Return the files of this package, or of another copy, by path; follow links to rooms, leave out caches."""
     contents: dict[str, bytes] = {}
     for folder, folders, names in os.walk(package, followlinks=True):
@@ -37,3 +39,30 @@ def files(package: str = os.path.dirname(os.path.abspath(__file__))) -> dict[str
             with open(path, "rb") as file:
                 contents[os.path.join("sesh", os.path.relpath(path, package))] = file.read()
     return contents
+
+
+def hold_package() -> None:
+    """Lock the directory of this package until the process ends, so that `--sweep` keeps this version.
+
+    The command line of a daemon does not show its package, so `--sweep` cannot find it otherwise.
+    """
+    try:
+        descriptor = os.open(_PACKAGE, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return  # the file system has no locks
+
+
+def is_locked(package: str) -> bool:
+    """Return whether a process holds a lock on a package's directory; True if unknown."""
+    try:
+        descriptor = os.open(package, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

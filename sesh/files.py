@@ -1,147 +1,24 @@
-"""sesh's own files and directories: create, lock, replace atomically, read only private ones. Also: read stdin."""
+"""sesh's own files: replace them atomically, append, read only trusted ones."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
-import select
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from typing import Any
 
 from sesh import check, errors, paths, protocol
-from sesh.errors import Refused, TimedOut, limit_hint
-from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
+from sesh.errors import Refused
+from sesh.paths import OWN
 from sesh.processes import start_time
 
-LOCK, STARTING = ".lock", ".starting"
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 """Matches the name of a temporary file, with the pid of its writer."""
-
-
-def ready_directory() -> str:
-    """Return the directory of sessions; create it with mode 0700 if missing. Raises Refused as `trusted` does."""
-    path = directory()
-    try:
-        make_private(path)
-    except OSError as error:
-        raise Refused(f"cannot create {path}: {error.strerror}; set SESH_DIR to a directory of yours") from error
-    return path
-
-
-def make_private(path: str, variable: str = "SESH_DIR") -> None:
-    """Create a directory with mode 0700, and its missing parents, unless it exists.
-
-    Raises OSError, and Refused as `trusted` does if the directory is not safe or would not be.
-    """
-    if trusted(path, variable):
-        return
-    check_safe_path(os.path.dirname(path), variable)
-    with masked(0o777 & ~PRIVATE):
-        os.makedirs(path, exist_ok=True)
-    if not trusted(path, variable):
-        raise Refused(f"{path} was just removed; try again")
-
-
-@contextmanager
-def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> Iterator[None]:
-    """Hold a lock in the directory of sessions: `LOCK` to change files, `STARTING` to start a zygote.
-
-    `timeout`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be locked,
-    and FileNotFoundError if the directory is gone.
-    """
-    path = os.path.join(folder, entry)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        hint = remedy(error)
-        if not hint or (error.errno == errno.EACCES and os.path.lexists(path)):
-            hint = "check it and move it away"
-        raise Refused(f"cannot lock {path}: {error.strerror}", hint=hint) from error
-    try:
-        os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
-        _lock(descriptor, timeout)
-        yield
-    finally:
-        with suppress(OSError):  # the lock is released all the same
-            os.close(descriptor)
-
-
-def _lock(descriptor: int, timeout: float | None) -> None:
-    if timeout is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise TimedOut("another process holds the lock of the sessions") from None
-            time.sleep(0.01)  # flock has no timeout
-
-
-def hold_package() -> None:
-    """Lock the directory of this package until the process ends, so that `--sweep` keeps this version.
-
-    The command line of a daemon does not show its package, so `--sweep` cannot find it otherwise.
-    """
-    try:
-        descriptor = os.open(os.path.dirname(os.path.abspath(__file__)), os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return  # the file system has no locks
-
-
-def is_locked(package: str) -> bool:
-    """Return whether a process holds a lock on a package's directory; True if unknown."""
-    try:
-        descriptor = os.open(package, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def remedy(error: OSError) -> str:
-    """Return the hint for a failed write in the directory of sessions; empty for other errors."""
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"make {directory()} writable, or set SESH_DIR to a directory that you can write to"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-        return "free some space on its disk, or set SESH_DIR to another directory"
-    return ""
-
-
-def refusal(error: OSError) -> Refused:
-    hint = remedy(error)
-    if isinstance(error.filename, str):
-        place = f"{error.filename}: "
-    else:  # a failed write to a descriptor has no filename: the file is in the directory of sessions
-        place = f"{directory()}: " if hint else ""
-    return Refused(f"cannot set up the session: {place}{error.strerror or error}", hint=hint or limit_hint(error))
-
-
-@contextmanager
-def masked(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def write_whole(
@@ -245,38 +122,6 @@ def flush(path: str) -> None:
 
 _TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _BLOCK = 1 << 16
-
-
-def stdin_block(size: int) -> bytes | None:
-    """Read at most `size` bytes of stdin; empty at its end, None if no bytes are available yet. Raises Refused.
-
-    None is possible only for a non-blocking stdin, such as Node.js may leave to its children.
-    """
-    try:
-        return os.read(0, size)
-    except BlockingIOError:
-        return None
-    except OSError as error:
-        raise Refused(f"cannot read stdin: {error.strerror}") from error
-
-
-def stdin(size: int = _BLOCK) -> Iterator[bytes]:
-    """Yield stdin in blocks of at most `size` bytes. Raises Refused."""
-    while (block := stdin_block(size)) != b"":
-        if block is None:
-            select.select([0], [], [])
-        else:
-            yield block
-
-
-def whole_stdin(largest: int) -> bytes:
-    """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
-    content = bytearray()
-    for block in stdin():
-        content += block
-        if len(content) > largest:
-            break
-    return bytes(content[: largest + 1])
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:

@@ -42,13 +42,11 @@ def parse_size(word: str) -> tuple[int, int]:
     return int(columns), int(rows)
 
 
-def parse_seconds(word: str | None, option: str = "--timeout", *, least: float = 1e-9) -> float | None:
-    """Return the seconds of `90`, `0.5`, `90s`, `5m`, `2h`, `7d` or `1w`; None without a word.
+def parse_seconds(word: str, *, least: float = 1e-9) -> float:
+    """Return the seconds of `90`, `0.5`, `90s`, `5m`, `2h`, `7d` or `1w`.
 
-    Raises UsageError, which names `option`, for any other word and below `least`.
+    Raises UsageError for any other word and below `least`.
     """
-    if word is None:
-        return None
     number, unit = (word[:-1], word[-1]) if word[-1:] in _SUFFIXES else (word, "s")
     whole, _, part = number.partition(".")
     if is_decimal(f"{whole}{part}"):
@@ -56,8 +54,8 @@ def parse_seconds(word: str | None, option: str = "--timeout", *, least: float =
         if least <= time < _LONGEST:
             return time
         if time < least:
-            raise UsageError(f"{option} takes a time above 0")
-    raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, or a time like 90s, 5m, 2h, 7d")
+            raise UsageError(f"{printable(word)} is not a time above 0")
+    raise UsageError(f"{printable(word)} is not a time; write seconds, or a time like 90s, 5m, 2h, 7d")
 
 
 _MINUTE = 60

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from sesh import machine
 from sesh.about import ON_HOST, SESH
+from sesh.descriptors import LONGEST_SOCKET_PATH
 from sesh.errors import Exists, NotFound, Refused
-from sesh.machine import LINUX, LONGEST_SOCKET_PATH
+from sesh.machine import LINUX
 from sesh.names import check_name, is_name, subject
 
 PRIVATE = 0o700

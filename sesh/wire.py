@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import check, errors, machine, paths, protocol
+from sesh import check, descriptors, errors, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
@@ -103,7 +103,7 @@ class Connection:
 
     def gone(self) -> bool:
         """Return whether the peer has closed its end, even if unread bytes are left."""
-        return bool(machine.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
+        return bool(descriptors.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
 
     # -- frames
 
@@ -150,7 +150,7 @@ class Connection:
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
         """Return the error for a closed connection; after a failed write, first read the peer's last frames."""
         with suppress(errors.SeshError):
-            while error is not None and not self._reloaded and machine.polled([(self.inbound, select.POLLIN)], 0.0):
+            while error is not None and not self._reloaded and descriptors.polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
@@ -272,7 +272,7 @@ class Connection:
     def unread(self, error: errors.SeshError) -> bool:
         """Return whether the daemon has surely not read the last request; after the deadline it refuses it."""
         if isinstance(error, errors.TimedOut):
-            return not self.far and machine.unread_by_peer(self.outbound)
+            return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread
 
     def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
@@ -343,7 +343,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         if time.monotonic() > deadline:
             raise errors.silent_daemon(name)
         time.sleep(0.01)
-    uid = machine.peer_uid(opened)
+    uid = descriptors.peer_uid(opened)
     if uid != os.geteuid():  # the directory may have been replaced since the check
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
@@ -384,7 +384,7 @@ def ask(
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    if not machine.polled([(descriptor, events)], deadline):
+    if not descriptors.polled([(descriptor, events)], deadline):
         raise _too_late()
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from sesh import machine
+from sesh import processes
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -89,7 +89,7 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set("pack", 0, self._pack)
                 return
-        machine.trim_memory()
+        processes.trim_memory()
 
     # -- the program's pace
 

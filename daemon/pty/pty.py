@@ -96,7 +96,7 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            machine.yield_memory()
+            processes.yield_memory()
             os.execve(self.path, self.words, self.environment)
         except OSError as error:
             report[:] = bytes([step, error.errno or EACCES])

@@ -16,7 +16,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
-from sesh import files, paths
+from sesh import directories, files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.wording import blanked
 
@@ -145,7 +145,7 @@ class Wrapper:
         # fish prints the line of an error, which must not contain the mark.
         separator = "\n" if self.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
-        with files.masked(0o077):
+        with directories.masked(0o077):
             for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
                 files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 

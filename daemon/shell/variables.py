@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from sesh import files
+from sesh import directories, files
 from sesh.errors import Refused
 from sesh.store import records
 
@@ -39,7 +39,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     if now == before:
         return
     try:
-        with files.masked(0o077):
+        with directories.masked(0o077):
             text = "".join(f"{key}={value}\n" for key, value in now.items())
             files.write_whole(path, text.encode("utf-8", "surrogateescape"))
     except OSError:

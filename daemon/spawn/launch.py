@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, errors, files, machine, names, paths, processes, programs, wire
+from sesh import about, descriptors, directories, errors, machine, names, paths, processes, programs, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
@@ -47,7 +47,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     have started, and does not answer.
     """
     names.check_name(spec["name"])
-    files.ready_directory()
+    directories.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
     mask = os.umask(0o077)
@@ -67,7 +67,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise files.refusal(error) from error
+        raise directories.refusal(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent(message) if limit is None else errors.TimedOut(message)) from error
@@ -84,7 +84,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
+    with suppress(errors.TimedOut), directories.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
         listening = wire.open_socket(name)
         if listening is None:
             return
@@ -122,7 +122,7 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
-    with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
+    with directories.locked(paths.directory(), directories.STARTING, timeout=deadline - time.monotonic()):
         return _fork_of(path) or _start_zygote(path, scope, deadline)
 
 
@@ -141,7 +141,7 @@ def _connect(path: str) -> wire.Connection:
         opened.setblocking(False)
         with paths.reachable(*os.path.split(path)) as address:
             opened.connect(address)
-        if machine.peer_uid(opened) != os.geteuid():
+        if descriptors.peer_uid(opened) != os.geteuid():
             raise ConnectionRefusedError
         return wire.adopt(opened)
 
@@ -167,7 +167,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
         os.unlink(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-            with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
+            with directories.masked(0o177), paths.reachable(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
             connection = _connect(path)  # before it starts: a zygote without connections exits
@@ -218,7 +218,8 @@ def zygote_path(*, scoped: bool) -> str:
         # Linux only; a file that is missing or unreadable counts as empty.
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
-        *(scoped or machine.content("/proc/self/cgroup"), machine.oom_class(), processes.stat_of("self")[_PRIORITIES]),
+        *(scoped or machine.content("/proc/self/cgroup"), processes.oom_class()),
+        processes.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):
         facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]

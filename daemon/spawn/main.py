@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from errno import EACCES, ENOENT
 
-from sesh import files, log, machine, measures, paths, processes, programs, protocol, wire
+from sesh import about, directories, log, machine, measures, paths, processes, programs, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
@@ -76,11 +76,11 @@ def _start(creator: socket.socket) -> Server:
     os.environ.clear()
     os.environ.update(wanted)
     processes.set_process_title(f"{PROGRAM}: {spec['name']}")
-    files.hold_package()
+    about.hold_package()
     try:
         server = _set_up(spec, creator, connection)
     except Exception as error:
-        failure = files.refusal(error) if isinstance(error, OSError) else error
+        failure = directories.refusal(error) if isinstance(error, OSError) else error
         if not isinstance(failure, SeshError):
             log.write_error("daemon", error)
             failure = InternalError(f"cannot set up the session: {error}")

@@ -13,7 +13,7 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, errors, files, log, machine, paths, processes, protocol
+from sesh import about, descriptors, directories, errors, log, paths, processes, protocol
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
 IDLE = 60.0  # seconds without a connection after which it exits
@@ -50,7 +50,7 @@ def _reset() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    machine.outlive_programs()
+    processes.outlive_programs()
     processes.set_process_title(about.ZYGOTE)
     gc.freeze()  # the collector must not write to pages that forks share
 
@@ -63,7 +63,7 @@ def _serve(listening: socket.socket, idle: float) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):
             opened, _ = listening.accept()
             with opened:
-                if machine.peer_uid(opened) == os.geteuid():
+                if descriptors.peer_uid(opened) == os.geteuid():
                     _fork_daemon(listening, opened)
 
 
@@ -87,6 +87,6 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
 
 def _remove(path: str, inode: int) -> None:
     """Remove the zygote's socket, unless another zygote has replaced it."""
-    with suppress(OSError, errors.Refused), files.locked(paths.directory(), files.STARTING):
+    with suppress(OSError, errors.Refused), directories.locked(paths.directory(), directories.STARTING):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)

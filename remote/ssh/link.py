@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from sesh import errors, machine, protocol, wire
+from sesh import descriptors, errors, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable, silent_host
 from sesh.link.health import Health, LinkHealth
@@ -114,7 +114,7 @@ class Link(wire.Connection):
         """Skip the output of login files, up to the bridge's first bytes."""
         seen, output = b"", SshOutput(self._stderr.fileno())
         while protocol.BRIDGE not in seen:
-            if not machine.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
+            if not descriptors.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
                 output.relay(say)
                 if time.monotonic() < deadline:
                     continue
@@ -153,7 +153,8 @@ class Link(wire.Connection):
         try:
             if not self.take_sent():
                 self.send(request, deadline)
-            if not self._frames and not machine.polled([(self.inbound, select.POLLIN)], min(deadline, began + silence)):
+            silent_at = min(deadline, began + silence)
+            if not self._frames and not descriptors.polled([(self.inbound, select.POLLIN)], silent_at):
                 raise TimedOut(f"{host} does not answer")
             answer, output = self.answer(self._requests, deadline)
         except (TimedOut, Unreachable) as error:

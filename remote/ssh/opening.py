@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 
-from sesh import machine, programs
+from sesh import descriptors, programs
 from sesh.errors import SeshError, Unreachable
 from sesh.link.race import Attempt, Race
 from sesh.messages import Near
@@ -168,7 +168,7 @@ def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
             race.begin(attempts[0], partial(_win, way, deadline))
             while len(failures) < len(attempts):
                 stop.check()
-                ready = machine.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
+                ready = descriptors.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
                 for attempt, result in race.results(ready):
                     if isinstance(result, Link):
                         return result

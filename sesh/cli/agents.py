@@ -39,10 +39,10 @@ def state(
       sesh state done -- "$summary"
     """
     cli = ctx.obj
-    if cli.hosts:
+    if cli.line.hosts:
         hint = f"attach to the session, and type in it: {CALLED} --state STATE"
         raise UsageError("--state works only inside a session, and takes no host", hint=hint)
-    return cli.done(name=agents.report(state, " ".join(text or [])), state=state)
+    return printing.done(cli.line, name=agents.report(state, " ".join(text or [])), state=state)
 
 
 def integrate(
@@ -63,8 +63,8 @@ def integrate(
       sesh integrate codex --remove
     """
     cli = ctx.obj
-    if cli.hosts:
-        hint = f"for a host: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
+    if cli.line.hosts:
+        hint = f"for a host: ssh -t {cli.line.hosts[0]} sesh --integrate {agent}"
         raise UsageError("--integrate is for this machine", hint=hint)
     if agent not in agents.AGENTS:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(agents.AGENTS)}")
@@ -72,19 +72,19 @@ def integrate(
     try:
         changed = agents.integrate(agent, remove=remove)
     except agents.ByHand:
-        if not (cli.json or remove):
+        if not (cli.line.json or remove):
             printing.text(agents.snippet(agent))
         raise
-    if not cli.json:
+    if not cli.line.json:
         state = "no hooks of sesh in" if remove else "hooks of sesh in"
         printing.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
-    if changed and not (remove or cli.json):
+    if changed and not (remove or cli.line.json):
         printing.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
         if programs.find(agent) is None:
             printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
     if not remove and agents.disabled(agent):
-        cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
-    return cli.done(agent=agent, path=path, changed=changed)
+        cli.person.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
+    return printing.done(cli.line, agent=agent, path=path, changed=changed)
 
 
 def mcp(ctx: Context) -> int:
@@ -123,7 +123,7 @@ def skill(ctx: Context) -> int:
     cli = ctx.obj
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
-    if cli.json:
-        return cli.value({"skill": text})
+    if cli.line.json:
+        return printing.value({"skill": text})
     printing.write(text.encode())
     return 0

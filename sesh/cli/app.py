@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,12 @@ EVERYWHERE = (
     ("@HOST", "Run it on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
+)
+ATTACHING = (
+    (["--replace"], "Detach the other clients."),
+    (["--read-only", "-r"], "Only watch; keys are ignored."),
+    (["--no-replay"], "Show only the screen, no scrollback."),
+    (["--no-detach-key"], "Pass the detach key to the program; leave with `sesh detach`."),
 )
 CODES = (
     ("0", "Success, also after you detach."),
@@ -92,7 +99,7 @@ def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
 
 
 def _json_if_wanted(text: str, cli: Invocation | None) -> str:
-    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.json else text
+    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.line.json else text
 
 
 @cache
@@ -109,9 +116,24 @@ def built(name: str) -> Command:
     app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
-    for option, text in EVERYWHERE[1:]:
-        command.params.append(TyperOption(param_decls=[option], is_flag=True, expose_value=False, help=text))
+    own = {word for param in command.params for word in param.opts}  # `new` has another --replace
+    for words, text in ATTACHING if verb.attaches else ():
+        if own.isdisjoint(words):
+            command.params.append(_flag(words, text, callback=_set_view))
+    for word, text in EVERYWHERE[1:]:
+        command.params.append(_flag([word], text))
     return command
+
+
+def _flag(words: list[str], text: str, **more: Any) -> TyperOption:
+    """Return an option that several verbs take, and no function gets as a parameter."""
+    return TyperOption(param_decls=words, is_flag=True, expose_value=False, help=text, **more)
+
+
+def _set_view(ctx: Any, option: Any, given: bool) -> None:
+    """Set an option of the line's view."""
+    if given:
+        ctx.obj.line.view = replace(ctx.obj.line.view, **{option.name: True})
 
 
 def run(cli: Invocation) -> int:
@@ -126,7 +148,7 @@ def run(cli: Invocation) -> int:
                 ctx.obj = cli
                 return int(command.invoke(ctx))
 
-            if len(cli.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+            if len(cli.line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
                 return int(load("fanout.run")(cli, ctx.params, invoke))
             return invoke(cli)
     except typer.Exit as shown:  # a page of help

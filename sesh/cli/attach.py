@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from sesh import processes, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import View
 from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
@@ -36,31 +37,18 @@ _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that a person waits to leave
 
 
-@dataclass(frozen=True)
-class View:
-    """The attach options of the command line."""
-
-    replace: bool = False
-    read_only: bool = False
-    no_replay: bool = False
-    no_detach_key: bool = False
-
-
-def without_terminal(name: str) -> Refused:
-    """Return the error for an attachment without a terminal."""
-    ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
-    return Refused("attaching needs a terminal", hint=ways)
-
-
-def attach_terminal(cli: Invocation, target: Target, name: str, view: View, enter: Enter, *, sync: bool = True) -> int:
+def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *, sync: bool = True) -> int:
     """Attach this terminal to the session that `enter` finds or creates; return the exit code.
 
     Inside a session, switch its client to that session instead. `sync`: first push the user's files to the host. Raises
-    Refused if this terminal is in that session.
+    Refused without a terminal, and if this terminal is in that session.
     """
-    options, current = _options(cli, view), listing.current()
+    if not printing.on_terminal():
+        ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
+        raise Refused("attaching needs a terminal", hint=ways)
+    options, current = _options(cli), listing.current()
     if current is not None:
-        _check_switch(current, view, name, target.host)
+        _check_switch(current, cli.line.view, name, target.host)
     if sync:
         target.sync()
     if current is None and target.host is not None:
@@ -75,7 +63,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
     if current is not None:
         return _switch_over(cli, target, current, name, connection)
     recent.remember(name, target.host)
-    options.first_notice = cli.greeting
+    options.first_notice = cli.person.greeting
     target.log_attached(name)
     connector = _Connector(cli, target)
     outcome = run_client(
@@ -85,8 +73,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, view: View, ente
     return _exit_code(outcome)
 
 
-def _options(cli: Invocation, view: View) -> AttachOptions:
-    settings = cli.settings()
+def _options(cli: Invocation) -> AttachOptions:
+    settings, view = cli.person.settings(), cli.line.view
     return AttachOptions(
         read_only=view.read_only,
         replace=view.replace,
@@ -109,8 +97,8 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.entering(f"SESH_DETACH_KEY is ignored: {error}")
-    return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
+            cli.person.entering(f"SESH_DETACH_KEY is ignored: {error}")
+    return DetachKey.parse(cli.person.settings().detach_key or _DETACH_KEY)
 
 
 class _Connector:
@@ -182,7 +170,7 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
     """Print the last screen and the end of an exited session; return its exit code."""
     end, _ = connection.single_request("wait", exit=True)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = Outcome.ended(name, cli.host, end)
+    outcome = Outcome.ended(name, cli.line.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
     return _exit_code(outcome)
 

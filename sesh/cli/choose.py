@@ -10,12 +10,11 @@ from math import inf
 
 from sesh.about import SESH
 from sesh.cli import go, printing
-from sesh.cli.attach import View
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
+from sesh.cli.words import Context, Labelled
+from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.machine import check_audience, polled
-from sesh.names import check_label, natural
+from sesh.names import natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, Key, SessionIndex
 from sesh.quitkey import quit_key
@@ -26,16 +25,10 @@ from sesh.tui import board
 from sesh.tui.rows import Order, Row
 from sesh.wording import activity_facts, since
 
-_QUESTION_DELAY = 0.4  # seconds that `next` gives a working session to raise its question, if none waits
-
 
 def pick(
     ctx: Context,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     label: Labelled = None,
 ) -> int:
     """Choose a session from the board, the session attached last first.
@@ -45,13 +38,13 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
+    return picked(ctx.obj, label or ())
 
 
-def picked(cli: Invocation, label: Sequence[str] = (), view: View = View()) -> int:  # noqa: B008 (it is frozen)
+def picked(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
-    row = _chosen(cli, cli.hosts, dict(map(check_label, label)), Order.RECENT)
-    return ExitCode.FAILED if row is None else _enter(cli, row, view)
+    row = _chosen(cli, cli.line.hosts, dict(label), Order.RECENT)
+    return ExitCode.FAILED if row is None else _enter(cli, row)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -62,13 +55,13 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
       sesh @gpu watch
       sesh watch --json
     """
-    cli, wanted = ctx.obj, dict(map(check_label, label or ()))
-    if cli.json:
+    cli, wanted = ctx.obj, dict(label or ())
+    if cli.line.json:
         return _follow(cli, wanted)
-    hosts, row = cli.hosts, None
+    hosts, row = cli.line.hosts, None
     with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
         while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
-            code = _enter(cli, row, View())
+            code = _enter(cli, row)
             if listing.current() is not None or quit_key.taken():
                 return code
     return 0
@@ -79,9 +72,10 @@ def _chosen(
 ) -> Row | None:
     """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
     if not printing.on_terminal() or printing.dumb():
-        raise Refused(f"{cli.verb or '--pick'} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
+        verb = cli.line.verb.dashed or "--pick"
+        raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     picks = order is Order.RECENT
-    with SessionIndex(cli, hosts or None) as index:
+    with SessionIndex(cli.person, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
         if picks:
             _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
@@ -89,7 +83,7 @@ def _chosen(
                 missing = "no session has these labels" if wanted else "there are no sessions"
                 raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
-        view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
+        view = board.View(order, wanted, creates, cli.person.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
 
 
@@ -111,22 +105,18 @@ def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
     return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
-def _enter(cli: Invocation, row: Row, view: View) -> int:
+def _enter(cli: Invocation, row: Row) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is not None:
-        cli.set_host(row.host)
+        cli.line.set_host(row.host)
         if row.session["state"] == "running":
-            return go.attach(cli, row.name, view)
-    return go.go(cli, row.name, view=view)
+            return go.attach(cli, row.name)
+    return go.go(cli, row.name)
 
 
 def next_(
     ctx: Context,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     label: Labelled = None,
 ) -> int:
     """Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.
@@ -138,25 +128,20 @@ def next_(
       sesh @gpu next
       sesh next --label team=web
     """
-    cli, wanted = ctx.obj, dict(map(check_label, label or ()))
+    cli, wanted = ctx.obj, dict(label or ())
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
-    recent = [(host or None, name) for host, name in enter.recent()]
-    with SessionIndex(cli, cli.hosts or None) as index:
+    with SessionIndex(cli.person, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        deadline = time.monotonic() + _QUESTION_DELAY
-        while not _waiting(rows := index.sessions(wanted)) and _any_works(rows) and time.monotonic() < deadline:
-            polled([(index.inbound, select.POLLIN)], deadline)
-            index.take()
-        silent = _silent(index)
-    chosen = following(_waiting(rows), current or (recent[0] if recent else None))
+        waiting, silent = _waiting(index.sessions(wanted)), _silent(index)
+    chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
-    cli.set_host(chosen[0])
-    return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
+    cli.line.set_host(chosen[0])
+    return go.attach(cli, chosen[1])
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
@@ -172,15 +157,11 @@ def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
     return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
 
 
-def _any_works(rows: dict[Key, Summary]) -> bool:
-    return any(activity_facts(row)[0] == "working" for row in rows.values())
-
-
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli.person, cli.line.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:

@@ -39,7 +39,7 @@ def deploy(
     """
     cli = ctx.obj
     _take_hosts(cli, hosts or [])
-    return _deploy(cli, cli.hosts, force=force)
+    return _deploy(cli, cli.line.hosts, force=force)
 
 
 def upgrade(ctx: Context) -> int:
@@ -58,10 +58,14 @@ def upgrade(ctx: Context) -> int:
         )
     hosts = known.hosts()
     if not hosts:
-        if not cli.json:
-            cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
-        return cli.done(hosts=[])
-    if cli.can_ask and not cli.json and not cli.agrees(f"deploy sesh {__version__} to {_named(hosts)}?"):
+        if not cli.line.json:
+            cli.person.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
+        return printing.done(cli.line, hosts=[])
+    if (
+        cli.person.can_ask
+        and not cli.line.json
+        and not cli.person.agrees(f"deploy sesh {__version__} to {_named(hosts)}?")
+    ):
         raise Refused("nothing was deployed")
     return _deploy(cli, hosts, upgrading=True)
 
@@ -86,7 +90,7 @@ def forget(
     _take_hosts(cli, hosts or [])
     removed: dict[str, list[str]] = {}
     failed: dict[str, SeshError] = {}
-    for host in cli.hosts:
+    for host in cli.line.hosts:
         try:
             if remove:
                 removed[host] = cli.target_of(host).call(undeploy.remove)
@@ -99,15 +103,15 @@ def forget(
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
         _retire_connection(cli, host)
-    if not cli.json:
+    if not cli.line.json:
         for host, paths in removed.items():
             printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
     if failed:
         *others, last = failed
         for host in others:
-            cli.note(failed[host].line(host))
+            cli.person.note(failed[host].line(host))
         raise failed[last]
-    return cli.done(hosts=list(cli.hosts), **({"removed": removed} if remove else {}))
+    return printing.done(cli.line, hosts=list(cli.line.hosts), **({"removed": removed} if remove else {}))
 
 
 def _named(hosts: Sequence[str]) -> str:
@@ -117,37 +121,37 @@ def _named(hosts: Sequence[str]) -> str:
 def _retire_connection(cli: Invocation, host: str) -> None:
     """End the shared connection to a host, unless it is in use."""
     try:
-        master.retire(links.destination_of(cli, host))
+        master.retire(links.destination_of(cli.person, host))
     except InvalidHost:
         return  # ssh no longer knows the host
     except SeshError as error:
-        cli.note(f"a shared connection to @{host} may stay open: {error}")
+        cli.person.note(f"a shared connection to @{host} may stay open: {error}")
 
 
 def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
     """Add `@HOST` words to the hosts of the line. Raises UsageError for a word without `@`, or without any host."""
     for word in words:
         if word[:1] != "@":
-            raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(word)}")
-    cli.hosts = [*cli.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
-    if not cli.hosts:
+            raise UsageError(f"a host begins with @: {CALLED} {cli.line.verb.dashed} @{printable(word)}")
+    cli.line.hosts = [*cli.line.hosts, *cli.person.settings().hosts_of([check_host(word[1:]) for word in words])]
+    if not cli.line.hosts:
         hosts = _named(known.hosts())
         hint = f"known: {hosts}" if hosts else ""
-        raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST", hint=hint)
+        raise UsageError(f"no host given; write: {CALLED} {cli.line.verb.dashed} @HOST", hint=hint)
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
     had_sesh = {host for host in hosts if known.of(host).get("version")}
-    results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
+    results = fleet.deploy_all([links.destination_of(cli.person, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]
-    if cli.json:
+    if cli.line.json:
         printing.value({"ok": not failed, "hosts": rows})
     elif older:
         command = " ".join([CALLED, *(f"@{host}" for host in older), "--reload"])
-        cli.note(f"running sessions keep their old version until: {command}")
+        cli.person.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""Verbs that attach to a session: `NAME`, `attach`, `new`, `here`."""
+"""Verbs that attach to a session or create one: `NAME`, `attach`, `new`, `open`, `here`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli import go as going
 from sesh.cli import printing
-from sesh.cli.attach import View, attach_terminal, without_terminal
+from sesh.cli.attach import attach_terminal
+from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import find_verb
 from sesh.cli.words import (
     AnyName,
     Context,
@@ -18,26 +20,19 @@ from sesh.cli.words import (
     Env,
     Label,
     Name,
-    NoDetachKey,
-    NoReplay,
-    ReadOnly,
-    Replace,
     Size,
 )
 from sesh.errors import UsageError
 from sesh.names import check_name
-from sesh.ops import enter
+from sesh.ops import create, enter
+from sesh.ops.create import checked_directory
 
 
-def go(  # noqa: PLR0913 (a session has that many options)
+def go(
     ctx: Context,
     name: AnyName = None,
     directory: Directory = None,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     env: Env = None,
     label: Label = None,
 ) -> int:
@@ -56,18 +51,12 @@ def go(  # noqa: PLR0913 (a session has that many options)
     """
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    view = View(replace, read_only, no_replay, no_detach_key)
-    return going.go(ctx.obj, name, directory, env=env or (), label=label or (), view=view)
+    return going.go(ctx.obj, name, directory, env=env or (), label=label or ())
 
 
 def attach(
     ctx: Context,
     name: Name,
-    *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Attach to NAME, which must exist.
 
@@ -75,7 +64,7 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    return going.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
+    return going.attach(ctx.obj, name)
 
 
 def new(  # noqa: PLR0913 (a session has that many options)
@@ -87,9 +76,6 @@ def new(  # noqa: PLR0913 (a session has that many options)
     join: Annotated[bool, Option("--join", help="Attach to the session of that name, if it runs.")] = False,
     replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
     env: Env = None,
     label: Label = None,
     size: Size = None,
@@ -110,33 +96,55 @@ def new(  # noqa: PLR0913 (a session has that many options)
     if name is not None:
         check_name(name)
     choice = choices[0] if choices else ""
-    spec, target = cli.spec(directory, env, label, size), cli.target
-    if detached or cli.json:
+    spec, target = cli.line.spec(directory, env, label, size), cli.target
+    if detached or cli.line.json:
         target.sync()
-        answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice, quiet=cli.json)
-        if not cli.json:
+        answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
+        if not cli.line.json:
             printing.text(answer["name"])
-        return cli.report_session(answer["name"], created=answer["created"])
-    if not printing.on_terminal():
-        raise without_terminal(name or "NAME")
+        return _report_session(cli, answer["name"], created=answer["created"])
     return attach_terminal(
         cli,
         target,
         name or "NAME",
-        View(False, read_only, no_replay, no_detach_key),
         lambda target: target.enter(enter.new, name=name, spec=spec, choice=choice),
         sync=not join,
     )
 
 
+def open_(
+    ctx: Context,
+    name: Name,
+    directory: Directory = None,
+    *,
+    env: Env = None,
+    label: Label = None,
+    size: Size = None,
+) -> int:
+    """Make sure that NAME runs, without attaching; succeeds if it runs already.
+
+    Examples:
+      sesh open work
+      sesh open web ~/site --label team=web -- make serve
+    """
+    cli = ctx.obj
+    check_name(name)
+    target = cli.target
+    target.sync()
+    created = target.call(enter.open_, name=name, spec=cli.line.spec(directory, env, label, size))
+    return _report_session(cli, name, created=created)
+
+
+def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
+    """Print the session if JSON is wanted; return 0. Note that a new session has the name of a verb."""
+    if created and find_verb(name) is not None:
+        cli.person.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
+    return printing.done(cli.line, name=name, session=name, host=cli.line.host, created=created)
+
+
 def here(
     ctx: Context,
     directory: Directory = None,
-    *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Attach to the session named after this directory's repository; if it does not exist, create it here.
 
@@ -148,4 +156,8 @@ def here(
       sesh here ~/src/app
       sesh @gpu here
     """
-    return going.here(ctx.obj, directory, View(replace, read_only, no_replay, no_detach_key))
+    cli = ctx.obj
+    directory = checked_directory(cli.person, ".") if directory is None else directory
+    session = cli.target.call(create.here, directory=directory)
+    name, spec = session["name"], cli.line.spec(None if session["there"] else session["directory"])
+    return attach_terminal(cli, cli.target, name, lambda target: target.enter(enter.go, name=name, spec=spec))

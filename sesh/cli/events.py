@@ -9,16 +9,15 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from sesh import measures, names, paths, wording
+from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context
+from sesh.cli.words import AnyName, Context, number
 from sesh.errors import DaemonDied, UsageError
-from sesh.names import check_name, printable, printable_path
+from sesh.names import check_name, printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
-from sesh.remote import known
 from sesh.schema import Event
 
 _QUOTED = re.compile(r'[\s"]')
@@ -31,8 +30,13 @@ def events(
     name: AnyName = None,
     *,
     since: Annotated[
-        str | None,
-        Option("--since", metavar="N", help="First print the events after number N; 0 prints all that are kept."),
+        int | None,
+        Option(
+            "--since",
+            metavar="N",
+            parser=number,
+            help="First print the events after number N; 0 prints all that are kept.",
+        ),
     ] = None,
     log: Annotated[
         bool, Option("--log", help="Print the event log of remotes: connections, deployments, files pushed.")
@@ -52,22 +56,18 @@ def events(
     cli = ctx.obj
     if log:
         return _log(cli, name)
-    if since is not None and not names.is_decimal(since):
-        raise UsageError(f"{printable(since)} is not an event number", hint=f"write: {SESH} --events NAME --since 0")
     if name is None and since is not None:
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
-            if cli.host is None and cli.watched and paths.knows_remotes() and known.hosts():
-                cli.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0
         check_name(name)
         with cli.find(name).open_stream(name) as stream:
-            stream.audience = cli.audience
-            _print(cli, follow(stream, int(since) if since is not None else None))
+            stream.audience = cli.person.audience
+            _print(cli, follow(stream, since))
     except DaemonDied as died:
-        cli.note(str(died))
+        cli.person.note(str(died))
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0
@@ -76,9 +76,9 @@ def events(
 def _print(cli: Invocation, items: Iterable[Event]) -> None:
     for event in items:
         if "note" in event:
-            cli.note(str(event["note"]))
-        elif cli.json:
-            cli.value({**event, "host": cli.host})
+            cli.person.note(str(event["note"]))
+        elif cli.line.json:
+            printing.value({**event, "host": cli.line.host})
         else:
             shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
             moment = measures.local_time(event.get("ts"))
@@ -89,14 +89,14 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
 def _log(cli: Invocation, name: str | None) -> int:
     """Print the event log of remotes, only for sessions called `name` if given."""
     log = cli.target.call(read_log, name=name)
-    if cli.json:
+    if cli.line.json:
         for event in log["events"]:
-            cli.value(event)
+            printing.value(event)
     elif log["events"]:
         for line in printing.aligned([_LOG_HEADINGS, *map(_cells, log["events"])]):
             printing.text(line)
     else:
-        cli.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
+        cli.person.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
     return 0
 
 

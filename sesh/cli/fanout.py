@@ -23,11 +23,12 @@ from itertools import cycle
 from types import FrameType
 from typing import Any
 
-from sesh import files
+from sesh import stdin
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.gather import STATUS_DELAY, waiting_line
 from sesh.cli.invocation import Invocation
+from sesh.cli.person import Person
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
 from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
@@ -54,18 +55,19 @@ def run(cli: Invocation, words: Mapping[str, Any], verb: Callable[[Invocation], 
     confirmation, for which no child can ask.
     """
     _check(cli, words)
-    follows = cli.verb == "--events" or bool(words.get("follow"))
+    follows = cli.line.verb.name == "events" or bool(words.get("follow"))
     form = Form.LINES
-    if cli.json or words.get("form") == "json":
+    if cli.line.json or words.get("form") == "json":
         form = Form.OBJECTS if follows else Form.LIST
-    Invocation.parent_watched = cli.watched and not cli.json  # the children, as forks, inherit it
+    Person.parent_watched = cli.person.watched  # the children, as forks, inherit it
     gc.freeze()  # else a garbage collection in a child would copy all pages with objects
-    reads = words.get("stdin") or (cli.verb == "--send" and [*(words.get("text") or ())] == ["-"])
+    reads = words.get("stdin") or (cli.line.verb.name == "send" and [*(words.get("text") or ())] == ["-"])
     with _copied_stdin() if reads else nullcontext("") as stdin:
-        children = _Children(cli.hosts, form, lambda host: _run_verb(cli, host, verb), stdin)
-        children.run(len(cli.hosts) if follows else _MAX_CHILDREN, (lambda _: None) if follows else cli.status)
+        children = _Children(cli.line.hosts, form, lambda host: _run_verb(cli, host, verb), stdin)
+        status = (lambda _: None) if follows else cli.person.status
+        children.run(len(cli.line.hosts) if follows else _MAX_CHILDREN, status)
     if form is Form.LIST:
-        cli.value([row for host in cli.hosts for row in children.values(host)])
+        printing.value([row for host in cli.line.hosts for row in children.values(host)])
     elif form is Form.LINES:
         _print_summary(children.codes)
     return _exit_code(cli, {*children.codes.values()}, children.signals)
@@ -74,8 +76,9 @@ def run(cli: Invocation, words: Mapping[str, Any], verb: Callable[[Invocation], 
 def _check(cli: Invocation, words: Mapping[str, Any]) -> None:
     if cli.line.verb.hosts is Hosts.ONE:
         several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
-        raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
-    unnamed = cli.verb == "--kill-all" or (cli.verb == "--kill" and words.get("label"))
+        verb = cli.line.verb.dashed or f"{CALLED} NAME"
+        raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
+    unnamed = cli.line.verb.name == "kill-all" or (cli.line.verb.name == "kill" and words.get("label"))
     if unnamed and not words.get("yes"):
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
 
@@ -94,7 +97,7 @@ def _run_verb(cli: Invocation, host: str, verb: Callable[[Invocation], int]) -> 
 def _copied_stdin() -> Iterator[str]:
     """Copy stdin to a file, which each child opens for itself; yield its path."""
     with tempfile.NamedTemporaryFile() as file:
-        for data in files.stdin():
+        for data in stdin.blocks():
             file.write(data)
         file.flush()
         yield file.name
@@ -118,7 +121,7 @@ def _exit_code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
         return SIGNAL_BASE + max(ended)
     if ExitCode.INTERRUPTED in codes and signals:
         return ExitCode.INTERRUPTED
-    runs_command = cli.verb in ("--exec", "--run")  # whose own exit code may be 2
+    runs_command = cli.line.verb.name in ("exec", "run")  # whose own exit code may be 2
     if not runs_command and all(code == ExitCode.USAGE for code in codes):
         return ExitCode.USAGE
     return int(any(codes))

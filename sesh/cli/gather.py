@@ -26,7 +26,7 @@ class _HostCaller(Caller):
     """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
 
     def __init__(self, cli: Invocation, host: str | None) -> None:
-        self.local, self._host = cli.local, host
+        self.local, self._host = cli.line.local, host
 
     def note(self, line: str) -> None:
         """Print a note."""
@@ -65,13 +65,13 @@ def gather(
                 key, result = finished.get(timeout=STATUS_DELAY)
             except Empty:
                 if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
-                    cli.status(waiting_line(hosts))
+                    cli.person.status(waiting_line(hosts))
                 key, result = finished.get()
             answers[key] = result
             if first and not isinstance(result, SeshError):
                 return {key: result}
     finally:
-        cli.status("")
+        cli.person.status("")
     return {key: answers[key] for key in work}
 
 
@@ -82,7 +82,7 @@ def on_each(
 
     With a single machine, its error is raised, and the person may be asked to log in.
     """
-    if len(cli.hosts) < 2:
+    if len(cli.line.hosts) < 2:
         return {host: ask(cli.target_of(host)) for host in hosts}
     return gather(cli, {host: partial(ask, target_of(cli, host)) for host in hosts})
 

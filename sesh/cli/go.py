@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.attach import View, attach_terminal, shows, without_terminal
+from sesh.cli.attach import attach_terminal, shows
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 from sesh.names import check_name
-from sesh.ops import create, enter, sessions
-from sesh.ops.create import checked_directory
+from sesh.ops import enter, sessions
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
@@ -25,80 +24,61 @@ def go(
     *,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
-    view: View = View(),  # noqa: B008 (it is frozen)
 ) -> int:
     """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
     if name == "-":
-        if directory is not None or cli.tail is not None:
+        if directory is not None or cli.line.tail is not None:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-        return back(cli, view)
+        return back(cli)
     check_name(name)
-    spec = cli.spec(directory, env, label)
-    if view.read_only and directory is None and cli.tail is None:
-        return attach(cli, name, view)  # a new shell has nothing to watch
-    if not printing.on_terminal():
-        raise without_terminal(name)
+    spec = cli.line.spec(directory, env, label)
+    if cli.line.view.read_only and directory is None and cli.line.tail is None:
+        return attach(cli, name)  # a new shell has nothing to watch
     similar = "" if cli.line.create else similar_verb(name)
     if find_verb(name) is not None:
-        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+        cli.person.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 
     def entered(target: Target) -> Entered:
         return target.enter(enter.go, name=name, spec=spec, near=similar)
 
     target = cli.find(name, creates=True)
     try:
-        return attach_terminal(cli, target, name, view, entered)
+        return attach_terminal(cli, target, name, entered)
     except Unreachable:
         if target.host is not None or find.running(name) is not None:
             raise
         # The session ended while we connected: the second try creates it.
-        return attach_terminal(cli, target, name, view, entered)
+        return attach_terminal(cli, target, name, entered)
 
 
-def attach(cli: Invocation, name: str, view: View) -> int:
+def attach(cli: Invocation, name: str) -> int:
     """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name == "-":
-        return back(cli, view)
+        return back(cli)
     check_name(name)
-    return _attach_to(cli, cli.find(name), name, view)
+    return _attach_to(cli, cli.find(name), name)
 
 
-def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
-    if not printing.on_terminal():
-        if name != "-":
-            target.call(sessions.there, name=name, required=True)  # raises NotFound
-        raise without_terminal(name)
-    return attach_terminal(cli, target, name, view, lambda target: target.enter(enter.attach, name=name))
+def _attach_to(cli: Invocation, target: Target, name: str) -> int:
+    if not printing.on_terminal() and name != "-":
+        target.call(sessions.there, name=name, required=True)  # raises NotFound
+    return attach_terminal(cli, target, name, lambda target: target.enter(enter.attach, name=name))
 
 
-def back(cli: Invocation, view: View) -> int:
+def back(cli: Invocation) -> int:
     """Attach to the session attached last that still runs, except that of this terminal. Raises NotFound."""
-    if cli.host is not None:
-        return _attach_to(cli, cli.target, "-", view)
+    if cli.line.host is not None:
+        return _attach_to(cli, cli.target, "-")
     for host, name in enter.recent():
-        if not host and shows(name):
+        if host is None and shows(name):
             continue
-        cli.set_host(host or None)
+        cli.line.set_host(host)
         try:
-            return _attach_to(cli, cli.target, name, view)
+            return _attach_to(cli, cli.target, name)
         except NotFound:
             continue  # it has ended, or was lost
         except SeshError as error:
             error.message = f"cannot go back to {name}: {error.message}"
             raise
-    cli.set_host(None)
+    cli.line.set_host(None)
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
-
-
-def here(cli: Invocation, directory: str | None, view: View) -> int:
-    """Attach to the session of a directory's repository; create it if missing."""
-    directory = checked_directory(cli, ".") if directory is None else directory
-    session = cli.target.call(create.here, directory=directory)
-    name, spec = session["name"], cli.spec(None if session["there"] else session["directory"])
-    if not printing.on_terminal():
-        raise without_terminal(name)
-
-    def entered(target: Target) -> Entered:
-        return target.enter(enter.go, name=name, spec=spec)
-
-    return attach_terminal(cli, cli.target, name, view, entered)

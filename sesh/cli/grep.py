@@ -8,14 +8,12 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from sesh import errors, paths, wording
-from sesh.about import SESH
+from sesh import errors, wording
 from sesh.cli import printing
 from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Names
-from sesh.errors import SeshError, UsageError
-from sesh.names import is_decimal, printable
+from sesh.cli.words import Context, Names, number
+from sesh.errors import SeshError
 from sesh.ops import search
 from sesh.outcomes import Hit
 from sesh.reach.target import Target
@@ -29,8 +27,8 @@ def grep(
     names: Names = None,
     *,
     context: Annotated[
-        str, Option("-C", metavar="N", help="Show N lines around each match.", show_default=False)
-    ] = "0",
+        int | None, Option("-C", metavar="N", parser=number, help="Show N lines around each match.")
+    ] = None,
     ignore_case: Annotated[bool, Option("-i", help="Ignore case.")] = False,
 ) -> int:
     """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
@@ -45,22 +43,18 @@ def grep(
       sesh @web1 @web2 grep error
     """
     cli = ctx.obj
-    if not is_decimal(context):
-        raise UsageError(f"{printable(context)} is not a number of lines", hint=f"write: {SESH} --grep REGEX -C 2")
     names = names or []
-    if not names and not cli.hosts and (here := listing.current()) is not None:
+    if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
-    query: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
-    rows, failed = (_on_hosts if len(cli.hosts) > 1 else _on_one)(cli, names, query)
+    query: dict[str, Any] = {"pattern": pattern, "context": context or 0, "ignore_case": ignore_case}
+    rows, failed = (_on_hosts if len(cli.line.hosts) > 1 else _on_one)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
-    if cli.json:
-        cli.value(rows)
+    if cli.line.json:
+        printing.value(rows)
     else:
         _print(hits)
     for line in failed:
-        cli.note(line)
-    if not (hits or names or cli.hosts or cli.json) and cli.watched and paths.knows_remotes():
-        cli.note(f"nothing found on this machine; to search a host: {SESH} @HOST --grep REGEX")
+        cli.person.note(line)
     return 0 if hits else 1
 
 
@@ -68,7 +62,7 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
     """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.hosts}
+    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.line.hosts}
     for host, answer in gather(cli, asked).items():
         if isinstance(answer, SeshError):
             rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
@@ -83,15 +77,16 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
     """Search on the target of the line, and for missing NAMEs on known remotes; return as `_on_hosts` does."""
     rows: list[Any] = []
 
-    def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
-        answer = target.call(search.grep, names=list(names), **query)
+    def search_in(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+        answer = target.call(search.grep, names=some, **query)
         rows.extend({**hit, "host": target.host} for hit in answer["hits"])
         return answer["failed"]
 
-    failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
-    if len(names) > 1:
-        cli.retry_remotely(failed, search_in)
-    return rows, [error.line(cli.host) for error in failed.values()]
+    if names:
+        failed = cli.on_each(names, search_in)
+    else:
+        failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, []).items()}
+    return rows, [error.line(cli.line.host) for error in failed.values()]
 
 
 def _print(hits: Sequence[Hit]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from sesh import files
+from sesh import stdin
 from sesh.cli.invocation import Invocation
 from sesh.ops import agents
 
@@ -18,8 +18,8 @@ def hook(cli: Invocation) -> int:
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _TIMEOUT)
     try:
-        agent = (cli.tail or [""])[0]
-        agents.take(agent, "" if os.isatty(0) else files.whole_stdin(_MAX_BYTES).decode())
+        agent = (cli.line.tail or [""])[0]
+        agents.take(agent, "" if os.isatty(0) else stdin.whole(_MAX_BYTES).decode())
     except Exception:
         return 0  # an error of sesh must not stop the agent
     return 0

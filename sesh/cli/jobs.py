@@ -7,11 +7,11 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import errors, measures
+from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size
+from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import check_name, printable, subject
 from sesh.ops import enter, jobs
@@ -23,33 +23,37 @@ from sesh.store.results import command_json
 _PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 
+Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")]
+Printed = Annotated[bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")]
+Keep = Annotated[
+    bool,
+    Option(
+        "--keep", help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed."
+    ),
+]
+Limit = Annotated[
+    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End it after {TIME}, with exit code 124.")
+]
+Stdin = Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")]
+Tie = Annotated[
+    bool,
+    Option(
+        "--tie", help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
+    ),
+]
+
+
 def exec_(  # noqa: PLR0913 (a job has that many options)
     ctx: Context,
     name: AnyName = None,
     *,
-    directory: Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")] = None,
-    printed: Annotated[
-        bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")
-    ] = False,
+    directory: Place = None,
+    printed: Printed = False,
     follow: Follow = False,
-    keep: Annotated[
-        bool,
-        Option(
-            "--keep",
-            help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed.",
-        ),
-    ] = False,
-    timeout: Annotated[
-        str | None, Option("--timeout", metavar="TIME", help=f"End it after {TIME}, with exit code 124.")
-    ] = None,
-    stdin: Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")] = False,
-    tie: Annotated[
-        bool,
-        Option(
-            "--tie",
-            help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
-        ),
-    ] = False,
+    keep: Keep = False,
+    timeout: Limit = None,
+    stdin: Stdin = False,
+    tie: Tie = False,
     detached: Detached = False,
     env: Env = None,
     label: Label = None,
@@ -71,7 +75,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
       sesh -e test -d -- make test
     """
     cli = ctx.obj
-    if not cli.tail:
+    if not cli.line.tail:
         raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")
@@ -79,12 +83,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     if name is not None:
         check_name(name)
-    data: JobSpec = {
-        "name": name,
-        "spec": cli.spec(directory, env, label, size),
-        "keep": keep,
-        "timeout": measures.parse_seconds(timeout),
-    }
+    spec = cli.line.spec(directory, env, label, size)
+    data: JobSpec = {"name": name, "spec": spec, "keep": keep, "timeout": timeout}
     if detached:
         return _detached(cli, data)
     return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
@@ -100,21 +100,22 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.Unknown) else ExitCode.SESH_FAILED
         raise
-    if not cli.json:
+    if not cli.line.json:
         printing.text(name)
-        if cli.watched:
-            cli.note(f"{subject(name)} runs; its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}")
-    return cli.done(name=name, session=name, host=cli.host, created=True)
+        if cli.person.watched:
+            ways = f"its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}"
+            cli.person.note(f"{subject(name)} runs; {ways}")
+    return printing.done(cli.line, name=name, session=name, host=cli.line.host, created=True)
 
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 after a timeout."""
-    sink = FollowedOutput(lines=cli.json) if follow else None
+    sink = FollowedOutput(lines=cli.line.json) if follow else None
     with Interrupts(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
-        wanted = printed or cli.json
+        wanted = printed or cli.line.json
         job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=stdin)
     exited = result.get("reason") == "exited"
-    ctrl_c = interrupts.typed and cli.watched and not cli.json
+    ctrl_c = interrupts.typed and cli.person.watched
     try:
         if sink is not None:
             printing.write(sink.pending)
@@ -126,9 +127,9 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
     except Refused as error:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
         raise
-    quiet = not (printed or follow or cli.json)
-    if quiet and exited and cli.watched and (code or result.get("position")):
-        cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
+    quiet = not (printed or follow or cli.line.json)
+    if quiet and exited and cli.person.watched and (code or result.get("position")):
+        cli.person.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
     return code
 
 
@@ -136,9 +137,9 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     """Print the output of an ended job if wanted, and its result; return the exit code."""
     output, timed_out = retained.replace(b"\r\n", b"\n"), result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
-    if cli.json:
-        facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
-        cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
+    if cli.line.json:
+        facts = command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
+        printing.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
     if printed:
@@ -147,9 +148,9 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         if on_terminal and ending and output[-1:] not in (b"", b"\n"):
             printing.write(b"\n")  # so that the note starts a new line
         if result.get("truncated"):
-            cli.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
+            cli.person.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
     if ending:
-        cli.note(f"{subject(name)} {ending}")
+        cli.person.note(f"{subject(name)} {ending}")
     return code
 
 

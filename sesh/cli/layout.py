@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from sesh import errors, files, wording
+from sesh import errors, stdin, wording
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -35,10 +35,10 @@ def export(ctx: Context) -> int:
     cli = ctx.obj
     entries = cli.target.call(layout.sessions)
     for entry in entries:
-        entry["host"] = entry["host"] or cli.host
+        entry["host"] = entry["host"] or cli.line.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    if cli.json:
-        return cli.value(exported)
+    if cli.line.json:
+        return printing.value(exported)
     printing.text(json.dumps(wording.encodable(exported), indent=2))
     return 0
 
@@ -56,13 +56,14 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
     cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
-    if cli.host is not None:
-        for other in sorted({entry["host"] or "" for entry in entries} - {"", cli.host}):
-            cli.note(f"the sessions on @{other} are skipped; to create them: {CALLED} --import, without @{cli.host}")
-        entries = [{**entry, "host": cli.host} for entry in entries if entry["host"] in (None, cli.host)]
+    if (host := cli.line.host) is not None:
+        for other in sorted({entry["host"] or "" for entry in entries} - {"", host}):
+            hint = f"to create them: {CALLED} --import, without @{host}"
+            cli.person.note(f"the sessions on @{other} are skipped; {hint}")
+        entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
-        if host is None or not cli.local:
+        if host is None or not cli.line.local:
             rows += _make(cli, host, [entry for entry in entries if entry["host"] == host])
     return _report(cli, rows)
 
@@ -88,8 +89,8 @@ def restore(
     cli = ctx.obj
     target = cli.find(*(names or ()))
     target.sync()
-    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
-    if not rows and not cli.json:
+    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.line.host)
+    if not rows and not cli.line.json:
         printing.text("no session is lost")
     return _report(cli, rows, "started")
 
@@ -99,7 +100,7 @@ def _read(file: str | None) -> bytes:
     if file is None:
         if os.isatty(0):
             raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-        data = files.whole_stdin(_MAX_BYTES)
+        data = stdin.whole(_MAX_BYTES)
     else:
         try:
             with open(file, "rb") as content:
@@ -130,14 +131,14 @@ def _with_host(rows: list[Made], host: str | None) -> list[Made]:
 
 def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
     failed = any("error" in row for row in rows)
-    if cli.json:
+    if cli.line.json:
         printing.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
         name = wording.title((row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
-            cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
+            cli.person.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
         elif row.get("awaits_enter"):
             printing.text(f"{name} waits for Enter to run again{command}")
         else:

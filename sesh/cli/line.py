@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sesh.cli.verbs import BY_NAME, GO, Verb, find_verb
+from sesh.schema import Spec
+
+
+@dataclass(frozen=True)
+class View:
+    """The options with which a line attaches."""
+
+    replace: bool = False
+    read_only: bool = False
+    no_replay: bool = False
+    no_detach_key: bool = False
 
 
 @dataclass
 class Line:
     """A command line.
 
-    `hosts`: without their `@`, unchecked. `words`: the verb's arguments and options. `tail`: the words after `--`, None
-    without a `--`. `create`: `-A` was given. `json`: `--json` or `SESH_JSON` was given. `local`: `--local` was given.
+    `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
+    arguments and options. `tail`: the words after `--`, None without a `--`. `create`: `-A` was given. `json`: `--json`
+    or `SESH_JSON` was given. `local`: `--local` was given. `view`: typer sets it.
     """
 
     verb: Verb
@@ -23,6 +36,28 @@ class Line:
     create: bool
     json: bool
     local: bool
+    view: View = View()
+
+    @property
+    def host(self) -> str | None:
+        """The only host of the line; None for this machine, and for several hosts."""
+        return self.hosts[0] if len(self.hosts) == 1 else None
+
+    def set_host(self, host: str | None) -> None:
+        """Set the target of the line to a host, or to this machine (None)."""
+        self.hosts = [host] if host is not None else []
+
+    def spec(
+        self,
+        directory: str | None,
+        env: Sequence[str] | None = None,
+        label: Sequence[str] | None = None,
+        size: str | None = None,
+    ) -> Spec:
+        """Return the spec of a new session. Its command is the tail; None means the user's shell."""
+        command = self.tail or None
+        spec: Spec = {"directory": directory, "command": command, "env": list(env or ()), "label": list(label or ())}
+        return spec if size is None else {**spec, "size": size}
 
 
 def split_tail(argv: list[str]) -> tuple[list[str], list[str] | None]:

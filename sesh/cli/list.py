@@ -13,7 +13,6 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.table import Table
 from sesh.cli.verbs import load
 from sesh.errors import NotFound, SeshError, for_host
-from sesh.names import check_label
 from sesh.ops import lookup, views
 from sesh.ops.views import bears
 from sesh.remote import known
@@ -24,7 +23,7 @@ _HOST_TIMEOUT = 5.0  # seconds for a host that the line names; other remotes get
 
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list: `sesh` alone."""
-    if printing.on_terminal() and not (cli.json or printing.dumb()) and cli.settings().pick:
+    if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.person.settings().pick:
         try:
             return int(load("choose.picked")(cli))
         except NotFound:
@@ -32,30 +31,30 @@ def list_or_pick(cli: Invocation) -> int:
     return show(cli)
 
 
-def show(cli: Invocation, label: Sequence[str] = ()) -> int:
+def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     """Print the sessions that have all of the labels, here and on known remotes; return the exit code."""
-    wanted = dict(map(check_label, label))
+    wanted = dict(label)
     table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
-    if len(cli.hosts) > 1:
+    if len(cli.line.hosts) > 1:
         return _list_hosts(cli, wanted, table)
-    if cli.host is not None:
-        return _list_host(cli, cli.host, wanted, table)
+    if cli.line.host is not None:
+        return _list_host(cli, cli.line.host, wanted, table)
     overview = cli.target.call(views.overview)
     for reason in overview["refusals"]:
-        cli.note(reason)
+        cli.person.note(reason)
     rows = [session for session in overview["sessions"] if bears(session, wanted)]
-    asks_remotes = not cli.local and paths.knows_remotes()
-    if not cli.json:
+    asks_remotes = not cli.line.local and paths.knows_remotes()
+    if not cli.line.json:
         if asks_remotes:  # their rows come later, and should fit the columns
             table.measure(_last_known(known.hosts(), wanted), time.time())
         if rows:
             _print(table.lines(rows, time.time()))
-        if cli.watched or not cli.verb:  # not for `--list` in a script or a shell's startup file
+        if cli.person.watched or not cli.line.verb.dashed:  # not for `--list` in a script or a shell's startup file
             _note_lost(cli, overview["sessions"])
-    remote_lists = lookup.lists(cli) if asks_remotes else ()
+    remote_lists = lookup.lists(cli.person) if asks_remotes else ()
     for host, sessions, reason in remote_lists:
         group = [session for session in sessions if bears(session, wanted)]
-        if not cli.json and (group or reason):
+        if not cli.line.json and (group or reason):
             _print_group(table, host, group, reason)
         rows += group
     return _finish(cli, rows, wanted)
@@ -67,28 +66,28 @@ def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table)
         sessions = _sessions(cli, host)
     except (errors.TimedOut, errors.Unreachable) as error:
         reason = lookup.reason(error)
-        if not cli.json and (rows := _last_known([host], wanted, reason)):
+        if not cli.line.json and (rows := _last_known([host], wanted, reason)):
             _print_group(table, host, rows, reason)
         raise
     known.keep(host, sessions)
     rows = [session for session in sessions if bears(session, wanted)]
-    if rows and not cli.json:
+    if rows and not cli.line.json:
         _print(table.lines(rows, time.time()))
     return _finish(cli, rows, wanted)
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
     """Return the sessions of a host. Raises its error, for a person sooner if older sessions are cached."""
-    if cli.watched and not cli.json and known.sessions(host) and not known.asks(host):
+    if cli.person.watched and known.sessions(host) and not known.asks(host):
         try:
-            with cli.connecting(host):
-                return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
+            with cli.person.connecting(host):
+                return lookup.sessions_of(cli.person, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # retry below, where the person can log in, or agree to a deploy
     target = cli.target
     overview = target.call(views.overview)
     for refusal in overview["refusals"]:
-        cli.note(refusal)
+        cli.person.note(refusal)
     return [lookup.placed(row, host, overview["home"], target.clock) for row in overview["sessions"]]
 
 
@@ -97,19 +96,19 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
 
     The exit code is 1 if any host did not answer.
     """
-    answers = dict(lookup.summaries(cli, cli.hosts, named=True))
+    answers = dict(lookup.summaries(cli.person, cli.line.hosts, named=True))
     reasons = {host: str(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
     rows: list[object] = []
     groups: dict[str, list[Summary]] = {}
-    for host in cli.hosts:
+    for host in cli.line.hosts:
         answer = answers[host]
         if isinstance(answer, SeshError):
             rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
             answer = lookup.last_known(host, reasons[host])
         groups[host] = [row for row in answer if bears(row, wanted)]
         rows += groups[host]
-    if cli.json:
-        cli.value(rows)
+    if cli.line.json:
+        printing.value(rows)
     else:
         if shown := [row for group in groups.values() for row in group]:
             table.measure(shown, time.time())
@@ -128,7 +127,7 @@ def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
     reasons = [row["lost"]["reason"] for row in sessions if row["state"] == "lost"]
     if reasons:
         when = " at the reboot" if all(reason == "reboot" for reason in reasons) else ""
-        cli.note(f"sessions lost{when}: {len(reasons)}; `{SESH} --restore` starts them again")
+        cli.person.note(f"sessions lost{when}: {len(reasons)}; `{SESH} --restore` starts them again")
 
 
 def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str) -> None:
@@ -144,12 +143,12 @@ def _print(lines: Sequence[str]) -> None:
 
 def _finish(cli: Invocation, rows: list[Summary], wanted: dict[str, str]) -> int:
     """Print the rows if JSON is wanted, else a remark if there are none; return 0."""
-    if cli.json:
-        return cli.value(rows)
+    if cli.line.json:
+        return printing.value(rows)
     if not rows and os.isatty(printing.STDOUT):
-        machine = f" on @{cli.host}" if cli.host is not None else ""
+        machine = f" on @{cli.line.host}" if cli.line.host is not None else ""
         remark = (
             f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
         )
-        printing.text(for_host(remark, cli.host))
+        printing.text(for_host(remark, cli.line.host))
     return 0

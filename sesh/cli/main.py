@@ -6,8 +6,9 @@ import os
 
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
+from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
-from sesh.errors import SeshError, naming_host
+from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
 
@@ -20,15 +21,15 @@ def run(argv: list[str]) -> int:
         quit_key.arm()
     else:
         quit_key.release()
-    with naming_host(line.hosts[0] if len(line.hosts) == 1 else None):
+    try:
         cli = Invocation(line)
         try:
             return _dispatch(cli)
-        except SeshError as error:
-            error.host = error.host or cli.host
-            raise
         finally:
-            cli.discard_typeahead()
+            discard_typeahead(cli.person)
+    except SeshError as error:
+        error.host = error.host or line.host
+        raise
 
 
 def _dispatch(cli: Invocation) -> int:
@@ -39,6 +40,6 @@ def _dispatch(cli: Invocation) -> int:
     if line.verb.name == GO and line.tail is None and not line.create:
         if not line.words:
             return int(load("list.list_or_pick")(cli))
-        if len(line.words) == 1 and len(cli.hosts) < 2 and (line.words[0][:1] != "-" or line.words[0] == "-"):
+        if len(line.words) == 1 and len(line.hosts) < 2 and (line.words[0][:1] != "-" or line.words[0] == "-"):
             return int(load("go.go")(cli, line.words[0]))
     return int(load("app.run")(cli))

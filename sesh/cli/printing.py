@@ -87,9 +87,15 @@ def interrupted() -> int:
     return ExitCode.INTERRUPTED
 
 
-def value(thing: object) -> None:
-    """Print one JSON value on stdout, in one line."""
+def value(thing: object) -> int:
+    """Print one JSON value on stdout, in one line; return the exit code 0."""
     write(json_line(thing))
+    return ExitCode.OK
+
+
+def done(line: Line, **facts: object) -> int:
+    """Print `{"ok": true, …}` if JSON is wanted, else nothing; return the exit code 0."""
+    return value({"ok": True, **facts}) if line.json else ExitCode.OK
 
 
 def json_line(thing: object) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from typer import Argument
@@ -11,35 +11,13 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size, Yes
-from sesh.errors import NotFound, Refused, SeshError, UsageError
+from sesh.cli.words import AnyName, Context, Labelled, Name, Names, Yes
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
-from sesh.ops import enter, sessions
-from sesh.ops.views import bears
+from sesh.ops import sessions
+from sesh.ops.views import bears, unlabelled
+from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
-
-
-def open_(
-    ctx: Context,
-    name: Name,
-    directory: Directory = None,
-    *,
-    env: Env = None,
-    label: Label = None,
-    size: Size = None,
-) -> int:
-    """Make sure that NAME runs, without attaching; succeeds if it runs already.
-
-    Examples:
-      sesh open work
-      sesh open web ~/site --label team=web -- make serve
-    """
-    cli = ctx.obj
-    check_name(name)
-    target = cli.target
-    target.sync()
-    created = target.call(enter.open_, name=name, spec=cli.spec(directory, env, label, size))
-    return cli.report_session(name, created=created)
 
 
 def detach(ctx: Context, name: AnyName = None) -> int:
@@ -50,7 +28,7 @@ def detach(ctx: Context, name: AnyName = None) -> int:
       sesh detach work
     """
     cli = ctx.obj
-    return cli.done(**cli.find(name).call(sessions.detach, name=name))
+    return printing.done(cli.line, **cli.find(name).call(sessions.detach, name=name))
 
 
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
@@ -72,27 +50,27 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     cli = ctx.obj
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
-    names = names or []
     if label:
-        names = _labelled_to_end(cli, label, yes=yes)
+        names = _labelled_to_end(cli, dict(label), yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.find(*names, confirm=not yes).call(sessions.kill, names=names)
-    failed = _errors(answer["failed"])
-    cli.retry_remotely(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], confirm=not yes)
-    # Without names, the answer has the current session; with names, it lacks those of other machines.
-    killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
-    return _report(cli, killed, failed, "killed")
+    if not names:
+        return printing.done(cli.line, killed=cli.target.call(sessions.kill)["killed"])
+
+    def end(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
+        return target.call(sessions.kill, names=some)["failed"]
+
+    failed = cli.on_each(names, end, confirm=not yes)
+    return _report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
 
 
-def _labelled_to_end(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
+def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
-    wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
-        raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
-    if cli.can_ask and not (cli.json or yes) and not cli.agrees(f"end {', '.join(names)}?"):
+        raise unlabelled(wanted)
+    if cli.person.can_ask and not yes and not cli.person.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
 
@@ -108,7 +86,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
       sesh @web kill-all -y
     """
     cli = ctx.obj
-    answer = cli.target.call(sessions.kill_all, ask=not yes and not cli.json)
+    answer = cli.target.call(sessions.kill_all, ask=not yes)
     return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
 
 
@@ -126,7 +104,7 @@ def rename(
     cli = ctx.obj
     old, wanted = (None, name) if new is None else (name, new)
     check_name(wanted)
-    return cli.done(**cli.find(old).call(sessions.rename, name=old, new=wanted))
+    return printing.done(cli.line, **cli.find(old).call(sessions.rename, name=old, new=wanted))
 
 
 def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:
@@ -139,7 +117,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
     cli = ctx.obj
     check_name(name)
     changes = dict(map(check_label, labels))
-    return cli.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
+    return printing.done(cli.line, name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 
 
 def resume_with(ctx: Context, name: AnyName = None) -> int:
@@ -153,11 +131,11 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
       sesh resume-with agent --
     """
     cli = ctx.obj
-    if cli.tail is None or (name is None and cli.host is not None):
+    if cli.line.tail is None or (name is None and cli.line.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
-        raise UsageError(f"no {'session' if cli.tail else 'command'} given; write: {line} (-- alone forgets it)")
-    answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.tail)
-    return cli.done(**answer, resume=cli.tail or None)
+        raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
+    answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
+    return printing.done(cli.line, **answer, resume=cli.line.tail or None)
 
 
 def reload(ctx: Context, names: Names = None) -> int:
@@ -172,7 +150,7 @@ def reload(ctx: Context, names: Names = None) -> int:
     """
     cli = ctx.obj
     answer = cli.find(*(names or ())).call(sessions.reload, names=names or [])
-    if not cli.json:
+    if not cli.line.json:
         for name in answer["reloaded"]:
             printing.text(f"{name} runs the installed sesh now")
         if not (answer["reloaded"] or answer["failed"]):
@@ -187,12 +165,12 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
     """Print the outcome for several sessions; return the exit code. `key`: the JSON key of those that succeeded."""
     if not failed:
-        return cli.done(**{key: list(done)})
+        return printing.done(cli.line, **{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    message = "; ".join([*ended, *(error.line(cli.host) for error in failed.values())])
-    if cli.json:
+    message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
+    if cli.line.json:
         error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
-        cli.value({"ok": False, key: list(done), "error": error})
+        printing.value({"ok": False, key: list(done), "error": error})
     else:
-        cli.note(message)
+        cli.person.note(message)
     return 1

@@ -75,8 +75,8 @@ def version(ctx: Context) -> int:
       sesh --version
     """
     cli = ctx.obj
-    if cli.json:
-        return cli.value({"version": __version__, "protocol": protocol.PROTOCOL})
+    if cli.line.json:
+        return printing.value({"version": __version__, "protocol": protocol.PROTOCOL})
     printing.text(f"{PROGRAM} {__version__}")
     return 0
 
@@ -86,7 +86,7 @@ def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(_SHELLS)}")
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
-    if cli.json:
-        return cli.value({"shell": shell, "script": script})
+    if cli.line.json:
+        return printing.value({"shell": shell, "script": script})
     printing.write(script.encode())
     return 0

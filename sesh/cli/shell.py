@@ -10,11 +10,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import files, measures, names, paths
+from sesh import measures, paths, stdin
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
 from sesh.errors import ENDS, NotFound, UsageError
 from sesh.keys import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
@@ -45,27 +45,26 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     """
     cli = ctx.obj
     check_name(name)
-    if not cli.tail:
+    if not cli.line.tail:
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
-    if any("\0" in word for word in cli.tail):
+    if any("\0" in word for word in cli.line.tail):
         raise UsageError("a command may not hold a NUL")
-    seconds = measures.parse_seconds(timeout)
-    live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
+    live = None if cli.line.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
     def note_question(question: str) -> None:
-        cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
+        cli.person.tell_question(name, question, "--run passes none on, --exec --stdin does")
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.run_errors(),
         _suggesting_job(cli, name),
-        cli.find(name).open_stream(name, seconds) as stream,
+        cli.find(name).open_stream(name, timeout) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
         stream.pause = interrupts.sleep
-        tell = note_question if cli.hears_questions and not no_wait else None
+        tell = note_question if cli.person.hears_questions and not no_wait else None
         facts, output = shell.run(
-            stream, cli.tail, seconds, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
+            stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
     with shell.run_errors(asked=True):
         if live is not None:
@@ -81,35 +80,35 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
         yield
     except NotFound as missing:
         if missing.hint == paths.absent(name).hint:  # any other hint knows more of the name
-            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.tail or [])}"
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.line.tail or [])}"
         raise
 
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
     if facts.get("output_lost"):
-        cli.note(f"{name} and the command ended while the link was down; the output is lost")
+        cli.person.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
-    if cli.json:
-        cli.value(command_json(name, cli.host, cli.tail, facts, output))
+    if cli.line.json:
+        printing.value(command_json(name, cli.line.host, cli.line.tail, facts, output))
     elif waited:
         printing.write(output)
         if facts.get("truncated"):
-            cli.note("the command wrote more; only the end was kept")
-        if facts.get("session_ended") and cli.watched:
+            cli.person.note("the command wrote more; only the end was kept")
+        if facts.get("session_ended") and cli.person.watched:
             reason = facts.get("reason") or ""
             if reason == "exited":
-                cli.note(f"the command ended the shell of {name}, and with it the session")
+                cli.person.note(f"the command ended the shell of {name}, and with it the session")
             else:
-                cli.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
+                cli.person.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
         if facts.get("timed_out"):
-            cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
+            cli.person.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 
 def history(
     ctx: Context,
     name: AnyName = None,
-    number: Annotated[str | None, Argument(metavar="N", show_default=False)] = None,
+    n: Annotated[int | None, Argument(metavar="N", parser=number, show_default=False)] = None,
     *,
     ansi: Ansi = False,
 ) -> int:
@@ -124,24 +123,22 @@ def history(
     cli = ctx.obj
     name = cli.session(name)
     target = cli.find(name)
-    if number is None:
+    if n is None:
         return _print_history(cli, name, target.call(shell.history, name=name))
-    if not names.is_decimal(number):
-        raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
-    facts = target.call(shell.history_output, name=name, number=int(number))
+    facts = target.call(shell.history_output, name=name, number=n)
     output = facts["output"] if ansi else shell.plain(facts["output"])
-    if cli.json:
-        return cli.value({**facts, "output": output.decode("utf-8", "replace")})
+    if cli.line.json:
+        return printing.value({**facts, "output": output.decode("utf-8", "replace")})
     printing.write(output)
     return 0
 
 
 def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
-    if cli.json:
-        return cli.value(commands)
+    if cli.line.json:
+        return printing.value(commands)
     if not commands:
         integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
-        cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
+        cli.person.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     rows = []
     for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]
@@ -203,6 +200,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
         bytes_of(pressed)  # refuses an unknown key before stdin is read
-    typed = files.stdin(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = stdin.blocks(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
-    return cli.done(name=name, **sent)
+    return printing.done(cli.line, name=name, **sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, cast
 
 from typer import Option
@@ -11,7 +12,7 @@ from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.cli.gather import on_each
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, Context
+from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
 from sesh.ops.sweep import clear, leftovers
@@ -33,19 +34,19 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    answers = on_each(cli, cli.hosts or [None], _check)
+    answers = on_each(cli, cli.line.hosts or [None], _check)
     found = {host: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for host, rows in answers.items()}
     for host, rows in found.items():
         for finding in rows:
             finding["message"] = wording.one_line(str(finding["message"]))
             finding["remedy"] = for_host(finding["remedy"], host) if finding["remedy"] else None
     states = [finding["state"] for rows in found.values() for finding in rows]
-    if cli.json:
+    if cli.line.json:
         every = [
             {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
             for host, rows in found.items()
         ]
-        cli.value(every[0] if len(every) == 1 else every)
+        printing.value(every[0] if len(every) == 1 else every)
     else:
         _print_findings(found)
         counts = [f"{states.count(state)} {state}s" for state in (ERROR, WARNING) if state in states]
@@ -92,10 +93,15 @@ def sweep(
     ctx: Context,
     *,
     older: Annotated[
-        str | None, Option("--older", metavar="TIME", help=f"Only what is older than {TIME}; without a terminal 7d.")
+        float | None,
+        Option(
+            "--older",
+            metavar="TIME",
+            parser=parsed(partial(measures.parse_seconds, least=0)),
+            help=f"Only what is older than {TIME}; without a terminal 7d.",
+        ),
     ] = None,
-    all_: Annotated[bool, Option("--all", help="Also end processes that still run, without asking.")] = False,
-    yes: Annotated[bool, Option("-y", help="The same as --all.")] = False,
+    all_: Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")] = False,
 ) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
@@ -110,30 +116,29 @@ def sweep(
       sesh @gpu sweep
     """
     cli = ctx.obj
-    asks, ends = cli.can_ask and not cli.json, all_ or yes
-    seconds = measures.parse_seconds(older, "--older", least=0)
-    if seconds is None:
-        seconds = 0.0 if asks else _DEFAULT_AGE
-    found = on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
+    asks, ends = cli.person.can_ask, all_
+    if older is None:
+        older = 0.0 if asks else _DEFAULT_AGE
+    found = on_each(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
     wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
-    if not cli.json:
+    if not cli.line.json:
         _print_leftovers(wanted)
     if asks and wanted and not ends and not dry_run:
         running = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
-        ends = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
+        ends = cli.person.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not ends
     if not dry_run:
         found |= on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
     answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
     failed = ["error" in answer or not answer["ok"] for answer in answers]
-    if not cli.json:
-        older_than = f" older than {measures.exact(seconds)}" if seconds else ""
+    if not cli.line.json:
+        older_than = f" older than {measures.exact(older)}" if older else ""
         for host, rows in found.items():
             _print_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
     elif len(answers) == 1:
-        cli.value(answers[0])
+        printing.value(answers[0])
     else:
-        cli.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
+        printing.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
     return int(any(failed))
 
 
@@ -157,7 +162,7 @@ def _print_leftovers(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
 
 def _print_result(cli: Invocation, prefix: str, found: Found, *, dry_run: bool, older: str) -> None:
     if isinstance(found, SeshError):
-        cli.note(f"{prefix}{found}")
+        cli.person.note(f"{prefix}{found}")
         return
     if not found:
         printing.text(f"{prefix}no leftovers{older}")
@@ -166,7 +171,7 @@ def _print_result(cli: Invocation, prefix: str, found: Found, *, dry_run: bool, 
     else:
         for piece in found:
             if "error" in piece:
-                cli.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
+                cli.person.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
         left = sum(piece.get("left") == "it still runs" for piece in found)
         more = f"; {left} still run: --all ends them" if left else ""
         printing.text(f"{prefix}{sum(piece['cleared'] for piece in found)} of {len(found)} cleared{more}")

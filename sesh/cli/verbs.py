@@ -77,7 +77,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("status", "Show everything known about a session", "views.status", "", EACH),
     ),
     "Run commands, and drive a session": (
-        Verb("open", "Start NAME unless it runs, without going to it", "sessions.open_", "", EACH, command=True),
+        Verb("open", "Start NAME unless it runs, without going to it", "entering.open_", "", EACH, command=True),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
         Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True),

@@ -7,13 +7,12 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, names, wording
+from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.verbs import load
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among, number
 from sesh.errors import UsageError, for_host
-from sesh.names import printable
 from sesh.ops import views
 from sesh.schema import ActivityFacts, Status, Summary
 
@@ -69,12 +68,12 @@ def screen(
     name = cli.session(name)
     views.check_format(form)
     target = cli.find(name)
-    head = {"session": name, "host": cli.host, "format": form}
+    head = {"session": name, "host": cli.line.host, "format": form}
     if form == "json":
-        return cli.value({**head, **views.cells(target, name)})
+        return printing.value({**head, **views.cells(target, name)})
     drawn = views.drawn(target, name, form)
-    if cli.json:
-        return cli.value({**head, **drawn})
+    if cli.line.json:
+        return printing.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
     printing.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
     return 0
@@ -83,7 +82,7 @@ def screen(
 def logs(
     ctx: Context,
     name: AnyName = None,
-    count: Annotated[str | None, Argument(metavar="N", show_default=False)] = None,
+    count: Annotated[int | None, Argument(metavar="N", parser=number, show_default=False)] = None,
     *,
     follow: Follow = False,
     ansi: Ansi = False,
@@ -100,20 +99,18 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    target, limit = cli.find(name), _DEFAULT_LINES
-    if count is not None:
-        if not names.is_decimal(count) or not (int(count) or follow):
-            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
-        limit = int(count)
+    if count == 0 and not follow:
+        raise UsageError("0 is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
+    target, limit = cli.find(name), _DEFAULT_LINES if count is None else count
     if follow:
         return int(load("live.follow")(cli, name, limit, ansi=ansi))
-    asks_more = count is None and cli.watched and not cli.json
+    asks_more = count is None and cli.person.watched
     lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
-    if cli.json:
-        return cli.value({"session": name, "host": cli.host, "lines": lines})
+    if cli.line.json:
+        return printing.value({"session": name, "host": cli.line.host, "lines": lines})
     printing.lines(lines[-limit:])
     if len(lines) > limit:
-        cli.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.host)} N")
+        cli.person.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.line.host)} N")
     return 0
 
 
@@ -130,10 +127,10 @@ def status(ctx: Context, name: AnyName = None) -> int:
     name = cli.session(name)
     target = cli.find(name)
     session = target.call(views.status, name=name)
-    session["host"] = cli.host
-    if cli.json:
-        return cli.value(session)
-    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.host))
+    session["host"] = cli.line.host
+    if cli.line.json:
+        return printing.value(session)
+    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.line.host))
     return 0
 
 

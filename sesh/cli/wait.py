@@ -8,19 +8,18 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import measures, wording
+from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import TIME, Context, Labelled, Names, Timeout
+from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import check_label, check_name, is_decimal, printable, subject
+from sesh.names import check_name, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.outcomes import Condition
-from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.schema import Summary
 
@@ -36,10 +35,15 @@ def wait(  # noqa: PLR0913 (so many conditions)
     exit_: Annotated[bool, Option("--exit", help="It has ended; exit with its exit code (the default).")] = False,
     prompt: Annotated[bool, Option("--prompt", help="Its shell is at its prompt.")] = False,
     waiting: Annotated[bool, Option("--waiting", help="It waits for a person.")] = False,
-    idle: Annotated[str | None, Option("--idle", metavar="TIME", help=f"It has printed nothing for {TIME}.")] = None,
+    idle: Annotated[
+        float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"It has printed nothing for {TIME}.")
+    ] = None,
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     start: Annotated[
-        str | None, Option("--from", metavar="POS", help="Look at output after POS, which `sesh send --json` prints.")
+        int | None,
+        Option(
+            "--from", metavar="POS", parser=number, help="Look at output after POS, which `sesh send --json` prints."
+        ),
     ] = None,
     since_start: Annotated[bool, Option("--since-start", help="Look at all output that is kept.")] = False,
     timeout: Timeout = None,
@@ -61,38 +65,36 @@ def wait(  # noqa: PLR0913 (so many conditions)
     given = [check_name(name) for name in names or []]
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
-    several = any_ or bool(label) or len(given) > 1 or len(cli.hosts) > 1
+    several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
     conditions: Conditions = {
         "exit_": exit_,
         "prompt": prompt,
         "waiting": waiting,
-        "idle": measures.parse_seconds(idle, "--idle"),
+        "idle": idle,
         "pattern": search.checked(pattern) if pattern is not None else None,
         "begin": _begin(start, several=several, since_start=since_start),
-        "limit": measures.parse_seconds(timeout),
+        "limit": timeout,
     }
     if several:
-        return _wait_for_several(cli, given, label or (), conditions, first=any_)
+        return _wait_for_several(cli, given, dict(label or ()), conditions, first=any_)
     return _wait_for(cli, given[0], conditions)
 
 
-def _begin(start: str | None, *, several: bool, since_start: bool) -> int | str:
+def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
     """Return the position from which output counts, or its name. Raises UsageError."""
     if start is None:
         return "start" if since_start else "sent"
-    if not is_decimal(start):
-        raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if several:
         raise UsageError("--from is a position in the output of one session; name that one alone")
     if since_start:
         raise UsageError("--from and --since-start cannot be combined")
-    return int(start)
+    return start
 
 
 def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     answer = _wait_until_met(cli.find(name), name, conditions)
-    if cli.json:
-        cli.value(_row((cli.host, name), answer))
+    if cli.line.json:
+        printing.value(_row((cli.line.host, name), answer))
     else:
         _print(cli, answer, name)
     return answer["exit_code"] or 0
@@ -115,16 +117,16 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
         detail = str(answer["exit_code"])
     printing.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
     if (reason := answer.get("reason")) == BY_KERNEL:
-        cli.note(f"{subject(session)} was {reason}")
+        cli.person.note(f"{subject(session)} was {reason}")
     elif reason == TIMED_OUT:
-        cli.note(f"{subject(session)} {reason}")
+        cli.person.note(f"{subject(session)} {reason}")
 
 
 def _wait_for_several(
-    cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
+    cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
 ) -> int:
     """Wait for all sessions, each in a thread, or only for the first whose condition holds."""
-    labelled = _labelled(cli, label, kept=for_end(conditions)) if label else []
+    labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
     def wait_at(place: Place) -> Condition:
@@ -133,13 +135,13 @@ def _wait_for_several(
         return _wait_until_met(target_of(cli, place[0]), place[1], conditions)
 
     answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
-    if cli.json:
-        cli.value([_row(place, answer) for place, answer in answers.items()])
+    if cli.line.json:
+        printing.value([_row(place, answer) for place, answer in answers.items()])
     else:
         for (host, name), answer in answers.items():
             session = wording.title((host, name))
             if isinstance(answer, SeshError):
-                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+                cli.person.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
             else:
                 _print(cli, answer, session, f"{session}: ")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
@@ -155,43 +157,35 @@ def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
-    """Return the places of the sessions: the hosts of the line, else this machine, else a known remote.
-
-    The value is an error if several remotes have the session, or one that does not answer may have it.
-    """
-    if cli.hosts:
-        return {(host, name): None for host in cli.hosts for name in names}
-    found = lookup.located(cli, [name for name in names if not find.is_here(name)])
-    lookup.note_unknown(cli, found)
+    """Return the places of the sessions, for several hosts on each of them, or the errors of their search."""
+    if cli.line.hosts:
+        return {(host, name): None for host in cli.line.hosts for name in names}
     places: dict[Place, SeshError | None] = {}
-    for name in names:
-        try:
-            host = lookup.host_of(cli, name, found[name], cli.verb) if name in found else None
-        except SeshError as error:
-            places[None, name] = error
+    for name, host in cli.places(names).items():
+        if isinstance(host, SeshError):
+            places[None, name] = host
         else:
             places[host, name] = None
     return places
 
 
-def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Place]:
+def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
     """Return the places of sessions with the labels: on the line's hosts, else here and on known remotes.
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
-    labels = dict(map(check_label, label))
     lists: dict[str | None, Sequence[Summary]] = {}
-    for host, answer in lookup.summaries(cli, cli.hosts, named=True):
+    for host, answer in lookup.summaries(cli.person, cli.line.hosts, named=True):
         if isinstance(answer, SeshError):
             raise answer
         lists[host] = answer
-    if not cli.hosts:
+    if not cli.line.hosts:
         lists[None] = cli.target.call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli):
+        for host, rows, reason in lookup.lists(cli.person):
             if not reason:
                 lists[host] = rows
             elif any(views.bears(row, labels) for row in rows):
-                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
+                cli.person.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [
         (host, row["name"])
@@ -205,5 +199,5 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Plac
             raise ended
         places += [(where, name) for name in ended]
     if not places:
-        raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint=f"see: {SESH} --list")
+        raise views.unlabelled(labels)
     return list(dict.fromkeys(places))

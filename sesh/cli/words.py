@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer import Argument, Option
 
 from sesh import config, paths
 from sesh.cli.invocation import Invocation
-from sesh.errors import SeshError
-from sesh.names import natural
+from sesh.errors import SeshError, UsageError
+from sesh.measures import parse_seconds
+from sesh.names import check_label, is_decimal, natural, printable
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema import Summary
@@ -21,6 +23,8 @@ from sesh.wording import plain
 
 _TIMEOUT = 0.05  # seconds for local daemons; completion never asks a host
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
+
+Value = TypeVar("Value")
 
 
 class Context(typer.Context):
@@ -39,12 +43,36 @@ def among(*words: str) -> Callable[[str], list[str]]:
     return offering(lambda: words)
 
 
+def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Return `parse` as the parser of an option or argument, which typer names in its error."""
+
+    @wraps(parse)
+    def parser(text: str) -> Value:
+        try:
+            return parse(text)
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return parser
+
+
+@parsed
+def number(text: str) -> int:
+    """Return an integer, 0 or more."""
+    if not is_decimal(text):
+        raise UsageError(f"{printable(text)} is not a number")
+    return int(text)
+
+
+seconds = parsed(parse_seconds)
+
+
 def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the sessions of the line's hosts; without hosts, those of this machine and of known remotes."""
     cli: Invocation = ctx.obj
     given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
-    names = [] if cli.hosts else [row["name"] for row in _local_sessions()]
-    for host in cli.hosts or ([] if cli.local else _remotes()):
+    names = [] if cli.line.hosts else [row["name"] for row in _local_sessions()]
+    for host in cli.line.hosts or ([] if cli.line.local else _remotes()):
         names += sorted((row["name"] for row in known.sessions(host)), key=natural)
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
 
@@ -80,9 +108,13 @@ Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=Fal
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
 Labelled = Annotated[
-    list[str] | None,
+    list[Any] | None,
     Option(
-        "--label", metavar="K=V", autocompletion=offering(_labels), help="Sessions with this label; may be repeated."
+        "--label",
+        metavar="K=V",
+        parser=parsed(check_label),
+        autocompletion=offering(_labels),
+        help="Sessions with this label; may be repeated.",
     ),
 ]
 Label = Annotated[
@@ -107,13 +139,11 @@ Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
 Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
 Timeout = Annotated[
-    str | None,
-    Option("--timeout", metavar="TIME", help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended."),
-]
-
-Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
-ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
-NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
-NoDetachKey = Annotated[
-    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
+    float | None,
+    Option(
+        "--timeout",
+        metavar="TIME",
+        parser=seconds,
+        help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended.",
+    ),
 ]

@@ -9,12 +9,12 @@ import select
 import time
 from collections.abc import Callable, Container
 
+from sesh.descriptors import polled
 from sesh.errors import Ended, Interrupted, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.attempts import Attempts
 from sesh.link.health import Health, LinkHealth
 from sesh.link.race import Attempt, LostSession, Race, Result, Way
 from sesh.link.wake import Wake
-from sesh.machine import polled
 from sesh.wire import Connection
 
 _LONGEST_WAIT = 0.25  # seconds between two calls of `pause`, which may raise

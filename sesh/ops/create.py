@@ -11,7 +11,7 @@ import unicodedata
 from contextlib import suppress
 from threading import Lock
 
-from sesh import files, machine, measures, paths, processes
+from sesh import descriptors, files, measures, paths, processes
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, SeshError, UsageError
@@ -46,7 +46,7 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
             environment["COLORTERM"] = origin.colorterm
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else machine.window_size(terminal)
+        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else descriptors.window_size(terminal)
         environment, home = _environment(), ""
         if terminal is None:
             environment.pop("TERM", None)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import errors, files, measures, names, paths, wording
+from sesh import directories, errors, measures, names, paths, wording
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
@@ -90,11 +90,13 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
     `plain`: neither DIR nor CMD was given; otherwise replace it without a question. Closing needs a second yes, so that
-    no single key deletes the output. Raises Refused if the person declines, or with the session's exit code if they
-    close it; and as `create.start`.
+    no single key deletes the output. Raises Exists if no person can be asked, Refused if the person declines, or with
+    the session's exit code if they close it; and as `create.start`.
     """
-    if not (plain and caller.can_ask):
+    if not plain:
         return start(caller, launch_spec, name, summary, again=False)
+    if not caller.can_ask:
+        raise find.occupied(summary)
     session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
@@ -225,7 +227,7 @@ def _old_output(emulator: Emulator) -> list[str]:
 
 def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Restore the files of a dormant session after a failed restart, unless the name is taken again."""
-    with suppress(OSError), files.locked(paths.directory()):  # the restart may have failed because the disk is full
+    with suppress(OSError), directories.locked(paths.directory()):  # the disk may be full
         if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
@@ -235,7 +237,7 @@ def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
     """Lock the directory of sessions and yield a dormant session's record. Raises NotFound if it is not dormant."""
-    with files.locked(paths.directory()):
+    with directories.locked(paths.directory()):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)
@@ -257,7 +259,7 @@ def forget(name: str, session_id: str = "") -> bool:
     except (NotFound, FileNotFoundError):  # the directory of sessions may be gone
         return False
     except OSError as error:
-        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=files.remedy(error)) from error
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=directories.remedy(error)) from error
     return True
 
 

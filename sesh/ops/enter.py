@@ -67,11 +67,11 @@ def attach(_caller: Caller, name: str) -> Entered:
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
 
-def recent() -> list[tuple[str, str]]:
-    """Return the host (empty for this machine) and name of recently attached sessions, the newest first."""
+def recent() -> list[tuple[str | None, str]]:
+    """Return the host (None for this machine) and name of recently attached sessions, the newest first."""
     paths.trusted(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
-    return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
+    return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
 @op()
@@ -135,28 +135,26 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 @op(creates=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
-    name, connection, _ = _create(caller, name, spec or {}, choice, asks=caller.can_ask)
+    name, connection, _ = _create(caller, name, spec or {}, choice)
     return name, connection
 
 
 @op()
-def new_detached(
-    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
-) -> Created:
+def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
     """Create a session without a client; return its name, and whether this call created it.
 
-    `choice`: see `_create`. `quiet`: do not ask the person.
+    `choice`: see `_create`.
     """
-    name, connection, created = _create(caller, name, spec or {}, choice, asks=caller.can_ask and not quiet)
+    name, connection, created = _create(caller, name, spec or {}, choice)
     connection.close()
     return {"name": name, "created": created}
 
 
-def _create(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
+def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[str, Connection, bool]:
     """Create a session, by default under the lowest free number; return its name, a connection, and whether it is new.
 
     `choice`: what to do with a taken name: `join`, `replace`, `new` (the next free NAME-2), or empty to ask. Raises
-    Exists if it is empty and not `asks`.
+    Exists if it is empty and no person can be asked.
     """
     launch_spec = create.launch_spec(caller, spec)
     if name is None:
@@ -171,7 +169,7 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: 
             return name, create.start(launch_spec, name), True
         except Exists:
             time.sleep(create.PAUSE)  # another process was faster, or the session is ending
-    choice = choice or _choice(caller, name, connection, summary, asks=asks)
+    choice = choice or _choice(caller, name, connection, summary)
     if connection is not None:
         connection.close()
     if choice == "new":
@@ -195,15 +193,15 @@ def _end_replaced(name: str) -> None:
     sessions.end(name)
 
 
-def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None, *, asks: bool) -> str:
-    """Ask the person what `--new` should do with a taken name. Raises Exists if not `asks`."""
+def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None) -> str:
+    """Ask the person what `--new` should do with a taken name. Raises Exists if no person can be asked."""
     if summary is not None:
-        if not asks:
+        if not caller.can_ask:
             raise find.occupied(summary, "--replace", "--new-name")
         return _ask_choice(caller, name, find.describe_end(summary), "n")
     assert connection is not None  # noqa: S101 (a session that is not dormant runs)
     state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
-    if not asks:
+    if not caller.can_ask:
         raise Exists(f"{state}; choose --join, --replace or --new-name")
     try:
         session = find.summary(connection, _PATIENCE)

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from sesh import files, machine, measures, paths, protocol, wire
+from sesh import directories, measures, paths, protocol, wire
 from sesh.check import MOST_ROWS
+from sesh.descriptors import check_audience, polled, watch_directory
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
@@ -92,8 +93,8 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     `since` the last event's number by session id. A session that ends before it is followed yields events from its
     result.
     """
-    files.ready_directory()
-    watch = machine.watch_directory(paths.directory())
+    directories.ready_directory()
+    watch = watch_directory(paths.directory())
     past = set() if begun else results.ids()
     last, begun = since or {}, begun or measures.exact_stamp(time.time())
     followed: set[str] = set()
@@ -161,8 +162,8 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
     until = None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL
     ready: list[int] = []
     while watch not in ready and (until is None or time.monotonic() < until):
-        ready = machine.polled(watched, until)
-        machine.check_audience(ready, audience)
+        ready = polled(watched, until)
+        check_audience(ready, audience)
         yield from workers.take()
     if watch in ready:
         os.read(watch, 1 << 16)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import errors, files, machine, paths, wire
+from sesh import directories, errors, paths, wire
 from sesh.check import MOST_ROWS
+from sesh.descriptors import check_audience, most_followed, polled, watch_directory
 from sesh.errors import Late, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.names import natural
@@ -52,7 +53,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
 
     `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. Raises Refused for an unsafe directory.
     """
-    files.ready_directory()
+    directories.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
     with closing(_Signs()) as signs:
@@ -71,8 +72,8 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
     """Wait for one of the descriptors until a deadline (monotonic); return whether one is ready."""
     watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
-    ready = machine.polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
-    machine.check_audience(ready, audience)
+    ready = polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
+    check_audience(ready, audience)
     return bool(ready)
 
 
@@ -80,7 +81,7 @@ class _Signs:
     """Signs that sessions have changed: their daemons' events, and new files in the directory of sessions."""
 
     def __init__(self) -> None:
-        self._directory = machine.watch_directory(paths.directory())
+        self._directory = watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class _Signs:
 
     def take(self) -> set[str]:
         """Return the ids of the sessions that have changed since the last call."""
-        if self._directory >= 0 and machine.polled([(self._directory, select.POLLIN)], 0.0):
+        if self._directory >= 0 and polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
         changed = set()
         for session_id, connection in list(self._followed.items()):
@@ -125,7 +126,7 @@ class _Signs:
         for session_id in self._followed.keys() - names.keys():
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
-            if len(self._followed) >= machine.most_followed():
+            if len(self._followed) >= most_followed():
                 return  # the poll covers the rest
             if (connection := _events_of(names[session_id])) is not None:
                 self._followed[session_id] = connection

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from sesh import errors, files, machine, paths, protocol, wire
+from sesh import descriptors, errors, paths, protocol, stdin, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.messages import Answer, Words
@@ -105,7 +105,7 @@ class _Waiter:
         if output is not None:
             output.end()
             while output.pending:
-                for descriptor in machine.polled(self._watched()[0], None):
+                for descriptor in descriptors.polled(self._watched()[0], None):
                     self._serve(descriptor)
             if self._stream.skipped:
                 self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
@@ -312,7 +312,7 @@ class _StdinForwarder:
     def read(self, connection: wire.Connection) -> None:
         """Read a chunk of stdin, or its end, and send it."""
         try:
-            self._chunk = files.stdin_block(_CHUNK)
+            self._chunk = stdin.block(_CHUNK)
         except Refused:
             self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""

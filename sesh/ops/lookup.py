@@ -11,7 +11,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from sesh import errors, machine, measures, paths
+from sesh import descriptors, errors, measures, paths
 from sesh.about import CALLED, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, naming_host, silent_host
 from sesh.names import natural
@@ -166,7 +166,7 @@ def summaries(
             workers.begin(host, partial(_answer, host, deadline, named))
         try:
             while missing & waited and time.monotonic() < deadline:
-                ready = machine.polled([(workers.inbound, select.POLLIN)], min(say_at, deadline))
+                ready = descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, deadline))
                 for host, answer in workers.take() if ready else ():
                     missing.discard(host)
                     rows, remark = (answer, "") if isinstance(answer, SeshError) else answer

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import NoReturn
 
-from sesh import machine, wording
+from sesh import descriptors, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.ops import sessions, shell, views
@@ -103,7 +103,7 @@ class Pattern:
             assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 (both are pipes)
             child.stdin.write(json.dumps(lines) + "\n")
             child.stdin.flush()
-            if not machine.polled([(child.stdout.fileno(), select.POLLIN)], time.monotonic() + seconds):
+            if not descriptors.polled([(child.stdout.fileno(), select.POLLIN)], time.monotonic() + seconds):
                 raise _TooLong
             return [(number, text) for number, text in json.loads(child.stdout.readline())]
         except (OSError, ValueError) as error:

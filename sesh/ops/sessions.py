@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
 
-from sesh import errors, machine, paths, processes, wire, wording
+from sesh import descriptors, errors, paths, processes, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name
@@ -190,7 +190,7 @@ def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
         except SeshError as error:
             failed[name] = error
 
-    most = machine.most_connections()
+    most = descriptors.most_connections()
     for first in range(0, len(others), most):
         threads = [Thread(target=end_one, args=(name,)) for name in others[first : first + most]]
         for thread in threads:

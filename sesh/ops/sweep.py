@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from sesh import files, machine, paths, processes
+from sesh import about, descriptors, directories, files, machine, paths, processes
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
@@ -117,7 +117,7 @@ def _age_of(name: str, kind: Kind) -> float:
 
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago.
     """
-    with suppress(OSError, Refused), files.locked(paths.directory()):
+    with suppress(OSError, Refused), directories.locked(paths.directory()):
         record = records.readable(name)
         if record is None or (kind is Kind.LOST and records.alive(record)):
             return 0.0
@@ -150,7 +150,7 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str) -> bool:
-    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another sweep may be faster
+    with suppress(FileNotFoundError), directories.locked(directories.ready_directory()):  # another sweep may be faster
         if not _is_leftover(path, _ids()):
             return False
         os.unlink(path)
@@ -196,7 +196,7 @@ def _listener(path: str) -> int | None:
         try:
             with paths.reachable(*os.path.split(path)) as address:
                 opened.connect(address)
-            return processes.peer_pid(opened)
+            return descriptors.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except OSError:  # its backlog is full, or it belongs to another user
@@ -228,7 +228,7 @@ def _versions() -> Iterator[Leftover]:
 def _is_running(path: str) -> bool:
     """Return whether a process runs from a version, also one with another SESH_DIR."""
     package = os.path.join(path, "lib", "sesh")
-    if os.path.isdir(package) and files.is_locked(package):
+    if os.path.isdir(package) and about.is_locked(package):
         return True
     part = os.path.join("versions", os.path.basename(path), "")
     return any(part in " ".join(words) for _, _, words in processes.own_processes())

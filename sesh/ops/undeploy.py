@@ -9,9 +9,9 @@ import shutil
 import time
 
 from sesh import paths
-from sesh.about import PROGRAM, SESH
+from sesh.about import PROGRAM, SESH, is_locked
 from sesh.errors import Refused
-from sesh.files import UNFINISHED, is_locked, read_regular
+from sesh.files import UNFINISHED, read_regular
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import SIGNATURE, TEMPORARY

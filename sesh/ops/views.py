@@ -32,6 +32,12 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
     return labels.items() <= (session.get("labels") or {}).items()
 
 
+def unlabelled(labels: dict[str, str]) -> NotFound:
+    """Return the error for labels that no session has."""
+    words = " and ".join(map("=".join, labels.items()))
+    return NotFound(f"no session has the label {words}", hint=f"see: {SESH} --list")
+
+
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
     """Return the sessions of this machine, a line for each untrusted file (`refusals`), and the user's home."""

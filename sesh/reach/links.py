@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import machine, paths
+from sesh import descriptors, paths
 from sesh.about import SESH
 from sesh.errors import Ended, LocalFault, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
@@ -42,7 +42,7 @@ def origin(destination: Destination) -> Near:
     return {
         "host": destination.host,
         "home": paths.home(),
-        "size": list(machine.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
+        "size": list(descriptors.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from math import inf
 
-from sesh import errors, machine, protocol, wire
+from sesh import errors, protocol, wire
+from sesh.descriptors import check_audience, polled
 from sesh.errors import Ended
 from sesh.messages import Welcome
 from sesh.reach import find
@@ -112,7 +113,7 @@ class Stream:
         ready: list[int] = []
         if not frames:
             watched, reads = others() if others is not None else ([], True)
-            ready = self._ready(watched, until) if reads else machine.polled(watched, None)
+            ready = self._ready(watched, until) if reads else polled(watched, None)
             yield from ((READY, descriptor, b"") for descriptor in ready if descriptor in dict(watched))
             if connection.inbound in ready:
                 connection.read()
@@ -133,8 +134,8 @@ class Stream:
         if self.audience >= 0:
             watched.append((self.audience, 0))
         until = min(due, inf if until is None else until)
-        ready = machine.polled(watched, None if until == inf else until)
-        machine.check_audience(ready, self.audience)
+        ready = polled(watched, None if until == inf else until)
+        check_audience(ready, self.audience)
         return ready
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:

@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from sesh import paths, processes, wire
 from sesh.about import SESH
+from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.machine import boot_id, most_connections, terminal_filesystem
+from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.names import natural
 from sesh.schema import Summary

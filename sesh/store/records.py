@@ -9,7 +9,7 @@ import os
 import signal
 import time
 
-from sesh import files, machine, paths, processes, protocol
+from sesh import directories, files, machine, paths, processes, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
@@ -128,7 +128,7 @@ def remove(name: str, session_id: str = "") -> None:
 
 def forget(name: str, session_id: str) -> None:
     """Remove the files of a session without a daemon, if the name still belongs to it. Raises OSError, Refused."""
-    with files.locked(paths.directory()):
+    with directories.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)
 

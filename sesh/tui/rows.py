@@ -96,7 +96,7 @@ def identity(key: Key, session: Summary) -> object:
     return session.get("id") or key
 
 
-def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tuple[str, str]]) -> list[Row]:
+def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[Key]) -> list[Row]:
     """Return the rows of sessions in an order that changes only with their states.
 
     `recent`: host and name of the sessions attached last, from `enter.recent`.
@@ -109,9 +109,9 @@ def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tupl
         return urgency, wording.since(session) if state in _URGENT else 0.0, (host or "", natural(name))
 
     def attached(item: tuple[Key, Summary]) -> tuple[int, float]:
-        (host, name), session = item
+        key, session = item
         began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
-        return recent.index((host or "", name)) if (host or "", name) in recent else len(recent), -began
+        return recent.index(key) if key in recent else len(recent), -began
 
     items = sorted(sessions.items(), key=waiting if order is Order.WAITING else attached)
     return [Row(host, name, session) for (host, name), session in items]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sesh import files
+from sesh import about
 from tests.support import PROMPT, find, need, processes, wait_until
 
 PREFIX = "seshtest"
@@ -242,4 +242,4 @@ def _sweep() -> None:
 
 def _held(folder: str) -> bool:
     """Whether a run holds its folder: one in another pid namespace does, too."""
-    return os.path.isdir(folder) and files.is_locked(folder)
+    return os.path.isdir(folder) and about.is_locked(folder)

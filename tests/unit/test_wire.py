@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import files, machine, paths, protocol, wire
+from sesh import descriptors, directories, paths, protocol, wire
 from sesh.errors import Refused, TimedOut, Unreachable
 
 
@@ -27,7 +27,7 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 @pytest.fixture
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
-    with socket.socket(socket.AF_UNIX) as listening, files.masked(0o177):
+    with socket.socket(socket.AF_UNIX) as listening, directories.masked(0o177):
         with paths.reachable(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)
@@ -43,7 +43,7 @@ Pair = tuple[wire.Connection, socket.socket]
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory may be exchanged between the look at it and the connection: who listens is asked of the kernel."""
-    monkeypatch.setattr(machine, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(descriptors, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
         wire.connect("work")
     listener.settimeout(5)

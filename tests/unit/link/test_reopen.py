@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import machine, wire
+from sesh import descriptors, wire
 from sesh.errors import Interrupted, LoginRefused, Unreachable
 from sesh.link import attempts, health
 from sesh.link.race import Attempt, LostSession, Way
@@ -77,7 +77,7 @@ def until(watch: Reopen, done: Callable[[], object]) -> object:
     results: list[object] = []
 
     def turn() -> bool:
-        ready = machine.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
+        ready = descriptors.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
         results.append(watch.run(ready))
         return results[-1] is not None or bool(done())
 

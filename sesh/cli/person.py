@@ -1,0 +1,135 @@
+"""The person or the program that typed a command line, as the caller of its ops: notes, questions, a status line."""
+
+from __future__ import annotations
+
+import os
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sesh import descriptors
+from sesh.cli import printing
+from sesh.cli.line import Line
+from sesh.errors import for_host
+from sesh.reach.caller import Answers, Caller
+
+_GREETING_LINES = 3  # older lines are dropped
+_CONNECTING_AFTER = 0.5  # seconds
+
+
+class Person(Caller):
+    """The caller at this process's streams: notes go to stderr, questions to the terminal.
+
+    Whoever asks for JSON sees no status line. `told_question`: a command that sesh waited for has
+    asked the person.
+    """
+
+    audience = printing.STDOUT
+    parent_watched = False  # in the child for one of several hosts: a person sees what its parent prints
+
+    def __init__(self, line: Line) -> None:
+        self._line, self.local = line, line.local
+        self.can_ask = printing.on_terminal()
+        self.watched = not line.json and os.isatty(printing.STDERR)
+        self.told_question = False
+        self._remembered: list[str] = []
+        self._status_shown = False
+        self._noted_hosts: set[str] = set()
+
+    @property
+    def hears_questions(self) -> bool:  # type: ignore[override]
+        """True if a person sees notes at once, or if a command may be waiting for our piped input."""
+        return os.isatty(printing.STDERR) or self.parent_watched or self.piped
+
+    @property
+    def piped(self) -> bool:  # type: ignore[override]
+        """True if stdin is a pipe with unread bytes, and JSON is not wanted."""
+        return not self._line.json and printing.from_pipe() and descriptors.unread(0) > 0
+
+    def note(self, line: str) -> None:
+        """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
+        self.status("")
+        printing.note(line, self._line.host)
+
+    def show_ssh_line(self, line: str) -> None:
+        """Print a line of ssh while it connects, if a person sees it."""
+        if self.watched:
+            self.status("")
+            printing.stderr_line(line)
+
+    def status(self, line: str) -> None:
+        """Show a status line in the row of the cursor, if a person sees it; an empty line removes it."""
+        if self._status_shown or (line and self.watched and not printing.dumb()):
+            columns = printing.width(printing.STDERR)
+            shown = for_host(line, self._line.host)[: columns - 1]
+            printing.write(printing.encoded(f"\r{shown}\x1b[K"), printing.STDERR)
+            self._status_shown = bool(line)
+
+    @contextmanager
+    def connecting(self, host: str) -> Iterator[None]:
+        """Print "connecting to HOST" once if the block takes half a second and ssh asks nothing."""
+        if not self.watched or host in self._noted_hosts:
+            yield
+            return
+        timer = threading.Timer(_CONNECTING_AFTER, self._note_connecting, [host])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # no line may appear on the session's screen
+
+    def _note_connecting(self, host: str) -> None:
+        if not _echo_off():
+            self._noted_hosts.add(host)
+            printing.note(f"connecting to {host}; Ctrl-C stops")
+
+    def remember(self, line: str) -> None:
+        """Keep a line for `greeting`."""
+        line = for_host(line, None)
+        self._remembered = [*(other for other in self._remembered if other != line), line][-_GREETING_LINES:]
+
+    @property
+    def greeting(self) -> str:
+        """The text over the first screen of an attachment; empty for none."""
+        return "; ".join(self._remembered)
+
+    def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
+        """Ask the person; return the letter of the answer, empty for none."""
+        from sesh.tui import question as questions
+
+        self.status("")
+        if above:
+            printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
+        answers = [(letter, for_host(meaning, self._line.host)) for letter, meaning in answers]
+        return questions.ask(for_host(question, self._line.host), answers, default, dumb=printing.dumb())
+
+    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
+        """Print the question of a command."""
+        self.told_question = True
+        super().tell_question(name, question, feeding, passing=passing and self.watched)
+
+
+def discard_typeahead(person: Person) -> None:
+    """Discard keys typed here while a command asked: the shell would run them, even a password."""
+    if not person.told_question or not os.isatty(0):
+        return
+    try:
+        if os.tcgetpgrp(0) != os.getpgrp():
+            return  # tcflush would stop a process in the background
+        typed = descriptors.unread(0)
+        termios.tcflush(0, termios.TCIFLUSH)
+    except (OSError, termios.error):
+        return  # the terminal is gone
+    if typed:
+        person.note("what was typed here meanwhile was dropped: the command did not get it")
+
+
+def _echo_off() -> bool:
+    """Return whether the terminal's echo is off: ssh turns it off before it asks for a secret."""
+    try:
+        return not termios.tcgetattr(printing.STDERR)[3] & termios.ECHO
+    except termios.error:
+        return False
