@@ -40,9 +40,9 @@ def asking(sesh: Sesh, source: str = ASKS) -> None:
     assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
 
 
-def asks(sesh: Sesh, question: str) -> None:
+def asks(home: Home, question: str) -> None:
     """Waits until the session asks that."""
-    wait_until(lambda: sesh("--status", "job", "--json").json()["activity"]["question"] == question)
+    wait_until(lambda: home.summary("job")["activity"]["question"] == question)
 
 
 def got(sesh: Sesh) -> list[str]:
@@ -50,10 +50,10 @@ def got(sesh: Sesh) -> list[str]:
     return re.findall("got=(.*)", sesh("--screen", "job").stdout)
 
 
-def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
+def test_another_question_is_not_answered_and_is_named(sesh: Sesh, home: Home) -> None:
     asking(sesh)
     sesh("--send", "job", "y", "--enter", "--question", "make test")
-    asks(sesh, "may I push?")
+    asks(home, "may I push?")
     refused = sesh("--send", "job", "y", "--enter", "--question", "make test")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
     assert 'job is waiting, but asks "may I push?", not' in refused.stderr
@@ -63,7 +63,9 @@ def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
 
 
 @pytest.mark.parametrize(("shell", "integrated"), [("bash", False), ("zsh", True)])
-def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh, shell: str, integrated: bool) -> None:
+def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(
+    sesh: Sesh, home: Home, shell: str, integrated: bool
+) -> None:
     """What had been asked and answered above a menu was part of what the menu asked."""
     program = shutil.which(shell)
     if program is None:
@@ -76,12 +78,12 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh,
     read = "read -p 'Delete all? [y/N] ' a" if shell == "bash" else "read 'a?Delete all? [y/N] '"
     line = f"{read}; select x in keep remove; do if test $x; then printf 'g%s' ot=$x; break; fi; done"
     sesh("--send", "job", line, "--enter")
-    asks(sesh, "Delete all? [y/N]")
+    asks(home, "Delete all? [y/N]")
     sesh("--send", "job", "n", "--enter")
     menu = "1) keep 2) remove" if shell == "bash" else "1) keep    2) remove"
-    asks(sesh, menu)
+    asks(home, menu)
     sesh("--send", "job", "9", "--enter")
-    asks(sesh, "#?" if shell == "bash" else "?#")  # the menu does not come again
+    asks(home, "#?" if shell == "bash" else "?#")  # the menu does not come again
     refused = sesh("--send", "job", "2", "--enter", "--question", "Delete all")
     assert (refused.code, got(sesh)) == (1, [])
 
@@ -103,7 +105,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
             connection.answer(9)
-    asks(sesh, "DELETE ALL?")
+    asks(home, "DELETE ALL?")
     assert got(sesh) == []
 
 
@@ -142,13 +144,13 @@ def test_a_pattern_without_end_holds_nobody(sesh: Sesh, monkeypatch: pytest.Monk
     assert got(sesh) == []
 
 
-def test_the_api_answers_what_was_asked(sesh: Sesh) -> None:
+def test_the_api_answers_what_was_asked(sesh: Sesh, home: Home) -> None:
     asking(sesh)
     job = Session("job")
     with pytest.raises(Refused, match='asks "may I run: make test\\?", not push'):
         job.send("y", enter=True, if_waiting="push")
     assert job.send("y", enter=True, if_waiting="make") is not None
-    asks(sesh, "may I push?")
+    asks(home, "may I push?")
     assert job.send("n", enter=True, if_waiting=True) is not None
     wait_until(lambda: got(sesh) == ["y", "n"])
 
@@ -161,7 +163,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     opened.type("echo ru''n")
     opened.wait_for(f"{PROMPT} echo ru''n")
     home.write("go", "")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
     asked = sesh("--status", "work", "--json").json()["activity"]
     assert (asked["why"], asked["question"]) == ("hook", "agent waits")
     for words in (["--enter"], ["y"], ["--key", "Enter"]):
@@ -172,7 +174,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
             send.answer(Target(Caller()), "work", text, asked["since"], "agent waits")
     assert "\nrun" not in opened.text()
     opened.type("\x15")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "idle")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "idle")
     wire.ask("work", "state", state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")

@@ -13,6 +13,7 @@ import pytest
 from sesh.ops import send
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.looking import screen
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -239,7 +240,9 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
 
 
 @tells
-def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(terminal: Open, sesh: Sesh) -> None:
+def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(
+    terminal: Open, sesh: Sesh, home: Home
+) -> None:
     sesh("--open", "calm", "--", "sleep", "60")
     asking(sesh, "job", ASKS)
     opened = terminal("--watch")
@@ -253,7 +256,7 @@ def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(term
     opened.type("\tnever\x1b")
     opened.wait_for("Esc leave")
     opened.type("\tnot yet\r")
-    opened.wait_until(lambda: "got=not yet" in sesh("--screen", "job").stdout)
+    opened.wait_until(lambda: "got=not yet" in screen(home, "job"))
     opened.wait_until(lambda: " waiting " not in opened.text())
 
 
@@ -271,11 +274,11 @@ def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: S
     opened.wait_for("nothing was typed")
     assert "got" not in sesh("--screen", "job").stdout
     opened.type("\tn\r")
-    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+    opened.wait_until(lambda: "got=n" in screen(home, "job"))
 
 
 @tells
-def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh) -> None:
+def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh, home: Home) -> None:
     menu = "printf '\\033]7501;state=blocked:kind=question\\007'; stty raw -echo; od -An -tx1 -N 2; sleep 60"
     sesh("--open", "job", "--", "sh", "-c", menu)
     assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
@@ -284,7 +287,7 @@ def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open
     opened.type("\t2\r")
     opened.wait_for("job was answered")
     sesh("--send", "job", "--key", "3")
-    opened.wait_until(lambda: "32 33" in sesh("--logs", "job").stdout)
+    opened.wait_until(lambda: "32 33" in screen(home, "job"))
 
 
 @tells
@@ -307,7 +310,7 @@ def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.M
         opened.type(secret if key else typed)
         opened.wait_for(f"answer {name}: {typed}")
         opened.type("\r" if key else "\x1b")
-    opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "secret").stdout)
+    opened.wait_until(lambda: f"got={secret}" in screen(home, "secret"))
     assert f": {secret}".encode() not in opened.raw
 
 

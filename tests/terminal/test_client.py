@@ -20,6 +20,7 @@ import pytest
 
 from sesh.daemon.spawn import zygote
 from tests.support import PROMPT, Home, Terminal, rounds, wait_until
+from tests.terminal.looking import logs
 
 Open = Callable[..., Terminal]
 READY = "ready>"
@@ -136,7 +137,7 @@ def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arri
             assert window.exit_code() == 0
         finally:
             os.kill(daemon, signal.SIGCONT)
-    wait_until(lambda: "late-42" in home.sesh("--logs", "work").stdout)
+    wait_until(lambda: "late-42" in logs(home, "work"))
 
 
 @pytest.mark.needs("vim")

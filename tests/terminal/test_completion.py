@@ -57,8 +57,8 @@ def tab(opened: Terminal, typed: str, becomes: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
-    for name, *words in (("work", "--label", "team=web"), ("play", "--label", "note=a $(b)"), ("plan",)):
-        home.sesh("--open", name, *words, "--", "sleep", "600")
+    for name, *label in (("work", "--label", "team=web"), ("play", "--label", "note=a $(b)"), ("plan",)):
+        home.sesh("--open", name, *label, "--", "sleep", "600")
     os.makedirs(os.path.join(home.path, "only*"))
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")

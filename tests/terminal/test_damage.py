@@ -142,7 +142,7 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
         record = read(home, "gone.json")
         os.kill(record["daemon_pid"], signal.SIGKILL)
         wait_until(lambda: not processes.start_time(record["daemon_pid"]))
-        wait_until(lambda: sesh("--status", "gone", "--json").json()["state"] == "lost")
+        wait_until(lambda: home.summary("gone")["state"] == "lost")
         return os.path.join(home.directory, f".checkpoint.{record['id']}")
 
     sesh("--open", "gone")

@@ -16,6 +16,7 @@ import pytest
 
 from sesh.about import __version__
 from tests.support import PROMPT, Home, Result, wait_until
+from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
 
@@ -146,7 +147,7 @@ def stage() -> Iterator[Home]:
     home.sesh("--run", "w", "--", "true")
     home.sesh("--run", "half", "--", "true")
     home.sesh("--send", "half", "echo")
-    wait_until(lambda: "echo" in home.sesh("--screen", "half").stdout)
+    wait_until(lambda: "echo" in screen(home, "half"))
     before = home.names()
     yield home
     assert home.names() == before, "bad input has changed no session"

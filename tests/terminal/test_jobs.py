@@ -8,6 +8,7 @@ import pytest
 
 from sesh.store import results
 from tests.support import Home, wait_until
+from tests.terminal.looking import logs
 
 
 def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +27,7 @@ def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeyp
 def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: Home) -> None:
     script = "echo one; read line; echo got $line; exit 5"
     job = home.start("--exec", "job", "--print", "--", "sh", "-c", script)
-    wait_until(lambda: "one" in home.sesh("--logs", "job").stdout)
+    wait_until(lambda: "one" in logs(home, "job"))
     watcher = home.terminal("job")
     watcher.wait_for("one")
     watcher.type(b"this\r")
@@ -68,5 +69,5 @@ def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     assert "None" not in shown
     assert home.sesh("--logs", "morning").code == 1
     home.sesh("--open", "night", "--", "sh", "-c", "echo newer; read x")
-    wait_until(lambda: "newer" in home.sesh("--logs", "night").stdout)
+    wait_until(lambda: "newer" in logs(home, "night"))
     assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"

@@ -14,6 +14,7 @@ from sesh import protocol
 from sesh.daemon import verbs
 from sesh.daemon.clients import connection
 from tests.support import Home, Result, wait_until
+from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
 
@@ -90,7 +91,7 @@ def test_a_reader_who_stops_reading_does_not_stop_the_session(sesh: Sesh, home: 
     process = followed(home)
     process.send_signal(signal.SIGSTOP)
     typed(sesh, "seq 300000 | tail -c 1000000 > /dev/null; echo st''ill")
-    assert wait_until(lambda: "still" in sesh("--screen", "work").stdout)
+    assert wait_until(lambda: "still" in screen(home, "work"))
     process.send_signal(signal.SIGCONT)
     process.kill()
 

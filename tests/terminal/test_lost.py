@@ -19,6 +19,7 @@ from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record
 from tests.support import Home, Result, need, wait_until
+from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
 
@@ -55,7 +56,7 @@ def lose(home: Home, name: str) -> None:
     known = record(home, name)
     os.kill(known["daemon_pid"], signal.SIGKILL)
     wait_until(lambda: not records.alive(known))
-    wait_until(lambda: home.sesh("--status", name, "--json").json().get("state") in ("lost", "exited"))
+    wait_until(lambda: home.summary(name).get("state") in ("lost", "exited"))
 
 
 def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
@@ -100,7 +101,7 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch:
         killed[name] = time.time()
         os.kill(known["daemon_pid"], signal.SIGKILL)
     for name in names:
-        wait_until(lambda name=name: sesh("--status", name, "--json").json().get("state") == "lost")  # type: ignore[misc]
+        wait_until(lambda name=name: home.summary(name).get("state") == "lost")  # type: ignore[misc]
         lines = sesh("--logs", name, "20000").stdout.split()
         assert float(lines[0]) < began + 1
         assert killed[name] - float(lines[-1]) < 1.5 + 1, "one second for a machine that is busy"
@@ -133,14 +134,14 @@ def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(sesh: Sesh, h
     names = ["web", "looked-at"]
     for name in names:
         sesh("--open", name, "--", "sh", "-c", f"seq 5000; echo all of {name}; read x; exit 3")
-    wait_until(lambda: "all of looked-at" in sesh("--screen", "looked-at").stdout)
+    wait_until(lambda: "all of looked-at" in screen(home, "looked-at"))
     for name in names:
         wait_until(lambda name=name: kept(home, f"all of {name}"))  # type: ignore[misc]
         if end == "lost":
             lose(home, name)
         else:
             sesh("--send", name, "--enter")
-            wait_until(lambda name=name: sesh("--status", name, "--json").json().get("state") == "exited")  # type: ignore[misc]
+            wait_until(lambda name=name: home.summary(name).get("state") == "exited")  # type: ignore[misc]
         lines = sesh("--logs", name, "20000").stdout.split("\n")
         assert lines[:5000] == [str(number) for number in range(1, 5001)]
         assert sesh("--grep", "^17$", name).code == 0

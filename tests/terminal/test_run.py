@@ -12,6 +12,7 @@ import pytest
 
 from sesh.daemon.shell import run
 from tests.support import PROMPT, Home, need, wait_until
+from tests.terminal.looking import logs
 
 SHELLS = ("bash", "zsh", "fish", "dash", "busybox")
 POSIX = ("bash", "zsh", "dash")
@@ -147,7 +148,7 @@ def test_watchers_see_the_command_as_if_typed_and_their_twenty_columns_change_no
     wait_until(lambda: home.summary("t")["columns"] == 80)
     assert ran(home, "echo one\necho two") == (0, "one\ntwo\n")
     assert ran(home, "echo", "it is") == (0, "it is\n")
-    wait_until(lambda: "\nit is\n" in home.sesh("--logs", "t").stdout)
+    wait_until(lambda: "it is" in logs(home, "t"))
     log = home.sesh("--logs", "t").stdout
     assert "echo one …\none\ntwo\n" in log
     assert "echo 'it is'\nit is\n" in log
@@ -252,7 +253,7 @@ def test_prompts_of_any_kind_and_the_first_is_waited_for(home: Home, name: str) 
 def test_the_history_of_bash_holds_nothing_of_ours(home: Home) -> None:
     opened(home, "bash")
     assert home.sesh("--send", "t", "echo mine", "--enter").code == 0
-    wait_until(lambda: "\nmine\n" in home.sesh("--logs", "t").stdout)
+    wait_until(lambda: "mine" in logs(home, "t"))
     ran(home, "echo one")
     ran(home, "echo two")
     code, output = ran(home, "history")
@@ -263,7 +264,7 @@ def test_the_history_of_bash_holds_nothing_of_ours(home: Home) -> None:
 def test_the_history_of_zsh_holds_one_line_of_ours_at_most(home: Home) -> None:
     opened(home, "zsh", rc="HISTSIZE=100")
     assert home.sesh("--send", "t", "echo mine", "--enter").code == 0
-    wait_until(lambda: "\nmine\n" in home.sesh("--logs", "t").stdout)
+    wait_until(lambda: "mine" in logs(home, "t"))
     for word in ("one", "two", "three"):
         ran(home, f"echo {word}")
     lines = [line.split(None, 1)[1] for line in ran(home, "fc -l 1")[1].splitlines()]

@@ -45,7 +45,7 @@ def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -
         assert sesh("--screen", "wide", *words).json()["continued"] == [3, 4], words
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
     os.kill(sesh("--status", "wide", "--json").json()["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: sesh("--status", "wide", "--json").json()["state"] == "lost")
+    wait_until(lambda: home.summary("wide")["state"] == "lost")
     assert sesh("--screen", "wide", "--json").json()["continued"] == [3, 4]
 
 

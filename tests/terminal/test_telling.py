@@ -28,10 +28,10 @@ def here(home: Home, name: str = "work") -> Terminal:
     return terminal
 
 
-def needs(sesh: Sesh, *words: str, name: str = "job") -> None:
+def needs(home: Home, *words: str, name: str = "job") -> None:
     """A session nobody looks at that begins to wait for a person."""
-    assert sesh("--open", name, *words, "--", *ASKS).code == 0
-    wait_until(lambda: sesh("--status", name, "--json").json()["activity"]["state"] == "waiting")
+    assert home.sesh("--open", name, *words, "--", *ASKS).code == 0
+    wait_until(lambda: home.summary(name)["activity"]["state"] == "waiting")
 
 
 def hooked(home: Home, source: str = 'echo "$SESH_EVENT $SESH_SESSION" >>told', quiet: str = "") -> None:
@@ -51,8 +51,8 @@ def test_it_is_told_on_the_terminal_that_was_typed_in_last_and_by_no_hook_then(s
     others = here(home, "other")
     terminal = here(home)
     terminal.type("x")
-    needs(sesh, "--label", "mute=1", name="muted")
-    needs(sesh)
+    needs(home, "--label", "mute=1", name="muted")
+    needs(home)
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
@@ -70,8 +70,8 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     hooked(home)
     terminal = here(home)
     terminal.type("read -p 'push it? ' x\r")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
-    needs(sesh)  # which is told, after anything that the other one would have told
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
+    needs(home)  # which is told, after anything that the other one would have told
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
     assert not os.path.exists(os.path.join(home.path, "told"))
@@ -91,9 +91,9 @@ def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
 def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
     said = "$SESH_EVENT|$SESH_STATE|$SESH_WHY|$SESH_QUESTION|$SESH_SESSION|${SESH_HOST:+host}"
     hooked(home, f'echo "{said}" >told; kill -PIPE $$; echo still >>told')
-    needs(sesh)
+    needs(home)
     assert written(home, "told") == "waiting|waiting|tty-read|push it?|job|host\n"
-    wait_until(lambda: "the hook was ended by signal 13" in str(sesh("--status", "job", "--json").json()["faults"]))
+    wait_until(lambda: "the hook was ended by signal 13" in str(home.summary("job")["faults"]))
 
 
 @pytest.mark.parametrize(("end", "attached"), [("--kill", True), ("Ctrl-C", False), ("interrupt", True)])
@@ -148,7 +148,7 @@ def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind
     terminal.wait_for_raw(b"\x1b]99;;other waits: push it?\x1b\\")
     sesh("--open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
     terminal.wait_for_raw(b"\x1b]99;;both waits: push it?\x1b\\")
-    needs(sesh, name="last")
+    needs(home, name="last")
     terminal.wait_for_raw(b"\x1b]99;;last waits")
     assert b"both rings" not in terminal.raw
     assert terminal.raw.count(b"other rings") == 1
@@ -158,18 +158,18 @@ def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(ses
     """It only rang."""
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    needs(sesh)
+    needs(home)
     terminal.wait_for("job waits: push it?")
     assert b"\a" in terminal.raw
 
 
 def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
     hooked(home, quiet="00:00-24:00")
-    needs(sesh)
+    needs(home)
     daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
     wait_until(lambda: len(descendants(daemon)) == 1, what="the child that reads the settings has ended")
     hooked(home)
-    needs(sesh, name="late")
+    needs(home, name="late")
     assert written(home, "told") == "waiting late\n"
 
 

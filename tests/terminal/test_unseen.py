@@ -11,6 +11,7 @@ import pytest
 
 from sesh import processes
 from tests.support import PROMPT, Home, wait_until
+from tests.terminal.looking import screen
 
 CRASH = ("sh", "-c", "echo boom; exit 3")
 
@@ -71,7 +72,7 @@ def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
 def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> None:
     """The last checkpoint has them too, and not only what the emulator had read when somebody looked."""
     home.sesh("--open", "srv", "--", "sh", "-c", "echo start; read x; echo the last; exit 3")
-    wait_until(lambda: "start" in home.sesh("--screen", "srv").stdout)
+    wait_until(lambda: "start" in screen(home, "srv"))
     home.sesh("--send", "srv", "", "--enter")
     ended(home, "srv")
     assert home.sesh("--logs", "srv").stdout.splitlines()[-1] == "the last"

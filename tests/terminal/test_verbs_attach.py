@@ -12,6 +12,7 @@ import pytest
 
 from sesh.client import own_line
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
 Open = Callable[..., Terminal]
@@ -43,9 +44,9 @@ def test_a_session_is_created_left_and_found_again(terminal: Open, sesh: Sesh) -
     assert sesh("--list", "--json").json()[0]["attached"] == 0
 
 
-def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh) -> None:
+def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh, home: Home) -> None:
     sesh("--open", "asks", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
-    wait_until(lambda: sesh("--status", "asks", "--json").json()["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting")
     opened = terminal("work", "--", "sh", "-c", "echo up; exec cat", columns=120)
     opened.wait_for("up")
     opened.type(LEAVE)
@@ -232,7 +233,7 @@ def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: 
     assert opened.text().count("detach first") == 2
     left(opened, "one")
     sesh("--send", "one", "clear; sesh four", "--enter")
-    wait_until(lambda: "no attached client of one" in sesh("--screen", "one").stdout)
+    wait_until(lambda: "no attached client of one" in screen(home, "one"))
     assert home.names() == ["one"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from sesh import machine
 from sesh.ops import sessions
 from tests.support import PROMPT, Home, Result, wait_until
+from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
 
@@ -94,21 +95,21 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
     assert sesh("-l", "--json", "--label", "k=w").json() == []
 
 
-def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
+def test_what_is_sent_is_typed_and_seen(sesh: Sesh, home: Home) -> None:
     sesh("--open", "web", "--", "bash")
-    wait_until(lambda: PROMPT in sesh("--screen", "web").stdout)
+    wait_until(lambda: PROMPT in screen(home, "web"))
     answer = sesh("--send", "web", "echo", "$((40+2))", "--enter", "--json").json()
     assert answer["ok"] is True
     assert isinstance(answer["position"], int)
-    wait_until(lambda: "\n42\n" in sesh("--screen", "web").stdout)
+    wait_until(lambda: "\n42\n" in screen(home, "web"))
     assert sesh("--logs", "web", "2").stdout == f"42\n{PROMPT}\n"
     assert sesh("--logs", "web", "--json").json()["lines"] == [f"{PROMPT} echo $((40+2))", "42", PROMPT]
     assert sesh("--screen", "web", "--json").json()["lines"][1] == "42"
     sesh("--send", "web", "-", input="printf %s- $((6*7))\n")
-    wait_until(lambda: "42-" in sesh("--screen", "web").stdout)
+    wait_until(lambda: "42-" in screen(home, "web"))
     sesh("--send", "web", "echo no", "--key", "C-u", "--enter")
     sesh("--send", "web", "--enter", "--", "echo -n --kill")
-    wait_until(lambda: "--kill" + PROMPT in sesh("--screen", "web").stdout)
+    wait_until(lambda: "--kill" + PROMPT in screen(home, "web"))
 
 
 def test_labels_are_set_and_removed(sesh: Sesh) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from sesh.ops import search
 from tests.support import Home, Result, processes, wait_until
+from tests.terminal.looking import logs, screen
 
 Sesh = Callable[..., Result]
 
@@ -174,7 +175,7 @@ def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> Non
 def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: Home) -> None:
     """Text that was there already matched at once."""
     sesh("--open", "work", "--", "sh", "-c", "echo needle; while read -r x; do echo needle $x; done")
-    wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
+    wait_until(lambda: "needle" in logs(home, "work"))
     head = sesh("--status", "work", "--json").json()["position"]
     begin = str(head + 40)
     assert sesh("--wait", "work", "--for", "needle", "--from", begin, "--timeout", "0.3").code == 124
@@ -191,7 +192,7 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
     waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "0.4")
     typed(sesh, "a" * 60 + "b")
-    wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
+    wait_until(lambda: "ab" in screen(home, "work"))
     assert waiting.wait(60) == 124
     monkeypatch.setattr(search, "PATIENCE", 0.3)
     refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)

@@ -53,7 +53,7 @@ def test_the_first_is_enough_with_any_and_an_error_of_one_stands_in_its_place(se
     assert waiting.wait(30) == 5
     assert waiting.stdout is not None
     assert [(answer["session"], answer["exit_code"]) for answer in json.loads(waiting.stdout.read())] == [("b", 5)]
-    wait_until(lambda: sesh("--status", "a", "--json").json()["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("a")["activity"]["state"] == "waiting")
     asked = sesh("--wait", "a", "nosuch", "--any", "--waiting", "--timeout", "30")
     assert (asked.code, asked.stdout) == (0, "a: waiting\n")
     done = sesh("--wait", "nosuch", "a", "--exit", "--timeout", "0.3", "--json")

@@ -19,6 +19,7 @@ from sesh import about, machine
 from sesh.daemon.spawn import launch, zygote
 from sesh.processes import parent_of
 from tests.support import Home, processes, wait_until
+from tests.terminal.looking import screen
 
 SLEEP = ("/bin/sleep", "100")
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
@@ -52,7 +53,7 @@ def parent(home: Home, name: str) -> int:
 
 def shown(home: Home, name: str, text: str) -> None:
     """Wait until a session's screen has a text."""
-    wait_until(lambda: text in home.sesh("--screen", name).stdout, what=text)
+    wait_until(lambda: text in screen(home, name), what=text)
 
 
 @contextmanager
