@@ -81,23 +81,23 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
-    monkeypatch.setattr(verbs, "PAGE", 700)
-    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 3000)
-    home.write(".config/sesh/config.toml", "scrollback = 4000\n")
-    sesh("--open", "web", "--", "sh", "-c", "seq 6000; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
+    monkeypatch.setattr(verbs, "PAGE", 140)
+    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 1000)
+    home.write(".config/sesh/config.toml", "scrollback = 800\n")
+    sesh("--open", "web", "--", "sh", "-c", "seq 1200; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
     wait_until(lambda: "last" in screen(home, "web"))
     wrapped = "green" + "7".zfill(170)
-    expected = [*map(str, range(6000 - 4000 - 19 + 1, 6001)), wrapped, "last"]
+    expected = [*map(str, range(1200 - 800 - 19 + 1, 1201)), wrapped, "last"]
     assert sesh("--logs", "web", "100000").stdout.split() == expected
-    assert sesh("--logs", "web", "1500").stdout.split() == expected[-1500:]
+    assert sesh("--logs", "web", "300").stdout.split() == expected[-300:]
     assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
-    assert sesh("--wait", "web", "--for", "^2500$", "--since-start", "--timeout", "30").code == 0
-    assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
+    assert sesh("--wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
+    assert sesh("--grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
 
 
 def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     printing(sesh, "work", "echo " + "a" * 60 + "b")
     wait_until(lambda: "aab" in screen(home, "work"))
-    monkeypatch.setattr(search, "PATIENCE", 0.3)
+    monkeypatch.setattr(search, "PATIENCE", 0.1)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)
