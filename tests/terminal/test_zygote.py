@@ -147,15 +147,15 @@ def test_a_hook_has_the_environment_of_its_own_sessions_creator(home: Home) -> N
     wait_until(lambda: any(told.read_text() == "two own \n" for told in Path(home.path).glob("told")))
 
 
-def test_twenty_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:
-    creators = [home.start("--open", f"s{number}", "--", *SLEEP, held=True) for number in range(20)]
+def test_eight_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:
+    creators = [home.start("--open", f"s{number}", "--", *SLEEP, held=True) for number in range(8)]
     for each in creators:
         wait_until(lambda pid=each.pid: processes.stopped(pid))  # type: ignore[misc]
     for each in creators:
         os.kill(each.pid, signal.SIGCONT)
-    assert [each.wait(60) for each in creators] == [0] * 20
+    assert [each.wait(60) for each in creators] == [0] * 8
     assert {parent(home, name) for name in home.names()} == zygotes(home)
-    assert (len(home.names()), len(zygotes(home))) == (20, 1)
+    assert (len(home.names()), len(zygotes(home))) == (8, 1)
 
 
 def test_a_zygote_that_is_stopped_or_killed_or_of_an_older_install_is_replaced(
