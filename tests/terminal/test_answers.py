@@ -73,7 +73,8 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(
     sesh("--open", "job", "--", program, env={"SHELL": program})
     assert sesh("--wait", "job", "--prompt", "--timeout", "30").code == 0
     if integrated:
-        sesh("--send", "job", f'eval "$(sesh --shell-init {shell})"', "--enter")
+        home.write("init", sesh("--shell-init", shell).raw)
+        sesh("--send", "job", ". ~/init", "--enter")
         assert sesh("--wait", "job", "--prompt", "--timeout", "30").code == 0
     read = "read -p 'Delete all? [y/N] ' a" if shell == "bash" else "read 'a?Delete all? [y/N] '"
     line = f"{read}; select x in keep remove; do if test $x; then printf 'g%s' ot=$x; break; fi; done"

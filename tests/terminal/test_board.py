@@ -99,9 +99,7 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
     for name in ("alpha", "build"):
         home.sesh("--open", name, "--", "sleep", "600")
     attached(home, "alpha", "build")
-    opened = home.terminal(command=["bash"], columns=120)
-    opened.wait_for(PROMPT)
-    opened.type("stty -a > before; sesh --pick; echo code=$?; stty -a > after\r")
+    opened = home.terminal("--pick", columns=120)
     opened.wait_for("2/2")
     opened.type("\x18")
     opened.wait_for("end alpha? [y/N]")
@@ -113,9 +111,12 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
     opened.type("\x05-2\r")
     opened.wait_for("build is build-2 now")
     opened.type("\x1b")
-    opened.wait_for(re.compile(rf"code=1\n{PROMPT}"))
+    assert opened.exit_code() == 1
+    assert opened.termios() == opened.first_termios
     assert home.names() == ["build-2"]
-    opened.type("clear; sesh --watch\r")
+    opened = home.terminal(command=["bash"], columns=120)
+    opened.wait_for(PROMPT)
+    opened.type("stty -a > before; sesh --watch\r")
     opened.wait_for(" build-2 ")
     opened.type("\x1a")
     opened.wait_for(re.compile(rf"Stopped.*\n{PROMPT}", re.DOTALL))
@@ -198,7 +199,7 @@ def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Ses
 
 def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Sesh) -> None:
     with open(os.path.join(home.path, ".bashrc"), "a", encoding="utf-8") as file:
-        file.write('eval "$(sesh --shell-init bash)"\nbind -x \'"\\C-g": sesh-pick\'\n')
+        file.write(home.sesh("--shell-init", "bash").stdout + "bind -x '\"\\C-g\": sesh-pick'\n")
     sesh("--open", "work", "--", "sh", "-c", "echo chosen; exec cat")
     opened = home.terminal(command=["bash", "-i"])
     opened.wait_for(PROMPT)

@@ -11,7 +11,7 @@ import pytest
 from sesh.daemon import verbs
 from sesh.ops import search
 from tests.support import Home, Result, wait_until
-from tests.terminal.looking import logs, screen
+from tests.terminal.looking import history, logs, screen
 
 Sesh = Callable[..., Result]
 
@@ -41,11 +41,11 @@ def test_lines_of_all_sessions_are_found_with_their_numbers(home: Home, sesh: Se
 
 
 def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> None:
-    home.write(".bashrc", "PS1='$ '\neval \"$(sesh --shell-init bash)\"\n")
+    home.write(".bashrc", "PS1='$ '\n" + sesh("--shell-init", "bash").stdout)
     sesh("--open", "work")
     sesh("--send", "work", "echo one | tr o 0", "--enter")
     sesh("--wait", "work", "--prompt")
-    wait_until(lambda: sesh("--history", "work", "--json").json())
+    wait_until(lambda: history(home))
     hit = sesh("--grep", "^0ne$", "work", "--json").json()[0]
     assert hit["command"] == ["echo one | tr o 0"]
     assert hit["started"].endswith("Z")

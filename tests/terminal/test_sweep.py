@@ -38,9 +38,9 @@ def left_behind(home: Home, entry: str, content: str = "") -> str:
 
 
 def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "live")
+    sesh("--open", "live", "--", "sleep", "60")
     sesh("--exec", "done", "--keep", "--", "true")
-    sesh("--open", "gone")
+    sesh("--open", "gone", "--", "sleep", "60")
     os.kill(daemon(home, "gone"), signal.SIGKILL)
     kernel_knows = daemon(home, "gone")
     wait_until(lambda: not processes.start_time(kernel_knows))
@@ -88,7 +88,7 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
 
 def lost(home: Home, sesh: Sesh, name: str) -> str:
     """A session whose daemon was killed just now, idle for a year before; the path of its record."""
-    sesh("--open", name)
+    sesh("--open", name, "--", "sleep", "60")
     pid = daemon(home, name)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not processes.start_time(pid))
@@ -116,7 +116,7 @@ def test_where_nobody_can_be_asked_a_session_lost_just_now_is_not_forgotten(sesh
 
 def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: Home) -> None:
     """Its daemon and its files were those of no session: `--sweep --all` would have ended it."""
-    sesh("--open", "work")
+    sesh("--open", "work", "--", "sleep", "60")
     pid = daemon(home, "work")
     agent = f".agent.{'0' * 16}"
     os.symlink("/nowhere", os.path.join(home.directory, agent))
@@ -159,7 +159,7 @@ def test_files_of_a_session_that_is_gone_are_swept_and_what_a_lost_one_needs_sta
 
 
 def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "gone")
+    sesh("--open", "gone", "--", "sleep", "60")
     pid = daemon(home, "gone")
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not processes.start_time(pid))
@@ -217,7 +217,7 @@ def deployed(home: Home, version: str) -> tuple[str, list[str]]:
     for room in ("sesh", "daemon", "client", "remote"):
         ignore = shutil.ignore_patterns("*.pyc.*", "daemon", "client", "remote", "completions")
         target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
-        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore)
+        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=os.symlink)
     home.write(".local/bin/sesh", "#!/bin/sh\n", mode=0o755)
     home.write(os.path.join(versions, version, "MANIFEST"), "")
     os.utime(os.path.join(versions, version), (0, 0))

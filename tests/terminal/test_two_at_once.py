@@ -56,14 +56,14 @@ def one_new(race: Race, name: str, word: str) -> None:
 @pair
 def open_and_open_of_a_lost_one(race: Race) -> None:
     lost(race.home, "w")
-    race.run(*[("--open", "w", "--json")] * 4)
+    race.run(*[("--open", "w", "--json")] * 3)
     one_new(race, "w", "w was lost: its daemon died; started again")
     assert "here" in race.home.sesh("--logs", "w").stdout
 
 
 @pair
 def open_and_open_of_a_new_one(race: Race) -> None:
-    race.run(*[("--open", "w", "--json", "--label", "a=b")] * 6)
+    race.run(*[("--open", "w", "--json", "--label", "a=b")] * 4)
     one_new(race, "w", "")
 
 

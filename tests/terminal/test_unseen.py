@@ -22,7 +22,7 @@ def crashed(home: Home, name: str = "srv", *command: str) -> None:
 
 
 def state(home: Home, name: str) -> str:
-    return next((each["state"] for each in home.sesh("--list", "--json").json() if each["name"] == name), "gone")
+    return str(home.summary(name).get("state", "gone"))
 
 
 def ended(home: Home, name: str) -> None:
@@ -98,11 +98,10 @@ def test_which_are_kept_is_a_setting(home: Home) -> None:
     home.write(".config/sesh/config.toml", 'keep = "always"\n')
     home.sesh("--open", "bad", "--", "false")
     home.sesh("--open", "good", "--", "true")
-    home.sesh("--open", "shell0")
-    home.sesh("--open", "shell3")
-    home.sesh("--send", "shell0", "exit 0", "--enter")
-    home.sesh("--send", "shell3", "exit 3", "--enter")
-    wait_until(lambda: {each["state"] for each in home.sesh("--list", "--json").json()} <= {"exited"})
+    for code in (0, 3):
+        home.sesh("--open", f"shell{code}")
+        home.sesh("--send", f"shell{code}", f"exit {code}", "--enter")
+    wait_until(lambda: {state(home, name) for name in home.names()} <= {"exited", "gone"})
     assert home.names() == ["bad", "good", "shell3"]
 
 

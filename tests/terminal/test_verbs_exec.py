@@ -36,12 +36,6 @@ def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> Non
         assert "ended" not in quiet.text()
 
 
-def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> None:
-    words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
-    done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
-    assert done.stdout == "".join(f"<{word}>\n" for word in words)
-
-
 def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home) -> None:
     """Its answers (`R1;2c`) stood at the shell's prompt after the job, as if typed."""
     asked = r"\033[6n\033[c\033[>c\033[?2026$p\033]11;?\007\033P+q436f\033\\\033[>q\033[?u"
@@ -72,18 +66,6 @@ def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None
     assert first.stdout == f"{folder}:/usr/bin:/bin\n", "the person's own order stays"
 
 
-def test_output_is_printed_as_the_program_wrote_it(sesh: Sesh) -> None:
-    done = sesh(
-        "--exec",
-        "--print",
-        "--",
-        "python3",
-        "-c",
-        "import sys; sys.stdout.buffer.write(b'a\\n\\tb\\r\\n\\xff\\x1b[1m.')",
-    )
-    assert done.raw == b"a\n\tb\r\n\xff\x1b[1m."
-
-
 def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
     process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo begun; read line; echo got $line")
     assert process.stdout is not None
@@ -101,20 +83,15 @@ def test_followed_json_is_an_object_a_line(sesh: Sesh) -> None:
     assert result["exit_code"] == 0
 
 
-def test_directory_and_variables_are_the_jobs(sesh: Sesh, home: Home) -> None:
+def test_directory_variables_and_words_are_the_jobs_and_output_is_printed_as_it_was_written(
+    sesh: Sesh, home: Home
+) -> None:
     home.write("there/file", "")
-    done = sesh("--exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", 'pwd; echo "$X"')
-    assert done.stdout == f"{home.path}/there\na b\n"
-
-
-def test_ctrl_c_reaches_the_job_and_its_code_is_told(home: Home) -> None:
-    job = "trap 'exit 7' INT; echo ready; while :; do sleep 0.05; done"
-    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", job)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 7
-    process.communicate()
+    words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
+    script = 'pwd; echo "$X"; printf "<%s>\\n" "$@"; printf "\\n\\tb\\r\\n\\377\\033[1m."'
+    done = sesh("--exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", script, "sh", *words)
+    printed = f"{home.path}/there\na b\n" + "".join(f"<{word}>\n" for word in words)
+    assert done.raw == printed.encode() + b"\n\tb\r\n\xff\x1b[1m."
 
 
 def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
