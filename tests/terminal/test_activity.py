@@ -17,13 +17,6 @@ Sesh = Callable[..., Result]
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
 
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A shell at its first prompt."""
-    sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
-
-
 def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
     found = sesh("--status", name, "--json").json()["activity"]
     return found["state"], found["why"], found["question"]
@@ -128,6 +121,7 @@ def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: 
     sesh("--open", "work")
     sesh("--run", "play", "--", "agent")
     assert stands(sesh, "play")[:2] == ("waiting", "hook")
+    assert sesh("--state", "done").code == 1, "outside"
 
 
 # -- real programs

@@ -147,14 +147,6 @@ def test_an_agent_tells_its_session_how_it_stands_and_is_resumed_once_its_conver
     assert stands(home) == tuple(asked)
 
 
-def test_the_session_of_a_hook_without_a_terminal_is_that_of_what_detached_it(home: Home) -> None:
-    """Agents run each hook in a process session of its own."""
-    home.sesh("--open", "work")
-    done = home.sesh("--run", "work", "--", "env -u SESH_ENV_FILE -u SESH_SESSION setsid -w sesh --state done ready")
-    assert (done.code, done.stderr) == (0, "")
-    assert home.sesh("--state", "done").code == 1, "outside"
-
-
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> None:
     home.sesh("--open", "work")
     inside = {"SESH_SESSION": home.sesh("--run", "work", "--", 'printf %s "$SESH_SESSION"').stdout}

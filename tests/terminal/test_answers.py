@@ -20,19 +20,15 @@ from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads"),
+    pytest.mark.usefixtures("inside"),
+]
 
 Open = Callable[..., Terminal]
 Sesh = Callable[..., Result]
 
 ASKS = "printf 'may I run: make test? '; read x; echo got=$x; printf 'may I push? '; read x; echo got=$x; sleep 60"
-
-
-@pytest.fixture(autouse=True)
-def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process asks the daemons of the test's own home."""
-    monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setenv("SESH_DIR", home.directory)
 
 
 def asking(sesh: Sesh, source: str = ASKS) -> None:

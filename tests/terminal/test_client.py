@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import fcntl
 import hashlib
-import json
 import os
 import random
 import re
@@ -49,11 +48,6 @@ start()
 def rows(terminal: Terminal) -> list[str]:
     """What stands on the screen, without empty rows."""
     return [row for row in terminal.screen() if row]
-
-
-def daemon_of(home: Home, name: str) -> int:
-    with open(os.path.join(home.directory, f"{name}.json")) as file:
-        return int(json.load(file)["daemon_pid"])
 
 
 def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) -> None:
@@ -104,7 +98,7 @@ def test_the_detach_key_typed_just_after_a_session_was_made_leaves_it_and_says_s
 
 def test_the_detach_key_leaves_a_session_whose_daemon_does_not_answer(home: Home, terminal: Open) -> None:
     home.sesh("--open", "work")
-    daemon = daemon_of(home, "work")
+    daemon = home.summary("work")["daemon_pid"]
     os.kill(daemon, signal.SIGSTOP)
     try:
         with terminal("work") as window:
@@ -120,7 +114,7 @@ def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arri
     home: Home, terminal: Open
 ) -> None:
     home.sesh("--open", "work")
-    daemon = daemon_of(home, "work")
+    daemon = home.summary("work")["daemon_pid"]
     with terminal("work") as window:
         window.wait_for(PROMPT)
         os.kill(daemon, signal.SIGSTOP)
@@ -194,7 +188,7 @@ def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, te
         window.wait_for(READY)
         window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; exec sleep 1000\r")  # or bash may die as it starts it
         window.wait_until(lambda: 1006 in window.modes)
-        os.kill(daemon_of(home, "work"), signal.SIGKILL)
+        os.kill(home.summary("work")["daemon_pid"], signal.SIGKILL)
         assert window.exit_code() == 1
         assert window.termios() == window.first_termios
         assert not window.modes & {1000, 1006, 2004}
@@ -208,7 +202,7 @@ def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behi
         window.wait_for("\nbegun")
         window.type(b"\x1c")
         assert window.exit_code() == 0
-    daemon = daemon_of(home, "work")
+    daemon = home.summary("work")["daemon_pid"]
     before = len(os.listdir(f"/proc/{daemon}/fd"))
     for number in range(rounds(3, 1000)):
         with terminal("work", columns=90, rows=20) as window:

@@ -16,13 +16,6 @@ from tests.support import Home, Result, Terminal
 Sesh = Callable[..., Result]
 
 
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A shell at its first prompt."""
-    sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
-
-
 def objects(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
 
@@ -56,16 +49,6 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
     assert by["command_ended"]["exit_code"] == 3
     assert (by["renamed"]["before"], by["renamed"]["session"]) == ("work", "play")
     assert (by["exited"]["exit_code"], by["exited"]["signal"], by["exited"]["reason"]) == (6, None, "exited")
-
-
-@pytest.mark.usefixtures("work")
-def test_what_is_typed_is_no_event(sesh: Sesh, home: Home) -> None:
-    sesh("--send", "work", "read -s secret; exit", "--enter")
-    sesh("--send", "work", "hunter2", "--enter")
-    assert sesh("--wait", "work").code == 0
-    process = home.start("--events", "work", "--since", "0", "--json")
-    out, _ = process.communicate(timeout=30)
-    assert b"hunter2" not in out
 
 
 @contextmanager

@@ -14,16 +14,8 @@ from sesh import protocol
 from sesh.daemon import verbs
 from sesh.daemon.clients import connection
 from tests.support import Home, Result, wait_until
-from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
-
-
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A shell at its first prompt."""
-    sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
 
 
 def typed(sesh: Sesh, text: str) -> None:
@@ -83,17 +75,6 @@ def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_
     assert [line for line in lines if line.startswith("1") and len(line) == 6] == [
         str(n) for n in range(100001, 140001)
     ]
-
-
-@pytest.mark.usefixtures("work")
-def test_a_reader_who_stops_reading_does_not_stop_the_session(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "echo one")
-    process = followed(home)
-    process.send_signal(signal.SIGSTOP)
-    typed(sesh, "seq 300000 | tail -c 1000000 > /dev/null; echo st''ill")
-    assert wait_until(lambda: "still" in screen(home, "work"))
-    process.send_signal(signal.SIGCONT)
-    process.kill()
 
 
 @pytest.mark.parametrize(

@@ -197,21 +197,6 @@ def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
         assert record(home, "web")["shell"] is True
 
 
-def test_no_single_key_closes_a_session_for_good(home: Home) -> None:
-    """`c` cancels other questions: pressed to get out of this one, it deleted the session."""
-    home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
-    wait_until(lambda: kept(home, "here"))
-    lose(home, "web")
-    person = home.terminal("web")
-    person.wait_for("Close for good")
-    person.type("c")
-    person.wait_for("web: its screen and scrollback go; close it? [y/N]")
-    person.type("\r")
-    assert person.exit_code() == 1
-    person.wait_for("nothing was done")
-    assert home.sesh("--logs", "web").stdout == "here\n"
-
-
 @pytest.mark.skipif(not machine.LINUX, reason="asks systemd")
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     home: Home, monkeypatch: pytest.MonkeyPatch

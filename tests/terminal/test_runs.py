@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.support import Home, Result, Terminal, wait_until
 
 Open = Callable[..., Terminal]
@@ -83,11 +81,3 @@ def test_what_happened_while_nobody_was_attached_is_marked_until_somebody_attach
     wait_until(lambda: home.summary("work")["attached"] == 0)
     assert row(sesh)["unseen"] == NOTHING
     assert line(sesh).endswith("  bash")
-
-
-@pytest.mark.usefixtures("home")
-def test_a_session_that_has_ended_shows_the_command_that_it_was_started_with(sesh: Sesh) -> None:
-    sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 3")
-    shown = row(sesh, "job")
-    assert shown["foreground"] is None
-    assert line(sesh, "job").endswith("sh -c 'exit 3'")

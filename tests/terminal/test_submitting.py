@@ -23,13 +23,6 @@ Sesh = Callable[..., Result]
 
 
 @pytest.fixture
-def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process asks the daemons of the test's own home."""
-    monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setenv("SESH_DIR", home.directory)
-
-
-@pytest.fixture
 def taken(sesh: Sesh, home: Home) -> Callable[[], list[str]]:
     """Starts a composer in session `agent`; the function returns what it has taken."""
     proof = os.path.join(home.path, "proof")
@@ -65,7 +58,7 @@ def busy(home: Home, name: str, text: str, reason: str) -> None:
 
 
 def test_a_text_arrives_whole_and_without_paste_marks_and_two_at_once_one_behind_the_other(
-    sesh: Sesh, taken: Taken, here: None
+    sesh: Sesh, taken: Taken, inside: None
 ) -> None:
     long = " ".join(f"word{number}" for number in range(2400))
     for text in ("one\ntwo\nthree", long, "a\x1b[200~b\x1b[201~c\x1b[20\x1b[201~1~d"):
@@ -146,7 +139,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     assert "^M" not in home.sesh("--screen", "raw").stdout
 
 
-def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, here: None) -> None:
+def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, inside: None) -> None:
     wire.ask("agent", "state", state="waiting", question="Allow rm -rf build?")
     busy(home, "agent", "go on with it", 'agent asks "Allow rm -rf build?"')
     assert home.sesh("--send", "agent", "x" * 9, "--enter", "--question", "push").code == 1
@@ -215,7 +208,7 @@ def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Ses
 
 
 def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
-    home: Home, here: None, monkeypatch: pytest.MonkeyPatch
+    home: Home, inside: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "STALLED", 1.0)
     opened(home, "mute", "stty raw -echo; echo ready; exec cat >got", "ready")
@@ -236,7 +229,7 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
 
 
 def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
-    sesh: Sesh, home: Home, here: None
+    sesh: Sesh, home: Home, inside: None
 ) -> None:
     assert sesh("--open", "lines", "--", "cat").code == 0
     for size, code in ((4095, 0), (4096, 1)):

@@ -156,7 +156,14 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     closing = home.terminal("srv")
     closing.wait_for("Close")
     closing.type("c")
-    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")
+    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")  # `c` cancels other questions
+    closing.type("\r")
+    assert closing.exit_code() == 1
+    closing.wait_for("nothing was done")
+    closing = home.terminal("srv")
+    closing.wait_for("Close")
+    closing.type("c")
+    closing.wait_for("close it? [y/N]")
     closing.type("y")
     assert closing.exit_code() == 3
     assert home.names() == []

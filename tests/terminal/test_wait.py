@@ -20,13 +20,6 @@ def typed(sesh: Sesh, text: str) -> int:
     return int(sesh("--send", "work", text, "--enter", "--json").json()["position"])
 
 
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A shell at its first prompt."""
-    assert sesh("--open", "work").code == 0
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
-
-
 @pytest.mark.usefixtures("work")
 def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Home) -> None:
     typed(sesh, "sleep 0.3; touch ended")
@@ -138,15 +131,6 @@ def test_the_end_is_met_with_the_code_also_when_all_is_over(sesh: Sesh, home: Ho
     done = sesh("--wait", "work", "--exit", "--json")
     assert done.code == 7
     assert (done.json()["met"], done.json()["exit_code"]) == ("exit", 7)
-
-
-def test_a_jobs_code_outlives_the_job_and_who_waited(sesh: Sesh, home: Home) -> None:
-    waiting = home.start("--exec", "job", "--", "sh", "-c", "read line; exit 5")
-    wait_until(lambda: "job" in home.names())
-    waiting.kill()
-    sesh("--send", "job", "go", "--enter")
-    assert sesh("--wait", "job").code == 5
-    assert sesh("--wait", "job", "--exit").code == 5
 
 
 @pytest.mark.usefixtures("work")
