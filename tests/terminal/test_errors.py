@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.about import __version__
 from tests.support import PROMPT, Home, Result, processes, wait_until
 from tests.terminal.looking import screen
 
@@ -210,11 +209,6 @@ def test_what_was_typed_stays_as_it_was_in_an_error(sesh: Sesh) -> None:
 def test_a_traceback_is_shown_only_where_it_is_asked_for(sesh: Sesh) -> None:
     assert "Traceback" not in sesh("--kill", "nobody").stderr
     assert "Traceback" in sesh("--kill", "nobody", env={"SESH_DEBUG": "1"}).stderr
-
-
-def test_the_version_is_told(sesh: Sesh) -> None:
-    assert sesh("-V").stdout == f"sesh {__version__}\n"
-    assert sesh("--version", "--json").json()["version"] == __version__
 
 
 def test_a_terminal_of_absurd_width_is_listed_for_all_the_same(sesh: Sesh) -> None:

@@ -123,30 +123,21 @@ def test_of_several_conditions_the_answer_says_which(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
-def test_the_end_is_met_with_the_code_also_when_all_is_over(sesh: Sesh, home: Home) -> None:
-    waiting = home.start("--wait", "--exit", "work")
-    typed(sesh, "sleep 0.3; exit 7")
-    out, _ = waiting.communicate(timeout=30)
-    assert (waiting.returncode, out) == (7, b"exit: 7\n")
-    done = sesh("--wait", "work", "--exit", "--json")
-    assert done.code == 7
-    assert (done.json()["met"], done.json()["exit_code"]) == ("exit", 7)
-
-
-@pytest.mark.usefixtures("work")
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
-def test_ctrl_c_leaves_the_session_alone_and_an_end_that_was_not_waited_for_is_an_error(sesh: Sesh, home: Home) -> None:
+def test_the_end_is_met_with_the_code_or_an_error_and_ctrl_c_leaves_the_session_alone(sesh: Sesh, home: Home) -> None:
     interrupted = home.start("--wait", "work")
     wait_until(lambda: processes.connected(interrupted.pid))
     interrupted.send_signal(signal.SIGINT)
     interrupted.communicate(timeout=30)
     assert interrupted.returncode in (130, -signal.SIGINT)
     assert home.names() == ["work"]
-    waiting = home.start("--wait", "work", "--for", "never")
-    typed(sesh, "sleep 0.2; exit 4")
-    _, err = waiting.communicate(timeout=30)
-    assert waiting.returncode == 1
-    assert b"ended (4)" in err
+    end, text = home.start("--wait", "--exit", "work"), home.start("--wait", "work", "--for", "never")
+    typed(sesh, "sleep 0.3; exit 7")
+    assert (end.communicate(timeout=30)[0], end.returncode) == (b"exit: 7\n", 7)
+    _, err = text.communicate(timeout=30)
+    assert (text.returncode, b"ended (7)" in err) == (1, True)
+    done = sesh("--wait", "work", "--exit", "--json")
+    assert (done.code, done.json()["met"], done.json()["exit_code"]) == (7, "exit", 7)
 
 
 @pytest.mark.usefixtures("work")

@@ -22,7 +22,7 @@ from tests.support import Home, processes, wait_until
 from tests.terminal.looking import screen
 
 SLEEP = ("/bin/sleep", "100")
-SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
+SHOW = 'echo "is $MINE in $PWD by $(umask)"; read _; exit 3'
 
 pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
 
@@ -127,8 +127,10 @@ def test_two_contexts_have_a_zygote_each(
 
 
 def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) -> None:
+    """Its hook too."""
     home.write("sub/file", "")
-    first = opened(home, "one", MINE="another's")
+    home.write(".config/sesh/config.toml", "hook = 'echo \"$SESH_SESSION $MINE $OTHERS\" >~/told'\n")
+    first = opened(home, "one", MINE="another's", OTHERS="secret")
     own = os.umask(0o027)
     try:
         done = home.sesh("--open", "two", "--", "sh", "-c", SHOW, env={"MINE": "own"}, cwd=f"{home.path}/sub")
@@ -137,12 +139,6 @@ def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) 
     assert done.code == 0, done
     assert parent(home, "two") == first
     shown(home, "two", f"is own in {home.path}/sub by 0027")
-
-
-def test_a_hook_has_the_environment_of_its_own_sessions_creator(home: Home) -> None:
-    home.write(".config/sesh/config.toml", "hook = 'echo \"$SESH_SESSION $MINE $OTHERS\" >told'\n")
-    first = opened(home, "one", MINE="another's", OTHERS="secret")
-    assert opened(home, "two", "/bin/sh", "-c", "read _; exit 3", MINE="own") == first
     assert home.sesh("--send", "two", "--key", "Enter").code == 0
     wait_until(lambda: any(told.read_text() == "two own \n" for told in Path(home.path).glob("told")))
 
