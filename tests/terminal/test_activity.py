@@ -17,13 +17,6 @@ Sesh = Callable[..., Result]
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
 
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A shell at its first prompt."""
-    sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
-
-
 def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
     found = sesh("--status", name, "--json").json()["activity"]
     return found["state"], found["why"], found["question"]
@@ -128,6 +121,7 @@ def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: 
     sesh("--open", "work")
     sesh("--run", "play", "--", "agent")
     assert stands(sesh, "play")[:2] == ("waiting", "hook")
+    assert sesh("--state", "done").code == 1, "outside"
 
 
 # -- real programs
@@ -151,17 +145,15 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "QUIET_AFTER", 1.0)
-    lines = {
-        "sleeps": "sleep 60",
-        "polls": f"{shlex.quote(sys.executable)} -c 'while True: __import__(\"select\").select([0], [], [], 0.5)'",
-        "pipes": "(sleep 60; true) | cat",
-        "draws": "seq 100 | less",
+    programs = {
+        "sleeps": ["sleep", "60"],
+        "polls": [sys.executable, "-ISc", "while True: __import__('select').select([0], [], [], 0.5)"],
+        "pipes": ["sh", "-c", "(sleep 60; true) | cat"],
+        "draws": ["sh", "-c", "seq 100 | less"],
     }
-    for name, line in lines.items():
-        sesh("--open", name)
-        assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
-        sesh("--send", name, line, "--enter")
-    for name in lines:
+    for name, words in programs.items():
+        sesh("--open", name, "--", *words)
+    for name in programs:
         becomes(home, "idle", "quiet", None, name=name)
 
 

@@ -20,7 +20,10 @@ from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads"),
+    pytest.mark.usefixtures("inside"),
+]
 
 Open = Callable[..., Terminal]
 Sesh = Callable[..., Result]
@@ -28,21 +31,14 @@ Sesh = Callable[..., Result]
 ASKS = "printf 'may I run: make test? '; read x; echo got=$x; printf 'may I push? '; read x; echo got=$x; sleep 60"
 
 
-@pytest.fixture(autouse=True)
-def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process asks the daemons of the test's own home."""
-    monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setenv("SESH_DIR", home.directory)
-
-
 def asking(sesh: Sesh, source: str = ASKS) -> None:
     sesh("--open", "job", "--", "sh", "-c", source)
     assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
 
 
-def asks(sesh: Sesh, question: str) -> None:
+def asks(home: Home, question: str) -> None:
     """Waits until the session asks that."""
-    wait_until(lambda: sesh("--status", "job", "--json").json()["activity"]["question"] == question)
+    wait_until(lambda: home.summary("job")["activity"]["question"] == question)
 
 
 def got(sesh: Sesh) -> list[str]:
@@ -50,10 +46,10 @@ def got(sesh: Sesh) -> list[str]:
     return re.findall("got=(.*)", sesh("--screen", "job").stdout)
 
 
-def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
+def test_another_question_is_not_answered_and_is_named(sesh: Sesh, home: Home) -> None:
     asking(sesh)
     sesh("--send", "job", "y", "--enter", "--question", "make test")
-    asks(sesh, "may I push?")
+    asks(home, "may I push?")
     refused = sesh("--send", "job", "y", "--enter", "--question", "make test")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
     assert 'job is waiting, but asks "may I push?", not' in refused.stderr
@@ -63,7 +59,9 @@ def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
 
 
 @pytest.mark.parametrize(("shell", "integrated"), [("bash", False), ("zsh", True)])
-def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh, shell: str, integrated: bool) -> None:
+def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(
+    sesh: Sesh, home: Home, shell: str, integrated: bool
+) -> None:
     """What had been asked and answered above a menu was part of what the menu asked."""
     program = shutil.which(shell)
     if program is None:
@@ -71,17 +69,18 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh,
     sesh("--open", "job", "--", program, env={"SHELL": program})
     assert sesh("--wait", "job", "--prompt", "--timeout", "30").code == 0
     if integrated:
-        sesh("--send", "job", f'eval "$(sesh --shell-init {shell})"', "--enter")
+        home.write("init", sesh("--shell-init", shell).raw)
+        sesh("--send", "job", ". ~/init", "--enter")
         assert sesh("--wait", "job", "--prompt", "--timeout", "30").code == 0
     read = "read -p 'Delete all? [y/N] ' a" if shell == "bash" else "read 'a?Delete all? [y/N] '"
     line = f"{read}; select x in keep remove; do if test $x; then printf 'g%s' ot=$x; break; fi; done"
     sesh("--send", "job", line, "--enter")
-    asks(sesh, "Delete all? [y/N]")
+    asks(home, "Delete all? [y/N]")
     sesh("--send", "job", "n", "--enter")
     menu = "1) keep 2) remove" if shell == "bash" else "1) keep    2) remove"
-    asks(sesh, menu)
+    asks(home, menu)
     sesh("--send", "job", "9", "--enter")
-    asks(sesh, "#?" if shell == "bash" else "?#")  # the menu does not come again
+    asks(home, "#?" if shell == "bash" else "?#")  # the menu does not come again
     refused = sesh("--send", "job", "2", "--enter", "--question", "Delete all")
     assert (refused.code, got(sesh)) == (1, [])
 
@@ -103,7 +102,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
             connection.answer(9)
-    asks(sesh, "DELETE ALL?")
+    asks(home, "DELETE ALL?")
     assert got(sesh) == []
 
 
@@ -136,19 +135,19 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
 
 def test_a_pattern_without_end_holds_nobody(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
-    monkeypatch.setattr(search, "PATIENCE", 0.3)
+    monkeypatch.setattr(search, "PATIENCE", 0.1)
     refused = sesh("--send", "job", "y", "--enter", "--question", "^(a+)+$", timeout=60)
     assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)
     assert got(sesh) == []
 
 
-def test_the_api_answers_what_was_asked(sesh: Sesh) -> None:
+def test_the_api_answers_what_was_asked(sesh: Sesh, home: Home) -> None:
     asking(sesh)
     job = Session("job")
     with pytest.raises(Refused, match='asks "may I run: make test\\?", not push'):
         job.send("y", enter=True, if_waiting="push")
     assert job.send("y", enter=True, if_waiting="make") is not None
-    asks(sesh, "may I push?")
+    asks(home, "may I push?")
     assert job.send("n", enter=True, if_waiting=True) is not None
     wait_until(lambda: got(sesh) == ["y", "n"])
 
@@ -161,7 +160,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     opened.type("echo ru''n")
     opened.wait_for(f"{PROMPT} echo ru''n")
     home.write("go", "")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
     asked = sesh("--status", "work", "--json").json()["activity"]
     assert (asked["why"], asked["question"]) == ("hook", "agent waits")
     for words in (["--enter"], ["y"], ["--key", "Enter"]):
@@ -172,7 +171,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
             send.answer(Target(Caller()), "work", text, asked["since"], "agent waits")
     assert "\nrun" not in opened.text()
     opened.type("\x15")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "idle")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "idle")
     wire.ask("work", "state", state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")

@@ -13,6 +13,7 @@ import pytest
 from sesh.ops import send
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.looking import screen
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -98,9 +99,7 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
     for name in ("alpha", "build"):
         home.sesh("--open", name, "--", "sleep", "600")
     attached(home, "alpha", "build")
-    opened = home.terminal(command=["bash"], columns=120)
-    opened.wait_for(PROMPT)
-    opened.type("stty -a > before; sesh --pick; echo code=$?; stty -a > after\r")
+    opened = home.terminal("--pick", columns=120)
     opened.wait_for("2/2")
     opened.type("\x18")
     opened.wait_for("end alpha? [y/N]")
@@ -112,9 +111,12 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
     opened.type("\x05-2\r")
     opened.wait_for("build is build-2 now")
     opened.type("\x1b")
-    opened.wait_for(re.compile(rf"code=1\n{PROMPT}"))
+    assert opened.exit_code() == 1
+    assert opened.termios() == opened.first_termios
     assert home.names() == ["build-2"]
-    opened.type("clear; sesh --watch\r")
+    opened = home.terminal(command=["bash"], columns=120)
+    opened.wait_for(PROMPT)
+    opened.type("stty -a > before; sesh --watch\r")
     opened.wait_for(" build-2 ")
     opened.type("\x1a")
     opened.wait_for(re.compile(rf"Stopped.*\n{PROMPT}", re.DOTALL))
@@ -197,7 +199,7 @@ def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Ses
 
 def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Sesh) -> None:
     with open(os.path.join(home.path, ".bashrc"), "a", encoding="utf-8") as file:
-        file.write('eval "$(sesh --shell-init bash)"\nbind -x \'"\\C-g": sesh-pick\'\n')
+        file.write(home.sesh("--shell-init", "bash").stdout + "bind -x '\"\\C-g\": sesh-pick'\n")
     sesh("--open", "work", "--", "sh", "-c", "echo chosen; exec cat")
     opened = home.terminal(command=["bash", "-i"])
     opened.wait_for(PROMPT)
@@ -239,7 +241,9 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
 
 
 @tells
-def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(terminal: Open, sesh: Sesh) -> None:
+def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(
+    terminal: Open, sesh: Sesh, home: Home
+) -> None:
     sesh("--open", "calm", "--", "sleep", "60")
     asking(sesh, "job", ASKS)
     opened = terminal("--watch")
@@ -253,7 +257,7 @@ def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(term
     opened.type("\tnever\x1b")
     opened.wait_for("Esc leave")
     opened.type("\tnot yet\r")
-    opened.wait_until(lambda: "got=not yet" in sesh("--screen", "job").stdout)
+    opened.wait_until(lambda: "got=not yet" in screen(home, "job"))
     opened.wait_until(lambda: " waiting " not in opened.text())
 
 
@@ -271,11 +275,11 @@ def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: S
     opened.wait_for("nothing was typed")
     assert "got" not in sesh("--screen", "job").stdout
     opened.type("\tn\r")
-    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+    opened.wait_until(lambda: "got=n" in screen(home, "job"))
 
 
 @tells
-def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh) -> None:
+def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh, home: Home) -> None:
     menu = "printf '\\033]7501;state=blocked:kind=question\\007'; stty raw -echo; od -An -tx1 -N 2; sleep 60"
     sesh("--open", "job", "--", "sh", "-c", menu)
     assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
@@ -284,7 +288,7 @@ def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open
     opened.type("\t2\r")
     opened.wait_for("job was answered")
     sesh("--send", "job", "--key", "3")
-    opened.wait_until(lambda: "32 33" in sesh("--logs", "job").stdout)
+    opened.wait_until(lambda: "32 33" in screen(home, "job"))
 
 
 @tells
@@ -307,7 +311,7 @@ def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.M
         opened.type(secret if key else typed)
         opened.wait_for(f"answer {name}: {typed}")
         opened.type("\r" if key else "\x1b")
-    opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "secret").stdout)
+    opened.wait_until(lambda: f"got={secret}" in screen(home, "secret"))
     assert f": {secret}".encode() not in opened.raw
 
 

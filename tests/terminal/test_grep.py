@@ -11,6 +11,7 @@ import pytest
 from sesh.daemon import verbs
 from sesh.ops import search
 from tests.support import Home, Result, wait_until
+from tests.terminal.looking import history, logs, screen
 
 Sesh = Callable[..., Result]
 
@@ -40,11 +41,11 @@ def test_lines_of_all_sessions_are_found_with_their_numbers(home: Home, sesh: Se
 
 
 def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> None:
-    home.write(".bashrc", "PS1='$ '\neval \"$(sesh --shell-init bash)\"\n")
+    home.write(".bashrc", "PS1='$ '\n" + sesh("--shell-init", "bash").stdout)
     sesh("--open", "work")
     sesh("--send", "work", "echo one | tr o 0", "--enter")
     sesh("--wait", "work", "--prompt")
-    wait_until(lambda: sesh("--history", "work", "--json").json())
+    wait_until(lambda: history(home))
     hit = sesh("--grep", "^0ne$", "work", "--json").json()[0]
     assert hit["command"] == ["echo one | tr o 0"]
     assert hit["started"].endswith("Z")
@@ -55,7 +56,7 @@ def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: S
     sesh("--open", "work")
     sesh("--run", "work", "--", "echo served-first; seq 3; false")
     sesh("--send", "work", "echo served-o''n", "--enter")
-    wait_until(lambda: "served-on" in sesh("--logs", "work").stdout.splitlines())
+    wait_until(lambda: "served-on" in logs(home, "work"))
     hits = sesh("--grep", "^served", "--json").json()
     assert [(hit["text"], hit["command"]) for hit in hits] == [
         ("served-first", ["echo served-first; seq 3; false"]),
@@ -66,13 +67,13 @@ def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: S
 def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:
     """`--grep` says that it searches the screen, and searched the one below."""
     printing(sesh, "agent", "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'")
-    wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout)
+    wait_until(lambda: "number 40" in screen(home, "agent"))
     hit = sesh("--grep", "question number 40", "agent", "--json").json()[0]
     assert (hit["text"].strip(), hit["line"]) == ("> question number 40", 30 + 5)
     assert sesh("--grep", "^17$").stdout == "agent:17:17\n", "and the lines before it"
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
     os.kill(sesh("--status", "agent", "--json").json()["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: sesh("--status", "agent", "--json").json()["state"] == "lost")
+    wait_until(lambda: home.summary("agent")["state"] == "lost")
     assert sesh("--grep", "question number 40").stdout.startswith("agent:35:")
 
 
@@ -80,23 +81,23 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
-    monkeypatch.setattr(verbs, "PAGE", 700)
-    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 3000)
-    home.write(".config/sesh/config.toml", "scrollback = 4000\n")
-    sesh("--open", "web", "--", "sh", "-c", "seq 6000; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
-    wait_until(lambda: "last" in sesh("--screen", "web").stdout)
+    monkeypatch.setattr(verbs, "PAGE", 140)
+    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 1000)
+    home.write(".config/sesh/config.toml", "scrollback = 800\n")
+    sesh("--open", "web", "--", "sh", "-c", "seq 1200; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
+    wait_until(lambda: "last" in screen(home, "web"))
     wrapped = "green" + "7".zfill(170)
-    expected = [*map(str, range(6000 - 4000 - 19 + 1, 6001)), wrapped, "last"]
+    expected = [*map(str, range(1200 - 800 - 19 + 1, 1201)), wrapped, "last"]
     assert sesh("--logs", "web", "100000").stdout.split() == expected
-    assert sesh("--logs", "web", "1500").stdout.split() == expected[-1500:]
+    assert sesh("--logs", "web", "300").stdout.split() == expected[-300:]
     assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
-    assert sesh("--wait", "web", "--for", "^2500$", "--since-start", "--timeout", "30").code == 0
-    assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
+    assert sesh("--wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
+    assert sesh("--grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
 
 
 def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     printing(sesh, "work", "echo " + "a" * 60 + "b")
-    wait_until(lambda: "aab" in sesh("--logs", "work").stdout)
-    monkeypatch.setattr(search, "PATIENCE", 0.3)
+    wait_until(lambda: "aab" in screen(home, "work"))
+    monkeypatch.setattr(search, "PATIENCE", 0.1)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)

@@ -61,12 +61,11 @@ def test_the_three_examples_on_top_work(home: Home) -> None:
     assert home.sesh("@gpu", "kill", "work").code == 0
 
 
-@pytest.mark.parametrize("verb", ["exec", "--exec", "-e"])
-def test_the_page_of_a_verb_is_the_same_by_each_of_its_spellings(home: Home, verb: str) -> None:
-    shown = _shown(home, verb)
+def test_the_page_of_a_verb_is_the_same_by_each_of_its_spellings(home: Home) -> None:
+    shown = _shown(home, "exec")
     assert shown.startswith("Usage: sesh exec ")
-    assert shown == home.sesh("help", "exec", env={"COLUMNS": "80"}).stdout
-    assert home.sesh(verb, "--help", "--json", env={"COLUMNS": "80"}).json() == {"help": shown.rstrip("\n")}
+    assert shown == home.sesh("help", "exec", env={"COLUMNS": "80"}).stdout == _shown(home, "--exec")
+    assert home.sesh("-e", "--help", "--json", env={"COLUMNS": "80"}).json() == {"help": shown.rstrip("\n")}
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)

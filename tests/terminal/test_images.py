@@ -62,6 +62,6 @@ def test_a_program_that_ends_within_an_image_lets_its_client_go(home: Home, term
     """The client waited for a screen behind the image, and for its end without end."""
     assert home.sesh("--open", "work", "--", "sh", "-c", r"printf '\033Pq#0;2;0;0;0'; read x; exit 3").code == 0
     watcher = terminal("work")
-    wait_until(lambda: home.sesh("--status", "work", "--json").json()["attached"] == 1)
+    wait_until(lambda: home.summary("work")["attached"] == 1)
     assert home.sesh("--send", "work", "", "--enter").code == 0
     assert watcher.exit_code() == 3

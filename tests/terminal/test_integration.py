@@ -9,30 +9,27 @@ import shutil
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.looking import history
 
 Sesh = Callable[..., Result]
 BASH = """
 PS1='ready> '; HISTFILE=
 PROMPT_COMMAND='before=$?; [ "$before" = 0 ] || echo "code $before"'
-eval "$(sesh --shell-init bash)"
-eval "$(sesh --shell-init bash)"
+. ~/init; . ~/init
 """
 ZSH = """
 PROMPT='ready> '; HISTFILE=
 precmd() { local before=$?; [ $before = 0 ] || echo "code $before" }
-eval "$(sesh --shell-init zsh)"
-eval "$(sesh --shell-init zsh)"
+. ~/init; . ~/init
 """
 FISH = """
 set -g fish_greeting
 function fish_prompt; set -l before $status; test $before = 0; or echo "code $before"; echo -n 'ready> '; end
-sesh --shell-init fish | source
-sesh --shell-init fish | source
+source ~/init; source ~/init
 """
 FILES = {"bash": (".bashrc", BASH), "zsh": (".zshrc", ZSH), "fish": (".config/fish/config.fish", FISH)}
 
@@ -43,28 +40,31 @@ def shell(request: pytest.FixtureRequest, home: Home) -> str:
     path = shutil.which(request.param)
     if path is None:
         pytest.skip(f"no {request.param}")
-    home.write(*FILES[request.param])
+    integrated(home, request.param)
     home.env["SHELL"] = path
     return str(request.param)
 
 
-def history(sesh: Sesh, name: str = "work") -> list[dict[str, Any]]:
-    return list(sesh("--history", name, "--json").json())
+def integrated(home: Home, shell: str, before: str = "") -> None:
+    """A start file that takes the integration in, twice; printed once, as each sesh in it costs an interpreter."""
+    home.write("init", home.sesh("--shell-init", shell).raw)
+    file, source = FILES[shell]
+    home.write(file, before + source)
 
 
-def typed(terminal: Terminal, sesh: Sesh, lines: Sequence[str], before: int = 0) -> None:
+def typed(terminal: Terminal, home: Home, lines: Sequence[str], before: int = 0) -> None:
     """Types lines, one after the other, each when the one before is over."""
     for number, line in enumerate(lines, before + 1):
         terminal.type(f"{line}\r")
-        wait_until(lambda number=number: len(history(sesh)) >= number)  # type: ignore[misc]
+        wait_until(lambda number=number: len(history(home)) >= number)  # type: ignore[misc]
 
 
 def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, home: Home, shell: str) -> None:
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    typed(terminal, sesh, ["echo one; echo 'semi;colon 50% ü'", "sh -c 'exit 3'", "cd /usr", "printf unfinished"])
+    typed(terminal, home, ["echo one; echo 'semi;colon 50% ü'", "sh -c 'exit 3'", "cd /usr", "printf unfinished"])
     terminal.wait_for("code 3")
-    rows = history(sesh)
+    rows = history(home)
     assert [row["command"] for row in rows] == [
         ["echo one; echo 'semi;colon 50% ü'"],
         ["sh -c 'exit 3'"],
@@ -78,14 +78,14 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
     assert sesh("--history", "work", "4").stdout == "unfinished"
     terminal.type(" echo secret\r")
     terminal.wait_for("secret\n")
-    typed(terminal, sesh, ["echo last"], 4)
-    commands = history(sesh)
+    typed(terminal, home, ["echo last"], 4)
+    commands = history(home)
     assert len(commands) == 5, "what begins with a blank is not kept"
     assert "secret" not in str(commands)
     terminal.type("read -s word\r" if shell == "fish" else "stty -echo; printf 'pass%s' word; read w\r")
     terminal.wait_for("read>" if shell == "fish" else "password")
     terminal.type("hunter2\r")
-    wait_until(lambda: len(history(sesh)) == 6)
+    wait_until(lambda: len(history(home)) == 6)
     seen = sesh("--history", "work", "--json").stdout + sesh("--logs", "work").stdout
     assert "hunter2" not in seen, "what is typed unseen is kept nowhere"
     terminal.type("exit\r")
@@ -103,8 +103,8 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
         done = sesh("--run", "work", "--ansi", "--", *words)
         assert (done.stdout, done.code) == (output, code), done.stderr
     sesh("--send", "work", "echo typed", "--enter")
-    wait_until(lambda: len(history(sesh)) == 4)
-    rows = history(sesh)
+    wait_until(lambda: len(history(home)) == 4)
+    rows = history(home)
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
     assert rows[-1]["command"] == ["echo typed"]
     assert [row["exit_code"] for row in rows] == [0, 0, 5, 0]
@@ -118,19 +118,19 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
 def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home: Home) -> None:
     """Where bash keeps lines with a leading blank out of its history, the terminal was told of the line before them,
     and what a person typed behind a blank was recorded under its text."""
-    home.write(".bashrc", f"HISTCONTROL=ignoreboth\n{BASH}")
+    integrated(home, "bash", "HISTCONTROL=ignoreboth\n")
     home.env["SHELL"] = shutil.which("bash") or ""
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    typed(terminal, sesh, ["echo one"])
+    typed(terminal, home, ["echo one"])
     terminal.type(" echo topsecret\r")
     terminal.wait_for("\ntopsecret")
     assert sesh("--run", "work", "--", "echo", "two").stdout == "two\n"
-    typed(terminal, sesh, ["echo three"], 2)
+    typed(terminal, home, ["echo three"], 2)
     terminal.wait_until(lambda: "three" in terminal.screen())
     named = re.findall(rb"\x1b\]133;C(?:;cmdline_url=([^\x07\x1b;]*))?", terminal.raw)
     assert named == [b"echo one", b"", b"", b"echo three"]
-    assert [row["command"] for row in history(sesh)] == [["echo one"], ["echo", "two"], ["echo three"]]
+    assert [row["command"] for row in history(home)] == [["echo one"], ["echo", "two"], ["echo three"]]
 
 
 def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_next_prompt(
@@ -166,9 +166,8 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
 
 @pytest.mark.needs("zsh")
 def test_a_theme_that_makes_each_prompt_anew_leaves_the_marks(home: Home) -> None:
-    home.write(
-        ".zshrc", f"HISTFILE=\ntheme() {{ PROMPT='{PROMPT}' }}\nprecmd_functions+=(theme)\n{ZSH.splitlines()[-1]}\n"
-    )
+    theme = f"HISTFILE=\ntheme() {{ PROMPT='{PROMPT}' }}\nprecmd_functions+=(theme)\n"
+    home.write(".zshrc", f'{theme}eval "$(sesh --shell-init zsh)"\n')
     home.env["SHELL"] = str(shutil.which("zsh"))
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
@@ -195,10 +194,10 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
 
 
 def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) -> None:
-    home.write(".bashrc", BASH)
+    integrated(home, "bash")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    typed(terminal, sesh, ["echo one", "seq 100", "false"])
+    typed(terminal, home, ["echo one", "seq 100", "false"])
     sesh("--wait", "work", "--prompt", "--timeout", "30")
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
@@ -210,18 +209,18 @@ def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) ->
         assert re.search(rb"\x1b\]133;A\x1b\\[^\n]*ready> " + command, shown)
     path = home.write("shown", bytes(again.raw))
     again.type(f"cat {path}\r")
-    wait_until(lambda: len(history(sesh)) >= 4)
-    assert [entry["command"] for entry in history(sesh)][-2:] == [["false"], [f"cat {path}"]]
-    assert history(sesh)[-1]["exit_code"] == 0
+    wait_until(lambda: len(history(home)) >= 4)
+    assert [entry["command"] for entry in history(home)][-2:] == [["false"], [f"cat {path}"]]
+    assert history(home)[-1]["exit_code"] == 0
 
 
 def test_a_file_that_is_printed_holds_up_nobody(sesh: Sesh, home: Home) -> None:
     """At its end the session took no key, no request and no signal for minutes."""
-    home.write(".bashrc", BASH)
+    integrated(home, "bash")
     for number, word in enumerate(("\x1b[m", "\x1b(B", "\x1b[1;7m\x1b(B")):
         home.write(f"printed{number}", word * (100_000 // len(word)) + "\n")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    typed(terminal, sesh, ["cat printed0", "cat printed1", "cat printed2", "echo do''ne"])
+    typed(terminal, home, ["cat printed0", "cat printed1", "cat printed2", "echo do''ne"])
     terminal.wait_for("done")
-    assert [row["output_bytes"] > 95_000 for row in history(sesh)] == [True, True, True, False]
+    assert [row["output_bytes"] > 95_000 for row in history(home)] == [True, True, True, False]

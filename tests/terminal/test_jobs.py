@@ -8,11 +8,12 @@ import pytest
 
 from sesh.store import results
 from tests.support import Home, wait_until
+from tests.terminal.looking import logs
 
 
 def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand were run by hand; these are as many as it takes to see results go, where fewer are kept."""
-    newest, count = 4, 10
+    newest, count = 2, 5
     monkeypatch.setattr(results, "NEWEST", newest)
     for number in range(1, count + 1):
         done = home.sesh("--exec", "job", "--", "sh", "-c", f"exit {number % 7}")
@@ -26,7 +27,7 @@ def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeyp
 def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: Home) -> None:
     script = "echo one; read line; echo got $line; exit 5"
     job = home.start("--exec", "job", "--print", "--", "sh", "-c", script)
-    wait_until(lambda: "one" in home.sesh("--logs", "job").stdout)
+    wait_until(lambda: "one" in logs(home, "job"))
     watcher = home.terminal("job")
     watcher.wait_for("one")
     watcher.type(b"this\r")
@@ -36,12 +37,12 @@ def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: H
 
 
 def test_all_that_a_job_printed_is_printed_and_its_end_is_kept(home: Home) -> None:
-    """Of 2 MB that came over some seconds the last 270 KB were printed."""
-    piece = "yes 012345678901234567890123456789012345678 | head -c 400000; sleep 0.15"
-    words = ("--", "sh", "-c", f"for i in 1 2 3 4 5 6; do {piece}; done; echo the end")
+    """Of more than 270 KB, which came over some time, the last 270 were printed."""
+    piece = "yes 012345678901234567890123456789012345678 | head -c 200000; sleep 0.15"
+    words = ("--", "sh", "-c", f"for i in 1 2 3; do {piece}; done; echo the end")
     done = home.sesh("--exec", "job", "--print", *words)
     assert (done.code, done.stderr) == (0, "")
-    assert len(done.raw) == 6 * 400_000 + len("the end\n")
+    assert len(done.raw) == 3 * 200_000 + len("the end\n")
     assert done.raw.endswith(b"\nthe end\n")
     kept = home.sesh("--logs", "job", "5000").raw
     assert len(kept) > 150_000
@@ -68,5 +69,5 @@ def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     assert "None" not in shown
     assert home.sesh("--logs", "morning").code == 1
     home.sesh("--open", "night", "--", "sh", "-c", "echo newer; read x")
-    wait_until(lambda: "newer" in home.sesh("--logs", "night").stdout)
+    wait_until(lambda: "newer" in logs(home, "night"))
     assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"

@@ -18,13 +18,6 @@ from tests.support import Home, Result, wait_until
 Sesh = Callable[..., Result]
 
 
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A shell at its first prompt."""
-    sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
-
-
 def typed(sesh: Sesh, text: str) -> None:
     sesh("--send", "work", text, "--enter")
     sesh("--wait", "work", "--prompt", "--timeout", "30")
@@ -73,26 +66,15 @@ def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_
     typed(sesh, "seq 1 50")
     process = followed(home, "3")
     process.send_signal(signal.SIGSTOP)
-    sesh("--send", "work", "seq 100001 160000; exit", "--enter")
+    sesh("--send", "work", "seq 100001 140000; exit", "--enter")
     sesh("--wait", "work", "--exit")
     assert wait_until(lambda: not home.names())
     process.send_signal(signal.SIGCONT)
     lines = ended(process)
     assert lines[:2] == ["49", "50"]
     assert [line for line in lines if line.startswith("1") and len(line) == 6] == [
-        str(n) for n in range(100001, 160001)
+        str(n) for n in range(100001, 140001)
     ]
-
-
-@pytest.mark.usefixtures("work")
-def test_a_reader_who_stops_reading_does_not_stop_the_session(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "echo one")
-    process = followed(home)
-    process.send_signal(signal.SIGSTOP)
-    typed(sesh, "seq 300000 | tail -c 1000000 > /dev/null; echo st''ill")
-    assert wait_until(lambda: "still" in sesh("--screen", "work").stdout)
-    process.send_signal(signal.SIGCONT)
-    process.kill()
 
 
 @pytest.mark.parametrize(
@@ -124,16 +106,16 @@ def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while the emulator is far behind, for whose position the existing lines stand, none is missing."""
-    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 64 << 10)
-    sesh("--open", "work", "--", "sh", "-c", "seq -f %01000g 1500; read line; echo $line")
-    sesh("--wait", "work", "--for", "0001500$", "--since-start")
-    process = followed(home, "1000")
+    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 16 << 10)
+    sesh("--open", "work", "--", "sh", "-c", "seq -f %0500g 600; read line; echo $line")
+    sesh("--wait", "work", "--for", "000600$", "--since-start")
+    process = followed(home, "500")
     sesh("--send", "work", "new", "--enter")
     assert process.stdout is not None
     assert process.stderr is not None
     *numbers, typed_line, printed = process.stdout.read().decode().splitlines()
     assert (typed_line, printed) == ("new", "new")
-    assert [int(number) for number in numbers] == list(range(501, 1501))
+    assert [int(number) for number in numbers] == list(range(101, 601))
     assert process.stderr.read() == b""
     assert process.wait(30) == 0
 
@@ -142,18 +124,18 @@ def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A host could have the memory of this machine filled, a page after the other."""
-    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 64 << 10)
-    monkeypatch.setattr(protocol, "LARGEST_ANSWER", 200 << 10)
-    sesh("--open", "work", "--", "sh", "-c", "seq -f %01000g 1500; read line; echo $line")
-    sesh("--wait", "work", "--for", "0001500$", "--since-start")
-    process = followed(home, "1000")
+    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 16 << 10)
+    monkeypatch.setattr(protocol, "LARGEST_ANSWER", 50 << 10)
+    sesh("--open", "work", "--", "sh", "-c", "seq -f %0500g 600; read line; echo $line")
+    sesh("--wait", "work", "--for", "000600$", "--since-start")
+    process = followed(home, "500")
     sesh("--send", "work", "new", "--enter")
     assert process.stdout is not None
     assert process.stderr is not None
     *numbers, _, _ = process.stdout.read().decode().splitlines()
     first = int(numbers[0])
-    assert 1200 < first < 1350
-    assert [int(number) for number in numbers] == list(range(first, 1501))
+    assert 450 < first < 550
+    assert [int(number) for number in numbers] == list(range(first, 601))
     (note,) = process.stderr.read().decode().splitlines()
     assert "lines come before the new ones" in note
     assert process.wait(30) == 0

@@ -15,59 +15,52 @@ TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "statu
 """Those that clients already know."""
 
 
-def an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
-    async def story(agent: Agent) -> None:
-        words = {"directory": home.path, "env": {"COLOUR": "blue"}, "labels": {"by": "me"}, "size": "200x50"}
-        opened = await agent.call("open", name="work", **words)
-        assert (opened["created"], opened["connection"]) == (True, "connected")
-        assert (await agent.call("open", name="work"))["created"] is False
-        ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
-        assert (ran["exit_code"], ran["output"], ran["timed_out"]) == (3, "blue\n", False)
-        assert (await agent.call("run", name="work", command=["printf", "%s", "a b", "$X"]))["output"] == "a b$X"
-        assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"
-        long = await agent.call("run", name="work", command="seq 1000", output_limit=50)
-        assert long["truncated"]
-        assert long["output"].splitlines() == [str(number) for number in range(989, 1001)]
-        late = await agent.call("run", name="work", command="sleep 0.3; echo late", timeout=0.1)
-        assert late["timed_out"]
-        assert (await agent.call("wait", name="work", until=["prompt"]))["met"] == "prompt"
-        sent = await agent.call("send", name="work", text="read -p 'who? ' who", enter=True)
-        met = await agent.call("wait", name="work", pattern="who\\? $", since=sent["position"])
-        assert met["met"] == "for"
-        asked = await agent.call("wait", name="work", until=["waiting"])
-        assert (asked["met"], asked["match"]) == ("waiting", "who?")
-        for found in (await agent.call("list"), await agent.call("status", name="work")):
-            assert found["sessions"][0]["activity"]["state"] == "waiting"
-        assert (await agent.call("wait", name="work", pattern="never", timeout=0.2))["met"] == "timeout"
-        await agent.call("send", name="work", text="Ada", enter=True)
-        await agent.call("wait", name="work", until=["prompt"])
-        assert "who? Ada" in (await agent.call("logs", name="work", lines=5))["text"]
-        assert "who? Ada" in (await agent.call("screen", name="work"))["text"]
-        status = (await agent.call("status", name="work"))["sessions"][0]
-        assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 200)
-        assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
-        killed = await agent.call("kill", name="work")
-        assert killed["closed"] == [{"session": "work", "host": None}]
-        assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
+async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agent) -> None:
+    words = {"directory": home.path, "env": {"COLOUR": "blue"}, "labels": {"by": "me"}, "size": "200x50"}
+    opened = await agent.call("open", name="work", **words)
+    assert (opened["created"], opened["connection"]) == (True, "connected")
+    assert (await agent.call("open", name="work"))["created"] is False
+    ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
+    assert (ran["exit_code"], ran["output"], ran["timed_out"]) == (3, "blue\n", False)
+    assert (await agent.call("run", name="work", command=["printf", "%s", "a b", "$X"]))["output"] == "a b$X"
+    assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"
+    long = await agent.call("run", name="work", command="seq 1000", output_limit=50)
+    assert long["truncated"]
+    assert long["output"].splitlines() == [str(number) for number in range(989, 1001)]
+    late = await agent.call("run", name="work", command="sleep 0.3; echo late", timeout=0.1)
+    assert late["timed_out"]
+    assert (await agent.call("wait", name="work", until=["prompt"]))["met"] == "prompt"
+    sent = await agent.call("send", name="work", text="read -p 'who? ' who", enter=True)
+    met = await agent.call("wait", name="work", pattern="who\\? $", since=sent["position"])
+    assert met["met"] == "for"
+    asked = await agent.call("wait", name="work", until=["waiting"])
+    assert (asked["met"], asked["match"]) == ("waiting", "who?")
+    for found in (await agent.call("list"), await agent.call("status", name="work")):
+        assert found["sessions"][0]["activity"]["state"] == "waiting"
+    assert (await agent.call("wait", name="work", pattern="never", timeout=0.2))["met"] == "timeout"
+    await agent.call("send", name="work", text="Ada", enter=True)
+    await agent.call("wait", name="work", until=["prompt"])
+    assert "who? Ada" in (await agent.call("logs", name="work", lines=5))["text"]
+    assert "who? Ada" in (await agent.call("screen", name="work"))["text"]
+    status = (await agent.call("status", name="work"))["sessions"][0]
+    assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 200)
+    assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
+    killed = await agent.call("kill", name="work")
+    assert killed["closed"] == [{"session": "work", "host": None}]
+    assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
 
-    async def jobs(agent: Agent) -> None:
-        made = ["sh", "-c", "stty size; exit 7"]
-        done = await agent.call("exec", name="build", command=made, directory="/tmp", size="132x43")
-        assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "43 132\n")
-        begun = await agent.call("exec", name="long", command="sleep 0.3; echo one; echo two; exit 4", background=True)
-        assert begun["exit_code"] is None
-        assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
-        assert (await agent.call("logs", name="long", lines=1))["text"] == "two"
+    made = ["sh", "-c", "stty size; exit 7"]
+    done = await agent.call("exec", name="build", command=made, directory="/tmp", size="132x43")
+    assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "43 132\n")
+    begun = await agent.call("exec", name="long", command="sleep 0.3; echo one; echo two; exit 4", background=True)
+    assert begun["exit_code"] is None
+    assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
+    assert (await agent.call("logs", name="long", lines=1))["text"] == "two"
 
-    async def both(agent: Agent) -> None:
-        await story(agent)
-        await jobs(agent)
-
-    driven(home, both)
     assert home.names() == []
 
 
-def what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> None:
+async def what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home, agent: Agent) -> None:
     lines = [f"{number} {'x' * (number % 150 + 1)}" for number in range(1, 601)]
     home.write("lines", "\n".join(lines) + "\n")
 
@@ -87,127 +80,115 @@ def what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> None:
                 found.append(line)
         return found
 
-    async def story(agent: Agent) -> None:
-        await agent.call("open", name="work")
-        ran = await agent.call("run", name="work", command="cat lines", output_limit=10_000)
-        assert ran["truncated"]
-        assert await rest(agent, ran, ran["output"]) == lines
-        done = await agent.call("exec", name="job", command="cat lines", output_limit=10_000)
-        assert await rest(agent, done, done["output"]) == lines
-        logs = await agent.call("logs", name="work", lines=10_000, output_limit=5_000)
-        assert await rest(agent, logs, logs["text"]) == lines
-        short = await agent.call("run", name="work", command="echo one")
-        assert (short["hint"], short["truncated"]) == (None, False)
-        wide = await agent.call("run", name="work", command="printf '%020000d\\n' 7", output_limit=100)
-        assert await agent.call("logs", name="work", lines=1, skip=1, output_limit=20_001)
-        assert "output_limit=20001" in wide["hint"]
-        assert (await agent.call("logs", name="work", skip=100_000))["text"] == ""
-
-    driven(home, story)
+    await agent.call("open", name="work")
+    ran = await agent.call("run", name="work", command="cat lines", output_limit=10_000)
+    assert ran["truncated"]
+    assert await rest(agent, ran, ran["output"]) == lines
+    done = await agent.call("exec", name="job", command="cat lines", output_limit=10_000)
+    assert await rest(agent, done, done["output"]) == lines
+    logs = await agent.call("logs", name="work", lines=10_000, output_limit=5_000)
+    assert await rest(agent, logs, logs["text"]) == lines
+    short = await agent.call("run", name="work", command="echo one")
+    assert (short["hint"], short["truncated"]) == (None, False)
+    wide = await agent.call("run", name="work", command="printf '%020000d\\n' 7", output_limit=100)
+    assert await agent.call("logs", name="work", lines=1, skip=1, output_limit=20_001)
+    assert "output_limit=20001" in wide["hint"]
+    assert (await agent.call("logs", name="work", skip=100_000))["text"] == ""
 
 
-def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(home: Home) -> None:
-    async def story(agent: Agent) -> None:
-        tools = (await agent.client.list_tools()).tools
-        assert {tool.name for tool in tools} >= TOOLS
-        for tool in tools:
-            what, _, when = (tool.description or "").partition(". ")
-            assert what, tool.name
-            assert "Use it" in " ".join(when.split()), tool.name
-            assert (tool.output_schema or {})["type"] == "object"
-            assert "host" in tool.input_schema["properties"]
-            assert "stop" not in tool.input_schema["properties"]
-        assert "run" in (agent.client.instructions or "")
-        assert (await agent.refused("run", name="none", command="true"))[0] == "not_found"
-        assert (await agent.refused("open", name="a/b"))[0] == "invalid_name"
-        assert (await agent.refused("open", name="a", host="-oX"))[0] == "invalid_host"
-        assert (await agent.refused("wait", name="none", pattern="("))[0] == "usage"
-        code, message = await agent.refused("wait", name="none", until=["end"], timeout=0)
-        assert (code, message) == (
-            "usage",
-            "until.0: Input should be 'exit', 'prompt' or 'waiting'; timeout: Input should be greater than 0",
-        )
-        await agent.call("open", name="work", command=["sleep", "100"])
-        assert (await agent.refused("run", name="work", command="true"))[0] == "busy"
-        assert (await agent.refused("exec", name="work", command="true"))[0] == "exists"
-        wrong: Any = await agent.client.call_tool("run", {"nme": "work"})
-        assert wrong.is_error
-        assert [each["session"] for each in (await agent.call("status"))["sessions"]] == ["work"]
-
-    driven(home, story)
+async def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(home: Home, agent: Agent) -> None:
+    tools = (await agent.client.list_tools()).tools
+    assert {tool.name for tool in tools} >= TOOLS
+    for tool in tools:
+        what, _, when = (tool.description or "").partition(". ")
+        assert what, tool.name
+        assert "Use it" in " ".join(when.split()), tool.name
+        assert (tool.output_schema or {})["type"] == "object"
+        assert "host" in tool.input_schema["properties"]
+        assert "stop" not in tool.input_schema["properties"]
+    assert "run" in (agent.client.instructions or "")
+    assert (await agent.refused("run", name="none", command="true"))[0] == "not_found"
+    assert (await agent.refused("open", name="a/b"))[0] == "invalid_name"
+    assert (await agent.refused("open", name="a", host="-oX"))[0] == "invalid_host"
+    assert (await agent.refused("wait", name="none", pattern="("))[0] == "usage"
+    code, message = await agent.refused("wait", name="none", until=["end"], timeout=0)
+    assert (code, message) == (
+        "usage",
+        "until.0: Input should be 'exit', 'prompt' or 'waiting'; timeout: Input should be greater than 0",
+    )
+    await agent.call("open", name="work", command=["sleep", "100"])
+    assert (await agent.refused("run", name="work", command="true"))[0] == "busy"
+    assert (await agent.refused("exec", name="work", command="true"))[0] == "exists"
+    wrong: Any = await agent.client.call_tool("run", {"nme": "work"})
+    assert wrong.is_error
+    assert [each["session"] for each in (await agent.call("status"))["sessions"]] == ["work"]
 
 
-def a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home) -> None:
+async def a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home, agent: Agent) -> None:
     import anyio
 
-    async def story(agent: Agent) -> None:
-        await agent.call("open", name="work")
-        await agent.call("wait", name="work", until=["prompt"], timeout=20)
-        async with anyio.create_task_group() as group:
-            group.start_soon(lambda: agent.call("run", name="work", command="sleep 100"))
-            while (await _foreground(agent)) != ["sleep", "100"]:
-                await anyio.sleep(0.02)
-            assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
-            group.cancel_scope.cancel()
-        assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
-        with anyio.move_on_after(0.3):
-            await agent.call("wait", name="work", until=["exit"])
-        assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
-
-    driven(home, story)
+    await agent.call("open", name="work")
+    await agent.call("wait", name="work", until=["prompt"], timeout=20)
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: agent.call("run", name="work", command="sleep 100"))
+        while (await _foreground(agent)) != ["sleep", "100"]:
+            await anyio.sleep(0.02)
+        assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
+        group.cancel_scope.cancel()
+    assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
+    with anyio.move_on_after(0.3):
+        await agent.call("wait", name="work", until=["exit"])
+    assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
 
 
 async def _foreground(agent: Agent) -> object:
     return ((await agent.call("status", name="work"))["sessions"][0].get("foreground") or {}).get("command")
 
 
-def what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
+async def what_runs_goes_on_when_the_agent_goes(home: Home, agent: Agent) -> None:
     import anyio
 
-    async def story(agent: Agent) -> None:
-        await agent.call("open", name="work")
-        await agent.call("wait", name="work", until=["prompt"], timeout=20)
-        command = "sleep 0.7; echo done >done"
-        with anyio.move_on_after(5):
-            process = home.start("--mcp", stdin=-1)
-            assert process.stdin is not None
-            assert process.stdout is not None
-            hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-            call = {"name": "run", "arguments": {"name": "work", "command": command}}
-            for message in (
-                {"id": 1, "method": "initialize", "params": hello},
-                {"method": "notifications/initialized"},
-                {"id": 2, "method": "tools/call", "params": call},
-            ):
-                process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-                process.stdin.flush()
-            assert json.loads(process.stdout.readline())["id"] == 1
-            while (await _foreground(agent)) != ["sleep", "0.7"]:
-                await anyio.sleep(0.02)
-            process.stdin.close()
-            process.stdin = None
-            assert [json.loads(line)["id"] for line in process.stdout] == [2]  # that its connection is closed
-            assert process.wait(30) == 0
-        await agent.call("wait", name="work", until=["prompt"], timeout=20)
+    await agent.call("open", name="work")
+    await agent.call("wait", name="work", until=["prompt"], timeout=20)
+    command = "sleep 0.7; echo done >done"
+    with anyio.move_on_after(5):
+        process = home.start("--mcp", stdin=-1)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+        call = {"name": "run", "arguments": {"name": "work", "command": command}}
+        for message in (
+            {"id": 1, "method": "initialize", "params": hello},
+            {"method": "notifications/initialized"},
+            {"id": 2, "method": "tools/call", "params": call},
+        ):
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+            process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        while (await _foreground(agent)) != ["sleep", "0.7"]:
+            await anyio.sleep(0.02)
+        process.stdin.close()
+        process.stdin = None
+        assert [json.loads(line)["id"] for line in process.stdout] == [2]  # that its connection is closed
+        assert process.wait(30) == 0
+    await agent.call("wait", name="work", until=["prompt"], timeout=20)
 
-    driven(home, story)
     assert os.path.exists(os.path.join(home.path, "done"))
 
 
-def test_an_agent_works_learns_what_it_needs_and_what_it_runs_goes_on() -> None:
-    """In one test: whatever process tells the first of these stories loads the SDK, which takes seconds."""
-    for story in (
-        an_agent_works_in_a_session_that_a_person_sees,
-        what_was_cut_off_is_read_with_the_arguments_of_the_hint,
-        every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do,
-        a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled,
-        what_runs_goes_on_when_the_agent_goes,
-    ):
-        home = Home()
-        try:
-            story(home)
-        finally:
-            home.close()
+def test_an_agent_works_learns_what_it_needs_and_what_it_runs_goes_on(home: Home) -> None:
+    async def stories(agent: Agent) -> None:
+        for story in (
+            every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do,
+            an_agent_works_in_a_session_that_a_person_sees,
+            what_was_cut_off_is_read_with_the_arguments_of_the_hint,
+            a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled,
+            what_runs_goes_on_when_the_agent_goes,
+        ):
+            await story(home, agent)
+            await agent.call("close_all", others=True)
+
+    driven(home, stories)
 
 
 def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -14,12 +15,21 @@ def score(pid: int) -> int:
         return int(file.read())
 
 
+def wish(score: int) -> None:
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(score))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="scores are Linux's")
 def test_the_kernel_would_end_the_program_before_its_daemon(home: Home) -> None:
     """Of a score of 100, which somebody had wished for, the daemon took all."""
-    own = 100
-    home.command = ["sh", "-c", f'echo {own} >/proc/self/oom_score_adj && exec "$@"', "sh", *home.command]
-    home.sesh("--open", "work")
+    before = score(os.getpid())
+    own = before + 100
+    try:
+        wish(own)  # for all that is started here
+        home.sesh("--open", "work")
+    finally:
+        wish(before)
     status = home.summary("work")
     assert (score(status["daemon_pid"]), score(status["pid"])) == (own, own + 100)
     inside = home.sesh("--run", "work", "--", "sesh --open nested")

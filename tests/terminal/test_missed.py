@@ -54,11 +54,12 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
     wait_until(lambda: "away" not in "\n".join(terminal.screen()))
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
+    rung(sesh, "work", "seq 3; echo end")
     again = home.terminal("work")
-    again.wait_for("typed 42")
+    again.wait_for("\nend\n")
     again.type("echo again $((1+1))\r")
     again.wait_for("again 2")
-    assert b"away" not in again.raw, "nothing has happened since"
+    assert b"away" not in again.raw, "output alone is no news"
 
 
 def test_the_line_goes_by_itself_and_gives_the_prompt_back(
@@ -77,16 +78,6 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     assert "49" in rows
     terminal.type("echo here\r")
     terminal.wait_for("\nhere")
-
-
-def test_output_alone_is_no_news(sesh: Sesh, home: Home) -> None:
-    left(home)
-    rung(sesh, "work", "seq 100; echo end")
-    terminal = home.terminal("work")
-    terminal.wait_for("end")
-    terminal.type("echo here $((1+1))\r")
-    terminal.wait_for("here 2")
-    assert b"away" not in terminal.raw
 
 
 def test_a_command_is_news_and_an_absence_has_its_length_from_a_minute_on() -> None:

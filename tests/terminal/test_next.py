@@ -24,7 +24,7 @@ def asking(sesh: Sesh, name: str) -> None:
 def test_it_goes_to_the_one_that_has_waited_longest_and_then_to_the_next(sesh: Sesh, home: Home) -> None:
     for name in ("second", "first"):
         asking(sesh, name)
-    sesh("--open", "idle")
+    sesh("--open", "idle", "--", "sleep", "60")
     for name in ("second", "first", "second"):
         terminal = home.terminal("--next")
         terminal.wait_for(f"{name} asks?")
@@ -36,7 +36,6 @@ def test_it_goes_to_the_one_that_has_waited_longest_and_then_to_the_next(sesh: S
 @asks
 def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
     asking(sesh, "one")
-    sesh("--open", "work")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     terminal.type("sesh --next\r")
@@ -47,8 +46,8 @@ def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
 
 def test_a_question_that_was_asked_just_now_counts(home: Home) -> None:
     """It was said that nobody waits, a moment too early."""
-    line = "sesh --open ask -- sh -c 'printf \"Deploy? \"; read answer'; exec sesh --next"
-    going = home.terminal(command=["sh", "-c", line])
+    home.sesh("--open", "ask", "--", "sh", "-c", 'printf "Deploy? "; read answer')
+    going = home.terminal("--next")
     going.wait_for("Deploy?")
     going.type("\x1c")
     assert going.exit_code() == 0

@@ -10,6 +10,7 @@ import pytest
 
 from sesh.client import view
 from tests.support import Home, Result, Terminal, wait_until
+from tests.terminal import looking
 
 Sesh = Callable[..., Result]
 LEAVE = b"\x1c"
@@ -126,7 +127,7 @@ def test_the_screen_below_a_line_comes_back_as_it_was(
         f"stty raw -echo; seq -f row-%g 40; printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; read x"
     )
     assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
-    wait_until(lambda: "here" in sesh("--screen", "x").stdout)
+    wait_until(lambda: "here" in looking.screen(home, "x"))
     cursor = sesh("--screen", "x", "--format", "json").json()["cursor"]
     terminal = home.terminal("x", "--read-only")
     terminal.wait_until(lambda: "here" in terminal.text() and terminal.cursor == (cursor["row"], cursor["column"]))

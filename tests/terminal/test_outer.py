@@ -125,11 +125,10 @@ def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: 
     enter(terminal, "work")
     terminal.type("seq -f 'work-%g' 40\r")
     terminal.wait_for("work-40")
-    for _ in range(2):
-        terminal.type("sesh play\r")
-        terminal.wait_until(lambda: last(terminal) == PROMPT and "play-5" in "\n".join(terminal.screen()))
-        terminal.type("sesh work\r")
-        terminal.wait_until(lambda: last(terminal) == PROMPT and "work-40" in "\n".join(terminal.screen()))
+    terminal.type("sesh play\r")
+    terminal.wait_until(lambda: last(terminal) == PROMPT and "play-5" in "\n".join(terminal.screen()))
+    terminal.type("sesh work\r")
+    terminal.wait_until(lambda: last(terminal) == PROMPT and "work-40" in "\n".join(terminal.screen()))
     lines = told(terminal)
     assert lines.count("work-1") == 1
     assert lines.count("") <= sum(not row for row in terminal.screen())

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.support import PROMPT, Home, need, wait_until
 
@@ -30,24 +27,10 @@ def runs_at_once(home: Home) -> None:
     assert "No such file" not in home.sesh("--logs", "t").stdout
 
 
-def by_request(home: Home) -> Callable[[str], object]:
-    return lambda key: home.sesh("--send", "t", "--key", key)
-
-
-def by_person(home: Home) -> Callable[[str], object]:
-    terminal = home.terminal("t")
-    terminal.wait_for(PROMPT)
-    return lambda key: terminal.type({"C-s": b"\x13", "C-q": b"\x11"}[key])
-
-
-@pytest.mark.parametrize("typist", [by_request, by_person])
-def test_ctrl_s_is_said_by_all_who_look_after_a_reload_too_and_ctrl_q_ends_it(
-    home: Home, typist: Callable[[Home], Callable[[str], object]]
-) -> None:
-    home.sesh("--open", "t", "--", "bash", "--norc")
-    assert home.sesh("--run", "t", "--", "true").code == 0
-    press = typist(home)
-    press("C-s")
+def test_ctrl_s_is_said_by_all_who_look_after_a_reload_too_and_ctrl_q_ends_it(home: Home) -> None:
+    person = home.terminal("t", "--", "bash", "--norc")
+    person.wait_for(PROMPT)
+    person.type(b"\x13")
     wait_until(lambda: stopped(home))
     for words in (("--status", "t"), ("--list",)):
         assert "Ctrl-S" in home.sesh(*words).stdout
@@ -57,7 +40,7 @@ def test_ctrl_s_is_said_by_all_who_look_after_a_reload_too_and_ctrl_q_ends_it(
     assert home.sesh("--wait", "t", "--prompt", "--timeout", "0.5").code == 124
     assert home.sesh("--reload", "t").code == 0
     assert (stopped(home), code_of(home, "true")) == (True, "busy")
-    press("C-q")
+    home.sesh("--send", "t", "--key", "C-q")
     assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0
     wait_until(lambda: not stopped(home))
     runs_at_once(home)
@@ -74,6 +57,7 @@ def test_any_key_lets_it_go_on_after_ixany_and_without_ixon_nothing_is_stopped(h
         before = home.summary("t")["foreground"]["pid"]
         home.sesh("--send", "t", line, "--enter")
         wait_until(lambda: home.summary("t")["foreground"]["pid"] != before, what="the other shell")  # noqa: B023
+        wait_until(lambda: home.summary("t")["activity"]["why"] == "prompt")  # it has set its modes
         home.sesh("--send", "t", "--key", "C-s")
         home.sesh("--send", "t", "--key", "C-c")  # it searches by Ctrl-S then
         assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0

@@ -70,7 +70,7 @@ def lose(home: Home, *names: str, boot: str = "before") -> None:
 
 
 def states(home: Home) -> dict[str, str]:
-    return {row["name"]: row["state"] for row in home.sesh("--list", "--json").json()}
+    return {name: home.summary(name)["state"] for name in home.names()}
 
 
 def shown(home: Home, name: str, text: str) -> None:
@@ -160,25 +160,26 @@ def row_of(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def test_of_two_at_once_one_starts_each(home: Home) -> None:
     """Even one that has ended again before the other comes to it."""
-    names = ["a", "b", "c", "d"]
+    names = ["a", "b"]
     for name in names:
         open_agent(home, name)
-        if name > "b":
+        if name == "b":
             home.sesh("--resume-with", name, "--", "sh", "-c", f"echo {name} >> ~/runs; exit 3")
     lose(home, *names)
     both = [home.start("--restore", "--json") for _ in range(2)]
     answers = [json.loads(each.communicate(timeout=30)[0]) for each in both]
     assert [each.returncode for each in both] == [0, 0], answers
     assert sorted(row["name"] for answer in answers for row in answer["sessions"] if row["created"]) == names
-    started(home, "agent --resume a in ~", "agent --resume b in ~", "c", "d")
+    started(home, "agent --resume a in ~", "b")
 
 
 # -- what is started, and how
 
 
 def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) -> None:
-    for name in ("a", "b", "runs"):
+    for name in ("a", "b"):
         home.sesh("--open", name)
+    home.sesh("--open", "runs", "--", "sleep", "60")
     home.sesh("--open", "ended", "--", "sh", "-c", "exit 3")
     wait_until(lambda: home.summary("ended")["state"] == "exited")
     lose(home, "a", "b")
@@ -343,7 +344,7 @@ def test_a_resume_command_is_kept_shown_and_forgotten(home: Home) -> None:
 
 def test_a_program_inside_says_it_of_its_own_session_and_outside_it_takes_a_name(home: Home) -> None:
     home.sesh("--open", "a")
-    home.sesh("--open", "b")
+    home.sesh("--open", "b", "--", "sleep", "60")
     assert home.sesh("--run", "a", "--", "sesh --resume-with -- agent --resume 1").stdout == ""
     assert home.summary("a")["resume"] == ["agent", "--resume", "1"]
     assert home.summary("b")["resume"] is None
@@ -397,7 +398,8 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
         assert home.summary("a")["command"] == own
         assert record(home, "a")["shell"] is shell
     assert home.sesh("--resume-with", "a", "--").code == 0
-    home.sesh("--reload", "a")
+    if shell:
+        home.sesh("--reload", "a")
     lose(home, "a")
     assert home.sesh("--open", "a").code == 0
     if shell:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.support import Home, Result, Terminal, wait_until
 
 Open = Callable[..., Terminal]
@@ -23,17 +21,17 @@ def line(sesh: Sesh, name: str = "work") -> str:
     return next(each for each in sesh().stdout.splitlines() if each.lstrip("!* ").startswith(f"{name} "))
 
 
-def runs(sesh: Sesh, *command: str) -> None:
+def runs(home: Home, *command: str) -> None:
     """Waits until that has the terminal."""
-    wait_until(lambda: (row(sesh)["foreground"] or {}).get("command") == list(command))
+    wait_until(lambda: (home.summary("work")["foreground"] or {}).get("command") == list(command))
 
 
-def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh) -> None:
+def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    wait_until(lambda: row(sesh)["foreground"]["pid"] == row(sesh)["pid"])
+    wait_until(lambda: home.summary("work")["foreground"]["pid"] == home.summary("work")["pid"])
     assert line(sesh).endswith("  bash")
     sesh("--send", "work", "cat 'my notes.md' -", "--enter")
-    runs(sesh, "cat", "my notes.md", "-")
+    runs(home, "cat", "my notes.md", "-")
     assert line(sesh).endswith("  cat 'my notes.md' -")
     shown = row(sesh)
     assert shown["command"] != shown["foreground"]["command"], "what was started stays what was started"
@@ -42,16 +40,16 @@ def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh) -> Non
     sesh("--send", "work", "--key", "C-c")
     wait_until(lambda: line(sesh).endswith("  bash"))
     sesh("--send", "work", "true | cat - /dev/tty", "--enter")
-    runs(sesh, "cat", "-", "/dev/tty")  # the rest of a pipe whose first command has ended
+    runs(home, "cat", "-", "/dev/tty")  # the rest of a pipe whose first command has ended
 
 
-def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(sesh: Sesh) -> None:
+def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     sesh("--run", "work", "--", "printf '\\033]2;ann@box: ~\\007'")
-    wait_until(lambda: row(sesh)["title"] == "ann@box: ~")
+    wait_until(lambda: home.summary("work")["title"] == "ann@box: ~")
     assert line(sesh).endswith("  bash")
     sesh("--send", "work", "sh -c 'printf \"\\033]2;three mails\\007\"; read x'", "--enter")
-    wait_until(lambda: (row(sesh)["foreground"] or {}).get("title"))
+    wait_until(lambda: (home.summary("work")["foreground"] or {}).get("title"))
     assert line(sesh).endswith(" · three mails")
     sesh("--send", "work", "--enter")
     wait_until(lambda: line(sesh).endswith("  bash"))
@@ -71,7 +69,7 @@ def test_what_happened_while_nobody_was_attached_is_marked_until_somebody_attach
     assert row(sesh)["unseen"] == NOTHING
     sesh("--send", "work", "printf '\\a\\a\\033]9;build done\\007'", "--enter")
     assert sesh("--run", "work", "--", "false").code == 1
-    wait_until(lambda: row(sesh)["unseen"] == {"bells": 2, "notification": "build done", "failed": 1})
+    wait_until(lambda: home.summary("work")["unseen"] == {"bells": 2, "notification": "build done", "failed": 1})
     assert line(sesh).startswith("! work")
     assert "  [failed, 2 bells, build done] bash" in line(sesh)
     assert "unseen:        failed, 2 bells, build done" in sesh("--status", "work").stdout
@@ -80,14 +78,6 @@ def test_what_happened_while_nobody_was_attached_is_marked_until_somebody_attach
     assert row(sesh)["unseen"] == NOTHING
     opened.type("\x1c")
     opened.exit_code()
-    wait_until(lambda: row(sesh)["attached"] == 0)
+    wait_until(lambda: home.summary("work")["attached"] == 0)
     assert row(sesh)["unseen"] == NOTHING
     assert line(sesh).endswith("  bash")
-
-
-@pytest.mark.usefixtures("home")
-def test_a_session_that_has_ended_shows_the_command_that_it_was_started_with(sesh: Sesh) -> None:
-    sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 3")
-    shown = row(sesh, "job")
-    assert shown["foreground"] is None
-    assert line(sesh, "job").endswith("sh -c 'exit 3'")

@@ -6,23 +6,15 @@ import os
 import signal
 from collections.abc import Callable
 
-import pytest
-
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
 
-@pytest.fixture
-def work(sesh: Sesh) -> None:
-    """A program that has printed a line in colours, and waits."""
+def test_every_format_shows_the_screen(sesh: Sesh) -> None:
     script = "printf '\\033[1;32mgr\u00fcn\\033[0m \u65e5\u672c \u2502 <tag>'; read line"
     sesh("--open", "work", "--", "sh", "-c", script)
     assert sesh("--wait", "work", "--for", "<tag>", "--since-start", "--timeout", "30").code == 0
-
-
-@pytest.mark.usefixtures("work")
-def test_every_format_shows_the_screen(sesh: Sesh) -> None:
     assert sesh("--screen", "work").stdout.splitlines()[0] == "grün 日本 │ <tag>"
     assert sesh("--screen", "work").stdout[-2:-1] not in ("", "\n"), "empty rows below the last are not printed"
     assert sesh("--screen", "work", "--json").json()["lines"][-1] == ""
@@ -45,7 +37,7 @@ def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -
         assert sesh("--screen", "wide", *words).json()["continued"] == [3, 4], words
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
     os.kill(sesh("--status", "wide", "--json").json()["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: sesh("--status", "wide", "--json").json()["state"] == "lost")
+    wait_until(lambda: home.summary("wide")["state"] == "lost")
     assert sesh("--screen", "wide", "--json").json()["continued"] == [3, 4]
 
 

@@ -67,7 +67,7 @@ def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
 
 def test_a_job_that_asks_keeps_no_answer(home: Home) -> None:
     secret = SECRET % "job"
-    job = home.start("--exec", "job", "--keep", "--print", "--json", "--", *ASKS["getpass"])
+    job = home.start("--exec", "job", "--keep", "--print", "--json", "--", *ASKS["bash"])
     wait_until(lambda: home.sesh("--wait", "job", "--for", "assword", "--since-start", "--timeout", "30").code == 0)
     assert home.sesh("--send", "job", secret, "--enter").code == 0
     out, _ = job.communicate(timeout=30)

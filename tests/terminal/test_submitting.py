@@ -14,6 +14,7 @@ from sesh.daemon import delivery
 from sesh.errors import Refused
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.composers.kinds import composer, logged
+from tests.terminal.looking import screen
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -22,18 +23,11 @@ Sesh = Callable[..., Result]
 
 
 @pytest.fixture
-def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process asks the daemons of the test's own home."""
-    monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setenv("SESH_DIR", home.directory)
-
-
-@pytest.fixture
 def taken(sesh: Sesh, home: Home) -> Callable[[], list[str]]:
     """Starts a composer in session `agent`; the function returns what it has taken."""
     proof = os.path.join(home.path, "proof")
     assert sesh("--open", "agent", "--", *composer(proof, window=0.04)).code == 0
-    wait_until(lambda: "shortcuts" in sesh("--screen", "agent").stdout)
+    wait_until(lambda: "shortcuts" in screen(home, "agent"))
     return lambda: logged(proof)
 
 
@@ -43,7 +37,7 @@ Taken = Callable[[], list[str]]
 def opened(home: Home, name: str, script: str, shows: str) -> None:
     """Start a shell script in a session, and wait until it shows something."""
     assert home.sesh("--open", name, "--", "sh", "-c", script).code == 0
-    wait_until(lambda: shows in home.sesh("--screen", name).stdout)
+    wait_until(lambda: shows in screen(home, name))
 
 
 def refused(home: Home, name: str, text: str, reason: str, *words: str) -> None:
@@ -64,7 +58,7 @@ def busy(home: Home, name: str, text: str, reason: str) -> None:
 
 
 def test_a_text_arrives_whole_and_without_paste_marks_and_two_at_once_one_behind_the_other(
-    sesh: Sesh, taken: Taken, here: None
+    sesh: Sesh, taken: Taken, inside: None
 ) -> None:
     long = " ".join(f"word{number}" for number in range(2400))
     for text in ("one\ntwo\nthree", long, "a\x1b[200~b\x1b[201~c\x1b[20\x1b[201~1~d"):
@@ -89,7 +83,7 @@ def test_what_a_person_has_typed_is_not_entered_until_it_is_entered_discarded_or
     person.wait_for("draft")
     busy(home, "agent", "run the tests", "somebody has typed in agent and not pressed Enter")
     person.type(b"\x15")
-    wait_until(lambda: "draft" not in home.sesh("--screen", "agent").stdout)
+    wait_until(lambda: "draft" not in screen(home, "agent"))
     assert home.sesh("--send", "agent", "run", "--enter").code == 0
     person.type("dear colleag")
     person.wait_for("dear colleag")
@@ -145,7 +139,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     assert "^M" not in home.sesh("--screen", "raw").stdout
 
 
-def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, here: None) -> None:
+def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, inside: None) -> None:
     wire.ask("agent", "state", state="waiting", question="Allow rm -rf build?")
     busy(home, "agent", "go on with it", 'agent asks "Allow rm -rf build?"')
     assert home.sesh("--send", "agent", "x" * 9, "--enter", "--question", "push").code == 1
@@ -183,7 +177,7 @@ def test_enter_does_not_go_to_what_comes_after_the_text(
     home: Home, asks: list[str], text: str, words: list[str], reason: str
 ) -> None:
     assert home.sesh("--open", "menu", "--", *asks).code == 0
-    wait_until(lambda: "Run it?" in home.sesh("--screen", "menu").stdout)
+    wait_until(lambda: "Run it?" in screen(home, "menu"))
     if words:
         wait_until(lambda: home.summary("menu")["activity"]["state"] == "waiting")
     sent = home.sesh("--send", "menu", text, "--enter", *words)
@@ -200,7 +194,7 @@ def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
     monkeypatch.setattr(delivery, "STALLED", 1000.0)
     opened(home, "deaf", "stty -icanon; echo ready; exec sleep 1000", "ready")
     text = home.start("--send", "deaf", "a text", "--enter")
-    wait_until(lambda: "a text" in home.sesh("--screen", "deaf").stdout)
+    wait_until(lambda: "a text" in screen(home, "deaf"))
     assert home.sesh("--send", "deaf", "--key", "C-c").code == 0
     assert text.wait(30) == 1
 
@@ -214,7 +208,7 @@ def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Ses
 
 
 def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
-    home: Home, here: None, monkeypatch: pytest.MonkeyPatch
+    home: Home, inside: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "STALLED", 1.0)
     opened(home, "mute", "stty raw -echo; echo ready; exec cat >got", "ready")
@@ -234,7 +228,9 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
         assert file.read() == "a text"
 
 
-def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(sesh: Sesh, here: None) -> None:
+def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
+    sesh: Sesh, home: Home, inside: None
+) -> None:
     assert sesh("--open", "lines", "--", "cat").code == 0
     for size, code in ((4095, 0), (4096, 1)):
         sent = sesh("--send", "lines", "-", "--enter", input="x" * size)
@@ -245,7 +241,7 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
     with pytest.raises(Refused, match="at most 4,095 bytes; the rest was not typed"):
         wire.ask("lines", "send", b"y" * 3000, more=True)
     wire.ask("lines", "send", b"y" * 1000 + b"\n")
-    wait_until(lambda: "y" * 79 in sesh("--screen", "lines").stdout)
+    wait_until(lambda: "y" * 79 in screen(home, "lines"))
 
 
 @pytest.mark.needs("vim")
@@ -255,6 +251,6 @@ def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) ->
     sesh("--send", "ed", "vim --clean notes.txt", "--enter")
     sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "30")
     sesh("--send", "ed", "ihello", "--key", "Escape")
-    wait_until(lambda: "hello" in sesh("--screen", "ed").stdout)
+    wait_until(lambda: "hello" in screen(home, "ed"))
     assert sesh("--send", "ed", ":wq", "--enter").code == 0
     wait_until(lambda: os.path.exists(f"{home.path}/notes.txt"))

@@ -24,11 +24,6 @@ OLD, NEW, NEWEST = (f"1.{number}-{secrets.token_hex(6)}" for number in range(3))
 """Versions as `--deploy` names them; no other worker has the same, as what runs here counts."""
 
 
-def daemon(home: Home, name: str) -> int:
-    with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
-        return int(json.load(file)["daemon_pid"])
-
-
 def left_behind(home: Home, entry: str, content: str = "") -> str:
     """A file of two hours ago in the directory of sessions."""
     path = home.write(f".sesh/{entry}", content, mode=0o600)
@@ -38,11 +33,11 @@ def left_behind(home: Home, entry: str, content: str = "") -> str:
 
 
 def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "live")
+    sesh("--open", "live", "--", "sleep", "60")
     sesh("--exec", "done", "--keep", "--", "true")
-    sesh("--open", "gone")
-    os.kill(daemon(home, "gone"), signal.SIGKILL)
-    kernel_knows = daemon(home, "gone")
+    sesh("--open", "gone", "--", "sleep", "60")
+    os.kill(home.summary("gone")["daemon_pid"], signal.SIGKILL)
+    kernel_knows = home.summary("gone")["daemon_pid"]
     wait_until(lambda: not processes.start_time(kernel_knows))
     stale = [
         left_behind(home, entry) for entry in (".0123abcd.run", "gone.sesh-run", ".web.json.4194999.sesh", "torn.json")
@@ -67,32 +62,31 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     assert sesh("--sweep").stdout == "no leftovers older than 7d\n"
 
 
-def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: Sesh, home: Home) -> None:
+def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(sesh: Sesh, home: Home) -> None:
     sesh("--open", "lonely", "--", "sleep", "1000")
-    pid = daemon(home, "lonely")
+    pid = home.summary("lonely")["daemon_pid"]
     for suffix in (".sock", ".json"):
         os.unlink(os.path.join(home.directory, f"lonely{suffix}"))
     left = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], each["pid"], each["cleared"]) for each in left] == [("daemon", pid, False)]
-    terminal = home.terminal("--sweep")
-    terminal.wait_for("and end the 1 that run?")
-    terminal.type("n")
-    assert terminal.exit_code() == 0
-    assert processes.start_time(pid)
-    again = home.terminal("--sweep")
-    again.wait_for("and end the 1 that run?")
-    again.type("y")
-    assert again.exit_code() == 0
-    assert not processes.start_time(pid)
+    lost(home, sesh, "gone", idle=False)
+    for answer in ("n", "y"):
+        terminal = home.terminal("--sweep")
+        terminal.wait_for("clear all of these, and end the 1 that run?")
+        terminal.type(answer)
+        assert terminal.exit_code() == 0
+        assert [bool(processes.start_time(pid)), "gone" in home.names()] == [answer == "n"] * 2
 
 
-def lost(home: Home, sesh: Sesh, name: str) -> str:
-    """A session whose daemon was killed just now, idle for a year before; the path of its record."""
-    sesh("--open", name)
-    pid = daemon(home, name)
+def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
+    """A session whose daemon was killed just now, idle for a year before if so wanted; the path of its record."""
+    sesh("--open", name, "--", "sleep", "60")
+    pid = home.summary(name)["daemon_pid"]
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not processes.start_time(pid))
     path = os.path.join(home.directory, f"{name}.json")
+    if not idle:
+        return path
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
     home.write(f".sesh/{name}.json", json.dumps({**record, "last_activity": "2020-01-01T00:00:00Z"}), mode=0o600)
@@ -116,8 +110,8 @@ def test_where_nobody_can_be_asked_a_session_lost_just_now_is_not_forgotten(sesh
 
 def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: Home) -> None:
     """Its daemon and its files were those of no session: `--sweep --all` would have ended it."""
-    sesh("--open", "work")
-    pid = daemon(home, "work")
+    sesh("--open", "work", "--", "sleep", "60")
+    pid = home.summary("work")["daemon_pid"]
     agent = f".agent.{'0' * 16}"
     os.symlink("/nowhere", os.path.join(home.directory, agent))
     old = time.time() - HOURS
@@ -156,24 +150,6 @@ def test_files_of_a_session_that_is_gone_are_swept_and_what_a_lost_one_needs_sta
     needed = [left_behind(home, f".{what}.{record['id']}") for what in ("checkpoint", "scrollback0", "scrollback1")]
     assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
     assert [os.path.exists(path) for path in (*left, *needed)] == [False] * 4 + [True] * 3
-
-
-def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "gone")
-    pid = daemon(home, "gone")
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not processes.start_time(pid))
-    left_behind(home, "gone.sesh-run")
-    terminal = home.terminal("--sweep")
-    terminal.wait_for("clear all of these?")
-    terminal.type("n")
-    assert terminal.exit_code() == 0
-    assert home.names() == ["gone"]
-    again = home.terminal("--sweep")
-    again.wait_for("clear all of these?")
-    again.type("y")
-    assert again.exit_code() == 0
-    assert home.names() == []
 
 
 def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Sesh, home: Home) -> None:
@@ -217,7 +193,7 @@ def deployed(home: Home, version: str) -> tuple[str, list[str]]:
     for room in ("sesh", "daemon", "client", "remote"):
         ignore = shutil.ignore_patterns("*.pyc.*", "daemon", "client", "remote", "completions")
         target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
-        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore)
+        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=os.symlink)
     home.write(".local/bin/sesh", "#!/bin/sh\n", mode=0o755)
     home.write(os.path.join(versions, version, "MANIFEST"), "")
     os.utime(os.path.join(versions, version), (0, 0))

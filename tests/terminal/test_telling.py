@@ -13,6 +13,7 @@ from sesh.config import in_quiet_hours
 from sesh.daemon.clients import client
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.processes import descendants
+from tests.terminal.looking import logs
 
 Sesh = Callable[..., Result]
 
@@ -28,10 +29,10 @@ def here(home: Home, name: str = "work") -> Terminal:
     return terminal
 
 
-def needs(sesh: Sesh, *words: str, name: str = "job") -> None:
+def needs(home: Home, *words: str, name: str = "job") -> None:
     """A session nobody looks at that begins to wait for a person."""
-    assert sesh("--open", name, *words, "--", *ASKS).code == 0
-    wait_until(lambda: sesh("--status", name, "--json").json()["activity"]["state"] == "waiting")
+    assert home.sesh("--open", name, *words, "--", *ASKS).code == 0
+    wait_until(lambda: home.summary(name)["activity"]["state"] == "waiting")
 
 
 def hooked(home: Home, source: str = 'echo "$SESH_EVENT $SESH_SESSION" >>told', quiet: str = "") -> None:
@@ -51,8 +52,8 @@ def test_it_is_told_on_the_terminal_that_was_typed_in_last_and_by_no_hook_then(s
     others = here(home, "other")
     terminal = here(home)
     terminal.type("x")
-    needs(sesh, "--label", "mute=1", name="muted")
-    needs(sesh)
+    needs(home, "--label", "mute=1", name="muted")
+    needs(home)
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
@@ -70,8 +71,8 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     hooked(home)
     terminal = here(home)
     terminal.type("read -p 'push it? ' x\r")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
-    needs(sesh)  # which is told, after anything that the other one would have told
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
+    needs(home)  # which is told, after anything that the other one would have told
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
     assert not os.path.exists(os.path.join(home.path, "told"))
@@ -91,35 +92,30 @@ def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
 def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
     said = "$SESH_EVENT|$SESH_STATE|$SESH_WHY|$SESH_QUESTION|$SESH_SESSION|${SESH_HOST:+host}"
     hooked(home, f'echo "{said}" >told; kill -PIPE $$; echo still >>told')
-    needs(sesh)
+    needs(home)
     assert written(home, "told") == "waiting|waiting|tty-read|push it?|job|host\n"
-    wait_until(lambda: "the hook was ended by signal 13" in str(sesh("--status", "job", "--json").json()["faults"]))
+    wait_until(lambda: "the hook was ended by signal 13" in str(home.summary("job")["faults"]))
 
 
-@pytest.mark.parametrize(("end", "attached"), [("--kill", True), ("Ctrl-C", False), ("interrupt", True)])
-def test_what_a_person_ends_has_not_failed(
-    sesh: Sesh, home: Home, end: str, attached: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """One's own `--kill` was told on one's own terminal: `job failed: exited 129`."""
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setenv("SESH_DIR", home.directory)
-    hooked(home)
-    terminal = here(home) if attached else None
-    sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
-    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "30").code == 0
-    if end == "Ctrl-C":
-        sesh("--send", "job", "--key", "C-c")
-    elif end == "interrupt":
-        wire.ask("job", "interrupt")
-    else:
-        sesh(end, "job")
-    wait_until(lambda: home.summary("job").get("state") != "running")
+    terminal = here(home)
+    ends: dict[str, Callable[[str], object]] = {
+        "killed-job": lambda name: sesh("--kill", name),
+        "interrupted-job": lambda name: wire.ask(name, "interrupt"),
+        "ctrl-c-job": lambda name: sesh("--send", name, "--key", "C-c"),
+    }
+    for name in ends:
+        sesh("--open", name, "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
+    for name, end in ends.items():
+        wait_until(lambda name=name: "ready" in logs(home, name))  # type: ignore[misc]
+        end(name)
+        wait_until(lambda name=name: home.summary(name).get("state") != "running")  # type: ignore[misc]
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
-    if terminal is None:
-        assert written(home, "told") == "failed broken\n"
-    else:
-        terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
-        assert b"job" not in terminal.raw
+    terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
+    assert b"job" not in terminal.raw
 
 
 def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home) -> None:
@@ -148,7 +144,7 @@ def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind
     terminal.wait_for_raw(b"\x1b]99;;other waits: push it?\x1b\\")
     sesh("--open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
     terminal.wait_for_raw(b"\x1b]99;;both waits: push it?\x1b\\")
-    needs(sesh, name="last")
+    needs(home, name="last")
     terminal.wait_for_raw(b"\x1b]99;;last waits")
     assert b"both rings" not in terminal.raw
     assert terminal.raw.count(b"other rings") == 1
@@ -158,18 +154,18 @@ def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(ses
     """It only rang."""
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    needs(sesh)
+    needs(home)
     terminal.wait_for("job waits: push it?")
     assert b"\a" in terminal.raw
 
 
 def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
     hooked(home, quiet="00:00-24:00")
-    needs(sesh)
+    needs(home)
     daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
     wait_until(lambda: len(descendants(daemon)) == 1, what="the child that reads the settings has ended")
     hooked(home)
-    needs(sesh, name="late")
+    needs(home, name="late")
     assert written(home, "told") == "waiting late\n"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import PROMPT, Home, Terminal, need, wait_until
+from tests.terminal.looking import logs
 
 KINDS = ("dumb", "")
 
@@ -44,7 +45,7 @@ def test_what_is_typed_ahead_in_the_shell_outside_arrives_in_the_session(home: H
     shell = home.terminal(command=[need("bash"), "--norc", "-i"])
     shell.wait_for(PROMPT)
     shell.type("sesh ta\recho early-$((40+2))\r")
-    wait_until(lambda: "early-42" in home.sesh("--logs", "ta").stdout)
+    wait_until(lambda: "early-42" in logs(home, "ta"))
     shell.type("\x1c")
     shell.wait_for_raw(b"[detached from ta")
     shell.type("exit\r")

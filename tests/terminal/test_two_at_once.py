@@ -13,6 +13,7 @@ import pytest
 from sesh import processes
 from tests.support import Home, rounds, wait_until
 from tests.support.race import Race, is_daemon
+from tests.terminal.looking import screen
 
 
 def lost(home: Home, *names: str) -> None:
@@ -55,14 +56,14 @@ def one_new(race: Race, name: str, word: str) -> None:
 @pair
 def open_and_open_of_a_lost_one(race: Race) -> None:
     lost(race.home, "w")
-    race.run(*[("--open", "w", "--json")] * 4)
+    race.run(*[("--open", "w", "--json")] * 3)
     one_new(race, "w", "w was lost: its daemon died; started again")
     assert "here" in race.home.sesh("--logs", "w").stdout
 
 
 @pair
 def open_and_open_of_a_new_one(race: Race) -> None:
-    race.run(*[("--open", "w", "--json", "--label", "a=b")] * 6)
+    race.run(*[("--open", "w", "--json", "--label", "a=b")] * 4)
     one_new(race, "w", "")
 
 
@@ -123,7 +124,7 @@ def reload_and_rename(race: Race) -> None:
     assert reloaded.code == 0 or reloaded.json()["error"]["code"] == "not_found", race.story
     assert list(race.check()) == ["v"], race.story
     assert race.home.sesh("--send", "v", "typed", "--enter").code == 0
-    wait_until(lambda: "typed" in race.home.sesh("--screen", "v").stdout)
+    wait_until(lambda: "typed" in screen(race.home, "v"))
 
 
 @pair

@@ -11,6 +11,7 @@ import pytest
 
 from sesh import processes
 from tests.support import PROMPT, Home, wait_until
+from tests.terminal.looking import screen
 
 CRASH = ("sh", "-c", "echo boom; exit 3")
 
@@ -21,7 +22,7 @@ def crashed(home: Home, name: str = "srv", *command: str) -> None:
 
 
 def state(home: Home, name: str) -> str:
-    return next((each["state"] for each in home.sesh("--list", "--json").json() if each["name"] == name), "gone")
+    return str(home.summary(name).get("state", "gone"))
 
 
 def ended(home: Home, name: str) -> None:
@@ -71,7 +72,7 @@ def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
 def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> None:
     """The last checkpoint has them too, and not only what the emulator had read when somebody looked."""
     home.sesh("--open", "srv", "--", "sh", "-c", "echo start; read x; echo the last; exit 3")
-    wait_until(lambda: "start" in home.sesh("--screen", "srv").stdout)
+    wait_until(lambda: "start" in screen(home, "srv"))
     home.sesh("--send", "srv", "", "--enter")
     ended(home, "srv")
     assert home.sesh("--logs", "srv").stdout.splitlines()[-1] == "the last"
@@ -97,11 +98,10 @@ def test_which_are_kept_is_a_setting(home: Home) -> None:
     home.write(".config/sesh/config.toml", 'keep = "always"\n')
     home.sesh("--open", "bad", "--", "false")
     home.sesh("--open", "good", "--", "true")
-    home.sesh("--open", "shell0")
-    home.sesh("--open", "shell3")
-    home.sesh("--send", "shell0", "exit 0", "--enter")
-    home.sesh("--send", "shell3", "exit 3", "--enter")
-    wait_until(lambda: {each["state"] for each in home.sesh("--list", "--json").json()} <= {"exited"})
+    for code in (0, 3):
+        home.sesh("--open", f"shell{code}")
+        home.sesh("--send", f"shell{code}", f"exit {code}", "--enter")
+    wait_until(lambda: {state(home, name) for name in home.names()} <= {"exited", "gone"})
     assert home.names() == ["bad", "good", "shell3"]
 
 
@@ -156,7 +156,14 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     closing = home.terminal("srv")
     closing.wait_for("Close")
     closing.type("c")
-    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")
+    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")  # `c` cancels other questions
+    closing.type("\r")
+    assert closing.exit_code() == 1
+    closing.wait_for("nothing was done")
+    closing = home.terminal("srv")
+    closing.wait_for("Close")
+    closing.type("c")
+    closing.wait_for("close it? [y/N]")
     closing.type("y")
     assert closing.exit_code() == 3
     assert home.names() == []

@@ -12,6 +12,7 @@ import pytest
 
 from sesh.client import view
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.looking import screen
 
 Sesh = Callable[..., Result]
 Open = Callable[..., Terminal]
@@ -30,22 +31,26 @@ def left(opened: Terminal, name: str) -> None:
     assert opened.exit_code() == 0
 
 
-def test_a_session_is_created_left_and_found_again(terminal: Open, sesh: Sesh) -> None:
+def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_again(terminal: Open, sesh: Sesh) -> None:
+    line = "new session work · Ctrl-\\ leaves"
     first = inside(terminal("work"))
+    first.wait_until(lambda: first.screen()[-1].strip() == line)
     first.type("echo mark-$((40+2))\n")
     first.wait_for("mark-42")
+    first.wait_until(lambda: line not in first.text())  # since a key was pressed
     left(first, "work")
-    second = terminal("work")
+    second = inside(terminal("work"))
     second.wait_for("mark-42")
+    assert line not in second.text()
     (session,) = sesh("--list", "--json").json()
     assert (session["name"], session["attached"], session["state"]) == ("work", 1, "running")
     left(second, "work")
     assert sesh("--list", "--json").json()[0]["attached"] == 0
 
 
-def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh) -> None:
+def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh, home: Home) -> None:
     sesh("--open", "asks", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
-    wait_until(lambda: sesh("--status", "asks", "--json").json()["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting")
     opened = terminal("work", "--", "sh", "-c", "echo up; exec cat", columns=120)
     opened.wait_for("up")
     opened.type(LEAVE)
@@ -71,13 +76,6 @@ def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, hom
         opened.wait_for("x")  # what is left before the daemon has answered exits with another code
         left(opened, "app")
     assert home.summary("app")["command"] == ["cat"]
-
-
-def test_the_session_that_the_terminal_is_in_cannot_be_attached_to(terminal: Open) -> None:
-    opened = inside(terminal("one"))
-    opened.type("sesh one; echo code-$?\n")
-    opened.wait_for(re.compile("in one already.*code-1", re.DOTALL))
-    left(opened, "one")
 
 
 def test_a_new_session_has_the_terminals_size_directory_and_kind(terminal: Open, home: Home) -> None:
@@ -171,19 +169,21 @@ def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -
 # -- typed inside
 
 
-def test_inside_a_session_another_one_is_switched_to(terminal: Open, sesh: Sesh) -> None:
+def test_inside_a_session_another_one_is_switched_to_and_this_one_is_not(terminal: Open, home: Home) -> None:
     opened = inside(terminal("one"))
-    opened.type("echo in-$SESH_SESSION; sesh two\n")
-    opened.wait_until(lambda: _attached(sesh) == {"one": 0, "two": 1}, what="the switch to two")
+    opened.type("sesh one; echo code-$?\n")
+    opened.wait_for(re.compile("in one already.*code-1", re.DOTALL))
+    opened.type("sesh two\n")
+    opened.wait_until(lambda: _attached(home) == {"one": 0, "two": 1}, what="the switch to two")
     opened.type("echo in-$SESH_SESSION\n")
     opened.wait_for("in-two")
     opened.type("sesh -\n")
-    opened.wait_until(lambda: _attached(sesh) == {"one": 1, "two": 0}, what="the switch back")
+    opened.wait_until(lambda: _attached(home) == {"one": 1, "two": 0}, what="the switch back")
     left(opened, "one")
 
 
-def _attached(sesh: Sesh) -> dict[str, int]:
-    return {each["name"]: each["attached"] for each in sesh("--list", "--json").json()}
+def _attached(home: Home) -> dict[str, int]:
+    return {name: home.summary(name)["attached"] for name in home.names()}
 
 
 def test_a_session_that_is_not_there_cannot_be_watched(terminal: Open, home: Home) -> None:
@@ -195,17 +195,15 @@ def test_a_session_that_is_not_there_cannot_be_watched(terminal: Open, home: Hom
 
 
 def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: Home) -> None:
-    opened = inside(terminal("one"))
+    opened = inside(terminal("one", columns=120))
     opened.type("sesh\n")
-    opened.wait_for(re.compile(r"\* one +attached"))
+    opened.wait_for(re.compile(r"\* one +attached .* bash$", re.MULTILINE))  # the list itself had the terminal
     opened.type("sesh --rename uno && sesh --status uno\n")
     opened.wait_for(re.compile(r"state: +attached \(this one\)"))
-    other = inside(terminal("uno"))
+    other = inside(terminal("uno", columns=120))
     opened.type("sesh --detach\n")
     assert opened.exit_code() == 0
     assert other.alive
-    other.type("sesh --history --json\n")
-    other.wait_for("[]")
     other.type("sesh --kill\n")
     other.wait_for("end uno, this session, and all that runs in it?")
     other.type("y")
@@ -220,7 +218,6 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
         assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
     home.env["SESH_SESSION"] = "work"
     left(inside(terminal("--new", "work", "--join")), "work")
-    left(inside(terminal("work")), "work")
     left(inside(terminal("-")), "work")
 
 
@@ -232,39 +229,39 @@ def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: 
     assert opened.text().count("detach first") == 2
     left(opened, "one")
     sesh("--send", "one", "clear; sesh four", "--enter")
-    wait_until(lambda: "no attached client of one" in sesh("--screen", "one").stdout)
+    wait_until(lambda: "no attached client of one" in screen(home, "one"))
     assert home.names() == ["one"]
 
 
-def test_inside_a_session_a_kept_job_is_shown_and_nothing_is_left(terminal: Open, sesh: Sesh) -> None:
+def test_inside_a_session_a_kept_job_is_shown_and_nothing_is_left(terminal: Open, sesh: Sesh, home: Home) -> None:
     """The client switched to it, ended with it, and the person was thrown out of the session."""
     sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = inside(terminal("one"))
     opened.type("sesh build; echo code-$?\n")
     opened.wait_for(re.compile(r"\nover\n\[build ended: 5\]\ncode-5\n"))
-    assert _attached(sesh) == {"build": 0, "one": 1}
+    assert _attached(home) == {"build": 0, "one": 1}
     left(opened, "one")
 
 
 # -- questions
 
 
-@pytest.mark.parametrize(("answer", "name"), [("\r", "work"), ("r", "work")])
-def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, answer: str, name: str) -> None:
+def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    pid = sesh("--status", "work", "--json").json()["pid"]
-    opened = terminal("--new", "work")
-    opened.wait_for(
-        re.compile(r"work already runs \(detached, .*\[J/r/n/q\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
-    )
-    opened.type(answer if answer == "\r" else answer + "\r")
-    left(inside(opened), name)
-    assert (sesh("--status", "work", "--json").json()["pid"] == pid) == (answer != "r")
+    pid = home.summary("work")["pid"]
+    for answer in ("\r", "r\r"):
+        opened = terminal("--new", "work")
+        opened.wait_for(
+            re.compile(r"work already runs \(detached, .*\[J/r/n/q\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
+        )
+        opened.type(answer)
+        left(inside(opened), "work")
+        assert (home.summary("work")["pid"] == pid) == (answer == "\r")
 
 
 def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> None:
-    sesh("--open", "a")
-    sesh("--open", "b")
+    for name in ("a", "b"):
+        sesh("--open", name, "--", "sleep", "60")
     opened = terminal("--kill-all")
     opened.wait_for("end 2 sessions (a, b)?")
     opened.type("\r")
@@ -294,19 +291,6 @@ def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Hom
     assert home.names() == ["one", "other", "two"]
     assert sesh("--kill", "--label", "team=shop").code == 0
     assert home.names() == ["other"]
-
-
-def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Open, sesh: Sesh) -> None:
-    line = "new session work · Ctrl-\\ leaves"
-    opened = terminal("work")
-    inside(opened)
-    opened.wait_until(lambda: opened.screen()[-1].strip() == line)
-    opened.type("x")
-    opened.wait_until(lambda: line not in opened.text())
-    left(opened, "work")
-    assert line not in opened.text()
-    again = inside(terminal("work"))
-    assert line not in again.text()
 
 
 def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:

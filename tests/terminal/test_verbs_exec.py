@@ -16,6 +16,17 @@ from tests.support import Home, Result, processes, wait_until
 Sesh = Callable[..., Result]
 
 
+SLEEPS = "echo ready; exec sleep 60"
+
+
+def followed(home: Home, script: str, *words: str) -> subprocess.Popen[bytes]:
+    """A job that somebody follows, once it has said that it is ready."""
+    process = home.start("--exec", "job", "--follow", *words, "--", "sh", "-c", script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
 @pytest.mark.parametrize(("script", "code"), [("exit 255", 255), ("kill -9 $$", 137)])
 def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) -> None:
     done = sesh("--exec", "build", "--", "sh", "-c", script)
@@ -34,12 +45,6 @@ def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> Non
         quiet = home.terminal("--exec", *line)
         quiet.exit_code()
         assert "ended" not in quiet.text()
-
-
-def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> None:
-    words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
-    done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
-    assert done.stdout == "".join(f"<{word}>\n" for word in words)
 
 
 def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home) -> None:
@@ -72,18 +77,6 @@ def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None
     assert first.stdout == f"{folder}:/usr/bin:/bin\n", "the person's own order stays"
 
 
-def test_output_is_printed_as_the_program_wrote_it(sesh: Sesh) -> None:
-    done = sesh(
-        "--exec",
-        "--print",
-        "--",
-        "python3",
-        "-c",
-        "import sys; sys.stdout.buffer.write(b'a\\n\\tb\\r\\n\\xff\\x1b[1m.')",
-    )
-    assert done.raw == b"a\n\tb\r\n\xff\x1b[1m."
-
-
 def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
     process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo begun; read line; echo got $line")
     assert process.stdout is not None
@@ -101,27 +94,21 @@ def test_followed_json_is_an_object_a_line(sesh: Sesh) -> None:
     assert result["exit_code"] == 0
 
 
-def test_directory_and_variables_are_the_jobs(sesh: Sesh, home: Home) -> None:
+def test_directory_variables_and_words_are_the_jobs_and_output_is_printed_as_it_was_written(
+    sesh: Sesh, home: Home
+) -> None:
     home.write("there/file", "")
-    done = sesh("--exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", 'pwd; echo "$X"')
-    assert done.stdout == f"{home.path}/there\na b\n"
-
-
-def test_ctrl_c_reaches_the_job_and_its_code_is_told(home: Home) -> None:
-    job = "trap 'exit 7' INT; echo ready; while :; do sleep 0.05; done"
-    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", job)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 7
-    process.communicate()
+    words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
+    script = 'pwd; echo "$X"; printf "<%s>\\n" "$@"; printf "\\n\\tb\\r\\n\\377\\033[1m."'
+    done = sesh("--exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", script, "sh", *words)
+    printed = f"{home.path}/there\na b\n" + "".join(f"<{word}>\n" for word in words)
+    assert done.raw == printed.encode() + b"\n\tb\r\n\xff\x1b[1m."
 
 
 def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
     job = "trap 'echo again' INT; echo ready; while :; do sleep 0.05; done"
-    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", job)
+    process = followed(home, job)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         assert b"again\n" in iter(process.stdout.readline, b"")
@@ -134,9 +121,7 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
 
 def test_the_detach_key_leaves_even_a_tied_job_and_says_how_to_go_on(home: Home) -> None:
     """It killed the one who waited by SIGQUIT, with a core dump."""
-    process = home.start("--exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
+    process = followed(home, SLEEPS, "--tie")
     process.send_signal(signal.SIGQUIT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -146,9 +131,7 @@ def test_the_detach_key_leaves_even_a_tied_job_and_says_how_to_go_on(home: Home)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None:
-    process = home.start("--exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
+    process = followed(home, SLEEPS, "--tie")
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGHUP
@@ -211,22 +194,17 @@ def test_a_tied_job_ends_when_its_window_closes_though_no_signal_comes(home: Hom
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_a_job_outlives_the_one_who_waits(home: Home, number: int) -> None:
-    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
+    process = followed(home, SLEEPS)
     process.send_signal(number)
     assert process.wait(30) == -number
     process.communicate()
-    (session,) = home.sesh("--list", "--json").json()
-    assert session["state"] == "running"
+    assert home.summary("job")["state"] == "running"
 
 
 def test_a_job_whose_daemon_is_killed_is_255_as_it_has_run(home: Home) -> None:
     home.strict = False
-    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    os.kill(home.sesh("--status", "job", "--json").json()["daemon_pid"], signal.SIGKILL)
+    process = followed(home, SLEEPS)
+    os.kill(home.summary("job")["daemon_pid"], signal.SIGKILL)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 255
     assert "daemon of job died" in err.decode()

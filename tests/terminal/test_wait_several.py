@@ -18,10 +18,6 @@ def opened(sesh: Sesh, *names: str, words: tuple[str, ...] = ()) -> None:
         assert sesh("--open", name, *words, "--", "sh", "-c", "read code; exit $code").code == 0
 
 
-def state(sesh: Sesh, name: str) -> str:
-    return str(sesh("--status", name, "--json").json()["state"])
-
-
 def typed(sesh: Sesh, **codes: int) -> None:
     for name, code in codes.items():
         assert sesh("--send", name, str(code), "--enter").code == 0
@@ -31,7 +27,7 @@ def test_all_are_waited_for_and_the_first_code_that_is_not_0_counts(sesh: Sesh, 
     opened(sesh, "a", "b", "c")
     waiting = home.start("--wait", "c", "a", "b", "--exit", "--json")
     typed(sesh, a=3, b=4)
-    wait_until(lambda: all(state(sesh, name) == "exited" for name in "ab"))
+    wait_until(lambda: all(home.summary(name)["state"] == "exited" for name in "ab"))
     assert waiting.poll() is None
     typed(sesh, c=0)
     assert waiting.wait(30) == 3
@@ -53,7 +49,7 @@ def test_the_first_is_enough_with_any_and_an_error_of_one_stands_in_its_place(se
     assert waiting.wait(30) == 5
     assert waiting.stdout is not None
     assert [(answer["session"], answer["exit_code"]) for answer in json.loads(waiting.stdout.read())] == [("b", 5)]
-    wait_until(lambda: sesh("--status", "a", "--json").json()["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("a")["activity"]["state"] == "waiting")
     asked = sesh("--wait", "a", "nosuch", "--any", "--waiting", "--timeout", "30")
     assert (asked.code, asked.stdout) == (0, "a: waiting\n")
     done = sesh("--wait", "nosuch", "a", "--exit", "--timeout", "0.3", "--json")
