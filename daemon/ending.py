@@ -109,7 +109,7 @@ class Ending:
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.activity.ends_by_interrupt or life.asked_by not in ("", TIMED_OUT)
+        by_request = session.life.interrupted or life.asked_by not in ("", TIMED_OUT)
         life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in ("end", "timeout", "checkpoint", "reopen"):
@@ -117,7 +117,7 @@ class Ending:
         guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
         answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
-        session.emit("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
+        session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
         outlives = not answered and self._outlives(timed_out=timed_out)

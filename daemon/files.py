@@ -22,9 +22,7 @@ class SessionFiles:
         self._session, self._listener, self._listen = session, listener, listen
 
     def write_last_checkpoint(self) -> None:
-        """Write the last checkpoint, if the session has checkpoints."""
-        if self._session.facts["persist"]:
-            self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
+        self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
 
     def rename(self, name: str) -> None:
         session, old = self._session, self._session.name
@@ -38,7 +36,7 @@ class SessionFiles:
             session.faults.note("the old record could not be removed", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
-        session.emit("renamed", before=old)
+        session.events.add("renamed", before=old)
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)

@@ -166,8 +166,8 @@ class ClientHandler:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
-        elif kind == protocol.GOT and client.confirms:
-            if client.confirm(protocol.split_number(payload)[0]) and client.drained:
+        elif kind == protocol.GOT and (window := client.window) is not None:
+            if window.confirm(protocol.split_number(payload)[0]) and window.drained:
                 client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
             self._relay.writable(client)
         elif kind == protocol.MODEL:
@@ -231,7 +231,7 @@ class ClientHandler:
     def _changed(self, event: str, client: Client) -> None:
         """Emit an event for a client that came or left; point the agent link at the newest client's agent."""
         session = self._session
-        session.emit(
+        session.events.add(
             event,
             client=client.number,
             pid=client.terminal.pid,

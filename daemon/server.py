@@ -73,7 +73,7 @@ class Server:
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
-        self.session.pace()
+        self.session.relay.pace()
         self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
@@ -192,7 +192,7 @@ class Server:
                     self.session.relay.writable(client)
                 else:
                     connection.feed(self.session.log)
-                    self._loop.soon(self.session.pace)
+                    self._loop.soon(self.session.relay.pace)
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -267,4 +267,4 @@ class Server:
             session.relay.followers.remove(connection.reader)
         connection.drop()
         self._listen()
-        self._loop.soon(session.pace)
+        self._loop.soon(session.relay.pace)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from sesh import machine
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
+from sesh.daemon.pty.output_log import MAX_LAG
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, Shown
+from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
+from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
@@ -19,21 +21,17 @@ from sesh.vt.render.viewport import Viewport
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes above the retained ones from which on the log is trimmed
-TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
 class Relay:
-    """Sends output to each reader of the log at its own pace. `flags` returns the terminal's (`Pty.flags`)."""
+    """Sends output to each reader of the log at its own pace; the program waits for those that lag too far."""
 
-    def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
-        self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers
-        self._soon = loop.soon
+    def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
+        self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
+        self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
-        self.echoes = Echoes(log, model, loop.timers, flags)
-        self.paced: Callable[[], object] = lambda: None  # called when reading may have to pause or resume
-        self.reports: Callable[[int, int, bool], str] = lambda *_: ""  # see `Reports.sequences`
+        self.echoes = Echoes(pump, model, loop.timers)
         self._drawn_at = 0.0
-        self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
 
     # -- output
 
@@ -53,6 +51,7 @@ class Relay:
         if self.screens_due:
             self._soon(self.serve)
         self._follow()
+        self._soon(self.pace)
 
     def program_ended(self) -> None:
         """Emulate the rest, and send screens, which do not wait for the end of an image any more."""
@@ -75,7 +74,7 @@ class Relay:
             if not self.model.wait_time():
                 self.timers.set("pack", PACK_AFTER, self._pack)
                 self.model.step()
-                self._soon(self.paced)
+                self._soon(self.pace)
                 if self.screens_due:
                     self._soon(self.serve)
         finally:
@@ -91,6 +90,13 @@ class Relay:
         machine.trim_memory()
 
     # -- the program's pace
+
+    def pace(self) -> None:
+        """Read from the program unless readers lag too far; drop the bytes that every reader has passed."""
+        self._pump.pace(paused=self.paused())
+        if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
+            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
+            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, or for a reader that is late."""
@@ -112,7 +118,7 @@ class Relay:
         for follower in self.followers:
             if follower.late(log) and follower.connection.stalled:
                 follower.skip_to(log.head)
-        self._soon(self.paced)
+        self._soon(self.pace)
 
     def set_aside(self, client: Client) -> None:
         """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
@@ -122,24 +128,21 @@ class Relay:
             client.state = Due(client.state.beneath)
         self._soon(self.serve)
 
-    def resized(self) -> None:
-        for client in self.clients.all:
-            self.set_aside(client)
+    def resize(self, size: Size) -> None:
+        """Resize the model; send all clients another screen, unless only the size in pixels has changed."""
+        if size[:2] != (self.model.columns, self.model.rows):
+            for client in self.clients.all:
+                self.set_aside(client)
+        self.model.resize(*size)
 
     def writable(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
-        self._soon(self.paced)
+        self._soon(self.pace)
         client.connection.feed(self.log)
         if isinstance(client.state, Due):
             self._soon(self.serve)
         elif isinstance(client.state, Drawn) and client.ready_for_screen():
             self.timers.ensure("draw", 0, self.draw)
-
-    def trim(self) -> None:
-        """Drop the bytes that every reader has passed."""
-        if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
-            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
-            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     # -- screens
 
@@ -159,16 +162,11 @@ class Relay:
         the client, and would ring bells or send queries again.
         """
         model, ready = self.model, self._ready_for_screen()
-        if not self.screens_due:
-            self._waiting_since = 0.0
         if not ready:
             return
-        self._soon(self.paced)
-        if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
-            model.skip_ahead()
+        self._soon(self.pace)
         if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
             model.catch_up(STEP_TIME)
-        self._waiting_since = (self._waiting_since or time.monotonic()) if model.lag else 0.0
         for client, due in ready:
             if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)
@@ -198,7 +196,7 @@ class Relay:
             lines = client.terminal.lines if client.terminal.replays else 0
             if client.position >= 0:
                 lines = min(model.scrolled_since(client.position), lines)
-            screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
+            screen = replay(emulator, lines=lines, status=self._reports.sequences(-1, model.position, every=True))
         else:
             shown = due.beneath or model.shown_at(client.position)
             lines = 0 if due.beneath else model.missed_since(client.position)
@@ -207,7 +205,8 @@ class Relay:
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
             continues = not gap and not due.beneath and shown.columns == emulator.columns
             begun = shown.open_rows if continues else 0
-            lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
+            lines = min(lines, client.terminal.lines)
+            status = self._reports.sequences(client.position, model.position, every=True)
             screen = gap + repaint(
                 emulator, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks, status=status
             )
@@ -232,7 +231,8 @@ class Relay:
         """Send a drawn client its screen, unless it has not read the last one."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
-            screen = state.viewport.draw(self.model.emulator) + self.reports(client.position, position, False).encode()
+            status = self._reports.sequences(client.position, position, every=False)
+            screen = state.viewport.draw(self.model.emulator) + status.encode()
             client.position = position
             if screen:
                 client.send_screen(position, screen)

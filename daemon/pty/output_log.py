@@ -14,10 +14,10 @@ _JOINED = 4 << 10  # largest block that small blocks are joined to
 class OutputLog:
     """Blocks of bytes from position `base` up to `head`, counted from the session's first byte."""
 
-    def __init__(self, base: int = 0) -> None:
+    def __init__(self, base: int = 0, retained: int = RETAINED) -> None:
         self.base = self.head = base
         self.appended_at = 0.0
-        self.retained = RETAINED
+        self.retained = retained
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sesh import processes, wire
-from sesh.daemon.screen import checkpoint
+from sesh.daemon import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
 from tests.support import Home, need, wait_until
