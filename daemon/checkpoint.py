@@ -64,10 +64,10 @@ class Checkpointer:
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
         self._position = 0
 
-    def soon(self, seconds: float = CHECKPOINT_AFTER) -> None:
-        """Schedule a checkpoint; a failure schedules a later one."""
+    def soon(self) -> None:
+        """Schedule a checkpoint after output; a failure schedules a later one."""
         if self._facts["persist"] and self._pump.running:
-            self._timers.ensure("checkpoint", seconds, self.write_if_due)
+            self._timers.ensure("checkpoint", CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
         """Write the next part of a checkpoint, if one is due, and set the timer for the following part or checkpoint.

@@ -1,4 +1,4 @@
-"""The files of a session: its socket, its record, and its checkpoints."""
+"""The files of a session: its socket and its record."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ class SessionFiles:
 
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
         self._session, self._listener, self._listen = session, listener, listen
-
-    def write_last_checkpoint(self) -> None:
-        self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
 
     def rename(self, name: str) -> None:
         session, old = self._session, self._session.name

@@ -13,8 +13,8 @@ from sesh.daemon.observers import Observers
 from sesh.errors import SIGNAL_BASE
 from sesh.measures import STEADY
 
-INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end
-NEVER = float("-inf")
+_INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end
+_NEVER = float("-inf")
 
 
 class Phase(Enum):
@@ -58,21 +58,28 @@ class ProgramEnd:
 class Life:
     """The phase of a session, and the causes of its end.
 
-    `asked_by`: the reason for which somebody ends it; empty for none. `interrupted_at`: time (monotonic) of a Ctrl-C
-    after which nothing else was typed.
+    `asked_by`: the reason for which somebody ends it; empty for none. `ended` is called when the program has ended.
     """
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
         self.asked_by = ""
-        self.interrupted_at = NEVER
+        self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.ended: Observers[[]] = Observers()
         self.end = ProgramEnd()
 
     @property
     def interrupted(self) -> bool:
         """True if the last key was a recent Ctrl-C, so that an end now is on request."""
-        return time.monotonic() - self.interrupted_at < INTERRUPTED
+        return time.monotonic() - self._interrupted_at < _INTERRUPTED
+
+    def interrupt(self) -> None:
+        """Note a Ctrl-C."""
+        self._interrupted_at = time.monotonic()
+
+    def go_on(self) -> None:
+        """Note another key, or a new command: the last Ctrl-C causes no end any more."""
+        self._interrupted_at = _NEVER
 
     @property
     def running(self) -> bool:

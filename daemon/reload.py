@@ -272,7 +272,7 @@ def take_over(memory: int, caller: Caller) -> None:
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
         session.timers.set("stdin", FEEDER_TIMEOUT, session.pump.stdin.close)
-    session.checkpoints.soon(0)
+    session.checkpoints.soon()
     processes.set_process_title(f"{PROGRAM}: {session.name}")
     files.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")

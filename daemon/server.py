@@ -104,7 +104,7 @@ class Server:
         if life.phase == Phase.ENDED:
             self.ending.complete()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
-            self.files.write_last_checkpoint()
+            session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:
             self.ending.end_session(reason=TERMINATED)

@@ -103,7 +103,7 @@ class Typing:
         if self._repeats(request):
             return
         if session.pty is not None and session.running:
-            session.life.interrupted_at = time.monotonic()
+            session.life.interrupt()
             session.pty.signal_foreground(signal.SIGINT)
         self._keep_outcome(request, "")
         request.respond()

@@ -21,7 +21,6 @@ from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, 
 from sesh.daemon.activity.turn import DRAW_TIME, Turn, Work
 from sesh.daemon.events import Events
 from sesh.daemon.observers import Observers
-from sesh.daemon.phase import NEVER
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
@@ -87,7 +86,10 @@ class Activity:
         """Note typed input: a line answers the question, and some keys end a declaration."""
         kept = self._kept
         self._typed_at = time.monotonic()
-        self._pump.life.interrupted_at = self._typed_at if data[-1:] == _CTRL_C else NEVER
+        if data[-1:] == _CTRL_C:
+            self._pump.life.interrupt()
+        else:
+            self._pump.life.go_on()
         self._turn.key_pressed()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
@@ -101,7 +103,7 @@ class Activity:
 
     def command_started(self) -> None:
         """Note that the shell has started a command: the previous one's question or result is over."""
-        self._pump.life.interrupted_at = NEVER
+        self._pump.life.go_on()
         if self._kept.word.ends_by_input(b"", self._pump.log.head):
             self._kept.answered_at = STEADY.now()
         self._decide()

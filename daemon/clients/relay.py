@@ -21,6 +21,7 @@ from sesh.vt.render.viewport import Viewport
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes above the retained ones from which on the log is trimmed
+TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
 class Relay:
@@ -32,6 +33,7 @@ class Relay:
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
         self._drawn_at = 0.0
+        self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
 
     # -- output
 
@@ -162,11 +164,16 @@ class Relay:
         the client, and would ring bells or send queries again.
         """
         model, ready = self.model, self._ready_for_screen()
+        if not self.screens_due:
+            self._waiting_since = 0.0
         if not ready:
             return
         self._soon(self.pace)
+        if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
+            model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
             model.catch_up(STEP_TIME)
+        self._waiting_since = (self._waiting_since or time.monotonic()) if model.lag else 0.0
         for client, due in ready:
             if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)

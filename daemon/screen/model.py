@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import insort
 from collections import deque
@@ -21,6 +22,8 @@ PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
 CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
 STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, of one step of the emulator
+_CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
+_BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
 _MAX_MARKS = 1024  # the oldest is dropped
 
 
@@ -42,7 +45,7 @@ class Shown(NamedTuple):
 class Model:
     """A reader of the log that feeds the emulator; the screen is that of `position`.
 
-    `fault` logs the emulator's first error. `max_lines`: of the scrollback.
+    `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Model:
         log: OutputLog,
         columns: int,
         rows: int,
-        fault: Callable[[str, Exception], None] = lambda *_: None,
+        fault: Callable[[str, Exception | None], None] = lambda *_: None,
         max_lines: int = SCROLLBACK,
         life: Life | None = None,
     ) -> None:
@@ -130,6 +133,20 @@ class Model:
             self.step(end)
         self._apply_resizes()
         return self.position >= end
+
+    def skip_ahead(self) -> None:
+        """Skip output that takes too long to emulate, except the end of the log.
+
+        Screen and scrollback lack the skipped output; clients still get it.
+        """
+        start = self._log.head - SMALL_LAG
+        if start > self.position:
+            boundary = _BOUNDARY.search(self._log.bytes(start))
+            start += boundary.start() if boundary else 0
+            self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
+            self.position = start
+            self.emulator.feed(_CANCEL)
+            self._apply_resizes()
 
     def apply_size(self) -> None:
         """Give the emulator the session's current size, even if it has not reached the last resize."""
