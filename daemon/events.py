@@ -113,8 +113,8 @@ class Events:
                     "session": event["session"],
                     "count": before - seen,
                 }
-                connection.queue(_frame(missed))
-            connection.queue(_frame(event))
+                connection.queue(protocol.message(protocol.DATA, missed))
+            connection.queue(protocol.message(protocol.DATA, event))
             seen = event["seq"]
         return seen
 
@@ -127,10 +127,6 @@ def shorten(command: list[str]) -> list[str]:
             return [*command[:index], word[:room] + "…"]
         room -= len(word)
     return command
-
-
-def _frame(event: Event) -> bytes:
-    return protocol.message(protocol.DATA, event)
 
 
 class Missed:

@@ -17,7 +17,6 @@ from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
-from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
@@ -55,7 +54,7 @@ class Server:
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            session.log.retained = MAX_LAG  # the creator may want the output from the first byte on
+            session.log.whole = True
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 

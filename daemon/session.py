@@ -10,7 +10,7 @@ from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
 from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.output_log import JOB_RETAINED, RETAINED, OutputLog
+from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -21,7 +21,7 @@ from sesh.daemon.waits import Waits
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
-from sesh.measures import STEADY, Size
+from sesh.measures import Size
 from sesh.schema import Event
 from sesh.stored import Facts
 
@@ -38,7 +38,7 @@ class Session:
         self.life = life = Life()
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)
-        timers, log = loop.timers, OutputLog(retained=self.retained)
+        timers, log = loop.timers, OutputLog(job=facts["job"])
         self.pump = pump = Pump(log, loop, life)
         self.model = model = Model(log, size[0], size[1], faults.note, facts["scrollback"], life)
         model.resize(*size)
@@ -88,11 +88,6 @@ class Session:
         self.activity.wake()
 
     @property
-    def retained(self) -> int:
-        """Bytes of output to keep for clients that reconnect."""
-        return JOB_RETAINED if self.facts["job"] else RETAINED
-
-    @property
     def log(self) -> OutputLog:
         return self.pump.log
 
@@ -112,8 +107,3 @@ class Session:
     def pty(self) -> Pty | None:
         """The program's pty, maybe closed; None before the start, and in a session loaded after its end."""
         return self.pump.pty
-
-    def note_typing(self, keys: bytes) -> None:
-        """Note that a request has typed keys."""
-        self.pump.last_activity = STEADY.now()
-        self.activity.typed(keys)

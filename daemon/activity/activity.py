@@ -85,7 +85,7 @@ class Activity:
     def typed(self, data: bytes) -> None:
         """Note typed input: a line answers the question, and some keys end a declaration."""
         kept = self._kept
-        self._typed_at = time.monotonic()
+        self._typed_at, self._pump.last_activity = time.monotonic(), STEADY.now()
         if data[-1:] == _CTRL_C:
             self._pump.life.interrupt()
         else:
