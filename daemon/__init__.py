@@ -5,13 +5,14 @@ reload     replaces the daemon's code by another version, and keeps the session
 server     signals and connections
 handler    frames of attached clients
 requests   checks and dispatches requests; verbs, typing: one method for each; delivery: when a text gets its Enter
-ending     the end of the session; files: its socket, record and checkpoints
+ending     the end of the session; files: its socket and record
 description
            the session as lists, `--status` and its record show it
-session    builds and connects the parts; waits, events, findings: three of them
+session    builds and connects the parts; checkpoint, waits, findings, events: four of them
 activity/  whether the program works or waits, and notifications
 shell/     `--run` in the live shell, and the history of commands
 clients/   connections, attached clients, and the relay that sends them output
-screen/    the emulator, which reads the output log, and checkpoints
+screen/    the emulator, which reads the output log, and what else a terminal keeps
 pty/       the program: its pty, output log, queries and their answers, and input
+phase      how far the session has come; observers: calls to parts that are built later
 """

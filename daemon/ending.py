@@ -9,13 +9,12 @@ from dataclasses import replace
 
 from sesh import protocol
 from sesh.daemon import description
-from sesh.daemon.clients.client import Client, Drawn, Due, Live, client_of
+from sesh.daemon.clients.client import Client, Drawn, Due, client_of
 from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.output_log import JOB_RETAINED
-from sesh.daemon.screen.model import SMALL_LAG
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
@@ -109,7 +108,7 @@ class Ending:
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.activity.ends_by_interrupt or life.asked_by not in ("", TIMED_OUT)
+        by_request = session.life.interrupted or life.asked_by not in ("", TIMED_OUT)
         life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in ("end", "timeout", "checkpoint", "reopen"):
@@ -117,7 +116,7 @@ class Ending:
         guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
         answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
-        session.emit("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
+        session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
         outlives = not answered and self._outlives(timed_out=timed_out)
@@ -168,7 +167,7 @@ class Ending:
         session, self._final_phase = self.session, outcome
         if outcome != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if outcome == Phase.REMOVED or not (session.facts["persist"] and self._lags):
+        if outcome == Phase.REMOVED or not (session.facts["persist"] and session.model.lag):
             self.complete()
 
     def complete(self) -> None:
@@ -176,7 +175,7 @@ class Ending:
         guard, outcome = self.session.faults.guard, self._final_phase
         self._life.become(outcome)
         if outcome != Phase.REMOVED:
-            self._files.write_last_checkpoint()
+            guard(self.session.checkpoints.write_last, "the checkpoint")
         if outcome != Phase.KEPT:
             guard(lambda: self._files.release(remove=outcome == Phase.REMOVED), "the release")
         if outcome == Phase.LEFT:
@@ -185,27 +184,18 @@ class Ending:
             request.respond()
         self.requests.clear()
 
-    @property
-    def _lags(self) -> bool:
-        """True if the emulator lags so far that to catch up would block the loop."""
-        return self.session.model.lag > SMALL_LAG
-
     # -- connections that wait for the end
 
     def answer_waiters(self) -> None:
         """Answer waits for the end, and send clients EXIT, each once it has all of the output."""
-        session, asked_by = self.session, self._life.asked_by
-        if self._life.phase == Phase.ENDED and not self._lags:
+        session = self.session
+        if self._life.phase == Phase.ENDED and not session.model.lag:
             self.complete()
-        if asked_by and self._lags:  # skip the last screens: a person has ended the session
-            for client in session.clients.all:
-                if isinstance(client.state, Due):
-                    client.position, client.state = session.log.head, Live()
         for connection in list(self._connections.values()):
             if not self._has_more(connection):
                 self._answer(connection)
         for client in list(session.clients.all):
-            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not asked_by
+            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.asked_by
             if not (isinstance(client.state, Due) or undrawn or self._has_more(client.connection)):
                 self._send_exit(client)
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
 from sesh.daemon.clients.connection import Connection
+from sesh.daemon.observers import Observers
 from sesh.schema import Event, Unseen
+from sesh.stored import Facts
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -35,31 +37,32 @@ _MAX_COMMAND = 32 << 10
 
 
 class Events:
-    """The events of one session and their followers. `on_event` is called with each event."""
+    """The events of one session and their followers. `added` is called with each event."""
 
-    def __init__(self, on_event: Callable[[Event], None], soon: Callable[[Callable[[], object]], object]) -> None:
-        self._on_event, self._soon = on_event, soon
+    def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
+        self._facts, self._soon = facts, soon
+        self.added: Observers[[Event]] = Observers()
         self.last = 0  # number of the newest event
         self._kept: dict[str, deque[Event]] = {}
         self._followers: dict[Connection, int] = {}
         self.missed = Missed()
 
-    def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
+    def add(self, event: str, /, **facts: Unpack[Event]) -> None:
         """Add an event. Truncate strings, and strip characters that a terminal would interpret."""
         self.last += 1
         texts = {
             key: wording.plain(value[: 4 * MAX_TEXT])[:MAX_TEXT] if isinstance(value, str) else value
             for key, value in facts.items()
         }
-        added: Event = {
+        new: Event = {
             "seq": self.last,
             "ts": measures.exact_stamp(time.time()),
             "event": event,
-            "session": session,
+            "session": self._facts["name"],
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
-        self._keep(added)
-        self._on_event(added)
+        self._keep(new)
+        self.added(new)
         self._soon(self.feed)
 
     def _keep(self, event: Event) -> None:
@@ -110,8 +113,8 @@ class Events:
                     "session": event["session"],
                     "count": before - seen,
                 }
-                connection.queue(_frame(missed))
-            connection.queue(_frame(event))
+                connection.queue(protocol.message(protocol.DATA, missed))
+            connection.queue(protocol.message(protocol.DATA, event))
             seen = event["seq"]
         return seen
 
@@ -124,10 +127,6 @@ def shorten(command: list[str]) -> list[str]:
             return [*command[:index], word[:room] + "…"]
         room -= len(word)
     return command
-
-
-def _frame(event: Event) -> bytes:
-    return protocol.message(protocol.DATA, event)
 
 
 class Missed:

@@ -1,4 +1,4 @@
-"""The files of a session: its socket, its record, and its checkpoints."""
+"""The files of a session: its socket and its record."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ class SessionFiles:
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
         self._session, self._listener, self._listen = session, listener, listen
 
-    def write_last_checkpoint(self) -> None:
-        """Write the last checkpoint, if the session has checkpoints."""
-        if self._session.facts["persist"]:
-            self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
-
     def rename(self, name: str) -> None:
         session, old = self._session, self._session.name
         self._bind_again()  # the socket may have been removed, and then could not be moved
@@ -38,7 +33,7 @@ class SessionFiles:
             session.faults.note("the old record could not be removed", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
-        session.emit("renamed", before=old)
+        session.events.add("renamed", before=old)
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.client import Clients
+from sesh.daemon.events import Events
 from sesh.daemon.pty.answers import answer, size_report
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.screen.model import Model
-from sesh.daemon.shell.history import CommandMarks
+from sesh.daemon.shell.command_marks import CommandMarks
+from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.queries import ASKING, Finding, bounded, form, reply_form
 
@@ -27,11 +28,10 @@ _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 
 class Answering:
-    """Answers the queries of one session. `refuses` returns whether none is answered now (`RunQueue.no_answers`)."""
+    """Answers the queries of one session."""
 
-    def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, refuses: Callable[[], bool]) -> None:
-        self._pump, self._model, self._clients, self._timers = pump, model, clients, timers
-        self._refuses = refuses
+    def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
+        self._pump, self._model, self._clients, self._timers, self._runs = pump, model, clients, timers, runs
         self._waiting: deque[tuple[bytes, int]] = deque()  # each with its end in the log; b"" is a size report
 
     def found(self, kind: str, body: bytes, position: int) -> None:
@@ -57,7 +57,7 @@ class Answering:
         self.answer()
 
     def _wait(self, query: bytes, position: int) -> None:
-        if len(self._waiting) < MAX_UNANSWERED and not self._refuses():
+        if len(self._waiting) < MAX_UNANSWERED and not self._runs.no_answers():
             self._waiting.append((query, position))
 
     def _report_status(self, terminator: bytes) -> None:
@@ -68,7 +68,7 @@ class Answering:
         for client in self._clients.all:
             if client.gets_output():
                 client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
-        if not self._refuses():
+        if not self._runs.no_answers():
             self._reply(b"\x1b]7501;?" + terminator)
 
     def answer(self) -> None:
@@ -99,9 +99,9 @@ class Findings:
     """Handles the findings of one session. `titled_by`: the process group that has set the title."""
 
     def __init__(
-        self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
+        self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, events: Events
     ) -> None:
-        self.answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
+        self.answering, self._activity, self.marks, self._pump, self._events = answering, activity, marks, pump, events
         self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title, self.titled_by = "", 0
 
@@ -118,15 +118,15 @@ class Findings:
             self.titled_by = self._pump.pty.foreground() if self._pump.pty is not None else 0
             before, self.title = self.title, _printable(body)
             if self.title != before:
-                self._emit("title", title=self.title)
+                self._events.add("title", title=self.title)
         elif kind == "bell":
-            self._emit("bell")
+            self._events.add("bell")
         elif kind == "notification_part":
             self._parts = [*self._parts, body][:_MOST_PARTS]
         elif kind == "notification":
             parts, self._parts = [*self._parts, body], []
             if text := _printable(b": ".join(filter(None, parts))):
-                self._emit("notification", text=text)
+                self._events.add("notification", text=text)
                 self._activity.declare("waiting", text)
         elif kind == "status":
             self._activity.reported(body, position)

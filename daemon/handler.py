@@ -16,7 +16,7 @@ from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import ProtocolError
-from sesh.measures import STEADY, Size, clamp_size
+from sesh.measures import Size, clamp_size
 from sesh.messages import Introduction, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
@@ -105,7 +105,7 @@ class ClientHandler:
     def creator_served(self, connection: Connection) -> None:
         """Note that the creator has made its request: neither output nor the session's end waits for it now."""
         if connection.creator:
-            connection.creator, self._log.retained = False, self._session.retained
+            connection.creator = self._log.whole = False
         self._timers.clear(("hello", connection.descriptor))
 
     def _missed(self) -> str:
@@ -131,7 +131,6 @@ class ClientHandler:
             return
         keys = client.replies.filter(data, time.monotonic())
         if client.replies.typed:  # a person, not the terminal
-            self._pump.last_activity = STEADY.now()
             self._clients.typed(client)  # first: resize to this terminal before the program sees the key
             self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
@@ -166,8 +165,8 @@ class ClientHandler:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
-        elif kind == protocol.GOT and client.confirms:
-            if client.confirm(protocol.split_number(payload)[0]) and client.drained:
+        elif kind == protocol.GOT and (window := client.window) is not None:
+            if window.confirm(protocol.split_number(payload)[0]) and window.drained:
                 client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
             self._relay.writable(client)
         elif kind == protocol.MODEL:
@@ -231,7 +230,7 @@ class ClientHandler:
     def _changed(self, event: str, client: Client) -> None:
         """Emit an event for a client that came or left; point the agent link at the newest client's agent."""
         session = self._session
-        session.emit(
+        session.events.add(
             event,
             client=client.number,
             pid=client.terminal.pid,

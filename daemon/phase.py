@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
 
 from sesh import machine
+from sesh.daemon.observers import Observers
 from sesh.errors import SIGNAL_BASE
 from sesh.measures import STEADY
+
+_INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end
+_NEVER = float("-inf")
 
 
 class Phase(Enum):
@@ -52,10 +56,30 @@ class ProgramEnd:
 
 
 class Life:
-    def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
-        self.phase, self._ended = Phase.RUNNING, ended
+    """The phase of a session, and the causes of its end.
+
+    `asked_by`: the reason for which somebody ends it; empty for none. `ended` is called when the program has ended.
+    """
+
+    def __init__(self) -> None:
+        self.phase = Phase.RUNNING
         self.asked_by = ""
+        self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
+        self.ended: Observers[[]] = Observers()
         self.end = ProgramEnd()
+
+    @property
+    def interrupted(self) -> bool:
+        """True if the last key was a recent Ctrl-C, so that an end now is on request."""
+        return time.monotonic() - self._interrupted_at < _INTERRUPTED
+
+    def interrupt(self) -> None:
+        """Note a Ctrl-C."""
+        self._interrupted_at = time.monotonic()
+
+    def go_on(self) -> None:
+        """Note another key, or a new command: the last Ctrl-C causes no end any more."""
+        self._interrupted_at = _NEVER
 
     @property
     def running(self) -> bool:
@@ -69,4 +93,4 @@ class Life:
     def become(self, phase: Phase) -> None:
         ran, self.phase = self.running, phase
         if ran and not self.running:
-            self._ended()
+            self.ended()

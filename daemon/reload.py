@@ -31,6 +31,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pump import Reading
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -39,7 +40,7 @@ from sesh.measures import STEADY
 from sesh.names import printable
 from sesh.stored import Facts
 
-FORMAT = 6  # of the snapshot; a sesh refuses any other
+FORMAT = 7  # of the snapshot; a sesh refuses any other
 Snapshot = dict[str, Any]
 
 
@@ -59,7 +60,7 @@ def snapshot_of(server: Server) -> Snapshot:
         "log": (session.log.base, _text(session.log.bytes(session.log.base))),
         "model": session.model.dump(),
         "input": _text(pump.input.content()),
-        "pump": (_text(pump.scanner.carry), pump.last_activity, pump.sent_at, pump.open),
+        "pump": (_text(pump.scanner.carry), pump.last_activity, pump.sent_at, pump.reading.value),
         "title": (findings.title, findings.titled_by),
         "end": asdict(session.life.end),
         "phase": session.life.phase.value,
@@ -96,8 +97,8 @@ def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
     session.life.end = ProgramEnd(**state["end"])
     session.life.become(Phase(state["phase"]))
     findings.title, findings.titled_by = state["title"]
-    carry, pump.last_activity, pump.sent_at, pump.open = state["pump"]
-    pump.scanner.carry = a2b_base64(carry)
+    carry, pump.last_activity, pump.sent_at, reading = state["pump"]
+    pump.scanner.carry, pump.reading = a2b_base64(carry), Reading(reading)
     if state["input"]:
         pump.input.add("handover", a2b_base64(state["input"]))
     if state["stdin"] is not None and with_descriptors:
@@ -271,7 +272,7 @@ def take_over(memory: int, caller: Caller) -> None:
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
         session.timers.set("stdin", FEEDER_TIMEOUT, session.pump.stdin.close)
-    session.checkpoint_soon(0)
+    session.checkpoints.soon()
     processes.set_process_title(f"{PROGRAM}: {session.name}")
     about.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")

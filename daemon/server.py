@@ -17,7 +17,6 @@ from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
-from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
@@ -55,7 +54,7 @@ class Server:
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            session.log.retained = MAX_LAG  # the creator may want the output from the first byte on
+            session.log.whole = True
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
@@ -73,7 +72,7 @@ class Server:
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
-        self.session.pace()
+        self.session.relay.pace()
         self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
@@ -104,7 +103,7 @@ class Server:
         if life.phase == Phase.ENDED:
             self.ending.complete()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
-            self.files.write_last_checkpoint()
+            session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:
             self.ending.end_session(reason=TERMINATED)
@@ -192,7 +191,7 @@ class Server:
                     self.session.relay.writable(client)
                 else:
                     connection.feed(self.session.log)
-                    self._loop.soon(self.session.pace)
+                    self._loop.soon(self.session.relay.pace)
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -267,4 +266,4 @@ class Server:
             session.relay.followers.remove(connection.reader)
         connection.drop()
         self._listen()
-        self._loop.soon(session.pace)
+        self._loop.soon(session.relay.pace)

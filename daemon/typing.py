@@ -103,7 +103,7 @@ class Typing:
         if self._repeats(request):
             return
         if session.pty is not None and session.running:
-            session.activity.interrupted()
+            session.life.interrupt()
             session.pty.signal_foreground(signal.SIGINT)
         self._keep_outcome(request, "")
         request.respond()
@@ -183,7 +183,7 @@ class Typing:
         if reason := self._obstacle(text, step):
             pump.type("text", b"".join(delivery.pieces))  # even now: a paste needs its end
         else:
-            session.note_typing(b"\r")
+            session.activity.typed(b"\r")
             pump.type("text", b"\r")
         return reason
 
@@ -233,7 +233,7 @@ class Typing:
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
             pump.sent_at = session.log.head
-        session.note_typing(data)
+        session.activity.typed(data)
 
     def _check_free(self, request: Request) -> None:
         """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""

@@ -144,7 +144,7 @@ class Verbs:
 
     def run_interrupt(self, request: Request) -> None:
         if self._session.runs.interrupt(request.connection):
-            self._session.activity.interrupted()
+            self._session.life.interrupt()
         request.respond()
 
     # -- requests that change the session

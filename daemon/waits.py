@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
+from sesh.daemon.shell.queue import RunQueue
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
@@ -46,9 +46,9 @@ class Wait:
 
 
 class Waits:
-    """The waits of one session. `runs` returns whether a `--run` is active: then the shell's prompt does not count."""
+    """The waits of one session."""
 
-    def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
+    def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
 
@@ -113,7 +113,7 @@ class Waits:
         silent = self._silent()
         if silent < QUIET:
             return QUIET - silent
-        counts = pump.line_begun or not self._runs()
+        counts = pump.line_begun or self._runs.active is None  # a `--run` has prompts of its own
         if counts and not pump.input.size and shells.at_prompt(pump.pty):
             return 0
         return min(silent, MAX_PAUSE)  # twice as long each time

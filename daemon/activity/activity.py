@@ -11,19 +11,21 @@ still change. An idle session has no timer. A request triggers a check if the la
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sesh import machine
 from sesh.daemon.activity import question, rules
-from sesh.daemon.activity.declared import By, Declared, Reports
+from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.turn import DRAW_TIME, Turn, Work
+from sesh.daemon.events import Events
+from sesh.daemon.observers import Observers
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
@@ -34,7 +36,6 @@ FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may end without an event
 _OUTPUT_DELAY = 0.02  # seconds after which output that a program wrote before a read has arrived
 _LEAST_DELAY = 0.01  # seconds to the next check at least: a timer may be early by a rounding error
-_INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end, if it was the last key
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """By the first number of OSC 9;4 (ConEmu): progress, error, indeterminate progress."""
@@ -51,40 +52,26 @@ class Kept:
 
     standing: Standing
     active_at: float
-    word: Declared = field(default_factory=Declared)
+    word: Declared
     answered_at: float = 0.0
     prompted: int = 0
     begun: int = 0
     entered: int = 0
 
-    @classmethod
-    def of(cls, state: dict[str, Any]) -> Kept:
-        """Restore the result of `asdict`."""
-        return cls(**{**state, "standing": Standing(**state["standing"]), "word": Declared.of(state["word"])})
-
 
 class Activity:
-    """The state of one session. `emit` adds an event; `on_check` is called after each check or declaration."""
+    """The state of one session. `checked` is called after each check or declaration."""
 
     def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        timers: Timers,
-        model: Model,
-        emit: Callable[..., None],
-        on_check: Callable[[], None],
+        self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
-        self._facts, self._pump, self._timers, self._model = facts, pump, timers, model
-        self._emit, self._on_check = emit, on_check
+        self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
+        self.reports, self.checked = reports, Observers[[]]()
         now = time.monotonic()
-        self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now)
+        self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._turn = Turn(model)
         self._checked_at, self._typed_at = now, 0.0
         self._settled = True  # the session was checked since output and typing settled
-        self._interrupted_at = -_INTERRUPTED
-        if pump.pty is not None:
-            self.wake()
 
     # -- inputs
 
@@ -98,8 +85,11 @@ class Activity:
     def typed(self, data: bytes) -> None:
         """Note typed input: a line answers the question, and some keys end a declaration."""
         kept = self._kept
-        self._typed_at = time.monotonic()
-        self._interrupted_at = self._typed_at if data[-1:] == _CTRL_C else -_INTERRUPTED
+        self._typed_at, self._pump.last_activity = time.monotonic(), STEADY.now()
+        if data[-1:] == _CTRL_C:
+            self._pump.life.interrupt()
+        else:
+            self._pump.life.go_on()
         self._turn.key_pressed()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
@@ -113,14 +103,11 @@ class Activity:
 
     def command_started(self) -> None:
         """Note that the shell has started a command: the previous one's question or result is over."""
-        self._interrupted_at = -_INTERRUPTED
+        self._pump.life.go_on()
         if self._kept.word.ends_by_input(b"", self._pump.log.head):
             self._kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
-
-    def interrupted(self) -> None:
-        self._interrupted_at = time.monotonic()
 
     def declare(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
         declared = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
@@ -142,7 +129,7 @@ class Activity:
 
     def reset(self, position: int) -> None:
         """Clear the reports: the program has reset the terminal (RIS)."""
-        self._kept.word.reports.take({"state": "clear"}, 0, position)
+        self.reports.take({"state": "clear"}, 0, position)
         self._decide()
 
     def marked(self, body: bytes, position: int) -> None:
@@ -152,29 +139,21 @@ class Activity:
         if body[:1] == b"C" and self._model.catch_up(DRAW_TIME, position):
             kept.entered = question.cursor_line(self._model.emulator) - 1
         elif body[:1] == b"A":
-            kept.word.reports.ended(self._pump.log.head)
+            self.reports.ended(self._pump.log.head)
             self._decide()
 
     def ended(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear("activity")
-        self._settled, self._kept.word = True, Declared()
+        self.reports.take({"state": "clear"}, 0, self._pump.log.head)
+        self._settled, self._kept.word.last = True, None
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs
 
     @property
-    def reports(self) -> Reports:
-        return self._kept.word.reports
-
-    @property
     def active_at(self) -> float:
         return self._kept.active_at
-
-    @property
-    def ends_by_interrupt(self) -> bool:
-        """True if the last key was a recent Ctrl-C, so that an end now is on request."""
-        return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
     @property
     def waits(self) -> bool:
@@ -236,7 +215,9 @@ class Activity:
         return asdict(self._kept)
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._kept = Kept.of(state)
+        word = self._kept.word
+        word.restore(state["word"])
+        self._kept = Kept(**{**state, "standing": Standing(**state["standing"]), "word": word})
         if self._kept.standing.why == Why.STOPPED:
             self._turn.restore(self._kept.standing.question)
 
@@ -280,9 +261,10 @@ class Activity:
         before, self._kept.standing = self._kept.standing, standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
-            words = {"question": standing.question or None, "kind": standing.kind or None}
-            self._emit("activity", state=standing.state.value, why=standing.why.value, **words)
-        self._on_check()
+            state, why = standing.state.value, standing.why.value
+            words, kind = standing.question or None, standing.kind or None
+            self._events.add("activity", state=state, why=why, question=words, kind=kind)
+        self.checked()
 
     def _observe(self, silent: float) -> tuple[Why, str]:
         """Return the reason of the state, and the question: from the kernel first, then from the screen."""

@@ -10,6 +10,8 @@ from typing import ClassVar
 from sesh import measures, protocol
 from sesh.daemon.clients.connection import Connection, Reader
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.clients.window import Window
+from sesh.daemon.observers import Observers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Shown
 from sesh.measures import STEADY, Size, clamp_size, stamp
@@ -21,8 +23,6 @@ from sesh.wording import plain
 
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10  # the same over a link, besides the bytes in flight: an echo queues behind both
-WINDOW = 256 << 10  # bytes in flight over a link; at the limit, no more are sent until a GOT
-PIECE = 16 << 10  # bytes of one frame over a link: the client sends GOT for whole frames
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets: by default, at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
@@ -97,11 +97,7 @@ class Terminal:
 
 
 class Client(Reader):
-    """An attached client.
-
-    The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. So a client over a link acknowledges
-    output (GOT), and at most `WINDOW` bytes are in flight: no echo waits behind seconds of output.
-    """
+    """An attached client."""
 
     def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
         super().__init__(connection, -1)
@@ -109,9 +105,8 @@ class Client(Reader):
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # attached; last typed (attaching counts)
-        self.confirms = self.terminal.remote and hello.get("got", False)
-        self.limit = LAG_OVER_LINK if self.confirms else LAG
-        self._sent = self._got = 0
+        self.window = Window() if self.terminal.remote and hello.get("got", False) else None
+        self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Due | Drawn = Due(attach=True)
         self.redraw_due = False  # the next screen answers a REDRAW
         self.replies = ReplyFilter()
@@ -121,30 +116,13 @@ class Client(Reader):
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
 
-    def room(self) -> int:
-        if not self.confirms:
-            return super().room()
-        return PIECE if self._sent - self._got < WINDOW else 0
-
     def was_sent(self, size: int) -> None:
-        self._sent += size
+        super().was_sent(size)
         self._mark(self.position)
-
-    def confirm(self, count: int) -> bool:
-        """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
-        is_valid = self._got < count <= self._sent
-        if is_valid:
-            self._got = count
-        return is_valid
-
-    @property
-    def drained(self) -> bool:
-        """True if so few bytes are in flight that a screen would arrive soon."""
-        return not self.confirms or self._sent - self._got <= WINDOW >> 2
 
     def ready_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""
-        return self.connection.flush() and self.drained
+        return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
         """Send the first part of a screen. A client that reconnects before the rest gets all of it."""
@@ -179,11 +157,12 @@ def client_of(connection: Connection) -> Client | None:
 
 
 class Clients:
-    """The attached clients of one session. `resize` changes the session's size."""
+    """The attached clients of one session. `resized` is called with the session's new size."""
 
-    def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
+    def __init__(self, size: Size) -> None:
         self.all: list[Client] = []
-        self.size, self.resize = size, resize
+        self.size = size
+        self.resized: Observers[[Size]] = Observers()
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
         """Clients that have left, by token: the last INPUT's number; True if the terminal shows raw output."""
@@ -228,7 +207,7 @@ class Clients:
         leader = self.leader
         if leader is not None and leader.size != self.size:
             self.size = leader.size
-            self.resize(leader.size)
+            self.resized(leader.size)
 
     def answering(self, log: OutputLog) -> Client | None:
         """Return the client to answer queries: of those that are live and not late, the one that typed last."""

@@ -10,6 +10,7 @@ from errno import EAGAIN
 from typing import TYPE_CHECKING, Literal
 
 from sesh import protocol
+from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, UsageError
 from sesh.messages import Answer, Ask
@@ -118,7 +119,7 @@ class FrameSocket:
 class Reader:
     """A reader of the log, at a position: a follower of the output, or an attached client."""
 
-    confirms = False  # it acknowledges bytes with GOT, as over a link
+    window: Window | None = None  # over a link
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
 
     def __init__(self, connection: Connection, position: int) -> None:
@@ -134,10 +135,12 @@ class Reader:
         return True
 
     def room(self) -> int:
-        return protocol.CHUNK
+        return protocol.CHUNK if self.window is None else self.window.room
 
     def was_sent(self, size: int) -> None:
         """Note that `size` bytes of OUTPUT or SCREEN were sent."""
+        if self.window is not None:
+            self.window.sent += size
 
     def skip_to(self, position: int) -> None:
         self.skipped += position - self.position
@@ -170,7 +173,7 @@ class Connection(FrameSocket):
 
     def _progressed(self) -> None:
         """Note progress after a send; over a link, only GOT is progress."""
-        if self.reader is None or not self.reader.confirms:
+        if self.reader is None or self.reader.window is None:
             self.progress_at = time.monotonic()
 
     def feed(self, log: OutputLog) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 
 from sesh import protocol
 from sesh.daemon.clients.client import Client
-from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
@@ -23,10 +22,10 @@ ALONE = 0.2  # seconds that ECHOED waits for output; then it is sent alone
 
 
 class Echoes:
-    """Reports echoes of one session, if a client predicts. `flags` returns the terminal's (`Pty.flags`)."""
+    """Reports echoes of one session, if a client predicts."""
 
-    def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
-        self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
+    def __init__(self, pump: Pump, model: Model, timers: Timers) -> None:
+        self._pump, self._model, self._timers = pump, model, timers
         self._flags = 0
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
@@ -37,7 +36,7 @@ class Echoes:
         screen = b""
         if client.gets_output() and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
-            client.connection.feed(self._log)
+            client.connection.feed(self._pump.log)
         if len(screen) > protocol.CHUNK:
             screen = b""
         self._report_flags()
@@ -49,41 +48,36 @@ class Echoes:
         typed = self._unreported.get(client)
         if typed is not None:
             typed.append((time.monotonic(), number))
-            self._timers.ensure(("echo", client.number), ALONE, lambda: self._report_alone(client))
+            self._timers.ensure("echoes", ALONE, self._report_alone)
 
-    def _report_alone(self, client: Client) -> None:
-        typed, now = self._unreported.get(client), time.monotonic()
-        if typed and typed[0][0] + ALONE <= now:
-            self._report_flags()
-            self._report_echoed(client)
+    def _report_alone(self) -> None:
+        self.report()
+        for client in self._unreported:
             client.connection.flush()
-        if typed:
-            self._timers.set(("echo", client.number), typed[0][0] + ALONE - now, lambda: self._report_alone(client))
-
-    def _report_echoed(self, client: Client) -> None:
-        typed, now, number = self._unreported.get(client, deque()), time.monotonic(), 0
-        while typed and typed[0][0] + ECHO_TIME <= now:
-            _, number = typed.popleft()
-        if number:
-            self._send(client, number)
+        if any(self._unreported.values()):
+            self._timers.set("echoes", ALONE, self._report_alone)
 
     def report(self) -> None:
         """Queue flags and echoes for clients that predict; called before output is sent."""
         if self._unreported:
             self._report_flags()
-        for client in self._unreported:
-            self._report_echoed(client)
+        until = time.monotonic() - ECHO_TIME
+        for client, typed in self._unreported.items():
+            number = 0
+            while typed and typed[0][0] <= until:
+                _, number = typed.popleft()
+            if number:
+                self._send(client, number)
 
     def _report_flags(self) -> None:
-        flags = self._read_flags()
+        flags = self._pump.flags()
         if flags != self._flags:
             self._flags = flags
             for client in self._unreported:
                 self._send(client, 0)
 
     def _send(self, client: Client, number: int) -> None:
-        client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
+        client.connection.queue(protocol.echoed(number, self._pump.log.head, self._flags))
 
     def forget(self, client: Client) -> None:
         self._unreported.pop(client, None)
-        self._timers.clear(("echo", client.number))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from sesh import processes
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
+from sesh.daemon.pty.output_log import MAX_LAG
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, Shown
+from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
+from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import Drawing, attaching, repainting
 from sesh.vt.render.viewport import Viewport
@@ -24,15 +26,13 @@ TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips outp
 
 
 class Relay:
-    """Sends output to each reader of the log at its own pace. `flags` returns the terminal's (`Pty.flags`)."""
+    """Sends output to each reader of the log at its own pace; the program waits for those that lag too far."""
 
-    def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
-        self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers
-        self._soon = loop.soon
+    def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
+        self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
+        self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
-        self.echoes = Echoes(log, model, loop.timers, flags)
-        self.paced: Callable[[], object] = lambda: None  # called when reading may have to pause or resume
-        self.reports: Callable[[int, int, bool], str] = lambda *_: ""  # see `Reports.sequences`
+        self.echoes = Echoes(pump, model, loop.timers)
         self._drawn_at = 0.0
         self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
 
@@ -54,6 +54,7 @@ class Relay:
         if self.screens_due:
             self._soon(self.serve)
         self._follow()
+        self._soon(self.pace)
 
     def program_ended(self) -> None:
         """Emulate the rest, and send screens, which do not wait for the end of an image any more."""
@@ -76,7 +77,7 @@ class Relay:
             if not self.model.wait_time():
                 self.timers.set("pack", PACK_AFTER, self._pack)
                 self.model.step()
-                self._soon(self.paced)
+                self._soon(self.pace)
                 if self.screens_due:
                     self._soon(self.serve)
         finally:
@@ -92,6 +93,13 @@ class Relay:
         processes.trim_memory()
 
     # -- the program's pace
+
+    def pace(self) -> None:
+        """Read from the program unless readers lag too far; drop the bytes that every reader has passed."""
+        self._pump.pace(paused=self.paused())
+        if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
+            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
+            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, or for a reader that is late."""
@@ -114,7 +122,7 @@ class Relay:
         for follower in self.followers:
             if follower.late(log) and follower.connection.stalled:
                 follower.skip_to(log.head)
-        self._soon(self.paced)
+        self._soon(self.pace)
 
     def set_aside(self, client: Client) -> None:
         """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
@@ -124,24 +132,21 @@ class Relay:
             client.state = Due(client.state.beneath)
         self._soon(self.serve)
 
-    def resized(self) -> None:
-        for client in self.clients.all:
-            self.set_aside(client)
+    def resize(self, size: Size) -> None:
+        """Resize the model; send all clients another screen, unless only the size in pixels has changed."""
+        if size[:2] != (self.model.columns, self.model.rows):
+            for client in self.clients.all:
+                self.set_aside(client)
+        self.model.resize(*size)
 
     def writable(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
-        self._soon(self.paced)
+        self._soon(self.pace)
         client.connection.feed(self.log)
         if isinstance(client.state, Due):
             self._soon(self.serve)
         elif isinstance(client.state, Drawn) and client.ready_for_screen():
             self.timers.ensure("draw", 0, self.draw)
-
-    def trim(self) -> None:
-        """Drop the bytes that every reader has passed."""
-        if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
-            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
-            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     # -- screens
 
@@ -165,7 +170,7 @@ class Relay:
             self._waiting_since = 0.0
         if not ready:
             return
-        self._soon(self.paced)
+        self._soon(self.pace)
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
@@ -221,7 +226,7 @@ class Relay:
         shown as text.
         """
         model, since = self.model, -1 if due.attach else client.position
-        client.send_screen(model.position, drawing.screen(self.reports(since, model.position, True)))
+        client.send_screen(model.position, drawing.screen(self._reports.sequences(since, model.position, every=True)))
         if model.lag or model.in_image:
             client.state = Due()
             model.mark(client.position)
@@ -242,7 +247,8 @@ class Relay:
         """Send a drawn client its screen, unless it has not read the last one."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
-            screen = state.viewport.draw(self.model.emulator) + self.reports(client.position, position, False).encode()
+            status = self._reports.sequences(client.position, position, every=False)
+            screen = state.viewport.draw(self.model.emulator) + status.encode()
             client.position = position
             if screen:
                 client.send_screen(position, screen)

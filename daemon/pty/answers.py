@@ -23,12 +23,11 @@ _FIXED = {
     b"P!|": b"\x1bP!|00000000" + _ST,
     b"n": b"\x1b[0n",
     b"P>|": b"\x1bP>|sesh(" + __version__.encode("ascii") + b")" + _ST,
+    b"P+r": b"\x1bP0+r" + _ST,  # no capability: that is up to the terminal that attaches
     b">m": b"\x1b[>4;0m",
     b"?996n": b"\x1b[?997;1n",  # dark colours
 }
 """Constant answers by the form of the reply (`queries.reply_form`), or by the query if forms are ambiguous."""
-
-_CAPABILITIES = {b"Co": b"256", b"colors": b"256", b"RGB": b"8"}
 
 _FOREGROUND, _BACKGROUND = "d0d0d0", "000000"
 _ANSI = (
@@ -42,8 +41,6 @@ def answer(query: bytes, terminal: Emulator) -> bytes:
     form = reply_form(query)
     if form in _FROM_TERMINAL:
         return _FROM_TERMINAL[form](query, terminal)
-    if form == b"P+r":
-        return _capabilities(query)
     if form.startswith(b"]"):
         return _colour(query)
     return _FIXED.get(form) or _FIXED.get(query[2:], b"")
@@ -82,20 +79,6 @@ def _window(query: bytes, terminal: Emulator) -> bytes:
     """Answer XTWINOPS: the size in characters only."""
     form = {18: b"\x1b[8;%d;%dt", 19: b"\x1b[9;%d;%dt"}.get(_number(query))
     return form % (terminal.rows, terminal.columns) if form is not None else b""
-
-
-def _capabilities(query: bytes) -> bytes:
-    """Answer XTGETTCAP: the requested capabilities, up to the first unknown one."""
-    values: list[str] = []
-    for field in query[4 : -len(_ST)].split(b";")[: len(_CAPABILITIES)]:
-        try:
-            name = bytes.fromhex(field.decode("ascii"))
-        except ValueError:
-            break
-        if name not in _CAPABILITIES:
-            break
-        values.append(f"{name.hex()}={_CAPABILITIES[name].hex()}")
-    return b"\x1bP%d+r" % bool(values) + ";".join(values).encode() + _ST
 
 
 def _colour(query: bytes) -> bytes:

@@ -12,12 +12,15 @@ _JOINED = 4 << 10  # largest block that small blocks are joined to
 
 
 class OutputLog:
-    """Blocks of bytes from position `base` up to `head`, counted from the session's first byte."""
+    """Blocks of bytes from position `base` up to `head`, counted from the session's first byte.
 
-    def __init__(self, base: int = 0) -> None:
+    `whole`: keep up to `MAX_LAG` bytes, for a creator that may want the output from the first byte on.
+    """
+
+    def __init__(self, base: int = 0, *, job: bool = False) -> None:
         self.base = self.head = base
         self.appended_at = 0.0
-        self.retained = RETAINED
+        self._job, self.whole = job, False
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
 
@@ -58,6 +61,11 @@ class OutputLog:
         """Return a copy of the bytes from `start`, or from `base` if that is later, up to `end`."""
         start, end = max(start, self.base), self.head if end is None else end
         return b"".join(self.read(start, end - start)) if start < end else b""
+
+    @property
+    def retained(self) -> int:
+        """The number of bytes to keep although all readers have them."""
+        return MAX_LAG if self.whole else JOB_RETAINED if self._job else RETAINED
 
     def trim(self, needed: int) -> None:
         """Drop whole blocks before `needed`, but keep the last `retained` bytes."""

@@ -75,8 +75,7 @@ class Program:
                 if step == _EXECUTE:
                     raise cannot_start(self.words, self.path, number)
                 raise Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
-            if any(self.size[2:]):  # ptyprocess sets no pixels
-                set_size(process.fd, *self.size)
+            set_size(process.fd, *self.size)  # ptyprocess sets no pixels
             return os.dup(process.fd), process.pid
 
     def _become(self, report: mmap) -> None:

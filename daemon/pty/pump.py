@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Hashable
+from enum import Enum
 
+from sesh.daemon.observers import Observers
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
 from sesh.loop.loop import READ, WRITE, Loop
-from sesh.measures import STEADY
+from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
 WINDOW = 256 << 10  # bytes of INPUT that a client may send without an ACK; at twice as many, it is not read
@@ -66,45 +68,63 @@ class InputQueue:
                 done(False)
 
 
+class Reading(Enum):
+    """The state of reading the pty."""
+
+    OPEN = "open"
+    PAUSED = "paused"  # the readers of the log lag
+    CLOSED = "closed"  # the slave side is closed
+
+
 class Pump:
     """Moves bytes in both directions.
 
-    `printed` is called with the findings in a block of output, and the block's position; `shown` after other bytes were
-    appended to the log; `typing` before anything is typed.
+    `stirred` is called before anything is typed, and after output; `found` with the findings in a block of output, and
+    the block's position; `appended` after bytes were appended to the log.
     """
 
-    def __init__(
-        self,
-        log: OutputLog,
-        loop: Loop,
-        life: Life,
-        printed: Callable[[list[Finding], int], object],
-        shown: Callable[[], object],
-        typing: Callable[[], object],
-    ) -> None:
-        self.log, self._loop, self._life = log, loop, life
-        self._printed, self._shown, self._typing = printed, shown, typing
+    def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
+        self.log, self._loop, self.life = log, loop, life
+        self.stirred: Observers[[]] = Observers()
+        self.found: Observers[[list[Finding], int]] = Observers()
+        self.appended: Observers[[]] = Observers()
         self.pty: Pty | None = None
+        self.reading = Reading.CLOSED
         self.filter: Callable[[bytes], bytes] | None = None  # returns the visible part of a block
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
-        self.open = False  # the slave side is open
-        self._paused = False  # output is not read, because its readers lag
         self.last_activity = STEADY.now()
         self.sent_at: int | None = None  # the log's head when a request last typed
 
     @property
     def running(self) -> bool:
-        return self._life.running
+        return self.life.running
+
+    @property
+    def open(self) -> bool:
+        return self.reading is not Reading.CLOSED
 
     def attach(self, pty: Pty) -> None:
-        self.pty, self.open = pty, True
+        self.pty, self.reading = pty, Reading.OPEN
+
+    def flags(self) -> int:
+        """Return the terminal's flags (`Pty.flags`)."""
+        return self.pty.flags() if self.pty is not None else 0
+
+    def resize(self, size: Size) -> None:
+        if self.pty is not None and self.pty.descriptor >= 0:
+            self.pty.resize(*size)
 
     def pace(self, *, paused: bool) -> None:
-        """Watch the pty for output, unless `paused`, and for room, if input is queued."""
-        self._paused = paused
+        """Pause or resume reading, unless the slave side is closed."""
+        if self.open:
+            self._set_reading(Reading.PAUSED if paused else Reading.OPEN)
+
+    def _set_reading(self, reading: Reading) -> None:
+        """Set the state of reading; watch the pty for output accordingly, and for room, if input is queued."""
+        self.reading = reading
         if self.pty is not None and self.pty.descriptor >= 0:
-            reads = READ if self.open and not paused else 0
+            reads = READ if reading is Reading.OPEN else 0
             writes = WRITE if self.open and self.input.size else 0
             self._loop.watch(self.pty.descriptor, reads | writes, self._ready)
 
@@ -118,9 +138,9 @@ class Pump:
         """Read output and pass it on; return False if there was none."""
         if self.pty is None or not self.open:
             return False
-        block, self.open = self.pty.read()
-        if not self.open:
-            self.pace(paused=self._paused)
+        block, is_open = self.pty.read()
+        if not is_open:
+            self._set_reading(Reading.CLOSED)
             if self.running:
                 self._loop.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
         if not block:
@@ -137,21 +157,24 @@ class Pump:
         finally:
             self.log.append(block)
         self.last_activity = STEADY.now()
-        self._printed(findings, start)
+        self.stirred()
+        if findings:
+            self.found(findings, start)  # first: a query is assigned to its answerer before it is sent
+        self.appended()
 
     def reopen(self) -> None:
-        self.open = self.running
-        self.pace(paused=self._paused)
+        """Read the pty again: a program may have closed its terminal and opened it again."""
+        self._set_reading(Reading.OPEN if self.running else Reading.CLOSED)
 
     def show(self, data: bytes) -> None:
         """Append other bytes to the log, such as a restored screen or held output, and pass them on."""
         if data:
             self.log.append(data)
-            self._shown()
+            self.appended()
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Type a unit of bytes; `done`: see `InputQueue.add`."""
-        self._typing()
+        self.stirred()
         taken = 0 if writer in OWN_WRITERS else self.write_keys(data)
         self.input.add(writer, data[taken:], done)
         self.drain()
@@ -174,7 +197,7 @@ class Pump:
             self.input.drain(self.pty.write)
         except OSError:
             self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
-        self.pace(paused=self._paused)
+        self._set_reading(self.reading)
 
     @property
     def line_begun(self) -> bool:
@@ -192,7 +215,7 @@ class Pump:
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
-        self.open = False
+        self.reading = Reading.CLOSED
         self.input.clear()
         if self.stdin is not None:
             self.stdin.close()

@@ -11,11 +11,11 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
 
 from sesh import processes
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
+from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
@@ -36,13 +36,11 @@ JUST_NOW = 1.0  # seconds after an answer in which the shell's exit, with the sa
 
 
 class RunQueue:
-    """The queued runs, and the active one. `interrupted` returns whether a person has just pressed Ctrl-C."""
+    """The queued runs, and the active one."""
 
-    def __init__(
-        self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], interrupted: Callable[[], bool]
-    ) -> None:
-        self._facts, self._pump, self._timers, self.history = facts, pump, timers, History()
-        self._emit, self._interrupted = emit, interrupted
+    def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events) -> None:
+        self._facts, self._pump, self._timers, self._events = facts, pump, timers, events
+        self.history = History()
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
@@ -175,7 +173,7 @@ class RunQueue:
         run.become(State.BEGUN)
         run.number = self.history.next_number()
         run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
-        self._emit("command_started", command=run.words, n=run.number)
+        self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set("run", QUIET, self.step)
         if not run.wait:
             self._answer(run, run.result(None))
@@ -279,7 +277,7 @@ class RunQueue:
         if (shell.pid, shell.kind) == (run.shell.pid, run.shell.kind):
             if shell.kind in (shells.ZSH, shells.FISH):
                 return
-            code = ExitCode.INTERRUPTED if self._interrupted() else None
+            code = ExitCode.INTERRUPTED if pump.life.interrupted else None
         elif shells.alive(run.shell.pid):
             code = 0  # the command has started another shell
         run.output.end_line()  # drops the prompt
@@ -297,7 +295,7 @@ class RunQueue:
         if begin is not None:
             duration = facts["duration"] or 0.0
             self.history.add(run.number, run.words, begin.cwd, begin.started, duration, code, run.text())
-        self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
+        self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))

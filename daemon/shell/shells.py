@@ -33,19 +33,12 @@ class Shell:
     pid: int
     kind: str
     ready: bool  # it reads a command line
-    other_user: bool  # it cannot read our files
 
 
 def foreground(pty: Pty) -> Shell | None:
     pid = pty.foreground()
     kind = kind_of(pid) if pid > 1 else ""
-    if not kind:
-        return None
-    try:
-        other_user = os.stat(f"/proc/{pid}").st_uid != os.geteuid()
-    except OSError:
-        other_user = False
-    return Shell(pid, kind, _ready(pty, pid, kind), other_user)
+    return Shell(pid, kind, _ready(pty, pid, kind)) if kind else None
 
 
 def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
@@ -57,8 +50,6 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     if drained and (stopped := output_stopped(pty, name)) is not None:
         raise stopped
     shell, hint = foreground(pty), f"type into it: {SESH} --send {name} TEXT"
-    if shell is not None and shell.other_user:
-        raise Busy(f"the shell in {name} is another user's", hint=hint)
     if shell is not None and shell.kind == CSH:
         raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.input.size:

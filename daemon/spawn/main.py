@@ -125,7 +125,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
         raise
     session.faults.guard(lambda: write_record(session), "the record")
     if spec.get("before"):  # keep the restored screen on disk, in case this daemon dies too
-        server.files.write_last_checkpoint()
+        session.faults.guard(session.checkpoints.write_last, "the checkpoint")
     return server
 
 

@@ -13,7 +13,7 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, descriptors, directories, errors, log, paths, processes, protocol
+from sesh import about, descriptors, errors, log, processes, protocol
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
 IDLE = 60.0  # seconds without a connection after which it exits
@@ -24,14 +24,14 @@ def run(listening: int, path: str) -> None:
     try:
         if os.fork():
             os._exit(0)  # the creator waits for this process, not for the zygote
-        opened, inode = socket.socket(fileno=listening), os.lstat(path).st_ino
+        opened = socket.socket(fileno=listening)
         opened.setblocking(False)
         _reset()
         try:
-            _serve(opened, IDLE)
+            _serve(opened)
         finally:
-            _remove(path, inode)
-        _serve(opened, 0.0)  # connections that came before the socket was removed
+            with suppress(OSError):
+                os.unlink(path)  # if another zygote has replaced this one, the next creator starts one more
     except BaseException as error:
         log.write_error("zygote", error)
     finally:
@@ -55,11 +55,14 @@ def _reset() -> None:
     gc.freeze()  # the collector must not write to pages that forks share
 
 
-def _serve(listening: socket.socket, idle: float) -> None:
-    """Fork a daemon for each connection; return after `idle` seconds without one. Raises OSError."""
+def _serve(listening: socket.socket) -> None:
+    """Fork a daemon for each connection; return after `IDLE` seconds without one. Raises OSError.
+
+    A creator whose connection is not accepted any more starts another zygote.
+    """
     poll = select.poll()
     poll.register(listening, select.POLLIN)
-    while poll.poll(idle * 1000):
+    while poll.poll(IDLE * 1000):
         with suppress(BlockingIOError, ConnectionAbortedError):
             opened, _ = listening.accept()
             with opened:
@@ -83,10 +86,3 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
             creator.send(failed)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
-
-
-def _remove(path: str, inode: int) -> None:
-    """Remove the zygote's socket, unless another zygote has replaced it."""
-    with suppress(OSError, errors.Refused), directories.locked(paths.directory(), directories.STARTING):
-        if os.lstat(path).st_ino == inode:
-            os.unlink(path)

@@ -13,9 +13,9 @@ import pytest
 from sesh import protocol
 from sesh.client.keys import KeyParser
 from sesh.client.undo import Undo
-from sesh.daemon.activity import declared
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.shell import history, marks
+from sesh.daemon.screen import reports
+from sesh.daemon.shell import command_marks, marks
 from sesh.errors import SeshError
 from sesh.keys import DetachKey
 from sesh.queries import QueryScanner
@@ -61,8 +61,8 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
     "queries": lambda data: QueryScanner().find(data),
     "undo": _undo,
     "marks of --run": _marked,
-    "output of a command": lambda data: history.own_output(data, translated=True),
-    "report": declared.parse,
+    "output of a command": lambda data: command_marks.own_output(data, translated=True),
+    "report": reports.parse,
     "log": lambda data: OutputLog().append(data),
     "lines": _lines,
     "keys": lambda data: KeyParser(DetachKey.parse("C-\\")).feed(data),

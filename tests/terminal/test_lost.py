@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sesh import machine, processes
-from sesh.daemon.screen import checkpoint
+from sesh.daemon import checkpoint
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record

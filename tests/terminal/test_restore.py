@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sesh import processes, wire
-from sesh.daemon.screen import checkpoint
+from sesh.daemon import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
 from tests.support import Home, need, wait_until
@@ -24,7 +24,7 @@ AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*
 @pytest.fixture(autouse=True)
 def programs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "PAUSE", 0.2)
-    monkeypatch.setattr("sesh.daemon.session.CHECKPOINT_AFTER", 0.1)
+    monkeypatch.setattr("sesh.daemon.checkpoint.CHECKPOINT_AFTER", 0.1)
     for name in ("agent", "server", "make"):
         home.write(f"bin/{name}", AGENT, mode=0o755)
 

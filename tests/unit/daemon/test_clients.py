@@ -22,12 +22,10 @@ class Group:
 
     def __init__(self) -> None:
         self.sizes: list[Size] = []
-        self.clients = Clients((80, 24, 0, 0), self._apply)
+        self.clients = Clients((80, 24, 0, 0))
+        self.clients.resized.add(self.sizes.append)
         self.links: list[Link] = []
         self.log = OutputLog()
-
-    def _apply(self, size: Size) -> None:
-        self.sizes.append(size)
 
     def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Client:
         self.links.append(Link(buffer=4 << 10))

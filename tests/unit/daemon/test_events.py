@@ -10,6 +10,7 @@ import pytest
 from sesh import protocol
 from sesh.daemon import events as module
 from sesh.daemon.events import Events
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 
@@ -33,10 +34,10 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
 
 
 def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:
-    events = Events(lambda _: None, lambda _: None)
+    events = Events(daemon_facts(), lambda _: None)
     events.follow(link.connection, None)
     for number in range(3 * module.KEPT):
-        events.add("title", "work", title=str(number) * 20)
+        events.add("title", title=str(number) * 20)
         events.feed()
         link.connection.flush()
     assert link.connection.unsent < 2 * module.MAX_UNREAD
@@ -52,14 +53,14 @@ def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -
 
 def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
     """A spinner in the title cost a reconnecting follower the command that had ended meanwhile."""
-    events = Events(lambda _: None, lambda _: None)
-    events.add("created", "work")
-    events.add("command_ended", "work", exit_code=3)
+    events = Events(daemon_facts(), lambda _: None)
+    events.add("created")
+    events.add("command_ended", exit_code=3)
     for number in range(3 * module.KEPT):
-        events.add("title", "work", title=str(number))
+        events.add("title", title=str(number))
         if number == module.KEPT:
-            events.add("command_ended", "work", exit_code=4)
-    other = Events(lambda _: None, lambda _: None)
+            events.add("command_ended", exit_code=4)
+    other = Events(daemon_facts(), lambda _: None)
     other.restore(events.last, events.after(0))
     other.follow(link.connection, 1)
     found = received(other, link)

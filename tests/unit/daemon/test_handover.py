@@ -66,7 +66,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     if trimmed:
         own.log.append((b"x" * 62 + b"\r\n") * (300 << 4))
         own.model.catch_up(10)
-        own.relay.trim()
+        own.relay.pace()
     other = through_json(own)
     assert json.dumps(record(other)) == json.dumps(record(own))
     assert other.events.missed.line(7) == own.events.missed.line(7)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.history import MAX_COMMAND, own_output, parse_command
+from sesh.daemon.shell.command_marks import MAX_COMMAND, own_output, parse_command
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
 _ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.activity import declared
-from sesh.daemon.activity.declared import MOST_RECORDS, Reports, parse
+from sesh.daemon.activity.declared import standing_of
+from sesh.daemon.screen.reports import MOST_RECORDS, STATES, Reports, parse
 
 GROUP = 100
 LONG_ID = "/".join(["a" * 17] * 7)
@@ -87,7 +87,7 @@ def test_of_any_bytes_a_terminal_and_a_reload_get_the_same_records(texts: list[b
         take(twin, sequence.removeprefix("\x1b]7501;"))
     assert twin.as_json() == rows
     assert Reports(**json.loads(json.dumps(asdict(reports)))) == reports
-    assert (reports.standing() is None) == (not rows)
+    assert (standing_of(reports) is None) == (not rows)
 
 
 # -- the records
@@ -120,7 +120,7 @@ def test_clear_removes_a_record_and_all_below_and_without_an_id_all() -> None:
     take(reports, "state=clear:id=nobody")
     assert ([*reports.records], reports.speaks) == (["r", "ab"], True)
     take(reports, "state=clear")
-    assert (reports.records, reports.speaks, reports.standing()) == ({}, False, None)
+    assert (reports.records, reports.speaks, standing_of(reports)) == ({}, False, None)
 
 
 def test_of_too_many_the_least_recently_updated_goes_first() -> None:
@@ -145,13 +145,13 @@ def test_of_too_many_the_least_recently_updated_goes_first() -> None:
 def test_the_most_urgent_record_says_how_the_program_stands(
     texts: tuple[str, ...], stands: tuple[str, str, str]
 ) -> None:
-    said = take(Reports(), *texts).standing()
+    said = standing_of(take(Reports(), *texts))
     assert said is not None
     assert (said.state, said.question, said.kind) == stands
 
 
 def test_at_the_end_of_the_program_stays_the_result_until_a_person_sees_it() -> None:
-    reports = take(Reports(), *(f"state={state}:id={state}" for state in declared.STATES))
+    reports = take(Reports(), *(f"state={state}:id={state}" for state in STATES))
     reports.ended(9)
     assert ({*reports.records}, reports.speaks) == ({"done", "error"}, False)
     reports.seen(10)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from sesh.daemon.pty.output_log import OutputLog
+from sesh import machine, processes
+from sesh.daemon.findings import Findings
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
+from sesh.daemon.shell.history import History
 from sesh.loop.timers import Timers
-from sesh.measures import scrollback_bytes
+from sesh.measures import STEADY, scrollback_bytes, stamp
 from sesh.store import checkpoints
-from sesh.stored import CheckpointHeader, ScrolledOff
+from sesh.stored import CheckpointHeader, Facts, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
 CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, if `PAUSE` is over
@@ -28,6 +31,7 @@ CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator to catch up before a checkpoint, and before the last; its largest lag takes less."""
 LONGEST_PAUSE = 60.0  # the limit of the pause, which doubles with each failure
 _TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # errors that leave the file undamaged
+MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are left out
 
 
 class _File(NamedTuple):
@@ -44,25 +48,31 @@ class _File(NamedTuple):
 
 
 class Checkpointer:
-    """Writes the checkpoints of session `session_id`. `header` returns their other data.
+    """Writes the checkpoints of a session, if it has them (`Facts.persist`).
 
     The files of the last checkpoint stay valid until the next one is complete. A failed one is removed, so that it
     takes no space on a full disk.
     """
 
     def __init__(
-        self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], CheckpointHeader]
+        self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, history: History
     ) -> None:
-        self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
+        self._facts, self._pump, self._log, self._model, self._timers = facts, pump, pump.log, model, timers
+        self._findings, self._history, self._id = findings, history, facts["id"]
         self._next_at, self._pause = 0.0, PAUSE  # time (monotonic) of the next checkpoint; seconds to the one after it
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
-        self._file = _File(checkpoints.scrolled_off(checkpoints.header(session_id)))
+        self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
         self._position = 0
+
+    def soon(self) -> None:
+        """Schedule a checkpoint after output; a failure schedules a later one."""
+        if self._facts["persist"] and self._pump.running:
+            self._timers.ensure("checkpoint", CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
         """Write the next part of a checkpoint, if one is due, and set the timer for the following part or checkpoint.
 
-        Called some time after output. Raises OSError.
+        Raises OSError.
         """
         self._timers.clear("checkpoint")
         now = time.monotonic()
@@ -83,6 +93,8 @@ class Checkpointer:
 
     def write_last(self) -> None:
         """Write the last checkpoint; the emulator gets some seconds to catch up before. Raises OSError."""
+        if not self._facts["persist"]:
+            return
         self._timers.clear("checkpoint")
         if self._steps is not None:
             self._steps.close()  # superseded
@@ -153,3 +165,14 @@ class Checkpointer:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
         rest = b"" if model.in_image else self._log.bytes(model.position)
         return screen + rest[: checkpoints.LARGEST - len(screen)]
+
+    def _header(self) -> CheckpointHeader:
+        """Return the facts of the session that are in a checkpoint."""
+        running_here = machine.LINUX and self._pump.running
+        return {
+            "written": stamp(time.time()),
+            "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
+            "cwd": processes.directory_of(self._facts["pid"]) if running_here else "",
+            "title": self._findings.title,
+            "history": self._history.newest(MAX_HISTORY),
+        }
