@@ -25,6 +25,8 @@ from sesh.tui import board
 from sesh.tui.rows import Order, Row
 from sesh.wording import activity_facts, since
 
+_QUESTION_DELAY = 1.0  # seconds that `next` gives a working session to raise its question, if none waits
+
 
 def pick(
     ctx: Context,
@@ -135,7 +137,13 @@ def next_(
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli.person, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        waiting, silent = _waiting(index.sessions(wanted)), _silent(index)
+        deadline = time.monotonic() + _QUESTION_DELAY
+        while not (waiting := _waiting(rows := index.sessions(wanted))) and _any_works(rows):
+            if time.monotonic() >= deadline:
+                break
+            polled([(index.inbound, select.POLLIN)], deadline)
+            index.take()
+        silent = _silent(index)
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
@@ -155,6 +163,10 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
     """Return the waiting sessions, each with the time when it began to wait, 0 if unknown."""
     return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
+
+
+def _any_works(rows: dict[Key, Summary]) -> bool:
+    return any(activity_facts(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from tests.support import ROOT
 
 BUDGETS = {
-    "sesh/*.py": 5_390, "sesh/api": 480, "sesh/cli": 4_420, "sesh/loop": 140, "sesh/mcp": 690, "sesh/ops": 4_420,
+    "sesh/*.py": 5_390, "sesh/api": 480, "sesh/cli": 4_430, "sesh/loop": 140, "sesh/mcp": 690, "sesh/ops": 4_420,
     "sesh/reach": 1_710, "sesh/link": 550, "sesh/store": 860, "sesh/tui": 990, "sesh/vt": 4_110, "daemon": 7_980,
     "client": 2_540, "remote": 3_320, "completions": 10, "docs": 690, ".ci": 170,
     "bench": 8_260, "tests": 37_380, "tests/contract": 550, "tests/faults": 2_220, "tests/fidelity": 1_730,
