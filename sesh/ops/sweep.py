@@ -266,11 +266,21 @@ def _end(pid: int, start: str) -> bool:
     return False
 
 
-def _orphan(kind: Kind, what: str, pid: int) -> Leftover:
+def _end_daemon(pid: int, start: str) -> bool:
+    """End a daemon without files, and forget the session: at SIGTERM a daemon stores it, to be restored."""
+    ended = _end(pid, start)
+    for name in paths.names() if ended else ():
+        record = records.readable(name)
+        if record is not None and record.get("daemon_pid") == pid:
+            _forget(name, str(record.get("id")))
+    return ended
+
+
+def _orphan(kind: Kind, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
     start, age = processes.start_time(pid), 0.0
     if machine.LINUX and start:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
-    return Leftover(kind, what, age, partial(_end, pid, start), pid)
+    return Leftover(kind, what, age, partial(end, pid, start), pid)
 
 
 def _ancestors() -> set[int]:
@@ -295,7 +305,7 @@ def daemons() -> Iterator[Leftover]:
     for pid, _, words in processes.own_processes() if sockets else ():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
         if is_daemon and pid not in spared and not sockets.isdisjoint(processes.open_paths(pid)):
-            yield _orphan(Kind.DAEMON, f"daemon {pid}, without a session", pid)
+            yield _orphan(Kind.DAEMON, f"daemon {pid}, without a session", pid, _end_daemon)
 
 
 def bridges() -> Iterator[Leftover]:
@@ -307,4 +317,4 @@ def bridges() -> Iterator[Leftover]:
         is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
         # A daemon forked by a bridge may still show the bridge's command line, but its directory is `/`.
         if is_bridge and parent in reapers and pid not in spared and processes.directory_of(pid) != "/":
-            yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid)
+            yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid, _end)

@@ -75,7 +75,8 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
         terminal.wait_for("clear all of these, and end the 1 that run?")
         terminal.type(answer)
         assert terminal.exit_code() == 0
-        assert [bool(processes.start_time(pid)), "gone" in home.names()] == [answer == "n"] * 2
+        assert bool(processes.start_time(pid)) == (answer == "n")
+        assert home.names() == ["gone"] * (answer == "n")
 
 
 def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
