@@ -175,7 +175,8 @@ class Relay:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
             model.catch_up(STEP_TIME)
-        self._waiting_since = (self._waiting_since or time.monotonic()) if model.lag else 0.0
+        waits = model.lag > 0 and not any(due.drawing for _, due in ready)
+        self._waiting_since = (self._waiting_since or time.monotonic()) if waits else 0.0
         for client, due in ready:
             if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)
