@@ -24,7 +24,7 @@ __sesh_precmd() {
   fi
   __sesh_refresh
   print -n '\e]133;A\a' >/dev/tty
-  # Themes make the prompt anew before each: the mark is added behind them, whichever function came last.
+  # Themes rebuild the prompt before each: the mark is added after them, whichever function came last.
   precmd_functions=(${precmd_functions:#__sesh_prompt} __sesh_prompt)
   return $code
 }
@@ -52,7 +52,7 @@ precmd_functions=(__sesh_precmd $precmd_functions __sesh_prompt)
 preexec_functions+=(__sesh_preexec)
 fi
 if [[ -o interactive ]]; then
-# Widgets for a key of your choice: their stdin is /dev/null, and the key leads to a mode of zsh that `zle -I` leaves.
+# Widgets for a key of your choice: their stdin is /dev/null, and `zle -I` leaves the mode in which zsh runs them.
 sesh-pick() {
   if sesh --pick <$TTY || [[ $? != 1 ]]; then
     print -n '\e[A' >$TTY  # zle -I goes down a row: below that of `[detached from NAME]`

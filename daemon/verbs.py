@@ -259,7 +259,7 @@ def wait_of(session: Session, request: Request) -> Wait:
         since = session.pump.sent_at
     run, stale = session.runs.active, None
     own = run is None or run.connection is request.connection
-    if own and request.words.get("anew", False) and session.activity.waits:
+    if own and request.words.get("from_now", False) and session.activity.waits:
         stale = session.activity.standing().since
     idle, timeout = request.words.get("idle"), request.words.get("timeout")
     return Wait(

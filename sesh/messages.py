@@ -104,7 +104,7 @@ class Ask(_Ask, total=False):
     wait: bool
     key: str
     timeout: Seconds | None
-    anew: bool
+    from_now: bool
     idle: Seconds | None
     prompt: bool
     waiting: bool

@@ -134,7 +134,7 @@ def _is_unmapped(uid: int) -> bool:
 
 
 def _has_acl(path: str) -> bool:
-    """Return whether a file has an ACL, of which the group bits are only the mask (acl(5)). Linux only."""
+    """Return whether a file has an ACL: the group bits of its mode are then only the mask (acl(5)). Linux only."""
     try:
         return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
     except OSError:

@@ -14,7 +14,7 @@ from sesh.cli.table import Table
 from sesh.cli.verbs import load
 from sesh.errors import NotFound, SeshError, for_host
 from sesh.ops import lookup, views
-from sesh.ops.views import bears
+from sesh.ops.views import has_labels
 from sesh.remote import known
 from sesh.schema import Summary
 
@@ -42,7 +42,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     overview = cli.target.call(views.overview)
     for reason in overview["refusals"]:
         cli.person.note(reason)
-    rows = [session for session in overview["sessions"] if bears(session, wanted)]
+    rows = [session for session in overview["sessions"] if has_labels(session, wanted)]
     asks_remotes = not cli.line.local and paths.knows_remotes()
     if not cli.line.json:
         if asks_remotes:  # their rows come later, and should fit the columns
@@ -53,7 +53,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
             _note_lost(cli, overview["sessions"])
     remote_lists = lookup.lists(cli.person) if asks_remotes else ()
     for host, sessions, reason in remote_lists:
-        group = [session for session in sessions if bears(session, wanted)]
+        group = [session for session in sessions if has_labels(session, wanted)]
         if not cli.line.json and (group or reason):
             _print_group(table, host, group, reason)
         rows += group
@@ -70,7 +70,7 @@ def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table)
             _print_group(table, host, rows, reason)
         raise
     known.keep(host, sessions)
-    rows = [session for session in sessions if bears(session, wanted)]
+    rows = [session for session in sessions if has_labels(session, wanted)]
     if rows and not cli.line.json:
         _print(table.lines(rows, time.time()))
     return _finish(cli, rows, wanted)
@@ -105,7 +105,7 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
         if isinstance(answer, SeshError):
             rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
             answer = lookup.last_known(host, reasons[host])
-        groups[host] = [row for row in answer if bears(row, wanted)]
+        groups[host] = [row for row in answer if has_labels(row, wanted)]
         rows += groups[host]
     if cli.line.json:
         printing.value(rows)
@@ -119,7 +119,7 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
 
 
 def _last_known(hosts: Sequence[str], wanted: dict[str, str], reason: str = "") -> list[Summary]:
-    return [row for host in hosts for row in lookup.last_known(host, reason) if bears(row, wanted)]
+    return [row for host in hosts for row in lookup.last_known(host, reason) if has_labels(row, wanted)]
 
 
 def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:

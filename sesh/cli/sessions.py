@@ -15,7 +15,7 @@ from sesh.cli.words import AnyName, Context, Labelled, Name, Names, Yes
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
-from sesh.ops.views import bears, unlabelled
+from sesh.ops.views import has_labels, unlabelled
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 
@@ -67,7 +67,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
 def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     rows = cli.target.call(sessions.summaries)
-    names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
+    names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)
     if cli.person.can_ask and not yes and not cli.person.agrees(f"end {', '.join(names)}?"):

@@ -184,14 +184,14 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         for host, rows, reason in lookup.lists(cli.person):
             if not reason:
                 lists[host] = rows
-            elif any(views.bears(row, labels) for row in rows):
+            elif any(views.has_labels(row, labels) for row in rows):
                 cli.person.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [
         (host, row["name"])
         for host, rows in lists.items()
         for row in rows
-        if views.bears(row, labels) and row["state"] in states
+        if views.has_labels(row, labels) and row["state"] in states
     ]
     jobs_of = {host: partial(target_of(cli, host).call, jobs.ended, labels=labels) for host in lists if kept}
     for where, ended in gather(cli, jobs_of).items():

@@ -19,7 +19,7 @@ from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut
 from sesh.mcp import answers
 from sesh.mcp.worklog import SessionTable, UsedSession, log_action
-from sesh.ops.views import bears
+from sesh.ops.views import has_labels
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 Host = Annotated[
@@ -55,7 +55,7 @@ class Tools:
     ) -> answers.Rows:
         """List the sessions of this machine, of one host, or with remotes=true of all known remotes. Use it to find a
         session, and to see which waits for a person: `activity` has its state and its question."""
-        rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
+        rows = [session for session in sessions(host, remotes=remotes) if has_labels(session, labels or {})]
         return answers.Rows(sessions=wording.encodable(rows))
 
     def open(

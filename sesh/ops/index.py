@@ -23,7 +23,7 @@ from sesh.errors import Late, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.ops.views import bears
+from sesh.ops.views import has_labels
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
@@ -256,7 +256,7 @@ class SessionIndex:
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
         for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_place(host))):
-            listed[host] = [row for row in lookup.unseen(self.machines[host].rows, seen) if bears(row, wanted)]
+            listed[host] = [row for row in lookup.unseen(self.machines[host].rows, seen) if has_labels(row, wanted)]
         return {(host, row["name"]): row for host in sorted(listed, key=_place) for row in listed[host]}
 
 

@@ -174,27 +174,27 @@ class _Run:
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._delivery = _Delivery.SENT
-            stream.greet(self._frames(begin_by, anew=True), self._deadline)
+            stream.greet(self._frames(begin_by, from_now=True), self._deadline)
             return
         if not first:
             self._delivery = _Delivery.FOLLOWED
         stream.greet(until=self._deadline)
-        frames = self._frames(self._deadline, anew=first)
+        frames = self._frames(self._deadline, from_now=first)
         if first:
             self._delivery = _Delivery.SENT
         stream.connection.send(frames)
 
-    def _frames(self, deadline: float | None, *, anew: bool) -> bytes:
+    def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
         """Return the frames to send, the command's last, so that it runs only if all of them arrive.
 
-        `anew`: count only a question that the command asks from now on.
+        `from_now`: count only a question that the command asks from now on.
         """
         left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
-            frames = wire.asking("wait", _QUESTION, waiting=True, anew=anew)
+            frames = wire.asking("wait", _QUESTION, waiting=True, from_now=from_now)
         begin_by = self._stream.connection.not_after(deadline)
         return frames + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 

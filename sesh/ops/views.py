@@ -27,7 +27,7 @@ _MOST_FAR = MOST_VALUES // 2  # lines; over a link only the last ones are sent, 
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 
-def bears(session: Summary, labels: dict[str, str]) -> bool:
+def has_labels(session: Summary, labels: dict[str, str]) -> bool:
     """Return whether a session has all of these labels."""
     return labels.items() <= (session.get("labels") or {}).items()
 

@@ -1,6 +1,6 @@
 """Widths of characters, and the joining of characters into graphemes.
 
-Widths are wcwidth's. Joining follows UAX 29 as far as terminals do: marks, variation selectors, ZWJ emoji, flags, skin
+Widths are wcwidth's. Joining follows UAX 29 where terminals do: marks, variation selectors, ZWJ emoji, flags, skin
 tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one according to wcwidth's tables, since
 terminals disagree (kitty, ghostty and foot narrow after U+FE0E; xterm, VTE and xterm.js do not). A spacing mark (Mc)
 and a conjunct take two columns.
