@@ -189,7 +189,9 @@ class Relay:
         model.apply_size()
         if client.size[:2] == self.clients.size[:2]:
             drawing = due.drawing or self._drawing(client, due)
-            part = next(drawing.scrollback, None)
+            # A terminal that shows output must get the lines that it missed with the screen, or neither: if its link
+            # broke between them, it would get those lines twice.
+            part = next(drawing.scrollback, None) if due.attach else None
             if part is not None:
                 client.send_part(part)
                 client.state = replace(due, drawing=drawing)
@@ -227,7 +229,7 @@ class Relay:
         shown as text.
         """
         model, since = self.model, -1 if due.attach else client.position
-        client.send_screen(model.position, drawing.screen(self._reports.sequences(since, model.position, every=True)))
+        client.send_screen(model.position, drawing.whole(self._reports.sequences(since, model.position, every=True)))
         if model.lag or model.in_image:
             client.state = Due()
             model.mark(client.position)
