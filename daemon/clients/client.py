@@ -125,8 +125,8 @@ class Client(Reader):
         return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
-        """Send the first part of a screen. A client that reconnects before the rest gets all of it."""
-        self.connection.queue(*protocol.pieces(protocol.SCREEN, max(0, self.position), screen))
+        """Send the first part of a screen. A client that reconnects before the rest has shown no output yet."""
+        self.connection.queue(*protocol.pieces(protocol.SCREEN, 0, screen))
         self.was_sent(len(screen))
         self.connection.flush()
 

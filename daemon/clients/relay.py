@@ -191,7 +191,7 @@ class Relay:
             drawing = due.drawing or self._drawing(client, due)
             # A terminal that shows output must get the lines that it missed with the screen, or neither: if its link
             # broke between them, it would get those lines twice.
-            part = next(drawing.scrollback, None) if due.attach else None
+            part = next(drawing.scrollback, None) if client.position < 0 else None
             if part is not None:
                 client.send_part(part)
                 client.state = replace(due, drawing=drawing)
