@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
+from sesh.daemon.clients.client import Client
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import BREAKS, OUTAGE, TOLD, Storm
 from tests.remote.streams import KINDS, stream
 from tests.remote.via import Beside
-from tests.support import Home, rounds
+from tests.support import Home, processes, rounds
 
 
 @pytest.mark.timeout(rounds(120, 600))
@@ -26,6 +31,33 @@ def test_a_flood_over_a_link_that_breaks_is_shown_exactly(
     storm = Storm(home, far, stream(kind, seed, rounds(40_000, 160_000)), seed)
     storm.rounds(rounds(len(BREAKS), 20), BREAKS)
     storm.judge()
+
+
+def test_a_link_that_breaks_within_the_first_screen_costs_no_line(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The screen comes in parts, the scrollback's lines first. The daemon halts after the first part."""
+    hasty(monkeypatch)
+    far, send_part = beside("box"), Client.send_part
+    halted = Path(far.root, "halted")
+
+    def send_and_halt(client: Client, screen: bytes) -> None:
+        send_part(client, screen)
+        if not halted.exists():
+            halted.touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    monkeypatch.setattr(Client, "send_part", send_and_halt)
+    assert far.sesh("--open", "work", "--", "sh", "-c", "seq 3000; exec sleep 1000").code == 0
+    far.prints("work", "^3000$")
+    daemon = far.summary("work")["daemon_pid"]
+    terminal = home.terminal("@box", "work")
+    terminal.wait_until(lambda: processes.stopped(daemon))
+    far.cut()
+    os.kill(daemon, signal.SIGCONT)
+    terminal.wait_for("3000")
+    lines = terminal.text().split()
+    assert lines[-1000:] == [str(number) for number in range(2001, 3001)]
 
 
 MIDDLES = {
