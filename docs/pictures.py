@@ -52,7 +52,6 @@ class Frame(NamedTuple):
 
     caption: str
     rows: list[Row]
-    cursor: tuple[int, int]
 
 
 def frames(recording: str) -> tuple[int, int, list[Frame]]:
@@ -64,18 +63,18 @@ def frames(recording: str) -> tuple[int, int, list[Frame]]:
             emulator.feed(data.encode())
         elif kind == "m":
             rows = [Row(list(row.text), list(row.pens)) for row in emulator.screen.rows]
-            found.append(Frame(data, rows, emulator.cursor))
+            found.append(Frame(data, rows))
     return header["width"], header["height"], found
 
 
 def colour(form: str, theme: Theme, default: str) -> str:
-    """Return a pen's colour for CSS."""
+    """Return a pen's colour (see `Style`) for CSS."""
     if form == "default":
         return default
-    kind, _, rest = form.rpartition(";") if not form.startswith("2;") else ("2", "", form[2:])
+    kind, *rgb = form.split(";")
     if kind == "2":
-        return "#" + "".join(f"{int(part):02x}" for part in rest.split(";"))
-    number = int(rest)
+        return "#" + "".join(f"{int(part):02x}" for part in rgb)
+    number = int(form.removeprefix("5;"))
     if number < 16:
         return theme.ansi.split()[number]
     if number > 231:

@@ -16,7 +16,7 @@ from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import Drawing, attaching, repainting
+from sesh.vt.render.replay import attaching, repaint
 from sesh.vt.render.viewport import Viewport
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
@@ -184,34 +184,39 @@ class Relay:
             self.timers.set("screens", 0.0, self.serve)
 
     def _send_screen(self, client: Client, due: Due) -> None:
-        """Send a client a part of its screen: a replay if it has the session's size, else a drawn one."""
-        model = self.model
-        model.apply_size()
-        if client.size[:2] == self.clients.size[:2]:
-            drawing = due.drawing or self._drawing(client, due)
-            # A terminal that shows output must get the lines that it missed with the screen, or neither: if its link
-            # broke between them, it would get those lines twice.
-            part = next(drawing.scrollback, None) if client.position < 0 else None
-            if part is not None:
-                client.send_part(part)
-                client.state = replace(due, drawing=drawing)
-                self.timers.set("screens", 0.0, self.serve)
-            else:
-                self._complete(client, due, drawing)
-        else:
-            beneath = Shown() if due.attach else due.beneath or model.shown_at(client.position)
+        """Send a client its screen: as the terminal restores it if it has the session's size, else a drawn one."""
+        self.model.apply_size()
+        if client.size[:2] != self.clients.size[:2]:
+            beneath = Shown() if due.attach else due.beneath or self.model.shown_at(client.position)
             client.position = -1 if due.attach else client.position
             client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), beneath)
             self._draw(client)
+        elif due.attach:
+            self._replay(client, due)
+        else:
+            self._repaint(client, due)
 
-    def _drawing(self, client: Client, due: Due) -> Drawing:
-        """Return what restores a client's terminal: scrollback and screen, or the missed lines and the screen."""
+    def _replay(self, client: Client, due: Due) -> None:
+        """Send a client that attaches scrollback and screen; only the next part if its terminal shows no output yet.
+
+        A terminal that shows output gets the lines that it missed with the screen: if its link broke between them, it
+        would get those lines twice.
+        """
+        lines = client.terminal.lines if client.terminal.replays else 0
+        if client.position >= 0:
+            lines = min(self.model.scrolled_since(client.position), lines)
+        drawing = due.drawing or attaching(self.model.emulator, lines=lines)
+        part = next(drawing.scrollback, None) if client.position < 0 else None
+        if part is None:
+            self._complete(client, drawing.whole(self._status(-1)))
+            return
+        client.send_part(part)
+        client.state = replace(due, drawing=drawing)
+        self.timers.set("screens", 0.0, self.serve)
+
+    def _repaint(self, client: Client, due: Due) -> None:
+        """Send a client the lines that its terminal missed, and the screen."""
         model, emulator = self.model, self.model.emulator
-        if due.attach:
-            lines = client.terminal.lines if client.terminal.replays else 0
-            if client.position >= 0:
-                lines = min(model.scrolled_since(client.position), lines)
-            return attaching(emulator, lines=lines)
         shown = due.beneath or model.shown_at(client.position)
         lines = 0 if due.beneath else model.missed_since(client.position)
         gap, alternate = b"", shown.alternate
@@ -219,17 +224,24 @@ class Relay:
             gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
         continues = not gap and not due.beneath and shown.columns == emulator.columns
         begun = shown.open_rows if continues else 0
-        lines = min(lines, client.terminal.lines)
-        return repainting(emulator, gap=gap, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks)
+        lines, status = min(lines, client.terminal.lines), self._status(client.position)
+        screen = repaint(
+            emulator, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks, status=status
+        )
+        self._complete(client, gap + screen)
 
-    def _complete(self, client: Client, due: Due, drawing: Drawing) -> None:
-        """Send a client the screen, and make it live.
+    def _status(self, since: int) -> str:
+        """Return the sequences of reports for a terminal that shows the output up to `since`; -1: none."""
+        return self._reports.sequences(since, self.model.position, every=True)
+
+    def _complete(self, client: Client, screen: bytes) -> None:
+        """Send a client its whole screen, or the rest of it, and make it live.
 
         If the emulator lags, or is in an image, make it due for another screen instead: the rest of an image would be
         shown as text.
         """
-        model, since = self.model, -1 if due.attach else client.position
-        client.send_screen(model.position, drawing.whole(self._reports.sequences(since, model.position, every=True)))
+        model = self.model
+        client.send_screen(model.position, screen)
         if model.lag or model.in_image:
             client.state = Due()
             model.mark(client.position)

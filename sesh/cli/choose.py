@@ -28,11 +28,7 @@ from sesh.wording import activity_facts, since
 _QUESTION_DELAY = 1.0  # seconds that `next` gives a working session to raise its question, if none waits
 
 
-def pick(
-    ctx: Context,
-    *,
-    label: Labelled = None,
-) -> int:
+def pick(ctx: Context, *, label: Labelled = None) -> int:
     """Choose a session from the board, the session attached last first.
 
     Examples:
@@ -116,11 +112,7 @@ def _enter(cli: Invocation, row: Row) -> int:
     return go.go(cli, row.name)
 
 
-def next_(
-    ctx: Context,
-    *,
-    label: Labelled = None,
-) -> int:
+def next_(ctx: Context, *, label: Labelled = None) -> int:
     """Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.
 
     Inside a session it switches this terminal. If no session waits, it says so and exits with 1.

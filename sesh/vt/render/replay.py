@@ -73,34 +73,21 @@ def repaint(
     pushed: Stacks = NOTHING_PUSHED,
     status: str = "",
 ) -> bytes:
-    """Return the bytes that draw the visible rows over a terminal that already shows the session (see `repainting`)."""
-    drawing = repainting(emulator, lines=lines, begun=begun, was_alternate=was_alternate, pushed=pushed)
-    return drawing.whole(status)
+    """Return the bytes that draw the visible rows over a terminal that already shows the session.
 
-
-def repainting(
-    emulator: Emulator,
-    *,
-    lines: int = 0,
-    begun: int = 0,
-    was_alternate: bool | None = None,
-    pushed: Stacks = NOTHING_PUSHED,
-    gap: bytes = b"",
-) -> Drawing:
-    """Return a repaint that is drawn in parts.
-
-    `gap`: bytes to send first. `lines`: the number of logical lines of scrollback to print first. `begun`: the number
-    of rows, of the line before those, that the terminal has already shown; the rest of the line is printed first.
-    `was_alternate`: None for a terminal that missed no output; otherwise whether it is on the alternate screen: both
-    screens are drawn, and the stacks rebuilt. `pushed`: the terminal's stacks.
+    `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows, of the line before
+    those, that the terminal has already shown; the rest of the line is printed first. `was_alternate`: None for a
+    terminal that missed no output; otherwise whether it is on the alternate screen: both screens are drawn, and the
+    stacks rebuilt. `pushed`: the terminal's stacks.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # NEUTRAL comes after leaving the alternate screen, which restores a pen and charsets.
-    start = gap + CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
-    return Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
+    start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
+    drawing = Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
+    return drawing.whole(status)
 
 
 class Drawing:
@@ -108,7 +95,7 @@ class Drawing:
 
     The emulator may go on between two parts: lines that scroll off meanwhile come with the screen.
     `over`: the terminal shows the session. `main`: draw the main screen even if the alternate one is visible. `pushed`:
-    the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repainting`.
+    the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repaint`.
     """
 
     def __init__(
