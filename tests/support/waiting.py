@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -23,15 +24,16 @@ def wait_until(
 ) -> Value:
     """The first true value of `predicate`; AssertionError after `timeout` seconds.
 
-    It is asked again after `interval` seconds, then less and less often, as a question may start processes. `pause` is
-    what is done between two questions; `portrait` shows, in the error, how things stand.
+    It is asked again after `interval` seconds, then less and less often, as a question may start processes. A file that
+    it reads may still be missing. `pause` is what is done between two questions; `portrait` shows, in the error, how
+    things stand.
     """
     longest = 10 * interval
     deadline = time.monotonic() + timeout
     while True:
-        value = predicate()
-        if value:
-            return value
+        with suppress(FileNotFoundError):
+            if value := predicate():
+                return value
         if time.monotonic() >= deadline:
             what = what or getattr(predicate, "__name__", str(predicate))
             raise AssertionError(f"not within {timeout:g} s: {what}\n{portrait()}".rstrip())

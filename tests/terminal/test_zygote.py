@@ -140,7 +140,7 @@ def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) 
     assert parent(home, "two") == first
     shown(home, "two", f"is own in {home.path}/sub by 0027")
     assert home.sesh("--send", "two", "--key", "Enter").code == 0
-    wait_until(lambda: any(told.read_text() == "two own \n" for told in Path(home.path).glob("told")))
+    wait_until(lambda: Path(home.path, "told").read_text() == "two own \n")
 
 
 def test_eight_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:
