@@ -16,11 +16,6 @@ TIMES := .pytest_cache/seconds.json
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
-DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
-PROGRAM := $(HOME)/.local/bin/sesh
-# Its second name, for whoever has another program called sesh.
-SECOND := $(PROGRAM)-mux
-
 .PHONY: help run test test-on test-packages fidelity fuzz soak check bench bench-quick man pyz install uninstall clean
 
 help:
@@ -29,12 +24,12 @@ help:
 	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
-	@echo 'make soak       tests that are dear and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
+	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make pyz        write sesh.pyz: one file that any Python from 3.10 on runs, with nothing installed'
-	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
+	@echo 'make install    install ~/.local/bin/sesh: with pipx, with uv, or in an environment of its own'
 	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
 	@echo 'make clean      remove everything that make created in this directory'
 
@@ -121,34 +116,10 @@ pyz: $(RUNS)
 	@$(BIN)/python -m sesh.remote.deploy.pyz sesh.pyz
 
 install:
-	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
-	    [ "$$(readlink '$(PROGRAM)')" != '$(DATA)/venv/bin/sesh' ]; then \
-	    echo 'make install: $(PROGRAM) was not installed by make install and stays: remove it as it was installed (pipx uninstall sesh-mux); FORCE=1 replaces it' >&2; exit 1; fi
-	@mkdir -p '$(DATA)' '$(HOME)/.local/bin'
-	@sh .ci/venv.sh '$(DATA)/venv'
-	@rm -rf build/lib build/bdist.*  # setuptools would install what an older build left there
-	'$(DATA)/venv/bin/python' $(PIP) install -q '.$(EXTRAS:%=[%])'
-	@rm -rf build/lib build/bdist.*; rmdir build 2>/dev/null || true
-	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
-	@if [ ! -e '$(SECOND)' ] && [ ! -L '$(SECOND)' ]; then ln -s '$(DATA)/venv/bin/sesh' '$(SECOND)'; fi
-	@sh .ci/completions.sh install
-	@sh .ci/manual.sh install
-	@echo 'installed: $(PROGRAM)'
-	@'$(DATA)/venv/bin/python' .ci/running.py '$(DATA)/venv'
-	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
-	    *) echo 'note: ~/.local/bin is not in your PATH; type this, and put it at the top of ~/.bashrc or ~/.zshrc:'; \
-	       echo '  export PATH="$$HOME/.local/bin:$$PATH"' ;; esac
+	@EXTRAS='$(EXTRAS)' FORCE='$(FORCE)' sh install/install.sh
 
 uninstall:
-	@if '$(DATA)/venv/bin/python' -c '' 2>/dev/null; then \
-	    '$(DATA)/venv/bin/python' -I .ci/uninstall.py '$(DATA)/venv' $(FORCE:%='%'); fi
-	@for link in '$(PROGRAM)' '$(SECOND)'; do \
-	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
-	@sh .ci/completions.sh uninstall
-	@sh .ci/manual.sh uninstall
-	@if [ -e '$(DATA)/venv/pyvenv.cfg' ]; then rm -rf '$(DATA)/venv'; echo 'removed: $(DATA)/venv and its link'; \
-	else echo 'sesh is not installed in $(DATA)'; fi
-	@rmdir '$(DATA)' 2>/dev/null || true
+	@FORCE='$(FORCE)' sh install/uninstall.sh
 
 clean:
 	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build/lib build/bdist.* bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

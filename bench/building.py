@@ -56,4 +56,5 @@ def build(folder: str) -> tuple[str, str]:
     subprocess.run(
         ["make", "-s", "install"], cwd=source, env=environment, check=True, capture_output=True, text=True, timeout=300
     )
-    return os.path.join(home, ".local/bin/sesh"), os.path.join(home, "data/sesh/venv/bin/python")
+    program = os.path.join(home, ".local/bin/sesh")
+    return program, os.path.join(os.path.dirname(os.readlink(program)), "python")

@@ -60,7 +60,7 @@ def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(
 
 def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm: Farm) -> None:
     """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
-    command = [sys.executable, os.path.join(ROOT, ".ci", "uninstall.py"), os.path.join(here.path, "venv")]
+    command = [sys.executable, os.path.join(ROOT, "install", "uninstall.py"), os.path.join(here.path, "venv")]
     for word in ("one", "two"):
         farm.host(word)
         known.record(word)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 
 import pytest
 
-from tests.support import PROMPT, ROOT, Home, Terminal
+from tests.support import PROMPT, Home, Terminal
 
 SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("bash", "zsh", "fish")]
 _LOADED = {
@@ -77,25 +76,3 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
             }
             offered = home.sesh(env=asks).stdout.splitlines()
             assert [line.partition("\t")[0].strip() for line in offered] == [becomes], words
-
-
-def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_touched(home: Home) -> None:
-    shell = "zsh"  # what stands there is not of sesh
-    script = os.path.join(ROOT, ".ci", "completions.sh")
-    places = {
-        "bash": ".local/share/bash-completion/completions/sesh",
-        "zsh": ".local/share/zsh/site-functions/_sesh",
-        "fish": ".config/fish/completions/sesh.fish",
-    }
-    mine = home.write(places[shell], "# mine, as _SESH_COMPLETE says\n")
-    others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
-    second = [".local/share/bash-completion/completions/sesh-mux", ".config/fish/completions/sesh-mux.fish"]
-    for action in ("install", "install", "uninstall"):
-        done = subprocess.run(["sh", script, action], env=home.env, capture_output=True, text=True, check=True)
-        assert done.stderr == f"completions: {mine} was not installed by sesh and stays\n"
-        assert [os.path.exists(path) for path in others] == [action == "install"] * 2
-        assert [os.path.exists(os.path.join(home.path, path)) for path in second] == [action == "install"] * 2
-    with open(mine) as kept:
-        assert kept.read() == "# mine, as _SESH_COMPLETE says\n"
-    left = [folder for folder, *inside in os.walk(home.path) if not any(inside) and "share" in folder]
-    assert left == []

@@ -1,8 +1,10 @@
-"""The built wheel, installed by pipx and by uv with nothing but files of this machine: what a person has then."""
+"""`make install` with pipx, with uv and with neither, from files of this machine alone; and `make uninstall`."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,27 +12,65 @@ import pytest
 
 from sesh.about import DISTRIBUTION, PROGRAM, __version__
 from tests.support import Home
-from tests.support.distribution import build, install, tool, uv_install, wheelhouse
+from tests.support.distribution import NOWHERE, copied, pack, tool, wheelhouse
 
 pytestmark = pytest.mark.soak
 
-MANUAL = "share/man/man1/sesh.1"
-COMPLETIONS = (
-    "bash-completion/completions/sesh.bash",
-    "zsh/site-functions/_sesh",
-    "fish/vendor_completions.d/sesh.fish",
-)
+SHARED = {
+    "bash": "bash-completion/completions/sesh.bash",
+    "zsh": "zsh/site-functions/_sesh",
+    "fish": "fish/vendor_completions.d/sesh.fish",
+}
+MANUAL = "man/man1/sesh.1"
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel, and the directory with those of its dependencies."""
-    (wheel,) = build(tmp_path_factory.mktemp("built")).glob("*.whl")
-    return wheel, wheelhouse(tmp_path_factory.mktemp("wheels"))
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with wheels of what sesh needs, and of what builds it."""
+    folder = wheelhouse(tmp_path_factory.mktemp("wheels"))
+    pack(importlib.metadata.distribution("setuptools"), folder)
+    return folder
 
 
-def try_out(home: Home, tools: Path) -> None:
-    """Both programs, a session, and the files that other programs look for."""
+def make(home: Home, checkout: Path, target: str, **variables: str) -> str:
+    """What make prints for a target."""
+    env = {**home.env, **variables}
+    done = subprocess.run(["make", target], env=env, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def files(home: Home) -> list[str]:
+    """What stands below ~/.local, without what the installers keep for themselves."""
+    below = Path(home.path, ".local")
+    own = (below / "share" / "pipx", below / "share" / "uv", below / "state")
+    return sorted(str(path) for path in below.rglob("*") if not path.is_dir() and not set(own) & set(path.parents))
+
+
+@pytest.mark.parametrize("by", ["pipx", "uv", ""])
+def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
+    home: Home, wheels: Path, tmp_path: Path, by: str
+) -> None:
+    checkout, tools = copied(tmp_path / "checkout"), tmp_path / "tools"
+    tools.mkdir()
+    if by:
+        (tools / by).symlink_to(tool(by))
+    home.env |= {
+        "PATH": f"{tools}:{home.path}/.local/bin:/usr/bin:/bin", "PYTHON": sys.executable, "https_proxy": NOWHERE,
+        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels),
+        "PIPX_DEFAULT_PYTHON": sys.executable,
+        "UV_NO_CONFIG": "1", "UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels),
+        "UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never",
+    }  # fmt: skip
+    if not by:  # uv links nothing there, and pipx as it likes
+        home.write(f".local/share/{SHARED['zsh']}", "# mine\n")
+    before = files(home)
+
+    for _ in range(2):
+        said = make(home, checkout, "install")
+        assert ("_sesh was not installed by sesh and stays\n" in said) == (not by)
+    (environment,) = {os.path.dirname(os.path.dirname(os.readlink(f"{home.path}/.local/bin/{PROGRAM}")))}
+    assert {"pipx": "/pipx/venvs/", "uv": "/uv/tools/", "": "/share/sesh/venv"}[by] in environment
     for name in (PROGRAM, DISTRIBUTION):
         home.command = [os.path.join(home.path, ".local", "bin", name)]
         assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
@@ -42,27 +82,22 @@ def try_out(home: Home, tools: Path) -> None:
     terminal.type("\x1c")
     assert terminal.exit_code() == 0
     assert [row["name"] for row in home.sesh("--list", "--json").json()] == ["work"]
-    share = tools / DISTRIBUTION / "share"
-    assert all((share / path).is_file() for path in COMPLETIONS)
-    for shell, path in zip(("bash", "zsh", "fish"), COMPLETIONS, strict=True):
-        assert home.sesh("--completions", shell).stdout == (share / path).read_text(encoding="utf-8")
-    assert (share.parent / MANUAL).is_file()
+    for shell, path in SHARED.items():
+        shared = Path(home.path, ".local", "share", path).read_text(encoding="utf-8")
+        assert shared in (home.sesh("--completions", shell).stdout, "# mine\n")
+    assert Path(home.path, ".local", "share", MANUAL).is_file()
+    assert "sesh --reload" in make(home, checkout, "install"), "what runs is to be moved"
     assert home.sesh("--reload").code == 0
     assert home.sesh("--kill", "work").code == 0
 
-
-def test_pipx_installs_the_wheel_offline_with_both_programs_and_the_manual_page(
-    home: Home, wheels: tuple[Path, Path]
-) -> None:
-    wheel, others = wheels
-    pip = f"--no-index --find-links {others}"
-    install(home, tool("pipx"), "install", "--python", sys.executable, f"--pip-args={pip}", str(wheel))
-    try_out(home, Path(home.path, ".local", "share", "pipx", "venvs"))
-    linked = (MANUAL, *(f"share/{path}" for path in COMPLETIONS))
-    assert [path for path in linked if not Path(home.path, ".local", path).is_file()] == [], "pipx links them"
+    make(home, checkout, "uninstall")
+    assert files(home) == before
+    assert not os.path.exists(environment)
 
 
-def test_uv_installs_the_wheel_offline_with_both_programs(home: Home, wheels: tuple[Path, Path]) -> None:
-    wheel, others = wheels
-    uv_install(home, wheel, others)
-    try_out(home, Path(home.path, ".local", "share", "uv", "tools"))
+def test_make_does_not_replace_another_program(home: Home, tmp_path: Path) -> None:
+    mine, checkout = home.write(".local/bin/sesh", "#!/bin/sh\n"), copied(tmp_path / "checkout")
+    done = subprocess.run(["make", "install"], env=home.env, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{mine} is another program and stays" in done.stderr
+    assert Path(mine).read_text(encoding="utf-8") == "#!/bin/sh\n"

@@ -15,30 +15,30 @@ from tests.support import ROOT, Home, Result
 Sesh = Callable[..., Result]
 
 
-def ci(home: Home, script: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """What a script of `.ci` says for an environment."""
-    command = [sys.executable, os.path.join(ROOT, ".ci", script), *words]
+def uninstalling(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
+    """What `make uninstall` says for an environment, before it removes anything."""
+    command = [sys.executable, os.path.join(ROOT, "install", "uninstall.py"), *words]
     env = {**home.env, "PYTHONPATH": ROOT}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def test_uninstalling_refuses_while_sessions_run_and_says_to_remove_nothing_of_theirs(sesh: Sesh, home: Home) -> None:
     sesh("--open", "one")
-    said = ci(home, "uninstall.py", f"{home.path}/venv")
+    said = uninstalling(home, f"{home.path}/venv")
     assert (said.returncode, said.stderr) == (0, "")
     assert f"stays: {home.directory} (sessions and how they ended)\n" in said.stdout
     assert "rm -r" not in said.stdout
     assert said.stdout.endswith(
         f"in use: a session runs in {home.directory}: one; end them before you remove any of that\n"
     )
-    refused = ci(home, "uninstall.py", ROOT)
+    refused = uninstalling(home, ROOT)
     assert refused.returncode == 1
     assert f"1 session runs from {ROOT}: one; end them: sesh --kill one" in refused.stderr
-    forced = ci(home, "uninstall.py", ROOT, "1")
+    forced = uninstalling(home, ROOT, "1")
     assert forced.returncode == 0
     assert "rm -r" not in forced.stdout
     sesh("--kill", "one")
-    assert f"to remove that too: rm -r {home.directory}" in ci(home, "uninstall.py", f"{home.path}/venv").stdout
+    assert f"to remove that too: rm -r {home.directory}" in uninstalling(home, f"{home.path}/venv").stdout
 
 
 def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
     descriptor = os.open(packages[held], os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        refused = ci(home, "uninstall.py", str(tmp_path / name))
+        refused = uninstalling(home, str(tmp_path / name))
     finally:
         os.close(descriptor)
     assert refused.returncode == 1

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Installs this checkout with pipx or uv, or else into an environment of its own, as ~/.local/bin/sesh. A sesh that is
+# installed is replaced in the way in which it was installed. EXTRAS=mcp adds an extra, FORCE=1 replaces another program.
+set -eu
+cd "$(dirname "$0")/.."
+. install/places.sh
+
+environment=$(installed)
+if [ -z "$environment$FORCE" ] && { [ -e "$program" ] || [ -L "$program" ]; }; then
+    echo "make install: $program is another program and stays; FORCE=1 replaces it" >&2
+    exit 1
+fi
+what=.${EXTRAS:+[$EXTRAS]}
+mkdir -p "$bin"
+rm -rf build/lib build/bdist.*  # setuptools would install what an older build left there
+case $(method "$environment") in
+    pipx) pipx install ${environment:+--force} "$what" ;;
+    uv) uv tool install --force --reinstall "$what" ;;
+    own)
+        mkdir -p "$data/sesh"
+        sh .ci/venv.sh "$own"
+        "$own/bin/python" -m pip --disable-pip-version-check --no-input install -q "$what"
+        rm -f "$program"
+        ln -s "$own/bin/sesh" "$program"
+        # Its second name, for whoever has another program called sesh.
+        [ -e "$program-mux" ] || [ -L "$program-mux" ] || ln -s "$own/bin/sesh" "$program-mux"
+        ;;
+esac
+rm -rf build/lib build/bdist.*
+rmdir build 2>/dev/null || true
+environment=$(installed)
+share link "$environment"
+echo "installed: $program"
+"$environment/bin/python" install/running.py "$environment"
+case ":$PATH:" in
+    *":$bin:"*) ;;
+    *)
+        echo 'note: ~/.local/bin is not in your PATH; type this, and put it at the top of ~/.bashrc or ~/.zshrc:'
+        echo '  export PATH="$HOME/.local/bin:$PATH"'
+        ;;
+esac

@@ -1,0 +1,41 @@
+# Sourced by install.sh and uninstall.sh: where sesh is installed, how, and the files that shells and man look for.
+
+data=${XDG_DATA_HOME:-$HOME/.local/share}
+bin=$HOME/.local/bin
+program=$bin/sesh
+own=$data/sesh/venv
+export PIPX_BIN_DIR="$bin" UV_TOOL_BIN_DIR="$bin"
+
+# Prints the environment that ~/.local/bin/sesh leads to; nothing if another program has that name.
+installed() {
+    target=$(readlink "$program") || return 0
+    case $target in "$own/bin/sesh" | */venvs/sesh-mux/bin/sesh | */tools/sesh-mux/bin/sesh) echo "${target%/bin/sesh}" ;; esac
+}
+
+# method ENVIRONMENT: prints what has made it; without one, what this machine has: pipx, uv, or neither (own).
+method() {
+    case $1 in
+        "$own") echo own ;;
+        */venvs/sesh-mux) echo pipx ;;
+        */tools/sesh-mux) echo uv ;;
+        *) for tool in pipx uv; do if command -v $tool >/dev/null; then echo $tool; return; fi; done; echo own ;;
+    esac
+}
+
+# share link|unlink ENVIRONMENT: links its completion scripts and manual pages from the user's directory of data, or
+# removes the links. A file of that name that leads elsewhere is neither replaced nor removed.
+share() {
+    (cd "$2/share" && find . -name '*sesh*' ! -type d) | while read -r path; do
+        path=${path#./}
+        place=$data/$path
+        case $(readlink "$place") in "$2"/*) rm "$place" ;; esac
+        if [ "$1" = unlink ]; then
+            (cd "$data" && rmdir -p "$(dirname "$path")") 2>/dev/null || true  # what this leaves empty
+        elif [ -e "$place" ] || [ -L "$place" ]; then
+            echo "make install: $place was not installed by sesh and stays" >&2
+        else
+            mkdir -p "$(dirname "$place")"
+            ln -s "$2/share/$path" "$place"
+        fi
+    done
+}

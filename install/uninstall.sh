@@ -1,0 +1,26 @@
+#!/bin/sh
+# Removes what install.sh has installed, once no session runs from it; FORCE=1 does not wait. Says what else stays.
+set -eu
+cd "$(dirname "$0")/.."
+. install/places.sh
+
+environment=$(installed)
+if [ -z "$environment" ]; then
+    echo "sesh is not installed as $program"
+    exit 0
+fi
+if "$environment/bin/python" -c '' 2>/dev/null; then
+    "$environment/bin/python" -I install/uninstall.py "$environment" $FORCE
+fi
+share unlink "$environment"
+case $(method "$environment") in
+    pipx) pipx uninstall sesh-mux ;;
+    uv) uv tool uninstall sesh-mux ;;
+    own)
+        rm "$program"
+        [ "$(readlink "$program-mux")" != "$own/bin/sesh" ] || rm "$program-mux"
+        rm -rf "$own"
+        rmdir "$data/sesh" 2>/dev/null || true
+        ;;
+esac
+echo "removed: $environment and its link"
