@@ -16,7 +16,7 @@ from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
 from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
-from sesh.vt.render.replay import whole
+from sesh.vt.render.replay import replay
 
 PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, the relay runs first
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
@@ -27,7 +27,7 @@ _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped ou
 _MAX_MARKS = 1024  # the oldest is dropped
 
 
-class Shown(NamedTuple):
+class TerminalState(NamedTuple):
     """The state of a terminal at a position of the log.
 
     `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: rows that have
@@ -63,7 +63,7 @@ class Model:
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._marks: dict[int, Shown | None] = {}  # by position; None if the emulator has not reached it
+        self._marks: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
         self._ahead: list[int] = []  # the marks that it has not reached, sorted
 
     def _new(self, columns: int, rows: int) -> Emulator:
@@ -128,7 +128,8 @@ class Model:
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
         """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: the log's head)."""
-        end, until = self._log.head if position is None else position, time.monotonic() + seconds
+        end = self._log.head if position is None else position
+        until = time.monotonic() + seconds
         while self.position < end and time.monotonic() < until:
             self.step(end)
         self._apply_resizes()
@@ -162,7 +163,7 @@ class Model:
             "resizes": [list(resize) for resize in self._resizes],
             "marks": list(self._marks.items()),
             "drawn": [emulator.columns, emulator.rows],
-            "screen": b"".join(whole(emulator)).decode("latin-1"),
+            "screen": replay(emulator, lines=emulator.scrollback.lines, clear=False).decode("latin-1"),
             "completed": emulator.scrollback.completed,
             "used": sorted(emulator.screen.used),
         }
@@ -175,7 +176,7 @@ class Model:
         for at, shown in state["marks"]:
             if not shown:
                 insort(self._ahead, at)
-            self._marks[at] = Shown(shown[0], shown[1], Stacks(*shown[2]), *shown[3:]) if shown else None
+            self._marks[at] = TerminalState(shown[0], shown[1], Stacks(*shown[2]), *shown[3:]) if shown else None
         self.emulator = self._new(*state["drawn"])
         self.emulator.feed(state["screen"].encode("latin-1"))
         self.emulator.scrollback.renumber(state["completed"])
@@ -205,9 +206,9 @@ class Model:
         own = max(0, shown.row + 1 - self.emulator.rows) if shown and not shown.alternate else 0
         return max(0, self.scrolled_since(position) - own)
 
-    def shown_at(self, position: int) -> Shown:
+    def shown_at(self, position: int) -> TerminalState:
         """Return the state at a marked position; an empty one without a mark."""
-        return self._marks.get(position) or Shown()
+        return self._marks.get(position) or TerminalState()
 
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:
@@ -215,8 +216,8 @@ class Model:
             self.emulator.resize(columns, rows)
 
 
-def _shown_by(emulator: Emulator) -> Shown:
-    return Shown(
+def _shown_by(emulator: Emulator) -> TerminalState:
+    return TerminalState(
         emulator.scrolled,
         emulator.alternate,
         emulator.stacks,

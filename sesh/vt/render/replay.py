@@ -8,7 +8,6 @@ which move the cursor, before the cursor; a pen reset before each line feed, sin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
@@ -37,20 +36,13 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status:
     sequence, unless it is an image. `clear`: first scroll the terminal's content away. `status`: sequences to send
     after the prompt marks, which must not move the cursor.
     """
-    return attaching(emulator, lines=lines, clear=clear).whole(status)
+    return replaying(emulator, lines=lines, clear=clear).finish(status)
 
 
-def attaching(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
+def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
     """Return a replay that is drawn in parts."""
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
     return Drawing(emulator, start + _reset_input(emulator.screen), lines)
-
-
-def whole(emulator: Emulator) -> Iterator[bytes]:
-    """Yield the bytes that copy the state to a new emulator, in parts."""
-    drawing = attaching(emulator, lines=emulator.scrollback.lines, clear=False)
-    yield from drawing.scrollback
-    yield drawing.screen()
 
 
 def scrolled(lines: list[str], columns: int, over: bool = False) -> bytes:
@@ -80,20 +72,34 @@ def repaint(
     terminal that missed no output; otherwise whether it is on the alternate screen: both screens are drawn, and the
     stacks rebuilt. `pushed`: the terminal's stacks.
     """
+    drawing = repainting(emulator, lines=lines, begun=begun, was_alternate=was_alternate, pushed=pushed)
+    return drawing.finish(status)
+
+
+def repainting(
+    emulator: Emulator,
+    *,
+    lines: int,
+    begun: int,
+    was_alternate: bool | None,
+    pushed: Stacks,
+    start: bytes = b"",
+) -> Drawing:
+    """Return a repaint that is drawn in parts, after the bytes `start`."""
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # NEUTRAL comes after leaving the alternate screen, which restores a pen and charsets.
-    start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
-    drawing = Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
-    return drawing.whole(status)
+    start += CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
+    return Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
 
 
 class Drawing:
     """Draws the scrollback in parts of a few milliseconds, then the screens and all settings.
 
-    The emulator may go on between two parts: lines that scroll off meanwhile come with the screen.
+    The emulator may go on between two parts: lines that scroll off meanwhile come with the screen. But a resize must
+    begin another drawing.
     `over`: the terminal shows the session. `main`: draw the main screen even if the alternate one is visible. `pushed`:
     the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repaint`.
     """
@@ -109,33 +115,47 @@ class Drawing:
         main: bool = True,
         pushed: Stacks | None = NOTHING_PUSHED,
     ) -> None:
-        self._emulator, self._start, self._begun = emulator, start, begun
+        self._emulator, self._drawn, self._begun = emulator, [start], begun
         self._over, self._main, self._pushed = over, main, pushed
         emulator.screen.sync_scrollback()
         scrollback = emulator.scrollback
         self._any_lines = lines + begun > 0
-        self._drawn = scrollback.completed
-        """The number of the last line that the parts contain."""
+        self._last_line = scrollback.completed  # the number of the last line that the parts contain
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
-        self.scrollback = map(self._part, parts)
+        self._parts = map(self._part, parts)
 
-    def whole(self, status: str = "") -> bytes:
-        return b"".join([*self.scrollback, self.screen(status)])
+    def advance(self) -> bool:
+        """Draw the next part of the scrollback; return False if it is drawn."""
+        part = next(self._parts, None)
+        if part is None:
+            return False
+        self._drawn.append(part)
+        return True
+
+    def take(self) -> bytes:
+        """Remove and return the bytes drawn so far."""
+        drawn = b"".join(self._drawn)
+        self._drawn = []
+        return drawn
+
+    def finish(self, status: str = "") -> bytes:
+        """Draw the rest; return all bytes that have not been taken."""
+        self._drawn += [*self._parts, self._screen(status)]
+        return self.take()
 
     def _part(self, lines: list[str]) -> bytes:
-        columns = self._emulator.columns
-        start, self._start, begun, self._begun = self._start, b"", self._begun, 0
+        columns, begun, self._begun = self._emulator.columns, self._begun, 0
         if not begun:
-            return start + scrolled(lines, columns, self._over)
+            return scrolled(lines, columns, self._over)
         out = Encoder()
         rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
         _rows(out, rows, self._over, continued=self._over)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
-        return start + str(out).encode() + scrolled(lines[1:], columns, self._over)
+        return str(out).encode() + scrolled(lines[1:], columns, self._over)
 
-    def screen(self, status: str = "") -> bytes:
+    def _screen(self, status: str) -> bytes:
         """Return the bytes that draw the screens from the cursor's row on, and restore all settings."""
         emulator, over, main, pushed = self._emulator, self._over, self._main, self._pushed
         screen = emulator.screen
@@ -166,7 +186,7 @@ class Drawing:
             if part:
                 out.sequence(part)
         put_cursor(out, screen)
-        return self._start + str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
+        return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
     def _main_screen(self, out: Encoder) -> None:
         """Draw the lines that the parts do not contain, then the rows of the main screen.
@@ -176,7 +196,7 @@ class Drawing:
         screen, over = self._emulator.screen, self._over
         newer, open_rows = [], []
         if self._any_lines:
-            newer = screen.scrollback.last(min(screen.scrollback.completed - self._drawn, _NEWER))
+            newer = screen.scrollback.last(min(screen.scrollback.completed - self._last_line, _NEWER))
             open_rows = screen.scrollback.open_rows
         continues = not open_rows
         if self._begun:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import attaching, repaint, replay
+from sesh.vt.render.replay import repaint, repainting, replay, replaying
 from tests.unit.vt.streams import essence, piece
 
 ALL = 10**9
@@ -36,15 +36,25 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
     assert essence(copy) == essence(emulator)
 
 
-def test_a_replay_comes_in_small_parts_and_has_what_the_program_prints_between_them() -> None:
+@pytest.mark.parametrize("seen", [0, 2000])
+def test_a_drawing_comes_in_small_parts_and_has_what_the_program_prints_between_them(seen: int) -> None:
+    """Of a terminal that attaches, and of one that missed 3,000 lines."""
+    output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
-    emulator.feed(b"".join(b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(5000)))
-    drawing = attaching(emulator, lines=3000)
-    for number, part in enumerate(drawing.scrollback):
+    emulator.feed(b"".join(output))
+    copy.feed(b"".join(output[:seen]))
+    if seen:
+        missed = emulator.scrolled - copy.scrolled
+        drawing = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
+    else:
+        drawing = replaying(emulator, lines=3000)
+    number = 0
+    while drawing.advance():
+        part, number = drawing.take(), number + 1
         assert part.count(b"\n") <= 512 + 24
         copy.feed(part)
         emulator.feed(b"between %d\r\n" % number)
-    copy.feed(drawing.screen())
+    copy.feed(drawing.finish())
     lines = emulator.last_lines(3000, ansi=True)
     assert copy.last_lines(3000, ansi=True) == lines
     assert "between 5" in lines
