@@ -22,8 +22,18 @@ from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
-ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
-"""The Python program of a zygote; it uses its creator's module search path."""
+ZYGOTE = """\
+import gc, sys
+gc.disable()
+sys.path[:] = {path!r}
+from sesh.daemon.spawn.zygote import run
+run({listening}, {socket!r})
+"""
+"""The Python program of a zygote; it uses its creator's module search path.
+
+The collector would leave holes among the imported objects, and the objects of each fork would fill them, in pages that
+forks share; a fork enables it.
+"""
 ANSWER_TIMEOUT = 0.12  # seconds for a zygote to answer; after two timeouts it is replaced
 _START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
 _LEAST_TIMEOUT = 2.0  # the least of these seconds for a job with a short timeout
@@ -208,7 +218,8 @@ def zygote_path(*, scoped: bool) -> str:
     machine (others may share the directory). `scoped`: leave out this process's control group, as the zygote gets its
     own (`own_scope`).
     """
-    installed, root = os.stat(about.__file__), os.stat("/")
+    installed = os.stat(about.__file__)
+    root = os.stat("/")
     facts: list[object] = [
         *(about.__version__, os.path.abspath(about.__file__), installed.st_ino, installed.st_ctime_ns),
         *(sys.executable, sys.path, sys.flags, sys.getfilesystemencoding()),

@@ -92,7 +92,8 @@ def _start(creator: socket.socket) -> Server:
 
 
 def _receive_spec(connection: wire.Connection) -> LaunchSpec:
-    deadline, data = time.monotonic() + _SPEC_TIMEOUT, bytearray()
+    deadline = time.monotonic() + _SPEC_TIMEOUT
+    data = bytearray()
     while True:
         kind, payload = connection.receive(deadline)
         if kind == protocol.DATA:
@@ -159,7 +160,9 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
 
 
 def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
-    created, limit, own_shell = STEADY.now(), spec.get("timeout"), not spec.get("command")
+    created = STEADY.now()
+    limit = spec.get("timeout")
+    own_shell = not spec.get("command")
     return {
         "name": spec["name"],
         "id": session_id,
@@ -185,7 +188,8 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     """Return the path of the program, its argv, and the command for the record. Raises CannotStart."""
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
-    own, command = list(command or [shell]), spec.get("resume") if spec.get("resumes") else command
+    own = list(command or [shell])
+    command = spec.get("resume") if spec.get("resumes") else command
     if not command:
         return shell, shell_words(shell, login=bool(spec.get("login"))), own
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
@@ -207,7 +211,9 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
     may start an agent; shell integration sets it when a client brings one.
     """
-    creator, login, term = spec["environment"], bool(spec.get("login")), spec["environment"].get("TERM", "")
+    creator = spec["environment"]
+    login = bool(spec.get("login"))
+    term = spec["environment"].get("TERM", "")
     variables = {
         name: value
         for name, value in creator.items()
