@@ -72,10 +72,8 @@ VERBS = (
     Verb("--forget @nowhere"),
     Verb("--doctor"),
     Verb("--shell-init bash"),
-    Verb("--complete zsh -- --se", name="--complete (Tab)"),
     Verb("--hook claude"),
     Verb("--skill"),
-    Verb("--schema list"),
     Verb("--version"),
 )
 

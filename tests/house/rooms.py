@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable
 from tests.support import ROOT
 
 BUDGETS = {
-    "sesh/*.py": 5_390, "sesh/api": 480, "sesh/cli": 4_420, "sesh/loop": 140, "sesh/mcp": 690, "sesh/ops": 4_430,
-    "sesh/reach": 1_710, "sesh/link": 550, "sesh/store": 860, "sesh/tui": 990, "sesh/vt": 4_100, "daemon": 8_000,
-    "client": 2_540, "remote": 3_320, "completions": 10, "docs": 690, ".ci": 170,
-    "bench": 8_260, "tests": 37_420, "tests/contract": 550, "tests/faults": 2_220, "tests/fidelity": 1_730,
-    "tests/fuzz": 2_450, "tests/house": 560, "tests/remote": 6_840, "tests/support": 2_500,
-    "tests/terminal": 9_400, "tests/unit": 11_060,
+    "sesh/*.py": 5_520, "sesh/api": 490, "sesh/cli": 4_530, "sesh/loop": 140, "sesh/mcp": 700, "sesh/ops": 4_560,
+    "sesh/reach": 1_750, "sesh/link": 570, "sesh/store": 880, "sesh/tui": 1_010, "sesh/vt": 4_220, "daemon": 8_240,
+    "client": 2_600, "remote": 3_420, "completions": 10, "docs": 700, "install": 170,
+    "bench": 8_430, "tests": 38_240, "tests/contract": 560, "tests/faults": 2_270, "tests/fidelity": 1_760,
+    "tests/fuzz": 2_490, "tests/house": 610, "tests/remote": 6_980, "tests/support": 2_550,
+    "tests/terminal": 9_600, "tests/unit": 11_320,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 SECONDS = 240

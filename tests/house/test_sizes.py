@@ -13,7 +13,10 @@ LARGE = {"Printing"}
 
 
 def test_every_room_is_within_its_budget() -> None:
-    assert {room: lines for room, lines in sizes().items() if lines > BUDGETS.get(room, lines)} == {}
+    for room, lines in sizes().items():
+        budget = BUDGETS.get(room, lines)
+        hint = "make something needless, or raise the budget in tests/house/rooms.py and say why in the commit"
+        assert lines <= budget, f"{room} has {lines} lines, its budget is {budget}: {hint}"
 
 
 def test_modules_functions_and_classes_can_be_held_in_the_head() -> None:
