@@ -10,10 +10,10 @@ from sesh import names, wire
 from sesh.client import options as client_options
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
-from sesh.client.loop import Loop
+from sesh.client.loop import ClientLoop
 from sesh.client.options import AttachOptions
-from sesh.client.outcome import Ending, Outcome
-from sesh.client.reconnect import Reconnect
+from sesh.client.outcome import AttachmentEnd, EndKind
+from sesh.client.reconnect import WatchLink
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
@@ -31,8 +31,8 @@ def attach(
     host: str | None = None,
     options: AttachOptions,
     connect: Connect,
-    reconnect: Reconnect | None = None,
-) -> Outcome:
+    reconnect: WatchLink | None = None,
+) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
     `connection`: unused so far, except for the HELLO in its `greeted` (see `introduction`); it is closed at the end.
@@ -44,7 +44,7 @@ def attach(
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
         outcome = _Client(Display(terminal), options, connect, reconnect).run(connection, name, host)
-    if outcome.kind is Ending.SIGNAL:
+    if outcome.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
 
@@ -60,12 +60,12 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
 class _Client:
     """One terminal, attached to one session at a time; a SWITCH brings it to the next."""
 
-    def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
+    def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: WatchLink | None) -> None:
         self._display, self._options, self._connect, self._reconnect = display, options, connect, reconnect
         self._shown = Shown(display.terminal.path())
         self._attachment: Attachment
 
-    def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
+    def run(self, connection: wire.Connection, name: str, host: str | None) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error."""
         loop = self._begin(connection, name, host, replace=self._options.replace)
         self._attachment.view.greeting = self._options.first_notice
@@ -73,23 +73,24 @@ class _Client:
         farewell: Message = {}
         try:
             outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
-            while outcome.kind is Ending.SWITCH:
+            while outcome.kind is EndKind.SWITCH:
                 loop, failure = self._switched(loop, outcome)
                 outcome = loop.run(failure=failure)
             self._complete(outcome)
-            line, farewell = outcome.line(), self._attachment.farewell
-            ended = outcome.kind is Ending.ENDED
+            line = outcome.line()
+            farewell = self._attachment.farewell
+            ended = outcome.kind is EndKind.ENDED
         finally:
             self._display.leave(line, farewell)
             self._close(ended=ended)
         return outcome
 
-    def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
+    def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> ClientLoop:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._reconnect)
         self._attachment.connect(connection, replace=replace)
-        return Loop(self._attachment)
+        return ClientLoop(self._attachment)
 
-    def _switched(self, loop: Loop, outcome: Outcome) -> tuple[Loop, str | None]:
+    def _switched(self, loop: ClientLoop, outcome: AttachmentEnd) -> tuple[ClientLoop, str | None]:
         """Return the loop of the next session; if that cannot be shown, the same loop and the reason."""
         attachment = self._attachment
         try:
@@ -121,16 +122,16 @@ class _Client:
         attachment.channel.close()
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
-    def _complete(self, outcome: Outcome) -> None:
+    def _complete(self, outcome: AttachmentEnd) -> None:
         """Complete the final outcome: running program, waiting sessions, state of the link."""
         attachment, link = self._attachment, self._attachment.link
         outcome.typed = self._options.typed(outcome.name)
-        outcome.early = outcome.kind is Ending.DETACHED and not attachment.session_id
-        if outcome.kind is Ending.DETACHED and not outcome.early and outcome.reason not in ("replaced", "hangup"):
+        outcome.early = outcome.kind is EndKind.DETACHED and not attachment.session_id
+        if outcome.kind is EndKind.DETACHED and not outcome.early and outcome.reason not in ("replaced", "hangup"):
             outcome.runs = str(attachment.farewell.get("command") or "")
             outcome.waiting = self._options.waiting(outcome.name if outcome.host is None else "")
         if link is not None and not outcome.early:
-            outcome.round_trip, outcome.heard_at = attachment.channel.round_trip.smoothed, link.heard_at
+            outcome.round_trip, outcome.heard_time = attachment.channel.round_trip.smoothed, link.heard_time
             outcome.undelivered = link.health is not Health.UP and not attachment.channel.input.arrived
 
 

@@ -19,10 +19,10 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.options import AttachOptions, greeting, introduction
-from sesh.client.outcome import Ending, Outcome
-from sesh.client.reconnect import AttachedLink, Reconnect
+from sesh.client.outcome import AttachmentEnd, EndKind
+from sesh.client.reconnect import AttachedLink, WatchLink
 from sesh.client.shown import Shown
-from sesh.client.view import FRAMES, View
+from sesh.client.view import FRAMES, TerminalView
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
 from sesh.link.health import Health
@@ -39,7 +39,7 @@ _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
-class Phase(Enum):
+class AttachmentPhase(Enum):
     GREETING = "HELLO is sent"
     ATTACHED = "the session shows"
     OFFLINE = "the link is lost; input is kept"
@@ -52,7 +52,7 @@ class AttachmentEnded(Exception):
     `drain`: seconds without progress after which unwritten output is dropped.
     """
 
-    def __init__(self, outcome: Outcome, drain: float = 0.0) -> None:
+    def __init__(self, outcome: AttachmentEnd, drain: float = 0.0) -> None:
         super().__init__(outcome)
         self.outcome, self.drain = outcome, drain
 
@@ -70,17 +70,17 @@ class Attachment:
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        reconnect: Reconnect | None,
+        reconnect: WatchLink | None,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._shown, self._client = shown, os.urandom(8).hex()
         self.session_id = ""
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH; empty before."""
-        self.phase = Phase.GREETING
+        self.phase = AttachmentPhase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
-        self.view = View(display, self.channel, self.timers, options if host is not None else None)
+        self.view = TerminalView(display, self.channel, self.timers, options if host is not None else None)
         self.link: AttachedLink | None = None
         if host is not None and reconnect is not None:
             reopen = reconnect(host, self.channel.ping, self._describe)
@@ -90,7 +90,8 @@ class Attachment:
 
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
         """Send HELLO on the first connection, or on one that replaces a lost link."""
-        resuming, continues = self.session_id != "", self.view.continues
+        resuming = self.session_id != ""
+        continues = self.view.continues
         if resuming and not self.display.started:
             self.display.resume()
         if connection.peer.greeted is not None:
@@ -98,7 +99,7 @@ class Attachment:
         hello: Hello = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
         hello = self._claim() if resuming else hello
         self.channel.open(connection, greeting(self.display.terminal, self.options, self.host, connection, hello))
-        self.phase = Phase.GREETING
+        self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if resuming and self.link is not None:
             self.link.begin()
@@ -121,18 +122,18 @@ class Attachment:
 
     def disconnected(self) -> None:
         """Handle a connection that the daemon has closed."""
-        if self.phase is Phase.LEAVING:
+        if self.phase is AttachmentPhase.LEAVING:
             self.leave()
         elif not self.session_id:
             raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
         elif self.link is not None:
             self._go_offline()
         else:
-            self.leave(Ending.LOST, drain=_END_DRAIN)
+            self.leave(EndKind.LOST, drain=_END_DRAIN)
 
     def _reloaded(self) -> None:
         """Connect to the reloaded daemon. Raises SeshError if that fails; a link is replaced instead."""
-        if self.phase is Phase.LEAVING or self.link is not None:
+        if self.phase is AttachmentPhase.LEAVING or self.link is not None:
             self.disconnected()
         else:
             self.view.take_back()
@@ -143,7 +144,7 @@ class Attachment:
         self.view.take_back()
         self.channel.close()
         self.timers.clear("welcome")
-        self.phase = Phase.OFFLINE
+        self.phase = AttachmentPhase.OFFLINE
         if self.link is not None:
             self.link.reopen.closed()
 
@@ -157,10 +158,10 @@ class Attachment:
             self.connect(result)
             self.handle_frames()
         elif isinstance(result, Ended):
-            raise AttachmentEnded(Outcome.ended(self.name, self.host, result.result))
+            raise AttachmentEnded(AttachmentEnd.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
             said = result.line(self.host) if isinstance(result, NotFound) else ""
-            raise AttachmentEnded(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
+            raise AttachmentEnded(AttachmentEnd(EndKind.LOST, self.name, self.host, reason=str(result), said=said))
         else:
             raise result  # a bug: it must not vanish with the thread of the attempt
 
@@ -184,8 +185,8 @@ class Attachment:
                     return self.link.reopen.log_in()
             except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
                 number = interrupt.args[0]
-                endings = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}
-                self.leave(endings.get(number, Ending.SIGNAL), number)
+                endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
+                self.leave(endings.get(number, EndKind.SIGNAL), number)
             except _LOGIN_RETRIED as error:
                 reason = error
             finally:
@@ -194,7 +195,7 @@ class Attachment:
     @property
     def watched(self) -> AttachedLink | None:
         """The link that is worth replacing: from the first WELCOME until the client leaves."""
-        live = self.phase in (Phase.GREETING, Phase.ATTACHED, Phase.OFFLINE)
+        live = self.phase in (AttachmentPhase.GREETING, AttachmentPhase.ATTACHED, AttachmentPhase.OFFLINE)
         return self.link if live and self.session_id else None
 
     def look_after_link(self, ready: Container[int]) -> None:
@@ -202,7 +203,7 @@ class Attachment:
         if (link := self.watched) is None:
             return
         result = link.run(ready)
-        if link.health is Health.LOST and self.phase is not Phase.OFFLINE:
+        if link.health is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if result is not None:
             self._replace(result)
@@ -210,17 +211,17 @@ class Attachment:
     # -- the end
 
     def leave(
-        self, kind: Ending = Ending.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
+        self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
     ) -> NoReturn:
         """End the attachment. `number`: the signal. `drain`: as in `AttachmentEnded`."""
-        raise AttachmentEnded(Outcome(kind, self.name, self.host, reason=reason, signal=number), drain)
+        raise AttachmentEnded(AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
         """Leave, after the daemon's DETACH or a short timeout: it says how the screen was left."""
-        if self.phase is not Phase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
+        if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
         self.view.take_back()
-        self.phase = Phase.LEAVING
+        self.phase = AttachmentPhase.LEAVING
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str) -> None:
@@ -238,28 +239,28 @@ class Attachment:
                 self.display.terminal.drop_input()  # bytes typed after the key must not reach the outer shell
                 self.detach()
                 return
-            if self.phase is not Phase.LEAVING:
+            if self.phase is not AttachmentPhase.LEAVING:
                 self._take_keys(event[1])
 
     def _take_keys(self, data: bytes) -> None:
         """Send input, or keep it until there is a link: WELCOME says which input the daemon has."""
-        offline = self.phase is Phase.OFFLINE
+        offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
-            self.leave(Ending.LOST)
+            self.leave(EndKind.LOST)
         keys = has_keys(data)  # not only a report of mouse or focus
         if keys and self.link is not None:
             self.link.typed(data, self.channel.round_trip.smoothed)
         if self.options.read_only:
             if keys and not offline:
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
-        elif offline or (self.session_id and self.phase is Phase.GREETING):
+        elif offline or (self.session_id and self.phase is AttachmentPhase.GREETING):
             self.channel.input.hold(data)
         else:
             self.channel.type(data)
             self.view.typed(self.channel.input.number, data)
 
     def redisplay(self) -> None:
-        """Draw the session again, after `View.suspend` or after this process was stopped."""
+        """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
         if not self.display.started:
             self.display.resume()
         if self.link is not None:
@@ -299,11 +300,12 @@ class Attachment:
             self._handle_message(kind, connection.message(kind, payload))
 
     def _handle_welcome(self) -> None:
-        welcome, resuming = self.channel.welcome, self.session_id != ""
+        welcome = self.channel.welcome
+        resuming = self.session_id != ""
         self.timers.clear("welcome")
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
-        self.phase = Phase.ATTACHED
+        self.phase = AttachmentPhase.ATTACHED
         if resuming:
             self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
             return
@@ -328,11 +330,11 @@ class Attachment:
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            raise AttachmentEnded(Outcome.ended(self.name, self.host, message), _END_DRAIN)
+            raise AttachmentEnded(AttachmentEnd.ended(self.name, self.host, message), _END_DRAIN)
         elif kind == protocol.DETACH:
             self.farewell = message
             self.leave(reason=str(message.get("reason") or ""), drain=_DETACH_DRAIN)
-        elif self.phase is Phase.ATTACHED:
+        elif self.phase is AttachmentPhase.ATTACHED:
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
-            raise AttachmentEnded(Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None))
+            raise AttachmentEnded(AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None))

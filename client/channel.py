@@ -11,7 +11,6 @@ from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
-WINDOW = 256 << 10  # bytes of input in flight (sent, not acknowledged) at which sending pauses
 LIMIT, HELD = 16 << 20, 1 << 20
 """Bytes of unsent input at which the terminal is no longer read; without a link, at which further input is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
@@ -106,7 +105,7 @@ class UnacknowledgedInput:
 
     def _frames(self) -> list[bytes]:
         frames = []
-        room = WINDOW - sum(len(data) for _, data in self._in_flight)
+        room = protocol.INPUT_WINDOW - sum(len(data) for _, data in self._in_flight)
         while self._unsent and room > 0:
             data = bytes(self._unsent[: min(_MAX_FRAME, room)])
             del self._unsent[: len(data)]

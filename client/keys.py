@@ -90,7 +90,8 @@ class KeyParser:
             if start == len(buffer):
                 break
             end, whole = self._token(key, buffer, start, passed)
-            sequence, rest = buffer[start:end], buffer[max(start, passed) : end]
+            sequence = buffer[start:end]
+            rest = buffer[max(start, passed) : end]
             if rest and (whole or last):
                 self._act(key, sequence, rest)
             if not whole:  # it may still become a key or the start of a paste

@@ -8,23 +8,23 @@ import signal
 import time
 from math import inf
 
-from sesh.client.attachment import Attachment, AttachmentEnded, Phase
+from sesh.client.attachment import Attachment, AttachmentEnded, AttachmentPhase
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
-from sesh.client.outcome import Ending, Outcome
+from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.descriptors import polled
 from sesh.paths import lacks_descriptors
 
 
-class Loop:
+class ClientLoop:
     """Carries bytes for one attachment, with or without a link."""
 
     def __init__(self, attachment: Attachment) -> None:
         self.attachment, self._terminal = attachment, attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self, *, typed_ahead: bytes = b"", failure: str | None = None) -> Outcome:
+    def run(self, *, typed_ahead: bytes = b"", failure: str | None = None) -> AttachmentEnd:
         """Carry bytes until the attachment ends; may be called again after a failed SWITCH.
 
         `typed_ahead`: a key typed before the terminal was raw, used if it is the detach key. `failure`: why a SWITCH
@@ -49,7 +49,7 @@ class Loop:
         except OSError as error:
             if lacks_descriptors(error):
                 raise
-            outcome = Outcome(Ending.DETACHED, attachment.name, attachment.host, reason="hangup")
+            outcome = AttachmentEnd(EndKind.DETACHED, attachment.name, attachment.host, reason="hangup")
         return outcome
 
     def _turn(self) -> None:
@@ -58,7 +58,7 @@ class Loop:
         ready = self._wait()
         if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
             self._handle_signals()
-        if terminal.inbound in ready and attachment.phase is not Phase.LEAVING:
+        if terminal.inbound in ready and attachment.phase is not AttachmentPhase.LEAVING:
             self._read_keys()
         if attachment.display.pending and terminal.outbound in ready:
             attachment.display.flush()
@@ -72,7 +72,8 @@ class Loop:
 
     def _wait(self) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
-        left, link = self.attachment.timers.wait_time(), self.attachment.watched
+        left = self.attachment.timers.wait_time()
+        link = self.attachment.watched
         timers_due = inf if left is None else time.monotonic() + left
         deadline = min(timers_due, inf if link is None else link.due)
         return polled(self._interest().items(), None if deadline == inf else deadline)
@@ -83,7 +84,7 @@ class Loop:
         connection, pending = channel.connection, attachment.display.pending
         others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()
         wanted = dict.fromkeys((terminal.signals, *others), select.POLLIN)
-        if attachment.phase is not Phase.LEAVING and not (connection and channel.input.full):
+        if attachment.phase is not AttachmentPhase.LEAVING and not (connection and channel.input.full):
             wanted[terminal.inbound] = select.POLLIN
         if pending:
             wanted[terminal.outbound] = wanted.get(terminal.outbound, 0) | select.POLLOUT
@@ -94,7 +95,8 @@ class Loop:
         return wanted
 
     def _read_keys(self) -> None:
-        attachment, data = self.attachment, self._terminal.read()
+        attachment = self.attachment
+        data = self._terminal.read()
         if data is None:
             return  # another process read it first
         if not data:
@@ -114,7 +116,7 @@ class Loop:
             terminal.suspend()
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
-            attachment.leave(Ending.SIGNAL, number)
+            attachment.leave(EndKind.SIGNAL, number)
         if stopped or signal.SIGCONT in signals:
             terminal.raw()
             attachment.redisplay()

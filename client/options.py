@@ -69,7 +69,8 @@ def greeting(
     terminal: RawTerminal, options: AttachOptions, host: str | None, connection: Connection, more: Hello
 ) -> bytes:
     """Return HELLO. If a bridge has already sent it: RESIZE if the size has changed since, else nothing."""
-    sent, size = connection.peer.greeted, terminal.size()
+    sent = connection.peer.greeted
+    size = terminal.size()
     if sent is not None:
         same = (sent["columns"], sent["rows"]) == size[:2]
         return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))

@@ -11,7 +11,7 @@ from sesh.about import CALLED, SESH
 from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
 
 
-class Ending(Enum):
+class EndKind(Enum):
     """The ways an attachment ends; the event log has the value.
 
     ENDED: the program ended. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
@@ -26,18 +26,18 @@ class Ending(Enum):
 
 
 @dataclass
-class Outcome:
+class AttachmentEnd:
     """The end of an attachment to session `name` on `host`.
 
     `code`, `signal`: of the program, or the signal to this process. `reason`: the daemon's. `said`: the host's message
     about a session that no longer exists. `early`: the user left before the daemon answered. `runs`: the program that
     runs on after a detach. `waiting`: the number of other sessions that wait for the user. `typed`: the words to type
-    for the session; its name if empty. `round_trip`: of the link, in seconds; 0 if unknown. `heard_at`: time of the
+    for the session; its name if empty. `round_trip`: of the link, in seconds; 0 if unknown. `heard_time`: time of the
     last bytes over the link (seconds since the epoch); 0 without a link. `undelivered`: keys may not have reached the
     program.
     """
 
-    kind: Ending
+    kind: EndKind
     name: str
     host: str | None = None
     code: int | None = None
@@ -45,7 +45,7 @@ class Outcome:
     reason: str = ""
     said: str = ""
     round_trip: float = 0.0
-    heard_at: float = 0.0
+    heard_time: float = 0.0
     early: bool = False
     runs: str = ""
     waiting: int = 0
@@ -53,11 +53,12 @@ class Outcome:
     undelivered: bool = False
 
     @classmethod
-    def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> Outcome:
+    def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
         """Return the outcome for an ended program, from the daemon's EXIT or a stored result; values are untrusted."""
-        code, number = end.get("code", end.get("exit_code")), end.get("signal")
+        code = end.get("code", end.get("exit_code"))
+        number = end.get("signal")
         return cls(
-            Ending.ENDED,
+            EndKind.ENDED,
             name,
             host,
             code=code if isinstance(code, int) else None,
@@ -67,7 +68,7 @@ class Outcome:
 
     def line(self) -> str:
         """Return the closing line, without its brackets."""
-        line = self.said or (self._lost() if self.kind is Ending.LOST else self._ended() or self._left())
+        line = self.said or (self._lost() if self.kind is EndKind.LOST else self._ended() or self._left())
         return f"{line}; keys typed last may not have arrived" if self.undelivered else line
 
     def _lost(self) -> str:
@@ -78,7 +79,7 @@ class Outcome:
 
     def _ended(self) -> str:
         """Return the line for an ended program; empty if it runs on."""
-        if self.kind is not Ending.ENDED:
+        if self.kind is not EndKind.ENDED:
             return ""
         if self.reason == "killed":
             return f"{self.name} ended by --kill"

@@ -48,7 +48,7 @@ def _key(token: bytes) -> str:
     return _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
 
 
-class Line(NamedTuple):
+class PredictedLine(NamedTuple):
     """The expected screen after input `number`. `start`, `end`: the columns of the row that were typed."""
 
     number: int
@@ -56,7 +56,7 @@ class Line(NamedTuple):
     start: int
     end: int
 
-    def after(self, number: int, key: str) -> Line | None:
+    def after(self, number: int, key: str) -> PredictedLine | None:
         """Return the line after another key; None if its effect is unknown, as for most keys inside a line."""
         row, cells, column = self.screen
         at_end = column == self.end
@@ -67,10 +67,10 @@ class Line(NamedTuple):
         if key == _ERASE and at_end and (column > self.start or (column and cells[column - 1].strip())):
             column -= 1
             screen = row, (*cells[:column], " ", *cells[column + 1 :]), column
-            return Line(number, screen, min(self.start, column), column)
+            return PredictedLine(number, screen, min(self.start, column), column)
         if len(key) == 1 and at_end and column < len(cells) - 1:  # in the last column the line may wrap
             screen = row, (*cells[:column], key, *cells[column + 1 :]), column + 1
-            return Line(number, screen, self.start, column + 1)
+            return PredictedLine(number, screen, self.start, column + 1)
         return None
 
 
@@ -79,9 +79,9 @@ class Guesses:
 
     def __init__(self) -> None:
         self._screen: Screen | None = None
-        self._lines: list[Line] = []
+        self._lines: list[PredictedLine] = []
         """The line before the keys in flight, and after each guessed key."""
-        self._first: Line | None = None
+        self._first: PredictedLine | None = None
         """The line at which the current series of guesses began."""
         self._echoes = False
         """The program has printed a key of the series."""
@@ -93,14 +93,14 @@ class Guesses:
         """The input number until whose echo nothing is guessed; 0 for none."""
 
     @property
-    def shown(self) -> Line | None:
+    def shown(self) -> PredictedLine | None:
         """The line to draw; None to draw nothing."""
         if not self._echoes or self._reached is None or self._lines[-1].screen == self._screen:
             return None
         return self._lines[-1]
 
     @property
-    def _reached(self) -> Line | None:
+    def _reached(self) -> PredictedLine | None:
         """The expected line that the screen shows now."""
         return next((line for line in self._lines if line.screen == self._screen), None)
 
@@ -120,7 +120,7 @@ class Guesses:
         self._lines, self._echoes = [], False
         if self._screen is not None and not self._hidden:
             column = self._screen[2]
-            self._first = Line(number - 1, self._screen, column, column)
+            self._first = PredictedLine(number - 1, self._screen, column, column)
             self._lines = [self._first]
 
     def look(self, screen: Screen) -> None:
@@ -214,7 +214,8 @@ class Predictor:
         """Request a model from the daemon, unless there is one or a request is pending."""
         now = time.monotonic()
         if self._model is None and self._asked is None and now - self._asked_at >= _ASK_EVERY:
-            self._asked, self._asked_at = self._size(), now
+            self._asked = self._size()
+            self._asked_at = now
             self._send(protocol.frame(protocol.MODEL))
 
     def _take_model(self, position: int, screen: bytes) -> None:

@@ -8,14 +8,14 @@ from math import inf
 
 from sesh import measures
 from sesh.client.options import AttachOptions
-from sesh.client.view import View
+from sesh.client.view import TerminalView
 from sesh.errors import Late, LoginRefused
 from sesh.keys import Key, pressed
 from sesh.link.health import Health
 from sesh.link.race import LostSession, Result
 from sesh.link.reopen import Reopen
 
-Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
+WatchLink = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
 """Returns the watcher of a link to a host; its other arguments send a PING, and describe the session."""
 SAY_AFTER = 1.0
 """Seconds of doubt after which a line reports it: a link that answers sooner costs no redraw."""
@@ -25,7 +25,7 @@ _ENTER = Key.parse("Enter"), Key.parse("C-j")
 class AttachedLink:
     """The current link of an attachment. `reopen` watches and replaces it."""
 
-    def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
+    def __init__(self, reopen: Reopen, view: TerminalView, host: str, options: AttachOptions) -> None:
         self.reopen, self._view, self._host = reopen, view, host
         self._leaves = options.leaves(without="Ctrl-C")
         self._doubted_at, self._line = inf, ""
@@ -41,14 +41,14 @@ class AttachedLink:
         return self.reopen.health.state
 
     @property
-    def heard_at(self) -> float:
+    def heard_time(self) -> float:
         """Time of the last bytes over the link (seconds since the epoch)."""
         return time.time() - time.monotonic() + self.reopen.health.heard_at
 
     @property
     def since(self) -> str:
-        """`heard_at` as a time of day."""
-        return measures.time_of_day(self.heard_at)
+        """`heard_time` as a time of day."""
+        return measures.time_of_day(self.heard_time)
 
     def begin(self) -> None:
         """Watch the first or a new connection."""
@@ -72,7 +72,8 @@ class AttachedLink:
 
     def run(self, ready: Container[int]) -> Result | None:
         """Run what is due; return the next connection, or the final error."""
-        result, now = self.reopen.run(ready), time.monotonic()
+        result = self.reopen.run(ready)
+        now = time.monotonic()
         self._doubted_at = inf if self.health is Health.UP else min(self._doubted_at, now)
         if now >= self._doubted_at + SAY_AFTER:
             self._show_line()
@@ -95,7 +96,7 @@ class AttachedLink:
         text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._line or not self._view.display.covered:
             self._view.take_back()
-            self._view.display.cover(text)  # not by `View.say`: the daemon cannot be asked for the screen now
+            self._view.display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now
             self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:

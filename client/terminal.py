@@ -56,7 +56,8 @@ class RawTerminal:
 
     def _open_outbound(self, undo: ExitStack) -> None:
         """Make output non-blocking; on a file description of our own if possible, as others share the given one."""
-        given, self.outbound = self.outbound, _reopen(self.outbound)
+        given = self.outbound
+        self.outbound = _reopen(self.outbound)
         if self.outbound != given:
             undo.callback(_close, self.outbound)
         else:

@@ -105,7 +105,8 @@ class Undo:
             number, _, body = text.partition(b";")
             self._command(int(number), body)
         elif kind == "resource":  # XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`), XTSHIFTESCAPE (`s`)
-            number, final = text[1:-1].partition(b";")[0], text[-1:].replace(b"n", b"m")
+            number = text[1:-1].partition(b";")[0]
+            final = text[-1:].replace(b"n", b"m")
             value = {b"s": b"0", b"p": b""}.get(final, number)
             self._resets[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
         elif kind == "charset":  # 96-character sets go to the same G1 to G3
@@ -120,7 +121,8 @@ class Undo:
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
-        private, final = text[:1].strip(b"0123456789;hl"), text[-1:]
+        private = text[:1].strip(b"0123456789;hl")
+        final = text[-1:]
         for number in text[len(private) : -1].split(b";"):
             mode = private + number.lstrip(b"0")
             default = b"h" if mode in _ON_BY_DEFAULT else b"l"

@@ -40,7 +40,7 @@ class Skip(Enum):
     UNTIL_SCREEN = "output, until the screen comes"
 
 
-class View:
+class TerminalView:
     """Turns frames into bytes for the display. `remote`: the options on a link, else None."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
@@ -92,7 +92,8 @@ class View:
             self.end_line()
         if not self._line:  # the line was removed meanwhile: skip a screen without news
             return protocol.split_number(payload)[0] == self.position
-        drawn, self._under = self._under is not None, payload
+        drawn = self._under is not None
+        self._under = payload
         if not drawn:
             self.display.cover(self._line)
         self._timers.ensure("end of line", DURATION, self.end_line)

@@ -1,1 +1,1 @@
-"""Scripts for shells: completion (`sesh.bash`, `_sesh`, `sesh.fish`), which asks `sesh --complete`; integration."""
+"""Scripts for shells: completion (`sesh.bash`, `_sesh`, `sesh.fish`), which asks sesh for words; integration."""

@@ -118,7 +118,8 @@ class Checkpointer:
         emulator, position = model.emulator, self._log.head
         size, drawn = [model.columns, model.rows], [emulator.columns, emulator.rows]
         file, parts = self._next_file()
-        screen, off = self._screen(), file.off
+        screen = self._screen()
+        off = file.off
         try:
             for part in parts:
                 off = checkpoints.extend(self._id, off, part)
@@ -130,7 +131,9 @@ class Checkpointer:
                 self._file = self._file._replace(source=None)
             self._take_back(off)
             raise
-        self._file, self._position, self._pause = file._replace(off=off), position, PAUSE
+        self._file = file._replace(off=off)
+        self._position = position
+        self._pause = PAUSE
         checkpoints.drop(self._id, 1 - off["file"])
 
     def _take_back(self, off: ScrolledOff) -> None:

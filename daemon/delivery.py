@@ -51,7 +51,8 @@ class Delivery:
             self._shown_at = self._shown_at if shown else now
             self._screen, self._changed, self._changed_at, shown = screen, True, now, True
         if self._empty_polls < 2:
-            self._empty_polls, self._read_at = 0 if unread else self._empty_polls + 1, now
+            self._empty_polls = 0 if unread else self._empty_polls + 1
+            self._read_at = now
         if self._empty_polls < 2:
             return Step.STUCK if unread and now - self._typed_at > STALLED else Step.WAIT
         if self.pieces:

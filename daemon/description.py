@@ -104,7 +104,9 @@ def outcome(session: Session) -> Outcome:
 
 def record(session: Session) -> Record:
     """Return the content of NAME.json. Raises OSError."""
-    facts, end, identified = session.facts, session.life.end, _identity(os.getpid())
+    facts = session.facts
+    end = session.life.end
+    identified = _identity(os.getpid())
     # The number of a closed pty may soon belong to another terminal.
     pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
     return {

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.client import Client, Drawn, Due, client_of
-from sesh.daemon.clients.connection import Connection, Request
+from sesh.daemon.clients.connection import PeerConnection, Request
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
@@ -36,8 +36,8 @@ class Ending:
         session: Session,
         files: SessionFiles,
         handler: ClientHandler,
-        connections: dict[int, Connection],
-        drop: Callable[[Connection], None],
+        connections: dict[int, PeerConnection],
+        drop: Callable[[PeerConnection], None],
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
@@ -199,7 +199,7 @@ class Ending:
             if not (isinstance(client.state, Due) or undrawn or self._has_more(client.connection)):
                 self._send_exit(client)
 
-    def _answer(self, connection: Connection) -> None:
+    def _answer(self, connection: PeerConnection) -> None:
         session = self.session
         for wait in session.waits.of(connection):
             output = session.log.bytes(session.log.base) if wait.output else b""
@@ -209,7 +209,7 @@ class Ending:
             wait.request.respond(output, position=session.log.head, **result)
         session.waits.forget(connection)
 
-    def _has_more(self, connection: Connection) -> bool:
+    def _has_more(self, connection: PeerConnection) -> bool:
         """Return whether a connection has still to be sent output or events that it follows."""
         reader = connection.reader
         if self.session.events.pending(connection):

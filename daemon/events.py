@@ -17,7 +17,7 @@ from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.observers import Observers
 from sesh.schema import Event, Unseen
 from sesh.stored import Facts
@@ -44,7 +44,7 @@ class Events:
         self.added: Observers[[Event]] = Observers()
         self.last = 0  # number of the newest event
         self._kept: dict[str, deque[Event]] = {}
-        self._followers: dict[Connection, int] = {}
+        self._followers: dict[PeerConnection, int] = {}
         self.missed = Missed()
 
     def add(self, event: str, /, **facts: Unpack[Event]) -> None:
@@ -75,7 +75,7 @@ class Events:
         newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self._kept.values())
         return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
-    def follow(self, connection: Connection, since: int | None) -> None:
+    def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, from the event after number `since` on; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
@@ -86,10 +86,10 @@ class Events:
         for event in events:
             self._keep(event)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: PeerConnection) -> None:
         self._followers.pop(connection, None)
 
-    def pending(self, connection: Connection) -> bool:
+    def pending(self, connection: PeerConnection) -> bool:
         """Return whether a follower has still to be sent events."""
         return self._followers.get(connection, self.last) < self.last
 
@@ -99,7 +99,7 @@ class Events:
             if seen < self.last and connection.unsent < MAX_UNREAD:
                 self._followers[connection] = self._send(connection, seen)
 
-    def _send(self, connection: Connection, seen: int) -> int:
+    def _send(self, connection: PeerConnection, seen: int) -> int:
         """Queue events for a follower, and a `missed` before each gap; return the last event's number."""
         for event in self.after(seen):
             if connection.unsent >= MAX_UNREAD:
@@ -149,7 +149,8 @@ class Missed:
 
     def reset(self, position: int) -> None:
         """Start counting: the last client has left, after the output up to `position`."""
-        self.since, self.position = measures.STEADY.now(), position
+        self.since = measures.STEADY.now()
+        self.position = position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
 

@@ -116,7 +116,8 @@ class Findings:
             self.answering.found(kind, body, position)
         elif kind == "title":
             self.titled_by = self._pump.pty.foreground() if self._pump.pty is not None else 0
-            before, self.title = self.title, _printable(body)
+            before = self.title
+            self.title = _printable(body)
             if self.title != before:
                 self._events.add("title", title=self.title)
         elif kind == "bell":

@@ -11,8 +11,7 @@ from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.client import LAG, Client, Due, Live
-from sesh.daemon.clients.connection import FOREIGN, Connection
-from sesh.daemon.pty.pump import WINDOW
+from sesh.daemon.clients.connection import FOREIGN, PeerConnection
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import ProtocolError
@@ -21,7 +20,7 @@ from sesh.messages import Introduction, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-ACK_FROM = WINDOW >> 3  # unacknowledged bytes from which on an ACK is sent at once; fewer wait for output
+ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes without an ACK from which on one is sent at once; fewer wait for output
 
 
 class ClientHandler:
@@ -32,7 +31,7 @@ class ClientHandler:
         self._log, self._model = session.log, session.model
         self._clients, self._timers = session.clients, session.timers
 
-    def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
+    def hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
         """Answer a connection's first HELLO, and attach a client if its role is `attach`."""
         if connection.role:
             return
@@ -60,7 +59,7 @@ class ClientHandler:
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
-    def _attach(self, connection: Connection, hello: Introduction, welcome: Welcome) -> None:
+    def _attach(self, connection: PeerConnection, hello: Introduction, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, self._model.mark)
         created = connection.creator
         for other in list(self._clients.all):
@@ -102,7 +101,7 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
-    def creator_served(self, connection: Connection) -> None:
+    def creator_served(self, connection: PeerConnection) -> None:
         """Note that the creator has made its request: neither output nor the session's end waits for it now."""
         if connection.creator:
             connection.creator = self._log.whole = False

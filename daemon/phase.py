@@ -46,12 +46,14 @@ class ProgramEnd:
     @classmethod
     def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
         """Return an end at this moment, from the kernel's wait status and resource usage."""
-        code, number = os.waitstatus_to_exitcode(status), None
+        code = os.waitstatus_to_exitcode(status)
+        number = None
         if code < 0:
             number, code = -code, SIGNAL_BASE - code
         if usage is None:
             return cls(code, number, STEADY.now())
-        cpu, memory = round(usage.ru_utime + usage.ru_stime, 3), usage.ru_maxrss * (1024 if machine.LINUX else 1)
+        cpu = round(usage.ru_utime + usage.ru_stime, 3)
+        memory = usage.ru_maxrss * (1024 if machine.LINUX else 1)
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 

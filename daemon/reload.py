@@ -26,7 +26,7 @@ from typing import Any
 
 from sesh import about, processes, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.daemon.clients.connection import Connection, Request
+from sesh.daemon.clients.connection import PeerConnection, Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.phase import Phase, ProgramEnd
@@ -51,7 +51,9 @@ def snapshot_of(server: Server) -> Snapshot:
     for client in clients.all:
         session.model.mark(client.position)  # where its terminal continues
         clients.remember(client)
-    left, history, marks = session.timers.remaining("timeout"), session.runs.history, findings.marks
+    left = session.timers.remaining("timeout")
+    history = session.runs.history
+    marks = findings.marks
     return {
         "format": FORMAT,
         "facts": {**session.facts, "deadline": time.time() + left if left is not None else None},
@@ -139,7 +141,8 @@ def begin(server: Server, request: Request, python: str, path: list[str]) -> Non
 
     `python`, `path`: the other sesh's interpreter and module search path.
     """
-    timers, steps = server.session.timers, _Reload(server, request, python, path).steps()
+    timers = server.session.timers
+    steps = _Reload(server, request, python, path).steps()
     if timers.is_set("reload"):
         raise _busy(server, "is being reloaded")
 
@@ -217,7 +220,8 @@ class _Reload:
         """Ask all peers to reconnect, and execute the other sesh. Raises Refused if that fails."""
         server, caller = self.server, self.request.connection
         answering = -1 if caller.closed else caller.descriptor
-        mask, inherited = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()), list[int]()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        inherited = list[int]()
         try:
             for connection in server.connections.values():  # first: a peer without its answer repeats its request
                 if connection is not caller:
@@ -278,7 +282,7 @@ def take_over(memory: int, caller: Caller) -> None:
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     descriptor, number = caller
     if descriptor >= 0:
-        connection = Connection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor))
+        connection = PeerConnection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor))
         os.set_inheritable(descriptor, False)
         connection.role = "request"
         server.admit(connection)

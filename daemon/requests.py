@@ -9,7 +9,7 @@ from functools import partial
 from sesh import check, names
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, Connection, Request
+from sesh.daemon.clients.connection import FOREIGN, PeerConnection, Request
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -41,12 +41,13 @@ class Requests:
         }
         self._deferred: set[Request] = set()  # waiting for the emulator
 
-    def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
+    def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)
         if connection.role == FOREIGN and words.get("verb") != "reload":
             connection.close_when_sent()  # its WELCOME has shown the other protocol number
             return
-        data, connection.data = bytes(connection.data), bytearray()
+        data = bytes(connection.data)
+        connection.data = bytearray()
         connection.unanswered += 1
         try:
             asked: Ask = check.near(Ask, words)
@@ -87,7 +88,8 @@ class Requests:
     def _dispatch(self, request: Request) -> None:
         function = self._functions.get(request.verb)
         if function is None:
-            verb, name = names.printable(request.verb), self.session.name
+            verb = names.printable(request.verb)
+            name = self.session.name
             raise UsageError(f"sesh {__version__}, which {name} runs, has no request {verb}")
         function(request)
 

@@ -11,13 +11,12 @@ from functools import partial
 
 from sesh import machine, protocol
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import Connection, Request
+from sesh.daemon.clients.connection import PeerConnection, Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
-from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
@@ -46,13 +45,13 @@ class Server:
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
         self.session, self.listener, self._loop = session, listener, session.loop
-        self.connections: dict[int, Connection] = {}
+        self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
         if creator is not None:
-            connection = Connection(creator, creator=True)
+            connection = PeerConnection(creator, creator=True)
             self.admit(connection)
             session.log.whole = True
             if session.pump.stdin is not None:
@@ -118,7 +117,7 @@ class Server:
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
 
-    def _oldest_idle(self) -> Connection | None:
+    def _oldest_idle(self) -> PeerConnection | None:
         """Return the oldest idle connection, one that has not sent HELLO first; None if none is idle."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
@@ -140,9 +139,9 @@ class Server:
             idle = self._oldest_idle() if len(self.connections) >= MAX_CONNECTIONS else None
             if idle is not None:
                 self.drop(idle)
-            self.admit(Connection(opened))
+            self.admit(PeerConnection(opened))
 
-    def admit(self, connection: Connection) -> None:
+    def admit(self, connection: PeerConnection) -> None:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
         serve = partial(self._serve, connection)
@@ -153,19 +152,19 @@ class Server:
             end = partial(self._no_hello, connection)
             self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, end)
 
-    def _no_hello(self, connection: Connection) -> None:
+    def _no_hello(self, connection: PeerConnection) -> None:
         self.handler.creator_served(connection)
         if not connection.role:
             self.drop(connection)
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, connection: PeerConnection) -> None:
         """Send a connection's queued bytes, or close it, at the end of a turn of the loop."""
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.feed(self.session.log)
             self._update_watch(connection)
 
-    def _update_watch(self, connection: Connection) -> None:
+    def _update_watch(self, connection: PeerConnection) -> None:
         """Update the events that a connection is watched for; drop it if it is done.
 
         A client whose input queue is full is not read.
@@ -173,8 +172,9 @@ class Server:
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        client, pump = client_of(connection), self.session.pump
-        full = client is not None and pump.input.waiting(client.number) > 2 * WINDOW
+        client = client_of(connection)
+        pump = self.session.pump
+        full = client is not None and pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.feed)
         if len(self.connections) >= MAX_CONNECTIONS:
@@ -183,7 +183,7 @@ class Server:
         writes = WRITE if connection.blocked else 0
         self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
 
-    def _ready(self, connection: Connection, events: int) -> None:
+    def _ready(self, connection: PeerConnection, events: int) -> None:
         try:
             if events & WRITE:
                 client = client_of(connection)
@@ -219,9 +219,10 @@ class Server:
             self.session.faults.note("a connection was closed: too many requests are unfinished")
             self.drop(connection)
 
-    def _handle_frames(self, connection: Connection) -> None:
+    def _handle_frames(self, connection: PeerConnection) -> None:
         """Handle a connection's frames for at most `FRAMES_TIME`; the rest waits for the next turn of the loop."""
-        backlog, until = connection.backlog, time.monotonic() + FRAMES_TIME
+        backlog = connection.backlog
+        until = time.monotonic() + FRAMES_TIME
         while backlog and connection.listening:
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
@@ -229,7 +230,7 @@ class Server:
                 return
         backlog.clear()
 
-    def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
+    def _handle_frame(self, connection: PeerConnection, kind: int, payload: bytes) -> None:
         if (client := client_of(connection)) is not None and kind == protocol.INPUT:
             self.handler.input(client, payload)
         elif kind == protocol.HELLO:
@@ -249,8 +250,10 @@ class Server:
         elif client is not None:
             self.handler.frame(client, kind, payload)
 
-    def drop(self, connection: Connection) -> None:
-        session, stdin, client = self.session, self.session.pump.stdin, client_of(connection)
+    def drop(self, connection: PeerConnection) -> None:
+        session = self.session
+        stdin = self.session.pump.stdin
+        client = client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)

@@ -38,7 +38,8 @@ class Session:
         self.life = life = Life()
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)
-        timers, log = loop.timers, OutputLog(job=facts["job"])
+        timers = loop.timers
+        log = OutputLog(job=facts["job"])
         self.pump = pump = Pump(log, loop, life)
         self.model = model = Model(log, size[0], size[1], faults.note, facts["scrollback"], life)
         model.resize(*size)

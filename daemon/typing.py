@@ -83,12 +83,14 @@ class Typing:
         """
         if self._repeats(request):
             return
-        enter, answers = request.words.get("enter", False), "since" in request.words
+        enter = request.words.get("enter", False)
+        answers = "since" in request.words
         if answers:
             self._check_question(request)
         if (enter or answers) and not request.words.get("force", False):
             self._check_free(request)
-        pty, text = self._session.pty, unmarked(request.data) if enter else request.data
+        pty = self._session.pty
+        text = unmarked(request.data) if enter else request.data
         if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
             self._deliver(request, text, pty)
         else:
@@ -150,7 +152,7 @@ class Typing:
         command = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         session.model.catch_up()
         pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not command
-        blocked = session.activity.blocked
+        blocked = session.activity.declared_question
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)
         self._active = Text(request, delivery, pty.reader(), asks_since, time.monotonic())
@@ -196,7 +198,7 @@ class Typing:
 
     def _obstacle(self, text: Text, step: Step) -> str:
         """Return why Enter must not follow a text; empty if it may."""
-        blocked, pty = self._session.activity.blocked, self._session.pty
+        blocked, pty = self._session.activity.declared_question, self._session.pty
         if pty is None or not self._pump.running:
             reason = "it has ended"
         elif text.disturbed:
@@ -224,7 +226,8 @@ class Typing:
             raise _ended(name)
         if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
-        longest, unfinished = descriptors.longest_line(pty.descriptor), pump.typed_line.length(pty)
+        longest = descriptors.longest_line(pty.descriptor)
+        unfinished = pump.typed_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
             if max(unfinished + lengths[0], *lengths) > longest:
@@ -238,7 +241,8 @@ class Typing:
     def _check_free(self, request: Request) -> None:
         """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""
         session, name, pty = self._session, self._session.name, self._session.pty
-        asks, confirms = session.activity.blocked, request.data.strip().lower() in (b"", b"y")
+        asks = session.activity.declared_question
+        confirms = request.data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(processes.command_of(pty.foreground())):
             command = wording.command_line(session.facts["command"])
             way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
@@ -270,7 +274,8 @@ class Typing:
             raise Refused(
                 f"the output of {name} is stopped (Ctrl-S), so its question is not on the screen; nothing was typed"
             )
-        since, question = standing.as_json()["since"], standing.question
+        since = standing.as_json()["since"]
+        question = standing.question
         words = request.words
         if "since" in words and (words["since"], words.get("question", "")) != (since, question):
             other = f'"{question}"' if question else "something without words"

@@ -85,20 +85,23 @@ class Verbs:
         A page ends early if rendering it takes longer than one step of the emulator.
         """
         count, until = request.words.get("lines"), request.words.get("until")
-        count, until = PAGE if count is None else min(count, PAGE), protocol.MOST if until is None else until
+        count = PAGE if count is None else min(count, PAGE)
+        until = protocol.MOST if until is None else until
         model, emulator = self._session.model, self._session.model.emulator
         model.catch_up(0)
         ansi = request.words.get("ansi", False)
         lines, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         state: Answer = {"lines": len(lines), "position": model.position, "alternate": emulator.alternate}
-        state["first"], state["older"] = first, first > emulator.scrollback.first
+        state["first"] = first
+        state["older"] = first > emulator.scrollback.first
         if request.words.get("end", False):
             state = {**state, **follow_state(emulator)}
         request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
     def history(self, request: Request) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
-        commands, number = self._session.runs.history, request.words.get("n")
+        commands = self._session.runs.history
+        number = request.words.get("n")
         if number is None:
             request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
             return
@@ -138,7 +141,8 @@ class Verbs:
             raise Refused(f"the program of {session.name} has ended; it cannot run commands")
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
         wait, key = request.words.get("wait", True), request.words.get("key", "")
-        timeout, since = request.words.get("timeout"), request.position("since")
+        timeout = request.words.get("timeout")
+        since = request.position("since")
         sent = since if wait and isinstance(since, int) else None
         session.runs.add(Run(command, request, wait=wait, key=key, sent=sent), timeout)
 
@@ -151,7 +155,8 @@ class Verbs:
 
     def detach(self, request: Request) -> None:
         """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all."""
-        clients, which = self._session.clients, request.words.get("which")
+        clients = self._session.clients
+        which = request.words.get("which")
         chosen = list(clients.all)
         if which in ("last", "others"):
             chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
@@ -173,7 +178,8 @@ class Verbs:
         request.respond(name=new)
 
     def label(self, request: Request) -> None:
-        session, given = self._session, request.words.get("set", {})
+        session = self._session
+        given = request.words.get("set", {})
         if changes := [names.check_label(f"{key}={value}") for key, value in given.items()]:
             labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
             if len(labels) > MAX_LABELS:
@@ -190,12 +196,13 @@ class Verbs:
 
     def state(self, request: Request) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
-        session, state = self._session, request.words.get("state", "")
+        session = self._session
+        state = request.words.get("state", "")
         if state not in protocol.STATES:
             raise UsageError(f"unknown state {printable(state)}; use {', '.join(protocol.STATES)}")
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
-        by = By.HOOK if request.words.get("hook", False) else By.TYPED
+        by = By.HOOK if request.words.get("hook", False) else By.VERB
         session.activity.declare(state, request.words.get("question", ""), by=by)
         request.respond()
 
@@ -229,7 +236,8 @@ class Verbs:
 
     def feed(self, request: Request) -> None:
         """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it. `ends`: close it then."""
-        session, offset = self._session, request.words.get("at")
+        session = self._session
+        offset = request.words.get("at")
         stdin = session.pump.stdin
         if stdin is None or offset is None or offset > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
@@ -242,7 +250,8 @@ class Verbs:
 
     def reload(self, request: Request) -> None:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
-        python, path = request.words.get("python", ""), request.words.get("path", [])
+        python = request.words.get("python", "")
+        path = request.words.get("path", [])
         self._reload(request, python, path)
 
 
@@ -276,7 +285,9 @@ def wait_of(session: Session, request: Request) -> Wait:
 
 def _first_position(session: Session, request: Request) -> int:
     """Return the position from which to follow the output; it may be above the log's head."""
-    log, since, began = session.log, request.position("from"), request.words.get("else")
+    log = session.log
+    since = request.position("from")
+    began = request.words.get("else")
     if since == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
     if since == "sent":

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.connection import Connection, Request
+from sesh.daemon.clients.connection import PeerConnection, Request
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
@@ -52,7 +52,7 @@ class Waits:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
 
-    def of(self, connection: Connection) -> list[Wait]:
+    def of(self, connection: PeerConnection) -> list[Wait]:
         return [wait for wait in self.all if wait.request.connection is connection]
 
     def add(self, wait: Wait) -> None:
@@ -63,7 +63,7 @@ class Waits:
         self.all.append(wait)
         self._check_in(0)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: PeerConnection) -> None:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def wake(self) -> None:

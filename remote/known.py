@@ -140,7 +140,8 @@ def sessions(host: str) -> Rows:
 
 def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     """Cache the sessions that a host has just listed."""
-    listed, kept = time.time(), _cacheable(rows)
+    listed = time.time()
+    kept = _cacheable(rows)
     return _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
 
 
@@ -175,7 +176,8 @@ def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> bool:
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
     """Return sessions as they are cached; drop malformed ones, and those beyond `_MOST_BYTES`."""
-    shape, keys = check.of(KeptSession), KeptSession.__annotations__
+    shape = check.of(KeptSession)
+    keys = KeptSession.__annotations__
     kept: Rows = []
     left = _MOST_BYTES
     for row in rows:

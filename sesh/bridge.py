@@ -193,7 +193,8 @@ class Bridge:
             answer, output, daemon = self._carry_out(caller, words, data)
         except Question as asked:
             question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
-            answer, output = {**question, "above": asked.above}, b""
+            answer = {**question, "above": asked.above}
+            output = b""
         except BrokenPipeError:
             raise  # the client is gone
         except Exception as error:

@@ -135,7 +135,8 @@ def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
 
 def _list(test: Test, rows: bool, check: Check, value: Any) -> list[Any]:
     """Check a list. From a host's `rows` drop and count those that are malformed or beyond `MOST_ROWS`."""
-    drops, passed = rows and check.far, []
+    drops = rows and check.far
+    passed = []
     for index, item in enumerate(_array(check, value)[: MOST_ROWS if drops else None]):
         try:
             passed.append(_part(index, test, check, item))

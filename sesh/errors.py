@@ -128,17 +128,18 @@ class NotFound(SeshError, code="not_found"):
 
 
 class Ended(NotFound):
-    """The session has ended meanwhile. `result`: the stored one; `output`: a job's."""
+    """The session `name` has ended meanwhile. `result`: the stored one; `output`: a job's."""
 
-    def __init__(self, message: str, result: JobResult | None = None, output: bytes = b"") -> None:
-        super().__init__(message)
+    def __init__(self, name: str, result: JobResult | None = None, output: bytes = b"") -> None:
+        super().__init__(f"{name} has ended")
+        self.name = name
         nothing: JobResult = {}  # type: ignore[typeddict-item]
         self.result = result or nothing
         self.output = output
 
 
 class Exists(SeshError, code="exists"):
-    """A running session has the name."""
+    """A session has the name: it runs, has ended, or was lost."""
 
 
 class Refused(SeshError, code="refused"):
@@ -238,7 +239,8 @@ def rebuild(facts: object) -> SeshError:
     if not isinstance(facts, dict):
         error: SeshError = ProtocolError("the other side refused without giving a reason")
     else:
-        code, number = str(facts.get("code")), facts.get("exit")
+        code = str(facts.get("code"))
+        number = facts.get("exit")
         kind = _kinds.get(code, InternalError)
         if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
             kind = CannotStart

@@ -84,7 +84,8 @@ class Key:
 def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key:
     """Return the key of a character; `named`: of a key like Enter, which Shift does not change."""
     if modifiers & SHIFT and not named and not modifiers & CTRL:
-        character, modifiers = character.upper(), modifiers & ~SHIFT
+        character = character.upper()
+        modifiers = modifiers & ~SHIFT
     if modifiers & SHIFT or len(character) != 1 or (modifiers and not character.isascii()):
         raise _no_key(name)
     if not modifiers & CTRL:
@@ -273,7 +274,8 @@ def paste_end(data: bytes, start: int) -> tuple[int, int]:
 
 def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
     """Return chord and event (PRESS, REPEAT, RELEASE) of a control sequence; None if it is not a key."""
-    final, parameters = chr(sequence[-1]), sequence[2:-1]
+    final = chr(sequence[-1])
+    parameters = sequence[2:-1]
     if sequence[:2] != b"\x1b[" or len(sequence) == 2 or parameters.strip(b"0123456789:;"):
         return None
     fields = [[int(part or b"0") for part in field.split(b":")] for field in parameters.split(b";")]

@@ -85,7 +85,8 @@ def network_filesystem(path: str) -> str:
         row = line.split(" ")
         point = row[4].replace("\\040", " ")
         if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
-            best, kind = point, row[row.index("-", 6) + 1]
+            best = point
+            kind = row[row.index("-", 6) + 1]
     return kind if kind.startswith(_NETWORK) else ""
 
 

@@ -109,7 +109,7 @@ class Killed(TypedDict):
     failed: dict[str, schema.ErrorFacts]
 
 
-class Reloaded(TypedDict):
+class ReloadedSessions(TypedDict):
     """The sessions whose daemons now run this version, and errors by the names of the others."""
 
     reloaded: list[schema.Name]

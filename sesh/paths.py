@@ -68,7 +68,8 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} is not a directory; remove it, or {elsewhere}")
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {elsewhere}")
-    mode, chmod = stat.S_IMODE(status.st_mode), f"run: {ON_HOST}chmod 700 {path}"
+    mode = stat.S_IMODE(status.st_mode)
+    chmod = f"run: {ON_HOST}chmod 700 {path}"
     if mode & 0o077:
         fix = f"{chmod}, or " if path.startswith(f"{home()}/") else ""  # never advise chmod of /tmp or of the home
         fix += f"set {variable} to a directory of its own"
@@ -147,7 +148,8 @@ def _is_own_group(group: int) -> bool:
     Accounts with it as primary group are not searched: a directory server takes seconds to list accounts.
     """
     try:
-        name, own = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+        name = pwd.getpwuid(os.geteuid()).pw_name
+        own = grp.getgrgid(group)
     except KeyError:
         return False
     return own.gr_name == name and {*own.gr_mem} <= {name}

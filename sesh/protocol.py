@@ -33,9 +33,8 @@ RESPONSE.
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
 
-A malformed frame closes the connection. At the far end of a link the bridge answers the requests `op`, `enter` and
-`connect` itself (see `sesh.bridge`); its OUTPUT carries the output of a command, with 1 for stdout or 2 for stderr as
-the position.
+A malformed frame closes the connection. At the far end of a link the bridge answers the request `op` (see
+`sesh.bridge`).
 """
 
 from __future__ import annotations
@@ -62,6 +61,8 @@ _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
+INPUT_WINDOW = 256 << 10
+"""Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon reads no more from it."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
 READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
@@ -209,7 +210,8 @@ class Decoder:
             data = bytes(self._buffer)
             self._buffer.clear()
         frames: list[tuple[int, bytes]] = []
-        start, end = 0, len(data)
+        start = 0
+        end = len(data)
         self._wanted = _HEADER.size
         while end - start >= _HEADER.size:
             body = start + _HEADER.size

@@ -85,7 +85,9 @@ class QueryScanner:
         """Return the findings that the block completes, in order. Never raises."""
         if not self.carry and b"\x1b" not in block and b"\x07" not in block:
             return []
-        data, offset, self.carry = self.carry + block, len(self.carry), b""
+        data = self.carry + block
+        offset = len(self.carry)
+        self.carry = b""
         search = _AUDIBLE.search if b"\x07" in data else _SILENT.search
         findings: list[Finding] = []
         bells = end = 0
@@ -130,7 +132,8 @@ def bounded(findings: list[Finding]) -> list[Finding]:
 
 
 def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
-    opener, content = string[1:2], string[2 : -len(terminator)]
+    opener = string[1:2]
+    content = string[2 : -len(terminator)]
     if len(string) - len(terminator) > LONGEST_STRING:
         return []
     if opener == b"]":
@@ -222,7 +225,8 @@ class QueryRemover:
     def take(self, block: bytes) -> bytes:
         """Return the output that can be shown now, without queries."""
         block = block.replace(_ENQUIRY, b"")
-        before, data = len(self._held), self._held + block
+        before = len(self._held)
+        data = self._held + block
         parts, start = [], 0
         for kind, _, offset in self._scanner.find(block):
             end = before + offset

@@ -195,7 +195,8 @@ class Connection:
             raise errors.rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
             return False
-        before, self.welcome = self.welcome.get("id"), self.message(kind, payload)
+        before = self.welcome.get("id")
+        self.welcome = self.message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
         if self.welcome.get("protocol") != protocol.PROTOCOL and not any_protocol:
@@ -215,7 +216,8 @@ class Connection:
         fresh = connect(name)
         os.dup2(fresh.inbound, self.inbound, inheritable=False)
         fresh.close()
-        self.decoder, self._reloaded = protocol.Decoder(), False
+        self.decoder = protocol.Decoder()
+        self._reloaded = False
         self._frames.clear()
 
     # -- requests and their answers

@@ -223,7 +223,9 @@ def unseen(session: Summary) -> str:
     missed = session.get("unseen")
     if not missed:
         return ""
-    failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
+    failed = missed.get("failed", 0)
+    bells = missed.get("bells", 0)
+    notification = missed.get("notification")
     parts = []
     if failed:
         parts.append(f"{failed} failed" if failed > 1 else "failed")

@@ -52,7 +52,7 @@ class Kept:
 
     standing: Standing
     active_at: float
-    word: Declared
+    declared: Declared
     answered_at: float = 0.0
     prompted: int = 0
     begun: int = 0
@@ -94,9 +94,10 @@ class Activity:
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self._model.catch_up(DRAW_TIME)
-            kept.entered, kept.prompted = question.cursor_line(self._model.emulator) + lines - 1, 0
-        ended = kept.word.ends_by_input(data, self._pump.log.head)
-        if (lines or ended) and kept.word.standing is None:
+            kept.entered = question.cursor_line(self._model.emulator) + lines - 1
+            kept.prompted = 0
+        ended = kept.declared.ends_by_input(data, self._pump.log.head)
+        if (lines or ended) and kept.declared.standing is None:
             kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
@@ -104,14 +105,14 @@ class Activity:
     def command_started(self) -> None:
         """Note that the shell has started a command: the previous one's question or result is over."""
         self._pump.life.go_on()
-        if self._kept.word.ends_by_input(b"", self._pump.log.head):
+        if self._kept.declared.ends_by_input(b"", self._pump.log.head):
             self._kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
     def declare(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
         declared = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
-        self._kept.word.declare(declared, by)
+        self._kept.declared.declare(declared, by)
         self._decide()
 
     def progressed(self, body: bytes) -> None:
@@ -120,11 +121,11 @@ class Activity:
         if digit in _PROGRESS:
             self.declare(_PROGRESS[digit], by=By.PROGRESS)
         elif digit == b"0":
-            self._kept.word.end_progress()
+            self._kept.declared.end_progress()
 
     def reported(self, text: bytes, position: int) -> None:
         """Handle a report (OSC 7501) that ends at `position` of the log. `text`: everything after `7501;`."""
-        self._kept.word.reported(text, self._group(), position)
+        self._kept.declared.reported(text, self._group(), position)
         self._decide()
 
     def reset(self, position: int) -> None:
@@ -134,7 +135,8 @@ class Activity:
 
     def marked(self, body: bytes, position: int) -> None:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
-        kept, group = self._kept, self._group()
+        kept = self._kept
+        group = self._group()
         kept.begun, kept.prompted = (group, 0) if body[:1] == b"C" else (0, group)
         if body[:1] == b"C" and self._model.catch_up(DRAW_TIME, position):
             kept.entered = question.cursor_line(self._model.emulator) - 1
@@ -146,7 +148,7 @@ class Activity:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear("activity")
         self.reports.take({"state": "clear"}, 0, self._pump.log.head)
-        self._settled, self._kept.word.last = True, None
+        self._settled, self._kept.declared.last = True, None
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs
@@ -158,7 +160,7 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        declared, standing = self._kept.word.standing, self._kept.standing
+        declared, standing = self._kept.declared.standing, self._kept.standing
         if declared is not None:
             return declared.state == State.WAITING
         if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
@@ -166,9 +168,9 @@ class Activity:
         return self._settled and standing.state == State.WAITING
 
     @property
-    def blocked(self) -> Standing | None:
+    def declared_question(self) -> Standing | None:
         """The state that the program declared (OSC 7501, `--hook`, `--state`), if it is waiting; else None."""
-        return self._kept.standing if self._kept.word.asks else None
+        return self._kept.standing if self._kept.declared.asks else None
 
     @property
     def at_prompt_since_typed(self) -> bool:
@@ -215,29 +217,30 @@ class Activity:
         return asdict(self._kept)
 
     def restore(self, state: dict[str, Any]) -> None:
-        word = self._kept.word
-        word.restore(state["word"])
-        self._kept = Kept(**{**state, "standing": Standing(**state["standing"]), "word": word})
+        declared = self._kept.declared
+        declared.restore(state["declared"])
+        self._kept = Kept(**{**state, "standing": Standing(**state["standing"]), "declared": declared})
         if self._kept.standing.why == Why.STOPPED:
             self._turn.restore(self._kept.standing.question)
 
     # -- checks
 
     def _check(self, *, sure: bool = False) -> None:
-        """Check the session, and schedule the next check. `sure`: it is the second check of a new read."""
+        """Check the session, and schedule the next check. `sure`: the question of a new read has had time to arrive."""
         self._settled = True  # first: after an error, the next output schedules a check
-        kept, silent = self._kept, self._silent()
+        kept = self._kept
+        silent = self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
             self._settled = False
             self._timers.set("activity", max(SETTLED - silent, _LEAST_DELAY), self._check)
             return
         why, asked = self._observe(silent)
         known = kept.standing.why == Why.READ and kept.standing.question == asked
-        if why == Why.READ and not (sure or known or kept.word.standing):  # its question may not have arrived yet
+        if why == Why.READ and not (sure or known or kept.declared.standing):  # its question may not have arrived yet
             self._settled = False
             self._timers.set("activity", _OUTPUT_DELAY, lambda: self._check(sure=True))
             return
-        kept.word.checked(why, self._group(), self._pump.log.head)
+        kept.declared.checked(why, self._group(), self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
@@ -255,7 +258,7 @@ class Activity:
     def _decide(self, seen: Standing | None = None) -> None:
         """Update the state from the program's declaration, if any, else from the result of a check."""
         kept = self._kept
-        self._set_standing(rules.decide(kept.standing, kept.word.standing, seen, kept.answered_at))
+        self._set_standing(rules.decide(kept.standing, kept.declared.standing, seen, kept.answered_at))
 
     def _set_standing(self, standing: Standing) -> None:
         before, self._kept.standing = self._kept.standing, standing
@@ -268,7 +271,8 @@ class Activity:
 
     def _observe(self, silent: float) -> tuple[Why, str]:
         """Return the reason of the state, and the question: from the kernel first, then from the screen."""
-        pty, group = self._pump.pty, self._group()
+        pty = self._pump.pty
+        group = self._group()
         self._checked_at = time.monotonic()
         if pty is not None and group:
             if pty.output_stopped():

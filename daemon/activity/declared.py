@@ -20,7 +20,7 @@ class By(str, Enum):
     NOTICE = "notice"
     PROGRESS = "progress"
     HOOK = "hook"
-    TYPED = "typed"
+    VERB = "verb"
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Declared:
     def declare(self, standing: Standing, by: By) -> None:
         """Store a declaration. Reports override all but `--state`; a question overrides notification and progress."""
         minor = by in (By.NOTICE, By.PROGRESS)
-        if (by == By.TYPED or not self.reports.speaks) and not (minor and self.asks):
+        if (by == By.VERB or not self.reports.speaks) and not (minor and self.asks):
             self.last, self.by = standing, by
 
     def end_progress(self) -> None:
@@ -92,6 +92,7 @@ def standing_of(reports: Reports) -> Standing | None:
     report = reports.most_urgent()
     if report is None:
         return None
-    state, kind = State(STATES[report["state"]]), report.get("kind", "")
+    state = State(STATES[report["state"]])
+    kind = report.get("kind", "")
     words = "" if state in (State.WORKING, State.IDLE) else shown(report, "msg") or KINDS.get(kind, "")
     return Standing(state, Why.HOOK, STEADY.now(), words, kind)

@@ -13,9 +13,9 @@ from sesh.daemon.activity import question
 from sesh.daemon.screen.model import Model
 from sesh.vt.pen import Pen
 
-WORKED = 3.0  # seconds of change after which the program counts as working
-OVER = 3.0  # seconds without a change after which its turn is over
-_PAUSE = 0.9  # seconds without a change that reset `WORKED`: a check each half second may be 0.4 s late
+WORKED_AFTER = 3.0  # seconds of change after which the program counts as working
+OVER_AFTER = 3.0  # seconds without a change after which its turn is over
+_PAUSE = 0.9  # seconds without a change after which `WORKED_AFTER` begins again: a check may be 0.4 s late
 DRAW_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
 
 Cells = list[tuple[list[str], list[Pen]]]
@@ -43,18 +43,18 @@ class Turn:
     def key_pressed(self) -> None:
         self._began, self.work = None, Work.NOTHING
 
-    def check(self, head: int, printed_at: float) -> None:
-        """Check for a change. `head`: the log's head; `printed_at`: the time (monotonic) of its last bytes."""
+    def check(self, head: int, active_at: float) -> None:
+        """Check for a change. `head`: the log's head. `active_at`: time (monotonic) of the last output or typing."""
         changes = head != self._head and self._changes()
         if changes:
-            if self._began is None or printed_at - self.changed_at >= _PAUSE:
-                self._began = printed_at
+            if self._began is None or active_at - self.changed_at >= _PAUSE:
+                self._began = active_at
                 if self.work == Work.NOTHING:
                     self._known = frozenset(question.words_on(self._model.emulator))
-            self.changed_at = printed_at
-            if printed_at - self._began >= WORKED:
+            self.changed_at = active_at
+            if active_at - self._began >= WORKED_AFTER:
                 self.work = Work.GOES_ON
-        elif self.work == Work.GOES_ON and time.monotonic() - self.changed_at >= OVER:
+        elif self.work == Work.GOES_ON and time.monotonic() - self.changed_at >= OVER_AFTER:
             self.work, changes = Work.OVER, True
         if changes and self.work == Work.OVER:
             self.question = question.on_screen(self._model.emulator, self._known)
@@ -67,7 +67,8 @@ class Turn:
         """Return whether a cell has changed since the last check; True if the emulator cannot catch up."""
         if not self._model.catch_up(DRAW_TIME):
             return True
-        before, cells = self._cells, [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
+        before = self._cells
+        cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
         self._cells = cells
         if before is None or len(before) != len(cells) or len(before[0][0]) != len(cells[0][0]):
             return False  # resized

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sesh import measures, protocol
-from sesh.daemon.clients.connection import Connection, Reader
+from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.clients.window import Window
 from sesh.daemon.observers import Observers
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import Shown
+from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Introduction
 from sesh.schema import AttachedClient
@@ -33,7 +33,7 @@ class Live:
     """The client gets the program's bytes, from its position on."""
 
     mode: ClassVar[str] = "raw"
-    beneath: ClassVar[Shown | None] = None
+    beneath: ClassVar[TerminalState | None] = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Due:
 
     `attach`: the client has just attached, and gets scrollback and screen. Else its terminal shows the output up to the
     client's position (-1: none), or a drawn screen over the state `beneath`; it gets the missed lines and the screen.
-    `drawing`: the screen whose first parts it has got.
+    `drawing`: the screen, partly drawn; a client whose terminal shows no output yet (position -1) has got those parts.
     """
 
     mode: ClassVar[str] = "aside"
-    beneath: Shown | None = None
+    beneath: TerminalState | None = None
     attach: bool = False
     drawing: Drawing | None = None
 
@@ -57,7 +57,7 @@ class Drawn:
 
     mode: ClassVar[str] = "drawn"
     viewport: Viewport
-    beneath: Shown
+    beneath: TerminalState
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ class Terminal:
 class Client(Reader):
     """An attached client."""
 
-    def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
+    def __init__(
+        self, connection: PeerConnection, number: int, hello: Introduction, mark: Callable[[int], object]
+    ) -> None:
         super().__init__(connection, -1)
         self._mark = mark  # makes the model remember a position that the terminal may show when the link breaks
         self.number, self.terminal = number, Terminal.of(hello)
@@ -132,7 +134,8 @@ class Client(Reader):
 
     def send_screen(self, position: int, screen: bytes) -> None:
         """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
-        kind, self.redraw_due = protocol.REDRAW if self.redraw_due else protocol.SCREEN, False
+        kind = protocol.REDRAW if self.redraw_due else protocol.SCREEN
+        self.redraw_due = False
         self.position = position
         self.connection.queue(*protocol.pieces(kind, position, screen))
         self.was_sent(len(screen))
@@ -152,7 +155,7 @@ class Client(Reader):
         }
 
 
-def client_of(connection: Connection) -> Client | None:
+def client_of(connection: PeerConnection) -> Client | None:
     return connection.reader if isinstance(connection.reader, Client) else None
 
 
@@ -189,7 +192,7 @@ class Clients:
     def remember(self, client: Client) -> None:
         if client.terminal.token:
             state = client.state
-            partly_drawn = isinstance(state, Due) and state.drawing is not None
+            partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
             self.departed[client.terminal.token] = client.last_input, state.beneath is None and not partly_drawn
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)

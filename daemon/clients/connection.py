@@ -122,7 +122,7 @@ class Reader:
     window: Window | None = None  # over a link
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
 
-    def __init__(self, connection: Connection, position: int) -> None:
+    def __init__(self, connection: PeerConnection, position: int) -> None:
         self.connection = connection
         self.position = position
         self.skipped = 0
@@ -147,7 +147,7 @@ class Reader:
         self.position = position
 
 
-class Connection(FrameSocket):
+class PeerConnection(FrameSocket):
     """A connection of a client or a caller. `creator`: it is the creator's, and has made no request yet."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
@@ -211,7 +211,7 @@ class Connection(FrameSocket):
 class Request:
     """One REQUEST: its connection, number, JSON, and DATA."""
 
-    def __init__(self, connection: Connection, number: int, words: Ask, data: bytes) -> None:
+    def __init__(self, connection: PeerConnection, number: int, words: Ask, data: bytes) -> None:
         self.connection, self.number, self.words, self.data = connection, number, words, data
         self.verb = words.get("verb", "")
 

@@ -11,12 +11,12 @@ from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, Shown
+from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import attaching, repaint
+from sesh.vt.render.replay import Drawing, repainting, replaying
 from sesh.vt.render.viewport import Viewport
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
@@ -128,7 +128,7 @@ class Relay:
         """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
         if isinstance(client.state, Live):
             self.model.mark(client.position)
-        if not isinstance(client.state, Due):
+        if not (isinstance(client.state, Due) and client.state.attach):
             client.state = Due(client.state.beneath)
         self._soon(self.serve)
 
@@ -165,7 +165,8 @@ class Relay:
         A client that attaches gets a screen at once, and a second one instead of the bytes up to it: those came before
         the client, and would ring bells or send queries again.
         """
-        model, ready = self.model, self._ready_for_screen()
+        model = self.model
+        ready = self._ready_for_screen()
         if not self.screens_due:
             self._waiting_since = 0.0
         if not ready:
@@ -187,48 +188,47 @@ class Relay:
         """Send a client its screen: as the terminal restores it if it has the session's size, else a drawn one."""
         self.model.apply_size()
         if client.size[:2] != self.clients.size[:2]:
-            beneath = Shown() if due.attach else due.beneath or self.model.shown_at(client.position)
+            beneath = TerminalState() if due.attach else due.beneath or self.model.shown_at(client.position)
             client.position = -1 if due.attach else client.position
             client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), beneath)
             self._draw(client)
-        elif due.attach:
-            self._replay(client, due)
+            return
+        drawing = due.drawing or (self._replay(client) if due.attach else self._repaint(client, due.beneath))
+        if drawing.advance():
+            # A terminal that shows output gets all at once: if the link broke between two parts, it would get the
+            # lines of the first part twice.
+            if client.position < 0:
+                client.send_part(drawing.take())
+            client.state = replace(due, drawing=drawing)
+            self.timers.set("screens", 0.0, self.serve)
         else:
-            self._repaint(client, due)
+            self._complete(client, drawing.finish(self._status(-1 if due.attach else client.position)))
 
-    def _replay(self, client: Client, due: Due) -> None:
-        """Send a client that attaches scrollback and screen; only the next part if its terminal shows no output yet.
-
-        A terminal that shows output gets the lines that it missed with the screen: if its link broke between them, it
-        would get those lines twice.
-        """
+    def _replay(self, client: Client) -> Drawing:
+        """Begin to draw scrollback and screen for a client that attaches."""
         lines = client.terminal.lines if client.terminal.replays else 0
         if client.position >= 0:
             lines = min(self.model.scrolled_since(client.position), lines)
-        drawing = due.drawing or attaching(self.model.emulator, lines=lines)
-        part = next(drawing.scrollback, None) if client.position < 0 else None
-        if part is None:
-            self._complete(client, drawing.whole(self._status(-1)))
-            return
-        client.send_part(part)
-        client.state = replace(due, drawing=drawing)
-        self.timers.set("screens", 0.0, self.serve)
+        return replaying(self.model.emulator, lines=lines)
 
-    def _repaint(self, client: Client, due: Due) -> None:
-        """Send a client the lines that its terminal missed, and the screen."""
+    def _repaint(self, client: Client, beneath: TerminalState | None) -> Drawing:
+        """Begin to draw the lines that a client's terminal missed, and the screen."""
         model, emulator = self.model, self.model.emulator
-        shown = due.beneath or model.shown_at(client.position)
-        lines = 0 if due.beneath else model.missed_since(client.position)
+        shown = beneath or model.shown_at(client.position)
+        lines = 0 if beneath else model.missed_since(client.position)
         gap, alternate = b"", shown.alternate
         if lines > client.terminal.lines:  # a gap: the old screen stays above the newer lines
-            gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-        continues = not gap and not due.beneath and shown.columns == emulator.columns
-        begun = shown.open_rows if continues else 0
-        lines, status = min(lines, client.terminal.lines), self._status(client.position)
-        screen = repaint(
-            emulator, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks, status=status
+            gap = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2])
+            alternate = False
+        continues = not gap and not beneath and shown.columns == emulator.columns
+        return repainting(
+            emulator,
+            lines=min(lines, client.terminal.lines),
+            begun=shown.open_rows if continues else 0,
+            was_alternate=alternate,
+            pushed=shown.stacks,
+            start=gap,
         )
-        self._complete(client, gap + screen)
 
     def _status(self, since: int) -> str:
         """Return the sequences of reports for a terminal that shows the output up to `since`; -1: none."""

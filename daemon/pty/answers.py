@@ -68,7 +68,8 @@ def _position(query: bytes, terminal: Emulator) -> bytes:
 
 def _mode(query: bytes, terminal: Emulator) -> bytes:
     """Answer DECRQM: 1 for set, 2 for reset, 0 for an unknown mode."""
-    private, number = query[2:3] == b"?", _number(query)
+    private = query[2:3] == b"?"
+    number = _number(query)
     if number < 0:
         return b""
     state = terminal.mode(number, private)
@@ -86,9 +87,11 @@ def _colour(query: bytes) -> bytes:
     end = b"\x07" if query.endswith(b"\x07") else _ST
     number, *index = query[2 : -len(end)].removesuffix(b";?").split(b";")
     if number == b"4" and len(index) == 1 and index[0].isdigit() and 0 <= _number(index[0]) < 256:
-        name, colour = b"4;%d" % _number(index[0]), _indexed(_number(index[0]))
+        name = b"4;%d" % _number(index[0])
+        colour = _indexed(_number(index[0]))
     elif len(number) == 2 and number[:1] == b"1" and not index:
-        name, colour = number, _BACKGROUND if number in (b"11", b"14", b"16", b"19") else _FOREGROUND
+        name = number
+        colour = _BACKGROUND if number in (b"11", b"14", b"16", b"19") else _FOREGROUND
     else:
         return b""
     return b"\x1b]" + name + b";rgb:" + "/".join(colour[at : at + 2] * 2 for at in (0, 2, 4)).encode() + end

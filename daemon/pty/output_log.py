@@ -59,7 +59,8 @@ class OutputLog:
 
     def bytes(self, start: int, end: int | None = None) -> bytes:
         """Return a copy of the bytes from `start`, or from `base` if that is later, up to `end`."""
-        start, end = max(start, self.base), self.head if end is None else end
+        start = max(start, self.base)
+        end = self.head if end is None else end
         return b"".join(self.read(start, end - start)) if start < end else b""
 
     @property

@@ -16,7 +16,6 @@ from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
-WINDOW = 256 << 10  # bytes of INPUT that a client may send without an ACK; at twice as many, it is not read
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
 OWN_WRITERS = frozenset(("answers", "run"))  # the daemon's own input, which is not part of a person's line
@@ -61,7 +60,9 @@ class InputQueue:
         return b"".join(view for _, view, _ in self._units)
 
     def clear(self) -> None:
-        dropped, self._units, self.size = self._units, deque(), 0
+        dropped = self._units
+        self._units = deque()
+        self.size = 0
         self._sizes.clear()
         for _, _, done in dropped:
             if done is not None:

@@ -82,7 +82,8 @@ def _members(group: int, leader: int) -> Iterator[int]:
     Walk the children of the group's leader, then those of the session's leader: the group's may have ended before its
     other members, such as the first command of a pipeline.
     """
-    pending, seen = [leader, group], set[int]()
+    pending = [leader, group]
+    seen = set[int]()
     while pending and len(seen) < MOST_PROCESSES:
         pid = pending.pop()
         if pid in seen:

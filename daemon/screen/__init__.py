@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log, and the checkpoints of its screen."""
+"""The emulator, which reads the output log, and the reports that it leaves out."""

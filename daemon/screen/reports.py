@@ -41,7 +41,8 @@ def parse(text: bytes) -> Report | None:
             if key == "app" and len(value) > _LONGEST_APP:
                 return None
             pairs[key] = value
-    state, progress = pairs.get("state"), pairs.get("progress", "").lstrip("0") or "0"
+    state = pairs.get("state")
+    progress = pairs.get("progress", "").lstrip("0") or "0"
     if (state not in STATES and state != "clear") or not all(_is_text(pairs.get(key, ""), key) for key in _LONGEST):
         return None
     if state != "blocked" or pairs.get("kind") not in KINDS:

@@ -74,7 +74,8 @@ class CommandMarks:
         if command is None:
             self._events.add("command_ended", exit_code=code)
             return
-        duration, pty = time.monotonic() - since, self._pump.pty
+        duration = time.monotonic() - since
+        pty = self._pump.pty
         data = self._pump.log.bytes(start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
         output = own_output(data, translated=pty is None or pty.translates())

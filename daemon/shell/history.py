@@ -94,7 +94,8 @@ class History:
             return True
         rows = ((entry["output_bytes"], output) for entry, output in self.entries if entry["n"] == number)
         size, output = next(rows, (0, b""))
-        first, since = size - len(output), run.sent or 0
+        first = size - len(output)
+        since = run.sent or 0
         truncated = answer["truncated"] or first > since
         run.request.respond(output[max(0, since - first) :], **{**answer, "truncated": truncated})
         return True

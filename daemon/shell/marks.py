@@ -56,7 +56,8 @@ class MarkFilter:
 
     def release(self) -> bytes:
         """Stop holding, and return the held output."""
-        held, self._held = bytes(self._held or b""), None
+        held = bytes(self._held or b"")
+        self._held = None
         return held
 
     def finish(self) -> bytes:
@@ -124,7 +125,8 @@ class Wrapper:
     """The files of one run (mode 0600, in the sessions directory), and the line that sources them."""
 
     def __init__(self, name: str, secret: str, kind: str) -> None:
-        folder, unique = paths.directory(), os.urandom(4).hex()
+        folder = paths.directory()
+        unique = os.urandom(4).hex()
         self.kind, self.token = kind, f"{secret}.{unique}"
         # The outer file's name is unique, so that a line that is read too late finds no file. The inner file's name
         # appears in the shell's error messages, so it is readable.
@@ -162,12 +164,14 @@ class Wrapper:
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
         mark, code = f"7373;{self.token};{letter}", ""
         if letter == "E":
-            mark, code = f"{mark};%s", "$status " if fish else '"$?" '
+            mark = f"{mark};%s"
+            code = "$status " if fish else '"$?" '
         words = f"{printf} '\\033]{mark}\\007' {code}>/dev/tty"
         return words if fish else f"{{ {before}{words}; }} 2>/dev/null"
 
     def _outer_text(self) -> str:
-        inner, end = quoted(self._inner, self.kind), self._mark("E")
+        inner = quoted(self._inner, self.kind)
+        end = self._mark("E")
         if self.kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
             reads = f"builtin test -e {inner}; and eval (command cat {inner} | string collect)"

@@ -14,13 +14,13 @@ from collections import deque
 
 from sesh import processes
 from sesh.about import SESH
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
-from sesh.daemon.shell.run import Begin, Run, State
+from sesh.daemon.shell.run import Begin, Run, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
@@ -64,7 +64,7 @@ class RunQueue:
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
             known.request, known.sent = run.request, run.sent
-            if known.state >= State.BEGUN and not known.wait:
+            if known.state >= RunState.BEGUN and not known.wait:
                 self._answer(known, known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
@@ -77,11 +77,11 @@ class RunQueue:
         if self.active is None:
             self._timers.set("run", 0, self.step)
 
-    def interrupt(self, connection: Connection) -> bool:
+    def interrupt(self, connection: PeerConnection) -> bool:
         """Interrupt a client's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
-            if run.state >= State.TYPED and self._pump.pty is not None:
+            if run.state >= RunState.TYPED and self._pump.pty is not None:
                 self._pump.pty.signal_foreground(signal.SIGINT)
                 sent = True
             self._give_up(run, Interrupted("interrupted before the command began"))
@@ -90,13 +90,13 @@ class RunQueue:
     def key_pressed(self) -> None:
         """Withdraw a typed run that the shell has not read yet, because a person has typed."""
         run = self.active
-        if run is not None and run.state == State.TYPED:
+        if run is not None and run.state == RunState.TYPED:
             message = f"someone typed in {self.name} before the command began; it did not run"
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
         """Answer a client after its timeout; a command that has begun continues."""
-        if run.state >= State.BEGUN:
+        if run.state >= RunState.BEGUN:
             run.answer(run.result(None, timed_out=True))
         else:
             message = f"no shell in {self.name} began with the command until the timeout; it did not run"
@@ -104,9 +104,9 @@ class RunQueue:
 
     def _give_up(self, run: Run, error: SeshError) -> None:
         """Drop or withdraw a run that has not begun, with `error` as its answer."""
-        if run.state < State.TYPED:
+        if run.state < RunState.TYPED:
             self._refuse(run, error)
-        elif run.state == State.TYPED:
+        elif run.state == RunState.TYPED:
             self._withdraw(run, error)
 
     # -- queries by other parts
@@ -118,7 +118,7 @@ class RunQueue:
     def no_answers(self) -> bool:
         """Return whether queries get no answer: during a run, a program that expects one switches echo off."""
         run, pty = self.active, self._pump.pty
-        return run is not None and run.state >= State.BEGUN and pty is not None and pty.echoes()
+        return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
         """Return whether a run has made the shell exit with this code.
@@ -132,7 +132,7 @@ class RunQueue:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
         self._pump.show(self._marks.finish())
-        if run is not None and run.state >= State.BEGUN and run.error is None:
+        if run is not None and run.state >= RunState.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.all_runs():
@@ -148,10 +148,10 @@ class RunQueue:
 
     def _passed(self, piece: bytes) -> None:
         run, pty = self.active, self._pump.pty
-        if run is None or run.state < State.BEGUN:
+        if run is None or run.state < RunState.BEGUN:
             return
         run.output.add(piece, translated=pty is None or pty.translates())
-        if run.state == State.RUNNING and b"\n" in piece:
+        if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
     def _marked(self, token: str, letter: str, code: int | None) -> bytes:
@@ -160,17 +160,17 @@ class RunQueue:
         if run is None or run.wrapper is None or run.shell is None:
             return b""
         ours = token == run.wrapper.token
-        if ours and letter == "B" and run.state in (State.TYPED, State.WITHDRAWN):
+        if ours and letter == "B" and run.state in (RunState.TYPED, RunState.WITHDRAWN):
             return self._begin(run, run.shell)
-        if ours and letter == "C" and run.state == State.BEGUN:
+        if ours and letter == "C" and run.state == RunState.BEGUN:
             self._command_begun(run)
-        elif letter == "E" and run.state >= State.BEGUN and (ours or not shells.alive(run.shell.pid)):
+        elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
             self._finish(run, code)  # an earlier run's mark: that run had started this run's shell, which has exited
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
         """Handle mark B; return the replacement for the echo: the command's text."""
-        run.become(State.BEGUN)
+        run.become(RunState.BEGUN)
         run.number = self.history.next_number()
         run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
         self._events.add("command_started", command=run.words, n=run.number)
@@ -181,7 +181,7 @@ class RunQueue:
 
     def _command_begun(self, run: Run) -> None:
         """Handle mark C: the command runs, even if the run was withdrawn."""
-        run.become(State.RUNNING)
+        run.become(RunState.RUNNING)
         run.output.clear()  # output of the shell, not of the command
         run.remove_files()
         error, run.error = run.error, None
@@ -196,9 +196,9 @@ class RunQueue:
             if not self._waiting:
                 return
             self.active = self._waiting.popleft()
-            self.active.become(State.DUE)
+            self.active.become(RunState.DUE)
         run = self.active
-        if run.state == State.DUE:
+        if run.state == RunState.DUE:
             try:
                 self._type_when_ready(run)
             except SeshError as error:
@@ -206,10 +206,10 @@ class RunQueue:
             except Exception:
                 self._refuse(run, daemon_failed())
                 raise
-        elif run.state == State.TYPED:
+        elif run.state == RunState.TYPED:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
             self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
-        elif run.state == State.WITHDRAWN:
+        elif run.state == RunState.WITHDRAWN:
             self._not_begun(run)
         else:
             self._check_for_end(run)
@@ -232,7 +232,7 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        run.become(State.TYPED)
+        run.become(RunState.TYPED)
         self._timers.set("run", BEGIN_TIMEOUT, self.step)
         self._pump.type("run", run.wrapper.line)
         self._pump.sent_at = self._pump.log.head
@@ -245,12 +245,13 @@ class RunQueue:
         """
         run.remove_files()
         run.error = error
-        run.become(State.WITHDRAWN)
+        run.become(RunState.WITHDRAWN)
         self._timers.set("run", MARK_DELAY, self.step)
 
     def _not_begun(self, run: Run) -> None:
         """Clear the unread line and retry once, as Ctrl-C leaves a secondary prompt or vi mode; else refuse."""
-        error, run.error = run.error or daemon_failed(), None
+        error = run.error or daemon_failed()
+        run.error = None
         self._pump.show(self._marks.release())
         stopped = shells.output_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
@@ -258,7 +259,7 @@ class RunQueue:
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
         else:
-            run.become(State.DUE)
+            run.become(RunState.DUE)
             self._timers.set("run", QUIET, self.step)
 
     def _check_for_end(self, run: Run) -> None:
@@ -266,7 +267,8 @@ class RunQueue:
 
         zsh and fish always print mark E, so a builtin of the command is reading. Check less often as time passes.
         """
-        pump, now = self._pump, time.monotonic()
+        pump = self._pump
+        now = time.monotonic()
         self._timers.set("run", min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
             return
@@ -290,7 +292,8 @@ class RunQueue:
         if run.error is not None:  # withdrawn: the shell did not find the inner file
             self._refuse(run, run.error)
             return
-        facts, begin = run.result(code, reason=reason), run.begin
+        facts = run.result(code, reason=reason)
+        begin = run.begin
         self._finished = (time.monotonic(), code)
         if begin is not None:
             duration = facts["duration"] or 0.0
@@ -318,7 +321,7 @@ class RunQueue:
         """Remove a run, and start the next one."""
         run.remove_files()
         run.request = None
-        run.become(State.DONE)
+        run.become(RunState.DONE)
         self._timers.clear(run)
         if run in self._waiting:
             self._waiting.remove(run)

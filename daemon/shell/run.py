@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sesh import protocol
-from sesh.daemon.clients.connection import Connection, Request
+from sesh.daemon.clients.connection import PeerConnection, Request
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell.marks import Wrapper
 from sesh.daemon.shell.shells import Shell
@@ -18,7 +18,7 @@ MAX_OUTPUT = 32 << 20  # bytes kept of a command's output, the last ones
 MAX_UNREAD = 4 << 20  # unsent bytes at which a client gets no more lines before the answer
 
 
-class State(IntEnum):
+class RunState(IntEnum):
     QUEUED = 0
     DUE = 1  # active, waiting for a shell at its prompt
     TYPED = 2  # the line that sources its files is typed
@@ -45,7 +45,7 @@ class Run:
         self.key = key  # chosen by the client, to find the run after it reconnects
         self.sent = sent  # bytes of output that the client has; None: send all of it with the answer
         self.number = self.attempts = 0
-        self.become(State.QUEUED)
+        self.become(RunState.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
         self.error: SeshError | None = None  # the answer to a withdrawn run, unless the command begins
@@ -53,10 +53,10 @@ class Run:
         self.output = RunOutput()
 
     @property
-    def connection(self) -> Connection | None:
+    def connection(self) -> PeerConnection | None:
         return self.request.connection if self.request is not None else None
 
-    def become(self, state: State) -> None:
+    def become(self, state: RunState) -> None:
         self.state, self.since = state, time.monotonic()
 
     def remove_files(self) -> None:

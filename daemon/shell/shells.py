@@ -49,7 +49,8 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     drained = not pump.read_output()
     if drained and (stopped := output_stopped(pty, name)) is not None:
         raise stopped
-    shell, hint = foreground(pty), f"type into it: {SESH} --send {name} TEXT"
+    shell = foreground(pty)
+    hint = f"type into it: {SESH} --send {name} TEXT"
     if shell is not None and shell.kind == CSH:
         raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.input.size:

@@ -61,7 +61,8 @@ class SshCarrier:
             master.close(self._destination)
 
     def _exchange(self, line: str, data: bytes = b"") -> CommandResult:
-        argv, host = ssh.command(self._destination, line), self._destination.host
+        argv = ssh.command(self._destination, line)
+        host = self._destination.host
         try:
             process = piped(argv, ask=False)
             printed = exchange(process, host, data, silence=TIMEOUT, closed=self._closed)

@@ -52,7 +52,7 @@ class DeployError(SeshError, code="refused"):
         self.step, self.stderr, self.foreign = step, stderr[-_MAX_STDERR:], foreign
 
 
-class State(TypedDict):
+class DeployState(TypedDict):
     """The host's answer to a successful order; see `Installer.run`."""
 
     python: str
@@ -74,7 +74,7 @@ def deploy(
     destination: Destination,
     *,
     force: bool = False,
-    progress: Callable[[str], object] = bool,
+    progress: Callable[[str], object] = lambda _: None,
     connect: Callable[[], Carrier] | None = None,
 ) -> DeployedHost:
     """Install this version on a host; do nothing if the host already uses it. Raises DeployError.
@@ -82,7 +82,8 @@ def deploy(
     `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step. `connect`:
     opens the connection, which is closed at the end.
     """
-    host, began = destination.host, time.monotonic()
+    host = destination.host
+    began = time.monotonic()
     eventlog.log("deploy_start", host=host)
     work = _Deploy(destination, force, progress)
     try:
@@ -116,7 +117,8 @@ class _Deploy:
     carrier: Carrier
 
     def __init__(self, destination: Destination, force: bool, progress: Callable[[str], object]) -> None:
-        self.host, self.has_shell = destination.host, destination.via is None
+        self.host = destination.host
+        self.has_shell = destination.via is None
         self.force, self.progress = force, progress
         self.step = ""
 
@@ -148,7 +150,7 @@ class _Deploy:
             self.carry_out(order)
         return {**deployed, "bytes": len(package.archive), "changed": True}
 
-    def carry_out(self, order: Order) -> State:
+    def carry_out(self, order: Order) -> DeployState:
         """Carry out an order on the host. Raises DeployError if a step fails."""
         order["token"] = secrets.token_hex(8)
         result = self.carrier.run(command(order))
@@ -166,12 +168,13 @@ class _Deploy:
             raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({found}); install python3 there")
         answer = protocol.value(row.encode("utf-8", "surrogateescape"))
         if not (isinstance(answer, dict) and "reason" in answer):
-            state: State = check.far(State, answer, "the answer")
+            state: DeployState = check.far(DeployState, answer, "the answer")
             return state
         failed: Failure = check.far(Failure, answer, "the answer")
         if failed["step"] not in STEPS:
             raise malformed("the answer", "names no step of a deploy")
-        reason, stderr = f"{self.host}: {shown(failed['reason'])}", failed["stderr"] or result.err
+        reason = f"{self.host}: {shown(failed['reason'])}"
+        stderr = failed["stderr"] or result.err
         raise DeployError(failed["step"], reason, stderr, foreign=failed["foreign"])
 
     def failure(self, error: SeshError | OSError) -> DeployError:

@@ -130,7 +130,8 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric can parse and follow the user's whole configuration."""
-    settings, defaults = destination.settings, ssh_defaults()
+    settings = destination.settings
+    defaults = ssh_defaults()
     return (
         all(settings.get(keyword) == defaults.get(keyword) for keyword in {*settings, *defaults} - _FOLLOWED)
         and destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")

@@ -83,7 +83,8 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
 
 def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
     """Deploy to hosts in parallel, over open connections or new ones without prompts."""
-    room, ended = threading.BoundedSemaphore(MAX_AT_ONCE), queue.SimpleQueue[HostResult]()
+    room = threading.BoundedSemaphore(MAX_AT_ONCE)
+    ended = queue.SimpleQueue[HostResult]()
     with _bars() as bars:
 
         def run(result: HostResult, task: Any) -> None:

@@ -82,7 +82,8 @@ class Installer:
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:
             raise Failed(f"it runs {system}; sesh runs on Linux and macOS")
-        before, scratch = self.launcher_before(), ""
+        before = self.launcher_before()
+        scratch = ""
         try:
             if "scratch" in self.order:
                 self.install(self.order["scratch"])
@@ -240,9 +241,13 @@ def carry_out(order: Order) -> dict[str, object]:
     try:
         return installer.run()
     except Failed as error:
-        reason, stderr, foreign = str(error), error.stderr, error.foreign
+        reason = str(error)
+        stderr = error.stderr
+        foreign = error.foreign
     except (OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
-        reason, stderr, foreign = str(error), repr(error), False
+        reason = str(error)
+        stderr = repr(error)
+        foreign = False
     return {"step": installer.step, "reason": reason, "stderr": stderr, "foreign": foreign}
 
 

@@ -42,7 +42,8 @@ def command(order: install.Order) -> str:
     It prints the order's token and the answer in one line. Without a suitable Python it prints the token, `none`, and
     the last line printed by each: its version if that is too old, or the missing module.
     """
-    token, text = order["token"], base64.b64encode(json.dumps(order).encode()).decode()
+    token = order["token"]
+    text = base64.b64encode(json.dumps(order).encode()).decode()
     # d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
     one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '

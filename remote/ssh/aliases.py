@@ -21,7 +21,8 @@ _MAX_BYTES = 1 << 20  # a larger file is ignored
 
 def aliases() -> list[str]:
     """Return the `Host` names that are no patterns, without duplicates, the user's before the system's."""
-    names, read = dict[str, None](), set[str]()
+    names = dict[str, None]()
+    read = set[str]()
     for path in (paths.expanded("~/.ssh/config"), SYSTEM_CONFIG):
         _add_aliases(names, path, os.path.dirname(path), read)
     return list(names)

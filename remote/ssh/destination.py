@@ -104,7 +104,8 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
 
     Raises InvalidHost if ssh refuses the host, Unreachable.
     """
-    ssh, host = program(), destination.host
+    ssh = program()
+    host = destination.host
     hint = "install the OpenSSH client" if ssh == "ssh" else "SESH_SSH has to name a program that takes ssh's options"
     try:
         done = programs.run([ssh, *options, "-G", *destination.target], timeout)

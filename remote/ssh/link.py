@@ -112,7 +112,8 @@ class Link(wire.Connection):
 
     def _skip_login_output(self, deadline: float, say: Say) -> None:
         """Skip the output of login files, up to the bridge's first bytes."""
-        seen, output = b"", SshOutput(self._stderr.fileno())
+        seen = b""
+        output = SshOutput(self._stderr.fileno())
         while protocol.BRIDGE not in seen:
             if not descriptors.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
                 output.relay(say)
@@ -147,7 +148,8 @@ class Link(wire.Connection):
         for the daemon, which the request has too (see `Peer`). `silence`: timeout in seconds for the answer's first
         byte. Raises Lost if the bridge does not answer in time, or the link breaks.
         """
-        host, began = self.destination.host, time.monotonic()
+        host = self.destination.host
+        began = time.monotonic()
         deadline = began + timeout
         self._requests = 1
         try:
@@ -174,7 +176,8 @@ class Link(wire.Connection):
         """Return the error for another protocol number, of the daemon or before that of the bridge."""
         if self.peer.name:  # the other end is a session's daemon
             return super().incompatible()
-        host, version = self.destination.host, self.welcome.get("version")
+        host = self.destination.host
+        version = self.welcome.get("version")
         error = ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
             hint=f"install this one there: {CALLED} --deploy @{host}",

@@ -90,7 +90,7 @@ def ensure(
     if not is_shared(destination):
         return None
     ask = ask and not _autossh()
-    login = _Login(destination, ask, deadline, say or (_print if ask else bool), stop or Stop())
+    login = _Login(destination, ask, deadline, say or (_print if ask else lambda _: None), stop or Stop())
     while not is_alive(destination):
         with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:
             if not _locked(lock):
@@ -120,7 +120,8 @@ class _Login:
     def run(self, lock: BinaryIO) -> bool | None:
         """Start an ssh, and wait until it is the shared connection. Return as `ensure`."""
         lock.truncate(0)  # before ssh starts: waiting processes read its mtime
-        host, process = self.destination.host, self._start(lock)
+        host = self.destination.host
+        process = self._start(lock)
         try:
             is_open = self._await_socket(lock, lambda: process.poll() is not None)
             if is_open and not _autossh():

@@ -35,7 +35,7 @@ class _Way:
     early: Early | None = None
     prompts: bool = False  # ssh may ask the person; otherwise it has no terminal, and gets none of its signals
     seconds: int = 0  # ssh's connect timeout for a connection of its own; 0 for the shared one
-    say: Say = bool  # receives the lines that ssh prints
+    say: Say = lambda _: None  # receives the lines that ssh prints
     link: Link | None = field(default=None, init=False)
 
     @property
@@ -59,7 +59,8 @@ class _Way:
 
     def _start(self) -> Link:
         """Start the link's command. Raises Unreachable, OSError."""
-        destination, stderr = self.destination, tempfile.TemporaryFile()
+        destination = self.destination
+        stderr = tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.prompts, own=self.seconds)
         environment = ssh.environment(ask=self.prompts)
         if destination.via is not None:
@@ -98,7 +99,7 @@ def open_link(
     early: Early | None = None,
     stop: Stop | None = None,
     patience: float = 0.0,
-    say: Say = bool,
+    say: Say = lambda _: None,
 ) -> Link:
     """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
@@ -160,9 +161,12 @@ def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
 
     Return the first one that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
     """
-    destination, before = way.destination, master.identity(way.destination)
+    destination = way.destination
+    before = master.identity(way.destination)
     own = replace(way, early=None, prompts=False, seconds=ssh.connect_timeout(destination))
-    own_at, attempts, failures = time.monotonic() + patience, [Attempt()], dict[Attempt, Exception]()
+    own_at = time.monotonic() + patience
+    attempts = [Attempt()]
+    failures = dict[Attempt, Exception]()
     with closing(Race()) as race:
         try:
             race.begin(attempts[0], partial(_win, way, deadline))

@@ -118,7 +118,8 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
 
     With ControlPersist OpenSSH discards that stderr, which may have a jump host's error or a login URL.
     """
-    command, jumps = destination.setting("proxycommand"), destination.jumps
+    command = destination.setting("proxycommand")
+    jumps = destination.jumps
     if jumps:  # ssh translates a ProxyJump in the same way
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
         hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]

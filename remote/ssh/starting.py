@@ -24,7 +24,8 @@ _LONGEST_REASON = 200  # characters; a longer reason from a host is cut off
 
 def failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
     """Return the error for a bridge that did not start, from its exit code, its stderr, and its stdout."""
-    host, via = destination.host, destination.via is not None
+    host = destination.host
+    via = destination.via is not None
     stdout = printed.decode("utf-8", "replace").strip("\0").strip()
     lines = words.reasons(stderr)[-1:] or stdout.splitlines()[-1:]
     last = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else ""

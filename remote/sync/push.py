@@ -75,7 +75,8 @@ class Push:
         return [trees]
 
     def _run(self, trees: list[Tree], *, by_rsync: bool) -> Ended:
-        pipe, variables = subprocess.PIPE, ssh.environment(ask=self._ask)
+        pipe = subprocess.PIPE
+        variables = ssh.environment(ask=self._ask)
         try:
             with tempfile.TemporaryFile() as stdin:
                 argv = (self._rsync if by_rsync else self._tar)(trees, stdin)

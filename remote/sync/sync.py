@@ -60,7 +60,10 @@ class Sync:
     failed: dict[str, str] = field(default_factory=dict)  # with the reason
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
-        home, digests, changed, refused = HomeDirectory(paths.home()), dict[str, str](), list[Tree](), dict[str, str]()
+        home = HomeDirectory(paths.home())
+        digests = dict[str, str]()
+        changed = list[Tree]()
+        refused = dict[str, str]()
         before = remembered(self.destination)
         for line in lines:
             try:

@@ -118,7 +118,8 @@ class Session:
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
             raise UsageError("a command must be a string or a list of words, without NUL")
-        limit, stop = _seconds(timeout, "timeout"), stop or Stop()
+        limit = _seconds(timeout, "timeout")
+        stop = stop or Stop()
         interrupts = Interrupts(tie=False, message=stop.message)
         with (
             shell.run_errors(),
@@ -240,7 +241,8 @@ class Session:
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
-        begin, limit = since if since is not None else "sent", _seconds(timeout, "timeout")
+        begin = since if since is not None else "sent"
+        limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
             "exit_": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
             "begin": begin, "limit": limit,

@@ -68,7 +68,7 @@ class Command(TyperCommand):
         return _json_if_wanted(super().get_help(ctx), ctx.obj)
 
 
-class Verbs(TyperGroup):
+class VerbGroup(TyperGroup):
     """The overview: all verbs, by group."""
 
     def get_help(self, ctx: Any) -> str:
@@ -103,9 +103,9 @@ def _json_if_wanted(text: str, cli: Invocation | None) -> str:
 
 
 @cache
-def group() -> Verbs:
+def group() -> VerbGroup:
     """Return the typer group of all verbs."""
-    return Verbs(name=CALLED, rich_markup_mode=None, context_settings=_SETTINGS)
+    return VerbGroup(name=CALLED, rich_markup_mode=None, context_settings=_SETTINGS)
 
 
 @cache
@@ -138,7 +138,8 @@ def _set_view(ctx: Any, option: Any, given: bool) -> None:
 
 def run(cli: Invocation) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
-    line, command = cli.line, built(cli.line.verb.name)
+    line = cli.line
+    command = built(cli.line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
     overview = typer.Context(group(), info_name=CALLED, obj=cli)
     try:

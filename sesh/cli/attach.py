@@ -15,7 +15,7 @@ from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.options import AttachOptions
-from sesh.client.outcome import Ending, Outcome
+from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
 from sesh.link.race import LostSession
@@ -46,7 +46,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     if not printing.on_terminal():
         ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
         raise Refused("attaching needs a terminal", hint=ways)
-    options, current = _options(cli), listing.current()
+    options = _options(cli)
+    current = listing.current()
     if current is not None:
         _check_switch(current, cli.line.view, name, target.host)
     if sync:
@@ -69,12 +70,13 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     outcome = run_client(
         connection, name, host=target.host, options=options, connect=connector.connect, reconnect=connector.reopen
     )
-    target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
+    target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_time)
     return _exit_code(outcome)
 
 
 def _options(cli: Invocation) -> AttachOptions:
-    settings, view = cli.person.settings(), cli.line.view
+    settings = cli.person.settings()
+    view = cli.line.view
     return AttachOptions(
         read_only=view.read_only,
         replace=view.replace,
@@ -135,13 +137,13 @@ def _waiting(left: str) -> int:
     return sum(activity["state"] == "waiting" for activity in activities if activity)
 
 
-def _exit_code(outcome: Outcome) -> int:
+def _exit_code(outcome: AttachmentEnd) -> int:
     """Return the exit code for the outcome of an attachment."""
-    if outcome.kind is Ending.ENDED:
+    if outcome.kind is EndKind.ENDED:
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
     if outcome.early:
         return ExitCode.INTERRUPTED
-    return 0 if outcome.kind is Ending.DETACHED else 1
+    return 0 if outcome.kind is EndKind.DETACHED else 1
 
 
 # -- inside a session
@@ -170,7 +172,7 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
     """Print the last screen and the end of an exited session; return its exit code."""
     end, _ = connection.single_request("wait", exit=True)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = Outcome.ended(name, cli.line.host, end)
+    outcome = AttachmentEnd.ended(name, cli.line.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
     return _exit_code(outcome)
 

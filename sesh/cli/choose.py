@@ -22,7 +22,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
 from sesh.tui import board
-from sesh.tui.rows import Order, Row
+from sesh.tui.rows import Row, SortOrder
 from sesh.wording import activity_facts, since
 
 _QUESTION_DELAY = 1.0  # seconds that `next` gives a working session to raise its question, if none waits
@@ -41,7 +41,7 @@ def pick(ctx: Context, *, label: Labelled = None) -> int:
 
 def picked(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
-    row = _chosen(cli, cli.line.hosts, dict(label), Order.RECENT)
+    row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row)
 
 
@@ -53,12 +53,13 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
       sesh @gpu watch
       sesh watch --json
     """
-    cli, wanted = ctx.obj, dict(label or ())
+    cli = ctx.obj
+    wanted = dict(label or ())
     if cli.line.json:
         return _follow(cli, wanted)
     hosts, row = cli.line.hosts, None
     with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
-        while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
+        while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
             code = _enter(cli, row)
             if listing.current() is not None or quit_key.taken():
                 return code
@@ -66,13 +67,13 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
 
 
 def _chosen(
-    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: Order, selected: Row | None = None
+    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
 ) -> Row | None:
     """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
     if not printing.on_terminal() or printing.dumb():
         verb = cli.line.verb.dashed or "--pick"
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
-    picks = order is Order.RECENT
+    picks = order is SortOrder.RECENT
     with SessionIndex(cli.person, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
         if picks:
@@ -122,7 +123,8 @@ def next_(ctx: Context, *, label: Labelled = None) -> int:
       sesh @gpu next
       sesh next --label team=web
     """
-    cli, wanted = ctx.obj, dict(label or ())
+    cli = ctx.obj
+    wanted = dict(label or ())
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()

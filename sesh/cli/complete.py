@@ -37,7 +37,8 @@ class _Completion:
                 return []
             if incomplete[:1] == "@" and not line.words:
                 return [CompletionItem(host) for host in hosts() if host.startswith(incomplete)]
-            self.cli, self.ctx_args = app.built(line.verb.name), {"obj": cli}
+            self.cli = app.built(line.verb.name)
+            self.ctx_args = {"obj": cli}
             option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
             found = [
                 CompletionItem(f"{option}{item.value}", help=item.help)

@@ -96,7 +96,8 @@ def new(  # noqa: PLR0913 (a session has that many options)
     if name is not None:
         check_name(name)
     choice = choices[0] if choices else ""
-    spec, target = cli.line.spec(directory, env, label, size), cli.target
+    spec = cli.line.spec(directory, env, label, size)
+    target = cli.target
     if detached or cli.line.json:
         target.sync()
         answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
@@ -159,5 +160,6 @@ def here(
     cli = ctx.obj
     directory = checked_directory(cli.person, ".") if directory is None else directory
     session = cli.target.call(create.here, directory=directory)
-    name, spec = session["name"], cli.line.spec(None if session["there"] else session["directory"])
+    name = session["name"]
+    spec = cli.line.spec(None if session["there"] else session["directory"])
     return attach_terminal(cli, cli.target, name, lambda target: target.enter(enter.go, name=name, spec=spec))

@@ -103,7 +103,8 @@ def _log(cli: Invocation, name: str | None) -> int:
 def _cells(event: dict[str, Any]) -> list[str]:
     """Return the cells of a logged event, with its local time."""
     facts = _facts({key: value for key, value in event.items() if key not in ("ts", "event", "host")})
-    host, kind = str(event.get("host") or ""), str(event.get("event"))
+    host = str(event.get("host") or "")
+    kind = str(event.get("event"))
     return [wording.one_line(cell) for cell in (measures.local_time(event.get("ts"), dated=True), host, kind, facts)]
 
 

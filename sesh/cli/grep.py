@@ -94,7 +94,8 @@ def _print(hits: Sequence[Hit]) -> None:
     next_line: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
-        name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])
+        name = wording.title((hit["host"], hit["session"]))
+        line = int(hit["line"])
         first = line - len(hit["before"])
         has_context = hit["before"] or hit["after"]
         if has_context and next_line not in (None, (name, first)):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sesh import errors, reach
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.line import Line
+from sesh.cli.line import CommandLine
 from sesh.cli.person import Person
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_host, check_name
@@ -22,7 +22,7 @@ Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on session
 class Invocation:
     """A command line, and where its sessions are."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CommandLine) -> None:
         self.line, self.person = line, Person(line)
         line.hosts = [check_host(host) for host in line.hosts]  # set first: `settings` may print a note for them
         if line.hosts:

@@ -135,7 +135,8 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
     """Print the output of an ended job if wanted, and its result; return the exit code."""
-    output, timed_out = retained.replace(b"\r\n", b"\n"), result.get("timed_out")
+    output = retained.replace(b"\r\n", b"\n")
+    timed_out = result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.line.json:
         facts = command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)

@@ -21,7 +21,7 @@ class View:
 
 
 @dataclass
-class Line:
+class CommandLine:
     """A command line.
 
     `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
@@ -73,10 +73,10 @@ def wants_json(argv: list[str]) -> bool:
     return "--json" in split_tail(argv)[0] or os.environ.get("SESH_JSON", "") not in ("", "0")
 
 
-def split(argv: list[str]) -> Line:
+def split(argv: list[str]) -> CommandLine:
     """Split a command line into hosts, verb, words and tail."""
     if argv[:1] == ["--hook"]:  # all words are text: a usage error exits with 2, a veto for agents
-        return Line(BY_NAME["hook"], [], [], argv[1:], create=False, json=False, local=False)
+        return CommandLine(BY_NAME["hook"], [], [], argv[1:], create=False, json=False, local=False)
     words, tail = split_tail(argv)
     local = "--local" in words
     hosts: list[str] = []
@@ -93,4 +93,4 @@ def split(argv: list[str]) -> Line:
         elif first not in ("--json", "--local"):
             break
         words = rest
-    return Line(verb or BY_NAME[GO], hosts, words, tail, verb is BY_NAME[GO], wants_json(argv), local)
+    return CommandLine(verb or BY_NAME[GO], hosts, words, tail, verb is BY_NAME[GO], wants_json(argv), local)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sesh import descriptors
 from sesh.cli import printing
-from sesh.cli.line import Line
+from sesh.cli.line import CommandLine
 from sesh.errors import for_host
 from sesh.reach.caller import Answers, Caller
 
@@ -27,7 +27,7 @@ class Person(Caller):
     audience = printing.STDOUT
     parent_watched = False  # in the child for one of several hosts: a person sees what its parent prints
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CommandLine) -> None:
         self._line, self.local = line, line.local
         self.can_ask = printing.on_terminal()
         self.watched = not line.json and os.isatty(printing.STDERR)

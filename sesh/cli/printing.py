@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from sesh import errors, log, names, wording
 from sesh.about import CALLED
-from sesh.cli.line import Line
+from sesh.cli.line import CommandLine
 from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
 from sesh.outcomes import PrintedError
 
@@ -93,7 +93,7 @@ def value(thing: object) -> int:
     return ExitCode.OK
 
 
-def done(line: Line, **facts: object) -> int:
+def done(line: CommandLine, **facts: object) -> int:
     """Print `{"ok": true, …}` if JSON is wanted, else nothing; return the exit code 0."""
     return value({"ok": True, **facts}) if line.json else ExitCode.OK
 
@@ -103,7 +103,7 @@ def json_line(thing: object) -> bytes:
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
-def report(cause: BaseException, line: Line, host: str | None = None) -> int:
+def report(cause: BaseException, line: CommandLine, host: str | None = None) -> int:
     """Print the error of a command; return the exit code. With SESH_DEBUG, log it and print its traceback."""
     if isinstance(cause, SeshError):
         error = cause

@@ -194,7 +194,9 @@ def send(
       sesh send agent y --enter --question 'may I run: make'
       sesh send editor :wq --enter
     """
-    cli, keys, words = ctx.obj, key or [], text or []
+    cli = ctx.obj
+    keys = key or []
+    words = text or []
     check_name(name)
     if not (words or enter or keys):
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")

@@ -39,7 +39,8 @@ class Table:
         self._headed = True
         for session in sessions:
             cells = _cells(session, now)
-            own, signal = "1" if session.get("current") else "", wording.SIGNALS.get(cells[_ACTIVITY], "")
+            own = "1" if session.get("current") else ""
+            signal = wording.SIGNALS.get(cells[_ACTIVITY], "")
             drawn.append(self._line(cells, widths, [own, wording.colour(session), signal, "2", "2", "", ""]))
         return drawn
 
@@ -82,7 +83,8 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
     for dropped in (None, *_DISPENSABLE):
         if dropped is not None:
             del widths[dropped]
-        fitted, over = dict(widths), sum(width + _GAP for width in widths.values()) - _GAP - limit
+        fitted = dict(widths)
+        over = sum(width + _GAP for width in widths.values()) - _GAP - limit
         for index in (_COMMAND, _DIRECTORY):
             less = max(0, min(over, fitted.get(index, 0) - _MIN_TEXT))
             over -= less

@@ -101,7 +101,8 @@ def logs(
     name = cli.session(name)
     if count == 0 and not follow:
         raise UsageError("0 is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
-    target, limit = cli.find(name), _DEFAULT_LINES if count is None else count
+    target = cli.find(name)
+    limit = _DEFAULT_LINES if count is None else count
     if follow:
         return int(load("live.follow")(cli, name, limit, ansi=ansi))
     asks_more = count is None and cli.person.watched
@@ -164,7 +165,8 @@ def _described(session: Status, now: float) -> list[str]:
     for client in session.get("clients") or []:
         machine = f" of {client['machine']}" if client.get("machine") else ""
         watching = ", read-only" if client.get("read_only") else ""
-        size, since = f"{client.get('columns')}x{client.get('rows')}", measures.local_time(client.get("since"))
+        size = f"{client.get('columns')}x{client.get('rows')}"
+        since = measures.local_time(client.get("since"))
         place = f"{client.get('pid')} on {client.get('tty')}{machine}"
         rows.append(("client", f"{place}, {size}, since {since}{watching}"))
     return [f"{key + ':':<15}{wording.plain(value)}" for key, value in rows]
@@ -184,7 +186,8 @@ def _moment(moment: object, now: float) -> str:
 
 
 def _lost(session: Summary) -> str:
-    reboot, saved = session["lost"]["reason"] == "reboot", session["lost"]["saved"]
+    reboot = session["lost"]["reason"] == "reboot"
+    saved = session["lost"]["saved"]
     how = f"when {session.get('host') or 'this machine'} restarted" if reboot else "its daemon died"
     if not saved:
         return f"{how}; its screen was not kept"

@@ -14,12 +14,12 @@ from math import inf
 
 AT_ONCE = 2
 PACE = 1.0  # seconds from the beginning of an attempt to the next, at least
-AGAIN = 0.1  # the same after a sign
+PACE_AFTER_SIGN = 0.1  # seconds from the beginning of the newest attempt to one that a sign begins
 LONG_OUTAGE = 30.0  # seconds without a sign, then the pauses grow
 LONGEST_PACE = 10.0  # seconds
 CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # bounds of ssh's connect timeout in seconds, which is half the outage
-LONG_TRIP = 0.15  # seconds; above it, or with a jump host, ssh's connect timeout is longer
-LOGIN_TRIPS = 10  # by so many round trips
+LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's connect timeout is longer
+LOGIN_TRIPS = 10  # the round trips that the connect timeout is longer by
 
 
 class Attempts:
@@ -35,10 +35,10 @@ class Attempts:
 
     @property
     def due(self) -> float:
-        """When to call `act`; infinite while no attempt may begin."""
+        """When to call `begin_due`; infinite while no attempt may begin."""
         return self._next_at if self.running < AT_ONCE and self.refusal is None else inf
 
-    def begin(self, now: float) -> None:
+    def schedule(self, now: float) -> None:
         """Schedule attempts, as the link is doubted or lost."""
         if self._trouble_at == inf:
             self._trouble_at = self._signed_at = now
@@ -48,7 +48,7 @@ class Attempts:
         """Schedule an early attempt, as the network has changed or a person pressed Enter."""
         if self._trouble_at < inf:
             self._signed_at = now
-            self._next_at = min(self._next_at, max(now, self._began_at + AGAIN))
+            self._next_at = min(self._next_at, max(now, self._began_at + PACE_AFTER_SIGN))
 
     def wished(self, now: float) -> None:
         """Schedule an early attempt for a person (Enter), even after a refusal."""
@@ -58,7 +58,8 @@ class Attempts:
     def failed(self, now: float, reason: str, *, refusal: Exception | None = None) -> None:
         """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
         self.running -= 1
-        self.reason, self.refusal = reason, refusal or self.refusal
+        self.reason = reason
+        self.refusal = refusal or self.refusal
         if not self.running:
             self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
 
@@ -68,7 +69,7 @@ class Attempts:
         self.reason, self.refusal = "", None
         self._trouble_at = self._signed_at = self._next_at = inf
 
-    def act(self, now: float) -> float | None:
+    def begin_due(self, now: float) -> float | None:
         """Begin an attempt if one is due; return its connect timeout in seconds."""
         if now < self.due:
             return None

@@ -1,7 +1,7 @@
 """The state machine of one link's health. Pure: all times are arguments (monotonic).
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
- ▲ ◀───────────── any byte ───────────────────┘
+ ▲ ◀──── a PONG, or any byte 0.05 s after the PING ────┘
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from math import inf
 
 PATIENCE = 0.3  # seconds plus 1.5 round trips without a PONG, then the link is doubted
 QUIET = 3.0  # seconds without a byte, then a PING is sent
-KEY_SILENCE = 1.0  # the same after a key, whose ACK may take as long as the program
+KEY_SILENCE = 1.0  # seconds without a byte after a key, then a PING is sent; its ACK may take as long as the program
 LOST_AFTER = 10.0  # seconds without a byte after a PING, then the link is lost
 ANYWAY = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # seconds without a PONG after a sign that the link may be dead, then the link is doubted
-AGAIN = 0.1  # seconds between two PINGs after signs
+PING_PACE = 0.1  # seconds between two PINGs after signs, at least
 _STALE = 0.05  # seconds after a PING in which other bytes are no proof: the host may have sent them before it
 _LONGEST_TRIP = 1.0  # seconds; a later PONG came after an outage, and its round trip counts as this
 _STOPPED = 2.0  # seconds; a later call means that this process was stopped or the machine slept
@@ -67,7 +67,7 @@ class LinkHealth:
         """Test the link: an address or a route has changed, this process was stopped, or the machine slept."""
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
-        if self.state is not Health.LOST and (self._lost_at == inf or now >= self._pinged_at + AGAIN):
+        if self.state is not Health.LOST and (self._lost_at == inf or now >= self._pinged_at + PING_PACE):
             self._ping_at = now
 
     def closed(self) -> None:

@@ -79,7 +79,8 @@ class Race:
 
     def begin(self, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if no thread can be started."""
-        attempt.claim, attempt.first = lambda: self._claim(attempt), not self._running
+        attempt.claim = lambda: self._claim(attempt)
+        attempt.first = not self._running
         self._running.append(attempt)
         try:
             Thread(target=self._run, args=(attempt, way), daemon=True).start()

@@ -24,9 +24,9 @@ _TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may 
 class Reopen:
     """Watches a link to a host, and then each link that replaces it.
 
-    `way` makes one attempt, in a thread. `ask` sends a PING. `session` returns the session to resume. `asks` returns
-    whether the last login asked a person: then a link that is only doubted is not replaced. `indirect`: see `Attempts`.
-    `patience`: see `LinkHealth`.
+    `way` makes one attempt, in a thread. `ping` sends a PING. `session` returns the session to resume.
+    `login_asked` returns whether the last login asked a person: then a link that is only doubted is not replaced.
+    `indirect`: see `Attempts`. `patience`: see `LinkHealth`.
 
     Call `run` at `due` and when one of `descriptors` is readable, and `restored` for each next link. `descriptors`
     change: read them before each poll.
@@ -35,20 +35,21 @@ class Reopen:
     def __init__(
         self,
         way: Way,
-        ask: Callable[[], object] = bool,
+        ping: Callable[[], object] = lambda: None,
         session: Callable[[], LostSession | None] = lambda: None,
         *,
-        asks: Callable[[], bool] = bool,
+        login_asked: Callable[[], bool] = lambda: False,
         indirect: bool = False,
         patience: float | None = None,
     ) -> None:
-        self._way, self._ask, self._session, self._asks, self._patience = way, ask, session, asks, patience
+        self._way, self._ping, self._session, self._login_asked = way, ping, session, login_asked
+        self._patience = patience
         self.health = LinkHealth(time.monotonic(), patience=patience)
         self.attempts = Attempts(indirect=indirect)
         self._race = Race()
         self._wake = Wake()
         # Read while the link is up: after its loss no descriptor may be left to open the file.
-        self._person_asked = asks()
+        self._person_asked = login_asked()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -68,9 +69,10 @@ class Reopen:
 
     def restored(self) -> None:
         """Watch the connection that replaced the link."""
-        round_trip, self.health = self.health.round_trip, LinkHealth(time.monotonic(), patience=self._patience)
+        round_trip = self.health.round_trip
+        self.health = LinkHealth(time.monotonic(), patience=self._patience)
         self.health.round_trip = round_trip
-        self._person_asked = self._asks()
+        self._person_asked = self._login_asked()
         self._end_attempts()
 
     def sign(self) -> None:
@@ -101,7 +103,7 @@ class Reopen:
             is_transient = isinstance(result, _TRANSIENT) and not isinstance(result, LoginRefused)
             self.attempts.failed(now, _reason(result), refusal=None if is_transient else result)
         if self.health.act(now):
-            self._ask()
+            self._ping()
         state = self.health.state
         if self._race.decided:
             return None  # the daemon already knows the winner, so it replaces the link even if that answers now
@@ -117,8 +119,8 @@ class Reopen:
         """Begin the due attempts."""
         attempts = self.attempts
         attempts.round_trip = self.health.round_trip
-        attempts.begin(now)
-        while (seconds := attempts.act(now)) is not None:
+        attempts.schedule(now)
+        while (seconds := attempts.begin_due(now)) is not None:
             try:
                 lost = self.health.state is Health.LOST
                 self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)

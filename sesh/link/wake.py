@@ -27,7 +27,8 @@ class Wake:
 
     def happened(self, ready: Container[int]) -> bool:
         """Return whether links may be dead. Call this after every poll, as sleep makes no descriptor readable."""
-        before, self._slept = self._slept, slept()
+        before = self._slept
+        self._slept = slept()
         sign = self._slept - before > _SLEPT
         if self._changes is not None and self._changes.fileno() in ready:
             sign = True

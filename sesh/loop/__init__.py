@@ -1,1 +1,1 @@
-"""The event loop of daemons and clients: descriptors and timers."""
+"""The event loop of daemons: descriptors and timers. A client's loop takes the timers."""

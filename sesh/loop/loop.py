@@ -62,7 +62,8 @@ class Loop:
             self.timers.run()
         except Exception as error:
             self._fault("a fault in a timer", error)
-        due, self._soon = self._soon, {}
+        due = self._soon
+        self._soon = {}
         for later in due:
             try:
                 later()

@@ -100,6 +100,7 @@ def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tu
     before = text[: len(text) - len(end)]
     where = f", host={host}" if host else ""
     more = "" if before.endswith("\n") else f", output_limit={len(text)}"
-    count, skip = before.count("\n") + 1, skip + end.count("\n")
+    count = before.count("\n") + 1
+    skip = skip + end.count("\n")
     words = f"name={name}{where}, lines={count}, skip={skip}{more}"
     return end, f"{len(before):,} characters before this were left out; read them with logs: {words}"

@@ -148,7 +148,8 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 
 def prune() -> None:
     """Remove logs unchanged for MAX_AGE, and no other files."""
-    folder, old = directory(), time.time() - MAX_AGE
+    folder = directory()
+    old = time.time() - MAX_AGE
     for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
         with suppress(OSError):  # gone already, or in a read-only directory
             if os.lstat(path).st_mtime < old and own.is_work_log(path):

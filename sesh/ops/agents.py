@@ -239,8 +239,10 @@ def _session_of(agent: str = "") -> Record | None:
 
 def take(agent: str, text: str) -> None:
     """Report one event to the session; the caller sets the timeout. Malformed text raises any exception."""
-    event, record = json.loads(text), _session_of(agent)
-    name, kind = event["hook_event_name"], event.get("notification_type", "permission_prompt")
+    event = json.loads(text)
+    record = _session_of(agent)
+    name = event["hook_event_name"]
+    kind = event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
     if record is None or state is None:
         return

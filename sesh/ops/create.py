@@ -38,16 +38,19 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
     Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
     extra, labels = check_words(spec)
-    origin, settings = caller.origin, caller.settings()
+    origin = caller.origin
+    settings = caller.settings()
     if origin is not None:
         columns, rows, width, height = origin.size
-        environment, home = {**origin.environment(_environment()), "TERM": origin.term or ""}, paths.home()
+        environment = {**origin.environment(_environment()), "TERM": origin.term or ""}
+        home = paths.home()
         if origin.colorterm is not None:
             environment["COLORTERM"] = origin.colorterm
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
         columns, rows, width, height = (0, 0, 0, 0) if terminal is None else descriptors.window_size(terminal)
-        environment, home = _environment(), ""
+        environment = _environment()
+        home = ""
         if terminal is None:
             environment.pop("TERM", None)
     if (size := spec.get("size")) is not None:
@@ -78,7 +81,8 @@ def _environment() -> dict[str, str]:
     """
     variables = dict(os.environ)
     try:
-        program, path = launcher(), variables.get("PATH")
+        program = launcher()
+        path = variables.get("PATH")
     except FileNotFoundError:
         return variables  # the launcher's path is relative to the current directory, which was removed
     folder = os.path.dirname(program)

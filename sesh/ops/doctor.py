@@ -125,7 +125,8 @@ def _locale(caller: Caller) -> Iterator[Finding]:
 
 def _path(caller: Caller) -> Iterator[Finding]:
     """Check PATH, and every program called sesh in it: other projects have one too."""
-    own, folders = paths.expanded("~/.local/bin"), os.environ.get("PATH", "").split(os.pathsep)
+    own = paths.expanded("~/.local/bin")
+    folders = os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
         yield row("path", OK, f"{own} is in PATH")
     elif caller.origin is None:  # over a link PATH is sshd's, and sessions get the launcher's directory added

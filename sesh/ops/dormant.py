@@ -170,7 +170,9 @@ def start_again(
 
     Raises as `create.start`.
     """
-    remarks, record, checkpoint = [], records.read(name) or {}, None
+    remarks = []
+    record = records.read(name) or {}
+    checkpoint = None
     if not os.path.isdir(directory := str(summary.get("cwd") or "")):
         remarks.append(f"{create.no_directory(directory)} any more; starting in your home directory")
         directory = paths.home()

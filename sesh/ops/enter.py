@@ -38,7 +38,8 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
     `near`: a verb that `name` may be a typo of: then no session is created. Raises Refused, also if the person
     declines.
     """
-    spec, name = spec or {}, check_name(name)
+    spec = spec or {}
+    name = check_name(name)
     while True:
         if (connection := find.running(name)) is not None:
             apply(caller, name, spec)

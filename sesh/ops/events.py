@@ -65,7 +65,8 @@ def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Ev
         return
     ended = measures.exact_stamp(moment)
     began = measures.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
-    command, directory = result.get("command") or [], str(result.get("directory") or "")
+    command = result.get("command") or []
+    directory = str(result.get("directory") or "")
     code, signal, reason = result.get("exit_code"), result.get("signal"), result.get("reason")
     kept: list[tuple[int, Event]] = [
         (1, {"ts": began, "event": "created", "command": command, "directory": directory}),
@@ -96,7 +97,8 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     directories.ready_directory()
     watch = watch_directory(paths.directory())
     past = set() if begun else results.ids()
-    last, begun = since or {}, begun or measures.exact_stamp(time.time())
+    last = since or {}
+    begun = begun or measures.exact_stamp(time.time())
     followed: set[str] = set()
     yield {"begun": begun}
     with Workers[str, Event]() as workers:

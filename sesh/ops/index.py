@@ -58,9 +58,11 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     poll_at = -inf
     with closing(_Signs()) as signs:
         while True:
-            changed, polls = signs.take(), time.monotonic() >= poll_at
+            changed = signs.take()
+            polls = time.monotonic() >= poll_at
             current = [] if polls else [row for row in rows or () if signs.covers(row) and row.get("id") not in changed]
-            before, rows = rows, listing.summaries(_PATIENCE, current)
+            before = rows
+            rows = listing.summaries(_PATIENCE, current)
             poll_at = time.monotonic() + POLL if polls else poll_at
             signs.follow(rows)
             if rows != before:

@@ -189,7 +189,8 @@ class _Waiter:
             self._reports = False
             if self._output is not None:
                 self._output.leave_line()
-            question, feeding = str(response.get("question") or ""), "to feed it this input, use --stdin"
+            question = str(response.get("question") or "")
+            feeding = "to feed it this input, use --stdin"
             self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
@@ -272,7 +273,7 @@ def run(
         if sink is not None:
             sink.take(ended.output)
             sink.end()
-        return ended.message, ended.result, ended.output
+        return ended.name, ended.result, ended.output
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED

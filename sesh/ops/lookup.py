@@ -108,7 +108,9 @@ def sessions_of(
     `stop`: cancels the request, but not a login, which the next request may use. `named`: a person named the host:
     record it as used, and ask it even if it has just refused a login.
     """
-    destination, op, stop = links.destination_of(caller, host), session_ops.summaries, stop or Stop()
+    destination = links.destination_of(caller, host)
+    op = session_ops.summaries
+    stop = stop or Stop()
     if named:
         known.end_pause(host)
     early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask))
@@ -159,7 +161,8 @@ def summaries(
         return
     caller.settings()  # so that a fault in them is noted once, not by each worker
     waited = {host for host in hosts if not names or not known.failure(host) or _had(host, names)}
-    missing, deadline = {*hosts}, time.monotonic() + PATIENCE
+    missing = {*hosts}
+    deadline = time.monotonic() + PATIENCE
     say_at = time.monotonic() + _QUIET if names and caller.watched else inf
     with Workers[str, _Answer]() as workers:
         for host in hosts:
@@ -216,7 +219,8 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
             if (first := hosts.pop(0)) in answers:
                 yield first, unseen(answers[first], seen), ""
     for host in sorted(failures, key=natural):
-        why, until = failures[host], known.paused_until(host)
+        why = failures[host]
+        until = known.paused_until(host)
         hint = f"; not asked until {measures.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
         yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
 

@@ -15,7 +15,7 @@ from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name
 from sesh.ops import agents, dormant
-from sesh.outcomes import Detached, Killed, Named, Reloaded, Renamed
+from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
@@ -116,7 +116,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
 
 
 @op()
-def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
+def reload(caller: Caller, names: Sequence[str] = ()) -> ReloadedSessions:
     """Make the daemons of sessions, without names of all, execute this sesh; their programs keep running.
 
     Raises the error of a single session.

@@ -101,7 +101,8 @@ class OutputWriter:
         if not self._ansi:
             unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
             if unfinished is not None:
-                data, self._held = data[: unfinished.start()], unfinished[0]
+                data = data[: unfinished.start()]
+                self._held = unfinished[0]
             data = plain(data)
         self._write(data)
 
@@ -166,7 +167,8 @@ class _Run:
 
     def _ask(self) -> None:
         """Send the command with the remaining time; to a host the first time in one write with HELLO."""
-        stream, first = self._stream, self._delivery is _Delivery.UNSENT
+        stream = self._stream
+        first = self._delivery is _Delivery.UNSENT
         self._carried = bytearray()
         self._interrupts.check()
         if first and stream.host is not None:
@@ -212,7 +214,8 @@ class _Run:
             if may_have_run and error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.UNKNOWN
             return error
-        name, late = self._stream.name, isinstance(error, errors.TimedOut)
+        name = self._stream.name
+        late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
         if not may_have_run:
             hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint

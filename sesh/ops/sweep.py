@@ -141,7 +141,8 @@ def _forget(name: str, session_id: str) -> bool:
 
 def _files() -> Iterator[Leftover]:
     """Find unused files in the directory of sessions, and unfinished ones of killed processes."""
-    folder, ids = paths.directory(), _ids()
+    folder = paths.directory()
+    ids = _ids()
     for entry in os.listdir(folder) if paths.trusted(folder) else ():
         path = os.path.join(folder, entry)
         with suppress(FileNotFoundError):  # its owner has just removed it
@@ -163,7 +164,8 @@ def _age(path: str) -> float:
 
 def _is_leftover(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is sesh's and unused; never follow symbolic links. Raises FileNotFoundError."""
-    entry, status = os.path.basename(path), os.lstat(path)
+    entry = os.path.basename(path)
+    status = os.lstat(path)
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.ABANDONED_AFTER:
         return False
     if session := own.SESSION.fullmatch(entry):
@@ -218,7 +220,8 @@ def _versions() -> Iterator[Leftover]:
     except OSError:
         return  # the version in use is unknown
     for entry in sorted(os.listdir(folder)):
-        path, part = os.path.join(folder, entry), os.path.join("versions", entry, "")
+        path = os.path.join(folder, entry)
+        part = os.path.join("versions", entry, "")
         if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_running(path):
             continue
         if (age := _age(path)) > files.ABANDONED_AFTER:  # a deploy may be about to activate a newer one
@@ -277,7 +280,8 @@ def _end_daemon(pid: int, start: str) -> bool:
 
 
 def _orphan(kind: Kind, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
-    start, age = processes.start_time(pid), 0.0
+    start = processes.start_time(pid)
+    age = 0.0
     if machine.LINUX and start:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
     return Leftover(kind, what, age, partial(end, pid, start), pid)
@@ -285,7 +289,8 @@ def _orphan(kind: Kind, what: str, pid: int, end: Callable[[int, str], bool]) ->
 
 def _ancestors() -> set[int]:
     """Return the pids of this process and of its ancestors."""
-    ancestors, pid = set(), os.getpid()
+    ancestors = set()
+    pid = os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
         pid = processes.parent_of(pid)
@@ -310,7 +315,8 @@ def daemons() -> Iterator[Leftover]:
 
 def bridges() -> Iterator[Leftover]:
     """Find bridges whose ssh server has died, so that init or a user's systemd adopted them."""
-    every, spared = processes.own_processes(), _ancestors()
+    every = processes.own_processes()
+    spared = _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}
     programs = {PROGRAM, DISTRIBUTION, "start.py"}
     for pid, parent, words in every:

@@ -153,7 +153,9 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
     `ask(count, until)`: requests up to `count` lines before number `until`.
     """
     answer, data = ask(lines, protocol.MOST)
-    newest, pages, left = answer, list[list[str]](), lines
+    newest = answer
+    pages = list[list[str]]()
+    left = lines
     while data:
         pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
         left -= len(pages[-1])

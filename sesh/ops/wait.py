@@ -65,7 +65,8 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
     if (kind := answer.get("met")) in ("prompt", "idle", "waiting"):
-        question, position = str(answer.get("question") or "") or None, answer.get("position")
+        question = str(answer.get("question") or "") or None
+        position = answer.get("position")
         return {"met": str(kind), "match": question, "exit_code": None, "position": position, "reason": None}
     if not for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
@@ -73,7 +74,9 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
 
 
 def _end(facts: Answer | JobResult) -> Condition:
-    code, position, reason = facts.get("exit_code") or 0, facts.get("position"), facts.get("reason")
+    code = facts.get("exit_code") or 0
+    position = facts.get("position")
+    reason = facts.get("reason")
     return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": reason}
 
 
@@ -231,7 +234,9 @@ class LiveLog:
     def _ask(self) -> None:
         """Subscribe to output before requesting the existing lines, so that no output between them is missed."""
         self._early, self._carried, self._over = [], bytearray(), False
-        self._newest, self._pages, self._size = {}, [], 0
+        self._newest = {}
+        self._pages = []
+        self._size = 0
         words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
         requests = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
@@ -241,7 +246,8 @@ class LiveLog:
 
     def _take_page(self, answer: Answer) -> None:
         """Store a page of existing lines; request the page before it, or begin to write."""
-        connection, text = self._stream.connection, self._carried.decode("utf-8", "replace")
+        connection = self._stream.connection
+        text = self._carried.decode("utf-8", "replace")
         text = wording.without_controls(text) if connection.far else text
         page = text.removesuffix("\n").split("\n") if answer.get("lines") else []
         self._newest, self._size, self._carried = self._newest or answer, self._size + len(self._carried), bytearray()

@@ -88,7 +88,8 @@ def _reply(caller: Caller, question: Answer) -> str:
     """Ask the person a question of the other side. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
-    answers, default = question.get("answers", []), question.get("default", "")
+    answers = question.get("answers", [])
+    default = question.get("default", "")
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")

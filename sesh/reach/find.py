@@ -161,7 +161,8 @@ def absent(name: str) -> NotFound:
     """Return the error for a missing session, with the end of the last one of this name, or a similar name."""
     error, end = paths.absent(name), results.newest(name)
     if end is not None:
-        reason, passed = end.get("reason") or "", time.time() - float(end.get("ended") or 0)
+        reason = end.get("reason") or ""
+        passed = time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
         if end.get("job"):

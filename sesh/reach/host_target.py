@@ -66,9 +66,6 @@ class HostTarget(Target):
         entry = self._entry(op, named(op, args, kwargs))
         try:
             return self._enter(entry)
-        except Ended as ended:
-            ended.message += " has ended"
-            raise
         except KeyboardInterrupt:
             if not (op.creates and entry.reached):
                 raise
@@ -103,7 +100,8 @@ class HostTarget(Target):
         that the host creates no second session. `interrupts`: the first one stops the opening of a link. Raises Ended
         if the session has ended.
         """
-        early, lost = Early(entry.frames(self.caller)), False
+        early = Early(entry.frames(self.caller))
+        lost = False
         sleep = interrupts.sleep if interrupts is not None else time.sleep
         with naming_host(self.host):
             while True:
@@ -217,7 +215,10 @@ class HostTarget(Target):
         called, for a list, when the link's health changes; then the host is not recorded as used, nor its links logged.
         Raises Unreachable if the first link fails, LoginRefused if a reconnect needs a person, and the op's errors.
         """
-        caller, host, stop, lists = self.caller, self.destination, stop or Stop(), changed is not None
+        caller = self.caller
+        host = self.destination
+        stop = stop or Stop()
+        lists = changed is not None
 
         def way(destination: Destination, attempt: Attempt) -> Link:
             with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
@@ -279,13 +280,13 @@ class HostTarget(Target):
     def log_attached(self, name: str) -> None:
         eventlog.log("connect", host=self.host, session=name)
 
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_time: float) -> None:
         host = host or self.host
         eventlog.log("disconnect", host=host, session=name, reason=kind)
         if kind == "ended":
             known.drop(host, [name])
-        elif heard_at:
-            known.saw(host, name, heard_at)
+        elif heard_time:
+            known.saw(host, name, heard_time)
         if host == self.host and round_trip:
             known.note(host, {"round_trip": round(round_trip, 4)})
 

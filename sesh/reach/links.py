@@ -125,7 +125,7 @@ def enter_session(
 def reopening(
     destination: Destination,
     way: Callable[[Destination, Attempt], Link],
-    ask: Callable[[], object] = bool,
+    ping: Callable[[], object] = lambda: None,
     session: Callable[[], LostSession | None] = lambda: None,
     *,
     patience: float | None = None,
@@ -133,8 +133,10 @@ def reopening(
     """Return the Reopen that watches and replaces a link to a host; `way` is `reconnect` or `resume`."""
     proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
     indirect = any(proxy not in ("", "none") for proxy in proxies)
-    asks = partial(known.asks, destination.host)
-    return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
+    login_asked = partial(known.asks, destination.host)
+    return Reopen(
+        partial(way, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
+    )
 
 
 def reconnect(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
@@ -190,12 +192,13 @@ def resume(destination: Destination, attempt: Attempt) -> Link:
     _log_loss(lost)
     if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
-    gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
+    gap = round(time.monotonic() - lost.heard_at, 3)
+    joined = answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
     if "result" in answer:
         link.close()
-        raise Ended(f"{lost.name} has ended", answer["result"], output)
+        raise Ended(lost.name, answer["result"], output)
     return link
 
 

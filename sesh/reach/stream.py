@@ -107,7 +107,8 @@ class Stream:
         return died
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
-        connection, frames = self.connection, self.connection.leftovers()
+        connection = self.connection
+        frames = self.connection.leftovers()
         if until is not None and time.monotonic() >= until:
             yield LATE, 0, b""
         ready: list[int] = []

@@ -67,7 +67,7 @@ class Target:
     ) -> Stream:
         """Begin a job exactly once, by an op that enters its session.
 
-        Raises Ended, whose message is the name, if the job has already ended; TimedOut past the deadline (monotonic).
+        Raises Ended if the job has already ended; TimedOut past the deadline (monotonic).
         """
         name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline)
@@ -97,8 +97,8 @@ class Target:
     def log_attached(self, name: str) -> None:
         """Log that a terminal attached to a session of a host."""
 
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_time: float) -> None:
         """Log the end of an attachment, with the last `name` and `host` of its session, and update the cache.
 
-        `round_trip`: in seconds. `heard_at`: when the link was last heard (seconds since the epoch), 0 for never.
+        `round_trip`: in seconds. `heard_time`: when the link was last heard (seconds since the epoch), 0 for never.
         """

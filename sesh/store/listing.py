@@ -47,7 +47,8 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
     answers: dict[str, Summary | None] = {row["name"]: row for row in known}
     unknown = [name for name in names if name not in answers]
     answers |= _query(unknown, PATIENCE if patience is None else patience)
-    own, rows = current(), dict[str, Summary]()
+    own = current()
+    rows = dict[str, Summary]()
     for name in names:
         try:
             row = answers[name] or unanswered(name)
@@ -170,7 +171,8 @@ def _dormant(name: str, record: Record) -> Summary:
     summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
     if ended:
-        state, since = record.get("state") or "done", record.get("ended")
+        state = record.get("state") or "done"
+        since = record.get("ended")
         summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:

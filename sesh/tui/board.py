@@ -26,7 +26,7 @@ from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
-from sesh.tui.rows import Order, Row, Selection, drawn, matching, ordered
+from sesh.tui.rows import Row, Selection, SortOrder, drawn, matching, ordered
 from sesh.vt.render.screen_data import Screen
 from sesh.wording import activity_facts, columns, cut, plain
 
@@ -47,7 +47,7 @@ class View:
     `wanted`: the labels that a session must have; `creates`: a new name may be chosen; `quiet`: hours without bells.
     """
 
-    order: Order
+    order: SortOrder
     wanted: dict[str, str]
     creates: bool
     quiet: str
@@ -100,7 +100,8 @@ class _Board:
         self._display, self._index, self._calls, self._view = display, index, calls, view
         self._previews, self._news = Previews(calls), News()
         self._recent = enter.recent()
-        self._selection, self._count = Selection(), 0
+        self._selection = Selection()
+        self._count = 0
         self._touched = False  # a key was pressed; until then, each report selects the first row
         self._query, self._message = "", ""
         self._input: _Input | None = None
@@ -135,7 +136,7 @@ class _Board:
         """Refresh the rows from the index. `reset`: select the first row."""
         listed = self._index.sessions(self._view.wanted)
         self._count = len(listed)
-        if self._view.order is Order.WAITING:
+        if self._view.order is SortOrder.WAITING:
             self._ring(listed)
         rows = matching(ordered(listed, self._view.order, self._recent), self._query)
         if self._view.creates and not rows and is_name(self._query):
@@ -183,7 +184,8 @@ class _Board:
         """Handle a key in the input line."""
         name = line.row.name
         if key in _LEAVE_KEYS:
-            self._input, self._done = None, key == "hangup"
+            self._input = None
+            self._done = key == "hangup"
         elif line.purpose is Purpose.END:
             self._input = None
             if key in ("y", "Y"):

@@ -22,7 +22,7 @@ _GAP = 2
 _URGENT = ("waiting", "failed")
 
 
-class Order(Enum):
+class SortOrder(Enum):
     """The order of rows: waiting sessions first, or the one attached last."""
 
     WAITING = "waiting"
@@ -96,7 +96,7 @@ def identity(key: Key, session: Summary) -> object:
     return session.get("id") or key
 
 
-def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[Key]) -> list[Row]:
+def ordered(sessions: Mapping[Key, Summary], order: SortOrder, recent: Sequence[Key]) -> list[Row]:
     """Return the rows of sessions in an order that changes only with their states.
 
     `recent`: host and name of the sessions attached last, from `enter.recent`.
@@ -113,7 +113,7 @@ def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[Key]
         began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
         return recent.index(key) if key in recent else len(recent), -began
 
-    items = sorted(sessions.items(), key=waiting if order is Order.WAITING else attached)
+    items = sorted(sessions.items(), key=waiting if order is SortOrder.WAITING else attached)
     return [Row(host, name, session) for (host, name), session in items]
 
 

@@ -85,7 +85,8 @@ def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | N
     parts = head.pop().rsplit(_END, rows + 1) if len(head) > rows else []
     if len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
         return None
-    lines, tail = parts[0] + _END, _END.join([*parts[1:-1], b""])
+    lines = parts[0] + _END
+    tail = _END.join([*parts[1:-1], b""])
     if len(tail) > _LONGEST_TAIL or not (_is_plain(lines) and _is_plain(tail)):
         return None
     return _END.join([*head, b""]), lines, tail, parts[-1]

@@ -34,7 +34,8 @@ class Editing(Moves):
             cursor.y += 1
             if continues is not None:
                 row = self.rows[cursor.y]
-                row.continues, row.prompt = continues, row.prompt and not continues
+                row.continues = continues
+                row.prompt = row.prompt and not continues
 
     def reverse_index(self) -> None:
         """RI: up one row, scrolling at the top margin."""
@@ -123,7 +124,8 @@ class Editing(Moves):
         if self.narrow:
             self._shift_block(y, size if count > 0 else -size)
             return
-        rows, blanks = self.rows[y : self.bottom + 1], self.blank_rows(size, self.erased)
+        rows = self.rows[y : self.bottom + 1]
+        blanks = self.blank_rows(size, self.erased)
         self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
         # Neither the first moved row nor the row below the region continues a line any more.
         for first in (y if count > 0 else y + size, self.bottom + 1):

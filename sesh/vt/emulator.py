@@ -77,7 +77,8 @@ class Emulator(Parser):
     def stacks(self) -> Stacks:
         """Sizes of the program's stacks."""
         screen = self.screen
-        shown, hidden = len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1
+        shown = len(screen.kitty_stack) - 1
+        hidden = len(screen.other.kitty_stack) - 1
         flags = (hidden, shown) if screen.alternate else (shown, hidden)
         return Stacks(*flags, tuple(part for part, _ in screen.titles))
 

@@ -180,7 +180,8 @@ class Modes(Printing):
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
         if self.alternate:
             self.used.add("alternate")
-        column, pen = min(self.columns, self.cursor.x), with_link(self.pen, "")
+        column = min(self.columns, self.cursor.x)
+        pen = with_link(self.pen, "")
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:

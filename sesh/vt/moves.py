@@ -32,14 +32,16 @@ class Moves(Grid):
 
     def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
         """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
-        first, last = (top or 1) - 1, min(bottom or self.lines, self.lines) - 1
+        first = (top or 1) - 1
+        last = min(bottom or self.lines, self.lines) - 1
         if first < last:
             self.top, self.bottom = first, last
             self.cursor_position()
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
         """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
-        first, last = (left or 1) - 1, min(right or self.columns, self.columns) - 1
+        first = (left or 1) - 1
+        last = min(right or self.columns, self.columns) - 1
         if first < last:
             self.set_left_right(first, last)
             self.cursor_position()
@@ -144,7 +146,8 @@ class Moves(Grid):
 
     def tab(self, count: int = 1) -> None:
         """HT, CHT: to the next stop, at most to the right margin or last column; nothing with a pending wrap."""
-        x, limit = self.cursor.x, self._limit()
+        x = self.cursor.x
+        limit = self._limit()
         if x >= self.columns:
             return
         stops = sorted(stop for stop in self.tabstops if x < stop < limit)

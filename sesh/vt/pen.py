@@ -138,7 +138,8 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
 @lru_cache(1024)
 def _changes(text: str) -> tuple[bool, dict[str, object]]:
     """Return whether SGR parameters reset the pen, and the fields that they set after that."""
-    resets, fields = False, dict[str, object]()
+    resets = False
+    fields = dict[str, object]()
     if len(text) + 3 > LIMIT:  # with `ESC [` and `m`; a sequence that is too long is ignored
         return resets, fields
     items = text.split(";", PARAMETERS)[:PARAMETERS]
@@ -155,7 +156,8 @@ def _changes(text: str) -> tuple[bool, dict[str, object]]:
             if code == 4 and parameter(parts[0]) <= 5:
                 fields["underline"] = parameter(parts[0])
         elif code == 0:
-            resets, fields = True, {}
+            resets = True
+            fields = {}
         elif code in _COLOURS:
             index += _set_colour(fields, _COLOURS[code], items[index:])
         elif code in _ATTRIBUTES:

@@ -127,7 +127,8 @@ class Printing(Rectangles):
     def _put(self, graphemes: list[str], limit: int) -> None:
         """Write graphemes, one for each column, at the cursor. They must fit before `limit`."""
         cursor = self.cursor
-        x, end = cursor.x, cursor.x + len(graphemes)
+        x = cursor.x
+        end = cursor.x + len(graphemes)
         if self.insert and x < self.left < end:  # insert mode has no effect left of the margin
             outside = self.left - x + (graphemes[self.left - x] == STUB)
             if outside < len(graphemes):

@@ -17,7 +17,8 @@ class Rectangles(Editing):
 
         The part outside the screen is lost.
         """
-        source, target = self._rectangle(*parameters[:4]), self._rectangle(*parameters[5:7])
+        source = self._rectangle(*parameters[:4])
+        target = self._rectangle(*parameters[5:7])
         if source is None or target is None:
             return
         first, start, last, end = source

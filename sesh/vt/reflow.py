@@ -82,7 +82,8 @@ def reflow(
 def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
     """Return the logical lines of rows, and the positions of `points` in them."""
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
-    lines, places = [], [(0, 0)] * len(points)
+    lines = []
+    places = [(0, 0)] * len(points)
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
         lines.append(joined(rows[first:end]))
         length = 0

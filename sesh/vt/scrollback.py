@@ -37,7 +37,8 @@ class Block:
         """Compress the block; return False if it was compressed already."""
         if self._packed:
             return False
-        self._data, self._packed = zlib.compress(self._data, _LEVEL), True
+        self._data = zlib.compress(self._data, _LEVEL)
+        self._packed = True
         return True
 
     def lines(self) -> list[str]:
@@ -171,7 +172,8 @@ class Scrollback:
     def _parts(self, first: int, end: int) -> list[Callable[[], list[str]]]:
         """Return functions that each read a part of the lines after number `first`, up to `end`."""
         parts: list[Callable[[], list[str]]] = []
-        first, at = max(first, self.first), self._base
+        first = max(first, self.first)
+        at = self._base
         for block in self._blocks:
             if at < end and first < at + block.count:
                 some = slice(max(0, first - at), end - at)

@@ -27,7 +27,7 @@ STEPS: dict[str, tuple[object, str, bool]] = {
     "request": (requests.Requests, "handle", False),
     "begun": (requests.Requests, "_check_deadline", True),
     "queued": (queue.RunQueue, "add", True),
-    "response": (connection.Connection, "respond", False),
+    "response": (connection.PeerConnection, "respond", False),
 }
 """Where a daemon that serves stops: before a function, or after it."""
 BORN: dict[str, tuple[object, str, bool]] = {
@@ -212,7 +212,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
     for _ in range(ROUNDS):
         killed([waiting()])
         code, said = ended(waiting("--timeout", "0.3"))
-        assert (code, "did not run" in said) == (124, True)
+        assert (code, "did not run" in said) == (124, True), said
         home.write("go", "")
         assert Session("work").run("rm go").exit_code == 0
         assert lines(home, "ran") == 0
@@ -238,7 +238,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
         os.kill(pid, signal.SIGSTOP)
         os.kill(daemon, signal.SIGCONT)
         code, said = ended(asker)
-        assert (code, "did not run" in said) == (124, True)
+        assert (code, "did not run" in said) == (124, True), said
         os.kill(pid, signal.SIGCONT)
         Session("work").send(enter=True)  # readline sees a SIGINT that came between its poll and its read with a key
         Session("work").wait(prompt=True, timeout=10)

@@ -61,8 +61,8 @@ ASKED = "Allow this command? ● 1. Allow once 2. No"
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes a few tenths."""
-    monkeypatch.setattr(turn, "WORKED", 1.2)
-    monkeypatch.setattr(turn, "OVER", 1.0)
+    monkeypatch.setattr(turn, "WORKED_AFTER", 1.2)
+    monkeypatch.setattr(turn, "OVER_AFTER", 1.0)
     monkeypatch.setattr(rules, "QUIET_AFTER", 2.0)
 
 

@@ -44,7 +44,7 @@ def test_every_code_of_the_contract_has_its_error_and_there_is_no_other() -> Non
 def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
     sent = kind("what, and what to do")
     got = rebuild(sent.facts())
-    assert (got.code, str(got), got.exit_code) == (sent.code, "what, and what to do", sent.exit_code)
+    assert (got.code, str(got), got.exit_code) == (sent.code, str(sent), sent.exit_code)
     more = CannotStart, DaemonDied, Ended, Late, LocalFault, LoginRefused, Lost, NotSubmitted, Reloaded, Silent
     if kind not in more:  # than their code says
         assert type(got) is kind

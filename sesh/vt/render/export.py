@@ -98,7 +98,8 @@ def follow_state(emulator: Emulator) -> LineState:
     """Return the state in which a `LineReader` continues after the last lines."""
     rows = emulator.screen.rows
     row, column = emulator.cursor
-    first, end = emulator.screen.line_start(row), row
+    first = emulator.screen.line_start(row)
+    end = row
     while end + 1 < len(rows) and rows[end + 1].continues:
         end += 1
     last = max((index for index in range(len(rows)) if rows[index].end()), default=-1)

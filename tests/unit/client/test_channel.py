@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client import channel
-from sesh.client.channel import WINDOW, RoundTrip, UnacknowledgedInput
+from sesh.client.channel import RoundTrip, UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
@@ -21,8 +21,8 @@ def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
 
 def test_no_more_than_the_window_is_on_its_way() -> None:
     typed = UnacknowledgedInput()
-    sent = read(typed.add(b"x" * (WINDOW + 10)))
-    assert sum(len(data) for _, data in sent) == WINDOW
+    sent = read(typed.add(b"x" * (protocol.INPUT_WINDOW + 10)))
+    assert sum(len(data) for _, data in sent) == protocol.INPUT_WINDOW
     assert typed.add(b"y") == []
     assert b"".join(data for _, data in read(typed.acknowledge(sent[-1][0]))) == b"x" * 10 + b"y"
 

@@ -7,7 +7,7 @@ import random
 from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import Display
-from sesh.client.view import View
+from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.messages import Message
 from sesh.vt.emulator import Emulator
@@ -42,7 +42,7 @@ class Terminal:
         return COLUMNS, ROWS
 
 
-def play(rng: random.Random, view: View) -> None:
+def play(rng: random.Random, view: TerminalView) -> None:
     """Have a random program print, while lines of sesh's own are laid and taken away, and stop at a random byte."""
     data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
     session = Emulator(COLUMNS, ROWS)
@@ -61,7 +61,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         rng = random.Random(seed)
         terminal = Terminal()
         display = Display(terminal)  # type: ignore[arg-type]  # what of it is called
-        view = View(display, Channel(on_link=False), Timers(), None)
+        view = TerminalView(display, Channel(on_link=False), Timers(), None)
         play(rng, view)
         goodbye: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost

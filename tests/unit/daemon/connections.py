@@ -1,4 +1,4 @@
-"""Clients of a daemon that is not there: a Connection on one end of a socket pair, the test on the other."""
+"""Clients of a daemon that is not there: a PeerConnection on one end of a socket pair, the test on the other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sesh import check, protocol
 from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import PeerConnection
 from sesh.messages import Introduction
 
 
@@ -20,7 +20,7 @@ class Link:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         ours.setblocking(False)
         self.other, self.socket = ours, theirs
-        self.connection = Connection(theirs)
+        self.connection = PeerConnection(theirs)
         self.decoder = protocol.Decoder()
 
     def take(self, limit: int = 1 << 24) -> list[tuple[int, bytes]]:

@@ -9,7 +9,7 @@ import pytest
 
 from sesh.daemon.clients.client import LAG, Client, Clients, Drawn, Due, Live
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import Shown
+from sesh.daemon.screen.model import TerminalState
 from sesh.vt.render.viewport import Viewport
 from tests.unit.daemon.connections import Link
 
@@ -34,7 +34,7 @@ class Group:
         if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
             client.state = Live()
         else:
-            client.state = Drawn(Viewport(*client.size[:2]), Shown())
+            client.state = Drawn(Viewport(*client.size[:2]), TerminalState())
         return client
 
     def leader(self) -> Client | None:

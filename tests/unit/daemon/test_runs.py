@@ -17,7 +17,7 @@ from sesh.daemon.clients.connection import Request
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter, quoted, source
-from sesh.daemon.shell.run import Run, RunOutput, State
+from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.ops.shell import plain
 from tests.support import need
@@ -97,7 +97,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
     """One that was sent as it came stayed until the collector's next full round: tens of megabytes each."""
     runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).runs
     runs.active = Run(["seq 9"], None, wait=True, key="", sent=0)
-    runs.active.become(State.RUNNING)
+    runs.active.become(RunState.RUNNING)
     output = weakref.ref(runs.active.output)
     gc.disable()
     try:

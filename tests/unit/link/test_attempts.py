@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sesh.errors import LoginRefused
 from sesh.link import attempts
-from sesh.link.attempts import AGAIN, AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, Attempts
+from sesh.link.attempts import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Attempts
 from sesh.link.health import Health, LinkHealth
 from tests.support import rounds
 
@@ -21,8 +21,8 @@ def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
     def seconds(round_trip: float, *, indirect: bool = False) -> float:
         tries = Attempts(indirect=indirect)
         tries.round_trip = round_trip
-        tries.begin(START)
-        found = tries.act(START)
+        tries.schedule(START)
+        found = tries.begin_due(START)
         assert found is not None
         return found
 
@@ -34,10 +34,10 @@ def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
 
 def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first() -> None:
     tries, now, moments = Attempts(), START, list[float]()
-    tries.begin(now)
+    tries.schedule(now)
     while now < START + 3600:
         now = max(now, tries.due)
-        begins = tries.act(now)
+        begins = tries.begin_due(now)
         assert begins is not None
         moments.append(now)
         tries.failed(now, "no network")
@@ -46,7 +46,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
     now += 5
     tries.sign(now)
     assert tries.due == now
-    begins = tries.act(now)
+    begins = tries.begin_due(now)
     assert begins is not None
     tries.failed(now, "no network")
     assert tries.due == now + PACE
@@ -55,9 +55,9 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
 def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
     """With two seconds each none was ever logged in where the round trip had become half a second."""
     tries, now, seconds = Attempts(), START, 0.0
-    tries.begin(now)
+    tries.schedule(now)
     while seconds < LONGEST_CONNECT:
-        begins = tries.act(now)
+        begins = tries.begin_due(now)
         assert begins is not None
         now += (seconds := begins)
         tries.failed(now, "no answer yet")
@@ -67,11 +67,11 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs
 
 def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_second() -> None:
     tries = Attempts()
-    tries.begin(START)
+    tries.schedule(START)
     for second in range(5):
-        tries.act(START + second)
+        tries.begin_due(START + second)
         tries.wished(START + second + 0.5)
-        tries.act(START + second + 0.5)
+        tries.begin_due(START + second + 0.5)
     assert tries.running == 2
 
 
@@ -95,11 +95,11 @@ class Links(RuleBasedStateMachine):
             self.tries.ended()
             self.refused = False
         else:
-            self.tries.begin(self.now)
-            while self.tries.act(self.now) is not None:
+            self.tries.schedule(self.now)
+            while self.tries.begin_due(self.now) is not None:
                 assert not self.refused, "a refusal ends attempts until Enter"
                 gap = self.now - self.newest
-                assert gap >= PACE - 1e-6 or (self.signed >= self.newest and gap >= AGAIN - 1e-6)
+                assert gap >= PACE - 1e-6 or (self.signed >= self.newest and gap >= PACE_AFTER_SIGN - 1e-6)
                 self.newest, self.free_since = self.now, self.now
                 self.running += 1
         assert self.tries.running == self.running, "nothing else ends one"

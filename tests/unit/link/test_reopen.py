@@ -42,7 +42,7 @@ def ways(*steps: Exception | wire.Connection) -> Way:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PACE", "CONNECT_TIME", "AGAIN"):
+    for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
         monkeypatch.setattr(attempts, name, 0.005)
     for name in ("PATIENCE", "QUIET"):
         monkeypatch.setattr(health, name, 0.005)
@@ -61,7 +61,7 @@ def made() -> Iterator[Callable[[Way], Reopen]]:
     found: list[Reopen] = []
 
     def make(way: Way, *, asks: bool = False) -> Reopen:
-        found.append(Reopen(way, session=lambda: SESSION, asks=lambda: asks))
+        found.append(Reopen(way, session=lambda: SESSION, login_asked=lambda: asks))
         return found[-1]
 
     yield make
