@@ -22,18 +22,8 @@ from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
-ZYGOTE = """\
-import gc, sys
-gc.disable()
-sys.path[:] = {path!r}
-from sesh.daemon.spawn.zygote import run
-run({listening}, {socket!r})
-"""
-"""The Python program of a zygote; it uses its creator's module search path.
-
-The collector would leave holes among the imported objects, and the objects of each fork would fill them, in pages that
-forks share; a fork enables it.
-"""
+ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
+"""The Python program of a zygote; it uses its creator's module search path."""
 ANSWER_TIMEOUT = 0.12  # seconds for a zygote to answer; after two timeouts it is replaced
 _START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
 _LEAST_TIMEOUT = 2.0  # the least of these seconds for a job with a short timeout

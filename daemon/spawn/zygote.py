@@ -76,7 +76,6 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
     try:
         creator.send(protocol.frame(protocol.PONG))
         if os.fork() == 0:
-            gc.enable()
             listening.close()
             run_daemon(creator)
     except ConnectionError:
