@@ -272,15 +272,8 @@ def op_named(wire_name: str) -> Op[..., Any]:
 
 def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
     """Return the arguments of an op. Raises UsageError if their names or types are wrong."""
-    if not isinstance(data, dict):
-        raise UsageError("the arguments of an op are a JSON object")
     try:
-        inspect.signature(op).bind(None, **data)
-    except TypeError:
-        raise UsageError(f"{op.wire_name} takes other arguments") from None
-    hints = get_type_hints(op, include_extras=True)
-    try:
-        return {key: check.near(hints[key], value, exact=True) for key, value in data.items()}
+        return check.arguments(op, data, exact=True)
     except Malformed as error:
         raise UsageError(f"{op.wire_name} takes other arguments: {error}") from None
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from sesh import wording
@@ -59,6 +60,28 @@ def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
         return of(hint)(check or Check(far=True), value)
     except Malformed as error:
         raise malformed(name, str(error)) from None
+
+
+def arguments(function: Callable[..., object], values: object, *, exact: bool = False) -> dict[str, Any]:
+    """Return the checked arguments of a function, all but its first, by name. Raises Malformed.
+
+    The key of a parameter `from_` is `from`. Keys of no parameter are dropped, or refused if `exact`.
+    """
+    keys, test = _parameters(function)
+    passed = test(Check(far=False, exact=exact), values)
+    return {name: passed[key] for name, key in keys.items() if key in passed}
+
+
+@cache
+def _parameters(function: Callable[..., object]) -> tuple[dict[str, str], Test]:
+    """Return the keys of a function's parameters after the first, and the test of their values."""
+    hints, parameters = get_type_hints(function, include_extras=True), signature(function).parameters
+    del hints["return"]
+    _first, *names = hints  # `self` has no annotation
+    keys = {name: name.removesuffix("_") for name in names}
+    fields = {key: of(hints[name]) for name, key in keys.items()}
+    required = [key for name, key in keys.items() if parameters[name].default is Parameter.empty]
+    return keys, partial(_object, fields, required)
 
 
 @cache

@@ -189,6 +189,23 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     assert wire.Connection(-1, -1).message(protocol.RESPONSE, payload)["session"] == facts
 
 
+def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
+    """Takes what a request or the call of an op says."""
+
+
+def test_arguments_are_those_of_the_signature() -> None:
+    assert check.arguments(_follow, {"from": 3, "set": {"a": "b"}}) == {"from_": 3, "set": {"a": "b"}}
+    assert check.arguments(_follow, {"from": 3, "future": 1, "_who": 1, "from_": ""}) == {"from_": 3}
+    with pytest.raises(check.Malformed, match="future is not known"):
+        check.arguments(_follow, {"from": 3, "future": 1}, exact=True)
+
+
+@pytest.mark.parametrize("odd", [{}, [], None, {"from_": 3}, {"from": -1}, {"from": 3, "ends": None}, {"set": {}}])
+def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> None:
+    with pytest.raises(check.Malformed):
+        check.arguments(_follow, odd)
+
+
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
