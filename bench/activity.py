@@ -159,7 +159,7 @@ def judge(trial: Trial, name: str, watched: float = WATCHED) -> Told:
     return Told(word, str(why), seconds, changes)
 
 
-_FOLLOW: dict[str, Any] = {"follow": True, "from": "head"}
+_FOLLOW: dict[str, Any] = {"follow": True, "from": "screen"}
 
 
 class _Observer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import isfunction
+from typing import Any
 
 from sesh import check, names
 from sesh.about import __version__
@@ -19,13 +21,16 @@ from sesh.daemon.typing import Typing
 from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
-from sesh.messages import Ask
+from sesh.messages import Envelope
 
 MAX_DATA = 4 << 20
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
-REQUESTS = (*Verbs.NAMES, *Typing.NAMES)
+REQUESTS = {
+    verb: part for part in (Verbs, Typing) for verb in vars(part) if isfunction(getattr(part, verb)) and verb[0] != "_"
+}
+"""The class of each request's method. Its parameters after the first are the keys that the request may have."""
 
 
 class Requests:
@@ -34,11 +39,10 @@ class Requests:
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
-        self.session, self._handler, self.typing = session, handler, Typing(session)
-        parts = Verbs(session, handler, ending, files, reload), self.typing
-        self._functions: dict[str, Callable[[Request], None]] = {
-            name: getattr(part, name) for part in parts for name in part.NAMES
-        }
+        self.session, self._handler = session, handler
+        self.typing = Typing(session, partial(self._guard, self._begin))
+        parts = {Verbs: Verbs(session, handler, ending, files, reload), Typing: self.typing}
+        self._methods: dict[str, Any] = {verb: getattr(parts[part], verb) for verb, part in REQUESTS.items()}
         self._deferred: set[Request] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -50,48 +54,45 @@ class Requests:
         connection.data = bytearray()
         connection.unanswered += 1
         try:
-            asked: Ask = check.near(Ask, words)
+            envelope: Envelope = check.near(Envelope, words)
+            verb = envelope.get("verb", "")
+            method = self._methods.get(verb, self._unknown)
+            call = partial(method, **check.arguments(method.__func__, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
             connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
             return
-        self._guard(self._begin, Request(connection, asked.get("id", 0), asked, data))
+        request = Request(connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by"))
+        self._guard(self._begin, request)
+
+    def _unknown(self, request: Request) -> None:
+        verb = names.printable(request.verb)
+        raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {verb}")
 
     def _begin(self, request: Request) -> None:
-        """Dispatch a request, or defer it until the active text is typed or the emulator has caught up."""
+        """Call a request's method, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
-        if request.verb == "send" and self.typing.defer(request, lambda: self._guard(self._begin, request)):
-            return
         if request.verb in NEEDS_SCREEN:
             self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + SCREEN_TIMEOUT)
         else:
-            self._dispatch(request)
+            request.call(request)
+
+    def _check_deadline(self, request: Request) -> None:
+        if request.begin_by is not None and uptime() > request.begin_by:
+            raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
     def _when_drawn(self, request: Request, seconds: float, position: int, until: float) -> None:
-        """Dispatch a request once the emulator, which gets `seconds` now, has drawn `position`, or at `until`."""
+        """Call a request's method once the emulator, which gets `seconds` now, has drawn `position`, or at `until`."""
         session = self.session
         self._deferred.discard(request)
         is_drawn = session.faults.guard(session.model.catch_up, "the emulator", seconds, position)
         if is_drawn or time.monotonic() > until:
-            self._dispatch(request)
+            request.call(request)
             return
         self._deferred.add(request)
         again = partial(self._when_drawn, seconds=STEP_TIME, position=position, until=until)
         session.timers.set(request, _POLL, lambda: self._guard(again, request))
-
-    def _check_deadline(self, request: Request) -> None:
-        begin_by = request.words.get("begin_by")
-        if begin_by is not None and uptime() > begin_by:
-            raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
-
-    def _dispatch(self, request: Request) -> None:
-        function = self._functions.get(request.verb)
-        if function is None:
-            verb = names.printable(request.verb)
-            name = self.session.name
-            raise UsageError(f"sesh {__version__}, which {name} runs, has no request {verb}")
-        function(request)
 
     def _guard(self, call: Callable[[Request], object], request: Request) -> None:
         """Call `call` with a request; answer the request with the error that it raises."""

@@ -36,6 +36,7 @@ class Text:
     """A text on its way. `reader`, `asks_since`: the terminal's reader and the question's time at its start."""
 
     request: Request
+    key: str
     delivery: Delivery
     reader: tuple[int, bool]
     asks_since: float | None
@@ -44,36 +45,36 @@ class Text:
 
 
 class Typing:
-    """The requests of one session that type. One text at a time is delivered; keys do not wait for it."""
+    """The requests of one session that type, one for each public method.
 
-    NAMES = ("send", "asked", "interrupt")
+    One text at a time is delivered; keys do not wait for it. `begin` begins a request that has waited.
+    """
 
-    def __init__(self, session: Session) -> None:
-        self._session, self._pump = session, session.pump
+    def __init__(self, session: Session, begin: Callable[[Request], None]) -> None:
+        self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Text | None = None
-        self._queued: deque[Callable[[], None]] = deque()
+        self._queued: deque[Request] = deque()
         self.outcomes: OrderedDict[str, str] = OrderedDict()  # by `key`: why no Enter was typed, or empty
 
     @property
     def pending(self) -> bool:
         return self._active is not None
 
-    def defer(self, request: Request, begin: Callable[[], None]) -> bool:
-        """Queue `begin` behind the active text; return False if there is none, or for keys. Raises Busy."""
-        if self._active is None:
-            return False
-        if request.words.get("keys", False):
-            self._active.disturbed = True
-            return False
-        if len(self._queued) == MAX_QUEUED:
-            raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
-        self._queued.append(begin)
-        return True
-
     # -- requests
 
-    def send(self, request: Request) -> None:
-        """Type bytes as one unit; answer once the input queue has room.
+    def send(
+        self,
+        request: Request,
+        key: str = "",
+        since: str | None = None,
+        question: str = "",
+        *,
+        enter: bool = False,
+        force: bool = False,
+        more: bool = False,
+        keys: bool = False,
+    ) -> None:
+        """Type bytes as one unit, behind the active text; answer once the input queue has room.
 
         `enter`: press Enter after them; `reason` in the answer says why it was not pressed. `since`, `question`: refuse
         unless the session still asks that question; no output is read between check and typing. `force`: skip the
@@ -81,38 +82,45 @@ class Typing:
         again. `more`: this continues the previous request. `keys`: do not wait for the active text, but cancel its
         Enter.
         """
-        if self._repeats(request):
+        if self._active is not None and not keys:
+            if len(self._queued) == MAX_QUEUED:
+                raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
+            self._queued.append(request)
             return
-        enter = request.words.get("enter", False)
-        answers = "since" in request.words
+        if self._active is not None:
+            self._active.disturbed = True
+        if self._repeats(request, key):
+            return
+        answers = since is not None
         if answers:
-            self._check_question(request)
-        if (enter or answers) and not request.words.get("force", False):
-            self._check_free(request)
+            self._check_question(since, question, types=True)
+        if (enter or answers) and not force:
+            self._check_free(request.data, answers=answers)
         pty = self._session.pty
         text = unmarked(request.data) if enter else request.data
         if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            self._deliver(request, text, pty)
+            self._deliver(request, text, pty, key)
         else:
-            self._type(request, text + b"\r" if enter else text)
+            self._type(request, text + b"\r" if enter else text, key, more=more)
 
-    def asked(self, request: Request) -> None:
+    def asked(self, request: Request, since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if that has changed."""
-        request.respond(**self._check_question(request))
+        request.respond(**self._check_question(since, question, types=False))
 
-    def interrupt(self, request: Request) -> None:
+    def interrupt(self, request: Request, key: str = "") -> None:
+        """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         session = self._session
-        if self._repeats(request):
+        if self._repeats(request, key):
             return
         if session.pty is not None and session.running:
             session.life.interrupt()
             session.pty.signal_foreground(signal.SIGINT)
-        self._keep_outcome(request, "")
+        self._keep_outcome(key, "")
         request.respond()
 
-    def _type(self, request: Request, data: bytes) -> None:
-        self._admit(data, more=request.words.get("more", False))
-        self._keep_outcome(request, "")
+    def _type(self, request: Request, data: bytes, key: str, *, more: bool) -> None:
+        self._admit(data, more=more)
+        self._keep_outcome(key, "")
         pump, position = self._pump, self._pump.sent_at
 
         def taken(whole: bool) -> None:
@@ -127,22 +135,22 @@ class Typing:
         if not waits:
             taken(True)
 
-    def _repeats(self, request: Request) -> bool:
+    def _repeats(self, request: Request, key: str) -> bool:
         """Return whether this request repeats one over an earlier link; answer it with that outcome."""
-        reason = self.outcomes.get(request.words.get("key", ""))
+        reason = self.outcomes.get(key)
         if reason is not None:
             request.respond(position=self._pump.sent_at, reason=reason)
         return reason is not None
 
-    def _keep_outcome(self, request: Request, reason: str) -> None:
-        if key := request.words.get("key", ""):
+    def _keep_outcome(self, key: str, reason: str) -> None:
+        if key:
             self.outcomes[key] = reason
         if len(self.outcomes) > MAX_OUTCOMES:
             self.outcomes.popitem(last=False)
 
     # -- a text and its Enter
 
-    def _deliver(self, request: Request, text: bytes, pty: Pty) -> None:
+    def _deliver(self, request: Request, text: bytes, pty: Pty, key: str) -> None:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
@@ -155,7 +163,7 @@ class Typing:
         blocked = session.activity.declared_question
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)
-        self._active = Text(request, delivery, pty.reader(), asks_since, time.monotonic())
+        self._active = Text(request, key, delivery, pty.reader(), asks_since, time.monotonic())
         self._step(self._active)
 
     def _step(self, text: Text) -> None:
@@ -191,10 +199,10 @@ class Typing:
 
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
-        self._keep_outcome(text.request, reason)
+        self._keep_outcome(text.key, reason)
         text.request.respond(position=self._pump.sent_at, reason=reason)
         while self._queued and self._active is None:
-            self._queued.popleft()()
+            self._begin(self._queued.popleft())
 
     def _obstacle(self, text: Text, step: Step) -> str:
         """Return why Enter must not follow a text; empty if it may."""
@@ -238,16 +246,16 @@ class Typing:
             pump.sent_at = session.log.head
         session.activity.typed(data)
 
-    def _check_free(self, request: Request) -> None:
+    def _check_free(self, data: bytes, *, answers: bool) -> None:
         """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""
         session, name, pty = self._session, self._session.name, self._session.pty
         asks = session.activity.declared_question
-        confirms = request.data.strip().lower() in (b"", b"y")
+        confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(processes.command_of(pty.foreground())):
             command = wording.command_line(session.facts["command"])
             way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
             raise _busy(f"{name} waits for Enter to run again: {command}", way)
-        if "since" in request.words:
+        if answers:
             return
         if asks is not None and not session.activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
@@ -257,8 +265,8 @@ class Typing:
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_question(self, request: Request) -> Answer:
-        """Return the session's question. Raises Refused if it differs from `since` and `question`."""
+    def _check_question(self, since: str | None, question: str, *, types: bool) -> Answer:
+        """Return the session's question. Raises Refused if it differs from `since`, if given, and `question`."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)
@@ -274,20 +282,18 @@ class Typing:
             raise Refused(
                 f"the output of {name} is stopped (Ctrl-S), so its question is not on the screen; nothing was typed"
             )
-        since = standing.as_json()["since"]
-        question = standing.question
-        words = request.words
-        if "since" in words and (words["since"], words.get("question", "")) != (since, question):
-            other = f'"{question}"' if question else "something without words"
+        stands = standing.as_json()["since"]
+        if since is not None and (since, question) != (stands, standing.question):
+            other = f'"{standing.question}"' if standing.question else "something without words"
             raise Refused(f"{name} is waiting, but asks {other} now; nothing was typed")
-        if request.verb == "send" and session.activity.line_begun:  # the answer would be appended to that line
+        if types and session.activity.line_begun:  # the answer would be appended to that line
             raise Refused(
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
                 hint=f"enter or erase it: {SESH} {name}",
             )
         raw = session.pty.raw()
         hides = not raw and not session.pty.echoes()  # a password prompt
-        return {"since": since, "question": question, "hides": hides, "line": not raw}
+        return {"since": stands, "question": standing.question, "hides": hides, "line": not raw}
 
 
 def _busy(story: str, hint: str) -> Busy:

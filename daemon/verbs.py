@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from sesh import names, paths, protocol
 from sesh.about import CALLED
@@ -23,23 +24,20 @@ from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY
 from sesh.messages import Answer, Message
 from sesh.names import printable
+from sesh.schema import Seconds
 from sesh.vt.render.export import continued, export, follow_state
 
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one answer to `logs` at most
 MAX_LABELS = 64
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
+NOTHING: Mapping[str, str] = {}
+Position = Literal["screen", "sent", "start"] | int  # in the output, or a word for one
 Reload = Callable[[Request, str, list[str]], None]  # request, Python's path, its module search path
 
 
 class Verbs:
-    """The requests of one session, except those that type. `reload` handles the request `reload`."""
-
-    NAMES = (
-        "summary", "status", "screen", "modes", "logs", "history", "typed",
-        "wait", "events", "run", "run_interrupt",
-        "detach", "kill", "rename", "label", "resume", "state", "switch", "tell", "feed", "reload",
-    )  # fmt: skip
+    """The requests of one session, one for each public method, except those that type. `reload` handles `reload`."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
@@ -55,8 +53,8 @@ class Verbs:
     def status(self, request: Request) -> None:
         request.respond(session=description.status(self._session))
 
-    def screen(self, request: Request) -> None:
-        form = request.words.get("format") or "text"
+    def screen(self, request: Request, format_: str | None = None) -> None:
+        form = format_ or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
         model = self._session.model
@@ -79,33 +77,38 @@ class Verbs:
         self._session.model.catch_up(0)
         request.respond(cursor=self._session.model.emulator.mode(1) is True)
 
-    def logs(self, request: Request) -> None:
-        """Answer with a page of scrollback and screen: the last lines before line `until`.
+    def logs(
+        self,
+        request: Request,
+        lines: int | None = None,
+        until: int | None = None,
+        *,
+        ansi: bool = False,
+        end: bool = False,
+    ) -> None:
+        """Answer with a page of scrollback and screen: the last `lines` before line `until`.
 
-        A page ends early if rendering it takes longer than one step of the emulator.
+        A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
-        count, until = request.words.get("lines"), request.words.get("until")
-        count = PAGE if count is None else min(count, PAGE)
+        count = PAGE if lines is None else min(lines, PAGE)
         until = protocol.MOST if until is None else until
         model, emulator = self._session.model, self._session.model.emulator
         model.catch_up(0)
-        ansi = request.words.get("ansi", False)
-        lines, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
-        state: Answer = {"lines": len(lines), "position": model.position, "alternate": emulator.alternate}
+        page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
+        state: Answer = {"lines": len(page), "position": model.position, "alternate": emulator.alternate}
         state["first"] = first
         state["older"] = first > emulator.scrollback.first
-        if request.words.get("end", False):
+        if end:
             state = {**state, **follow_state(emulator)}
-        request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
+        request.respond("".join(f"{line}\n" for line in page).encode("utf-8", "replace"), **state)
 
-    def history(self, request: Request) -> None:
+    def history(self, request: Request, n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
         commands = self._session.runs.history
-        number = request.words.get("n")
-        if number is None:
+        if n is None:
             request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
             return
-        entry, output = commands.find(number, self._session.name)
+        entry, output = commands.find(n, self._session.name)
         request.respond(output, **entry)
 
     def typed(self, request: Request) -> None:
@@ -116,35 +119,73 @@ class Verbs:
 
     # -- requests that are answered later
 
-    def wait(self, request: Request) -> None:
-        """Answer when the program has ended. `follow`: send its output before, from position `from` on."""
+    def wait(  # noqa: PLR0913 (so many conditions)
+        self,
+        request: Request,
+        from_: Position | None = None,
+        else_: int | None = None,
+        since: Position | None = None,
+        *,
+        follow: bool = False,
+        output: bool = False,
+        prompt: bool = False,
+        waiting: bool = False,
+        from_now: bool = False,
+        idle: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> None:
+        """Answer when a condition of `Wait` is met, or at the session's end.
+
+        `follow`: before, send its output, from position `from` on, or `else` if that is `sent`, and nothing was.
+        `since`: a prompt counts after this position, without it after `from`. `from_now`: a question that stands now
+        does not count, unless it is another client's run that asks.
+        """
         session, connection = self._session, request.connection
-        first = _first_position(session, request)
-        session.waits.add(wait_of(session, request))
-        if request.words.get("follow", False) and connection.reader is None:
-            connection.reader = Reader(connection, first)
+        run, counts = session.runs.active, from_ if since is None else since
+        if counts == "sent":
+            counts = session.pump.sent_at
+        own = run is None or run.connection is connection
+        wait = Wait(
+            request,
+            output=output,
+            prompt=prompt,
+            since=counts if isinstance(counts, int) else None,
+            waiting=waiting,
+            stale=session.activity.standing().since if from_now and own and session.activity.waits else None,
+            idle=math.inf if idle is None else idle,
+            until=math.inf if timeout is None else time.monotonic() + timeout,
+        )
+        session.waits.add(wait)
+        if follow and connection.reader is None:
+            connection.reader = Reader(connection, _first_position(session, from_, else_))
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
 
-    def events(self, request: Request) -> None:
+    def events(self, request: Request, since: int | None = None) -> None:
         """Send each event after number `since` as a DATA frame; answer at the session's end."""
-        since = request.position("since")
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
         self._session.waits.add(Wait(request))
-        self._session.events.follow(request.connection, since if isinstance(since, int) else None)
+        self._session.events.follow(request.connection, since)
 
-    def run(self, request: Request) -> None:
-        """Run a command (its words, separated by NUL) in the live shell; answer when it has ended."""
+    def run(
+        self,
+        request: Request,
+        key: str = "",
+        since: int | None = None,
+        timeout: Seconds | None = None,
+        *,
+        wait: bool = True,
+    ) -> None:
+        """Run a command (its words, separated by NUL) in the live shell; answer when it has ended.
+
+        `wait`, `key`: see `Run`. `since`: send its output from this byte on, as it comes, unless it does not `wait`.
+        """
         session = self._session
         if not session.running:
             raise Refused(f"the program of {session.name} has ended; it cannot run commands")
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
-        wait, key = request.words.get("wait", True), request.words.get("key", "")
-        timeout = request.words.get("timeout")
-        since = request.position("since")
-        sent = since if wait and isinstance(since, int) else None
-        session.runs.add(Run(command, request, wait=wait, key=key, sent=sent), timeout)
+        session.runs.add(Run(command, request, wait=wait, key=key, sent=since if wait else None), timeout)
 
     def run_interrupt(self, request: Request) -> None:
         if self._session.runs.interrupt(request.connection):
@@ -153,10 +194,9 @@ class Verbs:
 
     # -- requests that change the session
 
-    def detach(self, request: Request) -> None:
+    def detach(self, request: Request, which: str | None = None) -> None:
         """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all."""
         clients = self._session.clients
-        which = request.words.get("which")
         chosen = list(clients.all)
         if which in ("last", "others"):
             chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
@@ -164,95 +204,87 @@ class Verbs:
             self._handler.detach(client, "detached")
         request.respond(detached=len(chosen))
 
-    def kill(self, request: Request) -> None:
+    def kill(self, request: Request, session_id: str | None = None) -> None:
         """End the session, and answer when its processes are gone. Refuse if `session_id` names another session."""
-        if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
+        if session_id and session_id != self._session.facts["id"]:
             raise paths.absent(self._session.name)
         self._ending.requests.append(request)
         self._ending.end_session()
 
-    def rename(self, request: Request) -> None:
-        new = names.check_name(request.words.get("to", ""))
+    def rename(self, request: Request, to: str = "") -> None:
+        new = names.check_name(to)
         if new != self._session.name:
             self._files.rename(new)
         request.respond(name=new)
 
-    def label(self, request: Request) -> None:
+    def label(self, request: Request, set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
-        given = request.words.get("set", {})
-        if changes := [names.check_label(f"{key}={value}") for key, value in given.items()]:
+        if changes := [names.check_label(f"{key}={value}") for key, value in set_.items()]:
             labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
             description.change(session, {**session.facts, "labels": labels})
         request.respond(labels=session.facts["labels"])
 
-    def resume(self, request: Request) -> None:
+    def resume(self, request: Request, command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
-        command = names.check_resume(request.words.get("command", []))
-        if command != (self._session.facts["resume"] or []):
-            description.change(self._session, {**self._session.facts, "resume": command or None})
+        resume = names.check_resume([*command]) or None
+        if resume != (self._session.facts["resume"] or None):
+            description.change(self._session, {**self._session.facts, "resume": resume})
         request.respond()
 
-    def state(self, request: Request) -> None:
+    def state(self, request: Request, state: str = "", question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session = self._session
-        state = request.words.get("state", "")
         if state not in protocol.STATES:
             raise UsageError(f"unknown state {printable(state)}; use {', '.join(protocol.STATES)}")
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
-        by = By.HOOK if request.words.get("hook", False) else By.VERB
-        session.activity.declare(state, request.words.get("question", ""), by=by)
+        session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
         request.respond()
 
-    def switch(self, request: Request) -> None:
+    def switch(self, request: Request, to: str = "", host: str | None = None, *, probe: bool = False) -> None:
         """Switch the client that typed last to another session. `probe`: only answer whether one is attached."""
         client = self._session.clients.leader
-        host = request.words.get("host")
-        name = names.check_name(request.words.get("to", ""))
+        name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
         if client is not None and client.terminal.remote and target is not None:
             line = f"{CALLED} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
-        if client is not None and not request.words.get("probe", False):
+        if client is not None and not probe:
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond(switched=client is not None)
 
-    def tell(self, request: Request) -> None:
+    def tell(self, request: Request, name: str = "", state: str = "", question: str = "") -> None:
         """Show a notification on the client that typed last; about this session only if nobody watches it."""
         session = self._session
-        of_another = request.words.get("name", "") != session.name
+        of_another = name != session.name
         client = notifiable_client(session) if of_another or not session.clients.watched else None
         if client is not None:
-            news: Message = {
-                "name": request.words.get("name", "")[:MAX_NEWS],
-                "state": request.words.get("state", "")[:MAX_NEWS],
-                "question": request.words.get("question", "")[:MAX_NEWS],
-            }
+            news: Message = {"name": name[:MAX_NEWS], "state": state[:MAX_NEWS], "question": question[:MAX_NEWS]}
             client.connection.queue(protocol.message(protocol.TELL, news))
         request.respond(told=client is not None)
 
-    def feed(self, request: Request) -> None:
-        """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it. `ends`: close it then."""
+    def feed(self, request: Request, at: int | None = None, *, ends: bool = False, mends: bool = False) -> None:
+        """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it.
+
+        `ends`: close it then. `mends`: the feeder comes back after a lost link.
+        """
         session = self._session
-        offset = request.words.get("at")
         stdin = session.pump.stdin
-        if stdin is None or offset is None or offset > stdin.received:
+        if stdin is None or at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
-        stdin.linger = RELINK_TIME if request.words.get("mends", False) else 0.0
+        stdin.linger = RELINK_TIME if mends else 0.0
         session.timers.clear("stdin")
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return
-        stdin.feed(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
+        stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: Request) -> None:
+    def reload(self, request: Request, python: str = "", path: Sequence[str] = ()) -> None:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
-        python = request.words.get("python", "")
-        path = request.words.get("path", [])
-        self._reload(request, python, path)
+        self._reload(request, python, [*path])
 
 
 def notifiable_client(session: Session) -> Client | None:
@@ -261,33 +293,9 @@ def notifiable_client(session: Session) -> Client | None:
     return client if client is not None and client.terminal.tells and session.running else None
 
 
-def wait_of(session: Session, request: Request) -> Wait:
-    """Return the wait that a request asks for. Raises UsageError."""
-    since = request.position("since" if "since" in request.words else "from")
-    if since == "sent":
-        since = session.pump.sent_at
-    run, stale = session.runs.active, None
-    own = run is None or run.connection is request.connection
-    if own and request.words.get("from_now", False) and session.activity.waits:
-        stale = session.activity.standing().since
-    idle, timeout = request.words.get("idle"), request.words.get("timeout")
-    return Wait(
-        request,
-        output=request.words.get("output", False),
-        prompt=request.words.get("prompt", False),
-        since=since if isinstance(since, int) else None,
-        waiting=request.words.get("waiting", False),
-        stale=stale,
-        idle=math.inf if idle is None else idle,
-        until=math.inf if timeout is None else time.monotonic() + timeout,
-    )
-
-
-def _first_position(session: Session, request: Request) -> int:
+def _first_position(session: Session, since: Position | None, began: int | None) -> int:
     """Return the position from which to follow the output; it may be above the log's head."""
     log = session.log
-    since = request.position("from")
-    began = request.words.get("else")
     if since == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
     if since == "sent":

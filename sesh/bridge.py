@@ -34,7 +34,7 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import Answer, Ask, Hello, Welcome
+from sesh.messages import Answer, Hello, OpRequest, Welcome
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
@@ -209,7 +209,7 @@ class Bridge:
         self._send(protocol.data_frames(output) + response)
         return daemon
 
-    def _carry_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
+    def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> Answered:
         if request.get("verb") != "op":
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
@@ -278,9 +278,9 @@ def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
         raise UsageError(f"{op.wire_name} takes other arguments: {error}") from None
 
 
-def _checked_request(request: Mapping[str, object]) -> Ask:
+def _checked_request(request: Mapping[str, object]) -> OpRequest:
     try:
-        words: Ask = check.near(Ask, request)
+        words: OpRequest = check.near(OpRequest, request)
     except Malformed as error:
         raise UsageError(f"a malformed request: {error}") from None
     return words

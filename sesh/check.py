@@ -3,7 +3,7 @@
 `of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str` must
 be text that the system accepts, an `int` must not be negative; annotations in `sesh.schema` name the exceptions. Data
 from a host is repaired where possible: text is cut and loses control characters, malformed objects are dropped from
-lists, unknown keys, such as a newer sesh sends, are dropped.
+lists, unknown keys, such as a newer sesh sends, are dropped. `arguments` takes the types from a function's signature.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from sesh.schema import (
     Name,
     Pid,
     RunFacts,
-    Seconds,
     Sentence,
     Size,
     Status,
@@ -70,59 +69,26 @@ class Introduction(Hello, total=False):
     pid: Pid
 
 
-Words = dict[str, Any]  # the arguments of a REQUEST: all keys of `Ask` but `id` and `verb`
-
-_Ask = TypedDict("_Ask", {"from": int | str | None, "else": int | None}, total=False)
+Words = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
 
 
-class Ask(_Ask, total=False):
-    """A REQUEST: the keys of all requests to a daemon or a bridge (`sesh.bridge`). `begin_by`: the deadline to begin.
-    `from`, `since`: a position or a word for one; for a question, its time."""
+class Envelope(TypedDict, total=False):
+    """The keys of every REQUEST. `begin_by`: the deadline to begin, in seconds since the start of the machine."""
 
     id: int
     verb: str
     begin_by: float | None
-    which: str | None
-    session_id: str | None
-    to: str
-    set: dict[str, str]
-    command: list[str]
-    state: str
-    hook: bool
-    question: str
-    host: str | None
-    probe: bool
-    name: str
-    at: int
-    mends: bool
-    ends: bool
-    python: str
-    path: list[str]
-    output: bool
-    follow: bool
-    since: int | str | None
-    wait: bool
-    key: str
-    timeout: Seconds | None
-    from_now: bool
-    idle: Seconds | None
-    prompt: bool
-    waiting: bool
-    format: str | None
-    lines: int | None
-    until: int | None
-    ansi: bool
-    end: bool
-    n: int | None
-    keys: bool
-    enter: bool
-    force: bool
-    more: bool
+
+
+class OpRequest(Envelope, total=False):
+    """The REQUEST `op` to a bridge (see `sesh.bridge`)."""
+
     op: str | None
     asks: bool
     answers: list[str]
-    pings: bool
+    session_id: str | None
     greeting: dict[str, object]
+    pings: bool
 
 
 class Message(TypedDict, total=False):

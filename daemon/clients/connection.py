@@ -6,14 +6,15 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from errno import EAGAIN
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sesh import protocol
 from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import SeshError, UsageError
-from sesh.messages import Answer, Ask
+from sesh.errors import SeshError
+from sesh.messages import Answer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -208,22 +209,19 @@ class PeerConnection(FrameSocket):
         self.unanswered -= 1
 
 
+@dataclass(eq=False)
 class Request:
-    """One REQUEST: its connection, number, JSON, and DATA."""
+    """One REQUEST, with its DATA. `call`: carries it out; `begin_by`: see `Envelope`."""
 
-    def __init__(self, connection: PeerConnection, number: int, words: Ask, data: bytes) -> None:
-        self.connection, self.number, self.words, self.data = connection, number, words, data
-        self.verb = words.get("verb", "")
+    connection: PeerConnection
+    number: int
+    data: bytes
+    call: Callable[[Request], None]
+    verb: str = ""
+    begin_by: float | None = None
 
     def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
         self.connection.respond(self.number, data, **values)
 
     def refuse(self, error: SeshError) -> None:
         self.connection.refuse(self.number, error)
-
-    def position(self, key: Literal["since", "from"]) -> int | str | None:
-        """Return a position in the output, or a name of one. Raises UsageError for an unknown name."""
-        value = self.words.get(key)
-        if isinstance(value, str) and value not in ("screen", "sent", "start"):
-            raise UsageError(f"{key} must be a position in the output")
-        return value

@@ -170,7 +170,7 @@ def _switch_over(cli: Invocation, target: Target, current: Record, name: str, co
 
 def _show_ended(cli: Invocation, target: Target, name: str, connection: Connection) -> int:
     """Print the last screen and the end of an exited session; return its exit code."""
-    end, _ = connection.single_request("wait", exit=True)
+    end, _ = connection.single_request("wait")
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
     outcome = AttachmentEnd.ended(name, cli.line.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")

@@ -134,7 +134,7 @@ class _Waiter:
     def _ask(self) -> None:
         """Ask for the job's end, and for the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
-        words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
+        words: Words = {"follow": self._output is not None or self._collected is not None}
         if position:
             words["from"] = position
         requests = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))

@@ -140,8 +140,7 @@ class _Wait:
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        words: Words = {"exit": True, "idle": conditions["idle"]}
-        words |= {"prompt": conditions["prompt"], "waiting": conditions["waiting"]}
+        words: Words = {"idle": conditions["idle"], "prompt": conditions["prompt"], "waiting": conditions["waiting"]}
         if self._searches:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import signal
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +15,11 @@ import pytest
 from sesh import protocol
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import begin
+from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.errors import ProtocolError
+from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -70,6 +74,42 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
 def test_a_request_whose_number_is_none_is_refused_as_number_0(server: Server, link: Link, number: object) -> None:
     found = answer(server, link, verb="summary", id=number)
     assert (found["id"], found["error"]["code"]) == (0, "usage")
+
+
+def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server, link: Link) -> None:
+    known = {"verb": "label", "set": {"team": "web"}}
+    for words, code, what in (
+        ({**known, "begin_by": 0, "set": {"team": 1}}, "usage", "a malformed request: .set.team is not text"),
+        ({"verb": "future", "begin_by": "0"}, "usage", "a malformed request: .begin_by"),
+        ({**known, "begin_by": 0}, "timeout", "was asked too late"),
+        ({"verb": "future", "begin_by": 0}, "timeout", "was asked too late"),
+        ({"verb": "future"}, "usage", "has no request future"),
+        ({"verb": "_unknown"}, "usage", "has no request _unknown"),
+        ({"verb": "pending"}, "usage", "has no request pending"),
+        ({"verb": "wait", "from": "middle"}, "usage", "a malformed request: .from is not"),
+        ({"verb": "wait", "from_": 0, "from": -1}, "usage", "a malformed request: .from is not"),
+    ):
+        error = answer(server, link, **words)["error"]
+        assert (error["code"], what in error["what"]) == (code, True), error
+    assert server.session.facts["labels"] == {}
+    more = {"request": 1, "self": 1, "set_": 1, "future": None, "begin_by": None}
+    assert answer(server, link, **known, **more)["labels"] == {"team": "web"}
+
+
+def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
+    """The daemon of another version may know it, so that a daemon is silent about it."""
+    of_the_sender = {"timeout", "deadline", "begin_by"}
+    wrong, count = [], 0
+    for module in modules():
+        for call in (node for node in module.nodes if isinstance(node, ast.Call)):
+            words = {str(each.value) for each in call.args if isinstance(each, ast.Constant)}
+            for verb in words & REQUESTS.keys():
+                if getattr(call.func, "attr", "") in ("ask", "asking", "read", "request", "single_request"):
+                    taken = {name.removesuffix("_") for name in signature(getattr(REQUESTS[verb], verb)).parameters}
+                    sent = {each.arg for each in call.keywords if each.arg is not None}
+                    wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
+                    count += 1
+    assert (wrong, count > 30) == ([], True)
 
 
 @pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": -1}, 10**30])
