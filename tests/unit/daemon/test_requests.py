@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from sesh import protocol
+from sesh.daemon import requests
+from sesh.daemon.clients.connection import Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import begin
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.daemon.typing import MAX_QUEUED, Text
 from sesh.errors import ProtocolError
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -134,3 +137,27 @@ def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_
         assert answer(server, each, verb="interrupt", key=key)["ok"] is True
     again.close()
     assert sent == [signal.SIGINT] * 2
+
+
+def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_they_said(
+    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing, now, typed = server.requests.typing, [5.0], list[Any]()
+    monkeypatch.setattr(requests, "uptime", lambda: now[0])
+    monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
+    nothing: Any = None
+    active = Text(Request(link.connection, 0, b"", nothing), "", nothing, (0, False), None, 0.0)
+    typing._active = active
+    for number in range(1, MAX_QUEUED + 2):
+        words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
+        server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
+    assert (typed, active.disturbed) == ([], False)
+    server.requests.handle(link.connection, {"id": 99, "verb": "send", "keys": True})
+    assert (typed, active.disturbed) == ([(99, "", False)], True)
+    now[0] = 11.0
+    link.connection.unanswered += 1
+    typing._finish(active, "")
+    assert typed[1:] == [(number, f"{number}", True) for number in range(2, MAX_QUEUED + 1)]
+    link.connection.flush()
+    refused = [protocol.parse(payload) for _, payload in link.take()]
+    assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {65: "busy", 1: "timeout"}
