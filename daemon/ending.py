@@ -187,12 +187,15 @@ class Ending:
     # -- connections that wait for the end
 
     def answer_waiters(self) -> None:
-        """Answer waits for the end, and send clients EXIT, each once it has all of the output."""
+        """Answer waits for the end, and send clients EXIT, each once it has all of the output.
+
+        A wait is answered once the session's name is free, or its last screen is kept: its caller may ask for them.
+        """
         session = self.session
         if self._life.phase == Phase.ENDED and not session.model.lag:
             self.complete()
         for connection in list(self._connections.values()):
-            if not self._has_more(connection):
+            if self._life.phase != Phase.ENDED and not self._has_more(connection):
                 self._answer(connection)
         for client in list(session.clients.all):
             undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.asked_by

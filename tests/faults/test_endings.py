@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
-from sesh import paths, protocol
+from sesh import paths, protocol, wire
+from sesh.daemon.screen.model import Model
 from sesh.store import listing, records
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
+from tests.support.waiting import PATIENCE
 
 # sh stays the leader and waits; `$!` and `$$` tell the test whom to look for.
 STUBBORN = (
@@ -33,6 +36,28 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert client.frames[-1][0] == protocol.EXIT
     end = protocol.parse(client.frames[-1][1])
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
+
+
+def test_a_wait_is_answered_once_the_name_is_free(
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who typed right after it met a daemon that had still to draw the last output."""
+    path = os.path.join(home.path, "halted")
+    monkeypatch.setattr(Model, "lag", property(lambda model: model._log.head - model.position + os.path.exists(path)))
+    monkeypatch.setattr(Model, "wait_time", lambda _model: 0.05)
+    daemons.quiet("work", "read go; exit 6", persist=True)
+    home.write("halted", "")
+    waiter = wire.connect("work")
+    waiter.hello("request")
+    waiter.send(wire.asking("wait", 1))
+    daemons.ask("work", "send", b"\n")
+    wait_until(lambda: (records.read("work") or {}).get("ended"), what="the program's end")
+    waiter.send(protocol.frame(protocol.PING))
+    assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
+    os.unlink(path)
+    assert waiter.answer(1)[0]["exit_code"] == 6
+    assert wire.open_socket("work") is None
+    waiter.close()
 
 
 def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons, impatient: None) -> None:
