@@ -12,7 +12,7 @@ The modules, each importing only those above it:
 `pyte_face` `screen`             pyte's interface; control strings and resizing
 `parser` `bulk`                  bytes into calls of the screen; a shortcut for bulk output
 `emulator` `lines`               the whole terminal; an emulator of one row, which yields finished lines
-`render.replay`                  bytes for a terminal that attaches; `repaint` for one that already shows the session
+`render.replay`                  bytes for a terminal that attaches; `repainting` for one that already shows the session
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
 `render.clean_screen`            bytes that empty a terminal's screen, without an emulator
 `render.patch`                   a few cells drawn over a row

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.replay import repaint, replay
+from sesh.vt.render.replay import repainting, replay
 from tests.fidelity.dialect import Dialect
 from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
@@ -49,7 +49,7 @@ def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
     data = path.read_bytes()
     for end in cuts(data, rounds(5, 20)):
         emulator, client = fed(data[:end]), fed(data[:end])
-        client.feed(repaint(emulator))
+        client.feed(repainting(emulator).finish())
         assert client.text() == emulator.text()
         assert client.cursor == emulator.cursor
         assert client.scrollback.lines == emulator.scrollback.lines

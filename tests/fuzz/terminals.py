@@ -14,7 +14,7 @@ from sesh.vt import bulk
 from sesh.vt.emulator import Emulator
 from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.render.export import export
-from sesh.vt.render.replay import repaint, replay
+from sesh.vt.render.replay import repainting, replay
 from sesh.vt.render.viewport import Viewport
 from tests.fuzz import grammar
 from tests.fuzz.grammar import Script
@@ -144,7 +144,7 @@ def check_views(case: bytes) -> None:
         glass.feed(small.draw(emulator))
         assert glass.errors == 0, repr(glass.last_error)
     assert not small.draw(emulator)
-    repaint(emulator, lines=5)
+    repainting(emulator, lines=5).finish()
     for form in ("text", "ansi", "json"):
         export(emulator, form).decode()
     json.loads(export(emulator, "json"))

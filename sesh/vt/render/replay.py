@@ -56,36 +56,22 @@ def scrolled(lines: list[str], columns: int, over: bool = False) -> bytes:
     return str(out).encode()
 
 
-def repaint(
+def repainting(
     emulator: Emulator,
     *,
     lines: int = 0,
     begun: int = 0,
     was_alternate: bool | None = None,
     pushed: Stacks = NOTHING_PUSHED,
-    status: str = "",
-) -> bytes:
-    """Return the bytes that draw the visible rows over a terminal that already shows the session.
+    start: bytes = b"",
+) -> Drawing:
+    """Return a drawing of the visible rows over a terminal that already shows the session, after the bytes `start`.
 
     `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows, of the line before
     those, that the terminal has already shown; the rest of the line is printed first. `was_alternate`: None for a
     terminal that missed no output; otherwise whether it is on the alternate screen: both screens are drawn, and the
     stacks rebuilt. `pushed`: the terminal's stacks.
     """
-    drawing = repainting(emulator, lines=lines, begun=begun, was_alternate=was_alternate, pushed=pushed)
-    return drawing.finish(status)
-
-
-def repainting(
-    emulator: Emulator,
-    *,
-    lines: int,
-    begun: int,
-    was_alternate: bool | None,
-    pushed: Stacks,
-    start: bytes = b"",
-) -> Drawing:
-    """Return a repaint that is drawn in parts, after the bytes `start`."""
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
@@ -101,7 +87,7 @@ class Drawing:
     The emulator may go on between two parts: lines that scroll off meanwhile come with the screen. But a resize must
     begin another drawing.
     `over`: the terminal shows the session. `main`: draw the main screen even if the alternate one is visible. `pushed`:
-    the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repaint`.
+    the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repainting`.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.messages import Message
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.replay import repaint
+from sesh.vt.render.replay import repainting
 from tests.fidelity.rest import held
 from tests.support import rounds
 from tests.unit.vt.streams import cut, piece
@@ -51,7 +51,7 @@ def play(rng: random.Random, view: TerminalView) -> None:
         session.feed(block)
         if rng.random() < 0.1:
             view.say("a line of sesh")
-            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + repaint(session, lines=0))
+            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + repainting(session, lines=0).finish())
         elif rng.random() < 0.1:
             view.end_line()
 

@@ -12,7 +12,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen import model as models
 from sesh.daemon.screen.model import Model
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.replay import repaint
+from sesh.vt.render.replay import repainting
 from sesh.vt.screen import Screen
 
 WORDS = [
@@ -65,7 +65,7 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
             before, behind = behind, Model(log, 30, 10)
             behind.restore(json.loads(json.dumps(before.dump())))
             assert behind.emulator.scrollback.completed == before.emulator.scrollback.completed
-            assert repaint(behind.emulator) == repaint(before.emulator)
+            assert repainting(behind.emulator).finish() == repainting(before.emulator).finish()
     expected = Emulator(30, 10)
     for step, value in seen:
         if step == "print":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.replay import repaint, replay
+from sesh.vt.render.replay import repainting, replay
 
 A, B, C, D = (f"\x1b]133;{letter}\x07" for letter in "ABCD")
 SENT = b"\x1b]133;A\x1b\\"
@@ -66,5 +66,5 @@ def test_no_text_that_programs_read_holds_prompts() -> None:
 
 def test_prompts_come_to_a_terminal_that_missed_output() -> None:
     seen, missed = fed(f"{A}a\r\n1\r\n"), fed(f"{A}a\r\n1\r\n", *(f"{A}b{n}\r\n{n}\r\n" for n in range(5)))
-    seen.feed(repaint(missed, lines=missed.scrolled - seen.scrolled, was_alternate=False))
+    seen.feed(repainting(missed, lines=missed.scrolled - seen.scrolled, was_alternate=False).finish())
     assert marked(seen) == marked(missed)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import repaint, repainting, replay, replaying
+from sesh.vt.render.replay import repainting, replay, replaying
 from tests.unit.vt.streams import essence, piece
 
 ALL = 10**9
@@ -86,7 +86,7 @@ def test_repainting_brings_a_terminal_that_missed_output_up_to_date(seen: list[b
 def assert_caught_up(seen: bytes, missed: bytes) -> None:
     client, emulator = fed(seen), fed(seen + missed)
     lines = emulator.scrolled - client.scrolled
-    client.feed(repaint(emulator, lines=lines, was_alternate=client.alternate, pushed=client.stacks))
+    client.feed(repainting(emulator, lines=lines, was_alternate=client.alternate, pushed=client.stacks).finish())
     here, there = essence(emulator), essence(client)
     for left_alone in ("lines held", "open line", "single_shift"):
         del here[left_alone], there[left_alone]
@@ -127,7 +127,7 @@ def test_nothing_shows_through_in_the_last_column_where_a_wide_character_did_not
     line = b"\x1b[H\x1b[Jwide" + ("\u4e2d" * 8 + "!" + "\u4e2d" * 20).encode()
     client, emulator = fed(b"x" * 100), fed(b"x" * 100 + line + missed)
     assert emulator.scrolled == bool(missed)
-    client.feed(repaint(emulator, lines=emulator.scrolled, was_alternate=client.alternate))
+    client.feed(repainting(emulator, lines=emulator.scrolled, was_alternate=client.alternate).finish())
     assert essence(client)["rows"] == essence(emulator)["rows"]
     assert "x" not in "".join(client.last_lines(99))
 
@@ -170,7 +170,7 @@ def test_r25_nothing_that_acts_is_ever_replayed() -> None:
         emulator = fed(data)
         emulator.feed(b"\x18\x1b\\")
         assert not acting.search(replay(emulator, lines=ALL))
-        assert not acting.search(repaint(emulator))
+        assert not acting.search(repainting(emulator).finish())
 
 
 def test_r23_strings_of_programs_come_back_without_controls() -> None:
@@ -185,4 +185,4 @@ def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
 
 def test_the_alternate_screen_appears_only_where_the_program_uses_it() -> None:
     assert b"1049" not in replay(fed(b"\x1b[?1049hx\x1b[?1049l"))
-    assert b"1049" not in repaint(fed(b"text"))
+    assert b"1049" not in repainting(fed(b"text")).finish()
