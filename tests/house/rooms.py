@@ -15,7 +15,7 @@ from tests.support import ROOT
 
 BUDGETS = {
     "sesh/*.py": 5_500, "sesh/api": 490, "sesh/cli": 4_530, "sesh/loop": 140, "sesh/mcp": 700, "sesh/ops": 4_550,
-    "sesh/reach": 1_750, "sesh/link": 570, "sesh/store": 880, "sesh/tui": 1_010, "sesh/vt": 4_220, "daemon": 8_240,
+    "sesh/reach": 1_750, "sesh/link": 570, "sesh/store": 880, "sesh/tui": 1_010, "sesh/vt": 4_200, "daemon": 8_240,
     "client": 2_600, "remote": 3_420, "completions": 10, "docs": 700, "install": 170,
     "bench": 8_430, "tests": 38_360, "tests/contract": 560, "tests/faults": 2_290, "tests/fidelity": 1_760,
     "tests/fuzz": 2_490, "tests/house": 610, "tests/remote": 6_980, "tests/support": 2_550,
