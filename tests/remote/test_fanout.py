@@ -239,9 +239,8 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     for far in hosts:
         far.stops()
     done = home.sesh(*BOTH, "--status", "work", "--json")
-    assert [(row["host"], row["error"]["code"]) for row in done.json()] == [
-        ("one", "interrupted"), ("other", "interrupted"),
-    ]  # fmt: skip
+    codes = {row["host"]: row["error"]["code"] for row in done.json()}
+    assert codes == {"one": "interrupted", "other": "interrupted"}, done
     assert (done.code, done.stderr) == (130, "")
     wait_until(lambda: not home.processes())
 
