@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_a_link_that_breaks_within_the_first_screen_costs_no_line(
     far.prints("work", "^3000$")
     daemon = far.summary("work")["daemon_pid"]
     terminal = home.terminal("@box", "work")
-    terminal.wait_until(lambda: processes.stopped(daemon))
+    # A link that breaks before the client is attached is an error, not a loss.
+    terminal.wait_until(lambda: processes.stopped(daemon) and re.search(r"\d{4}", terminal.text()))
     far.cut()
     os.kill(daemon, signal.SIGCONT)
     terminal.wait_for("3000")
