@@ -23,6 +23,7 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
+_PART = 200  # lines of a part: some milliseconds, also if each line is drawn row by row
 _NEWER = 1000  # lines that have scrolled off since the first part; earlier ones are left out
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
@@ -109,7 +110,8 @@ class Drawing:
         self._last_line = scrollback.completed  # the number of the last line that the parts contain
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
-        self._parts = map(self._part, parts)
+        pieces = (lines[at : at + _PART] for lines in parts for at in range(0, len(lines), _PART))
+        self._parts = map(self._part, pieces)
 
     def advance(self) -> bool:
         """Draw the next part of the scrollback; return False if it is drawn."""

@@ -51,7 +51,7 @@ def test_a_drawing_comes_in_small_parts_and_has_what_the_program_prints_between_
     number = 0
     while drawing.advance():
         part, number = drawing.take(), number + 1
-        assert part.count(b"\n") <= 512 + 24
+        assert part.count(b"\n") <= 200 + 24
         copy.feed(part)
         emulator.feed(b"between %d\r\n" % number)
     copy.feed(drawing.finish())
