@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . install/places.sh
 
 environment=$(installed)
-if [ -z "$environment$FORCE" ] && { [ -e "$program" ] || [ -L "$program" ]; }; then
+if [ -z "$environment${FORCE-}" ] && { [ -e "$program" ] || [ -L "$program" ]; }; then
     echo "make install: $program is another program and stays; FORCE=1 replaces it" >&2
     exit 1
 fi

@@ -5,20 +5,23 @@ cd "$(dirname "$0")/.."
 . install/places.sh
 
 environment=$(installed)
+# The link may have gone, or be another program's, while the environment is still here.
+[ -n "$environment" ] || [ ! -e "$own/pyvenv.cfg" ] || environment=$own
 if [ -z "$environment" ]; then
     echo "sesh is not installed as $program"
     exit 0
 fi
 if "$environment/bin/python" -c '' 2>/dev/null; then
-    "$environment/bin/python" -I install/uninstall.py "$environment" $FORCE
+    "$environment/bin/python" -I install/uninstall.py "$environment" ${FORCE-}
 fi
 share unlink "$environment"
 case $(method "$environment") in
     pipx) pipx uninstall sesh-mux ;;
     uv) uv tool uninstall sesh-mux ;;
     own)
-        rm "$program"
-        [ "$(readlink "$program-mux")" != "$own/bin/sesh" ] || rm "$program-mux"
+        for link in "$program" "$program-mux"; do
+            [ "$(readlink "$link")" != "$own/bin/sesh" ] || rm "$link"
+        done
         rm -rf "$own"
         rmdir "$data/sesh" 2>/dev/null || true
         ;;
