@@ -128,15 +128,16 @@ class Client(Reader):
 
     def send_part(self, screen: bytes) -> None:
         """Send the first part of a screen. A client that reconnects before the rest has shown no output yet."""
-        self.connection.queue(*protocol.pieces(protocol.SCREEN, 0, screen))
-        self.was_sent(len(screen))
-        self.connection.flush()
+        self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
         """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
         kind = protocol.REDRAW if self.redraw_due else protocol.SCREEN
         self.redraw_due = False
         self.position = position
+        self._send(kind, position, screen)
+
+    def _send(self, kind: int, position: int, screen: bytes) -> None:
         self.connection.queue(*protocol.pieces(kind, position, screen))
         self.was_sent(len(screen))
         self.connection.flush()  # at once: during a flood, the end of the turn may be far away
