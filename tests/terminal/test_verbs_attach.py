@@ -179,6 +179,8 @@ def test_inside_a_session_another_one_is_switched_to_and_this_one_is_not(termina
     opened.wait_for("in-two")
     opened.type("sesh -\n")
     opened.wait_until(lambda: _attached(home) == {"one": 1, "two": 0}, what="the switch back")
+    opened.type("echo in-$SESH_SESSION\n")
+    opened.wait_for("in-one")
     left(opened, "one")
 
 
