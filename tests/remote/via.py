@@ -117,7 +117,11 @@ class There(Home):
             return subprocess.Popen(words, env=environment, **options)
         if not forking.fits(environment) or not os.path.exists(self.launcher):
             process = subprocess.Popen(words, env=environment, **options)
-        else:
+            self._note(process.pid)
+            return process
+        # Signals wait meanwhile: logging has a hook in each fork, and a KeyboardInterrupt raised there is dropped.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
             process = forking.start(
                 [self.launcher, "--bridge"],
                 env=environment,
@@ -127,9 +131,14 @@ class There(Home):
                 held=os.path.exists(self.halt),
                 program=_begin_anew,
             )
-        with open(self._links, "a", encoding="utf-8") as file:
-            file.write(f"{process.pid}\n")
+            self._note(process.pid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return process
+
+    def _note(self, pid: int) -> None:
+        with open(self._links, "a", encoding="utf-8") as file:
+            file.write(f"{pid}\n")
 
 
 def _begin_anew() -> None:

@@ -73,12 +73,9 @@ def start(
     """
 
     _load()
-    # Signals wait until after the fork, in which logging has a hook: a KeyboardInterrupt raised there is dropped.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
     def run() -> None:
         try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             _become(list(words), env, mark, tty)
             if held:
                 os.kill(os.getpid(), signal.SIGSTOP)
@@ -91,19 +88,16 @@ def start(
             code = 1
         _end(code if isinstance(code, int) else 0 if code is None else 1)
 
-    try:
-        return subprocess.Popen(
-            list(words),
-            stdin=streams[0],
-            stdout=streams[1],
-            stderr=streams[2],
-            env=dict(env),
-            cwd=cwd,
-            start_new_session=True,
-            preexec_fn=run,  # noqa: PLW1509 - it never returns
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return subprocess.Popen(
+        list(words),
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+        env=dict(env),
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=run,  # noqa: PLW1509 - it never returns
+    )
 
 
 @functools.cache
