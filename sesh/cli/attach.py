@@ -23,10 +23,9 @@ from sesh.link.reopen import Reopen
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.quitkey import quit_key
-from sesh.reach import find, links
+from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
-from sesh.remote.ssh.destination import Destination
 from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection
@@ -108,7 +107,7 @@ class _Connector:
 
     def __init__(self, cli: Invocation, target: Target) -> None:
         self._cli = cli
-        self._destinations: dict[str | None, Destination | None] = {target.host: target.destination}
+        self._targets = {target.host: target}
 
     def connect(self, name: str, host: str | None) -> Connection:
         """Connect to the session that this terminal is switched to."""
@@ -116,15 +115,13 @@ class _Connector:
         connection = other.connect(name, attaches=True)
         if host is None:
             _refuse_own(name, connection)
-        self._destinations[host] = other.destination
+        self._targets[host] = other
         recent.remember(name, host)
         return connection
 
-    def reopen(self, host: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+    def reopen(self, host: str, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
         """Return the Reopen that watches and replaces a link."""
-        destination = self._destinations[host]
-        assert destination is not None  # noqa: S101 (only hosts have links)
-        return links.reopening(destination, links.resume, ask, session)
+        return self._targets[host].reopening(ping, session)
 
 
 def _waiting(left: str) -> int:

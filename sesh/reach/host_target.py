@@ -13,7 +13,7 @@ from sesh.about import CALLED
 from sesh.check import Check
 from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable, naming_host
 from sesh.link.health import Health
-from sesh.link.race import Attempt
+from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer
 from sesh.protocol import DATA
@@ -175,6 +175,9 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
+    def reopening(self, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+        return links.reopening(self.destination, links.resume, ping, session)
+
     def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
         with closing(links.reopening(self.destination, links.reconnect)) as reopen:
             link = reopen.wait(self.host, sleep, deadline)
@@ -186,10 +189,10 @@ class HostTarget(Target):
     def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
         note = self.caller.note
-        return LinkStream(connection, name, self._reopening, note=note, end_of=self._end_of, deadline=deadline)
+        return LinkStream(connection, name, self._stream_reopening, note=note, end_of=self._end_of, deadline=deadline)
 
-    def _reopening(self, stream: LinkStream) -> Reopen:
-        return links.reopening(self.destination, links.resume, stream.ping, stream.lost_session)
+    def _stream_reopening(self, stream: LinkStream) -> Reopen:
+        return self.reopening(stream.ping, stream.lost_session)
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Request the end of a stream's session over another link; None if it is unknown."""

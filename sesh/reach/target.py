@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import errors
@@ -16,7 +17,8 @@ from sesh.store import results
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
-    from sesh.remote.ssh.destination import Destination
+    from sesh.link.race import LostSession
+    from sesh.link.reopen import Reopen
 
 
 class Target:
@@ -24,7 +26,6 @@ class Target:
 
     host: str | None = None
     greeting: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
-    destination: Destination | None = None  # the host for ssh
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
     def __init__(self, caller: Caller) -> None:
@@ -87,6 +88,10 @@ class Target:
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
 
     # -- only for a host
+
+    def reopening(self, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+        """Return the Reopen that watches an attachment's link to a host, and replaces it."""
+        raise NotImplementedError("this machine has no links")
 
     def sync(self) -> None:
         """Push the user's files to a host before a session starts on it."""
