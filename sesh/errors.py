@@ -161,7 +161,9 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The user stopped it. `typed`: by a key that the terminal echoed, such as `^C`."""
+    """The user stopped it. `echoed`: by a key that the terminal echoed, such as `^C`."""
+
+    echoed = False
 
 
 class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):

@@ -115,7 +115,7 @@ def report(cause: BaseException, line: CommandLine, host: str | None = None) -> 
         log.write_error(f"command {line.verb.dashed}".rstrip(), cause)
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
-        if isinstance(error, errors.Interrupted) and error.typed:
+        if isinstance(error, errors.Interrupted) and error.echoed:
             fresh_line()
         if line.json:
             value({"error": error_facts(error, host)})

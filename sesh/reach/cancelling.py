@@ -121,5 +121,5 @@ class Interrupts(Stop):
     def _leave(self, *_: object) -> None:
         r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
         stopped = errors.Interrupted(self.message)
-        stopped.typed = True
+        stopped.echoed = True
         raise stopped
