@@ -24,7 +24,7 @@ Event = dict[str, object]
 _STDERR = 2
 _ROTATED = ".1"
 _MAX_SIZE = 1 << 20  # bytes, then the default log is rotated; one older file is kept
-_LARGEST = 64 << 20  # bytes; a larger log is refused (only SESH_EVENT_LOG can grow so large)
+_LARGEST = 64 << 20  # bytes; a larger log is refused. Only the log of `SESH_EVENT_LOG` can grow so large
 _warned: set[str] = set()
 
 

@@ -23,7 +23,7 @@ from sesh.stored import HostFailure, KeptSession, KnownHost
 Hosts = dict[str, KnownHost]
 Rows = list[KeptSession]
 
-FAILURE_PAUSE = 60.0  # seconds for which a failure counts; as long, a host that refused a login is not asked
+FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
 
 _MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
 _LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written

@@ -108,7 +108,7 @@ def _packages() -> list[Distribution]:
 
 
 def _files(package: Distribution) -> dict[str, bytes]:
-    """Read the files of a package, by path. Add a RECORD (their list), from which a deployed sesh can deploy itself."""
+    """Read the files of a package, by path. Add a RECORD, their list, which a deployed sesh needs to deploy itself."""
     if package.files is None:
         name = package.name
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")

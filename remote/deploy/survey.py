@@ -40,11 +40,11 @@ def command(order: install.Order) -> str:
     """Return the line that runs an order with the first suitable Python.
 
     It prints the order's token and the answer in one line. Without a suitable Python it prints the token, `none`, and
-    for each Python the last line that this printed: its version if that is too old, or the missing module.
+    for each Python the last line that it printed: its version if that is too old, or the missing module.
     """
     token = order["token"]
     text = base64.b64encode(json.dumps(order).encode()).decode()
-    # Shell variables: d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
+    # Shell variables. d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
     one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '
         f'r=$("$p" -I -c "{_BOOTSTRAP}" {_script()} {text} 2>&1); '

@@ -13,9 +13,10 @@ TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a na
 
 
 class Destination:
-    """A host, and how to reach it. `host`: as typed, without `@`. `settings`: ssh's for it, if already resolved.
+    """A host, and how to reach it. `host`: as typed, without `@`.
 
-    `via`: the argv of a command that runs its arguments on the host in place of ssh.
+    `via`: the argv of a command that runs its arguments on the host in place of ssh. `settings`: ssh's settings for the
+    host, if already resolved.
     """
 
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:

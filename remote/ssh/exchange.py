@@ -65,8 +65,8 @@ def exchange(
 
     A process that ends without reading all of `data` is not an error. Raises ProtocolError if the process prints too
     much, and TimeoutError after `silence` seconds without a byte, after `timeout` seconds in all, or once `closed` is
-    set. `closed` is needed because a shared connection may hold the pipes of a killed ssh open. The process has ended
-    on return.
+    set. `closed` is needed because a shared connection may hold the pipes of a killed ssh open. On return the process
+    has ended.
     """
     printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()

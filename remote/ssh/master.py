@@ -54,7 +54,7 @@ def is_alive(destination: Destination) -> bool:
             probe.connect(ssh.control_path(destination))
         except BlockingIOError:
             return True  # the backlog is full
-        except (OSError, ValueError):  # its ssh was killed, or the user's own path is invalid
+        except (OSError, ValueError):  # nothing listens, as after its ssh was killed; or the user's own path is invalid
             return False
     return True
 
