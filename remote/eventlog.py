@@ -1,7 +1,7 @@
 """The event log of remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
 Without the variable, events are written to `sesh/events.jsonl` in `XDG_STATE_HOME` (`~/.local/state`) once a remote is
-known, and prose to stderr. docs/HOSTS.md lists the events; keys are only ever added.
+known, and stderr gets prose for the person. docs/HOSTS.md lists the events; keys are only ever added.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Event = dict[str, object]
 _STDERR = 2
 _ROTATED = ".1"
 _MAX_SIZE = 1 << 20  # bytes, then the default log is rotated; one older file is kept
-_LARGEST = 64 << 20  # bytes; a larger log, which only the user's own file can be, is refused
+_LARGEST = 64 << 20  # bytes; a larger log is refused. Only the log of `SESH_EVENT_LOG` can grow so large
 _warned: set[str] = set()
 
 
@@ -62,10 +62,10 @@ def _events(file: str) -> Iterator[Event]:
 
 
 def log(event: str, **fields: object) -> None:
-    """Append an event in a single write, so that processes may share the file, which is created with mode 0600.
+    """Append an event in a single write, so that processes may share the file.
 
-    Ignore a failed write to the default log, whose directory is missing until a remote is known; report one to
-    `SESH_EVENT_LOG` once, on stderr.
+    The file is created with mode 0600. A failed write to the default log is ignored, because its directory is missing
+    until a remote is known. A failed write to `SESH_EVENT_LOG` is reported once, on stderr.
     """
     file, is_named = path(), wanted()
     line = json.dumps({"ts": measures.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))

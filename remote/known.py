@@ -1,7 +1,7 @@
-"""Known remotes: the hosts that sesh was used on or deployed to, which every lookup asks.
+"""Known remotes: the hosts that sesh was used on or deployed to. Every lookup asks them.
 
 `remotes.json` caches the facts of each host (`stored.KnownHost`) by the name that the user types; docs/SECURITY.md
-describes it. A damaged file counts as empty, and a function that cannot write returns False. If the directory is
+describes the file. A damaged file counts as empty, and a function that cannot write returns False. If the directory is
 unsafe, every function raises Refused.
 """
 
@@ -23,11 +23,11 @@ from sesh.stored import HostFailure, KeptSession, KnownHost
 Hosts = dict[str, KnownHost]
 Rows = list[KeptSession]
 
-FAILURE_PAUSE = 60.0  # seconds for which a failure counts, and a host that refused a login is not asked
+FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
 
 _MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
 _LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written
-_STALE_AFTER = 1.5  # seconds plus two round trips without a byte, then a shared connection counts as stale
+_STALE_AFTER = 1.5  # seconds without a byte, plus two round trips, then a shared connection counts as stale
 
 
 # -- hosts
@@ -40,7 +40,7 @@ def hosts() -> list[str]:
 
 
 def of(host: str) -> KnownHost:
-    """Return the facts of a host, not to be changed; empty for an unknown one."""
+    """Return the facts of a host, empty if it is unknown. The caller must not change them."""
     return _hosts().get(host, {})
 
 
@@ -83,9 +83,9 @@ def asks(host: str) -> bool:
 
 
 def stale_after(host: str) -> float:
-    """Return the seconds without a byte until a shared connection counts as stale.
+    """Return after how many seconds without a byte a shared connection counts as stale.
 
-    Return 0 for never, if another login would ask a person.
+    0 means never: another login would ask a person.
     """
     return 0.0 if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
 
@@ -94,7 +94,7 @@ def stale_after(host: str) -> float:
 
 
 def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: bool = False) -> bool:
-    """Record why and when (seconds since the epoch, 0 for now) a known host did not answer.
+    """Record why a known host did not answer. `at`: seconds since the epoch, 0 for now.
 
     `refused`: the host refused a login; another attempt would fail too, and may lock the user out.
     """
@@ -102,7 +102,7 @@ def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: boo
 
 
 def paused_until(host: str) -> float:
-    """Return until when a host is paused, as it refused a login (seconds since the epoch); 0 if it is not paused."""
+    """Return when a host's pause after a refused login ends (seconds since the epoch); 0 if it has none."""
     recent = _failure(host)
     return recent["at"] + FAILURE_PAUSE if recent is not None and recent["refused"] else 0.0
 
@@ -120,7 +120,7 @@ def _failure(host: str) -> HostFailure | None:
 
 
 def end_pause(host: str) -> None:
-    """Remove the failure of a host, as it answers."""
+    """Remove the failure of a host that answers again."""
     _revise(host, _without_failure)
 
 
@@ -134,7 +134,7 @@ def _without_failure(before: KnownHost) -> KnownHost:
 
 
 def sessions(host: str) -> Rows:
-    """Return the cached sessions of a host: its last list, with later changes to single ones."""
+    """Return the cached sessions of a host: its last list, with later changes to single sessions."""
     return of(host).get("sessions", [])
 
 
@@ -146,7 +146,7 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
 
 
 def saw(host: str, name: str, at: float, **facts: object) -> bool:
-    """Cache when a session last ran (seconds since the epoch), and facts that its host has not listed."""
+    """Cache that a session ran `at` (seconds since the epoch). `facts` fill in what its host has not listed."""
 
     def change(rows: Rows) -> Rows:
         before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})

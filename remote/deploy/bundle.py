@@ -23,7 +23,8 @@ from sesh.remote.deploy.install import MANIFEST, START
 
 REQUIRED = ("ptyprocess", "pyte", "rich", "tomli", "typer", "wcwidth")  # sesh's requirements without optional fabric
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
-_LEFT_OUT = re.compile(r"pygments/lexers/(?!__init__|_mapping)")  # a fifth of the bundle, and sesh highlights no code
+# Pygments' lexers would be a fifth of the bundle, and sesh highlights no code.
+_LEFT_OUT = re.compile(r"pygments/lexers/(?!__init__|_mapping)")
 _UNWANTED = re.compile(r"(.*/)?(__pycache__/.*|\..*)|/.*")
 _METADATA = re.compile(r"[^/]+\.dist-info/(METADATA|.*(licen|copying).*)", re.IGNORECASE)
 _START = b"""\
@@ -44,7 +45,7 @@ start()
 
 @dataclass(frozen=True)
 class Bundle:
-    name: str  # of its directory on a host: VERSION-HASH
+    name: str  # the name of its directory on a host, VERSION-HASH
     size: int  # bytes of its unpacked files
     archive: bytes
 
@@ -72,9 +73,9 @@ def files() -> dict[str, bytes]:
 
 
 def packed(contents: dict[str, bytes]) -> Bundle:
-    """Pack the files of a version with a manifest, which has a line `sha256 path` for each.
+    """Pack the files of a version with a manifest, which has a line `sha256 path` for each file.
 
-    A host verifies its copy by the manifest, whose own hash is in the name.
+    A host verifies its copy by the manifest. The hash of the manifest is part of the bundle's name.
     """
     contents = dict(sorted({**contents, START: _START}.items()))
     manifest = "".join(f"{hashlib.sha256(data).hexdigest()} {path}\n" for path, data in contents.items()).encode()
@@ -89,7 +90,7 @@ def packed(contents: dict[str, bytes]) -> Bundle:
 
 
 def _packages() -> list[Distribution]:
-    """Find the packages that sesh requires, and their requirements."""
+    """Find the packages that sesh requires, directly or through another package."""
     packages: dict[str, Distribution] = {}
     wanted = list(REQUIRED)
     for name in wanted:
@@ -107,7 +108,7 @@ def _packages() -> list[Distribution]:
 
 
 def _files(package: Distribution) -> dict[str, bytes]:
-    """Read the files of a package, by path; add a RECORD, so that a deployed sesh can deploy itself."""
+    """Read the files of a package, by path. Add a RECORD, their list, which a deployed sesh needs to deploy itself."""
     if package.files is None:
         name = package.name
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")

@@ -16,7 +16,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import exchange, piped
 
 TIMEOUT = 180.0  # seconds without a byte in either direction, then the host counts as unreachable
-ANSWER_TIMEOUT = 15.0  # seconds for a login shell over an open shared connection, then that is replaced
+ANSWER_TIMEOUT = 15.0  # seconds for a login shell to answer over an open shared connection, then sesh replaces it
 
 
 class CommandResult(NamedTuple):
@@ -79,14 +79,14 @@ class SshCarrier:
 def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier:
     """Connect by ssh or the destination's `via` command. `ask`: ssh may prompt. Raises SeshError.
 
-    If the host has no shared connection, open one until the carrier is closed.
+    If the host has no shared connection, open one, which ends when the carrier is closed.
     """
     if destination.via is not None:
         return SshCarrier(destination)
     own = not master.is_shared(destination)
     shared = destination.with_own_connection() if own else destination
     if master.is_alive(shared) and not _answers(shared):
-        master.close(shared, ends_sessions=False)  # its sessions continue if the network comes back
+        master.close(shared, ends_sessions=False)  # sessions over it continue if the network comes back
     master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT)
     return SshCarrier(shared, own_master=own)
 

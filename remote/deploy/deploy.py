@@ -1,7 +1,7 @@
 """Install this version of sesh on one host. If a step fails, the host keeps its old version.
 
-A deploy runs a command that checks for the version, uploads the archive, and runs a command that installs it
-(`install`).
+A deploy runs one command on the host that looks for the version, uploads the archive, and runs a second command that
+installs it. Both commands run `install`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ _MAX_STDERR = 4096
 
 
 class DeployError(SeshError, code="refused"):
-    """A step failed. `step`: one of STEPS; `stderr`: of the program that failed on the host.
+    """A step failed. `step`: one of STEPS.
 
-    `foreign`: another project's program called sesh is in the way.
+    `stderr`: the end of what the program that failed on the host has printed. `foreign`: another project's program
+    called sesh is in the way.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class _Deploy:
                 self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
             except SeshError:
                 with suppress(SeshError):
-                    self.carry_out(order)  # fails, as the hash differs, and removes the scratch directory
+                    self.carry_out(order)  # this fails because the hash differs, and removes the scratch directory
                 raise
             self.begin("unpack")
             self.carry_out(order)
@@ -178,7 +179,7 @@ class _Deploy:
         raise DeployError(failed["step"], reason, stderr, foreign=failed["foreign"])
 
     def failure(self, error: SeshError | OSError) -> DeployError:
-        """Return the error of the current step."""
+        """Convert an error to the DeployError of the current step."""
         if isinstance(error, DeployError):
             return error
         if isinstance(error, Unreachable):

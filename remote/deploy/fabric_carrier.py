@@ -1,4 +1,4 @@
-"""A carrier over fabric, for key logins with a plain ssh configuration; ssh is the fallback for all others.
+"""A carrier over fabric, for key logins with a plain ssh configuration; ssh is the fallback for all other logins.
 
 paramiko checks host keys against the known_hosts files from `ssh -G`, and never prompts.
 """
@@ -34,7 +34,7 @@ KEEPALIVE = 15  # seconds between two keepalives
 UNACKNOWLEDGED = 30  # seconds without a TCP acknowledgement, then the connection ends
 _LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
-# Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects.
+# Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects instead.
 _FOLLOWED = {
     *_PATHS, "hostname", "user", "port", "identitiesonly", "identityagent", "connecttimeout",
     # irrelevant for a deploy, and often set for all hosts
@@ -73,7 +73,7 @@ class FabricCarrier:
             self._connection.close()
 
     def _lost(self, reason: str) -> Unreachable:
-        # Close it even if paramiko thinks that it is alive, so that the cleanup command logs in again.
+        # Close the connection even if paramiko thinks that it is alive, so that the cleanup command logs in again.
         self._connection.client.close()
         return Unreachable(f"{self._host} {reason}")
 
@@ -90,7 +90,7 @@ class _Bound(invoke.watchers.StreamWatcher):
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no types
-    """paramiko's transport without its own prompt, and with a timeout also for SFTP."""
+    """paramiko's transport, except that it never prompts, and that SFTP has a timeout too."""
 
     def auth_interactive_dumb(self, *_: object, **__: object) -> NoReturn:
         raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
@@ -102,9 +102,9 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """Connect by fabric; return None if ssh has to connect, or the host has no SFTP.
+    """Connect by fabric; return None if ssh has to connect instead, as to a host without SFTP.
 
-    Raises Unreachable for a host that does not answer, as ssh would wait for the same time again.
+    Raises Unreachable if the host does not answer, because ssh would only wait for the same time again.
     """
     if not is_plain(destination):
         return None
@@ -170,7 +170,7 @@ def _connection(destination: Destination) -> fabric.Connection:
 
 
 def _files(destination: Destination, *keywords: str) -> list[str]:
-    """Return the readable files named by settings; like ssh, expand `~` without HOME."""
+    """Return the readable files that settings name. Like ssh, expand `~` by the user database, not by HOME."""
     named = " ".join(path for keyword in keywords for path in destination.settings.get(keyword, [])).split()
     home = pwd.getpwuid(os.getuid()).pw_dir
     paths = [os.path.join(home, path[2:]) if path[:2] == "~/" else path for path in named if path != "none"]

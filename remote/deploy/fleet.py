@@ -28,7 +28,7 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 
 @dataclass
 class HostResult:
-    """The result for one host: the facts of the deploy, or the error. `carrier`: the open connection."""
+    """The result for one host. `outcome`: the facts of the deploy, or the error. `carrier`: its open connection."""
 
     destination: Destination
     outcome: DeployedHost | DeployError
@@ -56,9 +56,9 @@ class HostResult:
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
     """Deploy to several hosts in parallel; return the results in the order of the hosts. Raises Interrupted.
 
-    Print a line for each result on stderr, and before that show a progress bar if stderr is a terminal and no program
-    reads the events. Hosts that need a password or a second factor come last: log in to one after the other, then
-    deploy to these in parallel.
+    Print a line for each result on stderr. Until then show a progress bar for the host if stderr is a terminal and no
+    program reads the events. Hosts that need a password or a second factor come last: the person logs in to one after
+    the other, and then sesh deploys to them in parallel.
     """
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
     results = [HostResult(destination, unknown) for destination in destinations]

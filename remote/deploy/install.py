@@ -1,8 +1,8 @@
 """The part of a deploy that runs on the host: unpack a version, try it, switch to it.
 
 This file is sent in a command line, so it imports only the standard library. Its argument is an order (JSON in base64).
-It prints the order's token, which separates the answer from the output of login files, and the answer as a line of
-JSON.
+It prints the order's token and then the answer as a line of JSON. The token separates the answer from the output of
+login files.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Order(TypedDict, total=False):
     """An order to check for a version, or, with `scratch`, to install the archive in that directory."""
 
     token: str
-    name: str  # of the version's directory
+    name: str  # the name of the version's directory
     program: str
     force: bool
     room: int  # bytes that must be free
@@ -44,15 +44,15 @@ class Order(TypedDict, total=False):
 SYSTEMS = ("Linux", "Darwin")
 SIGNATURE = "# sesh's launcher, written by sesh --deploy"  # the second line of ~/.local/bin/sesh
 ARCHIVE, MANIFEST, START, TEMPORARY = "archive", "MANIFEST", "start.py", ".tmp-"
-STALE = 3600.0  # seconds without a change, then a scratch directory belongs to a killed deploy, and is removed
+STALE = 3600.0  # seconds without a change, then a scratch directory is removed, as its deploy was killed
 TRIAL_TIMEOUT = 60.0  # seconds for each trial; the first run on a small board is slow
-SYNC_TIMEOUT = 20.0  # seconds to flush the new version to the disk, then the deploy continues
+SYNC_TIMEOUT = 20.0  # seconds to flush the new version to the disk, then the deploy continues anyway
 _NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never imports them
-_SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")  # without these a trial does not use the user's sessions and settings
+_SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")  # removed for a trial, so that it uses no session or setting of the user
 
 
 class Failed(Exception):
-    """The current step failed. `stderr`: of a program; `foreign`: another program called sesh is in the way."""
+    """The current step failed. `stderr`: what the failed program printed. `foreign`: see `DeployError`."""
 
     def __init__(self, reason: str, stderr: str = "", *, foreign: bool = False) -> None:
         super().__init__(reason)
@@ -76,8 +76,8 @@ class Installer:
     def run(self) -> dict[str, object]:
         """Carry out the order; return the host's facts, the version's path, and the scratch directory.
 
-        `scratch` is for the archive, empty if the version is installed. Raises Failed, OSError, and then has changed
-        nothing.
+        `scratch` is the directory for the archive, or empty if the version is installed. If this raises Failed or
+        OSError, it has changed nothing.
         """
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:
@@ -116,7 +116,10 @@ class Installer:
         return text if os.access(self.program, os.X_OK) else b"does not run"
 
     def is_whole(self) -> bool:
-        """Return whether the version is complete and unchanged, by its manifest, whose hash is in the name."""
+        """Return whether the version is complete and unchanged.
+
+        The manifest has the hash of each file, and the directory's name has the hash of the manifest.
+        """
         try:
             manifest = _read(os.path.join(self.final, MANIFEST))
             if not self.final.endswith(hashlib.sha256(manifest).hexdigest()[:12]):
@@ -210,7 +213,8 @@ class Installer:
             self.launcher_before()
             _write(unfinished, self.launcher(self.final))
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                # After a power loss the launcher must not run empty files. `-f`: other file systems may be busy.
+                # After a power loss the launcher must not run empty files. `-f` flushes only this file system, because
+                # others may be busy.
                 subprocess.run(["sync", "-f", self.versions], timeout=SYNC_TIMEOUT, capture_output=True, check=False)
             if not self.is_whole():  # another deploy may have been faster
                 if os.path.lexists(self.final):

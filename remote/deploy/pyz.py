@@ -1,6 +1,7 @@
-"""`make pyz`: sesh.pyz, the archive of a deploy with a `__main__`; `python3 sesh.pyz work` needs no installation.
+"""`make pyz` builds sesh.pyz, one file that runs without an installation: `python3 sesh.pyz work`.
 
-Daemons need files, so sesh.pyz unpacks itself once, as a deploy would, and runs from the files.
+It is the archive of a deploy with a `__main__`. Daemons need files, so sesh.pyz unpacks itself once, as a deploy would,
+and runs from the unpacked files.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _BOOTSTRAP = (
 )
 _LONGEST_SHOWN = 200  # characters; longer text from a host is cut off
 _NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3"
-# Directories of the system, searched before those of PATH, as a Python of the user's own is removed sooner.
+# Directories of the system. They come before those of PATH, because a Python of the user's own is removed sooner.
 _FOLDERS = "/usr/local/bin /usr/bin /bin /opt/homebrew/bin /opt/local/bin /run/current-system/sw/bin"
 _LAST_FOLDERS = (
     '"$HOME"/.local/bin "$HOME"/bin "$HOME"/.local/share/uv/python/*/bin "$HOME"/.pyenv/versions/*/bin '
@@ -40,11 +40,11 @@ def command(order: install.Order) -> str:
     """Return the line that runs an order with the first suitable Python.
 
     It prints the order's token and the answer in one line. Without a suitable Python it prints the token, `none`, and
-    the last line printed by each: its version if that is too old, or the missing module.
+    for each Python the last line that it printed: its version if that is too old, or the missing module.
     """
     token = order["token"]
     text = base64.b64encode(json.dumps(order).encode()).decode()
-    # d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
+    # Shell variables. d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
     one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '
         f'r=$("$p" -I -c "{_BOOTSTRAP}" {_script()} {text} 2>&1); '
@@ -72,5 +72,5 @@ def shown(words: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that is not blank, as `shown`."""
+    """Return the last line that is not blank, as `shown` returns it."""
     return next(filter(None, map(shown, reversed(text.splitlines()))), "")

@@ -1,4 +1,4 @@
-"""A host by the user's name, the settings that ssh resolves for it, and the variables that set ssh options."""
+"""A host as the user names it, the settings that ssh resolves for it, and the variables that set ssh options."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a na
 
 
 class Destination:
-    """`host`: as typed, without `@`. `via`: the argv of a command that runs its arguments on the host in place of ssh.
+    """A host, and how to reach it. `host`: as typed, without `@`.
 
-    `settings`: of ssh for the host, if already resolved.
+    `via`: the argv of a command that runs its arguments on the host in place of ssh. `settings`: ssh's settings for the
+    host, if already resolved.
     """
 
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
@@ -70,7 +71,8 @@ def program() -> str:
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
-# A variable, its keyword in ssh_config, ssh's default, and sesh's own if neither the variable nor ssh_config sets it.
+# A variable, its keyword in ssh_config, ssh's default for the keyword, and sesh's default (used if neither the variable
+# nor ssh_config sets the keyword).
 VARIABLES = (
     ("SESH_IDENTITY", "IdentityFile", "", ""),
     ("SESH_PROXYJUMP", "ProxyJump", "", ""),
@@ -78,7 +80,7 @@ VARIABLES = (
     ("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
     ("SESH_PERSIST", "ControlPersist", "no", "8h"),
 )
-_SHORTEST_PERSIST = "5"  # seconds, for `SESH_PERSIST=no`: with `no`, a shared connection in the background never ends
+_SHORTEST_PERSIST = "5"  # seconds, for `SESH_PERSIST=no`: after a real `no` the background connection would never end
 
 
 def environment_options() -> list[str]:
@@ -102,7 +104,7 @@ def option(keyword: str, value: str) -> list[str]:
 def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
     """Run `ssh -G` with options; return the settings by lower-case keyword.
 
-    Raises InvalidHost if ssh refuses the host, Unreachable.
+    Raises InvalidHost if ssh refuses the host, Unreachable if ssh fails in another way.
     """
     ssh = program()
     host = destination.host

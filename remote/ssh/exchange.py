@@ -22,7 +22,7 @@ _TICK = 0.25
 
 
 class Printed:
-    """The output of a command: `out`, and `err`, the end of stderr; `code`: its exit code, -1 until it has ended."""
+    """The output of a command. `out`: stdout. `err`: the end of stderr. `code`: the exit code, -1 before the end."""
 
     def __init__(self, host: str) -> None:
         self.out, self.err, self.code = bytearray(), bytearray(), -1
@@ -46,7 +46,7 @@ class Printed:
 
 
 def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
-    """Start a program with pipes as stdio, without a terminal unless it may `ask`. Raises OSError."""
+    """Start a program with pipes as stdio. Unless it may `ask` a person, it has no terminal. Raises OSError."""
     pipe = subprocess.PIPE
     variables = ssh.environment(ask=ask)
     return programs.start(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=not ask)
@@ -63,9 +63,10 @@ def exchange(
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
-    A process that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds
-    without a byte, after `timeout` seconds in all, and once `closed` is set, as a shared connection may hold the pipes
-    of a killed ssh open; ProtocolError if the process prints too much. The process has ended on return.
+    A process that ends without reading all of `data` is not an error. Raises ProtocolError if the process prints too
+    much, and TimeoutError after `silence` seconds without a byte, after `timeout` seconds in all, or once `closed` is
+    set. `closed` is needed because a shared connection may hold the pipes of a killed ssh open. On return the process
+    has ended.
     """
     printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()
@@ -103,7 +104,7 @@ def exchange(
 
 
 def _write(descriptor: int, rest: memoryview) -> memoryview:
-    """Write a block; return the unsent rest, empty if the process has ended, as its output gives the reason."""
+    """Write a block; return the unsent rest. It is empty if the process has ended: the output says why it did."""
     try:
         return rest[os.write(descriptor, rest[:BLOCK]) :]
     except BrokenPipeError:

@@ -38,8 +38,8 @@ _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a large
 class Early:
     """A request sent in one write with HELLO, before the bridge has started.
 
-    It may be sent twice, so it changes nothing, or has an id by which the host carries it out only once. `reached`: the
-    host may have carried it out.
+    The request may be sent twice. So it changes nothing, or it has an id by which the host carries it out only once.
+    `reached`: the host may have carried out the request.
     """
 
     frames: bytes
@@ -60,7 +60,7 @@ class Link(wire.Connection):
         self.remote_info: Welcome = {}  # the bridge's WELCOME
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
-        # If set, `receive` sends PINGs, and a broken link raises Lost, which tells it from the session's end.
+        # If set, `receive` sends PINGs, and a broken link raises Lost, so that it is not taken for the session's end.
         self.keepalive: LinkHealth | None = None
         self._sent_early = self._spoke = False
 
@@ -85,7 +85,7 @@ class Link(wire.Connection):
     # -- stages
 
     def greet(self, near: Near, early: Early | None, deadline: float) -> None:
-        """Send HELLO, and `early` in the same write (see `take_sent`)."""
+        """Send HELLO, and in the same write `early` if that is small enough (see `take_sent`)."""
         self._sent_early = early is not None and len(early.frames) <= _MOST_EARLY
         frames = early.frames if early is not None and self._sent_early else b""
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
@@ -129,7 +129,7 @@ class Link(wire.Connection):
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
     def spoke(self) -> bool:
-        """Return whether the host has sent a byte; the line that starts the bridge prints to stderr at once."""
+        """Return whether the host has sent a byte, also on stderr, where BRIDGE_COMMAND prints a line at once."""
         with suppress(ValueError):  # the file is closed
             self._spoke = self._spoke or os.fstat(self._stderr.fileno()).st_size > 0
         return self._spoke
@@ -144,9 +144,10 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Connect this link to a session, whose daemon then replaces the bridge at the other end.
 
-        `request`: its frames. The answer may be a `question` for the person instead. `greeting`: the HELLO
-        for the daemon, which the request has too (see `Peer`). `silence`: timeout in seconds for the answer's first
-        byte. Raises Lost if the bridge does not answer in time, or the link breaks.
+        `request`: the frames to send. `greeting`: the HELLO for the daemon, which the request contains too (see
+        `Peer`). `timeout`: seconds for the whole answer. `silence`: seconds for its first byte. If the answer is a
+        `question` for the person, the bridge stays. Raises Lost if the bridge does not answer in time, or the link
+        breaks.
         """
         host = self.destination.host
         began = time.monotonic()
@@ -173,7 +174,7 @@ class Link(wire.Connection):
         return answer, output
 
     def incompatible(self) -> ProtocolError:
-        """Return the error for another protocol number, of the daemon or before that of the bridge."""
+        """Return the error if the other end (the bridge, and later the daemon) has another protocol number."""
         if self.peer.name:  # the other end is a session's daemon
             return super().incompatible()
         host = self.destination.host
@@ -231,7 +232,7 @@ class Link(wire.Connection):
             return  # the reader still gets the last bytes, and then the end
 
     def _lost(self, error: Unreachable) -> Unreachable:
-        """Return the error for an ended connection: Lost if ssh failed or hangs, so that the bridge may still run."""
+        """Return the error for an ended connection: Lost if ssh failed or hangs, as the bridge may then still run."""
         if self.keepalive is None or self._exit_code() in (0, -signal.SIGTERM):
             return error
         return Lost(f"lost the link to @{self.destination.host}")

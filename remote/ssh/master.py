@@ -54,7 +54,7 @@ def is_alive(destination: Destination) -> bool:
             probe.connect(ssh.control_path(destination))
         except BlockingIOError:
             return True  # the backlog is full
-        except (OSError, ValueError):  # also after its ssh was killed; the user's own path may be invalid
+        except (OSError, ValueError):  # nothing listens, as after its ssh was killed; or the user's own path is invalid
             return False
     return True
 
@@ -79,7 +79,7 @@ def ensure(
     say: Say | None = None,
     stop: Stop | None = None,
 ) -> bool | None:
-    """Open the shared connection of a host, if it is not open and the host has one.
+    """Open the shared connection of a host, unless it is open or the host has none.
 
     `ask`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `say`: receives the lines that ssh
     prints. `stop`: cancels the wait; an ssh that may not prompt keeps running, and the next command uses its
@@ -108,7 +108,7 @@ def _private(path: str, flags: int) -> int:
 
 @dataclass
 class _Login:
-    """A login, by this process or another one. `asked`: ssh prompted, as it has turned echo off."""
+    """A login, by this process or another one. `asked`: ssh has prompted (it turned echo off)."""
 
     destination: Destination
     ask: bool
@@ -118,7 +118,7 @@ class _Login:
     asked: bool = False
 
     def run(self, lock: BinaryIO) -> bool | None:
-        """Start an ssh, and wait until it is the shared connection. Return as `ensure`."""
+        """Start an ssh, and wait until it is the shared connection. Return what `ensure` returns."""
         lock.truncate(0)  # before ssh starts: waiting processes read its mtime
         host = self.destination.host
         process = self._start(lock)
@@ -257,7 +257,8 @@ def _is_echo_off() -> bool:
 def close(destination: Destination, *, ends_sessions: bool = True) -> None:
     """Make sure that no command uses a silent shared connection again.
 
-    `ends_sessions`: end sesh's own connection at once. Otherwise, and for the user's own, only refuse new sessions.
+    `ends_sessions`: end sesh's own connection at once. Without it, and for a connection of the user's, only refuse new
+    sessions.
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and ends_sessions else "stop")

@@ -33,7 +33,7 @@ class _Way:
     destination: Destination
     near: Near
     early: Early | None = None
-    prompts: bool = False  # ssh may ask the person; otherwise it has no terminal, and gets none of its signals
+    prompts: bool = False  # ssh may ask the person; else ssh has no terminal, and gets none of the terminal's signals
     seconds: int = 0  # ssh's connect timeout for a connection of its own; 0 for the shared one
     say: Say = lambda _: None  # receives the lines that ssh prints
     link: Link | None = field(default=None, init=False)
@@ -104,10 +104,10 @@ def open_link(
     """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
     `near`: the description of this machine. `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a
-    person any time to log in. `patience`: seconds of silence on a shared connection that was already open, then a
-    second attempt with an ssh of its own runs in parallel; 0 for never, if that would ask a person. `say`: receives the
-    lines that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs
-    out of a resource. On an error the host has at most got `early`.
+    person any time to log in. `early`: a request to send with HELLO; on an error the host has received no more than
+    that. `patience`: after so many seconds of silence on a shared connection that was already open, try an ssh of its
+    own in parallel; 0 for never, because that ssh would ask a person. `say`: receives the lines that ssh prints. Raises
+    Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
     stop = stop or Stop()
     before = master.identity(destination)
@@ -159,7 +159,7 @@ def renew_shared(destination: Destination) -> None:
 def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     """Open a link over the shared connection, and after `patience` seconds of silence over an ssh of its own too.
 
-    Return the first one that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
+    Return the first link that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
     """
     destination = way.destination
     before = master.identity(way.destination)

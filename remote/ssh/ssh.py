@@ -41,7 +41,7 @@ def environment(*, ask: bool) -> dict[str, str]:
     """Return the environment for ssh.
 
     SSH_AUTH_SOCK is a symbolic link to the newest agent, as shared connections outlive agents. Unless `ask`, ssh may
-    not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would.
+    not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
     """
     variables = programs.environment()
     try:
@@ -93,9 +93,10 @@ def connect_timeout(destination: Destination) -> int:
 
 
 def command(destination: Destination, remote: str, *, ask: bool = False, own: int = 0) -> list[str]:
-    """Return the argv that runs `remote`, a line for the host's login shell, or for `sh -c` of a `via` command.
+    """Return the argv that runs `remote` in the host's login shell, or with `via` in `sh -c`.
 
-    It uses the shared connection if that is open. `own`: the connect timeout for a connection of its own instead.
+    The command uses the shared connection if that is open. `own`: if not 0, the command uses a connection of its own
+    instead, with this connect timeout in seconds.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]

@@ -43,7 +43,8 @@ OWN = (
 class Tree:
     """A listed path, scanned.
 
-    `entries`: relative name, path and status of each file in a fixed order, first of the listed path with the name "".
+    `entries`: the relative name, path and status of each file, in a fixed order. The first entry is the listed path
+    itself, with the name "".
     """
 
     path: str  # relative to HOME
@@ -108,7 +109,7 @@ class HomeDirectory:
         return tree
 
     def _scan(self, tree: Tree) -> None:
-        """Add the files of a tree without following symbolic links; unreadable files are left to fail in the push."""
+        """Add the files of a tree without following symbolic links. An unreadable file fails later, in the push."""
         for folder, folders, files in os.walk(tree.source):
             for entry in sorted(folders + files):
                 path = os.path.join(folder, entry)
@@ -152,7 +153,7 @@ class HomeDirectory:
 
 
 def _path(line: str) -> str:
-    """Return the listed path relative to HOME. Raises Refused if it is not one."""
+    """Return the listed path relative to HOME. Raises Refused if it is absolute, outside HOME, or HOME itself."""
     path = line.removeprefix("~/")
     if path.startswith(("/", "$HOME/", "${HOME}/")):
         raise Refused("absolute; write it relative to HOME")

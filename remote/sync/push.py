@@ -22,10 +22,10 @@ from sesh.remote.sync.home import HomeDirectory, Tree
 
 TIMEOUT = 30.0  # seconds for the host to answer and a person to log in, then the shared connection counts as silent
 _VANISHED = 24  # rsync's exit code if some files vanished during the transfer
-_NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has none, or if login files print into its protocol
+_NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
 _MAX_STDERR = 2_000  # characters; a longer stderr is cut off
 
-Ended = tuple[int | None, str]  # the exit code of a program, None if it was not run to its end, and its stderr
+Ended = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
 
 
 class Push:
@@ -36,7 +36,7 @@ class Push:
         self._ask = ssh.can_prompt()
 
     def shares_home(self) -> bool:
-        """Return whether HOME on the host is this one, by creating a file in it. Raises OSError too."""
+        """Return whether HOME on the host is this HOME: create a file here, look for it there. Raises OSError too."""
         destination = self._destination
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
@@ -99,7 +99,8 @@ class Push:
     def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
         """Write the list of trees, all directories or all files; return rsync's command.
 
-        A slash after a directory's name follows a symbolic link to it, but no links in it. For files, -L follows links.
+        After a directory's name a slash makes rsync follow a symbolic link to the directory, but no links in it. For
+        files, -L makes rsync follow links.
         """
         directories = trees[0].is_directory
         stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
@@ -121,7 +122,7 @@ class Push:
         return [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
 
     def _remote_command(self) -> list[str]:
-        """Return the command that runs a program in HOME on the host; append any word as $0, then the program's."""
+        """Return a command that runs a program in HOME on the host. The caller appends any word ($0), then the argv."""
         script = 'umask 077; cd && exec "$@"'  # new parent directories of a listed path are private
         return ssh.command(
             self._destination,
@@ -131,6 +132,6 @@ class Push:
 
 
 def _exclude(path: str) -> str:
-    """Return rsync's option to exclude a path in any case: in HOME with a leading slash, without one at any depth."""
+    """Return rsync's option that excludes a path in any case: with a leading slash only in HOME, else at any depth."""
     escaped = (f"\\{each}" if each in "*?[\\" else each for each in path)
     return "--exclude=" + "".join(f"[{e.lower()}{e.upper()}]" if e.isascii() and e.isalpha() else e for e in escaped)

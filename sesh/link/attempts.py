@@ -17,9 +17,9 @@ PACE = 1.0  # seconds from the beginning of an attempt to the next, at least
 PACE_AFTER_SIGN = 0.1  # seconds from the beginning of the newest attempt to one that a sign begins
 LONG_OUTAGE = 30.0  # seconds without a sign, then the pauses grow
 LONGEST_PACE = 10.0  # seconds
-CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # bounds of ssh's connect timeout in seconds, which is half the outage
+CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # seconds; bounds of ssh's connect timeout (half the outage)
 LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's connect timeout is longer
-LOGIN_TRIPS = 10  # the round trips that the connect timeout is longer by
+LOGIN_TRIPS = 10  # so many round trips are added to the connect timeout then
 
 
 class Attempts:
@@ -39,13 +39,13 @@ class Attempts:
         return self._next_at if self.running < AT_ONCE and self.refusal is None else inf
 
     def schedule(self, now: float) -> None:
-        """Schedule attempts, as the link is doubted or lost."""
+        """Schedule attempts for a link that is doubted or lost."""
         if self._trouble_at == inf:
             self._trouble_at = self._signed_at = now
             self._next_at = max(now, self._began_at + PACE)
 
     def sign(self, now: float) -> None:
-        """Schedule an early attempt, as the network has changed or a person pressed Enter."""
+        """Schedule an early attempt, because the network has changed or a person pressed Enter."""
         if self._trouble_at < inf:
             self._signed_at = now
             self._next_at = min(self._next_at, max(now, self._began_at + PACE_AFTER_SIGN))
@@ -64,7 +64,7 @@ class Attempts:
             self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
 
     def ended(self) -> None:
-        """Schedule none, as the link answers or was replaced."""
+        """Cancel the schedule, because the link answers or was replaced."""
         self.running = 0
         self.reason, self.refusal = "", None
         self._trouble_at = self._signed_at = self._next_at = inf
@@ -78,7 +78,7 @@ class Attempts:
         seconds = min(LONGEST_CONNECT, max(CONNECT_TIME, (now - self._trouble_at) / 2))
         if self.indirect or self.round_trip > LONG_TRIP:
             seconds += LOGIN_TRIPS * max(self.round_trip, LONG_TRIP)
-        self._next_at = now + max(seconds, self._pace(now))  # before that only a sign begins a second one
+        self._next_at = now + max(seconds, self._pace(now))  # before that only a sign begins another attempt
         return seconds
 
     def _pace(self, now: float) -> float:

@@ -11,14 +11,14 @@ from math import inf
 
 PATIENCE = 0.3  # seconds plus 1.5 round trips without a PONG, then the link is doubted
 QUIET = 3.0  # seconds without a byte, then a PING is sent
-KEY_SILENCE = 1.0  # seconds without a byte after a key, then a PING is sent; its ACK may take as long as the program
+KEY_SILENCE = 1.0  # seconds without a byte after a key, then a PING is sent; the ACK may take as long as the program
 LOST_AFTER = 10.0  # seconds without a byte after a PING, then the link is lost
 ANYWAY = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # seconds without a PONG after a sign that the link may be dead, then the link is doubted
 PING_PACE = 0.1  # seconds between two PINGs after signs, at least
-_STALE = 0.05  # seconds after a PING in which other bytes are no proof: the host may have sent them before it
-_LONGEST_TRIP = 1.0  # seconds; a later PONG came after an outage, and its round trip counts as this
-_STOPPED = 2.0  # seconds; a later call means that this process was stopped or the machine slept
+_STALE = 0.05  # seconds after a PING in which other bytes prove nothing: the host may have sent them before the PING
+_LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
+_STOPPED = 2.0  # seconds; if `act` is called later than this, the process was stopped or the machine slept
 
 
 class Health(Enum):
@@ -28,7 +28,7 @@ class Health(Enum):
 
 
 class LinkHealth:
-    """The health of one link. `patience`: seconds plus 1.5 round trips to wait for a PONG.
+    """The health of one link. `patience`: a PONG may take so many seconds plus 1.5 round trips.
 
     `round_trip`: in seconds, 0 while unknown; measured by PINGs, and overwritten by a client with better measurements.
     """
@@ -47,7 +47,7 @@ class LinkHealth:
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
     def heard(self, now: float, *, pong: bool = False) -> None:
-        """Record received bytes; `pong`: with the answer to the newest PING."""
+        """Record received bytes. `pong`: they contain the answer to the newest PING."""
         if self.state is Health.LOST:
             return
         self.heard_at = now

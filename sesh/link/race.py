@@ -1,4 +1,4 @@
-"""Run attempts at a connection in parallel threads; the first one that gets an answer wins, the others are stopped."""
+"""Run attempts at a connection in parallel threads. The first that gets an answer wins; the others are stopped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Attempt:
             raise Interrupted("another attempt has won")
 
 
-Way = Callable[[Attempt], Connection]  # makes one attempt in a thread and calls its `win`; may raise Ended
+Way = Callable[[Attempt], Connection]  # makes one attempt in a thread and calls the attempt's `win`; may raise Ended
 
 
 class Race:

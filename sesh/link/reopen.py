@@ -28,8 +28,8 @@ class Reopen:
     `login_asked` returns whether the last login asked a person: then a link that is only doubted is not replaced.
     `indirect`: see `Attempts`. `patience`: see `LinkHealth`.
 
-    Call `run` at `due` and when one of `descriptors` is readable, and `restored` for each next link. `descriptors`
-    change: read them before each poll.
+    Call `run` at `due` and when one of `descriptors` is readable. Call `restored` when a link has replaced the one
+    before. `descriptors` change: read them before each poll.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Reopen:
         self.attempts = Attempts(indirect=indirect)
         self._race = Race()
         self._wake = Wake()
-        # Read while the link is up: after its loss no descriptor may be left to open the file.
+        # Read while the link is up: after its loss this process may have no descriptor left to open the file.
         self._person_asked = login_asked()
 
     @property
@@ -106,7 +106,7 @@ class Reopen:
             self._ping()
         state = self.health.state
         if self._race.decided:
-            return None  # the daemon already knows the winner, so it replaces the link even if that answers now
+            return None  # the daemon already knows the winner, so the winner stays even if the old link answers now
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
@@ -153,7 +153,7 @@ class Reopen:
             pause(0)
 
     def log_in(self) -> Connection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises as the way."""
+        """Make one attempt in this thread, in which ssh may prompt. Raises what `way` raises."""
         return self._way(Attempt(session=self._session, lost=True, may_prompt=True))
 
     def close(self) -> None:

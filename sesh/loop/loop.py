@@ -28,9 +28,10 @@ class Loop:
         self._soon: dict[Callable[[], object], None] = {}
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], object]) -> None:
-        """Call `call` with those of `events` (READ, WRITE) that a descriptor is ready for; 0 ends the watch.
+        """Call `call` when a descriptor is ready for one of `events` (READ, WRITE); 0 ends the watch.
 
-        After an error or a hangup, it is ready for all of them. End the watch before the descriptor is closed.
+        `call` gets the events that the descriptor is ready for; after an error or a hangup these are all of `events`.
+        End the watch before the descriptor is closed.
         """
         if not events:
             self.forget(descriptor)

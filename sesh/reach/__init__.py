@@ -7,7 +7,7 @@ from sesh.reach.target import Target
 
 
 def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Target:
-    """Return the target for a host, None for this machine; `offer`: see `HostTarget`. Raises InvalidHost."""
+    """Return the target for `host`; if it is None, for this machine. `offer`: see `HostTarget`. Raises InvalidHost."""
     if host is None:
         return Target(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need

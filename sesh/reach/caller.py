@@ -26,9 +26,9 @@ class Caller:
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked, also by ssh
     watched = False  # a person sees notes at once
-    hears_questions = False  # wants a note when the command it waits for asks a question
+    hears_questions = False  # the caller wants a note when the command that it waits for asks a question
     piped = False  # stdin is a pipe with unread bytes
-    audience = -1  # the descriptor that followed output is written to, polled for its reader's end; -1 if unknown
+    audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # ask no remote
     session_id: str | None = None  # the id for a session that the op creates
     _warned: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class Caller:
         """Show a note of one line; it quotes commands as `{SESH} --verb`."""
 
     def remember(self, line: str) -> None:
-        """Show a line on the first screen of the entered session, which covers earlier notes."""
+        """Show a line on the first screen of the entered session, as that screen covers earlier notes."""
 
     def entering(self, line: str) -> None:
         """Show a note now, and again on the first screen of the session."""
@@ -71,7 +71,7 @@ class Caller:
             self.note(line)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Ask the person, if `can_ask`; return the letter of the answer, empty for none. Raises Interrupted.
+        """Ask the person, if `can_ask`; return the letter of the answer, empty without one. Raises Interrupted.
 
         `default`: the letter for Enter. `above`: text with SGR to show above the question.
         """

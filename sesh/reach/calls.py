@@ -31,7 +31,7 @@ REQUEST = 1  # the id of each request, as a link has only one at a time
 def frames(
     name: str, data: Mapping[str, object], *, asks: bool = False, answers: Sequence[str] = (), **more: Any
 ) -> bytes:
-    """Return the frames of a request. `more`: words of an op that enters a session."""
+    """Return the frames of a request. `answers`: replies so far. `more`: `Words`, if the op enters a session."""
     return wire.asking("op", REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)
 
 
@@ -67,9 +67,9 @@ def request(
 
 
 def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
-    """Call `ask` with the person's replies until its answer is no question; return that, and show all notes.
+    """Call `ask` until its answer is no question; return that answer. Show all notes.
 
-    Raises ProtocolError after too many questions.
+    `ask`: sends the request with the person's replies so far. Raises ProtocolError after too many questions.
     """
     replies: list[str] = []
     while len(replies) <= MOST_QUESTIONS:
@@ -100,7 +100,7 @@ def _reply(caller: Caller, question: Answer) -> str:
 
 
 def checked(op: Op[..., object], answer: bytes, passed: Check) -> Any:
-    """Return an op's result from a host, or one yielded item. Raises ProtocolError if its type is wrong."""
+    """Return an op's result from a host, or one item that the op yields. Raises ProtocolError if its type is wrong."""
     return check.far(answer_type(op), protocol.value(answer), op.wire_name, passed)
 
 

@@ -1,7 +1,8 @@
 """Record Ctrl-C during a wait, and with `--tie` all signals that would end sesh.
 
-A signal only becomes a byte on `inbound`: the code that waits polls that, and passes Ctrl-C on to a job or a command.
-So a Ctrl-C before the request was sent is delivered after it. While a link is lost, `sleep` gives the wait up instead.
+A signal only becomes a byte on `inbound`. The code that waits polls `inbound`, and passes Ctrl-C on to a job or a
+command. So a Ctrl-C that comes before the request is sent is passed on after the request. While a link is lost, nothing
+can be passed on, and `sleep` ends the wait instead.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from sesh import errors
 from sesh.stop import Stop
 
 _AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count
-_MOST = 3  # the Ctrl-C that stops the wait
+_MOST = 3  # Ctrl-C in a row; the last of them stops the wait
 
 
 class Interrupts(Stop):
-    """The signals of this process, as bytes on `inbound`, which `read` reads; `stop` sends a Ctrl-C from a thread.
+    """The signals of this process, as bytes on `inbound`.
 
-    Within its context the main thread records signals, except ignored ones. The third Ctrl-C in a row raises
-    Interrupted with `message`, unless `tie`, and so does SIGQUIT, unless its disposition was changed.
+    Within its context the main thread records signals, except ignored ones, and `read` returns them. `stop` records a
+    Ctrl-C from another thread. The third Ctrl-C in a row raises Interrupted with `message`, except with `tie`. SIGQUIT
+    raises it too, if the disposition of SIGQUIT was the default.
 
-    `typed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `--tie`, polled for hangup, as only
-    another process may get the SIGHUP (su).
+    `typed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
+    be polled for a hangup, as the SIGHUP may reach only another process, such as su.
     """
 
     def __init__(self, *, tie: bool, message: str) -> None:
@@ -88,7 +90,7 @@ class Interrupts(Stop):
             os.write(self._wakeup, bytes((signal.SIGINT,)))
 
     def sleep(self, seconds: float) -> None:
-        """Sleep while no signal can be passed on. Raises Interrupted after one."""
+        """Sleep while no signal can be passed on. Raises Interrupted if a signal has come."""
         super().sleep(seconds)
         if self.read():
             raise errors.Interrupted(self.message)
@@ -112,7 +114,7 @@ class Interrupts(Stop):
             self._leave()
 
     def _count(self, number: int, _frame: object) -> None:
-        """Count a Ctrl-C; stop the wait where the first signal does."""
+        """Count a Ctrl-C; within `stop_on_first`, stop the wait at any signal."""
         if self._stops_on_first:
             raise errors.Interrupted(self.message)
         if number == signal.SIGINT and not self.tie:

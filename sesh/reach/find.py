@@ -158,7 +158,7 @@ def describe_end(session: Summary) -> str:
 
 
 def absent(name: str) -> NotFound:
-    """Return the error for a missing session, with the end of the last one of this name, or a similar name."""
+    """Return the error for a missing session. It tells how the last session of this name ended, or a similar name."""
     error, end = paths.absent(name), results.newest(name)
     if end is not None:
         reason = end.get("reason") or ""

@@ -62,7 +62,7 @@ class HostTarget(Target):
         return result
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Call an op that enters a session on the host; the connection is the link."""
+        """Call an op that enters a session on the host; the returned connection is the link."""
         entry = self._entry(op, named(op, args, kwargs))
         try:
             return self._enter(entry)
@@ -96,9 +96,9 @@ class HostTarget(Target):
     def _enter(self, entry: Entry, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
 
-        If the link is lost before the answer, send the request again over another link, with the same session id, so
-        that the host creates no second session. `interrupts`: the first one stops the opening of a link. Raises Ended
-        if the session has ended.
+        If the link is lost before the answer, send the request again over another link. The session id stays the same,
+        so that the host creates no second session. `interrupts`: the first signal stops the opening of a link. Raises
+        Ended if the session has ended.
         """
         early = Early(entry.frames(self.caller))
         lost = False
@@ -116,7 +116,8 @@ class HostTarget(Target):
                         raise
                     lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):  # any other error says that none runs it
+                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
+                    # Any other error says that no host carries out the request.
                     entry.reached = entry.reached or early.reached
                     raise
             if lost:
@@ -195,7 +196,7 @@ class HostTarget(Target):
         return self.reopening(stream.ping, stream.lost_session)
 
     def _end_of(self, stream: Stream) -> Ended | None:
-        """Request the end of a stream's session over another link; None if it is unknown."""
+        """Ask the host over another link how a stream's session ended; return None if that is unknown."""
         try:
             with self._open(deadline=stream.deadline) as link:
                 entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
@@ -214,9 +215,10 @@ class HostTarget(Target):
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
-        `words`: returns the op's arguments for a new link. `stop`: raises Interrupted from another thread. `changed`:
-        called, for a list, when the link's health changes; then the host is not recorded as used, nor its links logged.
-        Raises Unreachable if the first link fails, LoginRefused if a reconnect needs a person, and the op's errors.
+        `words`: returns the op's arguments for a new link. `stop`: lets another thread end this with Interrupted.
+        `changed`: only for a list: called when the link's health changes. The host of a list is not recorded as used,
+        and its links are not logged. Raises Unreachable if the first link fails, LoginRefused if a reconnect needs a
+        person, and the op's errors.
         """
         caller = self.caller
         host = self.destination
@@ -247,7 +249,7 @@ class HostTarget(Target):
                     check = Check(far=True)
                     item: Item = calls.checked(op, payload, check)
                     calls.note_left_out(caller, check, self.host)
-                    # An empty list ends a report, so one that lost all its rows is not passed on.
+                    # An empty list ends a report, so a list that lost all its rows is not passed on.
                     if item or not check.left_out:
                         yield item
             except errors.DaemonDied:

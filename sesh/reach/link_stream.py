@@ -18,7 +18,7 @@ from sesh.wire import Connection
 
 
 class LinkStream(Stream):
-    """A stream to a session's daemon on a host, or without a `name` to the host's bridge.
+    """A stream to a session's daemon on a host, or, if `name` is empty, to the host's bridge.
 
     `reopening`: returns the Reopen that watches and replaces the link. `note`: receives a line when the link is lost
     and when it is back. `changed`: called when the health of a list's link changes; such links are not in the event

@@ -1,4 +1,4 @@
-"""Links to hosts: enter a session over one, and replace a lost one; `host_target` opens the first."""
+"""Links to hosts: enter a session over a link, and replace a lost link; `host_target` opens the first link."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Entry:
 
     op: str
     arguments: Mapping[str, object]
-    session_id: str = ""  # of the session, or for the one to create
+    session_id: str = ""  # the id of the session, or for the session to create
     greeting: Introduction | None = None  # the HELLO for its daemon
     pings: bool = False  # the client sends PINGs, as an attached terminal does
     reached: bool = False  # the host may have carried the request out
@@ -142,9 +142,9 @@ def reopening(
 def reconnect(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """Make one attempt at a new ssh connection and link; return the link once it has won.
 
-    If the last login asked a person, reopen the shared connection instead, without asking. Print nothing: this may run
-    in a thread while the terminal is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if
-    this one failed, Interrupted.
+    If the last login asked a person, reopen the shared connection instead, without asking. With `attempt.may_prompt`
+    reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal is raw. Raises
+    LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed, Interrupted.
     """
     host = destination.host
     if attempt.lost and (lost := attempt.session()) is not None:

@@ -16,7 +16,7 @@ from sesh.wire import Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-Entered = tuple[str, Connection]  # the answer of an op that enters a session: its name, a connection to its daemon
+Entered = tuple[str, Connection]  # what an op that enters a session returns: its name, a connection to its daemon
 ATTACH = "enter.attach"  # the wire name of the op that enters an existing session
 
 

@@ -24,11 +24,11 @@ LATE = -2  # not a frame: the deadline has passed; yielded again after each poll
 class Stream:
     """A stream of frames from a daemon of this machine, also across its reload; a context manager.
 
-    `connection`: the current one, at first before HELLO. `name`: of the session, kept up to date. `end_of`: returns the
-    end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole stream. `position`:
-    after the last byte of output received. `skipped`: bytes of output that were missed. `audience`: the descriptor that
-    output is written to, negative if unknown: `frames` ends when its reader is gone. `pause`: called during a
-    reconnect; it may raise to cancel that.
+    `connection`: the current one; over the first, HELLO is not sent yet. `name`: the session's name, kept up to date.
+    `end_of`: returns the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole
+    stream. `position`: the position after the last byte of output received. `skipped`: bytes of output that were
+    missed. `audience`: the descriptor that output is written to, negative if unknown. When its reader is gone, `frames`
+    ends. `pause`: called during a reconnect; it may raise to cancel the reconnect.
     """
 
     host: str | None = None
@@ -64,7 +64,7 @@ class Stream:
         self.connection.abort()
 
     def reconnect(self) -> None:
-        """Replace the lost connection. Raises Ended if the session has ended, DaemonDied."""
+        """Replace the lost connection. Raises Ended if the session has ended, DaemonDied if its end is unknown."""
         try:
             self.connection.come_back(self.name)
         except (errors.NotFound, errors.Unreachable):
@@ -98,7 +98,7 @@ class Stream:
                 raise self._end(unread=error.unread) from error
 
     def _end(self, *, unread: bool = False) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone; `unread`: it has not read the last request."""
+        """Return the end of a session whose daemon is gone. `unread`: the daemon has not read the last request."""
         # After `cut` the daemon still runs, and the name may find another session's result.
         if not self._cut and (ended := self._end_of(self)) is not None:
             return ended

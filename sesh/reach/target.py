@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Target:
-    """This machine."""
+    """This machine, as the target of ops."""
 
     host: str | None = None
     greeting: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
@@ -82,7 +82,7 @@ class Target:
         return Stream(connection, name, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:
-        """Return the end of a stream's session, by its name if its id is unknown; None without a result."""
+        """Return how a stream's session ended; None without a result. Look by name if the id is unknown."""
         session_id = stream.session_id
         result = results.by_id(session_id) if session_id else find.result(stream.name)
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None

@@ -1,7 +1,7 @@
 """Worker threads that yield items to one consumer: to ask several hosts in parallel, to follow the links of a list.
 
-They are daemon threads. The interpreter joins the threads of a ThreadPoolExecutor at exit, so that one silent host
-would keep sesh from exiting.
+They are daemon threads, and no ThreadPoolExecutor: the interpreter joins the threads of an executor at exit, so one
+silent host would keep sesh from exiting.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from sesh.stop import Stop
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
-_MOST_UNREAD = 1000  # items in the queue; a worker with another one blocks
-_LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh, then they are left alone
+_MOST_UNREAD = 1000  # items in the queue; a worker with one more item blocks
+_LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh; a slower thread is left running
 _ENDED = object()  # the last item of a worker that ended without an error
 
 

@@ -1,1 +1,1 @@
-"""Files under SESH_DIR: facts of sessions without asking a daemon; only `listing` asks the daemons too."""
+"""Files under SESH_DIR, which tell about sessions without a daemon. Only `listing` asks the daemons too."""

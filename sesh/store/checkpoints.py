@@ -37,7 +37,7 @@ def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
-    """Append to a scrollback file; return its new size. Raises OSError, see `files.write_after`."""
+    """Append to a scrollback file; return `off` with its new size. Raises OSError, see `files.write_after`."""
     files.write_after(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
@@ -51,7 +51,7 @@ def drop(session_id: str, file: int) -> None:
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
-    """Write back what `read` returned, all or nothing. Raises OSError."""
+    """Write back a checkpoint that `read` returned: all of it, or nothing. Raises OSError."""
     off: ScrolledOff = {**scrolled_off(header), "bytes": 0}
     screen = max(0, len(data) - (header.get("screen") or 0))
     try:
@@ -65,7 +65,7 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
 
 
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
-    """Return the checkpoint of a session, its scrollback before its screen; None if there is none.
+    """Return the header of a checkpoint, and its scrollback followed by its screen; None if there is none.
 
     If a file is shorter than the header says, as after a power loss, a notice follows its last whole line. Raises
     Refused for a foreign or damaged file, or one of another format.

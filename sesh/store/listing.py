@@ -129,9 +129,10 @@ def _answer(connection: wire.Connection | None, deadline: float) -> Summary | No
 
 
 def unanswered(name: str) -> Summary | None:
-    """Return the summary of a session without an answer from its daemon, from its record.
+    """Return the summary of a session whose daemon has not answered, from its record.
 
-    None if the session has just ended or was renamed. Raises Refused if its record is not trusted.
+    If a live daemon has lost its socket, wake it and ask it again. Return None if the session has just ended or was
+    renamed. Raises Refused if its record is not trusted.
     """
     record = records.read(name)
     if record is None:
@@ -213,7 +214,7 @@ def of_job(name: str) -> Summary | None:
 
 
 def current(tty: int | None = None) -> Record | None:
-    """Return the record of a terminal's session, by default of the caller's; None outside of any."""
+    """Return the record of the session that has a terminal, by default the caller's; None if no session has it."""
     tty = processes.controlling_tty() if tty is None else tty
     if not tty:
         return None

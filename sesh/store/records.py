@@ -13,7 +13,7 @@ from sesh import directories, files, machine, paths, processes, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
-OLDEST = 7 * 86400.0  # seconds after its end, then a session that ended without a client is removed
+OLDEST = 7 * 86400.0  # seconds after its end; then a session that ended without a client is removed
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 
 
@@ -86,7 +86,7 @@ def checkpoint_path(session_id: str) -> str:
 
 
 def scrollback_paths(session_id: str) -> tuple[str, str]:
-    """Return the paths of the two scrollback files: the current one, and the one that is written to replace it."""
+    """Return the paths of the two scrollback files; the header of the checkpoint says which one is current."""
     folder = paths.directory()
     return os.path.join(folder, f".scrollback0.{session_id}"), os.path.join(folder, f".scrollback1.{session_id}")
 
@@ -114,8 +114,8 @@ def link_agent(session_id: str, target: str) -> None:
 def remove(name: str, session_id: str = "") -> None:
     """Remove a session's files. The caller holds the directory's lock, and the session has no daemon.
 
-    `session_id`: by default the record's. The socket is removed last, as a daemon that retries a failed removal
-    recognizes its files by it.
+    `session_id`: by default the record's. The socket is removed last, because a daemon that retries a failed removal
+    recognizes its files by the socket.
     """
     session_id = session_id or (readable(name) or {}).get("id") or "none"  # no session has this id
     own = (agent_path(session_id), checkpoint_path(session_id), environment_path(session_id))
@@ -127,7 +127,7 @@ def remove(name: str, session_id: str = "") -> None:
 
 
 def forget(name: str, session_id: str) -> None:
-    """Remove the files of a session without a daemon, if the name still belongs to it. Raises OSError, Refused."""
+    """Remove the files of a session without a daemon, if it still has the name. Raises OSError, Refused."""
     with directories.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)

@@ -1,4 +1,4 @@
-"""Results of ended sessions, so that an exit code survives a killed waiter: the newest hundred, for a week.
+"""Results of ended sessions, the newest hundred for a week, so that an exit code outlives a killed waiter.
 
 A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; `ID.out` has a job's output.
 """
@@ -89,7 +89,7 @@ def _prune(folder: str) -> None:
 
 
 def sync(session_id: str) -> None:
-    """Flush the result of a session to the disk; call this after the answers are sent, which must not wait."""
+    """Flush the result of a session to the disk. Call this after the answers are sent, as they must not wait for it."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
             files.flush(path)
