@@ -79,7 +79,7 @@ class Ending:
         if not alive:
             pty.reap()
             self._program_ended()
-        elif waited > 2 * KILL_AFTER:  # a process may hang in the kernel; only the program must have ended
+        elif waited > 2 * KILL_AFTER:  # another process may hang in the kernel; the program's end is enough
             if pty.reap():
                 self._program_ended()
         elif waited > KILL_AFTER:
