@@ -188,7 +188,7 @@ class Ending:
     # -- connections that wait for the end
 
     def answer_waiters(self) -> None:
-        """Answer each wait for the end, and send each client EXIT, once all output has been sent to it.
+        """Answer each wait for the end, and send each client EXIT, once it was sent all output.
 
         A wait is answered only when the session's name is free, or its last screen is kept, because its caller may use
         the name or ask for the screen next.

@@ -46,8 +46,9 @@ class Kept:
     """The part of an `Activity` that survives a reload.
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: time of the last answer, by `STEADY`.
-    `prompted`: the process group of the shell, if its last mark (OSC 133) was a prompt and no Enter followed; else 0.
-    `begun`: the same, if its last mark was the begin of a command. `entered`: the number of the line entered last.
+    `prompted`: the process group of the shell, if its last mark (OSC 133) was a prompt; else 0. Enter resets it to 0.
+    `begun`: that group, if the last mark was the begin of a command; else 0. `entered`: the number of the line that was
+    entered last.
     """
 
     standing: Standing

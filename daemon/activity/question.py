@@ -62,8 +62,8 @@ def _lines(emulator: Emulator) -> list[str]:
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
     """Return the question in rows of words. `cursor`: the index of its row, None if it is hidden.
 
-    It is the cursor's row, if that has words; else the last row with a question mark, and the menu below it; else the
-    last rows with words.
+    The question is the cursor's row, if that has words; else the last row with a question mark, and the menu below it;
+    else the last rows with words.
     """
     rows = [row if _has_words(row) and row not in known else "" for row in words]
     if cursor is not None and rows[cursor]:

@@ -41,9 +41,9 @@ class Due:
     """The client gets nothing until it has read earlier bytes. Then it gets a screen.
 
     `attach`: the client has just attached, so it gets scrollback and screen. Else it gets the missed lines and the
-    screen. `beneath`: its terminal shows a drawn screen over this state. If that is None, the terminal shows the output
-    up to the client's position (-1: no output). `drawing`: the screen, if it is partly drawn. A client at position -1
-    was already sent the drawn parts.
+    screen. `beneath`: its terminal shows a drawn screen over this state; then only the screen is sent. If it is None,
+    the terminal shows the output up to the client's position (-1: no output). `drawing`: the screen, if it is partly
+    drawn. A client at position -1 was already sent the drawn parts.
     """
 
     mode: ClassVar[str] = "aside"

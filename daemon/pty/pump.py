@@ -160,7 +160,7 @@ class Pump:
         self.last_activity = STEADY.now()
         self.stirred()
         if findings:
-            self.found(findings, start)  # first: a query is assigned to its answerer before it is sent
+            self.found(findings, start)  # first: a query gets its answerer before any terminal gets the query
         self.appended()
 
     def reopen(self) -> None:

@@ -21,7 +21,7 @@ for _machine in ("riscv64", "loongarch64"):
 _MACHINE = os.uname().machine if machine.LINUX else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined
-_CONTROLLING = 5 << 8
+_CONTROLLING = 5 << 8  # the number of /dev/tty
 
 
 class Call(Enum):

@@ -30,10 +30,10 @@ _LEAST_TIMEOUT = 2.0  # the shortest start timeout, for a job whose own timeout 
 _LOCK_TIMEOUT = 0.5  # seconds for the lock under which a creator that got no answer looks for its session
 _BACKLOG = 1024
 
-_STATUS = (
+_STATUS = (  # lines of /proc/self/status
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
-_FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")
+_FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")  # in /proc/self
 _PRIORITIES = slice(37, 39)  # the fields of `processes.stat_of` for real-time priority and policy
 
 
