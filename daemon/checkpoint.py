@@ -1,8 +1,8 @@
-"""Writes checkpoints: screen and scrollback of a session, on disk soon after output, in case the daemon dies.
+"""Writes checkpoints: copies on disk of a session's screen and scrollback, in case the daemon dies.
 
-Only output sets the timer: an idle session writes nothing and never wakes up. Scrollback has a file of its own, to
-which new lines are appended, some in each turn of the loop. A second file contains the screen, and after it the output
-that the emulator has not read.
+A checkpoint is written soon after output. Only output sets the timer, so an idle session writes nothing and never wakes
+up. The scrollback has a file of its own, to which new lines are appended, some in each turn of the loop. A second file
+contains the screen, followed by the output that the emulator has not read.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, Facts, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
-CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, if `PAUSE` is over
+CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAUSE` is not over
 PAUSE = 4.0
-"""Seconds from the start of one checkpoint to that of the next, during output. A crash loses five seconds of output at
-most: this, and the time that a checkpoint takes."""
+"""During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
+of output: this pause, and the time that a checkpoint takes."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
-"""Seconds for the emulator to catch up before a checkpoint, and before the last; its largest lag takes less."""
+"""Seconds for the emulator to catch up before a checkpoint, and before the last one. Its largest lag takes less."""
 LONGEST_PAUSE = 60.0  # the limit of the pause, which doubles with each failure
 _TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # errors that leave the file undamaged
 MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are left out
@@ -37,8 +37,9 @@ MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are
 class _File(NamedTuple):
     """The scrollback file. `off`: its description in the checkpoint's header.
 
-    It contains the lines from number `start` up to `end`, if the scrollback still has this `source` (its revision, and
-    the columns). `source` is None if another process wrote the file, or if it is damaged.
+    The file contains the scrollback's lines from number `start` up to `end`. `source` is the scrollback's revision and
+    number of columns; if one of them changes, the file is started anew. `source` is None if another process wrote the
+    file, or if the file is damaged.
     """
 
     off: ScrolledOff
@@ -65,7 +66,7 @@ class Checkpointer:
         self._position = 0
 
     def soon(self) -> None:
-        """Schedule a checkpoint after output; a failure schedules a later one."""
+        """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts["persist"] and self._pump.running:
             self._timers.ensure("checkpoint", CHECKPOINT_AFTER, self.write_if_due)
 
@@ -110,7 +111,7 @@ class Checkpointer:
             pass
 
     def _writing(self, until: float) -> Generator[None, None, None]:
-        """Write a checkpoint in short steps. The emulator catches up first, except for a small lag, until `until`."""
+        """Write a checkpoint in short steps. First let the emulator catch up to a small lag, until `until` at most."""
         model, head = self._model, self._log.head
         while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()
@@ -161,7 +162,10 @@ class Checkpointer:
         return last._replace(end=end), (scrolled(lines, columns) for lines in scrollback.since(last.end))
 
     def _screen(self) -> bytes:
-        """Return bytes that draw the screen, then the output that the emulator has not read, unless in an image."""
+        """Return bytes that draw the screen, and after them the output that the emulator has not read.
+
+        Leave that output out if it begins within an image, because the rest of an image would be shown as text.
+        """
         model, emulator = self._model, self._model.emulator
         screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:

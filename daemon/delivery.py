@@ -12,8 +12,8 @@ from enum import Enum, auto
 
 from sesh.keys import PASTE, PASTE_END
 
-POLL = 0.02  # seconds between polls; for a moment after a write, the kernel reports no unread bytes
-STALLED = 3.0  # seconds for the program to read a piece, and to change its screen; then no Enter is typed
+POLL = 0.02  # seconds between polls
+STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
 _PIECE = 1000
@@ -34,7 +34,9 @@ class Delivery:
     def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
         self.pieces = deque(_pieces(text, pasted=pasted))
         self._screen, self._changed = screen, False
-        self._empty_polls = 2  # successive polls without unread bytes; two of them mean that the piece was read
+        # Successive polls without unread bytes. Two mean that the piece was read: the first may come too early, as the
+        # kernel reports no unread bytes for a moment after a write.
+        self._empty_polls = 2
         self._typed_at = self._read_at = self._shown_at = 0.0  # when the last piece was typed, read, and first shown
         self._changed_at = 0.0  # when the screen last changed
 
@@ -43,7 +45,7 @@ class Delivery:
         return self.pieces.popleft()
 
     def next_step(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
-        """Return the next step. `unread`: bytes that the program has not read. `runs`: it uses a processor now."""
+        """Return the next step. `unread`: bytes that the program has not read. `runs`: the program is running now."""
         shown = self._changed_at > self._typed_at
         if shown and runs:  # on a busy machine, it may not have drawn the whole text yet
             self._changed_at = now
@@ -78,7 +80,7 @@ def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without paste markers; removing one may join bytes to another, so repeat."""
+    """Return the text without paste markers. Repeat, because the bytes around a removed marker may form another."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

@@ -66,7 +66,7 @@ def _foreground(session: Session) -> Foreground | None:
 
 
 def status(session: Session) -> Status:
-    """Return all facts of the session. The emulator gets a moment to catch up; the screen may be older."""
+    """Return all facts of the session. The emulator gets a moment to catch up, but may still lag behind."""
     session.model.catch_up()
     emulator, pty = session.model.emulator, session.pty
     return {

@@ -48,9 +48,9 @@ class Ending:
     # -- the program's end
 
     def end_session(self, *, keep: bool = False, reason: str = "killed") -> None:
-        """End every process of the session: SIGHUP and SIGCONT, and SIGKILL after `KILL_AFTER`.
+        """End every process of the session: send SIGHUP and SIGCONT, then SIGKILL after `KILL_AFTER`.
 
-        `keep`: do not cancel the session's option to stay readable. `reason`: for people.
+        `keep`: leave the session readable if it has that option; else the option is cancelled. `reason`: why it ends.
         """
         session = self.session
         session.facts["keep"] = keep and session.facts["keep"]
@@ -79,7 +79,7 @@ class Ending:
         if not alive:
             pty.reap()
             self._program_ended()
-        elif waited > 2 * KILL_AFTER:  # a process may hang in the kernel; the program itself must have ended
+        elif waited > 2 * KILL_AFTER:  # another process may hang in the kernel; the program's end is enough
             if pty.reap():
                 self._program_ended()
         elif waited > KILL_AFTER:
@@ -124,9 +124,10 @@ class Ending:
         self._finish(Phase.KEPT if session.facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
 
     def _outlives(self, *, timed_out: bool) -> bool:
-        """Return whether the ended session stays listed (`Config.keep`): no person was attached or ended it.
+        """Return whether the ended session stays listed, by the setting `Config.keep`.
 
-        SIGTERM to the daemon does not count as a person's request: a machine that shuts down sends it.
+        It does not if a person was attached or has ended it. SIGTERM to the daemon does not count as a person's act,
+        because a machine that shuts down sends it.
         """
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
@@ -187,9 +188,10 @@ class Ending:
     # -- connections that wait for the end
 
     def answer_waiters(self) -> None:
-        """Answer waits for the end, and send clients EXIT, each once it has all of the output.
+        """Answer each wait for the end, and send each client EXIT, once it was sent all output.
 
-        A wait is answered once the session's name is free, or its last screen is kept: its caller may ask for them.
+        A wait is answered only when the session's name is free, or its last screen is kept, because its caller may use
+        the name or ask for the screen next.
         """
         session = self.session
         if self._life.phase == Phase.ENDED and not session.model.lag:
@@ -213,7 +215,7 @@ class Ending:
         session.waits.forget(connection)
 
     def _has_more(self, connection: PeerConnection) -> bool:
-        """Return whether a connection has still to be sent output or events that it follows."""
+        """Return whether output or events that a connection follows are still to be sent."""
         reader = connection.reader
         if self.session.events.pending(connection):
             return True

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 KEPT = 1000
-"""Events kept for late or slow followers. Above it, the most frequent kind loses its oldest event: titles that change
-all the time must not push out how a command ended."""
+"""Events kept for late or slow followers. If there are more, the most frequent kind loses its oldest event, so that
+titles that change all the time do not push out how a command ended."""
 MAX_UNREAD = 64 << 10  # unsent bytes at which a follower gets no further events until it reads
 MAX_TEXT = 1024
-_LONG = 60.0  # seconds of absence from which on its length, and successful commands, are reported
+_LONG = 60.0  # seconds; after a longer absence, its length and commands that succeeded are reported too
 MAX_NOTIFICATION = 160
 _MAX_COMMAND = 32 << 10
 
@@ -76,7 +76,7 @@ class Events:
         return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:
-        """Add a follower, from the event after number `since` on; None: from now on."""
+        """Add a follower, which gets the events after number `since`, or those from now on if it is None."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
 
@@ -90,7 +90,7 @@ class Events:
         self._followers.pop(connection, None)
 
     def pending(self, connection: PeerConnection) -> bool:
-        """Return whether a follower has still to be sent events."""
+        """Return whether events are still to be sent to a follower."""
         return self._followers.get(connection, self.last) < self.last
 
     def feed(self) -> None:

@@ -1,6 +1,6 @@
 """Handles findings of the query scanner: queries, titles, bells, notifications, states, prompt marks.
 
-The terminal of the client that typed last answers a query; without one, the daemon does.
+The terminal of the client that typed last answers a query. If no client can, the daemon does.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ class Answering:
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
         self._pump, self._model, self._clients, self._timers, self._runs = pump, model, clients, timers, runs
-        self._waiting: deque[tuple[bytes, int]] = deque()  # each with its end in the log; b"" is a size report
+        self._waiting: deque[tuple[bytes, int]] = deque()  # queries with their ends in the log; b"" asks for the size
 
     def found(self, kind: str, body: bytes, position: int) -> None:
         """Handle a finding whose kind is in `queries.ASKING`, and which ends at `position` of the log.
 
-        Expect the reply from a client's terminal if possible, else queue the query; only a terminal answers a `talk`.
+        If a client's terminal can answer, expect its reply. Else queue the query for the daemon to answer, but drop a
+        `talk`, which only a terminal can answer.
         """
         client = self._clients.answering(self._pump.log)
         if kind == "status query":

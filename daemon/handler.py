@@ -20,7 +20,7 @@ from sesh.messages import Introduction, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes without an ACK from which on one is sent at once; fewer wait for output
+ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once, not with the next output
 
 
 class ClientHandler:

@@ -60,7 +60,7 @@ class ProgramEnd:
 class Life:
     """The phase of a session, and the causes of its end.
 
-    `asked_by`: the reason for which somebody ends it; empty for none. `ended` is called when the program has ended.
+    `asked_by`: the reason, if somebody ends the session; else empty. `ended` is called when the program has ended.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Life:
 
     @property
     def interrupted(self) -> bool:
-        """True if the last key was a recent Ctrl-C, so that an end now is on request."""
+        """True if the last key was a recent Ctrl-C, so that an end now counts as requested."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
     def interrupt(self) -> None:
@@ -80,7 +80,7 @@ class Life:
         self._interrupted_at = time.monotonic()
 
     def go_on(self) -> None:
-        """Note another key, or a new command: the last Ctrl-C causes no end any more."""
+        """Note another key, or a new command: from now on, the last Ctrl-C is not the cause of an end."""
         self._interrupted_at = _NEVER
 
     @property

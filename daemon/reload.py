@@ -4,8 +4,8 @@ A trial comes first: the other sesh loads a snapshot of the session in a process
 peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the pty, the
 listening socket and a job's stdin stay open over `exec`. Bytes that arrive meanwhile wait in the kernel.
 
-Connections are not in the snapshot: their peers reconnect and send their positions. Bytes are base64. Times are by
-`SteadyClock`, whose origin and step are in `clock`; only `facts.deadline` is by the wall clock.
+Connections are not in the snapshot: their peers reconnect and send their positions. In the snapshot, bytes are base64.
+Times are by `SteadyClock`, whose origin and step are in `clock`. Only `facts.deadline` is by the wall clock.
 
 The other sesh may be of another version: `try_out` and `take_over`, and their arguments, must not change.
 """

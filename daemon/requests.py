@@ -1,4 +1,4 @@
-"""Checks and dispatches requests: none begins after its deadline, and an error becomes its answer."""
+"""Checks and dispatches requests. No request begins after its deadline, and an error becomes its answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the em
 REQUESTS = {
     verb: part for part in (Verbs, Typing) for verb in vars(part) if isfunction(getattr(part, verb)) and verb[0] != "_"
 }
-"""The class of each request's method. Its parameters after the first are the keys that the request may have."""
+"""By verb, the class that has the request's method. The method's parameters, except `request`, are the keys that the
+request may have."""
 
 
 class Requests:
@@ -83,7 +84,10 @@ class Requests:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
     def _when_drawn(self, request: Request, seconds: float, position: int, until: float) -> None:
-        """Call a request's method once the emulator, which gets `seconds` now, has drawn `position`, or at `until`."""
+        """Call a request's method once the emulator has drawn the log up to `position`, or at `until` at the latest.
+
+        The emulator gets `seconds` now, and `STEP_TIME` at each later check.
+        """
         session = self.session
         self._deferred.discard(request)
         is_drawn = session.faults.guard(session.model.catch_up, "the emulator", seconds, position)

@@ -29,8 +29,8 @@ Reload = Callable[["Server", Request, str, list[str]], None]
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait
 MAX_UNSENT = 32 << 20  # unread bytes of answers; a connection with more is closed at its next request
-SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with no more is not counted
-MAX_UNFINISHED = 16 << 20  # bytes of those counted together; above it, connections are closed
+SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
+MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
@@ -118,16 +118,16 @@ class Server:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
 
     def _oldest_idle(self) -> PeerConnection | None:
-        """Return the oldest idle connection, one that has not sent HELLO first; None if none is idle."""
+        """Return the oldest idle connection, but prefer one that has not sent HELLO; None if none is idle."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self, _events: int) -> None:
-        """Accept a connection. Without free descriptors, pause: the socket stays ready, and the loop would spin."""
+        """Accept a connection. If descriptors ran out, pause: the socket stays ready, and the loop would spin."""
         try:
             opened = self.listener.accept()
         except Refused as error:
-            if not self.session.timers.is_set("stranger"):  # a line each would push all others out of the log
+            if not self.session.timers.is_set("stranger"):  # a line for each would push all others out of the log
                 self.session.faults.note(f"a connection was closed: {error}")
                 self.session.timers.set("stranger", STRANGER_INTERVAL, lambda: None)
             return

@@ -27,13 +27,13 @@ from sesh.stored import Facts
 
 
 class Session:
-    """The session's parts. Each is built from parts that are built before it; `_connect` has the calls to later ones.
+    """The session's parts. A part is built from earlier ones, and calls later ones only as `_connect` lists.
 
     Only `description.change` changes `facts`, except for `pid` at the start and `keep` at the end.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
-        """Build the parts; only local names build others, so that mypy finds one that is used before it is built."""
+        """Build the parts. Pass them as local variables, so that mypy finds one that is used before it is built."""
         self.facts, reports = facts, Reports()
         self.life = life = Life()
         self.faults = faults = FaultLog()
@@ -59,7 +59,7 @@ class Session:
             self.begin(pty)
 
     def _connect(self) -> None:
-        """Connect each part to those that are built after it: what happens there calls these functions, in order."""
+        """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
         self.life.ended.add(self.relay.program_ended)
         self.pump.stirred.add(self.activity.wake, self.waits.wake)
         self.pump.found.add(self.findings.handle)

@@ -33,7 +33,7 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 
 @dataclass
 class Text:
-    """A text on its way. `reader`, `asks_since`: the terminal's reader and the question's time at its start."""
+    """A text that is being typed. `reader`, `asks_since`: the terminal's reader and the question's time before it."""
 
     request: Request
     key: str
@@ -76,11 +76,11 @@ class Typing:
     ) -> None:
         """Type bytes as one unit, behind the active text; answer once the input queue has room.
 
-        `enter`: press Enter after them; `reason` in the answer says why it was not pressed. `since`, `question`: refuse
-        unless the session still asks that question; no output is read between check and typing. `force`: skip the
-        checks for a person's unfinished line and for a question. `key`: a repeated request with this key is not typed
-        again. `more`: this continues the previous request. `keys`: do not wait for the active text, but cancel its
-        Enter.
+        `enter`: press Enter after them; if it was not pressed, `reason` in the answer says why. `since`, `question`:
+        refuse unless the session still asks that question; no output is read between check and typing. `force`: skip
+        the checks for a person's unfinished line and for a question. `key`: a repeated request with this key is not
+        typed again. `more`: this continues the previous request. `keys`: do not wait for the active text, but cancel
+        its Enter.
         """
         if self._active is not None and not keys:
             if len(self._queued) == MAX_QUEUED:
@@ -104,7 +104,7 @@ class Typing:
             self._type(request, text + b"\r" if enter else text, key, more=more)
 
     def asked(self, request: Request, since: str | None = None, question: str = "") -> None:
-        """Answer with the question and the terminal's modes. `since`, `question`: refuse if that has changed."""
+        """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
         request.respond(**self._check_question(since, question, types=False))
 
     def interrupt(self, request: Request, key: str = "") -> None:
@@ -136,7 +136,7 @@ class Typing:
             taken(True)
 
     def _repeats(self, request: Request, key: str) -> bool:
-        """Return whether this request repeats one over an earlier link; answer it with that outcome."""
+        """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
             request.respond(position=self._pump.sent_at, reason=reason)
@@ -178,7 +178,7 @@ class Typing:
                 self._finish(text, reason)
 
     def _advance(self, text: Text) -> str | None:
-        """Take one step. Return None to go on, the reason why Enter was not pressed, or an empty string if it was."""
+        """Take one step. Return None to go on; at the end, why Enter was not pressed, or an empty string if it was."""
         session, pump, delivery = self._session, self._pump, text.delivery
         if not session.relay.paused():
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
@@ -266,7 +266,7 @@ class Typing:
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
     def _check_question(self, since: str | None, question: str, *, types: bool) -> Answer:
-        """Return the session's question. Raises Refused if it differs from `since`, if given, and `question`."""
+        """Return the session's question. Raises Refused if it asks none, or another than `since` and `question` say."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)

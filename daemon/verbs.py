@@ -32,7 +32,7 @@ MAX_LABELS = 64
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
-Position = Literal["screen", "sent", "start"] | int  # in the output, or a word for one
+Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
 Reload = Callable[[Request, str, list[str]], None]  # request, Python's path, its module search path
 
 
@@ -136,9 +136,9 @@ class Verbs:
     ) -> None:
         """Answer when a condition of `Wait` is met, or at the session's end.
 
-        `follow`: before, send its output, from position `from` on, or `else` if that is `sent`, and nothing was.
-        `since`: a prompt counts after this position, without it after `from`. `from_now`: a question that stands now
-        does not count, unless it is another client's run that asks.
+        `follow`: before the answer, send the session's output from position `from` on. If `from` is "sent" and nothing
+        was sent yet, begin at `else`. `since`: a prompt counts only after this position, or after `from` if `since` is
+        absent. `from_now`: a question that stands now does not count, unless another client's run is active.
         """
         session, connection = self._session, request.connection
         run, counts = session.runs.active, from_ if since is None else since
@@ -179,7 +179,7 @@ class Verbs:
     ) -> None:
         """Run a command (its words, separated by NUL) in the live shell; answer when it has ended.
 
-        `wait`, `key`: see `Run`. `since`: send its output from this byte on, as it comes, unless it does not `wait`.
+        `wait`, `key`: see `Run`. `since`: if the request waits, send the output from this byte on, as it comes.
         """
         session = self._session
         if not session.running:
@@ -257,7 +257,7 @@ class Verbs:
         request.respond(switched=client is not None)
 
     def tell(self, request: Request, name: str = "", state: str = "", question: str = "") -> None:
-        """Show a notification on the client that typed last; about this session only if nobody watches it."""
+        """Show a notification on the client that typed last, unless it is about this session and somebody watches."""
         session = self._session
         of_another = name != session.name
         client = notifiable_client(session) if of_another or not session.clients.watched else None
@@ -269,7 +269,7 @@ class Verbs:
     def feed(self, request: Request, at: int | None = None, *, ends: bool = False, mends: bool = False) -> None:
         """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it.
 
-        `ends`: close it then. `mends`: the feeder comes back after a lost link.
+        `ends`: close stdin after these bytes. `mends`: the feeder will come back if its link is lost.
         """
         session = self._session
         stdin = session.pump.stdin

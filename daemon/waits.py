@@ -1,7 +1,7 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`ending` answers those that are left at the end. A client that waits for text follows the output and searches it itself:
-a client's pattern must not block the daemon's loop.
+`ending` answers those that are left at the end. A client that waits for text follows the output and searches it itself,
+because a client's pattern must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from sesh.messages import Answer
 MAX_WAITS = 16  # of one connection; more are refused
 QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived
 MAX_PAUSE = 1.0  # seconds between two polls of a silent shell; no event reports its prompt
-_READS_POLL = 10.0  # seconds between two polls for a silent read; `Activity` stops its own after that time
-UNSENT_POLL = 0.05  # seconds between two polls for a client with unsent output, which may contain its text
+_READS_POLL = 10.0  # seconds between two checks for a question; `Activity` ends its own after so much silence
+UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which may contain the text waited for
 
 
 @dataclass(eq=False)
 class Wait:
-    """A request and its conditions besides the session's end; the first that is met is the answer.
+    """A request that waits for conditions, and always for the session's end. The first that is met is the answer.
 
     `output`: the answer at the end carries all output. `since`: the position that output must reach before a prompt
-    counts. `stale`: the `since` of a question that was answered and does not count. `idle`: seconds of silence.
+    counts. `stale`: the time (`Standing.since`) of a question that does not count. `idle`: seconds of silence.
     `until`: the deadline (monotonic), at which the wait is refused.
     """
 
@@ -56,7 +56,7 @@ class Waits:
         return [wait for wait in self.all if wait.request.connection is connection]
 
     def add(self, wait: Wait) -> None:
-        """Add a wait. Raises UsageError if its connection has `MAX_WAITS`, or one with the same number."""
+        """Add a wait. Raises UsageError if its connection has `MAX_WAITS`, or a wait with this number."""
         numbers = [other.request.number for other in self.of(wait.request.connection)]
         if wait.request.number in numbers or len(numbers) >= MAX_WAITS:
             raise UsageError("a connection can wait for the end only once per request number")

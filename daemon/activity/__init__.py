@@ -1,1 +1,1 @@
-"""The state of a session (working, waiting for a person, idle), and the notifications of it."""
+"""The state of a session (working, waiting for a person, idle), and the notifications about it."""

@@ -34,7 +34,7 @@ from sesh.wording import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may end without an event
-_OUTPUT_DELAY = 0.02  # seconds after which output that a program wrote before a read has arrived
+_OUTPUT_DELAY = 0.02  # seconds within which output arrives that a program wrote before it began to read
 _LEAST_DELAY = 0.01  # seconds to the next check at least: a timer may be early by a rounding error
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
@@ -46,8 +46,9 @@ class Kept:
     """The part of an `Activity` that survives a reload.
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: time of the last answer, by `STEADY`.
-    `prompted`, `begun`: the process group of the shell whose last mark (OSC 133) was a prompt, or a command's begin;
-    else 0. Enter resets `prompted`. `entered`: the number of the line that was entered last.
+    `prompted`: the process group of the shell, if its last mark (OSC 133) was a prompt; else 0. Enter resets it to 0.
+    `begun`: that group, if the last mark was the begin of a command; else 0. `entered`: the number of the line that was
+    entered last.
     """
 
     standing: Standing
@@ -207,7 +208,7 @@ class Activity:
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
     def standing(self, *, fresh: bool = False) -> Standing:
-        """Return the state; check it first if it may be stale, or if `fresh`, unless a check is due anyway."""
+        """Return the state. If it may be stale, or if `fresh`, check it first, unless a check is due anyway."""
         stale = self._kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
             self._check(sure=True)

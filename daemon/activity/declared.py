@@ -15,7 +15,7 @@ _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work wi
 
 
 class By(str, Enum):
-    """The source of a declaration: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`."""
+    """The source of a declaration, in order: a notification (OSC 9, 99 or 777), OSC 9;4, `--hook`, and `--state`."""
 
     NOTICE = "notice"
     PROGRESS = "progress"

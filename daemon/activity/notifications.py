@@ -1,8 +1,9 @@
-"""Notifies a person that the session waits, has failed, or rings: once a minute at most, and not while it is watched.
+"""Notifies a person that the session waits, has failed, or rings.
 
-The terminal that was typed in last shows the notification; without one, the user's `hook` runs, a shell command. A
-child process does both, so that the daemon neither blocks nor reads the settings. A bell is delayed, as a question may
-follow and replace it; it does not count for the interval between questions.
+It does so at most once a minute, and not while a person watches the session. The terminal that was typed in last shows
+the notification. If there is none, the user's `hook` runs, which is a shell command. A child process does both, so that
+the daemon neither blocks nor reads the settings. A bell is delayed, because a question may follow and replace it. It
+does not count for the interval between questions.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Notifications:
             self._notify()
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
-        """Schedule a notification, `NOTIFICATION_INTERVAL` after the one at `last`, and `least` from now at least."""
+        """Schedule a notification `NOTIFICATION_INTERVAL` after the one at `last`, in `least` seconds at least."""
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)

@@ -38,12 +38,12 @@ def in_lines(emulator: Emulator, entered: int) -> str:
 
 
 def on_screen(emulator: Emulator, known: Collection[str]) -> str:
-    """Return the question on a screen, not in the rows whose words are in `known`."""
+    """Return the question on a screen; ignore the rows whose words are in `known`."""
     return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
-    """Return the last line with words up to the cursor's. `begun`: leave out the cursor's, which is being typed.
+    """Return the last line with words, down to the cursor's line. `begun`: leave that out, as it is being typed.
 
     Return an empty string on the alternate screen, whose rows are not in order of time.
     """
@@ -62,7 +62,8 @@ def _lines(emulator: Emulator) -> list[str]:
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
     """Return the question in rows of words. `cursor`: the index of its row, None if it is hidden.
 
-    It is the cursor's row, the last row with a question mark and the menu below it, or else the last rows with words.
+    The question is the cursor's row, if that has words; else the last row with a question mark, and the menu below it;
+    else the last rows with words.
     """
     rows = [row if _has_words(row) and row not in known else "" for row in words]
     if cursor is not None and rows[cursor]:

@@ -77,7 +77,7 @@ class Standing:
 
 
 def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the state by the program's declaration `declared`, else by the check `seen`, else the one before.
+    """Return the state that the program declares, else the state that a check has seen, else the state before.
 
     Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
     unless the question was answered meanwhile.

@@ -15,7 +15,7 @@ from sesh.vt.pen import Pen
 
 WORKED_AFTER = 3.0  # seconds of change after which the program counts as working
 OVER_AFTER = 3.0  # seconds without a change after which its turn is over
-_PAUSE = 0.9  # seconds without a change after which `WORKED_AFTER` begins again: a check may be 0.4 s late
+_PAUSE = 0.9  # seconds without a change after which `WORKED_AFTER` is counted anew; a check may be 0.4 s late
 DRAW_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
 
 Cells = list[tuple[list[str], list[Pen]]]
@@ -34,11 +34,11 @@ class Turn:
         self._model = model
         self._cells: Cells | None = None
         self._head = 0
-        self._began: float | None = None  # time (monotonic) at which it began to change without a pause
+        self._began: float | None = None  # time (monotonic) at which the screen began to change without a pause
         self.changed_at = time.monotonic()
         self.work = Work.NOTHING
         self.question = ""
-        self._known: frozenset[str] = frozenset()  # rows shown when it began to work after the last key
+        self._known: frozenset[str] = frozenset()  # rows shown when the program began to work after the last key
 
     def key_pressed(self) -> None:
         self._began, self.work = None, Work.NOTHING

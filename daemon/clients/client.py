@@ -22,7 +22,7 @@ from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
-LAG_OVER_LINK = 64 << 10  # the same over a link, besides the bytes in flight: an echo queues behind both
+LAG_OVER_LINK = 64 << 10  # the same over a link, without the bytes in flight; an echo waits behind both
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets: by default, at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
@@ -38,11 +38,12 @@ class Live:
 
 @dataclass(frozen=True)
 class Due:
-    """The client gets nothing until it has read earlier bytes, and then a screen.
+    """The client gets nothing until it has read earlier bytes. Then it gets a screen.
 
-    `attach`: the client has just attached, and gets scrollback and screen. Else its terminal shows the output up to the
-    client's position (-1: none), or a drawn screen over the state `beneath`; it gets the missed lines and the screen.
-    `drawing`: the screen, partly drawn; a client whose terminal shows no output yet (position -1) has got those parts.
+    `attach`: the client has just attached, so it gets scrollback and screen. Else it gets the missed lines and the
+    screen. `beneath`: its terminal shows a drawn screen over this state; then only the screen is sent. If it is None,
+    the terminal shows the output up to the client's position (-1: no output). `drawing`: the screen, if it is partly
+    drawn. A client at position -1 was already sent the drawn parts.
     """
 
     mode: ClassVar[str] = "aside"
@@ -106,7 +107,7 @@ class Client(Reader):
         self._mark = mark  # makes the model remember a position that the terminal may show when the link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = STEADY.now()  # attached; last typed (attaching counts)
+        self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
         self.window = Window() if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Due | Drawn = Due(attach=True)
@@ -127,7 +128,7 @@ class Client(Reader):
         return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
-        """Send the first part of a screen. A client that reconnects before the rest has shown no output yet."""
+        """Send a part of a screen, not the last. A client that reconnects before the last shows no output yet."""
         self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:

@@ -76,7 +76,7 @@ class FrameSocket:
         self.changed()
 
     def flush(self) -> bool:
-        """Send as much as the socket accepts; return False if bytes are left. Call `fail` after an error."""
+        """Send as much as the socket accepts; return False if bytes are left. An error makes the connection `fail`."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg([self._out[index] for index in range(min(64, len(self._out)))])

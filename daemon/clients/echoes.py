@@ -1,8 +1,8 @@
 """Supports clients that predict echoes: sends them the screen, and reports which inputs must have been echoed.
 
-A program echoes a key some time after it was typed. So ECHOED names an INPUT some time after the pty accepted it:
-before the next output, in the same packet, or alone if no output comes soon. The terminal's flags are sent before the
-output that they apply to, so that a password is never predicted.
+A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
+it. ECHOED is sent before the next output, in the same packet, or alone if no output comes soon. The terminal's flags
+are sent before the output that they apply to, so that a password is never predicted.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ class Listener:
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
         """Claim a name, and remove the files of a lost session of that name.
 
-        `check` is called first, under the lock; its exceptions pass. Raises Exists if a session of that name runs,
-        Refused if the files are another machine's or not sesh's.
+        `check` is called first, under the lock, and may raise. Raises Exists if a session of that name runs, Refused if
+        the files are another machine's or not sesh's.
         """
         with locked(paths.directory()):
             if check is not None:
@@ -63,7 +63,7 @@ class Listener:
         """Rename the socket after `record` has written the new record, and remove the old record.
 
         Return the error if the old record could not be removed. Raises Exists if a session has the name, even a lost
-        one, and the exceptions of `record`; then nothing has changed.
+        one, and whatever `record` raises. After an exception, nothing has changed.
         """
         with locked(paths.directory()):
             if os.path.lexists(paths.record_path(name)):
@@ -90,8 +90,8 @@ class Listener:
     def release(self, session_id: str = "", *, files: bool = True) -> None:
         """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError.
 
-        If the lock cannot be taken, as without free descriptors, remove them without it: left files would look like a
-        lost session, and no process claims the name while this socket listens.
+        If the lock cannot be taken, for example because descriptors ran out, remove the files without it. Files that
+        stay would look like a lost session, and no process claims the name while this socket listens.
         """
         if self.socket.fileno() < 0:
             return

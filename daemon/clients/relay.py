@@ -21,7 +21,7 @@ from sesh.vt.render.viewport import Viewport
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
-TRIM_FROM = 64 << 10  # bytes above the retained ones from which on the log is trimmed
+TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
@@ -57,7 +57,7 @@ class Relay:
         self._soon(self.pace)
 
     def program_ended(self) -> None:
-        """Emulate the rest, and send screens, which do not wait for the end of an image any more."""
+        """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
         self._follow()
         self._soon(self.serve)
 
@@ -162,8 +162,8 @@ class Relay:
     def serve(self) -> None:
         """Send screens to the clients that wait for one, once the emulator has caught up; the program waits meanwhile.
 
-        A client that attaches gets a screen at once, and a second one instead of the bytes up to it: those came before
-        the client, and would ring bells or send queries again.
+        A client that attaches gets a screen at once, even if the emulator lags, and another when it has caught up. The
+        client does not get the bytes in between: they came before it, and would ring bells or send queries again.
         """
         model = self.model
         ready = self._ready_for_screen()
@@ -185,7 +185,7 @@ class Relay:
             self.timers.set("screens", 0.0, self.serve)
 
     def _send_screen(self, client: Client, due: Due) -> None:
-        """Send a client its screen: as the terminal restores it if it has the session's size, else a drawn one."""
+        """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
         self.model.apply_size()
         if client.size[:2] != self.clients.size[:2]:
             beneath = TerminalState() if due.attach else due.beneath or self.model.shown_at(client.position)
@@ -237,8 +237,8 @@ class Relay:
     def _complete(self, client: Client, screen: bytes) -> None:
         """Send a client its whole screen, or the rest of it, and make it live.
 
-        If the emulator lags, or is in an image, make it due for another screen instead: the rest of an image would be
-        shown as text.
+        If the emulator lags, or is in an image, make the client due for another screen instead. The rest of an image
+        would be shown as text.
         """
         model = self.model
         client.send_screen(model.position, screen)

@@ -69,7 +69,7 @@ class OpenQueries:
 
 
 _KEY_GAP = 0.1  # seconds after which input does not continue a sequence whose start was passed on as a key
-_NOT_TYPED = 3  # bytes in one read that no person types: these continue a sequence all the same
+_NOT_TYPED = 3  # bytes in one read that no person types; so many continue a sequence even after `_KEY_GAP`
 _PASTE_GAP = 5.0  # seconds without input that end a paste whose end was lost
 
 _PIECE = re.compile(
@@ -155,7 +155,7 @@ class ReplyFilter:
         return b"".join(pieces)
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """Return the end of the piece that begins at `start`, -1 if it is incomplete; and whether it passes."""
+        """Return where the piece at `start` ends (-1 if it is incomplete), and whether it passes."""
         if self._state is _State.PASTE:
             self.typed = True
             end, begun = paste_end(data, start)

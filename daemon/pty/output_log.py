@@ -6,7 +6,7 @@ import time
 from bisect import bisect_right
 
 RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
-JOB_RETAINED = 1 << 20  # the same of a job, whose result contains them
+JOB_RETAINED = 1 << 20  # the same for a job, whose result contains them
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 _JOINED = 4 << 10  # largest block that small blocks are joined to
 

@@ -1,4 +1,4 @@
-"""Starts the program as a session leader on a pty, and reads and writes that without blocking."""
+"""Starts the program as a session leader on a pty, and reads and writes the pty without blocking."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Program:
     stdin: int = -1
 
     def start(self) -> tuple[int, int]:
-        """Start it; return the master side of its pty, and its pid.
+        """Start the program; return the master side of its pty, and its pid.
 
         Raises CannotStart (127, or 126 if the file exists and cannot be executed) and Refused.
         """

@@ -80,8 +80,8 @@ class Reading(Enum):
 class Pump:
     """Moves bytes in both directions.
 
-    `stirred` is called before anything is typed, and after output; `found` with the findings in a block of output, and
-    the block's position; `appended` after bytes were appended to the log.
+    `stirred` is called before `type` types, and after output. `found` is called with the findings in a block of output
+    and the block's position. `appended` is called after bytes were appended to the log.
     """
 
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
@@ -122,7 +122,7 @@ class Pump:
             self._set_reading(Reading.PAUSED if paused else Reading.OPEN)
 
     def _set_reading(self, reading: Reading) -> None:
-        """Set the state of reading; watch the pty for output accordingly, and for room, if input is queued."""
+        """Set the state of reading. Watch the pty for output if it is OPEN, and for room if input is queued."""
         self.reading = reading
         if self.pty is not None and self.pty.descriptor >= 0:
             reads = READ if reading is Reading.OPEN else 0
@@ -160,7 +160,7 @@ class Pump:
         self.last_activity = STEADY.now()
         self.stirred()
         if findings:
-            self.found(findings, start)  # first: a query is assigned to its answerer before it is sent
+            self.found(findings, start)  # first: a query gets its answerer before any terminal gets the query
         self.appended()
 
     def reopen(self) -> None:

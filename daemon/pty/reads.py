@@ -21,7 +21,7 @@ for _machine in ("riscv64", "loongarch64"):
 _MACHINE = os.uname().machine if machine.LINUX else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined
-_CONTROLLING = 5 << 8
+_CONTROLLING = 5 << 8  # the number of /dev/tty
 
 
 class Call(Enum):
@@ -50,8 +50,8 @@ def call_of(thread: str) -> tuple[Call, int, int]:
 def reads_terminal(group: int, leader: int, device: int) -> bool | None:
     """Return whether a process of the foreground `group` sleeps in read(2) on the terminal.
 
-    None if no process was found to, and some could not be examined. `leader`: of the session. `device`: the terminal's,
-    as in `tty_nr`.
+    Return None if no such process was found, but some could not be examined. `leader`: of the session. `device`: the
+    terminal's number, as in `tty_nr`.
     """
     known = _MACHINE in _READS
     for pid in _members(group, leader):
@@ -79,8 +79,8 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
 def _members(group: int, leader: int) -> Iterator[int]:
     """Yield the living processes of a group.
 
-    Walk the children of the group's leader, then those of the session's leader: the group's may have ended before its
-    other members, such as the first command of a pipeline.
+    Walk the descendants of the group's leader, then those of the session's leader. The group's leader may have ended
+    before the other members, for example if it was the first command of a pipeline.
     """
     pending = [leader, group]
     seen = set[int]()

@@ -11,7 +11,7 @@ from sesh.loop.loop import WRITE, Loop
 class StdinPipe:
     """The write end of the pipe.
 
-    `received`: the number of bytes so far, from which a feeder that reconnects continues. `linger`: seconds that the
+    `received`: the number of bytes so far, where a feeder that reconnects continues. `linger`: seconds that the
     pipe stays open without its feeder. `ends`: close the pipe after the waiting bytes.
     """
 

@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log, and the reports that it leaves out."""
+"""The emulator, which reads the output log, and the program's reports, which the emulator does not keep."""

@@ -30,8 +30,8 @@ _MAX_MARKS = 1024  # the oldest is dropped
 class TerminalState(NamedTuple):
     """The state of a terminal at a position of the log.
 
-    `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: rows that have
-    scrolled off of a line that is partly on the screen, on a terminal of `columns`.
+    `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: if the screen
+    begins within a line, the rows of this line that have scrolled off, at a width of `columns`.
     """
 
     scrolled: int = 0
@@ -43,7 +43,7 @@ class TerminalState(NamedTuple):
 
 
 class Model:
-    """A reader of the log that feeds the emulator; the screen is that of `position`.
+    """A reader of the log that feeds the emulator. The emulator's screen is the one at `position` of the log.
 
     `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
     """

@@ -1,7 +1,7 @@
 """The records that a terminal keeps of its program's reports (OSC 7501).
 
-A report replaces the record of its id; without an id it is about the program itself, the root. An invalid report is
-dropped: an invalid id must not be taken for the root, whose `clear` removes all records.
+A report replaces the record of its id. A report without an id is about the program itself, the root. An invalid report
+is dropped, because an invalid id must not be taken for the root, whose `clear` removes all records.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Finds the commands that people type, by the marks of shell integration.
 
 With `sesh --shell-init` the shell prints FinalTerm's marks: `OSC 133;C;cmdline_url=COMMAND` when a command begins (in
-the form of kitty and fish) and `OSC 133;D;CODE` when it has ended; its output is between the marks. A command without
-`cmdline_url`, which the user keeps out of the shell's history, causes events and is not kept.
+the form of kitty and fish) and `OSC 133;D;CODE` when it has ended; its output is between the marks. A command that the
+user keeps out of the shell's history has no `cmdline_url`. It causes events, but is not kept.
 """
 
 from __future__ import annotations

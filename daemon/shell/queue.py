@@ -32,7 +32,7 @@ BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
-JUST_NOW = 1.0  # seconds after an answer in which the shell's exit, with the same code, is the command's doing
+JUST_NOW = 1.0  # seconds after a run's end; if the shell exits meanwhile, with the same code, the run caused it
 
 
 class RunQueue:
@@ -116,14 +116,17 @@ class RunQueue:
         return self.active is not None or self._block_of_run
 
     def no_answers(self) -> bool:
-        """Return whether queries get no answer: during a run, a program that expects one switches echo off."""
+        """Return whether queries get no answer: during a run, while the terminal echoes.
+
+        A program that expects an answer switches echo off.
+        """
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
         """Return whether a run has made the shell exit with this code.
 
-        The run is active, or was answered just now: fish reports the code before it exits.
+        Such a run is active, or has just ended, because fish reports the code before it exits.
         """
         finished_at, answered = self._finished
         return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
@@ -165,7 +168,7 @@ class RunQueue:
         if ours and letter == "C" and run.state == RunState.BEGUN:
             self._command_begun(run)
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
-            self._finish(run, code)  # an earlier run's mark: that run had started this run's shell, which has exited
+            self._finish(run, code)  # ours, or of an earlier run that had started this run's shell, which has exited
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
@@ -249,7 +252,10 @@ class RunQueue:
         self._timers.set("run", MARK_DELAY, self.step)
 
     def _not_begun(self, run: Run) -> None:
-        """Clear the unread line and retry once, as Ctrl-C leaves a secondary prompt or vi mode; else refuse."""
+        """Clear the unread line with Ctrl-C and retry the run once, else refuse it.
+
+        The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
+        """
         error = run.error or daemon_failed()
         run.error = None
         self._pump.show(self._marks.release())
@@ -265,7 +271,8 @@ class RunQueue:
     def _check_for_end(self, run: Run) -> None:
         """Finish the run if a shell is at its prompt, and silent, although mark E has not come.
 
-        zsh and fish always print mark E, so a builtin of the command is reading. Check less often as time passes.
+        Except in zsh and fish, which always print mark E: there, a builtin of the command is reading. Check less often
+        as time passes.
         """
         pump = self._pump
         now = time.monotonic()
@@ -288,7 +295,7 @@ class RunQueue:
     # -- the end of a run
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
-        """Finish a run. `code`: None if unknown. `reason`: of the session's end, if it ended the run."""
+        """Finish a run. `code`: None if unknown. `reason`: why the session ended, if its end ended the run."""
         if run.error is not None:  # withdrawn: the shell did not find the inner file
             self._refuse(run, run.error)
             return

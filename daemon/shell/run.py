@@ -36,7 +36,7 @@ class Begin:
 
 
 class Run:
-    """A run. `wait`: answer when the command has ended, not when it has begun."""
+    """A command of `--run`. `wait`: answer when the command has ended, not when it has begun."""
 
     def __init__(
         self, words: list[str], request: Request | None, *, wait: bool, key: str, sent: int | None = None
@@ -92,7 +92,7 @@ class Run:
         request.respond(self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result for the client. `reason`: of the session's end, if it ended the command."""
+        """Return the result for the client. `reason`: why the session ended, if its end ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,

@@ -49,7 +49,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
     """Point the session's agent link at the first of `sockets` that exists.
 
-    With the first agent, also set SSH_AUTH_SOCK, which the shells were started without.
+    For the first agent, also set SSH_AUTH_SOCK, because the shells were started without it.
     """
     link = records.agent_path(session_id)
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")

@@ -26,14 +26,14 @@ ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote impo
 """The Python program of a zygote; it uses its creator's module search path."""
 ANSWER_TIMEOUT = 0.12  # seconds for a zygote to answer; after two timeouts it is replaced
 _START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
-_LEAST_TIMEOUT = 2.0  # the least of these seconds for a job with a short timeout
-_LOCK_TIMEOUT = 0.5  # seconds for the lock, under which a creator without an answer checks for its session
+_LEAST_TIMEOUT = 2.0  # the shortest start timeout, for a job whose own timeout is short
+_LOCK_TIMEOUT = 0.5  # seconds for the lock under which a creator that got no answer looks for its session
 _BACKLOG = 1024
 
-_STATUS = (
+_STATUS = (  # lines of /proc/self/status
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
-_FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")
+_FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")  # in /proc/self
 _PRIORITIES = slice(37, 39)  # the fields of `processes.stat_of` for real-time priority and policy
 
 

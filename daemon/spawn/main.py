@@ -1,7 +1,8 @@
 """The entry point of a daemon: starts the program, answers the creator, serves the session.
 
-In the spec: without `command`, start the user's shell; without `id`, make a new one. `columns`, `rows`, `width` and
-`height` are 0 without a terminal. `timeout` (seconds) is for a job. `stdin`: the creator feeds the job's input.
+The spec: if `command` is absent, the user's shell is started; if `id` is absent, a new one is made. `columns`, `rows`,
+`width` and `height` are 0 without a terminal. `timeout` (seconds) is for a job. `stdin`: the creator feeds the job's
+input.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WE
 def run_daemon(creator: socket.socket) -> None:
     """Run the daemon of the session that `creator` requests, in a fork of the zygote; never return.
 
-    Lead a session, so that the scheduler gives each daemon its own share (autogroups, sched(7)). As its leader, a
-    daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
+    Lead a session of processes (setsid(2)), so that the scheduler gives each daemon its own share (autogroups,
+    sched(7)). As its leader, a daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
     """
     try:
         os.setsid()
@@ -133,7 +134,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
 def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
     """Check that the session is still wanted. Raises Interrupted if the creator has disconnected.
 
-    Raises Exists if the dormant session that is to be restored was restored by another process, even if it has ended.
+    Raises Exists if another process has restored the dormant session already, even if that session has ended since.
     """
     before = spec.get("instead_of")
     if before and (records.readable(spec["name"]) or {}).get("id") != before:
