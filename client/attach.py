@@ -39,7 +39,7 @@ def attach(
     `connect`: connects to another session, for a switch. `reconnect`: returns the watcher of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
-    Raises Refused without a terminal, Unreachable, ProtocolError, and the error with which the daemon answers HELLO.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
@@ -91,7 +91,7 @@ class _Client:
         return ClientLoop(self._attachment)
 
     def _switched(self, loop: ClientLoop, outcome: AttachmentEnd) -> tuple[ClientLoop, str | None]:
-        """Return the loop of the next session; if that cannot be shown, the same loop and the reason."""
+        """Return the loop of the next session; if that session cannot be shown, return `loop` and the reason."""
         attachment = self._attachment
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
@@ -107,7 +107,7 @@ class _Client:
         return self._begin(connection, name, host), None
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
-        """Connect to the next session. For one on a host, lend the terminal to ssh, which may ask a question."""
+        """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)
         self._display.suspend()
@@ -123,7 +123,7 @@ class _Client:
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
     def _complete(self, outcome: AttachmentEnd) -> None:
-        """Complete the final outcome: running program, waiting sessions, state of the link."""
+        """Add to the final outcome: the running program, waiting sessions and the state of the link."""
         attachment, link = self._attachment, self._attachment.link
         outcome.typed = self._options.typed(outcome.name)
         outcome.early = outcome.kind is EndKind.DETACHED and not attachment.session_id
@@ -136,7 +136,7 @@ class _Client:
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
-    """Return name and host of a SWITCH: a remote daemon may only name sessions of its own host.
+    """Return the name and host of a SWITCH. A remote daemon may only name sessions of its own host.
 
     Raises UsageError for another host, and for the session that is already shown.
     """

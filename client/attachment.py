@@ -76,7 +76,7 @@ class Attachment:
         self._shown, self._client = shown, os.urandom(8).hex()
         self.session_id = ""
         self.farewell: Message = {}
-        """The daemon's EXIT, DETACH or SWITCH; empty before."""
+        """The daemon's EXIT, DETACH or SWITCH; empty until one has come."""
         self.phase = AttachmentPhase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
@@ -132,7 +132,7 @@ class Attachment:
             self.leave(EndKind.LOST, drain=_END_DRAIN)
 
     def _reloaded(self) -> None:
-        """Connect to the reloaded daemon. Raises SeshError if that fails; a link is replaced instead."""
+        """Connect to the reloaded daemon, or replace the link if there is one. Raises SeshError if this fails."""
         if self.phase is AttachmentPhase.LEAVING or self.link is not None:
             self.disconnected()
         else:
@@ -194,7 +194,7 @@ class Attachment:
 
     @property
     def watched(self) -> AttachedLink | None:
-        """The link that is worth replacing: from the first WELCOME until the client leaves."""
+        """The link to watch and replace, from the first WELCOME until the client leaves; None before and after."""
         live = self.phase in (AttachmentPhase.GREETING, AttachmentPhase.ATTACHED, AttachmentPhase.OFFLINE)
         return self.link if live and self.session_id else None
 
@@ -217,7 +217,10 @@ class Attachment:
         raise AttachmentEnded(AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number), drain)
 
     def detach(self) -> None:
-        """Leave, after the daemon's DETACH or a short timeout: it says how the screen was left."""
+        """Ask the daemon to detach; leave after its answer or a short timeout.
+
+        The daemon's answer says how the screen was left.
+        """
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
         self.view.take_back()
@@ -243,7 +246,7 @@ class Attachment:
                 self._take_keys(event[1])
 
     def _take_keys(self, data: bytes) -> None:
-        """Send input, or keep it until there is a link: WELCOME says which input the daemon has."""
+        """Send input, or keep it until there is a link, whose WELCOME says which input the daemon already has."""
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
@@ -280,7 +283,7 @@ class Attachment:
             self.disconnected()
 
     def handle_frames(self) -> None:
-        """Handle the received frames in order; a second call goes on after one that ended the attachment."""
+        """Handle the received frames in order. If one ends the attachment, another call handles those after it."""
         while self.channel.frames and self.channel.connection is not None:
             self._handle(self.channel.connection, *self.channel.frames.popleft())
 

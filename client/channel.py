@@ -12,25 +12,28 @@ from sesh.messages import Welcome
 from sesh.wire import Connection
 
 LIMIT, HELD = 16 << 20, 1 << 20
-"""Bytes of unsent input at which the terminal is no longer read; without a link, at which further input is dropped."""
+"""Bytes of unsent input: at LIMIT the terminal is no longer read; without a link, beyond HELD input is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _TELL_GOT = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
-"""Unsent bytes above which PINGs get no answer: a daemon that reads nothing could queue them without end."""
+"""Unsent bytes above which no PONG or GOT is queued: a daemon that reads nothing would make the queue endless."""
 _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETACH
 
 _ON, _OFF = 0.030, 0.020
 """Round trip in seconds above which prediction begins, and below which it ends."""
 _SAMPLES = 3
-"""Newest samples whose minimum counts: load makes a sample longer, nothing makes it shorter."""
-_LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped: a later PONG came after an outage
+"""The minimum of this many newest samples counts, as load makes a sample longer, and nothing makes it shorter."""
+_LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped, because a later PONG came after an outage
 _PING_EVERY = 3.0
 """Seconds between two PINGs while keys are typed; on a slow link more of them would cost as much as the keys."""
 
 
 class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 if unknown. `long`: above `_ON`, until below `_OFF`. Pure."""
+    """The round trip of a link. Pure.
+
+    `smoothed`: in seconds, 0 if unknown. `long`: true once that rises above `_ON`, until it falls below `_OFF`.
+    """
 
     def __init__(self) -> None:
         self.smoothed = 0.0
@@ -59,9 +62,10 @@ class RoundTrip:
 
 
 class UnacknowledgedInput:
-    """Numbered input, kept until acknowledged and sent again over the next link. Pure: it returns frames.
+    """Input in numbered frames. Each is kept until it is acknowledged, to be sent again over the next link if needed.
 
-    `number`: the newest frame's. `arrived`: the program has received all input. `full`: do not read the terminal.
+    Pure: it returns frames. `number`: the newest frame's number. `arrived`: the program has received all input.
+    `full`: do not read the terminal.
     """
 
     def __init__(self) -> None:
@@ -128,7 +132,7 @@ class Channel:
         self._on_link = on_link
         self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
         self._got = self._confirmed = 0
-        """Bytes of the screen received over this connection, and their number in the last GOT."""
+        """Bytes of the screen received over this connection, and how many of them the last GOT has confirmed."""
 
     @property
     def welcome(self) -> Welcome:
@@ -158,7 +162,7 @@ class Channel:
     def send(self, data: bytes = b"") -> bool:
         """Send frames, and queue the bytes that do not fit now. Return False if the connection takes no more.
 
-        Frames that the daemon sent before can still be read.
+        Even then, frames that the daemon has sent before can be read.
         """
         if self.connection is None:
             return False

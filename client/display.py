@@ -21,7 +21,7 @@ _LAST_ROW = 9999
 _CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # blanks the last row; overwrites the saved cursor
 _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
 """Matches output that leaves the cursor on an empty row: nothing prints after the line feed."""
-_TAIL_SIZE = 64
+_TAIL_SIZE = 64  # newest bytes of output, kept for `_FRESH_ROW`
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 LONGEST_NOTIFICATION = 200
@@ -102,7 +102,7 @@ class Display:
             self._queue.clear()
 
     def notify(self, sequence: bytes = b"") -> None:
-        """Send a notification as soon as the output is between two sequences; only the newest one waits."""
+        """Send a notification as soon as the output is between two sequences; of several, only the newest waits."""
         self._notification = sequence or self._notification
         if self._notification and self.started and not self.unfinished:
             self.draw(self._notification)
@@ -185,7 +185,7 @@ def _unfinished_character(data: bytes) -> int:
 
 
 def _fitted(text: str, columns: int) -> str:
-    """Return the text cut to the columns, between spaces; each non-ASCII character counts as wide."""
+    """Return the text between two spaces, cut to the columns. Each non-ASCII character counts as wide."""
     shown, room = "", columns - 2
     for character in filter(str.isprintable, text):
         room -= 1 if character.isascii() else 2

@@ -24,7 +24,7 @@ _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size. It holds an incomplete sequence back, which may become the detach key: while
+    Pure: feed it reads of any size. It holds back an incomplete sequence, because that may become the detach key. While
     `holding` is true, call `flush` after FLUSH_DELAY seconds without another read. A bracketed paste passes unparsed.
     """
 
@@ -63,7 +63,7 @@ class KeyParser:
         return [("input", data)] if data else []
 
     def flush(self) -> list[Event]:
-        """Return the events of the held bytes, since nothing more came."""
+        """Return the events of the held bytes; to be called when nothing more has come."""
         return self._parse(self._key, b"", last=True)
 
     def _in_burst(self, data: bytes, now: float) -> bool:

@@ -28,7 +28,7 @@ class ClientLoop:
         """Carry bytes until the attachment ends; may be called again after a failed SWITCH.
 
         `typed_ahead`: a key typed before the terminal was raw, used if it is the detach key. `failure`: why a SWITCH
-        failed; empty to show nothing.
+        failed, or empty to show nothing; None if no SWITCH failed.
 
         Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
         """
@@ -79,7 +79,10 @@ class ClientLoop:
         return polled(self._interest().items(), None if deadline == inf else deadline)
 
     def _interest(self) -> dict[int, int]:
-        """Return the events to poll for, by descriptor; without events a descriptor would still report its hangup."""
+        """Return the events to poll for, by descriptor.
+
+        A descriptor without events is left out, because it would still report its hangup.
+        """
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, attachment.display.pending
         others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()

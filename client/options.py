@@ -68,7 +68,7 @@ def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None
 def greeting(
     terminal: RawTerminal, options: AttachOptions, host: str | None, connection: Connection, more: Hello
 ) -> bytes:
-    """Return HELLO. If a bridge has already sent it: RESIZE if the size has changed since, else nothing."""
+    """Return HELLO. If a bridge has sent HELLO already, return RESIZE if the size has changed since, else nothing."""
     sent = connection.peer.greeted
     size = terminal.size()
     if sent is not None:

@@ -12,7 +12,7 @@ from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
 
 
 class EndKind(Enum):
-    """The ways an attachment ends; the event log has the value.
+    """The ways an attachment ends. The event log contains the values.
 
     ENDED: the program ended. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
     sends the client to another session, named in the outcome.
@@ -29,12 +29,12 @@ class EndKind(Enum):
 class AttachmentEnd:
     """The end of an attachment to session `name` on `host`.
 
-    `code`, `signal`: of the program, or the signal to this process. `reason`: the daemon's. `said`: the host's message
-    about a session that no longer exists. `early`: the user left before the daemon answered. `runs`: the program that
-    runs on after a detach. `waiting`: the number of other sessions that wait for the user. `typed`: the words to type
-    for the session; its name if empty. `round_trip`: of the link, in seconds; 0 if unknown. `heard_time`: time of the
-    last bytes over the link (seconds since the epoch); 0 without a link. `undelivered`: keys may not have reached the
-    program.
+    `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `reason`: why the
+    attachment ended. `said`: the host's message about a session that no longer exists. `early`: the user left before
+    the daemon answered. `runs`: the program that runs on after a detach. `waiting`: the number of other sessions that
+    wait for the user. `typed`: the words to type for the session; its name if empty. `round_trip`: the link's, in
+    seconds; 0 if unknown. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0 without a
+    link. `undelivered`: keys may not have reached the program.
     """
 
     kind: EndKind
@@ -91,7 +91,7 @@ class AttachmentEnd:
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
     def _left(self) -> str:
-        """Return the line after a detach: running program, how to return, number of waiting sessions."""
+        """Return the line after a detach: the running program, how to return, the number of waiting sessions."""
         left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
         if self.early:
             return f"{left} before its daemon answered"

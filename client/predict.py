@@ -6,8 +6,8 @@
 
 `Guesses` keeps a list of lines: the cursor's row before the first key in flight, and after each key. ECHOED drops the
 lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. When all keys are
-echoed, the list starts again with the row on the screen, and nothing is drawn until the program has printed a key. Keys
-after one of unknown effect are not guessed.
+echoed, the list starts again with the row on the screen, and nothing is drawn until the program has printed a key.
+After a key of unknown effect, no key is guessed until that key is echoed.
 
 Drawn cells are restored before output is shown, so output never meets a guess: whatever was guessed, the terminal ends
 up with the same content as without prediction.
@@ -36,7 +36,7 @@ _EDITING = {
 _NARROW = re.compile(f"[{NARROW}]")
 
 FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
-"""Seconds of processor time for one piece of output, at which the model is dropped; and for one step between checks."""
+"""Seconds of processor time for one piece of output, after which the model is dropped; seconds between two checks."""
 _ASK_EVERY = 1.0
 """Minimum seconds between two requests for a model, in case each fails or is too slow to follow."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
@@ -90,7 +90,7 @@ class Guesses:
         self._typed = self._echoed = 0
         """The newest input number, and the newest that was echoed."""
         self._barrier = 0
-        """The input number until whose echo nothing is guessed; 0 for none."""
+        """Nothing is guessed until the input of this number is echoed; 0 if nothing is awaited."""
 
     @property
     def shown(self) -> PredictedLine | None:
@@ -161,10 +161,10 @@ class Predictor:
         self._send, self._size = send, size
         self._guesses = Guesses()
         self._model: Emulator | None = None
-        """The screen without guesses, at `_position` of the output: the position shown, or a later one."""
+        """The screen without guesses, after the output before `_position`: the position shown, or a later one."""
         self._position = 0
         self._asked: tuple[int, int] | None = None
-        """The terminal's size at a request for a model that is not answered yet."""
+        """The terminal's size when a model was requested; None without an unanswered request."""
         self._asked_at = 0.0
         self._drawn: tuple[int, range] | None = None
         """The row and the columns that guesses cover; no columns if only the cursor was moved."""
@@ -219,7 +219,7 @@ class Predictor:
             self._send(protocol.frame(protocol.MODEL))
 
     def _take_model(self, position: int, screen: bytes) -> None:
-        """Build the model from a replay of the screen at a position; empty if the daemon had none."""
+        """Build the model from `screen`, a replay at `position`, which is empty if the daemon had none."""
         size, self._asked = self._asked, None
         if size is None or size != self._size() or not screen:
             return

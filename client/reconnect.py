@@ -16,9 +16,9 @@ from sesh.link.race import LostSession, Result
 from sesh.link.reopen import Reopen
 
 WatchLink = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
-"""Returns the watcher of a link to a host; its other arguments send a PING, and describe the session."""
+"""Returns the watcher of a link. Arguments: the host, a function that sends a PING, one that describes the session."""
 SAY_AFTER = 1.0
-"""Seconds of doubt after which a line reports it: a link that answers sooner costs no redraw."""
+"""Seconds of doubt after which a line reports the doubt. A link that answers sooner costs no redraw."""
 _ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
@@ -80,13 +80,13 @@ class AttachedLink:
         return result
 
     def _show_line(self) -> None:
-        """Draw a line over the last row: start and reason of the doubt, keys that work."""
+        """Draw a line over the last row that says since when and why the link is doubted, and which keys work."""
         since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""
         else:
             state, place, why = "no link", f" to {self._host}", f" ({reason})"
-        texts = [  # from the longest to the shortest; all name the key that leaves
+        texts = [  # from the longest to the shortest; each names the key that leaves
             f"{state}{place} {since}{why}; Enter tries now, {leaves}",
             f"{state} {since}{why}; Enter tries, {leaves}",
             *([f"{reason}; {leaves}"] if why else []),  # the reason may have a URL to log in at

@@ -1,7 +1,7 @@
-"""The positions up to which this terminal has shown sessions. Its scrollback gets no line twice.
+"""Records up to which position this terminal has shown each session.
 
-A terminal is identified by its tty, and by pid and start time of its session leader, as a rule the shell. Its file in
-the directory of sessions is `.terminal.PID`.
+So the terminal's scrollback gets no line twice. A terminal is identified by its tty, and by pid and start time of its
+session leader, as a rule the shell. Its file in the directory of sessions is `.terminal.PID`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PREFIX = ".terminal."
 _LARGEST = 64 << 10
 _LOCAL = "-"  # stands for this machine in the file
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
-"""Sessions kept for a terminal, and terminals; at the limit those left longest ago are dropped."""
+"""Most sessions kept for a terminal, and most terminals kept. Those left longest ago are dropped first."""
 
 
 class Shown:
@@ -42,12 +42,12 @@ class Shown:
         return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _LOCAL)}
 
     def since(self, host: str | None, session: str) -> str:
-        """Return the time of leaving the session, with the date unless today; empty if it was never shown."""
+        """Return when the terminal left the session, with the date unless it was today; empty if it was never shown."""
         _, left_at = self._sessions.get((host or _LOCAL, session), (0, 0))
         return measures.time_of_day(left_at) if left_at else ""
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
-        """Record that the terminal leaves a session shown up to `position`; None: it has ended, forget it."""
+        """Record that the terminal leaves a session shown up to `position`; None: forget it, because it has ended."""
         before = self._sessions.pop((host or _LOCAL, session), None)
         if position is not None and is_id(session):
             self._sessions[host or _LOCAL, session] = (position, int(time.time()))

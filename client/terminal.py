@@ -23,10 +23,10 @@ _READ_SIZE = 1 << 13
 
 
 class RawTerminal:
-    """The terminal on two descriptors, raw inside the `with` block; its end restores termios, handlers and blocking.
+    """The terminal on two descriptors, raw inside the `with` block.
 
-    Signals arrive as bytes on the descriptor `signals`; `signalled` is set even earlier, by the handler. Raises Refused
-    if a descriptor is not a terminal.
+    The end of the block restores termios, signal handlers and blocking. Signals arrive as bytes on the descriptor
+    `signals`; `signalled` is set even earlier, by the handler. Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -55,7 +55,7 @@ class RawTerminal:
         self._undo.close()
 
     def _open_outbound(self, undo: ExitStack) -> None:
-        """Make output non-blocking; on a file description of our own if possible, as others share the given one."""
+        """Make output non-blocking, if possible on a file description of our own, as others share the given one."""
         given = self.outbound
         self.outbound = _reopen(self.outbound)
         if self.outbound != given:
@@ -65,7 +65,7 @@ class RawTerminal:
         os.set_blocking(self.outbound, False)
 
     def _handle_signals(self, undo: ExitStack) -> None:
-        """Set the wakeup descriptor and handlers: Python writes only the signals that have one to the descriptor."""
+        """Set the wakeup descriptor and handlers. Python writes a signal to the descriptor only if it has a handler."""
         self.signals, wakeup = os.pipe()
         for descriptor in (self.signals, wakeup):
             undo.callback(_close, descriptor)
@@ -107,7 +107,7 @@ class RawTerminal:
             self.take_signals()
 
     def await_enter(self) -> bool:
-        """Wait, inside `lent`, for Enter, without echo; return False if the terminal goes away."""
+        """Wait for Enter without echo; return False if the terminal goes away. To be called inside `lent`."""
         try:
             attributes = termios.tcgetattr(self.inbound)
             attributes[3] &= ~termios.ECHO
@@ -205,7 +205,7 @@ class RawTerminal:
 
 
 def _repeated(change: Callable[[], object]) -> None:
-    """Call `change`, again after EINTR: tcsetattr stops a background process until it is in the foreground."""
+    """Call `change`; repeat it after EINTR, as tcsetattr stops a background process until it is in the foreground."""
     while True:
         try:
             change()

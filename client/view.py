@@ -1,8 +1,8 @@
 """The session's screen on the terminal: output, predicted keys, and one line of sesh's own over both.
 
-The line covers the last row, and never enters the scrollback. The client requests the screen (REDRAW). When the answer
-comes, it draws the line and keeps the answer, which it shows before any later output: so the screen under the line is
-restored.
+The line covers the last row, and never enters the scrollback. To draw it, the client first requests the screen
+(REDRAW). When the answer comes, the client draws the line and keeps the answer. It shows the answer before any later
+output, and so restores the screen under the line.
 
     nothing ──say──▶ awaits a pause ──▶ requested ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
                           ▲                                     │
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
 FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
-"""The kinds of frame that a view handles; a PONG among them, as it comes after all output so far."""
+"""The kinds of frame that a view handles; PONG is one, because it comes after all output so far."""
 DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn again
 _LONGEST = 4096  # characters at which joined lines are cut
-_MARK = b"redraw"  # of the PING before a request for the screen
+_MARK = b"redraw"  # payload of the PING before a request for the screen
 
 
 class Skip(Enum):
@@ -141,7 +141,10 @@ class TerminalView:
     # -- the line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, before the text of an earlier one; before the first screen, keep it for that."""
+        """Show a line over the screen. If another line is shown already, put the text before its text.
+
+        Before the first screen has come, keep the text for that screen.
+        """
         if not (text and self.display.started):
             self.greeting = _joined(self.greeting, text)
             return
@@ -185,7 +188,8 @@ class TerminalView:
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.
 
-        Frames before the answer are skipped: it contains their effect. A PONG separates it from an earlier screen.
+        Frames before the answer are skipped, because the answer contains their effect. A PONG separates the answer from
+        an earlier screen.
         """
         self.take_back()
         self._skip = Skip.UNTIL_PONG
@@ -193,7 +197,7 @@ class TerminalView:
         self._channel.send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, position))
 
     def resize(self) -> None:
-        """Send the terminal's size to the daemon; if a line covers the screen, request that in the new size."""
+        """Send the terminal's size to the daemon; if a line covers the screen, request the screen in the new size."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
         under, self._under = self._under, None  # of the old size
@@ -207,7 +211,7 @@ class TerminalView:
         self.display.suspend()
 
     def take_back(self) -> None:
-        """Remove guesses and line, before other bytes than output change the screen."""
+        """Remove the guesses and the line, before bytes other than output change the screen."""
         self.display.draw(self._withdrawn())
         self.end_line()
 

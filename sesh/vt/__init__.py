@@ -1,6 +1,7 @@
-"""The terminal emulator: parses bytes into a screen's state, and renders the state as bytes. Independent of sessions.
+"""The terminal emulator: parses bytes into a screen's state, and renders the state as bytes.
 
-The modules, each importing only those above it:
+It knows nothing of sessions. Each module imports only those above it. Where a row names several modules, semicolons
+separate what they contain:
 
 `grammar`                        control functions (ECMA-48) as regular expressions
 `column_widths` `graphemes`      generated table of widths; widths and the joining of characters into graphemes
@@ -12,7 +13,7 @@ The modules, each importing only those above it:
 `pyte_face` `screen`             pyte's interface; control strings and resizing
 `parser` `bulk`                  bytes into calls of the screen; a shortcut for bulk output
 `emulator` `lines`               the whole terminal; an emulator of one row, which yields finished lines
-`render.replay`                  bytes for a terminal that attaches; `repainting` for one that already shows the session
+`render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
 `render.clean_screen`            bytes that empty a terminal's screen, without an emulator
 `render.patch`                   a few cells drawn over a row

@@ -20,10 +20,10 @@ from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
 _LONGEST_TAIL = 32 << 10
-"""Bytes of a tail; with a longer one output is parsed as usual, as a tail is drawn without a check of the deadline."""
+"""Most bytes of a tail. With a longer tail, output is parsed as usual, because a tail is drawn without a deadline."""
 _BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
 _LONGEST_LINE = LINE_LIMIT // 8
-"""Bytes of a line; with a longer one output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
+"""Most bytes of a line. With a longer one, output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
 
 _END = b"\r\n"
 _PLAIN = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\t\x1b"
@@ -32,7 +32,7 @@ _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 
 
 class RawLines(Block):
-    """A block of raw lines, each ended by CR LF; the first begins with `pen`."""
+    """A block of raw lines, each ended by CR LF. `pen`: the pen at the start of the first line."""
 
     __slots__ = ("_columns", "_pen")
 
@@ -51,7 +51,7 @@ class RawLines(Block):
 
 
 class _Skipping(Scrollback):
-    """A scrollback that drops the first `left` rows, the blank ones that the tail scrolls off."""
+    """Passes rows on to a scrollback, but drops the first `left`: the blank rows that the tail scrolls off."""
 
     def __init__(self, scrollback: Scrollback, left: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class _Skipping(Scrollback):
 
 
 def feed(parser: Parser, data: bytes, deadline: float | None = None) -> int:
-    """Parse output as `Parser.parse` does, bulk output faster; return the number of bytes."""
+    """Parse output as `Parser.parse` does, but bulk output faster; return the number of bytes parsed."""
     parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
     if parts is None:
         return parser.parse(data, deadline)

@@ -19,9 +19,9 @@ class Editing(Moves):
         self.linefeed_mode = False
 
     def index(self, continues: bool | None = None) -> None:
-        """IND: down one row, scrolling at the bottom margin.
+        """IND: move down one row; at the bottom margin, scroll.
 
-        `continues`: set on the row below, whether it continues this line; None: leave it unchanged.
+        `continues`: whether the row below continues this line; None leaves that row's own value.
         """
         self.cancel_wrap()
         cursor = self.cursor
@@ -38,7 +38,7 @@ class Editing(Moves):
                 row.prompt = row.prompt and not continues
 
     def reverse_index(self) -> None:
-        """RI: up one row, scrolling at the top margin."""
+        """RI: move up one row; at the top margin, scroll."""
         self.cancel_wrap()
         if self.cursor.y == self.top:
             if self.left <= self.cursor.x <= self.right:
@@ -99,13 +99,13 @@ class Editing(Moves):
         self._shift_rows(self.top, -(count or 1))
 
     def insert_lines(self, count: int | None = None) -> None:
-        """IL: only within the region; the cursor goes to the left margin."""
+        """IL: works only within the region; the cursor goes to the left margin."""
         if self._in_region():
             self._shift_rows(self.cursor.y, -(count or 1))
             self.move_to(self.cursor.y, self.left)
 
     def delete_lines(self, count: int | None = None) -> None:
-        """DL: only within the region; the cursor goes to the left margin. The rows are lost."""
+        """DL: works only within the region; the cursor goes to the left margin. The deleted rows are lost."""
         if self._in_region():
             self._shift_rows(self.cursor.y, count or 1)
             self.move_to(self.cursor.y, self.left)
@@ -116,7 +116,7 @@ class Editing(Moves):
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _shift_rows(self, y: int, count: int) -> None:
-        """Move the region's rows from `y` on up by `count`, or down if negative.
+        """Move the region's rows, from row `y` on, up by `count`, or down if `count` is negative.
 
         Blanks come in; rows that leave are lost.
         """
@@ -145,7 +145,10 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
-        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a pending wrap, the cursor is after all cells."""
+        """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row.
+
+        While a wrap is pending, the cursor is after all cells.
+        """
         row, x = self.rows[self.cursor.y], self.cursor.x
         if how == 0:
             row.fill(x, self.columns, self.pen.erased)
@@ -157,7 +160,7 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_display(self, how: int = 0, *_: int, private: bool = False) -> None:
-        """ED, DECSED: 0 below, 1 above, 2 all, 3 the scrollback (XTerm)."""
+        """ED, DECSED: erase 0 below the cursor, 1 above it, 2 everything, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
@@ -194,7 +197,7 @@ class Editing(Moves):
             self.shift_cells(self.rows[self.cursor.y], self.cursor.x, count)
 
     def shift_cells(self, row: Row, x: int, count: int) -> None:
-        """Move the cells from `x` to the right margin right by `count`, or left if negative."""
+        """Move the cells between `x` and the right margin right by `count`, or left if `count` is negative."""
         row.shift(x, count, self.right + 1, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:
@@ -208,11 +211,11 @@ class Editing(Moves):
             self._shift_columns(self.cursor.x, -(count or 1))
 
     def scroll_left(self, count: int = 1) -> None:
-        """SL: the region to the left; the cursor stays."""
+        """SL: move the region's content to the left; the cursor stays."""
         self._shift_columns(self.left, -(count or 1))
 
     def scroll_right(self, count: int = 1) -> None:
-        """SR: the region to the right; the cursor stays."""
+        """SR: move the region's content to the right; the cursor stays."""
         self._shift_columns(self.left, count or 1)
 
     def _shift_columns(self, x: int, count: int) -> None:
@@ -220,7 +223,7 @@ class Editing(Moves):
             self.shift_cells(row, x, count)
 
     def back_index(self) -> None:
-        """DECBI: left one column; from the left margin, the content moves right instead."""
+        """DECBI: move left one column; at the left margin, the content moves right instead."""
         self.cancel_wrap()
         if self.cursor.x == self.left and self._in_region():
             self.insert_columns(1)
@@ -228,7 +231,7 @@ class Editing(Moves):
             self.cursor.x -= 1
 
     def forward_index(self) -> None:
-        """DECFI: right one column; from the right margin, the content moves left instead."""
+        """DECFI: move right one column; at the right margin, the content moves left instead."""
         self.cancel_wrap()
         if self.cursor.x == self.right and self._in_region():
             self._shift_columns(self.left, -1)
@@ -236,7 +239,7 @@ class Editing(Moves):
             self.cursor.x += 1
 
     def alignment_display(self) -> None:
-        """DECALN: the screen full of E, no margins, the cursor at home."""
+        """DECALN: fill the screen with E, reset the margins, and move the cursor home."""
         self.clear_margins()
         self.move_to(0, 0)
         self.rows = self.blank_rows(self.lines, DEFAULT)

@@ -16,8 +16,8 @@ from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
 SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
-_ALL = 1 << 62
-_SLICE = 256 << 10  # bytes in which `bulk` looks for lines at once
+_ALL = 1 << 62  # above every number of lines or characters
+_SLICE = 256 << 10  # bytes that `bulk` gets in one call, to look for lines
 
 
 def _clamped(size: int) -> int:
@@ -32,9 +32,10 @@ class Emulator(Parser):
         super().__init__(Screen(_clamped(columns), _clamped(rows), self.scrollback))
 
     def feed(self, data: bytes, seconds: float | None = None) -> int:
-        """Parse output; return the number of bytes parsed, at least one. Never raises; see `errors`.
+        """Parse output; return the number of bytes parsed, at least one.
 
-        Stops after `seconds`, between two pieces; the caller feeds the remaining bytes again.
+        Parsing stops between two pieces once `seconds` have passed; the caller then feeds the remaining bytes. It never
+        raises: `errors` counts the sequences that failed.
         """
         deadline = None if seconds is None else perf_counter() + seconds
         start = 0
@@ -67,7 +68,7 @@ class Emulator(Parser):
 
     @property
     def cursor(self) -> tuple[int, int]:
-        """The cursor's row and column, from 0; with a pending wrap, the last column or the right margin."""
+        """The cursor's row and column, from 0. While a wrap is pending: the last column, or the right margin."""
         cursor = self.screen.cursor
         if self.screen.margin_wrap == (cursor.y, cursor.x):
             return cursor.y, cursor.x - 1
@@ -97,16 +98,17 @@ class Emulator(Parser):
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """Return the last `count` logical lines of scrollback and main screen, with their SGR if `ansi`.
 
-        Empty lines at the end are left out, also the cursor's.
+        Empty lines at the end are left out, even the cursor's line.
         """
         return self.lines_before(_ALL, count, _ALL, ansi=ansi)[0]
 
     def lines_before(
         self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = inf
     ) -> tuple[list[str], int]:
-        """Return at most `count` of these lines before number `until`, with `most` characters; and the first's number.
+        """Return the logical lines before line number `until`, and the number of the first returned line.
 
-        Returns fewer lines after `seconds`. Lines are numbered as they scroll off; the screen's come after them.
+        Lines are numbered from 0 as they scroll off; the screen's lines come after them. At most `count` lines with
+        `most` characters are returned (a single line may be longer), and fewer once `seconds` have passed.
         """
         deadline = perf_counter() + seconds
         self.screen.sync_scrollback()

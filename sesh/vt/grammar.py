@@ -1,7 +1,7 @@
 r"""The grammar of control functions (ECMA-48 5.2 to 5.6, ISO 2022), as pieces of regular expressions.
 
-They are strings; `.encode()` gives patterns for bytes. Output is UTF-8: only 7-bit controls count, C1 (0x80 to 0x9f)
-is ignored.
+They are strings; `.encode()` gives patterns for bytes. Output is UTF-8, so only 7-bit controls count, and C1 (0x80 to
+0x9f) is ignored.
 
     control sequence   ESC [  parameters 0x30-0x3f  intermediates 0x20-0x2f  final 0x40-0x7e
     control string     ESC ] (OSC), P (DCS), X (SOS), ^ (PM), _ (APC), and k (the title of screen(1))
@@ -10,7 +10,7 @@ is ignored.
 As in xterm, any ESC ends a string (ST is ESC \), BEL ends an OSC, and CAN and SUB cancel any sequence. Parameters and
 intermediates in the wrong order make a sequence invalid, but do not change its end.
 
-Also: the stack of titles (XTWINOPS 22 and 23).
+The module also has `pop`, for the stack of titles (XTWINOPS 22 and 23).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STRING_END = r"[\x07\x18\x1a\x1b]"
 
 LIMIT = 65536  # characters of a sequence; one that reaches the limit is ignored
 PARAMETERS = 256
-"""Parameters of a sequence; further ones are ignored, as in terminals, whose limits differ."""
+"""Most parameters of a sequence. Further ones are ignored. Terminals do the same, at different limits."""
 
 
 def parameter(text: str) -> int:
@@ -56,9 +56,10 @@ BOTH, ICON, WINDOW = 0, 1, 2
 
 
 def pop(stack: list[tuple[int, T]], part: int) -> T | None:
-    """Pop ICON or WINDOW from the latest entry that has it; return the saved value, or None without one.
+    """Pop a part (ICON or WINDOW) from the latest entry that has it; return its saved value, or None.
 
-    An entry is (BOTH, ICON or WINDOW; the saved value). An entry of BOTH stays on the stack with its other part.
+    An entry is a pair: first BOTH, ICON or WINDOW, then the saved value. An entry of BOTH stays on the stack with its
+    other part.
     """
     for index in range(len(stack) - 1, -1, -1):
         pushed, saved = stack[index]

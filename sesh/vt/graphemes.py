@@ -2,8 +2,8 @@
 
 Widths are wcwidth's. Joining follows UAX 29 where terminals do: marks, variation selectors, ZWJ emoji, flags, skin
 tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one according to wcwidth's tables, since
-terminals disagree (kitty, ghostty and foot narrow after U+FE0E; xterm, VTE and xterm.js do not). A spacing mark (Mc)
-and a conjunct take two columns.
+terminals disagree (kitty, ghostty and foot narrow after U+FE0E; xterm, VTE and xterm.js do not). A conjunct takes
+two columns, and so does a grapheme with a spacing mark (Mc).
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def _is_pictograph(char: str) -> bool:
 
 
 def joined(cluster: str, columns: int, char: str) -> int:
-    """Return the columns of `cluster`, now `columns`, after `char` has joined it; 0 if `char` begins a cell."""
+    """Return how many columns `cluster` takes once `char` has joined it; 0 if `char` begins another cell instead.
+
+    `columns`: how many columns `cluster` takes now.
+    """
     last = cluster[-1:]
     if width(char) == 0:
         if char == _EMOJI:

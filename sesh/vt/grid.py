@@ -52,7 +52,7 @@ class Grid(PyteScreen):
         return [blank(self.columns, pen) for _ in range(count)]
 
     def line_start(self, y: int) -> int:
-        """Return the first row on the screen of the line of row `y`."""
+        """Return the first row, on the screen, of the logical line to which row `y` belongs."""
         while y > 0 and self.rows[y].continues:
             y -= 1
         return y

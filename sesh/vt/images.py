@@ -21,8 +21,9 @@ def begins(sequence: str) -> bool:
 def sixel_rows(sequence: str, cell_height: int) -> int:
     """Return the rows of a sixel image; 0 if `sequence` is not one.
 
-    A band is six pixels high, and a character has the bits of one column. The height is the greater one of the raster
-    attributes and the last band with a set bit. A very long image is cut: only the raster attributes give its height.
+    A band is six pixels high, and a character has the bits of one column. The raster attributes and the last band with
+    a set bit each give a height; the greater one counts. Of a very long image only the start is kept, so only the
+    raster attributes give its whole height.
     """
     match = _SIXEL.match(sequence)
     if match is None:
@@ -43,8 +44,8 @@ def sixel_rows(sequence: str, cell_height: int) -> int:
 def kitty_cells(body: str) -> tuple[int, int] | None:
     """Return the columns and rows by which a command of kitty's graphics, `G…`, moves the cursor.
 
-    None for any other command, and if it does not move the cursor or has no size; the next redraw then corrects the
-    cursor.
+    None for any other command, and for one that does not move the cursor or has no size. If the size is missing, the
+    cursor is wrong until the next redraw.
     """
     if not body.startswith("G"):
         return None

@@ -23,8 +23,8 @@ _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 class Line(NamedTuple):
     """A finished line; or, if not `final`, the row just before a CR.
 
-    `encoded`: its encoded text. `untrimmed`: its characters, with blanks up to the cursor. `end`: the position of the
-    output after it.
+    `encoded`: its encoded text. `untrimmed`: its characters, with blanks up to the cursor. `end`: the position in the
+    output after the line.
     """
 
     encoded: str
@@ -44,7 +44,7 @@ class Line(NamedTuple):
 
 
 class LineReader:
-    """Reads output from `position` on, on a screen of `columns`. `start`: bytes that restore the state before."""
+    """Reads output from `position` on, on a screen of `columns`. `start`: bytes that restore the state there."""
 
     def __init__(self, position: int, columns: int, start: bytes = b"") -> None:
         self.position = position

@@ -12,15 +12,15 @@ from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
 
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
-"""Exclusive modes for the reported mouse events; resetting any of them turns reports off (xterm)."""
+"""Modes that choose the mouse events to report; at most one is on. Resetting any turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
-"""Exclusive modes for the encoding of reports; resetting one that is not set does nothing (xterm)."""
+"""Modes that choose the encoding of reports; at most one is on. Resetting one that is off does nothing (xterm)."""
 OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
 """Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, grapheme clusters, colour
 scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
-"""Modes whose default is a setting of the terminal (blinking, alternate scroll, xterm's meta keys): stored, on or off,
-once a program has set or reset them."""
+"""Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys. Such a mode is
+stored, as on or off, once a program has set or reset it."""
 ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
@@ -53,7 +53,7 @@ class Modes(Printing):
         self.keypad = False
         self.saved_modes: dict[int, bool] = {}  # by XTSAVE
         self.key_resources: dict[int, int] = {}
-        """XTMODKEYS by resource; programs use only 4 (modifyOtherKeys)."""
+        """The values of XTMODKEYS, by resource; programs use only resource 4 (modifyOtherKeys)."""
         self.cursor_style = 0
 
     def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
@@ -102,9 +102,12 @@ class Modes(Printing):
             self.modes[number] = True
 
     def backspace(self) -> None:
-        """BS. With reverse wrap (mode 45) and DECAWM, from the first column to the end of the row that wrapped into
-        this one; a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js). With mode 1045 to the end of any
-        row above, and from the first row to the last."""
+        """BS: move left one column.
+
+        With reverse wrap (mode 45) and DECAWM, BS goes from the first column to the end of the row above, if that row
+        wrapped into this one; and it only cancels a pending wrap (XTerm from patch 383 on, xterm.js). With mode 1045
+        and DECAWM, BS goes to the end of any row above, and from the first row to the last.
+        """
         cursor = self.cursor
         if self.wrap and self.modes.get(1045):
             self._backspace_around()
@@ -146,8 +149,8 @@ class Modes(Printing):
     def _switch_buffer(self, number: int, on: bool) -> None:
         """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both.
 
-        Each screen has its own saved cursor and keyboard flags; the cursor does not move. After mode 47 the content of
-        the alternate screen is kept; xterm keeps it after ?1049l, too, but ?1049h erases it.
+        Each screen has its own saved cursor and keyboard flags; the cursor does not move. After ?47l the content of the
+        alternate screen is kept. xterm keeps it after ?1049l, too, but ?1049h erases it then.
         """
         saves = number in {1048, 1049}
         if saves and on:
@@ -185,7 +188,7 @@ class Modes(Printing):
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:
-        """DECRC, SCORC: restore the cursor with pen, charsets and origin mode; their defaults if none was saved."""
+        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or their defaults if no cursor was saved."""
         saved = self.saved
         self.origin = saved.origin
         row, column = saved.row, saved.column
@@ -239,7 +242,7 @@ class Modes(Printing):
         self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 
     def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
-        """XTMODKEYS, CSI > resource ; value m; without a value the default."""
+        """XTMODKEYS, CSI > resource ; value m. Without a value, the resource gets its default."""
         if value and resource <= 7:
             self.used.add(f"resource {resource}")
             self.key_resources[resource] = value
@@ -247,7 +250,7 @@ class Modes(Printing):
             self.key_resources.pop(resource, None)
 
     def set_cursor_style(self, style: int = 0) -> None:
-        """DECSCUSR: 0 default; 1 to 6 block, underline, bar, each blinking, then steady."""
+        """DECSCUSR: 0 is the default; 1 to 6 are block, underline and bar, each first blinking, then steady."""
         if style <= 6:
             self.used.add("style")
             self.cursor_style = style

@@ -24,14 +24,14 @@ class Moves(Grid):
         self.set_left_right(0, self.columns - 1)
 
     def set_left_right(self, left: int, right: int) -> None:
-        """Set the left and right margin, and `narrow`: the region is narrower than the screen."""
+        """Set the left and right margin, and `narrow`, which is true if the region is narrower than the screen."""
         self.left, self.right = left, right
         self.narrow = left > 0 or right < self.columns - 1
         self.margin_wrap: tuple[int, int] | None = None
-        """The cursor's (row, column) at which printing in the right margin's column left a wrap pending."""
+        """The cursor's (row, column) when printing at the right margin left a wrap pending; None if it did not."""
 
     def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
-        """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
+        """DECSTBM, with 1-based rows. The cursor goes home. A region of fewer than two rows is ignored."""
         first = (top or 1) - 1
         last = min(bottom or self.lines, self.lines) - 1
         if first < last:
@@ -39,7 +39,7 @@ class Moves(Grid):
             self.cursor_position()
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
-        """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
+        """DECSLRM, with 1-based columns. The cursor goes home. A region of fewer than two columns is ignored."""
         first = (left or 1) - 1
         last = min(right or self.columns, self.columns) - 1
         if first < last:
@@ -59,7 +59,7 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
-        """Cancel a pending wrap: the cursor moves onto the last column."""
+        """Cancel a pending wrap: the cursor moves back onto the last column, or onto the right margin."""
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
         elif self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
@@ -67,7 +67,7 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def _row(self, line: int | None) -> int:
-        """Return the row of a 1-based parameter; in origin mode relative to the margins and clipped to them."""
+        """Return the row for a 1-based parameter; in origin mode, from the top margin on and down to the bottom one."""
         row = line - 1 if line else 0
         return min(row + self.top, self.bottom) if self.origin else row
 
@@ -91,25 +91,25 @@ class Moves(Grid):
         self.move_to(self._row(line), self.cursor.x)
 
     def cursor_up(self, count: int | None = None) -> None:
-        """CUU: stops at the top margin if it starts at or below it."""
+        """CUU: the top margin stops a cursor that starts at or below it."""
         y = self.cursor.y
         self.cancel_wrap()
         self.move_to(max(y - (count or 1), self.top if y >= self.top else 0), self.cursor.x)
 
     def cursor_down(self, count: int | None = None) -> None:
-        """CUD: stops at the bottom margin if it starts at or above it."""
+        """CUD: the bottom margin stops a cursor that starts at or above it."""
         y = self.cursor.y
         self.cancel_wrap()
         self.move_to(min(y + (count or 1), self.bottom if y <= self.bottom else self.lines - 1), self.cursor.x)
 
     def position_right(self, count: int | None = None) -> None:
-        """HPR: right; the margin stops it only in origin mode."""
+        """HPR: move right; the margin stops the cursor only in origin mode."""
         self.cancel_wrap()
         x = self.cursor.x + (count or 1)
         self.move_to(self.cursor.y, min(x, self.right) if self.origin else x)
 
     def position_down(self, count: int | None = None) -> None:
-        """VPR: down; the margin stops it only in origin mode."""
+        """VPR: move down; the margin stops the cursor only in origin mode."""
         self.cancel_wrap()
         y = self.cursor.y + (count or 1)
         self.move_to(min(y, self.bottom) if self.origin else y, self.cursor.x)
@@ -125,18 +125,18 @@ class Moves(Grid):
         self.carriage_return()
 
     def cursor_forward(self, count: int | None = None) -> None:
-        """CUF: stops at the right margin if it starts at or left of it."""
+        """CUF: the right margin stops a cursor that starts at or left of it."""
         self.cancel_wrap()
         self.cursor.x = min(self.cursor.x + (count or 1), self._limit())
 
     def cursor_back(self, count: int | None = None) -> None:
-        """CUB: stops at the left margin if it starts at or right of it."""
+        """CUB: the left margin stops a cursor that starts at or right of it."""
         self.cancel_wrap()
         x = self.cursor.x
         self.move_to(self.cursor.y, max(x - (count or 1), self.left if x >= self.left else 0))
 
     def carriage_return(self) -> None:
-        """CR: to the left margin; from left of it, to the first column."""
+        """CR: go to the left margin, or from left of the margin to the first column."""
         self.cancel_wrap()
         self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
 
@@ -145,7 +145,7 @@ class Moves(Grid):
         return self.right if self.cursor.x <= self.right else self.columns - 1
 
     def tab(self, count: int = 1) -> None:
-        """HT, CHT: to the next stop, at most to the right margin or last column; nothing with a pending wrap."""
+        """HT, CHT: go to the next stop, at most to the right margin or last column; after that column, do nothing."""
         x = self.cursor.x
         limit = self._limit()
         if x >= self.columns:
@@ -155,7 +155,7 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
-        """CBT: to the previous stop; in origin mode the left margin stops it."""
+        """CBT: go to the previous stop; in origin mode the left margin stops the cursor."""
         self.cancel_wrap()
         x = self.cursor.x
         stops = sorted(stop for stop in self.tabstops if stop < x)

@@ -10,10 +10,10 @@ from sesh.vt.row import Row
 
 
 class SavedCursor(NamedTuple):
-    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets, origin mode.
+    """The state that DECSC saves: cursor, pen, charsets and origin mode.
 
-    Not saved: the hyperlink (as in kitty, ghostty, xterm.js) and DECAWM (as in xterm, VTE, foot and others; unlike the
-    VT510's manual and kitty).
+    If `column` equals the number of columns, a wrap is pending. DECSC does not save the hyperlink (as in kitty,
+    ghostty, xterm.js), nor DECAWM (as in xterm, VTE, foot and others; the VT510's manual and kitty differ).
     """
 
     row: int = 0

@@ -3,9 +3,9 @@
 One regular expression splits a piece, and `findall` returns whole runs of text, so that text costs no Python code per
 byte. An unfinished sequence is kept, up to LIMIT, and can be passed on to a terminal unchanged.
 
-For the grammar see `grammar`; C1 is dropped. As in DEC's parser, controls inside a sequence act before it. Sequences of
-LIMIT characters or more are ignored, except for the size of an image. So are sequences outside the tables (DEC STD 070,
-XTerm ctlseqs, kitty's protocols), such as queries, bells and the clipboard.
+The grammar is in `grammar`; C1 controls are dropped. As in DEC's parser, controls inside a sequence act before the
+sequence. A sequence of LIMIT characters or more is ignored, but an image still moves the cursor. Sequences outside the
+tables (DEC STD 070, XTerm ctlseqs, kitty's protocols) are ignored too, such as queries, bells and the clipboard.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from sesh.vt.screen import Screen
 Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a screen, and its arguments
 
 PIECE, SMALLEST_PIECE = 1024, 2
-"""Bytes parsed between two checks of the deadline: most, and least on large screens."""
+"""Bytes parsed between two checks of the deadline: at most PIECE; fewer on large screens, down to SMALLEST_PIECE."""
 _CELLS = 2_000_000
-"""Cells that a piece may change, if each of its bytes changes the whole screen; a larger screen has smaller pieces."""
+"""Most cells that a piece changes if each of its bytes changes the whole screen: a larger screen has smaller pieces."""
 _CACHED, _LONGEST = 4096, 64
-"""Sequences whose calls are cached, at which the cache is emptied; and the length from which on none is cached."""
+"""The number of sequences at which the cache of calls is emptied; the length from which on a sequence is not cached."""
 
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-"""Controls that do not end a sequence: C0 except ESC, CAN and SUB, which act; DEL and C1, which do nothing."""
+"""Controls that do not end a sequence. C0 controls except ESC, CAN and SUB act; DEL and C1 controls do nothing."""
 _START = f"{grammar.CSI_START}|{grammar.ESCAPE_START}"
 _TOKEN = re.compile(
     rf"""
@@ -52,7 +52,7 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls inside a sequence before it, and an ST before these."""
+    """Move the controls that are inside a sequence to before it, and put an ST before them."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
@@ -63,7 +63,7 @@ def _nothing(_: Screen) -> None:
 
 
 def _scroll_down(screen: Screen, count: int = 1, more: int | None = None) -> None:
-    """SD; with more parameters xterm's mouse highlighting, which is ignored."""
+    """SD. With more parameters it is xterm's mouse highlighting, which is ignored."""
     if more is None:
         screen.scroll_down(count)
 
@@ -157,7 +157,7 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "?s": (Screen.save_modes, PARAMETERS),
     "?r": (Screen.restore_modes, PARAMETERS),
 }
-"""By prefix, intermediates and final byte of a CSI, the function and its most parameters."""
+"""The function that each CSI calls and the most parameters it gets, by prefix, intermediates and final byte."""
 
 
 def _call_of(sequence: str) -> Call:
@@ -225,7 +225,7 @@ class Parser:
         return start
 
     def _piece(self) -> int:
-        """Return the bytes to parse at once: fewer on large screens and with left and right margins.
+        """Return how many bytes to parse at once: fewer on large screens and with left and right margins.
 
         With those margins a line feed moves the cells of each row separately.
         """
@@ -274,7 +274,7 @@ class Parser:
         self.last_error = error
 
     def _call(self, sequence: str) -> Callable[[], object]:
-        """Return the call of a sequence; cache that of a short one."""
+        """Return the call of a sequence; cache it if the sequence is short."""
         function, arguments = _call_of(sequence)
         call = partial(function, self.screen, *arguments)
         if len(sequence) < _LONGEST:

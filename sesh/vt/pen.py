@@ -37,7 +37,8 @@ class Style(NamedTuple):
 class Pen:
     """A style and its SGR. `sgr`: the parameters that set it from any other pen; `sequence`: the whole SGR.
 
-    Pens come from a cache, so pens of one style are nearly always the same object; if not, compare the styles.
+    Pens come from a cache of limited size, so pens of one style are nearly always the same object, but not always: the
+    styles decide whether pens are equal.
     """
 
     __slots__ = ("_erased", "link", "sequence", "sgr", "style")
@@ -51,7 +52,7 @@ class Pen:
 
     @property
     def erased(self) -> Pen:
-        """The pen of cells that this pen erases: only its background (BCE)."""
+        """The pen of cells that are erased with this pen: it has only the background (BCE)."""
         if self._erased is None:
             blank = Style(bg=self.style.bg)
             self._erased = self if self.style == blank else pen_of(blank)
@@ -124,7 +125,7 @@ for _n in range(8):
     _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
 
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
-_VALUES = {"5": 1, "2": 3}  # by the form of a colour, its number of values
+_VALUES = {"5": 1, "2": 3}  # the number of values of a colour, by its form
 
 
 @lru_cache(4096)
@@ -166,9 +167,9 @@ def _changes(text: str) -> tuple[bool, dict[str, object]]:
 
 
 def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:
-    """Set the colour of `5`, `N` or `2`, `R`, `G`, `B`; return its number of parts.
+    """Set the colour that `parts` begin with (`5`, `N` or `2`, `R`, `G`, `B`); return how many parts it takes.
 
-    A value out of range sets no colour; a value with sub-parameters does not belong to the colour.
+    A value out of range sets no colour. If a value has sub-parameters, no colour is set, and only the form is taken.
     """
     form = parts[0].lstrip("0") if parts else ""
     count = _VALUES.get(form, 0)

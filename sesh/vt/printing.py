@@ -24,7 +24,7 @@ class Printing(Rectangles):
     def reset_charsets(self) -> None:
         """Set G0 to G3 to ASCII, and use G0."""
         self.single_shift = 0
-        """The set for the next character only, or 0."""
+        """The number of the set for the next character only; 0 for none."""
         self.use_charsets(DEFAULT_SETS)
 
     def use_charsets(self, charsets: Charsets) -> None:
@@ -55,7 +55,7 @@ class Printing(Rectangles):
 
     @property
     def draws_plainly(self) -> bool:
-        """True if printing only replaces cells and wraps: no insert or origin mode, only ASCII."""
+        """True if printing only replaces cells and wraps: insert and origin mode are off, and the charset is ASCII."""
         changed = self.insert or self.origin or self.single_shift or self._translation is not None
         return self.wrap and not changed
 
@@ -95,7 +95,7 @@ class Printing(Rectangles):
         return right if x < right or self.margin_wrap == (self.cursor.y, x) else self.columns
 
     def _make_room(self, size: int) -> int:
-        """Wrap if a grapheme of `size` columns does not fit; return where printing stops, or 0 without any room."""
+        """Wrap if a grapheme of `size` columns does not fit; return the column where printing stops, 0 without room."""
         limit = self._right_limit()
         if limit - self.cursor.x >= size:
             return limit
@@ -110,7 +110,7 @@ class Printing(Rectangles):
         return self._right_limit()
 
     def _print_run(self, data: str, size: int) -> None:
-        """Print characters of `size` columns each that do not join."""
+        """Print characters that take `size` columns each and do not join."""
         start = 0
         while start < len(data):
             limit = self._make_room(size)
@@ -142,7 +142,7 @@ class Printing(Rectangles):
         self._advance(end, limit)
 
     def _advance(self, end: int, limit: int) -> None:
-        """Move the cursor to `end`, after a printed grapheme; at the right margin a wrap is pending then."""
+        """Move the cursor to `end`, after the printed graphemes. If they end at the right margin, a wrap is pending."""
         self.cursor.x = end
         self.joinable = True
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
@@ -160,7 +160,7 @@ class Printing(Rectangles):
     def _wrap_wide(self, limit: int, *, moved: bool = False) -> bool:
         """Wrap before a grapheme of two columns that does not fit. Return False if no row has room.
 
-        `moved`: its first code points fitted, and are in the last cell.
+        `moved`: the first code points of the grapheme fitted, and are in the last cell.
         """
         cursor = self.cursor
         if not self.wrap or limit - (self.left if cursor.x > self.left else 0) < 2:
@@ -230,8 +230,8 @@ class Printing(Rectangles):
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again; after a control, do nothing (xterm.js).
 
-        The count is limited to the cells of the screen; between left and right margins, and for a grapheme of several
-        code points, to the columns of a row.
+        The count is limited to the number of cells of the screen. It is limited to the columns of a row if there are
+        left or right margins, or if the grapheme has characters that may join.
         """
         if self.joinable:
             grapheme = self.last_grapheme()[1]

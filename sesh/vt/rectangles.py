@@ -13,9 +13,9 @@ class Rectangles(Editing):
     """Copying, filling and erasing rectangles; neither cursor nor pending wrap change."""
 
     def copy_rectangle(self, *parameters: int) -> None:
-        """DECCRA: four edges, a page, the target's first row and column, and its page; pages are ignored.
+        """DECCRA: copy a rectangle; the part of the copy outside the screen is lost.
 
-        The part outside the screen is lost.
+        Parameters: four edges, a page, the target's first row and column, and its page. Pages are ignored.
         """
         source = self._rectangle(*parameters[:4])
         target = self._rectangle(*parameters[5:7])
@@ -29,16 +29,16 @@ class Rectangles(Editing):
             row.replace(x, block, self.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:
-        """DECFRA: with a character of Latin-1 and the current pen."""
+        """DECFRA: fill with a character of Latin-1 in the current pen."""
         if 32 <= code <= 126 or 160 <= code <= 255:
             self._fill(chr(code), self.pen, corners)
 
     def erase_rectangle(self, *corners: int) -> None:
-        """DECERA: as ED and EL erase."""
+        """DECERA: erase as ED and EL do."""
         self._fill(" ", self.erased, corners)
 
     def wipe_rectangle(self, *corners: int) -> None:
-        """DECSERA: only the characters; of all cells, since protected ones do not exist."""
+        """DECSERA: erase only the characters, in all cells, because protected cells do not exist here."""
         self._fill(" ", None, corners)
 
     def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
@@ -52,7 +52,7 @@ class Rectangles(Editing):
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
         """Return a rectangle from 1-based parameters; None if it is empty.
 
-        In origin mode they are relative to the margins, and the rectangle is clipped to these.
+        In origin mode the parameters are relative to the margins, and the rectangle is clipped to the margins.
         """
         first, start, last, end = 0, 0, self.lines, self.columns
         if self.origin:

@@ -1,8 +1,9 @@
 """Rows at another size: logical lines rewrapped, as in xterm.js; or rows cropped and padded.
 
-With the cursor on the last row, lines return from the scrollback to fill the screen, and rows that do not fit go there.
-With the cursor higher up, the distance from the top is kept, and rows below the cursor are dropped only if nothing else
-makes room. Cursors stay on their characters, as in kitty (xterm.js clips their column). Trailing blanks are ignored.
+If the cursor is on the last row, lines return from the scrollback to fill the screen. If the cursor is higher up, no
+lines return, so the distance from the top is kept. Rows that do not fit go to the scrollback; rows below the cursor are
+dropped only if nothing else makes room. Cursors stay on their characters, as in kitty (xterm.js clips their column).
+Trailing blanks are ignored.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ def reflow(
 ) -> tuple[list[Row], list[Position]]:
     """Return the rows at another size, and the new positions of `points`, the cursor first.
 
-    The rows are joined to logical lines, with the rows of the open line in the scrollback. Empty lines below the cursor
-    are dropped. If the cursor was on the last row, lines return from the scrollback while there is room. If there are
-    too many rows, blank rows at the end are dropped, then the oldest go to the scrollback, but never the cursor's.
+    The rows are joined to logical lines; the scrollback's rows of the open line are joined with them. Empty lines below
+    the cursor are dropped. If the cursor was on the last row, lines return from the scrollback while there is room. If
+    there are too many rows, blank rows at the end are dropped first. Then the oldest rows go to the scrollback, but
+    never the cursor's row.
     """
     at_bottom = points[0][0] >= len(rows) - 1
     scrolled = scrollback.take_open()
@@ -118,8 +120,8 @@ def wrap(line: Row, columns: int) -> Wrapped:
 def _row_end(line: Row, start: int, columns: int) -> int:
     """Return the end of the row that begins at column `start` of a line.
 
-    The end does not split a wide grapheme, nor is a grapheme narrowed by U+FE0E in the last column, since a terminal
-    prints it wide first.
+    The end does not split a wide grapheme. A grapheme narrowed by U+FE0E is not put into the last column, because a
+    terminal prints it wide first.
     """
     end = min(start + columns, len(line))
     cuts = end < len(line) and line.text[end] == STUB
@@ -140,7 +142,7 @@ def _narrowed(line: Row) -> Row:
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return the number of blank rows, in any colour, below the cursor's line, at the end."""
+    """Return the number of blank rows, of any colour, at the end and below line number `cursor`."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if not all(row.is_blank() for row in line.rows):
@@ -150,7 +152,7 @@ def _spare(lines: list[Wrapped], cursor: int) -> int:
 
 
 def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:
-    """Return the screen positions of places in lines; after a full row a wrap is pending."""
+    """Return the screen positions of places in lines; a place after a full row is a pending wrap."""
     positions = []
     for number, column in places:
         y = sum(len(line.rows) for line in lines[:number])

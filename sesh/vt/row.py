@@ -9,7 +9,7 @@ from sesh.vt.pen import DEFAULT, Pen
 
 STUB = ""  # the right half of a wide grapheme
 SPACER = "\0"
-"""A blank in the last column, left because the next, wide grapheme did not fit."""
+"""A blank that was left in the last column because the next grapheme is wide and did not fit."""
 
 
 class Row:
@@ -32,7 +32,7 @@ class Row:
         """Write graphemes, one for each column, from column `x` on."""
         end = x + len(graphemes)
         self.blank_across(pen, x, end)
-        # A replay restores a pending wrap by printing a blank over a spacer, which must stay one.
+        # A replay restores a pending wrap by printing a blank over a spacer; the cell must stay a spacer.
         prints_over_spacer = end == len(self.text) and self.text[-1] == SPACER
         keeps_spacer = prints_over_spacer and graphemes[-1] == " " and self.pens[-1] is pen
         self.text[x:end] = graphemes
@@ -53,14 +53,14 @@ class Row:
                 self.pens[edge - 1 : edge + 1] = [pen, pen]
 
     def replace(self, x: int, part: Row, pen: Pen) -> None:
-        """Replace the columns from `x` on by `part`; `pen`: for the blanks that halves of wide graphemes become."""
+        """Replace the columns from `x` on by `part`. `pen`: the pen of blanks that replace halves of wide graphemes."""
         end = x + len(part)
         self.blank_across(pen, x, end)
         self.text[x:end], self.pens[x:end] = part.text, part.pens
         self.fix_last_column()
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Move the columns from `x` up to `end` right by `count`, left if it is negative. Blanks come in."""
+        """Move the columns from `x` up to `end` right by `count`, or left if `count` is negative. Blanks come in."""
         size = min(abs(count), end - x)
         blanks = Row([" "] * size, [pen] * size)
         if self.text[-1] == SPACER:
@@ -88,7 +88,7 @@ class Row:
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
-        """Return the columns as `cut`, with blanks for a spacer and halves of wide graphemes."""
+        """Return the columns as `cut` does, but with blanks instead of a spacer and of halves of wide graphemes."""
         part = self.cut(start, end)
         if part.text and part.text[-1] == SPACER:
             part.text[-1] = " "
@@ -99,7 +99,7 @@ class Row:
         return part
 
     def end(self) -> int:
-        """Return the column after the last one that is not a default blank."""
+        """Return the column after the last cell that is not a default blank."""
         text = self.drawn()
         end = len(self.text) - (len(text) - len(text.rstrip(" ")))
         tail = self.pens[end:]
@@ -125,7 +125,7 @@ class Row:
         return "".join(self.text).replace(SPACER, " ")
 
     def ends_in_spacer(self, following: Row | None) -> bool:
-        """Return whether the last column was skipped by wrapping before the first grapheme of `following`."""
+        """Return whether the last column is empty only because the first grapheme of `following` did not fit."""
         if self.text[-1] != SPACER or following is None or not following.continues or len(following) < 2:
             return False
         wide = following.text[1] == STUB or text_presentation(following.text[0])
@@ -144,7 +144,7 @@ def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
 
 
 def joined(rows: Sequence[Row], following: Row | None = None) -> Row:
-    """Return the logical line of its rows. `following`: the row after them."""
+    """Return the logical line that `rows` make up. `following`: the row after them."""
     line = Row([], [], prompt=rows[0].prompt)
     for row, below in zip(rows, [*rows[1:], following], strict=True):
         part = row.line_part(below)

@@ -34,12 +34,12 @@ class Screen(PyteFace):
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []
-        """The stack of XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
+        """The stack of XTWINOPS 22, oldest first. An entry is a pair: BOTH, ICON or WINDOW, and (icon name, title)."""
         self.cell_height = CELL_HEIGHT
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:
-        """RIS: reset all, also the scrollback, but not the titles (xterm)."""
+        """RIS: reset everything, including the scrollback, but not the titles (xterm)."""
         super().reset()
         self.scrollback.clear()
         self.cwd = ""

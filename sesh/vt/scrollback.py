@@ -15,7 +15,7 @@ from sesh.vt.encoded import encode
 from sesh.vt.row import Row, joined
 
 LINE_LIMIT, _PEN = 65536, 12
-"""Weight at which an open line is ended: a column weighs 1, each different pen of a row `_PEN`."""
+"""Weight at which an open line is ended. A column weighs 1, and each different pen of a row weighs `_PEN`."""
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -51,7 +51,7 @@ class Scrollback:
 
     `completed`: the number of the newest finished line. `first`: the number before the oldest kept line. `scrolled`:
     the number of all lines that ever came in. `bytes`: size of the finished lines, without the overhead of Python's
-    objects. `revision`: raised when lines vanish for another reason than age; readers then start over.
+    objects. `revision`: increased when lines vanish for another reason than age; readers then start over.
     """
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
@@ -90,14 +90,14 @@ class Scrollback:
         self.first = self._base = self.completed
 
     def renumber(self, completed: int) -> None:
-        """Change the number of the newest finished line, and those of earlier lines accordingly."""
+        """Give the newest finished line the number `completed`, and renumber earlier lines accordingly."""
         more, self.completed = completed - self.completed, completed
         self.first += more
         self._base += more
         self.scrolled = completed + self.open
 
     def push(self, row: Row, line_continues: bool) -> bool:
-        """Add a row; return whether its line is open then, and so may continue in the next row.
+        """Add a row; return whether its line stays open, so that the next row may continue it.
 
         `line_continues`: the next row is to continue the line.
         """
@@ -136,7 +136,7 @@ class Scrollback:
         self._count(1)
 
     def _count(self, lines: int) -> None:
-        """Count added lines, and drop the oldest beyond the limits; beyond that of bytes, whole blocks."""
+        """Count added lines, and drop the oldest lines beyond the limits; beyond the limit of bytes, whole blocks."""
         self.completed += lines
         self.scrolled = max(self.scrolled, self.completed + self.open)
         first = max(self.first, self.completed - self.max_lines)

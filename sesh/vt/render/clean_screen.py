@@ -7,15 +7,15 @@ CANCEL = b"\x18\x1b\\"  # ends any unfinished sequence: CAN, and ST for a string
 _MARGINS = b"\x1b[?6l\x1b[?69l\x1b[r"
 _DRAWING = b"\x1b[4l\x1b[20l\x1b[?7h\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
 NEUTRAL = _MARGINS + _DRAWING
-"""Resets the settings that affect drawing: margins and origin mode, which moves the cursor; insert, new line mode,
-wrap, pen, link, charsets."""
+"""Resets the settings that affect drawing: margins, origin mode, insert mode, new line mode, wrap, pen, link, charsets.
+Resetting margins and origin mode moves the cursor."""
 
 
 def fresh_row(columns: int) -> bytes:
     """Return the bytes that move the cursor to an empty row.
 
-    A row's width of blanks wraps unless it begins in the first column: so the row is the cursor's, or the next one. The
-    screen is erased after the cursor, as below a shell's command line.
+    A row's width of blanks wraps, unless it begins in the first column. So the empty row is the cursor's if the cursor
+    is in the first column, else the next one. The rest of the screen is erased, as below a shell's command line.
     """
     return CANCEL + b"\x1b7" + _MARGINS + b"\x1b8" + _DRAWING + b" " * columns + b"\r\x1b[J"
 
@@ -23,6 +23,6 @@ def fresh_row(columns: int) -> bytes:
 def clean_screen(columns: int, rows: int) -> bytes:
     """Return the bytes that scroll the content off, and home and save (DECSC) the cursor.
 
-    Line feeds from the cursor's row scroll off exactly the rows above it, so no blank rows.
+    Line feeds from the cursor's row scroll off exactly the rows above it, so no blank rows scroll off.
     """
     return fresh_row(columns) + b"\n" * (rows - 1) + b"\x1b[?6l\x1b[H\x1b7"

@@ -31,7 +31,7 @@ def redrawable(emulator: Emulator) -> bool:
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
-    """Return the bytes that restore the cells from `start` to before `end`, the cursor and the pen."""
+    """Return the bytes that restore row `y` from column `start` to before `end`, the cursor and the pen."""
     out = _drawn(screen, y, screen.rows[y], start, end)
     put_cursor(out, screen)
     return str(out).encode()

@@ -1,8 +1,9 @@
 """Replays: bytes that bring another terminal into the emulator's state.
 
 They are generated from the state, not copied from the output, so that they have no bell, query, clipboard write or
-reset. The order matters: content before the modes that change drawing (origin, wrap, insert); margins and tab stops,
-which move the cursor, before the cursor; a pen reset before each line feed, since the new row takes the background.
+reset. The order matters. Content comes before the modes that change drawing (origin, wrap, insert). Margins and tab
+stops come before the cursor, because setting them moves it. The pen is reset before each line feed, because the new row
+takes the pen's background.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
-_PART = 200  # lines of a part: some milliseconds, also if each line is drawn row by row
-_NEWER = 1000  # lines that have scrolled off since the first part; earlier ones are left out
+_PART = 200  # lines of a part, which takes some milliseconds even if each line is drawn row by row
+_NEWER = 1000  # most lines drawn of those that scroll off after a drawing began; the earlier ones are left out
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
-"""Input modes that are always reset first; others are only if the program has ever set them."""
+"""Input modes that are always reset first. Other modes are reset only if the program has ever set them."""
 
 
 def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status: str = "") -> bytes:
@@ -66,18 +67,18 @@ def repainting(
     pushed: Stacks = NOTHING_PUSHED,
     start: bytes = b"",
 ) -> Drawing:
-    """Return a drawing of the visible rows over a terminal that already shows the session, after the bytes `start`.
+    """Return a drawing of the visible rows for a terminal that already shows the session.
 
-    `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows, of the line before
-    those, that the terminal has already shown; the rest of the line is printed first. `was_alternate`: None for a
-    terminal that missed no output; otherwise whether it is on the alternate screen: both screens are drawn, and the
-    stacks rebuilt. `pushed`: the terminal's stacks.
+    `lines`: the number of logical lines of scrollback to print first. `begun`: how many rows of the line before those
+    lines the terminal has already shown; the rest of that line is printed first. `was_alternate`: None if the terminal
+    missed no output, otherwise whether it is on the alternate screen. For a terminal that missed output, both screens
+    are drawn, and the stacks are rebuilt. `pushed`: the terminal's stacks. `start`: bytes that come before the drawing.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
-    # NEUTRAL comes after leaving the alternate screen, which restores a pen and charsets.
+    # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
     start += CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
     return Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
 
@@ -85,10 +86,11 @@ def repainting(
 class Drawing:
     """Draws the scrollback in parts of a few milliseconds, then the screens and all settings.
 
-    The emulator may go on between two parts: lines that scroll off meanwhile come with the screen. But a resize must
-    begin another drawing.
-    `over`: the terminal shows the session. `main`: draw the main screen even if the alternate one is visible. `pushed`:
-    the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repainting`.
+    The emulator may parse output between two parts: lines that scroll off meanwhile are drawn with the screen. But
+    after a resize another drawing must begin.
+
+    `over`: the terminal already shows the session. `main`: draw the main screen even if the alternate one is visible.
+    `pushed`: the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repainting`.
     """
 
     def __init__(
@@ -152,8 +154,8 @@ class Drawing:
         out = Encoder()
         if not screen.alternate:
             self._main_screen(out)
-            # Before the main screen's cursor is saved, since the switch of screens saves one, too. A terminal that
-            # missed output may have an old alternate screen.
+            # This comes before the main screen's cursor is saved, because the switch of screens saves a cursor, too.
+            # A terminal that missed output may have an old alternate screen.
             _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
             _save_cursor(out, screen, screen.saved, screen.rows)
         else:
@@ -197,8 +199,8 @@ class Drawing:
 def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
     """Draw a finished line and a line feed.
 
-    A text wraps by itself. But if the line has a background, which new rows would take, or if the terminal's rows must
-    be erased, the line is drawn row by row.
+    The text wraps by itself. But the line is drawn row by row if it has a background, which new rows would take, or if
+    the terminal's rows must be erased.
     """
     if erase or _BACKGROUND.search(line):
         _rows(out, wrap(decode(line), columns).rows, erase)
@@ -238,7 +240,7 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 
 
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
-    """Draw the hidden alternate screen if it has rows, saved cursor or flags, or if `anyway`."""
+    """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags, or if `anyway`."""
     rows, saved, stack = screen.other
     flags = _flags(stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.used)
     if saved == SavedCursor() and not rows and not (flags or anyway):
@@ -255,7 +257,7 @@ def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
     """Bring the cursor into the saved state, then save it (`by`: DECSC or a switch of screens).
 
-    Done even if nothing was saved, since the terminal may have another program's saved cursor.
+    This happens even if nothing was saved, because the terminal may have another program's saved cursor.
     """
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
@@ -344,8 +346,10 @@ def _title(icon: str, title: str) -> str:
 
 
 def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
-    """Return the bytes for titles, directory and colours. `over`: the terminal may have older colours; `pushed`: the
-    terminal's stack of titles, which is rebuilt."""
+    """Return the bytes for titles, directory and colours.
+
+    `over`: the terminal may have older colours. `pushed`: the terminal's stack of titles, which is rebuilt unless None.
+    """
     out = []
     if over:
         if "palette" in screen.used:
@@ -410,8 +414,10 @@ def kitty_flags(stack: list[int]) -> str:
 
 
 def _flags(stack: list[int], pushed: int | None) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags in a terminal with `pushed` entries; None: only
-    the current flags."""
+    """Return the bytes that restore a stack of kitty's keyboard flags.
+
+    `pushed`: the number of entries that the terminal has; None: restore only the current flags.
+    """
     if pushed is None:
         return kitty_flags(stack[-1:])
     return f"\x1b[<{pushed}u{kitty_flags(stack) or _NO_FLAGS}" if pushed else kitty_flags(stack)
