@@ -63,7 +63,7 @@ def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[s
 
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detach all clients of a session; without a name, only the leader of the caller's own. Count the detached."""
+    """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
     answer, _ = find.ask(name, "detach", which=which)
