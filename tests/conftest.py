@@ -12,14 +12,14 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 
-# Each worker would compile all tests else. The sesh of the tests writes bytecode too.
+# Without bytecode each worker would compile all tests. The sesh under test writes bytecode, too.
 sys.dont_write_bytecode = False
 
 import pytest  # noqa: E402
 
 from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
 
-# A sesh of the developer's own must not answer for a host that lacks one. The system's directories stay.
+# The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
 os.environ["PATH"] = ":".join(
     directory
     for directory in os.environ["PATH"].split(":")
@@ -31,7 +31,7 @@ _RUN = uuid.uuid4().hex
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """@pytest.mark.needs("zsh"): skipped by name where there is none."""
+    """Skip a test with @pytest.mark.needs("zsh"), and name zsh, if it is not installed."""
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
             need(tool)
@@ -39,7 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What tests are made of stays: it is not looked through for garbage, now or later."""
+    """Keep the collected tests out of garbage collection, now and later, because they stay."""
     gc.disable()
     try:
         return (yield)
@@ -82,12 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> Iterator[None]:
-    """Also tests that run nothing must not reach the developer's sessions, and nothing may outlive the run."""
+    """Keep all tests away from the developer's sessions, and fail if a process outlives the run."""
     before = dict(os.environ)
     existed = os.path.lexists(_REAL)
     for key in [key for key in os.environ if key.startswith(("SESH_", "XDG_"))]:
         del os.environ[key]
-    for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` leave them ignored, and children inherit that
+    for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` ignore these, and children inherit that
         signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -105,7 +105,7 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """HOME and SESH_DIR of this test alone; at its end nothing of it may run any more."""
+    """A HOME and SESH_DIR for one test; when the test ends, nothing may run there any more."""
     own = Home()
     yield own
     own.close()
@@ -113,7 +113,7 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture
 def inside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This very process has the environment and the directory of the test's home."""
+    """Give this process the environment and the directory of the test's home."""
     for name in list(os.environ):
         if name not in home.env:
             monkeypatch.delenv(name)

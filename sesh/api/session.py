@@ -59,11 +59,12 @@ class Session:
         labels: Pairs | None = None,
         size: str | None = None,
     ) -> Session:
-        """Start the session unless it runs. If it runs already, of the options only `labels` apply.
+        """Start the session unless it runs. If it runs already, only the option `labels` has an effect.
 
-        `directory`: by default the current one, on a host HOME. `command`: by default the user's shell; a string is a
-        line for `sh`, a list a program and its arguments. `size`: columns and rows until a terminal attaches, such as
-        `"200x50"`; by default 80x24. Raises Exists for an ended session that is kept, CannotStart, Refused, UsageError.
+        `directory`: by default the current directory, or HOME on a host. `command`: by default the user's shell; a
+        string is a line for `sh`, a list is a program and its arguments. `size`: columns and rows until a terminal
+        attaches, such as `"200x50"`; by default 80x24. Raises Exists if the session has ended and is kept. Raises
+        CannotStart, Refused, UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -201,10 +202,10 @@ class Session:
     ) -> Sent:
         """Type a text, press Enter once the program has shown it, then press keys (tmux's names: `C-c`, `Up`, `F5`).
 
-        `if_waiting`: type only if the session waits for a person, and if it is a regular expression, only if the
-        question matches. `force`: with `enter`, type even after a person's unfinished input, or while the program asks;
-        without it, both raise Busy. Raises Busy also if the program does not read, Refused if `if_waiting` does not
-        hold, NotSubmitted if the text was typed but Enter was not pressed.
+        `if_waiting`: type only if the session waits for a person; a regular expression has to match the question, too.
+        `force`: with `enter`, type even after a person's unfinished input, or while the program asks; without `force`,
+        both raise Busy. Raises Busy also if the program does not read, Refused if `if_waiting` does not hold, and
+        NotSubmitted if the text was typed but Enter was not pressed.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
@@ -287,7 +288,7 @@ class Session:
                 yield event
 
     def label(self, **labels: str) -> dict[str, str]:
-        """Set labels, where an empty value removes one; return all labels of the session."""
+        """Set labels; an empty value removes its label. Return all labels of the session."""
         checked = dict(map(check_label, _pairs(labels)))
         return self._target.call(session_ops.label, name=self.name, labels=checked)
 
@@ -342,8 +343,8 @@ def _run_job(target: Target, job: JobSpec, stop: Stop | None) -> Result:
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
     """Return the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
-    `remotes`: include all known remotes, asked at once; for one that does not answer within two seconds, its last known
-    sessions, with the key `stale`. Raises Unreachable, NotDeployed for `host`.
+    `remotes`: include all known remotes, which are asked in parallel. If a remote does not answer within two seconds,
+    its last known sessions are returned, with the key `stale`. Raises Unreachable or NotDeployed for `host`.
     """
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]

@@ -1,4 +1,4 @@
-"""The answers of the tools, models whose schemas the client reads; and the truncation of long text."""
+"""The answers of the tools, as models whose schemas the client reads; and the truncation of long text."""
 
 from __future__ import annotations
 
@@ -88,9 +88,10 @@ class Closed(BaseModel):
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Return the end of a text, and a hint how to read the part before it, None if there is none.
+    """Return the end of a text, and a hint how to read the part before it; None if nothing was cut.
 
-    `skip`: lines of the session after the text. The hint's lines overlap by one, since a prompt may follow the output.
+    `skip`: how many lines of the session come after the text. The lines of the hint overlap the returned text by one,
+    because a prompt may follow the output.
     """
     if len(text) <= limit:
         return text, None

@@ -33,7 +33,7 @@ class UsedSession:
     session: Session
     log: str | None
     created_id: str | None = None
-    calls: int = 0  # that run now
+    calls: int = 0  # calls that run now
     reached: bool = False
 
     def note_created(self) -> None:
@@ -91,9 +91,9 @@ class SessionTable:
 
     @contextmanager
     def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
-        """Yield the entry of a session, with the block as a running call; log the first call.
+        """Yield the entry of a session; the block counts as a running call.
 
-        `opening`: the words for the log; by default `created` or `found again`.
+        The first call that succeeds is logged. `opening`: the words for the log; by default `created` or `found again`.
         """
         entry = self.entry(session)
         with self._lock:

@@ -6,8 +6,8 @@ codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. In the set
 list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}`. A hook gets an event with `hook_event_name` and
 `session_id`, the id of the conversation.
 
-sesh rewrites a whole settings file with its own indent. It refuses a file that `json` does not reproduce byte for byte,
-such as one with comments: the person has to edit that one.
+sesh rewrites a settings file as a whole, with the indent that the file has. It refuses a file that `json` does not
+reproduce byte for byte, such as a file with comments. The person has to edit such a file.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _STATES = {
     "Stop": "done", "AfterAgent": "done", "Interrupt": "idle", "SessionEnd": "idle",
     **dict.fromkeys(("permission_prompt", "elicitation_dialog", "ToolPermission"), "waiting"), "idle_prompt": "done",
 }  # fmt: skip
-# Where a tool's input, or a notification's details, may describe the request; the first key that is set is shown.
+# Keys that may describe the request in a tool's input or a notification's details; the first that is set is shown.
 _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "description")
 
 
@@ -192,7 +192,7 @@ def _is_ours(group: Any, agent: str) -> bool:
     except (KeyError, TypeError, ValueError):
         return False
     if len(group) > 1 or words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
-        return False  # the person wrote one with a matcher
+        return False  # the person wrote this group, for example with a matcher
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
@@ -222,8 +222,9 @@ def session(verb: str, words: str) -> str:
 def _session_of(agent: str = "") -> Record | None:
     """Return the record of the session on whose terminal the caller runs.
 
-    Claude Code (since 2.1.139) and Codex run each hook with `setsid`, without a terminal: then the terminal of the
-    process that started the hook counts, if that is `agent`. Codex's server also has none, but serves many sessions.
+    Claude Code (since 2.1.139) and Codex run each hook with `setsid`, so it has no terminal. Then the terminal of the
+    process that started the hook counts, if that process is `agent`. Codex's server has no terminal either, and it
+    serves many sessions.
     """
     tty = processes.controlling_tty()
     if not tty:
@@ -238,7 +239,7 @@ def _session_of(agent: str = "") -> Record | None:
 
 
 def take(agent: str, text: str) -> None:
-    """Report one event to the session; the caller sets the timeout. Malformed text raises any exception."""
+    """Report one event to the session; the caller sets the timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)
     name = event["hook_event_name"]
@@ -264,7 +265,7 @@ def take(agent: str, text: str) -> None:
 def _waits(name: str) -> bool:
     """Return whether a hook already reported the question, in more detail than the notification that follows.
 
-    Claude Code asks for its sandbox's network by the notification alone (seen in 2.1.76).
+    If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
     activity = wire.ask(name, "status")[0]["session"].get("activity")
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")

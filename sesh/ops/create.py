@@ -1,7 +1,7 @@
 """Create a session: the launch specification for its daemon, its directory, its name.
 
-The session of a directory is named after the repository, in a worktree of git `repo-branch`, and outside of any
-repository after the directory.
+The session of a directory has the name of the repository, or `repo-branch` if the directory is in a git worktree.
+Outside of any repository it has the name of the directory.
 """
 
 from __future__ import annotations
@@ -127,9 +127,10 @@ def no_directory(path: str) -> str:
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """Return the specification with a record's command, or the record's shell instead of the caller's.
+    """Return the specification with the program of a record.
 
-    A resume command, of the specification or the record, replaces the command.
+    The program is the record's command, or its shell instead of the caller's. A resume command replaces it, whether
+    that is in the specification or in the record.
     """
     command = [str(word) for word in record.get("command") or []]
     resume = launch_spec.get("resume") or record.get("resume") or None
@@ -174,10 +175,10 @@ def numbered(prefix: str, number: int) -> str:
 
 @op(reads=True)
 def here(caller: Caller, directory: str) -> SessionHere:
-    """Return the name of a directory's session, the directory, and whether the session exists, also if it has ended.
+    """Return the name of a directory's session, the directory, and whether the session exists.
 
-    If a session of another directory has the name, try `name-2` and so on. Raises Refused if the directory does not
-    exist.
+    A session that has ended exists, too. If a session of another directory has the name, try `name-2` and so on. Raises
+    Refused if the directory does not exist.
     """
     directory = checked_directory(caller, directory)
     root, repository_name = repository(directory)
@@ -206,9 +207,10 @@ def _is_in(name: str, root: str) -> bool:
 
 
 def repository(directory: str) -> tuple[str, str]:
-    """Return the root of a directory's repository, or the directory itself, and the name of its session.
+    """Return the root of a directory's repository, and the name of its session.
 
-    A repository in the home directory, as for dotfiles, does not count for the directories below.
+    Without a repository, the root is the directory itself. A repository in the home directory, as for dotfiles, does
+    not count for the directories below.
     """
     folder = real = os.path.realpath(directory)
     home = os.path.realpath(paths.home())
@@ -222,7 +224,7 @@ def repository(directory: str) -> tuple[str, str]:
 
 
 def _repository_name(root: str) -> str:
-    """Return the name of a repository; for a worktree the main repository's and the branch.
+    """Return a repository's name; for a worktree, the name of the main repository and the branch.
 
     Source: gitrepository-layout(5).
     """

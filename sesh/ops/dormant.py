@@ -89,9 +89,9 @@ def _history(record: Record) -> list[RunFacts]:
 def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
-    `plain`: neither DIR nor CMD was given; otherwise replace it without a question. Closing needs a second yes, so that
-    no single key deletes the output. Raises Exists if no person can be asked, Refused if the person declines, or with
-    the session's exit code if they close it; and as `create.start`.
+    `plain`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing has to
+    be confirmed, so that no single key deletes the output. Raises Exists if no person can be asked. Raises Refused if
+    the person declines, and after closing, then with the session's exit code. Also raises as `create.start`.
     """
     if not plain:
         return start(caller, launch_spec, name, summary, again=False)
@@ -111,9 +111,9 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
-    """Restart a dormant session below its old output if `again`, else replace it by a new one; note the outcome.
+    """Restart a dormant session if `again`, else replace it by a new one; note the outcome.
 
-    Raises as `create.start`.
+    A restarted session begins below its old output. Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
     caller.entering(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
@@ -122,10 +122,10 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 @op()
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
-    """Restart sessions that were lost or whose daemons were terminated, without names all of them.
+    """Restart sessions that were lost or whose daemons were terminated; without names, all of them.
 
-    A command waits for Enter unless `yes`; a shell and a resume command start at once. Raises the error of a single
-    name.
+    A command waits for Enter unless `yes`. A shell or a resume command starts at once. If only one name is given, its
+    error is raised.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
@@ -166,9 +166,9 @@ def _restore_one(caller: Caller, name: str, session: Summary | None, *, gate: bo
 def start_again(
     caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, gate: bool = False
 ) -> Connection:
-    """Restart a session below its old output; note what has changed. `gate`: its command waits for Enter.
+    """Restart a session below its old output; note what could not be restored.
 
-    Raises as `create.start`.
+    `gate`: its command waits for Enter. Raises as `create.start`.
     """
     remarks = []
     record = records.read(name) or {}

@@ -1,7 +1,7 @@
 """Find or create sessions by name: to attach to them, or to make sure that they run.
 
-An op of type `Entered` returns the session's name and a connection to its daemon. It asks the person only about names
-that are taken, lost or ended.
+An op of type `Entered` returns the session's name and a connection to its daemon. It asks the person only if the name
+is taken, or if its session was lost or has ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
 
-_PATIENCE = 1.5  # seconds, then the question to the person says that the daemon does not answer
+_PATIENCE = 1.5  # seconds for a daemon to answer; after them, the question says that it does not
 _ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
 
 
@@ -33,10 +33,10 @@ def _is_plain(spec: Spec) -> bool:
 
 @op(creates=True)
 def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
-    """Enter a session, created if it does not exist.
+    """Enter a session; create it if it does not exist.
 
-    `near`: a verb that `name` may be a typo of: then no session is created. Raises Refused, also if the person
-    declines.
+    `near`: a verb of which `name` may be a typo. If it is set, no session is created. Raises Refused, also if the
+    person declines.
     """
     spec = spec or {}
     name = check_name(name)
@@ -79,8 +79,8 @@ def recent() -> list[tuple[str | None, str]]:
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Make sure that a session runs; return whether this call created it.
 
-    A dormant session is restarted, or replaced if DIR or CMD is given. Raises Exists for one that has ended and is
-    kept, CannotStart, Refused, UsageError, Unreachable.
+    A dormant session is restarted, or replaced if DIR or CMD is given. Raises Exists if the session has ended and is
+    kept. Raises CannotStart, Refused, UsageError, Unreachable.
     """
     spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
@@ -152,10 +152,10 @@ def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = No
 
 
 def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[str, Connection, bool]:
-    """Create a session, by default under the lowest free number; return its name, a connection, and whether it is new.
+    """Create a session; return its name, a connection, and whether it is new.
 
-    `choice`: what to do with a taken name: `join`, `replace`, `new` (the next free NAME-2), or empty to ask. Raises
-    Exists if it is empty and no person can be asked.
+    Without a name, it gets the lowest free number. `choice`: what to do with a taken name: `join`, `replace`, `new`
+    (the next free NAME-2), or empty to ask. Raises Exists if `choice` is empty and no person can be asked.
     """
     launch_spec = create.launch_spec(caller, spec)
     if name is None:
@@ -237,9 +237,9 @@ def job(
     timeout: Seconds | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """Begin a job, whose session runs the command of `spec`, by default under the lowest free number.
+    """Begin a job: a session that runs the command of `spec`.
 
-    Errors without an exit code of their own exit with 125.
+    Without a name, it gets the lowest free number. An error without an exit code of its own gets 125.
     """
     name = check_name(name) if name is not None else None
     try:

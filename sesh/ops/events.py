@@ -56,9 +56,9 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
 
 def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yield the events of an ended session after number `since`, None for the last two.
+    """Yield the events of an ended session after number `since`; if that is None, the last two.
 
-    The result of a session has its first event and its last two; count the others as missed.
+    The result of a session has only its first event and its last two. The others are reported as missed.
     """
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
     if last is None or moment is None or state is None:
@@ -91,8 +91,8 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
     The first item has only `begun`, the time after which events count. An item with only a `note` reports that a daemon
     died. Each event has its session's `id`. To continue after a lost link, pass the first item's `begun`, and in
-    `since` the last event's number by session id. A session that ends before it is followed yields events from its
-    result.
+    `since` the number of the last event of each session id. If a session ends before it is followed, its events come
+    from its result.
     """
     directories.ready_directory()
     watch = watch_directory(paths.directory())
@@ -145,7 +145,7 @@ def _result_events(session_id: str, since: int, begun: str) -> Iterator[Event]:
 
 
 def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
-    """Yield the events after `since`, or without one those after the time `begun`, beginning with a real event."""
+    """Yield the events after `since`; if that is 0, those after the time `begun`, and no `missed` before them."""
     started = since > 0
     for event in events:
         started = started or (event["ts"] > begun and event["event"] != "missed")
@@ -174,7 +174,8 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
     """Yield the events and notes of `all_events` of a machine, reconnecting after a lost link.
 
-    `stop`: raises Interrupted from another thread, for a host only. Raises Unreachable if the host's bridge ends.
+    `stop`: lets another thread end this, which raises Interrupted; for a host only. Raises Unreachable if the host's
+    bridge ends.
     """
     if target.host is None:
         for item in all_events(target.caller):

@@ -1,8 +1,8 @@
 """Live lists of sessions: of this machine, and an index of this machine and of hosts.
 
-Each machine has a worker thread. On this machine it watches the sessions: inotify and the daemons' events report most
-changes at once, a poll finds the rest (output, working directory, foreground program). A host does the same, and
-reports its changes over a link that stays open.
+Each machine has a worker thread. The thread of this machine watches the sessions: inotify and the daemons' events
+report most changes at once, and a poll finds the rest (output, working directory, foreground program). A host watches
+its sessions in the same way, and reports changes over a link that stays open.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from sesh.store import listing
 
 Key = tuple[str | None, str]  # the host of a session, None for this machine, and its name
 POLL = 5.0  # seconds between two polls of all sessions
-DEBOUNCE = 0.2  # seconds from the first sign of a change to the query, as several signs come together
+DEBOUNCE = 0.2  # seconds from the first sign of a change to the query, because several signs come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the reported state of a session that was removed
 _PATIENCE = 0.5  # seconds for a daemon to answer
@@ -98,7 +98,7 @@ class _Signs:
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
     def covers(self, row: Summary) -> bool:
-        """Return whether a row stays valid until the session's next sign, or without events until the next poll."""
+        """Return whether to keep a row until the session's next sign, or until the next poll if none can come."""
         return row.get("id") in self._followed or row["state"] == "running"
 
     def take(self) -> set[str]:
@@ -151,9 +151,9 @@ def _events_of(name: str) -> wire.Connection | None:
 
 @op()
 def follow(caller: Caller) -> Iterator[list[Summary]]:
-    """Yield the sessions of this machine, then the changed ones; removed ones have the state `GONE`.
+    """Yield the sessions of this machine, then the changed ones after each change.
 
-    A report is several lists, the last one empty.
+    A removed session has the state `GONE`. Each report consists of several lists, of which the last is empty.
     """
     before: dict[str, Summary] = {}
     for sessions in watch(caller.audience):
@@ -244,7 +244,7 @@ class SessionIndex:
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and a reason for each paused one; try a named host once even if paused."""
+        """Return the hosts to follow, and the reason for each paused one. A named one is tried once even if paused."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
         refused = [host for host in self._named if host in self.machines and known.paused_until(host)]
@@ -283,7 +283,7 @@ def _follow_this_machine(stop: Stop) -> Iterator[Report]:
 
 
 class _HostReports:
-    """The reports of a host, over a link that stays open; saved to the cache when the link is doubted or closed."""
+    """The reports of a host over a link that stays open; cached when the link is doubted or closed."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers

@@ -27,7 +27,7 @@ from sesh.reach.target import Target
 from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
 
-COLLECTED = 32 << 20  # bytes; of a longer output the result has only the end
+COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
 STDIN = 0
 _CHUNK = 64 << 10
@@ -48,15 +48,15 @@ class Sink(Protocol):
         """Write some of the pending output; called when `descriptor` is writable."""
 
     def leave_line(self) -> None:
-        """Start a new line for a note, if the terminal's is not empty; called when nothing is pending."""
+        """Start a new line for a note, unless the terminal's line is empty; called when nothing is pending."""
 
 
 class _Waiter:
-    """The wait for a job's end over its daemon's stream; Ctrl-C meanwhile goes to the job.
+    """The wait for a job's end over the stream to its daemon. A Ctrl-C meanwhile goes to the job.
 
-    The stream's deadline lies after the job's timeout: a daemon that misses it is stuck. `interrupts`: signals,
-    recorded since before the job began. `output`: receives live output. `collects`: the result has the output, or its
-    end. `reports`: tell the person when the job asks a question, as it does not read this terminal.
+    The stream's deadline lies after the job's timeout, so a daemon that misses the deadline is stuck. `interrupts`:
+    signals, recorded from before the job began. `output`: receives live output. `collects`: the result has the output,
+    or the end of it. `reports`: tell the person when the job asks a question, because it does not read this terminal.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class _Waiter:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
         self._output, self._collected, self._reports = output, bytearray() if collects else None, reports
         self._ending = False  # the job is to be killed: each new connection repeats the request
-        # Keys of the Ctrl-C without an answer. Each new connection repeats them; the daemon drops duplicates by key.
+        # Keys of the Ctrl-C requests without an answer. Each new connection repeats them; the daemon drops duplicates.
         self._unanswered: list[str] = []
         self._set_message()
 
@@ -158,7 +158,7 @@ class _Waiter:
             del self._collected[:-COLLECTED]
 
     def _watched(self) -> Watched:
-        """Return the descriptors to poll; False as the second stops reading the daemon while output is pending."""
+        """Return the descriptors to poll, and whether to read the daemon: not while output is pending."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._interrupts.terminal >= 0:
             watched.append((self._interrupts.terminal, 0))
@@ -179,7 +179,7 @@ class _Waiter:
             self._output.write()
 
     def _handle_answer(self, data: bytes) -> JobResult | None:
-        """Handle an answer; return the job's result if it has that."""
+        """Handle an answer; return the job's result if the answer has it."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED and self._forwarder is not None:
             self._forwarder.answered(response)
@@ -244,9 +244,9 @@ def run(
 ) -> tuple[str, JobResult, bytes]:
     """Run a job to its end; return its name, its result, and its output.
 
-    `data`: the arguments of `enter.job`. `wanted`: collect the output, of a long one the end. `stdin`: feed the job
-    from our stdin. Errors without an exit code of their own exit with 125 if the job did not run, with 255 if its end
-    is unknown.
+    `data`: the arguments of `enter.job`. `wanted`: collect the output, or the end of a long output. `stdin`: feed the
+    job from our stdin. An error without an exit code of its own gets 125 if the job did not run, and 255 if the end of
+    the job is unknown.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
@@ -302,7 +302,7 @@ class _StdinForwarder:
     def __init__(self, *, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
-        # The chunk without an answer. An empty one is sent first, so that the daemon knows the feeding connection.
+        # The chunk without an answer. The first is empty: it tells the daemon which connection feeds the job.
         self._chunk: bytes | None = b""
         self._ends = self._over = False
 

@@ -1,7 +1,8 @@
 """Session layouts: export the sessions of this machine and of known remotes, create the missing ones.
 
-A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", "directory", "command", "resume",
-"labels"}`: `host` is null for this machine, `command` for the user's shell, `resume` without a resume command.
+A layout is `{"version": 1, "sessions": […]}`, and each session is `{"name", "host", "directory", "command", "resume",
+"labels"}`. `host` is null for this machine, `command` is null for the user's shell, and `resume` is null if the session
+has no resume command.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Return whether a command is the user's shell, by its base name: its path differs between machines."""
+    """Return whether a command is the user's shell, by its base name, because its path differs between machines."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

@@ -37,9 +37,10 @@ _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
-    """Return the known remotes to ask, and a reason for each paused one: it refused a login in the last minute.
+    """Return the known remotes to ask, and the reason for each paused remote.
 
-    Both are empty with `--local`, and for a caller on another machine.
+    A remote is paused if it refused a login in the last minute. Both results are empty with `--local`, and for a caller
+    on another machine.
     """
     hosts: list[str] = []
     failures: dict[str, str] = {}
@@ -63,7 +64,7 @@ def reason(error: SeshError) -> str:
 
 
 def absence(host: str, why: str) -> str:
-    """Return the predicate of a sentence on a host without an answer: "does not answer" or "is not asked"."""
+    """Return the end of a sentence about a host without an answer: that it does not answer, or is not asked."""
     until = known.paused_until(host)
     return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
 
@@ -81,7 +82,7 @@ def last_known(host: str, why: str) -> list[Summary]:
 
 
 def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the sessions whose id is not in `seen`, and add their ids to it: two hosts may be one machine."""
+    """Return the sessions whose id is not in `seen`, and add their ids to it, because two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
     return fresh
@@ -103,10 +104,11 @@ class Gathering(Caller):
 def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
 ) -> list[Summary]:
-    """Return the sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
+    """Return the sessions of one host, without a prompt.
 
-    `stop`: cancels the request, but not a login, which the next request may use. `named`: a person named the host:
-    record it as used, and ask it even if it has just refused a login.
+    `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
+    so record it as used, and ask it even if it has just refused a login. Raises the host's error, or Late at the
+    deadline (monotonic).
     """
     destination = links.destination_of(caller, host)
     op = session_ops.summaries
@@ -152,10 +154,11 @@ def note_failure(host: str, error: Unreachable | TimedOut) -> None:
 def summaries(
     caller: Caller, hosts: list[str], *, names: Collection[str] = (), named: bool = False
 ) -> Iterator[tuple[str, list[Summary] | SeshError]]:
-    """Yield each host and its sessions, or its error, as they arrive; silent hosts come at the timeout.
+    """Yield each host with its sessions or its error, as the answers arrive.
 
-    `names`: the sessions to find. With `names`, do not wait for a host that failed in the last minute unless it had
-    one of them, and show the status line. `named`: record the hosts as used.
+    Hosts that are still silent come at the timeout. `names`: the sessions to find. If it is set, a status line names
+    the hosts that are late, and a host that failed in the last minute is waited for only if it had one of the sessions.
+    `named`: record the hosts as used.
     """
     if not hosts:
         return
@@ -202,10 +205,11 @@ def _had(host: str, names: Collection[str]) -> bool:
 
 
 def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
-    """Yield each known remote with its sessions and ""; silent ones with their cached sessions and the reason.
+    """Yield each known remote with its sessions, and the reason if it is silent.
 
-    Hosts that answer come first, sorted by name, each once all before it have answered or failed. So of two aliases of
-    one machine, the same one always lists its sessions. `names`: see `summaries`.
+    A silent remote comes with its cached sessions. Hosts that answer come first, sorted by name: each waits until all
+    hosts before it have answered or failed. So if a machine has two aliases, always the same alias lists its sessions.
+    `names`: see `summaries`.
     """
     hosts, failures = known_hosts(caller)
     answers: dict[str, list[Summary]] = {}
@@ -232,9 +236,9 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
 class Whereabouts:
     """The known remotes that may have a session."""
 
-    hosts: list[str] = field(default_factory=list)  # have the session
-    silent: dict[str, str] = field(default_factory=dict)  # had it, and do not answer; with the reason
-    unknown: dict[str, str] = field(default_factory=dict)  # other hosts that do not answer; with the reason
+    hosts: list[str] = field(default_factory=list)  # hosts that have the session
+    silent: dict[str, str] = field(default_factory=dict)  # hosts that had it and do not answer, with the reason
+    unknown: dict[str, str] = field(default_factory=dict)  # other hosts that do not answer, with the reason
 
 
 def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
@@ -254,10 +258,11 @@ def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
 
 
 def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> str | None:
-    """Return the host that has the session, or the one that the person chooses of several; None if no host has it.
+    """Return the host that has the session; None if no host has it.
 
-    `verb`: the option for the command line in a hint; empty if the person gave a name alone. Raises NotFound if a
-    silent host had the session, Refused if several have it and the person chooses none.
+    If several hosts have it, the person chooses one. `verb`: the option for the command line in a hint; empty if the
+    person gave a name alone. Raises NotFound if a silent host had the session, Refused if several hosts have it and
+    the person chooses none.
     """
     hosts = place.hosts
     if place.silent and not hosts:
@@ -280,6 +285,6 @@ def note_unknown(caller: Caller, places: Mapping[str, Whereabouts]) -> None:
     """Note the sessions that no host reported, and that may be on a silent host."""
     absent = [name for name, place in places.items() if place.unknown and not (place.hosts or place.silent)]
     if absent:
-        (host, why), *others = places[absent[0]].unknown.items()  # the same for all of them
+        (host, why), *others = places[absent[0]].unknown.items()  # the same hosts for all absent sessions
         more = f", nor {len(others)} more" if others else ""
         caller.note(f"@{host} {absence(host, why)}{more}; {', '.join(absent)} may be there")

@@ -1,8 +1,8 @@
 """Search lines for a regular expression, for `--grep` in the output of sessions, running and dormant.
 
 A pattern such as `(a+)+$` may take forever. Python's `re` holds the GIL, but checks for signals. So a process with one
-thread searches itself, and a timer's signal stops it. A process with more threads (the API, `--mcp`, a bridge) lets a
-child process search, and kills that.
+thread does the search itself, and the signal of a timer stops it. A process with more threads (the API, `--mcp`, a
+bridge) lets a child process search, and kills the child if it takes too long.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.vt.render.screen_data import ScreenText
 
-PATIENCE = 5.0  # seconds to search one batch of lines, then the pattern is refused
+PATIENCE = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
 _LONGEST = 10_000  # characters; a longer pattern is refused
 _BATCH = 1000  # lines
 _LEAST = 0.001  # seconds; a timer of 0 would never fire
@@ -53,7 +53,7 @@ class _TooLong(Exception): ...
 
 
 class Pattern:
-    """A regular expression to search lines for; a context manager, as it may have a child process.
+    """A regular expression to search lines for; a context manager, because it may have a child process.
 
     Raises UsageError for an invalid expression.
     """
@@ -153,11 +153,11 @@ def checked(text: str) -> str:
 
 @op(reads=True)
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
-    """Return the lines that match a regular expression, of some sessions or of all.
+    """Return the lines of some or all sessions that match a regular expression.
 
-    `line` counts from 1 in the kept lines, followed by the rows of a full-screen program. `before` and `after` have up
-    to `context` lines each. `command` printed the line, if that is known. Raises UsageError, Refused if the pattern
-    takes too long.
+    `line` is the number of the line, from 1; the rows of a full-screen program come after the kept lines. `before` and
+    `after` have up to `context` lines each. `command` is the command that printed the line, if it is known. Raises
+    UsageError. Raises Refused if the pattern takes too long.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     if not chosen:
@@ -218,9 +218,10 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield the command that printed each numbered line: the last one on or above it; None if it printed too little.
+    """Yield for each numbered line the command that printed it, or None.
 
-    `numbers` are sorted, so that one pass over the lines is enough.
+    It is the last command on or above the line, unless its output was too short to reach the line. `numbers` are
+    sorted, so that one pass over the lines is enough.
     """
     ends = tuple(text for text, _ in commands)
     last, left, first = None, 0.0, 0

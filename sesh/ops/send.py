@@ -38,10 +38,11 @@ def type_into(
 ) -> Sent:
     """Type a text, then Enter if wanted, then keys.
 
-    `enter`: send Enter apart from the text, and type nothing into a person's line or at a question unless `force`.
-    Without it the pieces of a text are typed as they arrive. Keys alone do not wait for another text to be typed.
-    `question`: type only if the session asks a question that matches; `.` matches any. Raises UsageError for an unknown
-    key and a text that is too long, NotFound, Refused, Busy, and NotSubmitted if the text was typed without its Enter.
+    `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
+    `force`. Without `enter`, the pieces of a text are typed as they arrive. Keys alone do not wait until another text
+    is typed. `question`: type only if the session asks a question that matches; `.` matches any. Raises UsageError if a
+    key is unknown or the text is too long, and NotSubmitted if the text was typed without its Enter. Raises NotFound,
+    Refused, Busy.
     """
     for key in keys:
         bytes_of(key)  # refuse an unknown key before anything is typed
@@ -70,7 +71,7 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
 
 
 def _type(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
-    """Type a text, its pieces as they arrive, then keys."""
+    """Type a text, each piece as it arrives, then keys."""
     first: Answer | None = None
     size = 0
     for chunk in _chunks(text, last):
@@ -96,9 +97,10 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
 
 
 def _question(connection: Connection, name: str, pattern: str) -> Words:
-    """Return the request's words for an answer to the question. Raises Refused if the question does not match.
+    """Match the session's question, and return the words that identify it in a request.
 
-    The words identify the question, so that the daemon refuses if it has changed since the match.
+    By these words the daemon refuses the request if the question has changed since. Raises Refused if the question does
+    not match.
     """
     reply = connection.request("asked", deadline=_soon())[0]
     question = str(reply.get("question"))
@@ -112,7 +114,10 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
 
 
 def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
-    """Type a text; after a lost link, send it again with the same key to get the outcome. Raises NotSubmitted."""
+    """Type a text, and return the answer. Raises NotSubmitted.
+
+    After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.
+    """
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
@@ -138,10 +143,10 @@ def hides(target: Target, name: str, since: str, question: str) -> bool:
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
-    """Type an answer to a program's question: a line with Enter; one character without, at a menu.
+    """Type an answer to a program's question.
 
-    `since`, `question`: identify the question, as in `activity`; the daemon refuses if it has changed. Raises NotFound,
-    Refused, Busy.
+    A line is typed with Enter, a single character at a menu without. `since` and `question` identify the question, as
+    in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
     with _open_stream(target, name) as stream:
         words: Words = {"since": since, "question": question}

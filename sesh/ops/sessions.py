@@ -24,7 +24,7 @@ from sesh.store import listing, recent, records
 from sesh.stored import Record
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
-_END_TIMEOUT = 5.0  # seconds, then the daemon is killed; it sends SIGKILL to its session after two
+_END_TIMEOUT = 5.0  # seconds until the daemon is killed; the daemon sends SIGKILL to its session after two
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
 _COLUMNS = 200  # a question cuts its list of names off here
 
@@ -51,7 +51,7 @@ def of_this_machine() -> list[str]:
 
 
 def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """Return the names that worked, and the facts of each error by name. Raise the error of a single session."""
+    """Return the names that worked, and the facts of each error by name. If only one was chosen, raise its error."""
     if failed and len(chosen) == 1:
         raise failed[chosen[0]]
     done = [name for name in chosen if name not in failed]
@@ -63,7 +63,7 @@ def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[s
 
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detach all clients of a session, without a name the client that typed here; count them in `detached`."""
+    """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
     answer, _ = find.ask(name, "detach", which=which)
@@ -72,7 +72,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
 
 @op()
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
-    """Rename a session, without a name the caller's own. Raises NotFound, Exists."""
+    """Rename a session; without a name, the caller's own. Raises NotFound, Exists."""
     if name is None:
         if (here := listing.current()) is None:
             raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
@@ -95,16 +95,16 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
-    """Set labels, remove those with an empty value; return all labels of the session."""
+    """Set labels, and remove labels whose value is empty; return all labels of the session."""
     answer, _ = find.ask(check_name(name), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
 @op()
 def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
-    """Store the command that resumes a session, without a name the caller's own; an empty one removes it.
+    """Store the command that resumes a session; an empty command removes it.
 
-    Raises NotFound, Refused.
+    Without a name, the session is the caller's own. Raises NotFound, Refused.
     """
     if name is None:
         name = agents.session("--resume-with", " -- CMD…")
@@ -117,9 +117,9 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
 
 @op()
 def reload(caller: Caller, names: Sequence[str] = ()) -> ReloadedSessions:
-    """Make the daemons of sessions, without names of all, execute this sesh; their programs keep running.
+    """Make the daemons of sessions execute this sesh, while their programs keep running.
 
-    Raises the error of a single session.
+    Without names, these are all daemons of this machine. If there is only one session, its error is raised.
     """
     if not names:
         find.note_damage(caller)
@@ -149,9 +149,9 @@ def _reload(name: str) -> None:
 
 @op()
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
-    """End sessions, without names the caller's own.
+    """End sessions; without names, the caller's own.
 
-    Raises the error of a single session, Refused if the person declines to end their own.
+    If there is only one session, its error is raised. Raises Refused if the person declines to end their own.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
     if not chosen:
@@ -173,7 +173,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
         if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(chosen), _COLUMNS)})?"):
             raise Refused("no session was ended")
     refused = {name: error for name, error in _end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = outcome(chosen, refused)  # one that has just ended counts as killed
+    killed, failed = outcome(chosen, refused)  # a session that has just ended counts as killed
     return {"killed": killed, "failed": failed}
 
 
@@ -203,9 +203,10 @@ def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
 
 
 def end(name: str, session_id: str = "") -> None:
-    """End a session: forget one without a daemon, kill a daemon that does not answer in time.
+    """End a session, also if it has no daemon or its daemon does not answer.
 
-    `session_id`: end no other session of this name. Raises NotFound if the name belongs to another.
+    Without a daemon, its files are removed. A daemon that does not answer in time is killed. `session_id`: end only the
+    session with this id. Raises NotFound if the name belongs to another session.
     """
     deadline = time.monotonic() + _END_TIMEOUT
     record = records.readable(name) if paths.trusted(paths.directory()) else None

@@ -67,9 +67,10 @@ def run(
 ) -> Ran:
     """Run a command in a session's shell; return its facts and its output.
 
-    `words`: a single one is shell source, several are quoted. `timeout`: seconds, then this returns and the command
-    keeps running. `wait`: False to return once the command has begun. `live`: receives live output, and the result has
-    only the rest. `interrupts`: interrupt the command. `tell`: receives the question if the command asks a person.
+    `words`: a single word is shell source, several words are quoted. `timeout`: the seconds after which this returns;
+    the command keeps running. `wait`: False to return once the command has begun. `live`: receives output as it
+    arrives; only the rest is returned. `interrupts`: signals that interrupt the command. `tell`: receives the question
+    if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
     ended with its session during the outage, its facts have `output_lost`. Raises Busy, and errors as `run_errors`.
@@ -108,7 +109,7 @@ class OutputWriter:
 
 
 class _Delivery(Enum):
-    """How far a command has come, and so who knows whether it may have run."""
+    """How far the request for a command has come, which decides whether the command may have run."""
 
     UNSENT = "it did not run"
     SENT = "the connection tells whether the daemon has read it"
@@ -166,7 +167,7 @@ class _Run:
         return [(self._interrupts.inbound, select.POLLIN)], True
 
     def _ask(self) -> None:
-        """Send the command with the remaining time; to a host the first time in one write with HELLO."""
+        """Send the command with the remaining time. The first time, a host gets it in one write with HELLO."""
         stream = self._stream
         first = self._delivery is _Delivery.UNSENT
         self._carried = bytearray()
@@ -187,7 +188,7 @@ class _Run:
         stream.connection.send(frames)
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
-        """Return the frames to send, the command's last, so that it runs only if all of them arrive.
+        """Return the frames to send. The command's is the last, so that it runs only if all arrive.
 
         `from_now`: count only a question that the command asks from now on.
         """

@@ -69,9 +69,10 @@ def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
 
 @op()
 def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
-    """Clear rows of `leftovers`, processes only with `ends`; return the rows with their outcome.
+    """Clear leftovers, given as rows of `leftovers`; return the rows with their outcome.
 
-    A row is `cleared`, also if the leftover is gone already, or has the reason in `left`, or an `error`.
+    Processes are ended only with `ends`. A row is `cleared`, also if the leftover was gone already. Otherwise it has a
+    reason in `left`, or an `error`.
     """
     present = {(leftover.kind.value, leftover.what, leftover.pid): leftover for leftover in _find_all()}
     rows: list[LeftoverFacts] = []
@@ -184,7 +185,7 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
 
 
 def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted: the owner of some files is then unknown."""
+    """Return the ids of all sessions; None if a record is not trusted, because then some files have no known owner."""
     try:
         return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
     except Refused:
@@ -229,7 +230,7 @@ def _versions() -> Iterator[Leftover]:
 
 
 def _is_running(path: str) -> bool:
-    """Return whether a process runs from a version, also one with another SESH_DIR."""
+    """Return whether a process runs from a version, even a process with another SESH_DIR."""
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and about.is_locked(package):
         return True
@@ -249,7 +250,7 @@ def _remove_version(path: str) -> bool:
 
 
 def _end(pid: int, start: str) -> bool:
-    """Send SIGTERM to a process, after a timeout SIGKILL; return whether the process has ended.
+    """Send SIGTERM to a process, and SIGKILL after a timeout; return whether the process has ended.
 
     `start`: the start time, which distinguishes it from a later process with the same pid.
     """
@@ -270,7 +271,7 @@ def _end(pid: int, start: str) -> bool:
 
 
 def _end_daemon(pid: int, start: str) -> bool:
-    """End a daemon without files, and forget the session: at SIGTERM a daemon stores it, to be restored."""
+    """End a daemon without files, and forget its session, because at SIGTERM a daemon stores it to be restored."""
     ended = _end(pid, start)
     for name in paths.names() if ended else ():
         record = records.readable(name)

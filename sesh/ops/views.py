@@ -23,7 +23,7 @@ from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
 _FORMATS = ("text", "ansi", "json")
-_MOST_FAR = MOST_VALUES // 2  # lines; over a link only the last ones are sent, as the limit counts commas as values
+_MOST_FAR = MOST_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 
@@ -135,7 +135,10 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Return the last lines, without a full-screen program's rows, and whether one shows. Raises NotFound."""
+    """Return the last lines, without a full-screen program's rows; and whether such a program shows.
+
+    Raises NotFound.
+    """
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
         return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)

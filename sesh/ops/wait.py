@@ -29,8 +29,8 @@ class Conditions(TypedDict):
     prompt: bool
     waiting: bool  # the program waits for a person
     idle: float | None  # seconds without output
-    pattern: str | None  # a line matches
-    begin: int | str  # the position from which output counts; `sent`: of the last `--send`, `start`: all kept output
+    pattern: str | None  # an expression that a line has to match
+    begin: int | str  # where to begin in the output: a position, `sent` (at the last `--send`), `start` (all kept)
     limit: float | None  # timeout in seconds
 
 
@@ -81,7 +81,7 @@ def _end(facts: Answer | JobResult) -> Condition:
 
 
 def for_end(conditions: Conditions) -> bool:
-    """Return whether the session's end is a condition, as it is if no other is set."""
+    """Return whether the session's end is a condition. It is one, too, if no other condition is set."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not (has_flag or has_value)
@@ -105,7 +105,7 @@ def ended(_caller: Caller, name: str) -> Condition | None:
 
 
 class _Wait:
-    """One wait, which searches the output on this side, and continues after a reconnect."""
+    """One wait. It searches the output in this process, and continues after a reconnect."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
@@ -124,7 +124,7 @@ class _Wait:
                     raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
-                        raise TimedOut("timed out")  # output arrives faster than the search
+                        raise TimedOut("timed out")  # output arrives faster than it can be searched
                     self._search(position, data)
                 elif kind == protocol.RESPONSE:
                     answer: Answer = self._stream.connection.message(kind, data)

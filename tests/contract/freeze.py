@@ -1,7 +1,7 @@
-"""Freezes what sesh shows from outside: `python -m tests.contract.freeze` writes the fixtures of `test_contract`.
+"""Freeze what sesh shows from outside: `python -m tests.contract.freeze` writes the fixtures of `test_contract`.
 
-Whoever has added something on purpose runs it, and reads the difference before the commit: lines may be added. A line
-that goes is a change that users see; it stands in `dropped.json` if it is meant.
+Run it if you have added something on purpose, and read the difference before you commit. Lines may be added. A line
+that is removed is a change that users see; if you mean it, put the line into `dropped.json`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OTHERS = {
     "quiet": '"22:00-07:00"',
     "predict": '"always"',
 }
-"""An allowed value of each setting that is not its default."""
+"""For each setting, an allowed value that is not the default."""
 
 
 def in_order(spellings: set[str]) -> list[str]:
@@ -61,7 +61,7 @@ def settings() -> dict[str, object]:
 
 
 def at_home(gather: Callable[[Home], Found]) -> Found:
-    """Return what is gathered in a home of its own."""
+    """Gather something in a new home, and return it."""
     home = Home()
     try:
         return gather(home)
@@ -70,7 +70,7 @@ def at_home(gather: Callable[[Home], Found]) -> Found:
 
 
 def written(content: Mapping[str, object]) -> str:
-    """Return a fixture as JSON, a line for each entry, for each place of a structure."""
+    """Return a fixture as JSON, with a line for each entry, or for each place of a structure."""
     entries = []
     for name, entry in content.items():
         text = json.dumps(entry, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""What sesh shows to whoever uses it: options in its help, the shapes of its JSON, exit codes, what its pages name.
+"""Gather what sesh shows to users: options in its help, the structure of its JSON, exit codes, what its pages name.
 
-`freeze` writes it down; `test_contract` asks again, and holds the two against each other. Nothing here looks into sesh:
-it reads what a command prints, and the pages.
+`freeze` writes it down. `test_contract` gathers it again, and compares the two. Nothing here looks into sesh: it reads
+only what a command prints, and the pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.remote.via import Beside
 from tests.support import PROMPT, ROOT, Home, Result, wait_until
 
 Structure = dict[str, str]
-"""The kinds of what stands at each place of a JSON value, joined by `|`; `$` is the whole value."""
+"""For each place of a JSON value the kinds of values there, joined by `|`; `$` is the whole value."""
 FIXTURES = Path(__file__).parent
 EVERYWHERE = {"--json", "--local", "--help"}
 """Options of every verb."""
@@ -78,7 +78,7 @@ def options(page: str) -> list[tuple[set[str], str]]:
 
 
 def structure(values: Iterable[object]) -> Structure:
-    """Return what stands where in any of some values."""
+    """Return the structure of all these values together."""
     found: dict[str, set[str]] = {}
 
     def walk(value: object, at: str) -> None:
@@ -129,7 +129,7 @@ _FILES = {
         }
     ),
 }
-"""What a home holds for the commands: a program that rings, one that asks, and a layout."""
+"""Files in the home of the commands: a program that rings, a program that asks, and a layout."""
 _ANSWERS = (
     "--open asks -- asks",
     "--new -d",
@@ -191,7 +191,7 @@ _ANSWERS = (
 )
 """Commands that print JSON, in this order."""
 _FOLLOWED = {"--watch", "--logs work -f"}
-"""Those of them that print a value at once, and go on."""
+"""The commands of `_ANSWERS` that print a value at once, and go on."""
 
 
 def answers(home: Home) -> dict[str, Structure]:
@@ -303,7 +303,7 @@ def outcomes(home: Home) -> dict[str, list[int | str]]:
 
 
 def error_code(done: Result) -> str:
-    """Return the code of the error that is all that a command has printed; empty if it has printed something else."""
+    """Return the code of the error that a command has printed; empty if it has printed none."""
     for value in _values(done.raw):
         if isinstance(value, dict) and isinstance(error := value.get("error"), dict):
             return str(error["code"]) if error["message"] else "an error without words"
@@ -314,7 +314,7 @@ def error_code(done: Result) -> str:
 
 
 def sections(page: str) -> dict[str, list[str]]:
-    """Return the words that the tables of a page explain, by section, with those of the section that one refers to."""
+    """Return the words in the tables of each section of a page, and those of a section that it refers to."""
     parts = re.split(r"^##+ (.+)\n", (Path(ROOT) / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     found: dict[str, list[str]] = {}
     for name, text in zip(parts[1::2], parts[2::2], strict=True):

@@ -27,7 +27,7 @@ Attack = Callable[["Bridge"], object]
 
 
 class Bridge:
-    """One link."""
+    """The far end of one link."""
 
     def __init__(self) -> None:
         self.connection = wire.Connection(0, os.dup(1))
@@ -58,7 +58,7 @@ class Bridge:
             self.connection.send(protocol.frame(protocol.DATA, payload[at : at + protocol.CHUNK]))
 
     def leads(self, *, dies: bool = False, **words: Any) -> None:
-        """Lead to a session, as far as the client can tell, and greet as its daemon; or end before that."""
+        """Pretend to lead to a session, and greet as its daemon; with `dies`, end before that."""
         request = self.take(protocol.REQUEST)
         facts = {"id": request.get("id"), "ok": True, "name": "work", "session_id": "abc", "notes": [], **words}
         self.say(protocol.RESPONSE, **facts)
@@ -79,7 +79,7 @@ class Bridge:
 def answers(
     other: object = None, *rows: object, raw: bytes = b"", welcome: dict[str, Any] | None = None, **words: Any
 ) -> Attack:
-    """Answer lists with these rows, and whatever else is asked for with `other`; or all with `raw`."""
+    """Answer requests for lists with `rows`, and other requests with `other`; or all requests with `raw`."""
     lists = {"views.overview": {"sessions": rows, "refusals": [], "home": "/"}, "sessions.summaries": rows}
 
     def attack(bridge: Bridge) -> None:
@@ -93,7 +93,7 @@ def answers(
 
 
 def says(*parts: bytes, endless: bool = False) -> Attack:
-    """Send these bytes, maybe without end, to the first request."""
+    """Answer the first request with these bytes; with `endless`, again and again."""
 
     def attack(bridge: Bridge) -> None:
         bridge.greet()
@@ -108,7 +108,7 @@ def says(*parts: bytes, endless: bool = False) -> Attack:
 
 
 def reads_out(bridge: Bridge) -> None:
-    """Yield what the file named by the second word holds, item by item."""
+    """Send each line of the file that the second word names, as an item."""
     bridge.greet()
     bridge.take(protocol.REQUEST)
     with open(sys.argv[2], encoding="utf-8") as file:
@@ -118,12 +118,12 @@ def reads_out(bridge: Bridge) -> None:
 
 
 def million(bridge: Bridge) -> None:
-    """Answer with a million sessions of no shape."""
+    """Answer with a million sessions that have no keys."""
     answers(raw=b"[" + b"{}," * 1_000_000 + b"{}]")(bridge)
 
 
 def many(bridge: Bridge) -> None:
-    """Yield changes of more and more sessions, which never stand whole."""
+    """Send changes of more and more sessions, and never end a report."""
     bridge.greet()
     bridge.take(protocol.REQUEST)
     for start in range(0, 1_000_000, 20):
@@ -151,7 +151,7 @@ def lined(bridge: Bridge) -> None:
 
 
 def floods(frame: bytes) -> Attack:
-    """Once attached, send this without end, and read nothing; a file tells how many bytes have gone."""
+    """Attach a client, send `frame` without end, and read nothing; a file tells how many bytes were sent."""
     block = frame * max(1, (64 << 10) // len(frame))
 
     def attack(bridge: Bridge) -> None:
@@ -167,7 +167,7 @@ def floods(frame: bytes) -> Attack:
 
 
 def job(bridge: Bridge) -> None:
-    """Have a job end with a code that there is not."""
+    """End a job with an exit code that does not exist."""
     bridge.greet()
     bridge.leads()
     bridge.say(protocol.RESPONSE, id=bridge.take(protocol.REQUEST).get("id"), ok=True, exit_code=70000)

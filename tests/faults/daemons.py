@@ -30,13 +30,13 @@ SPEC: LaunchSpec = {
 
 
 def far_end(home: Home, attack: str, *words: str) -> str:
-    """Return the command that is a host under an attack of `bridges`."""
+    """Return the `via` command of a host that carries out an attack of `bridges`."""
     text = f"import sys\n\nsys.path += {PATHS!r}\nfrom tests.faults.bridges import main\n\nmain()\n"
     return shlex.join([sys.executable, "-IS", home.write("far_end.py", text), attack, *words])
 
 
 class Client:
-    """An attached client; `output` is what OUTPUT brought, each byte checked to be at its place."""
+    """An attached client. `output` is what OUTPUT frames brought; their positions are checked."""
 
     def __init__(self, name: str, *, columns: int = 80, rows: int = 24, **hello: Any) -> None:
         self.connection = wire.connect(name)
@@ -56,7 +56,7 @@ class Client:
         self.send(protocol.numbered(protocol.INPUT, self.sequence, data))
 
     def step(self, seconds: float = 0.05) -> bool:
-        """Takes one frame; False where none came."""
+        """Read one frame; return False if none came."""
         try:
             kind, payload = self.connection.receive(time.monotonic() + seconds)
         except TimedOut:
@@ -76,7 +76,7 @@ class Client:
         return True
 
     def wait(self, kind: int, timeout: float = PATIENCE) -> bytes:
-        """The payload of the first frame of a kind that has come, or comes in time."""
+        """Return the payload of the first frame of a kind; wait for one if none has come."""
         deadline = time.monotonic() + timeout
         while True:
             for found, payload in self.frames:
@@ -102,11 +102,11 @@ class Client:
             self.step()
 
     def kinds(self) -> list[int]:
-        """The kinds of frames that came, OUTPUT apart."""
+        """Return the kinds of the frames that came, without OUTPUT."""
         return [kind for kind, _ in self.frames]
 
     def close(self) -> None:
-        """Goes without a word, as a client that was killed does."""
+        """Close the connection without DETACH, as when a client is killed."""
         self.connection.close()
 
 
@@ -118,7 +118,7 @@ class Daemons:
         self._clients: list[Client] = []
 
     def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
-        """Create a session; the connection by which its creator would feed it, or wait for it."""
+        """Create a session; return its creator's connection, by which it is fed or waited for."""
         environment = self.home.environment({"SESH_DEBUG": "1"})
         asked: Any = {**SPEC, "environment": environment, "name": name, "command": list(command) or None, **spec}
         with pytest.MonkeyPatch.context() as patch:
@@ -129,7 +129,7 @@ class Daemons:
             return launch.start_daemon(asked)
 
     def _fork(self, _scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
-        """Have a fork of this process become the zygote, with what a test has changed here."""
+        """Start the zygote as a fork of this process, so that it has what a test has changed here."""
         return forking.start(
             ["zygote"],
             env=dict(os.environ),
@@ -140,36 +140,36 @@ class Daemons:
         )
 
     def start(self, name: str, *command: str, **spec: Any) -> int:
-        """Creates a session; the pid of its daemon."""
+        """Create a session; return the pid of its daemon."""
         self.create(name, *command, **spec).close()
         return self.pid(name)
 
     def sh(self, name: str, script: str, **spec: Any) -> int:
-        """A session that runs a shell script."""
+        """Create a session that runs a shell script; return the pid of its daemon."""
         return self.start(name, "/bin/sh", "-c", script, **spec)
 
     def quiet(self, name: str, script: str = "exec cat", line: str = "-echo", **spec: Any) -> int:
-        """A session whose terminal does not echo, and whose script, `cat` where none is named, is about to run."""
+        """Create a session whose terminal does not echo, and wait until its script is about to run."""
         pid = self.sh(name, f"stty {line}; echo ready; {script}", **spec)
         self.wait_for(name, "ready")
         return pid
 
     def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
-        """A job that runs a shell script to its end, waited for by its creator: the result and the output."""
+        """Run a shell script as a job to its end; return its result and its output."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
             connection.hello("request")
             result, output = connection.request("wait", output=True)
         return dict(result), output.decode("latin-1")
 
     def attach(self, name: str, **hello: Any) -> Client:
-        """An attached client, which has been welcomed."""
+        """Attach a client, and wait for its WELCOME."""
         client = Client(name, **hello)
         self._clients.append(client)
         client.wait(protocol.WELCOME)
         return client
 
     def pid(self, name: str) -> int:
-        """The daemon's pid; 0 where the session has ended already."""
+        """Return the daemon's pid; 0 if the session has ended already."""
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Answer:
@@ -181,16 +181,16 @@ class Daemons:
         return wire.ask(name, verb, **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
-        """The screen, once it holds a text."""
+        """Wait until the screen contains a text; return the screen."""
         wait_until(lambda: text in self.show(name), timeout, what=f"{text!r} on a screen")
         return self.show(name)
 
     def litter(self) -> list[str]:
-        """What lies in the directory of sessions, the lock and the kept results apart."""
+        """Return the files in the directory of sessions, without the lock and the kept results."""
         return sorted(set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results"})
 
     def alive(self, name: str) -> bool:
-        """Whether the session answers, at once."""
+        """Tell whether the session answers at once."""
         try:
             self.ask(name, "summary", timeout=2.0)
         except SeshError:
@@ -216,7 +216,7 @@ def gone(*pids: int, timeout: float = 5) -> None:
 
 
 def resident(pid: int) -> int:
-    """Count the bytes of memory that a process has for itself: what it shares with the tests' own is none of it."""
+    """Count the bytes of a process's private memory, without what it shares with the tests' process."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Private_"))
 

@@ -1,8 +1,8 @@
 """The figures of fidelity: `make fidelity`, or `python -m tests.fidelity`.
 
-The share of streams that an independent emulator shows alike after the bytes themselves and after a restore: one small
-stream for each feature, streams of programs cut at several points, and 1,000 random ones. As the yardstick, for what
-stands on the screen alone, also what it shows after attaching to tmux.
+They are the share of streams that an independent emulator shows alike after the bytes themselves and after a restore:
+one small stream for each feature, streams of programs cut at several points, and 1,000 random ones. As a yardstick, the
+screen is also compared with what the emulator shows after attaching to tmux.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from tests.fidelity.yardstick import attached
 Case = tuple[str, bytes, int, int, str]
 
 RANDOM = 1000
-#: As many random streams as tmux is tried with: each takes a second.
+#: How many random streams are tried with tmux, because each takes a second.
 SOME = 40
 
 
 def features(xterm: Xterm) -> Iterator[tuple[str, bool]]:
-    """Each feature that the independent emulator can judge, and whether it comes back."""
+    """Yield each feature that xterm.js can judge, and whether a restore brings it back."""
     for name, feature in FEATURES.items():
         if name not in EXPLAINED:
             yield name, not feature.differing(xterm)
 
 
 def programs(xterm: Xterm) -> Iterator[tuple[str, bool]]:
-    """Each point at which a recorded stream is cut, and whether it comes back."""
+    """Yield each point at which a recorded stream is cut, and whether a restore brings the state back."""
     for path in recorded.STREAMS:
         data = path.read_bytes()
         for end in recorded.cuts(data, 12):
@@ -47,7 +47,7 @@ def programs(xterm: Xterm) -> Iterator[tuple[str, bool]]:
 
 
 def second() -> Iterator[tuple[str, bool]]:
-    """Each feature that VTE can judge, and each point at which a recorded stream is cut, and whether it comes back."""
+    """Yield each feature that VTE can judge and each cut of a recorded stream, and whether they come back."""
     vte = Vte()
     for name, feature in FEATURES.items():
         if name not in test_vte.EXPLAINED:
@@ -59,13 +59,13 @@ def second() -> Iterator[tuple[str, bool]]:
 
 
 def randoms(xterm: Xterm, left_out: Counter[str]) -> Iterator[tuple[str, bool]]:
-    """Each random stream, and whether it comes back."""
+    """Yield each random stream, and whether a restore brings its state back."""
     for seed in range(RANDOM):
         yield f"random {seed}", not differing(xterm, seed, left_out)
 
 
 def screens() -> dict[str, list[Case]]:
-    """The same streams for tmux: whole ones of programs, some of the random ones."""
+    """Return the streams for tmux by kind, with fewer cuts of programs and fewer random streams."""
     out: dict[str, list[Case]] = {"features": [], "programs": [], "random streams": []}
     for name, feature in FEATURES.items():
         if name not in EXPLAINED:
@@ -82,14 +82,14 @@ def screens() -> dict[str, list[Case]]:
 
 
 def through_tmux(xterm: Xterm, case: Case) -> bool:
-    """Whether attaching to tmux shows the cells and the cursor that the bytes do."""
+    """Tell whether attaching to tmux shows the same cells and cursor as the bytes."""
     _, data, columns, rows, widths = case
     there = xterm.hold(columns, rows, attached(data, columns, rows), widths=widths)
     return shown(there) == shown(xterm.hold(columns, rows, data, widths=widths))
 
 
 def shown(held: dict[str, Any]) -> tuple[Any, Any]:
-    """The cells of the screen that shows, and the cursor."""
+    """Return the cells of the screen that shows, and the cursor."""
     every = seen(held)
     return every["alternate"] or every["screen"], every["cursor"]
 
@@ -106,7 +106,7 @@ def share(title: str, results: Iterator[tuple[str, bool]]) -> bool:
 
 
 def explanations(left_out: Counter[str]) -> None:
-    """What is left to our own model's word, and what random streams leave out, by name."""
+    """Print what only our own emulator checks, and what random streams leave out."""
     print("features that @xterm/headless lacks or does otherwise, held by our own model alone:")
     for name, why in EXPLAINED.items():
         print(f"    {name}: {why}{'' if not FEATURES[name].differing_here() else ' (AND DIFFERING)'}")
@@ -119,7 +119,7 @@ def explanations(left_out: Counter[str]) -> None:
 
 
 def main() -> int:
-    """Print the figures; 1 where a restore of ours differs, or where nothing could be compared."""
+    """Print the figures; return 1 if a restore of ours differs, or if nothing could be compared."""
     directory = place()
     if directory is None:
         print(f"nothing to compare with; missing: {missing()}")

@@ -1,4 +1,4 @@
-"""`xterm`, `vte`: the emulators that are not ours, each started once in a run."""
+"""`xterm`, `vte`: emulators of other projects, each started once in a run."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def vte() -> Iterator[Vte]:
 
 @pytest.fixture
 def maybe_xterm(request: pytest.FixtureRequest) -> Xterm | None:
-    """None where there is none."""
+    """xterm.js, or None if it is not installed."""
     return None if place() is None else request.getfixturevalue("xterm")

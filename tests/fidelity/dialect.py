@@ -1,8 +1,8 @@
-"""What the independent emulator and ours do differently: streams for it use what both understand alike.
+"""What xterm.js and our emulator do differently: streams for xterm.js use only what both understand alike.
 
 LACKS and OTHERWISE name elements of the grammar that @xterm/headless 6 never takes as xterm, kitty and we do. The
-situations named in SITUATIONS are narrower: there an element is left out only where the two part, given what came
-before; our own model follows along to tell. MENDED lists what is sent in another form.
+SITUATIONS are narrower: an element is left out only if the two emulators would differ after what came before. Our own
+emulator follows the stream to tell this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LACKS = {
     "mouse encodings 1005 and 1015": r"\?(?:1005|1015)[hl]",
     "CSI j, k, ^, and T with more than a number": r"\x1b\[[\d;]*[jk^]|\x1b\[\d*;[\d;]*T",
 }
-#: What it does otherwise than xterm, kitty and we, whatever the situation.
+#: What it does differently than xterm, kitty and we, whatever the situation.
 OTHERWISE = {
     "C1 controls act in UTF-8": r"[\x80-\x9f]",
     "broken UTF-8 is dropped without a sign": "\ufffd",
@@ -41,8 +41,8 @@ OTHERWISE = {
     "what joins in no emulator alike": "[\u0e33\u0600\u1100-\u11ff\uff9e\u1780\u17d2\u0b95\u0bcd\u0bb7]",
     "zero-width spaces and soft hyphens take other widths": "[\u200b\u00ad\U000e0100-\U000e01ef]",
 }
-#: What its two tables of widths lack: one joins graphemes but makes all beyond the BMP narrow and gives spacing marks
-#: and conjuncts one column; the other (Unicode 11) joins marks alone.
+#: What its two tables of widths lack. One joins graphemes, but makes all characters beyond the BMP narrow, and gives
+#: spacing marks and conjuncts one column. The other (Unicode 11) joins only marks.
 WIDTHS = {
     "15-graphemes": ("widths beyond the BMP, conjuncts, spacing marks", r"[\U00010000-\U0010ffff\u0915\u094d\u093e]"),
     "11": (
@@ -50,7 +50,7 @@ WIDTHS = {
         r"[\u0915\u094d\u093e\ufe0e\ufe0f\u200d\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]",
     ),
 }
-#: What is unfinished would swallow the element that comes next: streams that go on leave it out.
+#: Unfinished elements, which streams leave out because they would swallow the next element.
 UNFINISHED = re.compile(r"\x1b(?:\[?\d*|[\x00-\x1f]+)$|\x1b\]0;un$|\x1bP1$|\x1b\($")
 
 _RESTORES = re.compile(r"\x1b8|\x1b\[[\d;]*u|\x1b\[\?104[89]l")
@@ -62,8 +62,8 @@ _CSI = re.compile(r"\x1b\[([\d;]*)([@-~])")
 class Dialect:
     """Follows a stream and takes only what both emulators understand alike.
 
-    `left_out` counts what was not taken, by name. `loose`: rows were moved in a way that leaves the two with other
-    ideas of which rows belong to one line, so lines are not to be compared, only cells.
+    `left_out` counts what was not taken, by name. `loose`: rows were moved so that the two emulators disagree which
+    rows belong to one line, so only cells can be compared, not lines.
     """
 
     def __init__(self, columns: int, rows: int, widths: str = "15-graphemes") -> None:
@@ -73,7 +73,7 @@ class Dialect:
         self._linked = False
         self.widths = widths
         self.after_replay = False
-        """Whether this is the part of a stream that comes after a replay: what clears the scrollback is left out."""
+        """Whether this part of a stream comes after a replay; then what clears the scrollback is left out."""
         self._never = re.compile("|".join([*LACKS.values(), *OTHERWISE.values(), WIDTHS[widths][1]]))
         self._pushed = 0
         self._saved_at = {False: 0, True: 0}
@@ -87,7 +87,7 @@ class Dialect:
         self.emulator.scrollback.push = counted  # type: ignore[method-assign]
 
     def take(self, item: bytes) -> bytes:
-        """The element, in the form in which it is sent, or nothing where the two would part."""
+        """Return the element in the form to send, or nothing if the two emulators would differ."""
         text = item.decode(errors="replace")
         if self._never.search(text):
             self.left_out["by its kind"] += 1
@@ -161,7 +161,7 @@ def _moves_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _joins_otherwise(dialect: Dialect, text: str) -> bool:
-    """Marks that come with nothing to join; selectors in insert mode, without wrapping, in another character set."""
+    """Marks with nothing to join; selectors in insert mode, without wrapping, or in another character set."""
     first = text[0]
     screen = dialect.emulator.screen
     if first < " ":
@@ -294,7 +294,7 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
 
 
 def stream(rng: random.Random, length: int, dialect: Dialect) -> bytes:
-    """As many elements of the grammar, going on from where `dialect` is."""
+    """Return `length` elements of the grammar, which continue the stream of `dialect`."""
     out: list[bytes] = []
     while len(out) < length:
         item = piece(rng)

@@ -1,7 +1,7 @@
 """One small stream for each feature that a restore must bring back, and one for each gap of pyte (P1 to P27).
 
-A feature is `data`, from which the restore is made, and `more`, which comes after it and brings to light what does not
-show by itself. EXPLAINED names those that @xterm/headless has not or does otherwise: they are held by our own model.
+A feature is `data`, from which the restore is made, and `more`, which comes after it and reveals what does not show by
+itself. EXPLAINED names features that @xterm/headless lacks or treats differently: only our own emulator checks these.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Feature(NamedTuple):
         return self.data.encode() if isinstance(self.data, str) else self.data
 
     def restored(self) -> bytes:
-        """What an attach sends."""
+        """Return what a client that attaches is sent."""
         emulator = Emulator(COLUMNS, ROWS)
         emulator.feed(self.written)
         assert emulator.errors == 0, emulator.last_error
         return replay(emulator, lines=10**9)
 
     def differing(self, xterm: Xterm) -> list[str]:
-        """What the independent emulator shows otherwise after a restore than after the bytes themselves."""
+        """Return what xterm.js shows differently after a restore than after the bytes themselves."""
         for more in (b"", self.more.encode()):
             there = seen(xterm.hold(COLUMNS, ROWS, self.written, more, widths=self.widths))
             here = seen(xterm.hold(COLUMNS, ROWS, self.restored(), more, widths=self.widths))
@@ -47,7 +47,7 @@ class Feature(NamedTuple):
         return []
 
     def differing_here(self) -> list[str]:
-        """The same with our own model as the terminal."""
+        """Return what our own emulator shows differently."""
         for more in (b"", self.more.encode()):
             there, here = Emulator(COLUMNS, ROWS), Emulator(COLUMNS, ROWS)
             there.feed(self.written + more)
@@ -194,7 +194,7 @@ FEATURES: dict[str, Feature] = {
     "P27 modes are modes": Feature("\x1b[7mR\x1b[?5h\x1b[mn\x1b[?5l", "x"),
 }  # fmt: skip
 
-#: What @xterm/headless 6 has not, or does otherwise than xterm and kitty: these are held by our own model alone.
+#: What @xterm/headless 6 lacks, or does differently than xterm and kitty: only our own emulator checks these.
 EXPLAINED = {
     "a ZWJ family": "of its tables of widths one makes all beyond the BMP narrow, the other joins nothing",
     "a text selector": "it gives no column back (xterm and VTE neither; kitty, foot, ghostty and wcwidth's tables do)",

@@ -1,9 +1,9 @@
 # mypy: ignore-errors
-"""A second emulator that is not ours: VTE, as GNOME's terminals have it. For the system's Python, under Xvfb.
+"""A second emulator of another project: VTE, as in GNOME's terminals. For the system's Python, under Xvfb.
 
-Reads one JSON request a line, {columns, rows, data: base64}, and answers with one line of JSON: what the terminal shows
-and holds in the end. VTE tells its text, and with its attributes as HTML; what stands in neither (the colour of an
-underline, the cursor) is in its picture, and what does not show it answers to queries.
+Read one JSON request per line, {columns, rows, data: base64}, and answer with one line of JSON: what the terminal shows
+and holds in the end. VTE gives its text, and its text with attributes as HTML. What is in neither (the colour of an
+underline, the cursor) is in its picture. What does not show is in its answers to queries.
 """
 
 import base64
@@ -23,7 +23,7 @@ MODES = (1, 5, 6, 7, 9, 25, 69, 1000, 1002, 1003, 1004, 1006, 1007, 2004)
 PATIENCE = 5.0
 """Seconds for the answers to all queries."""
 LAST, ANSWERED = b"\x1b[5n", "\x1b[0n"
-"""A query by whose answer all that came before is known to be taken in."""
+"""A query: its answer shows that VTE has processed all that came before."""
 QUERIES = (
     "\x1b[6n\x1b[4$p\x1b[20$p"
     + "".join(f"\x1b[?{mode}$p" for mode in MODES)
@@ -31,11 +31,11 @@ QUERIES = (
     + "".join(f"\x1b]4;{number};?\x1b\\" for number in (1, 2, 200))
     + "".join(f"\x1b]{number};?\x1b\\" for number in (10, 11, 12))
 ).encode() + LAST
-"""Cursor, modes, its shape, margins, colours."""
+"""Queries for the cursor, modes, the cursor's shape, margins and colours."""
 
 
 def settle(done, patience=PATIENCE):
-    """Runs the main loop until `done`."""
+    """Run the main loop until `done`, or until the patience is over; return whether it is done."""
     context, end = GLib.MainContext.default(), time.monotonic() + patience
     GLib.timeout_add(int(patience * 1000), lambda: False)
     while not done() and time.monotonic() < end:
@@ -46,7 +46,7 @@ def settle(done, patience=PATIENCE):
 def text_of(terminal):
     """The text of scrollback and screen, without blanks and empty rows at the end."""
     columns, rows = terminal.get_column_count(), terminal.get_row_count()
-    last = terminal.get_cursor_position()[1] + rows  # it counts from the first row that ever was
+    last = terminal.get_cursor_position()[1] + rows  # rows count from the first that ever was
     text, _ = terminal.get_text_range(0, 0, last, columns - 1, None, None)
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
 
@@ -64,7 +64,7 @@ def hold(columns, rows, data):
     window.show_all()
     settle(lambda: (terminal.get_column_count(), terminal.get_row_count()) == (columns, rows))
     assert (terminal.get_column_count(), terminal.get_row_count()) == (columns, rows)
-    # CAN ends a sequence that is unfinished, or it would swallow the queries. Those of the data itself are no state.
+    # CAN ends an unfinished sequence, which would swallow the queries. Answers to queries in the data are no state.
     for asked in (data + b"\x18" + LAST, QUERIES):
         answers.clear()
         terminal.feed(asked)
@@ -83,7 +83,7 @@ def hold(columns, rows, data):
     answer = {
         "answers": answers,
         "text": [line.rstrip() for line in text.removeprefix("<pre>").removesuffix("</pre>").split("\n")],
-        # All rows, without their attributes: of those that have scrolled off the picture shows nothing.
+        # The text of all rows, because the picture does not show rows that have scrolled off.
         "rows": text_of(terminal),
         "picture": hashlib.sha256(picture.get_pixels()).hexdigest(),
         "title": terminal.get_window_title(),

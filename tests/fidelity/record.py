@@ -1,7 +1,7 @@
 """Record the golden streams: `python -m tests.fidelity.record [NAME…]` writes streams/NAME.bin beside this file.
 
-Each is what a program wrote to an 80x24 terminal while the keys of PROGRAMS were typed, each key sent once the
-program has been quiet for a moment.
+A stream is what a program wrote to an 80x24 terminal while the keys of PROGRAMS were typed. Each key was sent when the
+program had been quiet for a moment.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PROGRAMS: dict[str, tuple[list[str], list[str]]] = {
 
 
 def record(name: str) -> bytes:
-    """What the program wrote; it is ended where the keys did not end it."""
+    """Run a program with its keys, end it if they did not, and return what it wrote."""
     command, keys = PROGRAMS[name]
     with tempfile.TemporaryDirectory() as home:
         Path(home, "text").write_text(TEXT)
@@ -72,7 +72,7 @@ def record(name: str) -> bytes:
 
 
 def until_quiet(process: PtyProcess) -> bytes:
-    """What the process writes until it pauses."""
+    """Return what a process writes until it pauses."""
     out = b""
     for _ in range(int(LONGEST / QUIET)):
         if not select.select([process.fd], [], [], QUIET)[0]:
@@ -86,7 +86,7 @@ def until_quiet(process: PtyProcess) -> bytes:
 
 
 def main() -> None:
-    """Record the named programs, or all that there are."""
+    """Record the named programs, or all of PROGRAMS."""
     STREAMS.mkdir(exist_ok=True)
     for name in sys.argv[1:] or PROGRAMS:
         if shutil.which(name if name != "python" else "sh") is None:

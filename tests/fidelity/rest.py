@@ -1,4 +1,4 @@
-"""A terminal at rest, and what is not as in one that nobody has touched: the judges know only bytes."""
+"""Find what differs between a terminal after some bytes and an untouched one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEEN = (
     "active", "modes", "hidden", "shape", "keypad", "encoding", "margins", "tabs", "charsets", "newline", "titles",
     "stack", "palette",
 )  # fmt: skip
-#: Modes that rest as the terminal's owner likes it: they stay as the program left them.
+#: Modes that are the choice of the terminal's owner: they stay as the program left them.
 _CHOICES = {1007, 1034, 1035, 1036, 1039, 2027}
 
 
@@ -30,7 +30,7 @@ def _held(emulator: Emulator) -> dict[str, Any]:
 
 
 def held(data: bytes, columns: int, rows: int) -> dict[str, Any]:
-    """What is not at rest in our model of a terminal that was written `data`."""
+    """Return what differs in our emulator after `data` from an untouched one."""
     emulator = Emulator(columns, rows)
     emulator.feed(data)
     here, there = _held(emulator), _held(Emulator(columns, rows))
@@ -38,7 +38,7 @@ def held(data: bytes, columns: int, rows: int) -> dict[str, Any]:
 
 
 def unrest(data: bytes, columns: int, rows: int, xterm: Xterm | None = None) -> dict[str, Any]:
-    """The same, by the word of our model, of the harness's glass, and of the oracle."""
+    """Return what differs after `data` in our emulator, in the tests' Glass, and in the oracle."""
     found = held(data, columns, rows)
     glass = Glass(columns, rows)
     glass.feed(data)

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-#: Attributes of HTML that show of characters alone.
+#: Attributes of HTML that do not show on a blank.
 _OF_TEXT = re.compile(r"b$|i$|span color:")
-#: What moves rows to VTE's scrollback that stay on xterm's screen, or out of it (ED 2 and 3, SU), and that after which
-#: it tells only some rows as text (RIS, the alternate screen): the picture and the HTML have the screen then.
+#: Sequences after which the text of all rows is not compared, but only the picture and the HTML. ED 2 and 3 and SU
+#: move other rows to or from the scrollback than in xterm. After RIS or the alternate screen VTE has only some as text.
 _MOVES = re.compile(rb"\x1b\[[23]J|\x1b\[\d*S|\x1b\[\?(?:47|104[79])h|\x1bc")
 
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ PYTHON = "/usr/bin/python3"
 
 
 def missing() -> str:
-    """What is not there, by name; empty where all is."""
+    """Return the name of what is missing; empty if nothing is."""
     if shutil.which("Xvfb") is None:
         return "Xvfb (Debian: xvfb)"
     asks = "import gi; gi.require_version('Vte', '2.91'); gi.require_version('Gtk', '3.0')"
@@ -40,14 +40,14 @@ def missing() -> str:
 
 
 def need() -> Vte:
-    """A running oracle; where there is none, the test is skipped and says by name what is missing."""
+    """Start an oracle. If something for it is missing, skip the test and name what is missing."""
     if lacking := missing():
         pytest.skip(f"missing: {lacking}")
     return Vte()
 
 
 class Cells(HTMLParser):
-    """The characters of a row, each with the attributes that its HTML says show of it."""
+    """The characters of a row, each with the attributes that show on it according to the HTML."""
 
     def __init__(self, row: str) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Cells(HTMLParser):
         self.cells: list[tuple[str, frozenset[str]]] = []
         self.feed(row)
         self.close()
-        while self.cells and self.cells[-1][0] == " ":  # those that erasing left are not copied: the picture has them
+        while self.cells and self.cells[-1][0] == " ":  # VTE does not copy erased cells; the picture has them
             self.cells.pop()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -66,7 +66,7 @@ class Cells(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         for character in data:
-            # An erased cell keeps the pen's colour and weight in VTE: neither shows of a blank.
+            # An erased cell keeps the pen's colour and weight in VTE, but neither shows on a blank.
             shown = [each for each in self._open if character != " " or not _OF_TEXT.match(each)]
             self.cells.append((character, frozenset(shown)))
 
@@ -92,10 +92,10 @@ class Vte:
         assert self.process.stdout.readline() == b"ready\n"
 
     def hold(self, columns: int, rows: int, data: bytes) -> dict[str, Any]:
-        """The state after the bytes, on a fresh terminal of this size. Raises RuntimeError when the oracle fails."""
+        """Return the state of a new terminal of this size after the bytes. Raises RuntimeError if the oracle fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        # VTE makes a row when the cursor first goes there, with the pen's background on it: here all are there.
+        # VTE makes a row when the cursor first goes there, with the pen's background. So first make all rows.
         made = b"\r\n" * (rows - 1) + b"\x1b[H" + data
         request = {"columns": columns, "rows": rows, "data": base64.b64encode(made).decode()}
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -110,13 +110,13 @@ class Vte:
         return answer
 
     def differing(self, columns: int, rows: int, written: bytes, restored: bytes) -> list[str]:
-        """What it shows or answers otherwise after a restore than after the bytes themselves."""
+        """Return what VTE shows or answers differently after a restore than after the bytes themselves."""
         there, here = self.hold(columns, rows, written), self.hold(columns, rows, restored)
         left_out = {"rows"} if _MOVES.search(written) else set()
         return [part for part in there if there[part] != here[part] and part not in left_out]
 
     def close(self) -> None:
-        """End it."""
+        """End the oracle."""
         self.process.communicate()
         self.display.terminate()
         self.display.wait()

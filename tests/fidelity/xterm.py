@@ -19,15 +19,15 @@ import pytest
 from tests.fidelity.dialect import Dialect
 
 HERE = Path(__file__).parent
-#: A cell at rest.
+#: A cell that nothing was written to.
 BLANK = [" ", "000000000", "0,-1,0,-1", "", ""]
 
-#: Bytes to write, or the size that follows: (columns, rows).
+#: Bytes to write, or a new size: (columns, rows).
 Step = bytes | tuple[int, int]
 
 
 def place() -> Path | None:
-    """The directory whose node_modules hold the emulator, where there is one and node with it."""
+    """Return the directory whose node_modules have the emulator; None without it or without node."""
     for directory in (Path(os.environ.get("XTERM_HEADLESS", HERE)), HERE):
         if (directory / "node_modules/@xterm/addon-unicode11").is_dir() and shutil.which("node"):
             return directory
@@ -35,14 +35,14 @@ def place() -> Path | None:
 
 
 def missing() -> str:
-    """What is not there, by name; empty where all is."""
+    """Return the name of what is missing; empty if nothing is."""
     if place() is not None:
         return ""
     return "@xterm/headless (`npm ci` in tests/fidelity)" if shutil.which("node") else "node"
 
 
 def need() -> Xterm:
-    """A running oracle; where there is none, the test is skipped and says by name what is missing."""
+    """Start an oracle. If something for it is missing, skip the test and name what is missing."""
     directory = place()
     if directory is None:
         pytest.skip(f"missing: {missing()}")
@@ -63,7 +63,7 @@ class Xterm:
         )
 
     def hold(self, columns: int, rows: int, *steps: Step, widths: str = "15-graphemes") -> dict[str, Any]:
-        """The state after the steps, on a fresh terminal of this size. Raises RuntimeError when the oracle fails."""
+        """Return the state of a new terminal of this size after the steps. Raises RuntimeError if the oracle fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         writes = [base64.b64encode(step).decode() if isinstance(step, bytes) else list(step) for step in steps]
@@ -76,12 +76,12 @@ class Xterm:
         return answer
 
     def close(self) -> None:
-        """End it."""
+        """End the oracle."""
         self.process.communicate()
 
 
 def lines(held: dict[str, Any]) -> list[list[Any]]:
-    """Scrollback and main screen as logical lines of cells, without trailing blanks."""
+    """Return scrollback and main screen as logical lines of cells, without trailing blanks."""
     rows = held["normal"]["scrollback"] + held["normal"]["screen"]
     out: list[list[Any]] = []
     for row in rows:
@@ -98,7 +98,7 @@ def lines(held: dict[str, Any]) -> list[list[Any]]:
 
 
 def forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None:
-    """The cell that a wide character left over at the end of a row has its whole pen there, its background here."""
+    """Reduce the pen of cells left over beside wide characters: xterm.js keeps all of it, we only the background."""
     for row in rows:
         for cell in row["cells"] if anywhere else row["cells"][-1:]:
             if cell[0] == " ":
@@ -106,7 +106,7 @@ def forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None
 
 
 def seen(held: dict[str, Any], dialect: Dialect | None = None) -> dict[str, Any]:
-    """What of the oracle's answer is compared, after a stream that `dialect` followed."""
+    """Return the part of the oracle's answer that is compared, after a stream that `dialect` followed."""
     alternate = held["alternate"]
     normal = held["normal"]
     rows = normal["scrollback"] + normal["screen"] + (alternate or {}).get("screen", [])

@@ -1,4 +1,4 @@
-"""The target of links: `sesh --bridge` over pipes as ssh would carry them, asked anything."""
+"""The target of links: `sesh --bridge` over pipes, as over ssh, gets any requests."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ CODES = {
     "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
     "not_deployed", "refused", "protocol",
 }  # fmt: skip
-"""No words, of whatever type, are an error of sesh's own (`internal`)."""
+"""The codes that an answer may have: no input may cause an `internal` error."""
 _NEAR: dict[str, Any] = {
     "host": "box", "home": "/home/me", "size": [80, 24, 0, 0], "term": "xterm", "colorterm": "truecolor",
     "locale": {"LANG": "C.UTF-8", "LC_TIME": "C"},
@@ -87,12 +87,12 @@ def _request(rng: random.Random) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    """The value as JSON, cut off where it is too long for a frame."""
+    """Return the value as JSON, cut off if it is too long for a frame."""
     return json.dumps(value).encode()[: protocol.LARGEST_PAYLOAD]
 
 
 def make(rng: random.Random) -> bytes:
-    """A few requests, some of them changed; first, now and then, a HELLO of a machine that describes itself oddly."""
+    """Make a few requests, some of them changed; at times, first a HELLO with an odd description of the machine."""
     frames = []
     if rng.random() < 0.15:
         hello = {"protocol": protocol.PROTOCOL, "role": "bridge", "near": changed(rng, _NEAR, 3)}
@@ -104,7 +104,7 @@ def make(rng: random.Random) -> bytes:
 
 
 def unfinished(data: bytes) -> bool:
-    """Whether bytes end within a frame."""
+    """Tell whether bytes end within a frame."""
     decoder = protocol.Decoder()
     try:
         decoder.feed(data)
@@ -123,14 +123,14 @@ class Bridge:
         self.connection: wire.Connection | None = None
 
     def greeted(self) -> wire.Connection:
-        """The connection, once the mark and WELCOME have come."""
+        """Return the connection, once the mark and WELCOME have come."""
         if self.connection is None:
             self._begun().hello("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
         assert self.connection is not None
         return self.connection
 
     def _begun(self) -> wire.Connection:
-        """A new one's connection, once the mark has come."""
+        """Start a bridge; return its connection once the mark has come."""
         theirs, outbound = os.pipe()
         inbound, back = os.pipe()
         with open(self._log, "wb") as log:
@@ -153,12 +153,12 @@ class Bridge:
         return connection
 
     def said(self) -> str:
-        """What it wrote to stderr."""
+        """Return what the bridge wrote to stderr."""
         with open(self._log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def check(self, case: bytes) -> None:
-        """Each request is answered with data or with an error that has a code, and what ends the bridge is one line."""
+        """Check that each request gets data or an error with a code, and that a bridge ends with one line."""
         if case[:1] == bytes([protocol.HELLO]):
             self.close()
             connection = self._begun()
@@ -176,7 +176,7 @@ class Bridge:
         except TimedOut:
             self.close()
             raise
-        except (Unreachable, ProtocolError):  # it has refused what it was sent, or led to a session, which has
+        except (Unreachable, ProtocolError):  # the bridge has refused the case, or led to a session that has
             self.close()
         said = self.said()
         assert "Traceback" not in said, said[-2000:]
@@ -185,13 +185,13 @@ class Bridge:
             self._home.sesh("--kill-all", "-y", timeout=60)
 
     def _hang_up(self) -> None:
-        """Closes the way there; what was said before is still answered."""
+        """Close the direction to the bridge; earlier requests are still answered."""
         if self.connection is not None:
             os.close(self.connection.outbound)
             self.connection.outbound = -1
 
     def close(self) -> None:
-        """Ends it."""
+        """End the bridge."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None

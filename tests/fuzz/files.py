@@ -1,4 +1,4 @@
-"""The targets of what lies on disk: settings and lists that users write, files that sesh writes and others may harm."""
+"""The targets of files: settings and lists that users write, and files that sesh writes and others may damage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ID = "0123456789abcdef"
 
 
 def told(error: SeshError, first: str = "", last: str = "") -> None:
-    """An error is one printable line."""
+    """Check that an error is one printable line."""
     line = str(error)
     assert line.isprintable(), line
     assert line.startswith(first), line
@@ -67,7 +67,7 @@ def _config() -> Iterator[Check]:
     with own_home() as home:
 
         def check(case: bytes) -> None:
-            """It is read, whatever it holds: what is right is taken, and each warning is one printable line."""
+            """Any file is read: valid settings are taken, and each warning is one printable line."""
             path = home.write(".config/sesh/config.toml", case)
             found = config.load(path)
             assert 0 <= found.replay_lines <= config.MOST_REPLAY_LINES
@@ -92,7 +92,7 @@ def _layout(rng: random.Random) -> bytes:
 
 
 def check_layout(case: bytes) -> None:
-    """It is sessions that can be created and exported again, or one printable line that names the place."""
+    """Check that a layout is sessions that can be created and exported again, or one line that names the place."""
     try:
         entries = layout.parse(case, "FILE")
     except UsageError as error:
@@ -164,7 +164,7 @@ def _put(home: Home, name: str, data: bytes) -> None:
 
 
 def _outcome(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-    """What a call returns; None where it refuses in one printable line."""
+    """Return what a call returns; None if it raises an error of one printable line."""
     try:
         return call(*arguments, **more)
     except SeshError as error:
@@ -173,7 +173,7 @@ def _outcome(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
 
 
 def _shown(found: list[Summary]) -> None:
-    """Whatever looks at all sessions, or at one without a daemon, tells what it can, and refuses the rest in a line."""
+    """Call what shows all sessions, or one without a daemon: it works, or raises an error of one line."""
     caller, now = Caller(), time.time()
     Table(80).lines(found, now)
     listing.refusals()
@@ -193,7 +193,7 @@ def _records() -> Iterator[Check]:
     with own_home() as home:
 
         def check(case: bytes) -> None:
-            """A list shows it or leaves it out, and every row can be shown."""
+            """A list shows the record or leaves it out, and every row can be shown."""
             _put(home, "work.json", case)
             found = listing.summaries(0.2)
             assert [row["name"] for row in found] in ([], ["work"])
@@ -236,7 +236,7 @@ def _checkpoints() -> Iterator[Check]:
         _put(home, f".scrollback0.{_ID}", b"a line that scrolled off\r\n" * 3)
 
         def check(case: bytes) -> None:
-            """It gives an emulator without errors, or nothing; the list and `--logs` bear it."""
+            """The checkpoint gives an emulator without errors, or nothing; the list and `--logs` work."""
             _put(home, f".checkpoint.{_ID}", case)
             checkpoints.header(_ID)
             rows = listing.summaries(0.2)

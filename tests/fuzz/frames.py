@@ -22,7 +22,7 @@ from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target, pure
 from tests.unit.vt.streams import cut
 
-#: What a daemon may take while it is fuzzed, in bytes: scrollback, the emulator's lag, its code, and answers unread.
+#: Bytes that a fuzzed daemon may grow by: scrollback, the emulator's lag, its code, and unread answers.
 MOST_GROWTH = 96 << 20
 CLOSES_WITHIN = 20.0
 
@@ -39,7 +39,7 @@ _WORDS_OF_REQUEST = (
     "timeout", "n", "at", "ends", "probe", "prompt", "idle", "for", "waiting", "keys", "id", "verb", "to", "enter",
     "path", "python", "begin_by",
 )  # fmt: skip
-#: Requests that would end, rename or replace what the other cases go on with.
+#: Requests that would end, rename or replace the session that the other cases need.
 _ENDING = {"kill", "rename", "reload"}
 _VERBS = sorted(set(REQUESTS) - _ENDING)
 
@@ -85,7 +85,7 @@ def _frame(rng: random.Random) -> bytes:
 
 
 def make(rng: random.Random) -> bytes:
-    """What a client might write on one connection, some frames changed."""
+    """Make what a client might write on one connection, with some frames changed."""
     frames = [_hello(rng)] if rng.random() < 0.95 else []
     for _ in range(rng.choice((1, 3, 10, 60))):
         frame = _frame(rng)
@@ -94,7 +94,7 @@ def make(rng: random.Random) -> bytes:
 
 
 def _taken(data: list[bytes]) -> tuple[list[tuple[int, bytes]], int, bool]:
-    """The frames of bytes that come in pieces, how much is unfinished then, and whether a length was refused."""
+    """Return the frames of bytes in pieces, how many bytes are unfinished, and whether a length was refused."""
     decoder = protocol.Decoder()
     frames: list[tuple[int, bytes]] = []
     for piece in data:
@@ -106,7 +106,7 @@ def _taken(data: list[bytes]) -> tuple[list[tuple[int, bytes]], int, bool]:
 
 
 def check_codec(case: bytes) -> None:
-    """Frames are the same however the bytes are cut; they make the same bytes again; payloads are read or refused."""
+    """Check that frames do not depend on cuts and give the same bytes again, and payloads are read or refused."""
     whole, left, refused = _taken([case])
     pieces, rest, broken = _taken(cut(random.Random(zlib.crc32(case)), case))
     assert broken == refused
@@ -135,12 +135,12 @@ class Socket:
         self.pid = daemons.quiet("work", "trap '' INT QUIT; exec cat", "raw")
         self._before = resident(self.pid)
         self.largest = 0
-        """What the daemon has grown by, in bytes."""
+        """The most bytes that the daemon has grown by."""
         self.frames = 0
         """How many frames were written, mutated ones too."""
 
     def check(self, case: bytes) -> None:
-        """The daemon reads it all or closes, and neither ends nor notes a fault of its own."""
+        """Check that the daemon reads the case or closes, and neither ends nor notes a fault of its own."""
         self.frames += len(_taken([case])[0]) or 1
         with wire.connect("work") as connection:
             _converse(connection.inbound, case)
@@ -153,7 +153,7 @@ class Socket:
 
 
 def _converse(descriptor: int, data: bytes) -> None:
-    """Writes all that is taken, reading meanwhile, until the daemon closes."""
+    """Write as much as the daemon takes, and read meanwhile, until the daemon closes."""
     deadline = time.monotonic() + CLOSES_WITHIN
     os.set_blocking(descriptor, False)
     with socket.socket(fileno=os.dup(descriptor)) as peer:
@@ -178,7 +178,7 @@ def _converse(descriptor: int, data: bytes) -> None:
 
 @contextmanager
 def live() -> Iterator[Socket]:
-    """A daemon in a home of its own."""
+    """Yield a daemon in a home of its own."""
     with own_home() as home:
         daemons = Daemons(home)
         try:

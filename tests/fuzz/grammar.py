@@ -12,14 +12,14 @@ from tests.unit.vt.streams import ESCAPES, IMAGES, PRIVATE, SGR, STRINGS, TEXTS
 
 Kind = Callable[[random.Random], bytes]
 
-#: Sizes of a screen, the extreme ones too.
+#: Sizes of a screen, including extreme ones.
 SIZES = (
     (20, 5), (10, 4), (7, 3), (2, 2), (1, 3), (5, 1), (30, 6), (1, 1), (3, 40), (80, 24), (80, 24), (132, 10),
     (200, 60), (1000, 1), (1, 1000), (0, 0),
 )  # fmt: skip
 #: Bounds of the scrollback, in lines and in bytes.
 BOUNDS = ((10_000, 8 << 20), (1000, 1 << 20), (30, 4096), (5, 200), (1, 50), (0, 1 << 20))
-#: What stands before the number of a size in a script; no program's text has it.
+#: The mark before the number of a size in a script; no program's text has it.
 RESIZE = b"\xff\xfe\xff"
 
 _WIDE = ("中", "文字", "한글", "ｗｉｄｅ", "、。", "あいう", "㊙", "﷽", "中a", "a中")
@@ -45,7 +45,7 @@ def _number(rng: random.Random) -> str:
 
 
 def _csi(finals: str, most: int = 1, before: tuple[str, ...] = ("",)) -> Callable[[random.Random], str]:
-    """Control sequences of some final bytes, with up to `most` parameters."""
+    """Return a maker of control sequences with one of the final bytes and up to `most` parameters."""
 
     def make(rng: random.Random) -> str:
         parameters = ";".join(_number(rng) for _ in range(rng.randint(0, most)))
@@ -192,7 +192,7 @@ def _garbage(rng: random.Random) -> bytes:
 
 
 def _bulk(rng: random.Random) -> bytes:
-    """Lines by the hundred, for which there is a fast path."""
+    """Hundreds of lines at once, for which the emulator has a fast path."""
     line = "".join(
         rng.choice((_colour(rng).strip(), "word ", "中", "x" * 30, "\t", "")) for _ in range(rng.randint(0, 6))
     )
@@ -208,7 +208,7 @@ def _any_text(rng: random.Random) -> str:
 
 @cache
 def recorded() -> list[bytes]:
-    """What programs wrote, as tests/fidelity keeps it."""
+    """Return the output of programs that tests/fidelity has recorded."""
     folder = Path(__file__).parents[1] / "fidelity" / "streams"
     return [path.read_bytes() for path in sorted(folder.glob("*.bin"))]
 
@@ -262,14 +262,14 @@ def _resize(rng: random.Random) -> bytes:
 
 
 def output(rng: random.Random, most: int = 60, kinds: tuple[str, ...] = NAMES) -> bytes:
-    """Up to `most` elements, of a few kinds each time, so that those kinds meet often."""
+    """Make up to `most` elements of only a few kinds, so that these kinds often meet."""
     some = rng.sample(kinds, min(len(kinds), rng.choice((1, 2, 3, 5, len(kinds)))))
     makes: list[Kind] = [KINDS.get(name, _resize) for name in some]
     return b"".join(rng.choice(makes)(rng) for _ in range(rng.randint(1, most)))
 
 
 def flood(rng: random.Random, kind: str, size: int) -> Iterator[bytes]:
-    """At least `size` bytes of one kind, in blocks; elements come again and again, in another order."""
+    """Yield at least `size` bytes of one kind in blocks, which repeat elements in random order."""
     make = KINDS[kind]
     elements = [make(rng) for _ in range(500)]
     while size > 0:
@@ -279,7 +279,7 @@ def flood(rng: random.Random, kind: str, size: int) -> Iterator[bytes]:
 
 
 class Script(NamedTuple):
-    """A case for an emulator: the first size, the bounds of the scrollback, then output and sizes by turns."""
+    """A case for an emulator: the first size, the bounds of the scrollback, then output and new sizes."""
 
     size: tuple[int, int]
     bounds: tuple[int, int]
@@ -287,7 +287,7 @@ class Script(NamedTuple):
 
 
 def script(case: bytes) -> Script:
-    """What any bytes mean: two of them choose size and bounds, what follows is output with `RESIZE` in it."""
+    """Return the script of any bytes: the first two choose size and bounds, the rest is output with `RESIZE`."""
     head = (*case[:2], 0, 0)
     first, *rest = case[2:].split(RESIZE)
     steps: list[bytes | tuple[int, int]] = [first]
@@ -297,6 +297,6 @@ def script(case: bytes) -> Script:
 
 
 def make(rng: random.Random) -> bytes:
-    """A case of the grammar, mostly on a small screen."""
+    """Make a case of the grammar, mostly on a small screen."""
     size = rng.randrange(len(SIZES)) if rng.random() < 0.3 else rng.randrange(8)
     return bytes([size, rng.randrange(len(BOUNDS))]) + output(rng)

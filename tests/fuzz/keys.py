@@ -27,7 +27,7 @@ def _make(rng: random.Random) -> bytes:
 
 
 def _run(parser: KeyParser, pieces: list[bytes]) -> list[bytes | None]:
-    """The input between presses of the detach key, joined; None is a press."""
+    """Return the input between presses of the detach key, joined; None is a press."""
     events = [event for piece in pieces for event in parser.feed(piece)]
     out: list[bytes | None] = []
     for event in [*events, *parser.flush()]:
@@ -41,7 +41,7 @@ def _run(parser: KeyParser, pieces: list[bytes]) -> list[bytes | None]:
 
 
 def check(case: bytes) -> None:
-    """However the bytes are cut they mean the same, and nothing passes that was not typed."""
+    """Check that the bytes mean the same however they are cut, and that only what was typed passes."""
     choice, data = (case[:1] or b"\0")[0], case[1:]
     key = DetachKey.parse(_KEYS[choice % len(_KEYS)])
     whole = _run(KeyParser(key), [data])

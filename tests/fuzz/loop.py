@@ -14,16 +14,16 @@ from tests.fuzz.target import SEEDS, Check, Target
 from tests.support import ROOT
 
 CUT_DOWN_FOR = 10.0
-"""Seconds for which a case is made smaller."""
+"""Seconds that are spent on making a case smaller."""
 MOST_FAILURES = 5
 """Failures of different kinds after which a target is left alone."""
 
 
 @dataclass
 class Tally:
-    """What was tried of a target, and what failed: the path of a seed by the kind of failure.
+    """What was tried of a target, and what failed: for each kind of failure the path of a seed.
 
-    `longest`: seconds of the longest call that holds a loop up, where the check measures that.
+    `longest`: seconds of the longest call that blocks an event loop, if the check measures this.
     """
 
     cases: int = 0
@@ -41,14 +41,14 @@ class Tally:
 
 
 def kind_of(error: BaseException) -> str:
-    """What tells one failure from another: the exception's type and the innermost line of ours that it came through."""
+    """Return what distinguishes failures: the exception's type, and the innermost line of ours in its traceback."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ROOT)]
     place = frames[-1] if frames else None
     return f"{type(error).__name__} at {os.path.relpath(place.filename, ROOT)}:{place.lineno}" if place else repr(error)
 
 
 def failure(check: Check, case: bytes, tally: Tally | None = None) -> Exception | None:
-    """How a case fails; None where it holds."""
+    """Return the exception of a case that fails; None if the case holds."""
     try:
         longest = check(case) or 0.0
         if tally is not None:
@@ -59,7 +59,7 @@ def failure(check: Check, case: bytes, tally: Tally | None = None) -> Exception 
 
 
 def cut_down(check: Check, case: bytes, kind: str, seconds: float = CUT_DOWN_FOR) -> bytes:
-    """A smaller case that fails in the same way, by leaving out ever smaller parts."""
+    """Return a smaller case that fails in the same way, by leaving out smaller and smaller parts."""
     deadline = time.monotonic() + seconds
     size = max(1, len(case) // 2)
     while True:
@@ -79,7 +79,7 @@ def cut_down(check: Check, case: bytes, kind: str, seconds: float = CUT_DOWN_FOR
 
 
 def keep(target: Target, case: bytes) -> str:
-    """Writes a case as a seed; its path from the root of the project."""
+    """Write a case as a seed; return its path from the root of the project."""
     path = SEEDS / target.name / f"{hashlib.sha256(case).hexdigest()[:12]}.bin"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(case)
@@ -87,12 +87,12 @@ def keep(target: Target, case: bytes) -> str:
 
 
 def how_to_repeat(path: str) -> str:
-    """The command that runs one seed again."""
+    """Return the command that runs one seed again."""
     return f"python -m tests.fuzz repeat {path}"
 
 
 def turn(target: Target, check: Check, rng: random.Random, seconds: float, tally: Tally) -> None:
-    """Tries cases of one target for a time, and reports what fails, each kind of failure once."""
+    """Try cases of one target for a time, and report each kind of failure once."""
     known = [path.read_bytes() for path in target.seeds()]
     began = time.monotonic()
     while time.monotonic() - began < seconds:
@@ -107,14 +107,14 @@ def turn(target: Target, check: Check, rng: random.Random, seconds: float, tally
         text = "".join(traceback.format_exception(error)[-3:])
         print(f"{target.name} FAILED: {kind}\n{text}to repeat it: {how_to_repeat(path)}", flush=True)
         if target.slow or len(tally.failures) >= MOST_FAILURES:
-            break  # what it needs, such as a daemon, may have been harmed
+            break  # the failure may have harmed what the target needs, such as a daemon
     tally.seconds += time.monotonic() - began
 
 
 def rounds(
     targets: Sequence[Target], seconds: float, seed: int, say: Callable[[str], None] = print
 ) -> dict[str, Tally]:
-    """All targets by turns until the time is over; what became of each."""
+    """Run all targets by turns until the time is over; return the tally of each."""
     tallies = {target.name: Tally() for target in targets}
     rng = random.Random(seed)
     deadline = time.monotonic() + seconds

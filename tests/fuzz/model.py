@@ -1,7 +1,7 @@
-"""Sessions with several clients against a model of them, on real daemons: a state machine of hypothesis.
+"""Compare sessions with several clients, on real daemons, with a model of them: a state machine of hypothesis.
 
-The program of each session gives back what is typed. What the model holds is little: which sessions run under which
-name, who is attached with what size, who typed last, and all that was typed, in its order.
+The program of each session prints what is typed. The model is small: it has the name of each session, the clients that
+are attached and their sizes, the client that typed last, and all that was typed, in its order.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Modelled:
         self.name = name
         self.tokens: list[int] = []
         self.clients: list[Attached] = []
-        """The attached clients, the one that typed last at the end."""
+        """The attached clients; the last is the client that typed last."""
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -51,13 +51,13 @@ class Modelled:
 
 
 class Attached:
-    """One client of a session, and what it has been shown of what was typed."""
+    """One client of a session, and its size."""
 
     def __init__(self, session: Modelled, client: Client, size: tuple[int, int]) -> None:
         self.session, self.client, self.size = session, client, size
 
     def leads(self) -> None:
-        """Notes that it has typed."""
+        """Note that this client has typed."""
         self.session.clients.remove(self)
         self.session.clients.append(self)
 
@@ -76,13 +76,13 @@ class Sessions(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """A home of its own for each run."""
+        """Make a home for this run."""
         home = self._stack.enter_context(own_home())
         self._daemons = Daemons(home)
         self._stack.callback(self._daemons.close)
 
     def teardown(self) -> None:
-        """Ends all of it."""
+        """End the home and its daemons."""
         self._stack.close()
 
     def _token(self, session: Modelled) -> bytes:
@@ -91,7 +91,7 @@ class Sessions(RuleBasedStateMachine):
         return b"<%d>\r\n" % self._tokens
 
     def _wait(self, what: str, holds: Callable[[], bool]) -> None:
-        """Waits until something holds; clients take what comes meanwhile, as terminals do."""
+        """Wait until something holds; meanwhile clients read what comes, as terminals do."""
 
         def look() -> bool:
             for session in self._sessions.values():
@@ -109,7 +109,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(target=running, name=st.sampled_from(NAMES))
     def open(self, name: str) -> Modelled:
-        """A name that is free becomes a session; one that is taken stays what it is."""
+        """A free name becomes a session; a taken name stays what it is."""
         if name in self._sessions:
             try:
                 self._daemons.start(name, "/bin/sh")
@@ -148,7 +148,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=running)
     def reload(self, session: Modelled) -> None:
-        """The daemon goes on as another image; its clients are told to come back, and do, the leading one last."""
+        """The daemon executes sesh again; its clients are told to come back, and do so, the leader last."""
         if not self._alive(session):
             return
         assert sessions.reload(Caller(), [session.name])["reloaded"] == [session.name]
@@ -180,7 +180,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(each=consumes(attached), politely=st.booleans())
     def leave(self, each: Attached | None, politely: bool) -> None:
-        """A client detaches, or goes without a word."""
+        """A client detaches, or closes its connection without DETACH."""
         if each is None or not self._here(each):
             return
         if politely:
@@ -237,7 +237,7 @@ class Sessions(RuleBasedStateMachine):
 
     @invariant()
     def lists_agree(self) -> None:
-        """A list has the sessions of the model, with so many clients, in the size of the one that typed last."""
+        """A list has the sessions of the model, with their number of clients and the leader's size."""
         if not hasattr(self, "_daemons"):
             return
         wanted = {name: (len(each.clients), each.size) for name, each in self._sessions.items()}
@@ -273,7 +273,7 @@ class Sessions(RuleBasedStateMachine):
 
 
 def settings(examples: int, steps: int) -> hypothesis.settings:
-    """So many runs of so many steps."""
+    """Return settings for so many runs of so many steps."""
     return hypothesis.settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -285,7 +285,7 @@ def settings(examples: int, steps: int) -> hypothesis.settings:
 
 
 def main(seconds: float, seed: int) -> int:
-    """Runs for a time; 1 where the model and the sessions differ, which is shown as a program that repeats it."""
+    """Run for a time; if model and sessions differ, print a program that repeats it, and return 1."""
     began, runs = time.monotonic(), 0
     while time.monotonic() - began < seconds:
         chosen = random.Random(seed + runs).randrange(2**32)

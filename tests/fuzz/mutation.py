@@ -15,7 +15,7 @@ ODD = (
 
 
 def _span(rng: random.Random, size: int) -> tuple[int, int]:
-    """The start and the end of a part, mostly a short one."""
+    """Return the start and the end of a part, mostly a short one."""
     start = rng.randrange(size + 1)
     return start, min(size, start + rng.choice((1, 1, 2, 4, 8, 30, 200)))
 
@@ -69,7 +69,7 @@ _CHANGES: dict[Callable[[random.Random, bytearray, Sequence[bytes], Sequence[byt
 
 
 def mutated(rng: random.Random, data: bytes, words: Sequence[bytes] = (), others: Sequence[bytes] = ()) -> bytes:
-    """`data` with a few changes; `words` and parts of `others` may be put in."""
+    """Return `data` with a few changes; `words` and parts of `others` may be put in."""
     changed = bytearray(data)
     for change in rng.choices(list(_CHANGES), list(_CHANGES.values()), k=rng.choice((1, 1, 2, 3, 6))):
         change(rng, changed, words, others)

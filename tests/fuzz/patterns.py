@@ -1,6 +1,6 @@
 """`python -m tests.fuzz.patterns` prints how many patterns the product has, and those that take too long on some text.
 
-The texts are a word of the pattern's own letters, again and again, behind another, with an end that matches nothing.
+Each text repeats a word of the pattern's own letters, perhaps after a beginning, and has an end that matches nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tests.house.source import modules
 
 _SIZE = 8 << 10
 _SECONDS = 0.5
-"""Processor time for a text of `_SIZE` bytes: a hundred times that of a pattern in proportion."""
+"""Processor time for a text of `_SIZE` bytes: a hundred times that of a pattern that takes linear time."""
 
 
 class TooLong(BaseException):
-    """A call was interrupted. No `Exception`, as an emulator survives those."""
+    """A call was interrupted. It is no `Exception`, because an emulator survives those."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Where targets run that touch files or start processes: a home of their own."""
+"""A home of their own for targets that touch files or start processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support import Home
 
 @contextmanager
 def own_home() -> Iterator[Home]:
-    """A home that this very process has too, environment and directory, until it is closed."""
+    """Yield a home, and give this process its environment and directory within the block."""
     before, directory = dict(os.environ), os.getcwd()
     home = Home()
     home.strict = False

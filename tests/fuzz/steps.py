@@ -1,8 +1,8 @@
-"""The target of a daemon's loop: no call that a program's output causes holds the loop up.
+"""The target of a daemon's loop: no call that a program's output causes blocks the loop for long.
 
-A session without a program is given output as its pump reads it; the emulator follows; its timers run as if seconds had
-passed; it gets other sizes and labels; a client of another size is drawn; the screen is looked at; a checkpoint is
-written. Each call is measured by processor time. A hook's child, which reads the settings, is started and ends at once.
+A session without a program gets output as if its pump had read it, and the emulator follows. Timers run as if seconds
+had passed. Sizes and labels change, a client of another size is drawn, the screen is exported, a checkpoint is written.
+The processor time of each call is measured. A hook's child, which reads the settings, is started and ends at once.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tests.fuzz.target import Check, Target
 from tests.support.data import daemon_facts
 
 BLOCK = 64 << 10
-"""Bytes that a pump reads at most."""
+"""The most bytes that a pump reads at once."""
 _PAUSE, _MINUTE = 3.0, 61.0
-"""Seconds that pass behind each step, and at the end: what waits for quiet, and a notification, come then."""
+"""Seconds that pass after each step, and at the end, so that what waits for quiet and a notification come."""
 MOST = 0.5
-"""Seconds that fail a case: ten times what is allowed, for slow machines."""
+"""Seconds of one call that fail a case: ten times what is allowed, because machines may be slow."""
 
 
 class Clock:
@@ -42,7 +42,7 @@ class Clock:
         self.longest, self.ahead, self._real = 0.0, 0.0, time.monotonic
 
     def now(self) -> float:
-        """Return the time by which timers go."""
+        """Return the time that timers see."""
         return self._real() + self.ahead
 
     def call(self, what: Callable[..., object], *args: object) -> None:
@@ -52,7 +52,7 @@ class Clock:
         self.longest = max(self.longest, time.process_time() - began)
 
     def pass_time(self, timers: Timers, seconds: float) -> None:
-        """Have some seconds pass, and make the calls of the timers that are due then."""
+        """Let some seconds pass, and call the timers that are due then."""
         self.ahead += seconds
         while timers.wait_time() == 0:
             self.call(timers.run)
@@ -61,7 +61,7 @@ class Clock:
 def check(case: bytes) -> float:
     """Play a script to a session; return the longest call."""
     clock = Clock()
-    gc.disable()  # it would count for whichever call it comes in
+    gc.disable()  # a collection would count for the call during which it happens
     try:
         with mock.patch("time.monotonic", clock.now):
             _play(grammar.script(case), clock)

@@ -1,6 +1,6 @@
 """What is fuzzed: how the cases of a target are made, what must hold for each, and the seeds that are kept of it.
 
-A case is bytes, so that it can be kept in a file, cut down and run again. A check raises where something does not hold.
+A case is bytes, so that it can be kept in a file, cut down and run again. A check raises if something does not hold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.fuzz.mutation import mutated
 
 Check = Callable[[bytes], float | None]
-"""Check a case; return the seconds of the longest call within it that holds a loop up, where that is measured."""
+"""Check a case; return the seconds of the longest call that blocks an event loop, if they are measured."""
 
 SEEDS = Path(__file__).with_name("seeds")
 #: The longest case of random bytes.
@@ -25,8 +25,8 @@ LONGEST_RANDOM = 200
 class Target:
     """One part of sesh that takes bytes from elsewhere.
 
-    `make` gives a case of the target's own grammar; `open` what checks cases, and holds what they need, such as a
-    daemon; `words` are put into cases by mutation. A `slow` target takes milliseconds for a case.
+    `make` returns a case of the target's own grammar. `open` yields the check, and keeps what it needs, such as a
+    daemon. Mutation puts `words` into cases. A `slow` target takes milliseconds for a case.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Target:
     slow: bool = False
 
     def seeds(self) -> list[Path]:
-        """The kept cases."""
+        """Return the paths of the kept cases."""
         return sorted(path for path in (SEEDS / self.name).glob("*") if path.is_file())
 
     def case(self, rng: random.Random, known: list[bytes]) -> bytes:
-        """A case of the grammar, one of that or a `known` one with changes, or random bytes."""
+        """Return a case of the grammar, a changed case of the grammar or of `known`, or random bytes."""
         chance = rng.random()
         if chance < 0.1:
             return rng.randbytes(rng.randint(0, LONGEST_RANDOM))
@@ -51,5 +51,5 @@ class Target:
 
 
 def pure(name: str, make: Callable[[random.Random], bytes], check: Check, words: tuple[bytes, ...] = ()) -> Target:
-    """A target that needs nothing but its check."""
+    """Return a target that needs nothing but its check."""
     return Target(name, make, lambda: nullcontext(check), words)

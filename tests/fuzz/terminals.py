@@ -33,18 +33,18 @@ _WORDS = (
 
 @contextmanager
 def path(*, fast: bool) -> Iterator[None]:
-    """Within it every block takes the fast path where that is possible, or none does."""
+    """Within the block, output takes the fast path whenever that is possible, or never."""
     with mock.patch.object(bulk, "SMALLEST", 1 if fast else 1 << 60):
         yield
 
 
 def new(script: Script) -> Emulator:
-    """The emulator of a script, before its first step."""
+    """Return the emulator of a script before its first step."""
     return Emulator(*script.size, max_lines=script.bounds[0], max_bytes=script.bounds[1])
 
 
 def feed_in_time(emulator: Emulator, data: bytes, seconds: float) -> float:
-    """Feeds it in calls of at most so many seconds, as a daemon does; the processor time of the dearest call."""
+    """Feed data in calls of `seconds` at most, as a daemon does; return the processor time of the longest."""
     dearest = 0.0
     while data:
         began = time.process_time()
@@ -56,7 +56,7 @@ def feed_in_time(emulator: Emulator, data: bytes, seconds: float) -> float:
 
 
 def fed(script: Script, rng: random.Random | None = None, seconds: float | None = None) -> Emulator:
-    """The emulator at the end of a script, whose output came whole, with `rng` in pieces, or in calls of `seconds`."""
+    """Return the emulator after a script. `rng`: feed output in pieces; `seconds`: in calls of this time."""
     emulator = new(script)
     for step in script.steps:
         if isinstance(step, tuple):
@@ -71,7 +71,7 @@ def fed(script: Script, rng: random.Random | None = None, seconds: float | None 
 
 
 def check_bounds(emulator: Emulator) -> None:
-    """What holds for an emulator at any time: no errors, places within the screen, and all that it keeps bounded."""
+    """Check what always holds: no errors, positions within the screen, and a bound for all that is kept."""
     assert emulator.errors == 0, repr(emulator.last_error)
     screen, scrollback = emulator.screen, emulator.scrollback
     assert len(screen.rows) == screen.lines
@@ -93,12 +93,12 @@ def check_bounds(emulator: Emulator) -> None:
 
 
 def _with_all_bytes(script: Script) -> Script:
-    """The script without a bound in bytes: lines take others as they came than drawn, and go by blocks."""
+    """Return the script with no bound in bytes: a line's bytes depend on how it came, and blocks are dropped."""
     return script._replace(bounds=(script.bounds[0], _ALL))
 
 
 def check_chunks(case: bytes) -> None:
-    """The same bytes cut at any place give the same state, also where the emulator stops as its time is over."""
+    """Check that cuts do not change the state, even if the emulator stops because its time is over."""
     script = _with_all_bytes(grammar.script(case))
     whole = fed(script)
     rng = random.Random(zlib.crc32(case))
@@ -107,7 +107,7 @@ def check_chunks(case: bytes) -> None:
 
 
 def check_paths(case: bytes) -> None:
-    """The fast path gives what the full path gives."""
+    """Check that the fast path and the full path give the same state."""
     script = _with_all_bytes(grammar.script(case))
     with path(fast=True):
         quick = fed(script)
@@ -117,7 +117,7 @@ def check_paths(case: bytes) -> None:
 
 
 def check_replay(case: bytes) -> None:
-    """A replay fed to a new terminal gives the same state."""
+    """Check that a replay gives a new terminal the same state."""
     script = grammar.script(case)
     emulator = fed(script)
     size = (emulator.columns, emulator.rows)
@@ -131,7 +131,7 @@ def check_replay(case: bytes) -> None:
 
 
 def check_views(case: bytes) -> None:
-    """Whatever is on the screen can be drawn, in each form and at another size."""
+    """Check that any screen can be drawn, in each form and at another size."""
     script = grammar.script(case)
     emulator = new(script)
     small, glass = Viewport(7, 3), Emulator(7, 3)

@@ -21,7 +21,7 @@ ODD = (*ODD_TEXTS, *ODD_NUMBERS, *OF_OTHER_TYPES)
 
 
 def other(rng: random.Random, value: Any) -> Any:
-    """A value in the place of this one: mostly one of its type."""
+    """Return another value in place of this one, mostly of its type."""
     if rng.random() < 0.3:
         return rng.choice(ODD)
     if isinstance(value, str):
@@ -36,7 +36,7 @@ def other(rng: random.Random, value: Any) -> Any:
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Each place in a value: the list or object, and the index or key."""
+    """Return each place in a value: the list or object, and the index or key."""
     if isinstance(value, dict):
         return [place for key in value for place in [(value, key), *_places(value[key])]]
     if isinstance(value, list):
@@ -51,7 +51,7 @@ def _copied(value: Any) -> Any:
 
 
 def changed(rng: random.Random, value: Any, most: int = 2) -> Any:
-    """A copy with up to so many places changed, at any depth; now and then one is left out."""
+    """Return a copy with up to `most` places changed, at any depth; at times a place is removed."""
     value = _copied(value)
     for _ in range(rng.randint(0, most)):
         places = _places(value)

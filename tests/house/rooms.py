@@ -21,11 +21,11 @@ BUDGETS = {
     "tests/fuzz": 2_490, "tests/house": 610, "tests/remote": 6_980, "tests/support": 2_550,
     "tests/terminal": 9_600, "tests/unit": 11_400,
 }  # fmt: skip
-"""Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
+"""The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
 SECONDS = 240
-"""Of `make test` on two processors, at most; twice as many on one."""
+"""The most seconds of `make test` on two processors; on one, it may take twice as many."""
 TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
-"""Where `make test` has the seconds of each file noted, and of all."""
+"""The file in which `make test` notes the seconds of each file of tests, and of the whole run."""
 
 
 def rooms_of(path: str) -> list[str]:
@@ -80,7 +80,7 @@ def seconds() -> dict[str, float]:
 
 
 def table(rooms: Iterable[str], columns: Iterable[dict[str, int] | dict[str, float]]) -> str:
-    """Return a row for each room with what each column has of it."""
+    """Return a row for each room with its value in each column."""
     columns = list(columns)
     return "\n".join(
         f"{room:16}" + "".join(f"{column[room]:10,.0f}" if room in column else " " * 10 for column in columns)

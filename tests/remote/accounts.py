@@ -1,4 +1,4 @@
-"""Logins on hosts: throw-away users of this machine where root runs the tests, else the one user that there is."""
+"""Logins on hosts: throw-away users of this machine if root runs the tests, else the user who runs them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Account:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What sshd would give a program of this login."""
+        """The environment that sshd would give a program of this login."""
         return {
             "HOME": self.home,
             "USER": self.name,
@@ -61,7 +61,7 @@ class Account:
     def start(
         self, words: list[str], env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        """Starts a program as this user in its home, without ssh, output in pipes."""
+        """Start a program as this user in the user's home, without ssh, with its output in pipes."""
         as_user: dict[str, Any] = {"user": self.uid, "group": self.gid, "extra_groups": []} if ROOT else {}
         return subprocess.Popen(
             words,
@@ -75,7 +75,7 @@ class Account:
         )
 
     def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
-        """Puts a file of the user's own into the home; its path."""
+        """Write a file that the user owns in the home; return its path."""
         path = os.path.join(self.home, name)
         folder = os.path.dirname(path)
         missing = []
@@ -96,7 +96,7 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def processes(self) -> list[int]:
-        """Pids of all that runs as this user (of what was started with this HOME, where that is the tests' user)."""
+        """Return the pids of all that runs as this user; if the tests do, too, of all with this HOME."""
         if not ROOT:
             return processes.marked("HOME", self.home)
         if processes.LINUX:
@@ -116,7 +116,7 @@ class Account:
         wait_until(gone, what=f"the processes of {self.name} end")
 
     def set_password(self, secret: str) -> None:
-        """Lets the user log in by a password too, where sshd allows any; `reset` takes it back."""
+        """Give the user a password, for sshds that allow one; `reset` removes it."""
         if not ROOT:
             pytest.skip("a login with a password takes root")
         words = [need("chpasswd")]
@@ -124,7 +124,7 @@ class Account:
         self.secret = secret
 
     def reset(self) -> None:
-        """As on the first day; nothing of the user's runs any more, as since it was given back."""
+        """Make the home as new. Nothing of the user runs, because `give_back` has ended it."""
         if self.secret:
             subprocess.run([need("usermod"), "-p", "*", self.name], check=True, capture_output=True)
             self.secret = ""
@@ -136,19 +136,19 @@ class Account:
 
 
 class Accounts:
-    """The logins of one run of the tests, made when first wanted and lent to one test at a time."""
+    """The logins of one run of the tests: each is made when first needed, and lent to one test at a time."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._free: list[Account] = []
         self._all: list[Account] = []
         self._held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(self._held, fcntl.LOCK_SH)  # for as long as the users are those of a run that lives
+        fcntl.flock(self._held, fcntl.LOCK_SH)  # so that no other run removes the users while this one lives
         if ROOT:
             _sweep()
 
     def lend(self, shell: str) -> Account:
-        """A login with `shell` (a name or a path), its home as new."""
+        """Return a login with `shell` (a name or a path) and a new home."""
         path = shell if os.path.isabs(shell) else need(shell)
         account = next(
             (one for one in reversed(self._free) if os.path.realpath(one.shell) == os.path.realpath(path)), None
@@ -178,7 +178,7 @@ class Accounts:
         return self._added(shell)
 
     def _added(self, shell: str) -> Account:
-        """A new user of the system under the first free name."""
+        """Add a user to the system, under the first free name."""
         taken = {entry.pw_name for entry in pwd.getpwall()}
         for number in range(1, 1000):
             name = f"{PREFIX}{number}"
@@ -217,7 +217,7 @@ def _quiet(words: list[str]) -> subprocess.CompletedProcess[str]:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """One run of the tests at a time changes users: useradd and its like refuse to run beside each other."""
+    """Let only one run of the tests change users, because two of useradd and its like cannot run at once."""
     lock = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -228,7 +228,7 @@ def _alone() -> Iterator[None]:
 
 def _sweep() -> None:
     """Removes the users of runs that were killed."""
-    with _alone():  # else the name could be a new user's of another run by the time that it is removed
+    with _alone():  # else another run could have made a user of that name before it is removed
         for entry in pwd.getpwall():
             pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
             if not (re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal()):
@@ -241,5 +241,5 @@ def _sweep() -> None:
 
 
 def _held(folder: str) -> bool:
-    """Whether a run holds its folder: one in another pid namespace does, too."""
+    """Tell whether a run still holds its folder; this finds a run in another pid namespace, too."""
     return os.path.isdir(folder) and about.is_locked(folder)

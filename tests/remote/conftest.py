@@ -16,7 +16,7 @@ from tests.support import Home
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line says that a host is waited for, which a busy machine would add to a screen here and there."""
+    """Suppress the line that says which host sesh waits for: a busy machine would show it here and there."""
     monkeypatch.setattr(person, "_CONNECTING_AFTER", 120.0)
 
 
@@ -55,7 +55,7 @@ def start():
 
 @pytest.fixture
 def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Deploys cost little: of few files, which run the sesh under test where it lies, and with one trial. The files."""
+    """Make deploys cheap: few files, which run the sesh under test in place, and one trial. Return the files."""
     code = _LIGHT.format(ground.runtime.python, ground.runtime.launcher).encode()
     files = {"lib/sesh/__init__.py": b"", "lib/sesh/__main__.py": code}
     made = bundle.packed(files)
@@ -66,13 +66,13 @@ def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 
 @pytest.fixture
 def here(home: Home, farm: Farm, inside: None) -> Home:
-    """The test's own process gets the home's environment and directory, to call the remote room directly."""
+    """Give this process the home's environment and directory, so that a test can call the remote room."""
     return home
 
 
 @pytest.fixture
 def watch(home: Home) -> Iterator[Callable[..., Watched]]:
-    """`watch("@box")` is `sesh @box --watch --json`, which is left at the end."""
+    """`watch("@box")` is `sesh @box --watch --json`, which ends with the test."""
     opened: list[Watched] = []
 
     def begin(*words: str) -> Watched:

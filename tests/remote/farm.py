@@ -23,9 +23,9 @@ from tests.support.waiting import PATIENCE
 
 Settings = Mapping[str, str | None]
 
-# ssh reads passwd's home, whatever HOME says; so these come first in the PATH of the test, and put the test's own
-# configuration in the place of the user's, with BatchMode too. Each call is written down.
-# Two that come at once do not mix: what one `printf` prints is written at once.
+# ssh reads the home of passwd, whatever HOME says. So these wrappers come first in the test's PATH, and replace the
+# user's configuration by that of the test, also with BatchMode. Each call is logged.
+# Calls at the same time do not mix, because each `printf` writes all of its text at once.
 _WRAPPER = """#!/bin/sh
 printf '%s\\037' {name} "$@" '\036' >>{calls}
 for word; do
@@ -36,7 +36,7 @@ done
 exec {program} {options} "$@"
 """
 
-# Where there is one user only, his own home is not for tests; sshd goes there whatever HOME says.
+# If there is only one user, tests must not use that user's home, but sshd starts there whatever HOME says: so `cd`.
 _AT_HOME = (
     """exec sh -c 'cd; [ "$SSH_ORIGINAL_COMMAND" ] && exec "$SHELL" -c "$SSH_ORIGINAL_COMMAND"; exec "$SHELL" -l'"""
 )
@@ -58,7 +58,7 @@ class Ground:
         self._sshds: dict[tuple[tuple[str, str | None], ...], Sshd] = {}
 
     def sshd(self, settings: Settings | None = None) -> Sshd:
-        """The running sshd with these settings; started where there is none yet."""
+        """Return the running sshd with these settings; start it if there is none yet."""
         key = tuple(sorted((settings or {}).items()))
         if key not in self._sshds:
             folder = os.path.join(self.folder, f"sshd{len(self._sshds)}")
@@ -101,7 +101,7 @@ class Far:
         return self.farm.ground.runtime.python
 
     def links(self) -> Sequence[object]:
-        """The connections so far; this and what follows: as hosts without ssh have it (`via`)."""
+        """The connections so far. This and the next methods are as those of hosts without ssh (`via`)."""
         return range(self.proxy.accepted)
 
     def cut(self) -> None:
@@ -128,7 +128,7 @@ class Far:
         return f"@{self.word}"
 
     def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
-        """Puts a file of that user's into HOME on the host; its path."""
+        """Write a file that the user owns in HOME on the host; return its path."""
         return self.account.write(name, content, mode)
 
     def read(self, name: str) -> str:
@@ -140,12 +140,12 @@ class Far:
         return os.path.lexists(os.path.join(self.home, name))
 
     def install(self) -> None:
-        """Puts the sesh under test at ~/.local/bin/sesh, without deploying it."""
+        """Put the sesh under test at ~/.local/bin/sesh, without deploying it."""
         with open(self.farm.ground.runtime.launcher, encoding="utf-8") as file:
             self.write(".local/bin/sesh", file.read(), 0o755)
 
     def login_files(self, text: str) -> None:
-        """Every login file prints `text` from now on, in sessions that are not interactive too, as far as shells go."""
+        """Make every login file print `text`, also in sessions that are not interactive, as far as shells read it."""
         self.write(".banner", text)
         for name in (".bashrc", ".profile", ".zshenv", ".cshrc", ".config/fish/config.fish"):
             before = self.read(name) if self.exists(name) else ""
@@ -183,7 +183,7 @@ class Far:
 
     @contextmanager
     def as_its_user(self) -> Iterator[None]:
-        """This very process asks the daemons of the host, which answer their own user alone."""
+        """Let this process ask the daemons of the host within the block: they answer only their own user."""
         own = os.geteuid()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
@@ -198,12 +198,12 @@ class Far:
         return self.account.processes()
 
     def settled(self) -> bool:
-        """Whether all that has been sent has arrived: every sesh, ssh and sshd sleeps, on both sides of the proxy."""
+        """Tell whether all that was sent has arrived: every sesh, ssh and sshd sleeps, on both sides of the proxy."""
         before = self._carriers()
         return processes.rested(before) and self._carriers() == before
 
     def _carriers(self) -> set[int]:
-        """All that takes part in what passes between here and there: what runs in sessions does not."""
+        """Return all processes that carry data between here and there, without programs in sessions."""
         found = {*self.farm.home.processes(), *self.processes(), *self.sshd.connections()}
         ours = {
             pid
@@ -256,7 +256,7 @@ class Farm:
         """A host called `word` with a login of its own (or that of `same_user`), its home as new.
 
         `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key stands in known_hosts.
-        `config`: further lines of ssh's configuration for it, `sshd`: settings of its server; a None leaves one out.
+        `config`: further lines of ssh's configuration for it, `sshd`: settings of its server; the value None omits one.
         `server`: an sshd of the test's own.
         """
         account = same_user.account if same_user else self.ground.accounts.lend(user_shell)
@@ -277,7 +277,7 @@ class Farm:
         return far
 
     def _name(self, far: Far, further: Settings) -> None:
-        """Writes the host into ssh's configuration."""
+        """Write the host into ssh's configuration."""
         keywords: dict[str, str | None] = {
             "HostName": far.sshd.host,
             "Port": str(far.port),
@@ -293,18 +293,18 @@ class Farm:
             file.writelines(f"    {keyword} {value}\n" for keyword, value in keywords.items() if value is not None)
 
     def know(self, far: Far, key: str | None = None) -> None:
-        """Writes the host's key into known_hosts, in place of any other; `key` instead, where one is given."""
+        """Write the host's key, or `key` if it is given, into known_hosts, in place of any other."""
         with open(self.known_hosts, encoding="utf-8") as file:
             others = [line for line in file if not line.startswith(f"{far.address} ")]
         with open(self.known_hosts, "w", encoding="utf-8") as file:
             file.writelines([*others, f"{far.address} {key or far.sshd.host_key}\n"])
 
     def change_key(self, far: Far) -> None:
-        """Known_hosts holds another key than the host's: as if that had changed."""
+        """Write another key than the host's into known_hosts, as if the host's key had changed."""
         self.know(far, self.ground.public_key)
 
     def calls(self) -> list[list[str]]:
-        """Each call of ssh, scp and sftp so far that came through PATH: its words."""
+        """Return the words of each call of ssh, scp and sftp so far that came through PATH."""
         if not os.path.exists(self._calls):
             return []
         with open(self._calls, encoding="utf-8", errors="surrogateescape") as file:
@@ -319,7 +319,7 @@ class Farm:
         return [pid for pid in self.home.processes() if processes.called(pid) in ("ssh", "autossh")]
 
     def close(self) -> None:
-        """Ends connections and what runs on the host, and complains of sessions that cannot be ended."""
+        """End connections and what runs on the hosts; raise AssertionError for sessions that cannot be ended."""
         for proxy in self._proxies:
             proxy.close()
         processes.kill(self.masters())
@@ -333,7 +333,7 @@ class Farm:
         assert not complaints, "\n".join(complaints)
 
     def _left(self, far: Far) -> list[str]:
-        """What of a host outlives its connections and the end of each session, which its daemon is asked for."""
+        """Ask the daemons of a host to end their sessions; return a complaint if something still runs."""
         with far.as_its_user():
             for name in far.names():
                 with suppress(SeshError, OSError):

@@ -1,4 +1,4 @@
-"""Ways in which a host hangs: it takes part in nothing any more, and does not say so."""
+"""Ways in which a host hangs: it stops responding, and no error says so."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ WAYS: dict[str, Callable[[Far], None]] = {
     "login files": _login_files,
     "stopped": _stopped,
 }
-"""The connection that stands passes nothing; a new one says nothing, or does not come about; the login does not come to
-an end; the sesh there is stopped. The host is `proxied`, and its shell bash."""
+"""In this order: connections pass nothing; a new connection gets no banner; a new connection is not accepted; the login
+does not end; sesh on the host is stopped. The host must be `proxied`, and its shell must be bash."""

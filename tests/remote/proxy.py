@@ -25,7 +25,7 @@ class _Way:
         self.held: deque[tuple[float, bytes]] = deque()
         self.size = 0
         self.ended = False  # the source will send no more
-        self.closed = False  # and the sink knows
+        self.closed = False  # the sink has been told of the end
         self.stranded = False
 
     def ready(self, now: float) -> bool:
@@ -35,13 +35,12 @@ class _Way:
 class Proxy:
     """Listens on `port` of 127.0.0.1 and passes on to `target`, another port there, until told otherwise.
 
-    `cut` resets all connections, `refuse` lets nobody connect, `swallow` answers nobody who connects, `silence` keeps
-    everything open and passes nothing (new connections too), `strand` does that to those that stand, `delay` holds each
-    block back for some seconds, `restore` makes all of it good: what a silence held back is passed on then, as a
-    network does. `accepted` counts those that ever came, `connections` those that stand, `passed` the bytes of both
-    ways, `turns` how often the near side has spoken after it had heard something: the round trips that it has waited
-    for, and what it says at the end.
-    Every method has taken effect when it returns.
+    `cut` resets all connections. `refuse` refuses new connections, `swallow` leaves them without an answer. `silence`
+    keeps all connections open and accepts new ones, but passes nothing. `strand` does this to the present connections.
+    `delay` holds each block back for some seconds. `restore` ends refusal, silence and delay; then what a silence held
+    back is passed on, as in a network. `accepted` counts all connections so far, `connections` the open ones, `passed`
+    the bytes in both directions. `turns` counts how often the near side spoke after it had heard something: the round
+    trips that it waited for, and what it says at the end. Every method has taken effect when it returns.
     """
 
     def __init__(self, target: int) -> None:
@@ -70,7 +69,7 @@ class Proxy:
 
     @property
     def thread(self) -> int:
-        """The thread that passes things on, as the kernel counts it."""
+        """The kernel's id of the thread that passes things on."""
         return self._thread.native_id or 0
 
     @property
@@ -85,7 +84,7 @@ class Proxy:
             return any(way.held for way in self._ways)
 
     def cut(self) -> None:
-        """Resets every connection, on both sides. New ones are taken as before."""
+        """Reset every connection, on both sides. New ones are accepted as before."""
         with self._lock:
             for way in self._ways:
                 _reset(way.source)
@@ -93,7 +92,7 @@ class Proxy:
         self._ring()
 
     def refuse(self) -> None:
-        """From now on connecting fails at once. Connections that stand go on."""
+        """Refuse new connections from now on. The present ones go on."""
         with self._lock:
             if self._listener is not None:
                 self._listener.close()
@@ -101,7 +100,7 @@ class Proxy:
         self._ring()
 
     def swallow(self) -> None:
-        """From now on connecting gets no answer, as where packets are lost. Connections that stand go on."""
+        """Leave new connections without an answer, as if packets were lost. The present ones go on."""
         self.refuse()
         with self._lock:
             full, filling = _bound(self.port), socket.socket()
@@ -110,27 +109,27 @@ class Proxy:
             self._full = [full, filling]
 
     def silence(self) -> None:
-        """Nothing passes any more, not even an end; connections are kept, and new ones taken."""
+        """Pass nothing any more, not even an end; keep connections, and accept new ones."""
         with self._lock:
             self._silent = True
         self._ring()
 
     def strand(self) -> None:
-        """Nothing passes any more over the connections that stand, for ever; new ones are as good as ever. So it is
-        after a change of address, and behind a NAT that has forgotten."""
+        """Pass nothing over the present connections ever again; new ones are not affected. This happens after a change
+        of address, and behind a NAT that has forgotten."""
         with self._lock:
             for way in self._ways:
                 way.stranded = True
         self._ring()
 
     def delay(self, seconds: float) -> None:
-        """Each block goes on `seconds` after it came, both ways; 0 ends that."""
+        """Pass each block on `seconds` after it came, in both directions; 0 ends that."""
         with self._lock:
             self._seconds = seconds
         self._ring()
 
     def restore(self) -> None:
-        """All is well again: no refusal, no silence, no delay."""
+        """End refusal, silence and delay."""
         with self._lock:
             self._empty()
             self._silent = False
@@ -177,7 +176,7 @@ class Proxy:
                 self._act(events, time.monotonic())
 
     def _wanted(self, now: float) -> tuple[selectors.BaseSelector, float | None]:
-        """What to wait for, and how long at most."""
+        """Return what to wait for, and how long at most."""
         selector = selectors.DefaultSelector()
         selector.register(self._bell, selectors.EVENT_READ)
         if self._listener is not None:
@@ -215,7 +214,7 @@ class Proxy:
             self._accept()
 
     def _carry(self, way: _Way, able: Mapping[object, int], now: float) -> None:
-        """Takes what came and passes on what is due."""
+        """Read what came, and pass on what is due."""
         if able.get(way.source, 0) & selectors.EVENT_READ and not way.ended and way.size < _AHEAD:
             data = way.source.recv(_BLOCK)
             way.ended = not data
@@ -242,7 +241,7 @@ class Proxy:
                 self._drop(way)
 
     def _drop(self, way: _Way) -> None:
-        """Ends a connection: by a reset, unless both sides had ended it."""
+        """End a connection, by a reset unless both sides have ended it."""
         gone = [other for other in self._ways if way.source in (other.source, other.sink)]
         self._ways = [other for other in self._ways if other not in gone]
         for other in gone:
@@ -270,7 +269,7 @@ class Proxy:
 
 
 def _bound(port: int) -> socket.socket:
-    """A socket on a port of 127.0.0.1 that others of ours may have too."""
+    """Return a socket on a port of 127.0.0.1; other sockets of ours may have the same port."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -279,7 +278,7 @@ def _bound(port: int) -> socket.socket:
 
 
 def _reset(side: socket.socket) -> None:
-    """Closes with RST instead of FIN."""
+    """Close with RST instead of FIN."""
     try:
         side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     except OSError:

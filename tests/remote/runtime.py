@@ -1,4 +1,4 @@
-"""The sesh under test in a form that every user of this machine can run: no directory of it is anyone's own."""
+"""The sesh under test in a form that every user of this machine can run: no directory of it is private."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def of_this_run(prefix: str) -> Iterator[Runtime]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold a lock that no file is made for."""
+    """Hold a lock on this directory, so that no lock file is needed."""
     folder = os.open(os.path.dirname(__file__), os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -65,7 +65,7 @@ def _alone() -> Iterator[None]:
 
 
 def reachable(path: str) -> bool:
-    """Whether any user can read what lies at `path` (and enter it, a directory)."""
+    """Tell whether any user can read the file at `path`, or read and enter the directory."""
     path = os.path.realpath(path)
     try:
         mode = os.stat(path).st_mode
@@ -83,8 +83,8 @@ class Runtime:
     """`python`: an interpreter that any user can run; `paths`: what its sys.path needs for sesh; `launcher`: a script.
 
     What lies under a private directory (a checkout under /root, an interpreter of pyenv's) is copied into `folder`,
-    with its compiled modules. What is missing of these is made: the users of hosts may not write there, so that every
-    start of theirs would compile anew.
+    with its compiled modules. Missing compiled modules are made, because the users of hosts may not write there, and
+    each of their starts would compile again.
     """
 
     def __init__(self, folder: str) -> None:
@@ -131,7 +131,7 @@ class Runtime:
         return copy
 
     def _interpreter(self) -> str:
-        """This interpreter where anyone can run it, else one of the system, else a copy of this one."""
+        """Return this interpreter if anyone can run it, else one of the system, else a copy of this one."""
         own = os.path.realpath(sys.executable)
         if reachable(own) and reachable(sysconfig.get_path("stdlib")):
             return own
@@ -145,13 +145,13 @@ class Runtime:
         return copied
 
     def _works(self, python: str) -> bool:
-        """Whether an interpreter has all that sesh needs."""
+        """Tell whether an interpreter has all that sesh needs."""
         code = f"import sys; sys.path[:0] = {self.paths!r}; assert sys.version_info >= (3, 10); {PROBE}"
         done = subprocess.run([python, "-ISB", "-c", code], capture_output=True, check=False, cwd="/", env={})
         return done.returncode == 0
 
     def _copied(self, own: str) -> str:
-        """A copy of this interpreter with its standard library, and of its shared library beside it."""
+        """Copy this interpreter, its standard library and its shared library; return the copy's path."""
         copy = os.path.join(self.folder, "python")
         name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         left = shutil.ignore_patterns("test", "tests", "site-packages", "idlelib", "ensurepip", "*.a", "*.pyc.*")
@@ -165,7 +165,7 @@ class Runtime:
             shutil.copy(library, os.path.join(copy, "lib"))
         _open(copy)
         if shared and sysconfig.get_config_var("Py_ENABLE_SHARED"):
-            # Its library is looked for in the old place; one line around it says where it is now.
+            # The interpreter looks for its library in the old place, so a wrapper says where the library is now.
             os.rename(program, program + ".real")
             with open(program, "w", encoding="utf-8") as file:
                 file.write(f'#!/bin/sh\nLD_LIBRARY_PATH={copy}/lib exec {program}.real "$@"\n')
@@ -195,7 +195,7 @@ def _name(requirement: str) -> str:
 
 
 def _open(folder: str) -> None:
-    """Lets everyone read what lies there."""
+    """Let everyone read all files in a folder."""
     for here, _, files in os.walk(folder):
         os.chmod(here, EVERYONE)
         for name in files:

@@ -77,15 +77,15 @@ class Sshd:
             return file.read()
 
     def start(self) -> None:
-        """Starts it; again on the port that it had."""
+        """Start sshd; a second time, on the same port."""
         if os.geteuid() == 0:
-            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # it wants it, and only a system's start makes it
+            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # needed, and else made when a system starts
         for _ in range(10):
             self.port = self.port or _free_port()
             self._write()
             with open(self.log, "wb") as log:
                 words = [self.program, "-D", "-e", "-f", self.config]
-                if setpriv := find("setpriv"):  # it ends with the tests, however these end
+                if setpriv := find("setpriv"):  # sshd then ends with the tests, however these end
                     words = [setpriv, "--pdeathsig", "TERM", *words]
                 words = [*self._within, *words]
                 self._process = subprocess.Popen(
@@ -105,7 +105,7 @@ class Sshd:
         raise AssertionError(f"sshd does not start: {self.messages()}")
 
     def stop(self) -> None:
-        """Ends it with every connection that it serves."""
+        """End sshd and every connection that it serves."""
         if self._process is None:
             return
         children = processes.descendants(self._process.pid)
@@ -139,7 +139,7 @@ class Sshd:
             file.write("\n".join(lines) + "\n")
 
     def _understands(self, option: str) -> bool:
-        """Whether this sshd is new enough for an option."""
+        """Tell whether this sshd is new enough for an option."""
         empty = os.path.join(self.folder, "empty")
         with open(empty, "w", encoding="utf-8"):
             words = [self.program, "-t", "-f", empty, "-h", os.path.join(self.folder, "host_key"), "-o", option]
@@ -148,7 +148,7 @@ class Sshd:
 
 
 def make_key(path: str) -> str:
-    """Makes an ed25519 key pair without a passphrase; the public key as known_hosts has it: type and base64."""
+    """Make an ed25519 key pair without a passphrase; return the public key as in known_hosts: type and base64."""
     words = [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "tests", "-f", path]
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
     with open(f"{path}.pub", encoding="utf-8") as file:

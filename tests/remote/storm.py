@@ -1,4 +1,4 @@
-"""A program whose every byte is known, on a host behind a link that breaks at moments drawn by lot."""
+"""A program whose every byte is known, on a host behind a link that breaks at random moments."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ sys.exit(os.read(0, 1)[0])
 
 @dataclass(frozen=True)
 class Break:
-    """One way in which a link breaks and comes back. `blow` is given the storm and the byte at which it is over."""
+    """One way in which a link breaks and comes back. `blow` gets the storm, and the byte at which the break ends."""
 
     name: str
     blow: Callable[[Storm, int], None]
 
 
 class Storm:
-    """A terminal on a session of `far` that prints `data`; `seed` draws the moments."""
+    """A terminal on a session of `far` that prints `data`. `seed` decides the moments."""
 
     def __init__(self, home: Home, far: Far | There, data: bytes, seed: int) -> None:
         self.far, self.data, self.random = far, data, Random(seed)
@@ -79,7 +79,7 @@ class Storm:
     # -- the judge
 
     def _right(self, until: int) -> list[str]:
-        """The rows that the terminal has to show after so many bytes."""
+        """Return the rows that the terminal has to show after so many bytes."""
         self.expected.feed(self.data[self._fed : until])
         self._fed = max(self._fed, until)
         return self.expected.rows()
@@ -116,7 +116,7 @@ class Storm:
     # -- what breaks
 
     def rounds(self, count: int, breaks: tuple[Break, ...] = ()) -> None:
-        """Breaks the link so often, spread over the stream; none comes a second time before each has come once."""
+        """Break the link `count` times; no kind of break comes again before each kind has come once."""
         deck: list[Break] = []
         moments = sorted(self.random.sample(range(1, len(self.data) - 1), 2 * count))
         for begins, ends in zip(moments[::2], moments[1::2], strict=True):
@@ -145,7 +145,7 @@ def _outage(storm: Storm, ends: int) -> None:
 
 
 def _told(storm: Storm, ends: int) -> None:
-    """It is over at the moment at which the person is told of it."""
+    """Bring the link back as soon as the person is told of the loss."""
     storm.far.away()
     storm.told()
     storm.far.back()
@@ -159,14 +159,14 @@ def _long(storm: Storm, ends: int) -> None:
 
 
 def _pause(storm: Storm, ends: int) -> None:
-    """All that was held back passes on then."""
+    """Hold everything back for a while, then let it pass."""
     storm.far.stops()
     storm.printed(ends)
     storm.far.goes_on()
 
 
 def _silence(storm: Storm, ends: int) -> None:
-    """So long that another link is tried, which gets nowhere either."""
+    """Stay silent until another link is tried, which gets no answer either."""
     links = len(storm.far.links())
     storm.far.stops()
     storm.terminal.wait_until(lambda: len(storm.far.links()) > links, 20, "another connection")

@@ -35,7 +35,7 @@ def _long(random: Random, number: int) -> str:
     filler = "".join(
         random.choice(("abcdef ", "ghi", _WIDE[number % len(_WIDE)])) for _ in range(random.randint(1, 90))
     )
-    return f"line {number} {filler.rstrip()}\r\n"  # of a blank that wraps the scrollback keeps no row
+    return f"line {number} {filler.rstrip()}\r\n"  # the scrollback keeps no row for a blank that wraps
 
 
 def _full(random: Random, number: int) -> str:
@@ -59,7 +59,7 @@ def _tasks(random: Random, number: int) -> str:
 
 
 def _footer(random: Random, number: int) -> str:
-    """Lines that scroll above a row that stands, by margins."""
+    """Lines that scroll above a fixed row, by margins."""
     begins = f"\x1b[1;{ROWS - 1}r\x1b[1;1H" if number == 1 else ""
     shown = f"\x1b7\x1b[{ROWS};1H\x1b[K\x1b[7mat {number}\x1b[m\x1b8"
     return f"{begins}line {number} {_word(random, 0, 20)}\r\n{shown}"
@@ -111,7 +111,7 @@ KINDS: dict[str, Callable[[Random, int], str]] = {
 
 
 def stream(kind: str, seed: int, size: int) -> bytes:
-    """At least `size` bytes of a kind, and a last line."""
+    """Return at least `size` bytes of a kind, and a last line."""
     random, length = Random(f"{kind} {seed}"), 0
     parts: list[bytes] = []
     while length < size:

@@ -1,4 +1,4 @@
-"""Hosts without ssh: a second home on this machine, by `via`, whose sesh is a fork of the sesh that asks for it."""
+"""Hosts without ssh: other homes on this machine, by `via`. Their sesh is a fork of the sesh that calls it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.support import Home, forking, processes
 
 
 class There(Home):
-    """The host that `@word` leads to: a home like another, that can be cut off.
+    """The host that `@word` leads to: a home that can be cut off.
 
-    `away` cuts it off, `back` ends that; `stops` lets it fall silent, `goes_on` ends that. Without its launcher it has
+    `away` cuts it off until `back`. `stops` lets it fall silent until `goes_on`. If a test removes its launcher, it has
     no sesh.
     """
 
@@ -44,7 +44,7 @@ class There(Home):
         return ["env", *(f"{key}={value}" for key, value in self.env.items())]
 
     def read(self, name: str) -> str:
-        """A file of HOME there; nothing where there is none."""
+        """Return the text of a file in HOME there; empty if there is no such file."""
         try:
             with open(os.path.join(self.path, name), encoding="utf-8", errors="replace", newline="") as file:
                 return file.read()
@@ -55,33 +55,33 @@ class There(Home):
         return os.path.lexists(os.path.join(self.path, name))
 
     def prints(self, name: str, pattern: str) -> None:
-        """Waits until a session there has printed what the pattern matches."""
+        """Wait until a session there has printed a line that the pattern matches."""
         done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
     def links(self) -> list[int]:
-        """The processes that began links so far."""
+        """Return the pids of the links so far."""
         if not os.path.exists(self._links):
             return []
         with open(self._links, encoding="utf-8") as file:
             return [int(line) for line in file]
 
     def held(self) -> list[int]:
-        """Those of the links that stand."""
+        """Return the pids of the links that still run."""
         ours = set(self.processes())
         return [pid for pid in self.links() if pid in ours]
 
     def settled(self) -> bool:
-        """Whether all that was sent has arrived, here and there; what runs in sessions does not count."""
+        """Tell whether all that was sent has arrived, here and there; programs in sessions do not count."""
         carriers = [pid for pid in self.processes() if not processes.has_terminal(pid)]
         return processes.rested({*carriers, *self.near.processes()})
 
     def cut(self) -> None:
-        """Ends every link; new ones can be had."""
+        """End every link; new links can begin."""
         processes.kill(self.held())
 
     def away(self, reason: str = "no route") -> None:
-        """Ends every link; there are no others until `back`, for this reason."""
+        """End every link; until `back`, new links fail with `reason`."""
         with open(self.down, "w", encoding="utf-8") as file:
             file.write(reason)
         self.cut()
@@ -90,26 +90,26 @@ class There(Home):
         os.unlink(self.down)
 
     def stops(self) -> None:
-        """From now on links stop before they begin, and those that stand pass nothing."""
+        """Let links pass nothing until `goes_on`; new links stop before they begin."""
         with open(self.halt, "w", encoding="utf-8"):
             pass
         self.strand()
 
     def strand(self) -> None:
-        """The links that stand pass nothing any more; new ones can be had."""
+        """Let the present links pass nothing any more; new links can begin."""
         for pid in self.held():
             with suppress(ProcessLookupError):  # one that has ended meanwhile
                 os.kill(pid, signal.SIGSTOP)
 
     def goes_on(self) -> None:
-        """Ends that."""
+        """End what `stops` began."""
         os.unlink(self.halt)
         for pid in self.held():
-            with suppress(ProcessLookupError):  # given up meanwhile
+            with suppress(ProcessLookupError):  # sesh gave the link up meanwhile
                 os.kill(pid, signal.SIGCONT)
 
     def begin(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        """Begins the command of a link, in the process that wants one."""
+        """Begin the command of a link; called in the process that wants the link."""
         environment = {**options.pop("env"), **self.env}
         if os.path.exists(self.down):
             with open(self.down, encoding="utf-8") as file:
@@ -142,7 +142,7 @@ class There(Home):
 
 
 def _begin_anew() -> None:
-    """Runs sesh in a fork of a sesh: nothing of what that one waited for is left."""
+    """Run sesh in a fork of another sesh, without the signal handling of that one."""
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     sesh.__main__.start()
@@ -162,7 +162,7 @@ class Beside:
         monkeypatch.setattr(programs, "start", begin)
 
     def __call__(self, word: str, path: str = "") -> There:
-        """A new host; `path`: its PATH, in which its own sesh is not."""
+        """Make a host. `path`: a PATH for it that does not lead to its own sesh."""
         far = self.hosts[word] = There(word, self.home, path)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
@@ -170,7 +170,7 @@ class Beside:
         return far
 
     def close(self) -> None:
-        """Ends what runs on the hosts, and complains of what cannot be ended."""
+        """End what runs on the hosts; raise AssertionError for what cannot be ended."""
         self.home.leave()
         for far in self.hosts.values():
             if os.path.exists(far.halt):

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class Agent:
-    """Calls tools. `client`: the SDK's own, for all else."""
+    """Calls tools. `client`: the SDK's client, for everything else."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     async def call(self, tool: str, **words: Any) -> dict[str, Any]:
-        """What a tool answers, in its structured form. AssertionError where that is an error."""
+        """Return the structured answer of a tool. Raises AssertionError if the answer is an error."""
         result: Any = await self.client.call_tool(tool, words)
         assert not result.is_error, result.content[0].text
         assert result.structured_content is not None
         return dict(result.structured_content)
 
     async def refused(self, tool: str, **words: Any) -> tuple[str, str]:
-        """The code and the message with which a tool refuses; the text is the same object."""
+        """Return the code and message of a tool's error; check that the answer's text has the same object."""
         result: Any = await self.client.call_tool(tool, words)
         assert result.is_error, result.structured_content
         error = result.structured_content["error"]
@@ -45,7 +45,7 @@ class Agent:
 
 @asynccontextmanager
 async def connected(home: Home) -> AsyncIterator[Agent]:
-    """An agent with a server of its own in that home; what the server says on stderr must be nothing."""
+    """Yield an agent with its own server in a home; fail if the server writes to stderr."""
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -69,7 +69,7 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
 
 
 def driven(home: Home, story: Callable[[Agent], Awaitable[None]]) -> None:
-    """Tells a story with an agent in it. Skipped by name where there is no SDK, save in CI."""
+    """Run a story with an agent. Without the SDK the test is skipped, or fails in CI."""
     if find_spec("mcp") is None:
         missing = "the SDK of the Model Context Protocol is not installed: pip install -e '.[mcp]'"
         if os.environ.get("CI"):

@@ -1,4 +1,4 @@
-"""Data of the types in `sesh.schema` for tests: a test names the facts that matter to it, the rest is plain."""
+"""Data of the types in `sesh.schema` for tests: a test names the facts that matter to it, the others have defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sesh.vt.render.screen_data import Run, Screen
 
 
 def summary(**facts: object) -> Summary:
-    """A session that runs detached, as lists show it."""
+    """Return the summary of a session that runs detached."""
     plain: dict[str, object] = {
         "name": "web", "host": None, "state": "running", "attached": 0, "current": False, "pid": 7,
         "created": "2026-02-27T11:00:00Z", "last_activity": "2026-03-01T11:57:00Z", "cwd": "/srv/site",
@@ -24,7 +24,7 @@ def summary(**facts: object) -> Summary:
 
 
 def record(name: str = "work", **facts: object) -> Record:
-    """The record of a session whose daemon is this process, on this machine since it was started."""
+    """Return the record of a session whose daemon is this process, since this machine's last start."""
     pid = facts.get("daemon_pid", os.getpid())
     plain: dict[str, object] = {
         "name": name, "machine": machine.name(), "boot": machine.boot_id(), "daemon_pid": pid,
@@ -34,7 +34,7 @@ def record(name: str = "work", **facts: object) -> Record:
 
 
 def daemon_facts(**facts: object) -> Facts:
-    """What the daemon of a session knows whose program is this process."""
+    """Return what a daemon knows about a session whose program is this process."""
     plain: dict[str, object] = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
         "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
@@ -45,7 +45,7 @@ def daemon_facts(**facts: object) -> Facts:
 
 
 def job_result(**facts: object) -> JobResult:
-    """How a job has ended: well, and at once."""
+    """Return the result of a job that succeeded at once."""
     plain: dict[str, object] = {
         "exit_code": 0, "signal": None, "duration": 0.0, "timed_out": False, "truncated": False, "cpu": None,
         "memory": None, "reason": "exited",
@@ -54,17 +54,17 @@ def job_result(**facts: object) -> JobResult:
 
 
 def command(**facts: object) -> Command:
-    """A command of a session's history, of which nothing is known."""
+    """Return a command of a session's history with no facts but its number."""
     return cast("Command", dict.fromkeys(Command.__required_keys__) | {"n": 1} | facts)
 
 
 def run(text: str, column: int = 0, **attributes: object) -> Run:
-    """Cells beside each other."""
+    """Return a run of cells."""
     return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
 
 
 def screen(*cells: list[Run], cursor: int = 0) -> Screen:
-    """A screen of these rows, the cursor at the beginning of one."""
+    """Return a screen of these rows; the cursor is at the beginning of row `cursor`."""
     return {
         "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True, "style": 0},
         "title": "", "alternate": False, "colours": {}, "continued": [], "cells": list(cells),

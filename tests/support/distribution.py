@@ -1,4 +1,4 @@
-"""The sdist and the wheel as `python -m build` makes them, those of what sesh needs, and how they are installed."""
+"""Build the sdist and the wheel of sesh, pack wheels of its requirements, and install them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sesh.about import DISTRIBUTION
 from tests.support import ROOT, Home, need
 
 NOWHERE = "http://127.0.0.1:9"
-"""A proxy that nobody listens at: whatever asks for the network fails."""
+"""A proxy that does not exist, so that each use of the network fails."""
 
 _LEFT = shutil.ignore_patterns(
     ".git", ".venv*", "__pycache__", "node_modules", "build", "dist", "*.egg-info", ".*_cache", ".hypothesis"
@@ -25,12 +25,12 @@ _LEFT = shutil.ignore_patterns(
 
 
 def copied(folder: Path) -> Path:
-    """A copy of the checkout as it was before anything was built in it, in `folder`."""
+    """Copy the checkout to `folder`, without anything that was built in it."""
     return Path(shutil.copytree(ROOT, folder, symlinks=True, ignore=_LEFT))
 
 
 def build(folder: Path) -> Path:
-    """A directory with the sdist, and the wheel that was built from it, of a copy of the checkout."""
+    """Build the sdist from a copy of the checkout, and the wheel from the sdist; return their directory."""
     source = copied(folder / "source")
     run = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "-o", folder / "dist", source],
@@ -43,7 +43,7 @@ def build(folder: Path) -> Path:
 
 
 def wheelhouse(folder: Path) -> Path:
-    """A directory with wheels of all that sesh requires, packed from what is installed here: no network is needed."""
+    """Pack wheels of all that sesh requires from the installed packages, without a network; return `folder`."""
     wanted, packed = [DISTRIBUTION], {DISTRIBUTION}
     while wanted:
         for line in importlib.metadata.distribution(wanted.pop()).requires or ():
@@ -57,7 +57,7 @@ def wheelhouse(folder: Path) -> Path:
 
 
 def pack(found: importlib.metadata.Distribution, folder: Path) -> None:
-    """Makes a wheel of an installed distribution, without the programs that pip puts beside it."""
+    """Make a wheel of an installed distribution, without the programs that pip installed with it."""
     tags = HeaderParser().parsestr(found.read_text("WHEEL") or "").get_all("Tag", [])
     interpreters, abi, systems = (
         ".".join(dict.fromkeys(part)) for part in zip(*(tag.split("-") for tag in tags), strict=True)
@@ -75,13 +75,13 @@ def pack(found: importlib.metadata.Distribution, folder: Path) -> None:
 
 
 def tool(name: str) -> str:
-    """A program that the development environment has, or the machine."""
+    """Return the path of a program: that of the development environment, or else of the machine."""
     beside = os.path.join(os.path.dirname(sys.executable), name)
     return beside if os.path.exists(beside) else need(name)
 
 
 def install(home: Home, *command: str) -> None:
-    """Runs an installer in the home of the test, without a network; sesh is then found as a person finds it."""
+    """Run an installer in the test's home, without a network; PATH then leads to the installed sesh."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         home.env[name] = NOWHERE
     home.env |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
@@ -92,6 +92,6 @@ def install(home: Home, *command: str) -> None:
 
 
 def uv_install(home: Home, wheel: Path, others: Path) -> None:
-    """`uv tool install` of the wheel, offline."""
+    """Run `uv tool install` with the wheel, offline."""
     offline = ("--offline", "--no-index", "--find-links", str(others), "--python", sys.executable)
     install(home, tool("uv"), "tool", "install", *offline, str(wheel))

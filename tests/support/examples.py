@@ -1,4 +1,4 @@
-"""How hypothesis looks for examples. What starts many processes imports none of it: each fork would copy it."""
+"""Settings of hypothesis. Tests that start many processes must not import it: each fork would copy it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.scale import rounds
 
 
 def load() -> None:
-    """Set no deadline, as machines that run tests are slow at times; in CI, take the same examples in every run."""
+    """Load settings: no deadline, because test machines are slow at times, and in CI always the same examples."""
     health = [HealthCheck.too_slow]
     settings.register_profile(
         "default", max_examples=rounds(40, 1000), deadline=None, suppress_health_check=health, print_blob=True

@@ -1,10 +1,10 @@
-"""Starts sesh as a fork of the process that runs the tests, which has sesh loaded: a tenth of an interpreter's start.
+"""Start sesh as a fork of the process that runs the tests, in a tenth of the time that an interpreter takes.
 
-The fork, and the zygotes that it starts, are forks too, and so have what a test has changed in its own process by then:
-a constant that a test shortens, a system call that it lets fail. For that a zygote ends as soon as it has served those
-who wait for it, unless a test gives it a longer life (`zygote.IDLE`). From outside it is a process like any other, save
-that /proc shows the words and the environment of the tests' process for it; `mark` is a file that it maps, so that
-/proc/PID/maps tells whose it is.
+The process of the tests has sesh loaded already. The zygotes that a fork starts are forks, too. So all of them have
+what a test has changed in its own process by then, such as a shorter constant, or a system call that fails. For the
+sake of later changes, a zygote ends as soon as nobody waits for it, unless a test sets `zygote.IDLE`. From outside, a
+fork is a process like any other, but /proc shows the command line and environment of the tests' process for it. So each
+fork maps the file `mark`, and /proc/PID/maps tells which home the fork belongs to.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ from sesh.cli import app, verbs
 from sesh.daemon.spawn import launch, zygote
 
 ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
-"""Whether sesh is forked; COLD=1 has each one started anew."""
+"""Whether sesh is forked; with COLD=1 each sesh starts an interpreter."""
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "PYTHON", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
-"""Variables that count when an interpreter starts, or when a module is loaded."""
+"""Beginnings of variables that have an effect only when an interpreter starts or a module is loaded."""
 _LOADED = (sesh.cli, sesh.client, sesh.daemon, sesh.ops, sesh.reach, sesh.remote.ssh, sesh.vt)
 """Packages of the modules that verbs, clients and daemons load when they need them."""
 zygote.IDLE = 0.0
 USUAL = {"LANG": "C.UTF-8", **{key: os.environ[key] for key in ("TZ", "LD_LIBRARY_PATH") if key in os.environ}}
-"""Those that each home has."""
+"""The variables of this kind that each home has."""
 
 
 def fits(environment: Mapping[str, str]) -> bool:
-    """Tell whether a fork can have this environment: it does not say how an interpreter starts."""
+    """Tell whether a fork can have this environment: none of its variables would need a new interpreter."""
     return ABLE and {key: value for key, value in environment.items() if key.startswith(_EARLY)} == USUAL
 
 
@@ -66,10 +66,10 @@ def start(
     held: bool = False,
     program: Callable[[], object] = sesh.__main__.start,
 ) -> subprocess.Popen[bytes]:
-    """Start a fork as `words`, the first of them the program's path, that runs `program`.
+    """Start a fork that runs `program` with the command line `words`, whose first word is the program's path.
 
-    `streams`: as those of Popen. `tty`: stdin becomes its controlling terminal. `held`: it stops itself before it
-    begins, until SIGCONT.
+    `streams`: stdin, stdout and stderr, as for Popen. `tty`: stdin becomes the fork's controlling terminal. `held`: the
+    fork stops itself before it begins, until SIGCONT.
     """
 
     _load()
@@ -113,10 +113,10 @@ def _load() -> None:
 
 
 def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> None:
-    """Leave nothing of the tests' process but what is loaded."""
-    os.closerange(3, 1 << 16)  # Popen goes on once its own pipe is closed
+    """Make a fork a sesh of its own; only the loaded modules stay of the tests' process."""
+    os.closerange(3, 1 << 16)  # this closes Popen's own pipe, too: Popen waits for that
     with open(mark, "rb") as file:
-        # Held by nothing but the process itself, to its end.
+        # The module keeps the map, so that it lasts until the process ends.
         sys.modules["sesh"].__dict__["_mark"] = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
     if tty:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -142,7 +142,7 @@ def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> N
 
 
 def _fork_zygotes() -> None:
-    """Have this process fork its zygotes, which have what is changed in it, but those that systemd is to start."""
+    """Make this process fork its zygotes, so that they have its changes; those of systemd (`scope`) start as ever."""
     spawn = launch._spawn
 
     def fork(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
@@ -159,7 +159,7 @@ def _fork_zygotes() -> None:
 
 
 def run_zygote(listening: int, path: str) -> None:
-    """Become a zygote, with nothing of the tests' process but what is loaded; never returns."""
+    """Become a zygote that has only the loaded modules of the tests' process; never return."""
     os.closerange(3, listening)
     os.closerange(listening + 1, 1 << 16)
     signal.set_wakeup_fd(-1)
@@ -168,7 +168,7 @@ def run_zygote(listening: int, path: str) -> None:
 
 
 def _end(code: int) -> None:
-    """End as an interpreter does, but for what the tests' process wants done at its own end."""
+    """End as an interpreter does, but without the exit handlers of the tests' process."""
     for thread in threading.enumerate():
         if not thread.daemon and thread is not threading.current_thread():
             thread.join()
@@ -176,5 +176,5 @@ def _end(code: int) -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            code = code or 120  # as the interpreter's own end
+            code = code or 120  # the interpreter's own exit code for this
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What a person would see: a terminal emulator for tests, and a judge that shares no code with the product.
+"""A terminal emulator for tests: it shows what a person would see, and shares no code with the product.
 
 pyte's screen holds the cells. The tokenizer, both buffers, the scrollback and the answers to queries are the harness's
 own, because pyte stumbles over sequences that vim, fish and sesh itself send. Text, cursor and modes are exact enough
@@ -50,7 +50,7 @@ class Glass(pyte.Screen):
     """A screen of `columns` x `rows` that is fed bytes.
 
     `scrollback`: the lines that left at the top of the main screen, oldest first. `modes`: the private modes that are
-    on. `replies`: what a terminal would have sent back (DA1, DSR), for who wants to send it. `bells`: how many.
+    on. `replies`: what a terminal would send back (DA1, DSR), for a test that wants to send it. `bells`: their number.
     """
 
     def __init__(self, columns: int, rows: int) -> None:
@@ -65,7 +65,7 @@ class Glass(pyte.Screen):
         self._main: tuple[dict[int, StaticDefaultDict[int, Char]], pyte.screens.Cursor] | None = None
         self._last = ""
         self._cells: dict[Char, dict[str, Char]] = {}
-        """Cells of each look that text had, by their characters."""
+        """Cells by their attributes, then by their character: each is made only once."""
         super().__init__(columns, rows)
 
     # -- reading it
@@ -123,13 +123,13 @@ class Glass(pyte.Screen):
             self._escape(token["escape"])
 
     def _write(self, text: str) -> None:
-        # pyte's draw gives up at the first character of no width: one at a time where there may be one.
+        # pyte's draw stops at the first character without width, so text that may have one is drawn piece by piece.
         for piece in [text] if text.isascii() else text:
             self.draw(piece)
         self._last = text[-1:] or self._last
 
     def draw(self, data: str) -> None:
-        """Text at the cursor. A row of plain ASCII at once, as pyte's own takes most of the time of a flood."""
+        """Draw text at the cursor; plain ASCII a row at a time, because pyte's own method is slow in a flood."""
         plain = data.isascii() and not self.charset and self.g0_charset is pyte.charsets.LAT1_MAP
         if not plain or pyte.modes.IRM in self.mode or pyte.modes.DECAWM not in self.mode:
             wraps = self.cursor.x == self.columns - 1 and pyte.modes.DECAWM in self.mode
@@ -241,7 +241,7 @@ class Glass(pyte.Screen):
             (self.set_mode if on else self.reset_mode)(number, private=True)
 
     def _switch(self, alternate: bool) -> None:
-        """Mode 1049 and its older kin: another buffer, and the main one back as it was."""
+        """Change to the alternate buffer, or back to the main one as it was (mode 1049 and its older kin)."""
         if alternate == self.alternate:
             return
         self.alternate = alternate
@@ -280,18 +280,18 @@ class Glass(pyte.Screen):
     # -- where pyte differs from every terminal
 
     def reset(self) -> None:
-        """RIS: also the state that pyte does not have. The scrollback stays, as in xterm."""
+        """Reset (RIS), including the state that pyte does not have. The scrollback stays, as in xterm."""
         super().reset()
         self.modes.clear()
         self.alternate, self._main = False, None
 
     def save_cursor(self) -> None:
-        """DECSC: one place, not a stack."""
+        """Save the cursor (DECSC) in the only place; pyte has a stack."""
         self.savepoints.clear()
         super().save_cursor()
 
     def restore_cursor(self) -> None:
-        """DECRC: the place stays saved."""
+        """Restore the cursor (DECRC); it stays saved."""
         kept = list(self.savepoints)
         super().restore_cursor()
         if kept:
@@ -299,7 +299,7 @@ class Glass(pyte.Screen):
             self.savepoints[:-1] = []
 
     def index(self) -> None:
-        """A line down; scrolls at the bottom margin only, and never jumps into the region from below it."""
+        """Move a line down; scroll only at the bottom margin, and never move into the region from below it."""
         top, bottom = self.margins or Margins(0, self.lines - 1)
         if self.cursor.y == bottom:
             if top == 0 and not self.alternate:
@@ -311,7 +311,7 @@ class Glass(pyte.Screen):
             self.cursor.y += 1
 
     def reverse_index(self) -> None:
-        """A line up; scrolls at the top margin only."""
+        """Move a line up; scroll only at the top margin."""
         top, _ = self.margins or Margins(0, self.lines - 1)
         if self.cursor.y == top:
             super().reverse_index()
@@ -319,17 +319,17 @@ class Glass(pyte.Screen):
             self.cursor.y -= 1
 
     def cursor_up(self, count: int | None = None) -> None:
-        """CUU: the top margin stops who comes from within the region."""
+        """Move up (CUU); the top margin stops a cursor that is not above it."""
         top, _ = self.margins or Margins(0, self.lines - 1)
         self.cursor.y = max(self.cursor.y - (count or 1), top if self.cursor.y >= top else 0)
 
     def cursor_down(self, count: int | None = None) -> None:
-        """CUD: the bottom margin stops who comes from within the region."""
+        """Move down (CUD); the bottom margin stops a cursor that is not below it."""
         _, bottom = self.margins or Margins(0, self.lines - 1)
         self.cursor.y = min(self.cursor.y + (count or 1), bottom if self.cursor.y <= bottom else self.lines - 1)
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Without reflow: rows that no longer fit leave at the top, into the scrollback, as far as the cursor needs."""
+        """Resize without reflow; rows leave at the top, into the scrollback, until the cursor's row fits."""
         lines, columns = lines or self.lines, columns or self.columns
         for _ in range(max(0, self.cursor.y - lines + 1)):
             if not self.alternate:

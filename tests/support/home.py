@@ -1,4 +1,4 @@
-"""A home of its own for each test: directory, environment, and the sesh that is run in it."""
+"""A home for each test: its directory, its environment, and the sesh that runs in it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from tests.support.waiting import PATIENCE
 
 PROMPT = "ready>"  # a blank follows it
 
-# What a test may know of the developer's environment; all else (XDG_*, SESH_*, TMUX, ZDOTDIR, BASH_ENV, …) stays out.
 PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
-"""Where sesh and what it needs are loaded from."""
+"""The directories from which sesh and its requirements are loaded."""
+# What a test may know of the developer's environment; all else (XDG_*, SESH_*, TMUX, ZDOTDIR, BASH_ENV, …) stays out.
 _KEPT = ("PATH", "USER", "LOGNAME", "TZ", "CI", "TEST_RUN", "LD_LIBRARY_PATH")
 
 _FILES = {
@@ -45,7 +45,7 @@ _FILES = {
     ".local/share/fish/generated_completions/none.fish": "",
 }
 
-# As an installed sesh is started: without `site`, which takes as long again as most verbs.
+# sesh is started as an installed one: without `site`, which takes as long as most verbs themselves.
 _LAUNCHER = """#!{python} -IS
 import sys
 
@@ -57,13 +57,13 @@ start()
 
 
 def launcher(paths: list[str], python: str = sys.executable) -> str:
-    """The program that is sesh as it lies in `paths`, with what it needs."""
+    """Return the text of a program that starts the sesh in `paths`."""
     return _LAUNCHER.format(python=python, paths=paths)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command that has ended left: its exit code (negative for a signal) and its output."""
+    """The exit code (negative for a signal) and the output of a command that has ended."""
 
     command: tuple[str, ...]
     code: int
@@ -83,8 +83,8 @@ class Result:
 class Home:
     """HOME and SESH_DIR under a short path (socket paths must fit), both 0700.
 
-    `path` is HOME, `directory` SESH_DIR, `env` the whole environment. `close` ends all that the test left running and
-    raises AssertionError where anything outlived `sesh --kill-all` by `patience` seconds, unless `strict` is False.
+    `path` is HOME, `directory` is SESH_DIR, `env` is the whole environment. `close` ends all that the test left
+    running. It raises AssertionError if anything runs `patience` seconds after `sesh --kill-all`, but only if `strict`.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Home:
         os.chmod(self.path, 0o700)
         for name, content in _FILES.items():
             self.write(name, content)
-        # What is typed inside a session must find the very sesh under test.
+        # A command line inside a session must find the sesh under test.
         self.launcher = self.write("bin/sesh", launcher(PATHS), mode=0o755)
         self.command = self._plain = [sys.executable, "-IS", self.launcher]
         self.mark = os.path.join(self.root, "mark")
@@ -119,7 +119,7 @@ class Home:
         }
 
     def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
-        """Puts a file into HOME; its path."""
+        """Write a file in HOME; return its path."""
         path = os.path.join(self.path, name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(path, "wb") as file:
@@ -128,15 +128,15 @@ class Home:
         return path
 
     def names(self) -> list[str]:
-        """The sessions that have a record on disk, dead or alive."""
+        """Return the names of the sessions that have a record on disk, dead or alive."""
         if not os.path.isdir(self.directory):
             return []
         return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
 
     def summary(self, name: str) -> dict[str, Any]:
-        """A session as `--status --json` has it, asked for without a process; empty where there is none.
+        """Return a session as `--status --json` has it, but start no process; empty if there is no session.
 
-        Not for tests with threads: for so long this process's SESH_DIR is the home's.
+        Not for tests with threads, because it changes SESH_DIR of this process for a moment.
         """
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
@@ -155,9 +155,9 @@ class Home:
         stdin: int = subprocess.DEVNULL,
         held: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes.
+        """Start `sesh ARGUMENTS` without a terminal, with its output in pipes.
 
-        `held`: it stops before it begins, until SIGCONT.
+        `env`: variables to set, or to remove if the value is None. `held`: sesh stops before it begins, until SIGCONT.
         """
         environment = self.environment(env)
         streams = (stdin, subprocess.PIPE, subprocess.PIPE)
@@ -187,7 +187,7 @@ class Home:
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
     ) -> Result:
-        """Runs `sesh ARGUMENTS` to its end, without a terminal. AssertionError where it does not end in time."""
+        """Run `sesh ARGUMENTS` to its end, without a terminal. Raises AssertionError if it does not end in time."""
         stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
         process = self.start(*arguments, env=env, cwd=cwd, stdin=stdin)
         try:
@@ -210,7 +210,7 @@ class Home:
         answers: bool = False,
         held: bool = False,
     ) -> Terminal:
-        """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
+        """Open a terminal in which `sesh ARGUMENTS` or `command` runs; it is closed with the home."""
         environment = self.environment(env)
         forked = command is None and self.forks(environment)
         words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
@@ -229,23 +229,23 @@ class Home:
         return terminal
 
     def forks(self, environment: Mapping[str, str]) -> bool:
-        """Tell whether it is the sesh of this checkout that is started, and may be forked (`forking`)."""
+        """Tell whether sesh can be forked (`forking`): it is that of this checkout, and the environment fits."""
         return self.command == self._plain and forking.fits(environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """The environment with some variables set, or removed where the value is None."""
+        """Return the environment with some variables set, or removed if the value is None."""
         changed: dict[str, str | None] = {**self.env, **(changes or {})}
         return {key: value for key, value in changed.items() if value is not None}
 
     # -- the end
 
     def processes(self) -> list[int]:
-        """Pids of all that runs in this home, daemons and their programs included."""
-        self._before &= processes.listed()  # what has ended may give its pid to one of ours
+        """Return the pids of all processes of this home, including daemons and their programs."""
+        self._before &= processes.listed()  # a process of ours may get the pid of one that has ended
         return processes.marked("TEST_HOME", self.root, self._before, mapped=self.mark)
 
     def leave(self) -> None:
-        """Closes terminals and ends what was started without one; sessions stay."""
+        """Close terminals, and end processes that were started without a terminal; sessions stay."""
         for terminal in self._terminals:
             terminal.close()
         for process in self._started:
@@ -258,7 +258,7 @@ class Home:
         self._terminals, self._started = [], []
 
     def close(self) -> None:
-        """Closes terminals, ends sessions, and complains of what stayed."""
+        """Close terminals, end sessions, and raise AssertionError if anything still runs."""
         self.leave()
         left, said = self.processes(), ""
         try:
@@ -275,7 +275,7 @@ class Home:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _kill(self) -> None:
-        """Ask each daemon to end, without a process for that; zygotes wait for nobody any more."""
+        """Kill the zygotes, which nobody needs any more, and ask each daemon to end, from this process."""
         processes.kill(processes.zygotes(self.processes()))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)

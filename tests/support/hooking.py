@@ -1,9 +1,9 @@
 """A stand-in for an AI agent: it runs the hooks of its settings as the published formats say, and does nothing else.
 
-Started as `claude`, `codex` or `gemini`, it reads a JSON object a line from the FIFO `events` beside it and runs the
-hooks of that event, with the object and what each event has on stdin. It answers each line in `ran`: what each hook
-printed, and its exit code. As the real ones do, Claude Code and Codex start hooks in process sessions of their own
-(`detached` of node; setsid), Codex by `$SHELL -lc`; Gemini CLI in its own process group.
+It is started as `claude`, `codex` or `gemini`. It reads a JSON object per line from the FIFO `events` beside it, and
+runs the hooks of that event with the object on stdin. For each line it writes a line to `ran`: the exit code and the
+output of each hook. It starts hooks as the real agents do. Claude Code and Codex start each hook in a new process
+session (`detached` of node; setsid), Codex by `$SHELL -lc`. Gemini CLI starts hooks in its own process group.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ for line in open(os.path.join(folder, "events")):
 
 
 class Agent:
-    """The stand-in in a session. `extra`: more words of its command line."""
+    """The stand-in for one agent, in a home."""
 
     def __init__(self, home: Home, name: str) -> None:
         self.home, self.name = home, name
@@ -66,7 +66,7 @@ class Agent:
         self._events: int | None = None
 
     def tell(self, event: str, **words: Any) -> None:
-        """Has an event happen; its hooks have run when this returns, printed nothing and succeeded."""
+        """Send an event and wait for its hook; fail unless the hook succeeded and printed nothing."""
         if self._events is None:
             self._events = os.open(os.path.join(self._folder, "events"), os.O_WRONLY)
         told = {
@@ -83,7 +83,7 @@ class Agent:
         assert self.ran()[-1] == [[0, ""]]
 
     def ran(self) -> list[list[list[Any]]]:
-        """What the hooks of each event came to: exit codes and output."""
+        """Return for each event the exit code and the output of each hook."""
         try:
             with open(os.path.join(self._folder, "ran"), encoding="utf-8") as file:
                 return [json.loads(line) for line in re.findall(r".*\n", file.read())]
@@ -91,6 +91,6 @@ class Agent:
             return []
 
     def close(self) -> None:
-        """Ends it: its events are over."""
+        """End the agent by closing its events."""
         if self._events is not None:
             os.close(self._events)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def loaded(each: int = 1) -> Iterator[None]:
-    """So many processes for each processor do nothing but keep it busy."""
+    """Keep each processor busy with `each` processes."""
     words = [sys.executable, "-ISc", "while True: pass"]
     busy = [subprocess.Popen(words) for _ in range(each * (os.cpu_count() or 1))]
     try:

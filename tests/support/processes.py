@@ -1,4 +1,4 @@
-"""Which processes belong to a test: those that carry its mark in the environment they were started with."""
+"""Find the processes of a test, by a mark in the environment with which they were started; and their state."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BLOCK = 64 << 10
 
 
 def listed() -> set[str]:
-    """The pids of all processes, where /proc lists them: in a tenth of the time that their environments take."""
+    """Return the pids of all processes, if there is /proc. Reading their environments takes ten times as long."""
     return {entry for entry in os.listdir("/proc") if entry.isdigit()} if LINUX else set()
 
 
 def _environments(but: Collection[str]) -> Iterable[tuple[int, bytes]]:
-    """(pid, environment) of each process whose environment may be read; zombies have none. `but`: pids left out."""
+    """Yield (pid, environment) of each process whose environment can be read. `but`: pids to leave out."""
     if not LINUX:
         listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, check=False).stdout
         for line in listing.splitlines():
@@ -36,11 +36,11 @@ def _environments(but: Collection[str]) -> Iterable[tuple[int, bytes]]:
 
 
 def _read(path: str) -> bytes:
-    """What a file has, in half the time of `open`: a test that ends asks for those of all processes."""
+    """Read a file in half the time of `open`, because each test reads files of all processes at its end."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = b""
-        while part := os.read(descriptor, _BLOCK):  # of what has lines the kernel gives a page at a time
+        while part := os.read(descriptor, _BLOCK):  # the kernel gives a file of lines a page at a time
             data += part
         return data
     finally:
@@ -48,19 +48,19 @@ def _read(path: str) -> bytes:
 
 
 def marked(name: str, value: str, but: Collection[str] = (), mapped: str = "") -> list[int]:
-    """Pids, other than this process's and `but`, that were started with NAME=VALUE, or have mapped a file."""
+    """Return the pids, but this one and `but`, of processes that started with NAME=VALUE or map the file `mapped`."""
     mark = os.fsencode(f"\0{name}={value}\0")
     own = _place("self") if mapped and LINUX else ""
     found = []
     for pid, environment in _environments(but):
-        # What maps takes long to read; a fork of this process has its environment in the same place.
+        # Maps take long to read, so read only those of forks of this process: they have its environment's address.
         if pid != os.getpid() and (mark in environment or (own and own == _place(str(pid)) and _maps(pid, mapped))):
             found.append(pid)
     return found
 
 
 def _place(pid: str) -> str:
-    """Where a process has its environment in its memory (proc_pid_stat(5)): by chance for each program that starts."""
+    """Return the address of a process's environment (proc_pid_stat(5)), which is random for each program start."""
     try:
         return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[47].decode()  # env_start
     except OSError:
@@ -76,7 +76,7 @@ def _maps(pid: int, path: str) -> bool:
 
 
 def of_user(uid: int) -> list[int]:
-    """Pids of all that runs with this real user id, zombies left out. Linux alone."""
+    """Return the pids of all processes with this real user id, without zombies; only on Linux."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -90,7 +90,7 @@ def of_user(uid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Pids of the children of a process, and of theirs."""
+    """Return the pids of all descendants of a process."""
     listed = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     children = _children if listed else _listed_children()
     found: list[int] = []
@@ -103,14 +103,14 @@ def descendants(pid: int) -> list[int]:
 
 
 def _children(pid: int) -> list[int]:
-    """The children of all threads of a process, as Linux lists them."""
+    """Return the children of all threads of a process, as Linux lists them."""
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
                 found += map(int, file.read().split())
     except OSError:
-        pass  # it has gone, and its children are others' now
+        pass  # it has ended, and its children have another parent
     return found
 
 
@@ -124,13 +124,13 @@ def _listed_children() -> Callable[[int], list[int]]:
 
 
 def describe(pid: int) -> str:
-    """One line for a person: the pid and its command line."""
+    """Return one line for a person: the pid and its command line."""
     command = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return f"{pid} {command.stdout.strip() or '(gone)'}"
 
 
 def kill(pids: Iterable[int]) -> None:
-    """SIGKILL to each that still lives."""
+    """Send SIGKILL to each process that still lives."""
     for pid in pids:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -139,7 +139,7 @@ def kill(pids: Iterable[int]) -> None:
 
 
 def reap(pid: int, seconds: float) -> int | None:
-    """The wait status of a child that ends within `seconds`; None where it does not. A reaped child gives 0."""
+    """Return a child's wait status; None if it does not end within `seconds`, 0 if it was already waited for."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -154,7 +154,7 @@ def reap(pid: int, seconds: float) -> int | None:
 
 
 def exists(pid: int) -> bool:
-    """Whether there is such a process of the caller's own, be it dead and not waited for."""
+    """Tell whether the caller's user has a process with this pid, even a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -163,7 +163,7 @@ def exists(pid: int) -> bool:
 
 
 def called(pid: int) -> str:
-    """The name of a process as the kernel has it; "" once it has gone."""
+    """Return the name of a process as the kernel has it; "" if the process has ended."""
     if not LINUX:
         words = ["ps", "-o", "comm=", "-p", str(pid)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -176,22 +176,22 @@ def called(pid: int) -> str:
 
 
 def zygotes(pids: Iterable[int]) -> list[int]:
-    """Return those of these processes that daemons are forked from."""
+    """Return the zygotes among these processes."""
     return [pid for pid in pids if called(pid) == "sesh: zygote"]
 
 
 def has_terminal(pid: int) -> bool:
-    """Whether a process has a controlling terminal, as what runs in a session has. Only Linux tells; else False."""
+    """Tell whether a process has a controlling terminal, as programs in sessions have. False except on Linux."""
     return _status(pid)[4:5] not in ([], ["0"])
 
 
 def stopped(pid: int) -> bool:
-    """Tell whether a process has been stopped by a signal. Only Linux tells."""
+    """Tell whether a process has been stopped by a signal. False except on Linux."""
     return _status(pid)[:1] == ["T"]
 
 
 def _status(pid: int) -> list[str]:
-    """Of proc_pid_stat(5) the fields from the third on: state, parent, group, session, terminal, …"""
+    """Return the fields of proc_pid_stat(5) from the third on: state, parent, group, session, terminal, …"""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(") ")[2].split()
@@ -200,9 +200,9 @@ def _status(pid: int) -> list[str]:
 
 
 def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
-    """Whether these processes (or threads) slept all the while: none ran, and none waits for a processor or a disk.
+    """Tell whether these processes (or threads) slept for so long: none ran, or waits for a processor or a disk.
 
-    What is busy on a machine that is busier still does not look asleep. Only Linux tells; elsewhere time has to do.
+    So a process that has work does not look asleep, even on a busy machine. Outside of Linux this only waits.
     """
     watched = list(pids)
     before = [_ran(pid) for pid in watched]
@@ -211,7 +211,7 @@ def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
 
 
 def _ran(pid: int) -> tuple[str, str]:
-    """The state of a process as ps has it, and the nanoseconds for which it has run; two blanks once it has gone."""
+    """Return a process's state as in ps, and the nanoseconds that it has run; two empty strings if it has ended."""
     try:
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
             return "".join(_status(pid)[:1]), file.read().split()[0]
@@ -220,7 +220,7 @@ def _ran(pid: int) -> tuple[str, str]:
 
 
 def connections(daemon: int) -> int:
-    """How many are connected to the session whose daemon has this pid. Linux alone tells."""
+    """Count the connections to the session whose daemon has this pid; only on Linux."""
     own = set()
     for number in os.listdir(f"/proc/{daemon}/fd"):
         with suppress(FileNotFoundError):  # closed meanwhile
@@ -231,7 +231,7 @@ def connections(daemon: int) -> int:
 
 
 def connected(pid: int) -> bool:
-    """Whether a process has a socket open, as once it has reached a daemon; descriptors may be closed meanwhile."""
+    """Tell whether a process has an open socket, as it has once it has reached a daemon."""
     for number in os.listdir(f"/proc/{pid}/fd"):
         try:
             if os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):

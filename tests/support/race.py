@@ -24,13 +24,13 @@ class Race:
 
     home: Home
     number: int
-    """Of the round: it says which of them goes on first."""
+    """The number of the round, which decides which command goes on first."""
     results: list[Result] = field(default_factory=list)
 
     def run(
         self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
     ) -> list[Result]:
-        """Runs the lines at once; their results. A line that begins with `tty` gets a terminal, and `keys` there."""
+        """Run the lines at once; return their results. A line after `tty` gets a terminal, and `keys` in it."""
         started: list[tuple[tuple[str, ...], Any]] = []
         for line in lines:
             tty = line[0] == "tty"
@@ -68,7 +68,7 @@ class Race:
         return "\n".join(f"{each.command} {each.code} {each.stdout!r} {each.stderr!r}" for each in self.results)
 
     def check(self) -> dict[str, dict[str, Any]]:
-        """That nothing is lost and nothing is left; the sessions by name."""
+        """Check that nothing is lost and nothing is left over; return the sessions by name."""
         home = self.home
         wait_until(lambda: not self.loose(), what=f"nothing loose after\n{self.story}", portrait=self.loose)
         listed = home.sesh("--list", "--json")
@@ -82,7 +82,7 @@ class Race:
         return found
 
     def loose(self) -> str:
-        """What does not belong to a session: files, and daemons without one."""
+        """Return what does not belong to a session: files, and daemons without a session."""
         home, ids, daemons, loose = self.home, set(), set(), []
         for name in home.names():
             try:
@@ -98,7 +98,7 @@ class Race:
         for entry in os.listdir(home.directory):
             of = re.fullmatch(r"\.(?:checkpoint|scrollback[01]|env|agent)\.([0-9a-f]+)", entry)
             name = entry.rpartition(".")[0]
-            if of is not None:  # first: the digits of an id may all be decimal, as those of a pid are
+            if of is not None:  # first, because an id of decimal digits looks like a pid
                 belongs = of[1] in ids
             elif entry[:1] != ".":
                 belongs = name in home.names()

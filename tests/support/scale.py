@@ -11,5 +11,5 @@ LONG = os.environ.get("LONG") == "1"
 
 
 def rounds(few: Amount, many: Amount) -> Amount:
-    """`few`, or `many` where long tests are wanted."""
+    """Return `few`, or `many` if long tests are wanted."""
     return many if LONG else few

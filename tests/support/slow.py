@@ -1,4 +1,4 @@
-"""`@slow`: this machine behind a link with a round trip, which can be stopped."""
+"""`@slow`: this machine behind a slow link, which can be stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOW_LINK = os.path.join(_ROOT, "bench", "slow_link.py")
 
 
 class Slow:
-    """`@slow` of a home, with so many milliseconds of round trip and, where given, so many bytes per second."""
+    """`@slow` of a home. `round_trip`: in milliseconds. `rate`: in bytes per second; 0 for no limit."""
 
     def __init__(self, home: Home, round_trip: int = 100, rate: int = 0, *, predict: str = "adaptive") -> None:
         self.home, self.round_trip = home, round_trip
@@ -28,7 +28,7 @@ class Slow:
         home.env["PATH"] = f"{os.path.dirname(sys.executable)}:{home.env['PATH']}"
 
     def attach(self, *options: str, name: str = "work") -> Terminal:
-        """A terminal on a session over there, at its prompt."""
+        """Attach a terminal to a session behind the link; return it at the prompt."""
         self.home.sesh("--open", name)
         terminal = self.home.terminal("@slow", name, *options)
         terminal.wait_for(PROMPT)
@@ -36,7 +36,7 @@ class Slow:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Nothing passes the link."""
+        """Let nothing pass the link within the block."""
         links = [pid for pid in marked("TEST_HOME", self.home.root) if "slow_link" in describe(pid)]
         for pid in links:
             os.kill(pid, signal.SIGSTOP)
@@ -44,5 +44,5 @@ class Slow:
             yield
         finally:
             for pid in links:
-                with suppress(ProcessLookupError):  # given up meanwhile
+                with suppress(ProcessLookupError):  # sesh gave the link up meanwhile
                     os.kill(pid, signal.SIGCONT)

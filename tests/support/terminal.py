@@ -25,9 +25,9 @@ _QUIET_TICKS = 50
 class Terminal:
     """A PTY of `columns` x `rows` with `command` in it as the leader of its session.
 
-    Nothing reads in the background: output is taken whenever one of the methods waits or looks. `raw` holds every byte
-    that came, `glass` shows them (it is fed only when somebody looks, so that megabytes cost nothing). The terminal
-    answers no query unless `answers` is set; then it reports as a plain VT220 (DA1) and where its cursor is (DSR).
+    Nothing reads in the background: output is read whenever a method waits or looks. `raw` has every byte that came.
+    `glass` shows them, and is fed only when somebody looks, so that megabytes cost nothing. The terminal answers no
+    query unless `answers` is set. Then it answers that it is a plain VT220 (DA1), and where its cursor is (DSR).
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Terminal:
     # -- looking
 
     def pump(self, seconds: float = 0) -> bool:
-        """Takes what has come, waiting for it up to `seconds`. False where nothing came."""
+        """Read what has come, and wait for it up to `seconds`; return False if nothing came."""
         if self._over or not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
@@ -112,11 +112,11 @@ class Terminal:
         return self._show()
 
     def screen(self) -> list[str]:
-        """The rows as they stand now, without trailing blanks."""
+        """Return the rows as they are now, without trailing blanks."""
         return self._look().rows()
 
     def text(self) -> str:
-        """The terminal's scrollback and its screen: all that a person can scroll to."""
+        """Return the terminal's scrollback and its screen: all that a person can scroll to."""
         return self._look().text()
 
     @property
@@ -131,7 +131,7 @@ class Terminal:
         return self._look().modes
 
     def termios(self) -> list[Any]:
-        """The attributes of the terminal's line, to compare before and after; the last ones once all have left it."""
+        """Return the attributes of the terminal's line, to compare; its last ones if the line is closed."""
         if self._line >= 0:
             self._last_termios = termios.tcgetattr(self._line)
         return self._last_termios
@@ -141,16 +141,16 @@ class Terminal:
     def wait_until(
         self, predicate: Callable[[], Value | None], timeout: float = PATIENCE, what: str | None = None
     ) -> Value:
-        """The first true value of `predicate`, asked again whenever output comes, and now and then."""
+        """Return the first true value of `predicate`, which is called when output comes, and now and then."""
         return wait_until(predicate, timeout, _TICK, what, pause=self._wait, portrait=self.portrait)
 
     def _wait(self, seconds: float) -> None:
-        """Takes in what comes; a terminal that is over has nothing to wait on."""
+        """Read output for up to `seconds`; sleep if the terminal is over, because nothing can come."""
         if not self.pump(seconds) and self._over:
             time.sleep(seconds)
 
     def wait_for(self, pattern: str | re.Pattern[str], timeout: float = PATIENCE) -> re.Match[str]:
-        """Waits until the screen's rows, joined by line feeds, hold a text or match an expression."""
+        """Wait until the screen's rows, joined by line feeds, contain a text or match an expression."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
         return self.wait_until(
             lambda: expression.search("\n".join(self._show().rows())), timeout, f"{expression.pattern!r} on the screen"
@@ -159,27 +159,27 @@ class Terminal:
     def wait_for_raw(
         self, pattern: bytes | re.Pattern[bytes], timeout: float = PATIENCE, start: int = 0
     ) -> re.Match[bytes]:
-        """Waits until the bytes that came, from `start` on, hold some bytes or match an expression."""
+        """Wait until the bytes that came, from `start` on, contain some bytes or match an expression."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         return self.wait_until(
             lambda: expression.search(self.raw, start), timeout, f"{expression.pattern!r} in the bytes"
         )
 
     def exit_code(self, timeout: float = PATIENCE) -> int:
-        """The program's exit code, negative for a signal, once it has ended; all that it printed has come then."""
+        """Wait for the program's end and the rest of its output; return the exit code, negative for a signal."""
         self.wait_until(self.ended, timeout, f"the end of {' '.join(self.command)}")
         if self._line >= 0:
             # With our end closed the kernel says when there is nothing left to read.
             self.termios()
             os.close(self._line)
             self._line = -1
-            quiet = 0  # something else of the program may hold the other side
+            quiet = 0  # another process may hold the other side open
             while not self._over and quiet < _QUIET_TICKS:
                 quiet = 0 if self.pump(_TICK) else quiet + 1
         return self._process.wait()
 
     def ended(self) -> bool:
-        """Whether the program has ended."""
+        """Tell whether the program has ended."""
         return self._process.poll() is not None
 
     @property
@@ -190,7 +190,7 @@ class Terminal:
     # -- acting
 
     def type(self, data: bytes | str, timeout: float = PATIENCE) -> None:
-        """Sends keys, taking the output meanwhile, so that neither side waits for the other for ever."""
+        """Send keys, and read output meanwhile, so that neither side waits for the other for ever."""
         rest = memoryview(data.encode() if isinstance(data, str) else data)
         deadline = time.monotonic() + timeout
         while rest:
@@ -206,7 +206,7 @@ class Terminal:
                     continue
 
     def resize(self, columns: int, rows: int, pixels: tuple[int, int] = (0, 0)) -> None:
-        """What dragging a corner of the window does. The output until now is shown at the old size."""
+        """Resize the window. The output until now is shown at the old size."""
         self._look()
         self.glass.resize(rows, columns)
         self._resize(columns, rows, pixels)
@@ -215,11 +215,11 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, *pixels))
 
     def signal(self, number: int) -> None:
-        """Sends a signal to the program itself."""
+        """Send a signal to the program itself."""
         os.kill(self.pid, number)
 
     def hang_up(self) -> None:
-        """Closes the window."""
+        """Close the window."""
         for descriptor in (self._line, self._master):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -227,7 +227,7 @@ class Terminal:
         self._over = True
 
     def close(self) -> None:
-        """Closes the window and sees to it that the program ends."""
+        """Close the window, and kill the program if it does not end."""
         self.hang_up()
         try:
             self._process.wait(1)
@@ -242,7 +242,7 @@ class Terminal:
         self.close()
 
     def portrait(self) -> str:
-        """What a failing test should show: the screen, whether the program lives, and the last bytes."""
+        """Return what a failing test should show: the screen, whether the program runs, and the last bytes."""
         glass = self._show()
         frame = "+" + "-" * glass.columns + "+"
         rows = "\n".join(f"|{row:<{glass.columns}}|" for row in glass.rows())

@@ -15,12 +15,12 @@ _SYSTEM = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
 def find(tool: str) -> str | None:
-    """The path of a program, or None."""
+    """Return the path of a program, or None."""
     return shutil.which(tool) or shutil.which(tool, path=_SYSTEM)
 
 
 def need(tool: str) -> str:
-    """The path of a program. Where there is none, the test is skipped by the tool's name, or fails where CI is set."""
+    """Return the path of a program. If there is none, skip the test and name the tool, or fail if CI is set."""
     path = find(tool)
     if path is None:
         message = f"{tool} is not installed"

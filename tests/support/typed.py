@@ -1,4 +1,4 @@
-"""Data compared with its type: the keys, and the kind of every value."""
+"""Compare data with its type: the keys, and the kind of every value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
 def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
-    """Where a value of JSON is not of a type: a key that the type does not have, one that is missing, another kind."""
+    """Yield how a JSON value differs from a type: an unknown key, a missing key, or a value of another kind."""
     if get_origin(hint) in (Union, types.UnionType):
         found = [list(differences(value, each, place)) for each in get_args(hint)]
         yield from min(found, key=len)
@@ -31,7 +31,7 @@ def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
 
 
 def _of_list(value: object, hint: Any, place: str) -> Iterator[str]:
-    """The same for a list, which may stand for a tuple."""
+    """Yield how a list differs from its type, which may be a tuple."""
     if not isinstance(value, list):
         yield f"{place} is no list"
         return

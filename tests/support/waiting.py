@@ -10,7 +10,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 PATIENCE = 60.0
-"""Seconds for what takes a moment: a busy machine takes many times longer, and who waits in vain is in no hurry."""
+"""Seconds for what takes a moment: many, as a busy machine is slow, and only a failing test waits for all of them."""
 
 
 def wait_until(
@@ -22,11 +22,11 @@ def wait_until(
     pause: Callable[[float], object] = time.sleep,
     portrait: Callable[[], str] = str,
 ) -> Value:
-    """The first true value of `predicate`; AssertionError after `timeout` seconds.
+    """Return the first true value of `predicate`. Raises AssertionError after `timeout` seconds.
 
-    It is asked again after `interval` seconds, then less and less often, as a question may start processes. A file that
-    it reads may still be missing. `pause` is what is done between two questions; `portrait` shows, in the error, how
-    things stand.
+    It is called again after `interval` seconds, then less and less often, because a call may start processes. A file
+    that it reads may still be missing. `pause` is called between two calls. `portrait` describes the state of things in
+    the error.
     """
     longest = 10 * interval
     deadline = time.monotonic() + timeout
@@ -42,5 +42,5 @@ def wait_until(
 
 
 def rest_until(moment: float) -> None:
-    """Sleeps until a moment (monotonic) that is still to come, to do so much in a time and no more."""
+    """Sleep until a moment (monotonic), to do no more than so much in a time."""
     time.sleep(max(0.0, moment - time.monotonic()))

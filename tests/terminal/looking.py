@@ -1,6 +1,6 @@
-"""What a session shows, asked for without a process: for what is waited for, and so looked at again and again.
+"""Ask what a session shows without starting a process, for tests that wait and so ask again and again.
 
-Not for tests with threads, as `Home.summary`.
+As with `Home.summary`, not for tests with threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 
 def asked(home: Home, ask: Callable[[], Value], nothing: Value) -> Value:
-    """What the daemons of this home answer; `nothing` where nobody answers."""
+    """Return what the daemons of this home answer; `nothing` if none answers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SESH_DIR", home.directory)
         try:
@@ -39,5 +39,5 @@ def logs(home: Home, name: str, lines: int = 1000) -> list[str]:
 
 
 def history(home: Home, name: str = "work") -> list[dict[str, Any]]:
-    """The commands that were run, as `--history --json` has them."""
+    """Return the commands that were run, as `--history --json` has them."""
     return asked(home, lambda: [{**each} for each in shell.history(Caller(), name)], [])

@@ -1,9 +1,9 @@
 """A stand-in for an agent's composer: it draws itself on a raw terminal, and logs what is submitted.
 
-`python composer.py PROOF JSON` runs one; JSON has the fields of `Behaviour` that are not as usual. PROOF gets a JSON
-line `{"submitted": TEXT}` for each prompt, and `{"answered": true}` where an Enter has answered a menu. What it does is
-what real composers have been seen to do: they take an Enter that comes soon after a paste, or in one read with text,
-for a new line; they read in pieces, or late, and show what they have read later still.
+`python composer.py PROOF JSON` runs a composer. JSON has the fields of `Behaviour` that differ from their defaults. The
+file PROOF gets a JSON line `{"submitted": TEXT}` for each prompt, and `{"answered": true}` if an Enter has answered a
+menu. Real composers have been seen to behave in these ways. They take an Enter for a new line if it comes soon after a
+paste, or in one read with text. They read in pieces, or late, and show even later what they have read.
 """
 
 from __future__ import annotations
@@ -30,42 +30,42 @@ class Behaviour:
     paste: bool = True
     """Asks for bracketed paste."""
     window: float = 0.0
-    """An Enter so soon after a paste is a new line."""
+    """An Enter less than so many seconds after a paste is a new line."""
     burst: float = 0.0
-    """An Enter so soon after a key, or in one read with it, is a new line."""
+    """An Enter less than so many seconds after a key, or in one read with it, is a new line."""
     piece: int = 65_536
-    """Bytes of one read."""
+    """The most bytes of one read."""
     edge: bool = False
-    """Reads one piece when something arrives, and not again before more arrives; not within a paste."""
+    """Reads one piece when something arrives, and no other before more arrives, except within a paste."""
     busy: float = 0.0
-    """Does something else before it reads the first bytes of a prompt."""
+    """Does something else for so many seconds before it reads the first bytes of a prompt."""
     ahead: float = 0.0
-    """Reads at once, but handles all that it has read so much later: it takes the times from then."""
+    """Reads at once, but handles what it has read so many seconds later, and measures its times from then."""
     late: float = 0.0
-    """Shows what it has read so much later."""
+    """Shows what it has read after so many seconds."""
     placeholder: int = 0
-    """A paste of more characters is shown as a mark."""
+    """A paste of more characters than this is shown as a mark."""
     shows: bool = True
     spinner: bool = False
     """A spinner turns all the time."""
     thinks: float = 0.0
-    """After a prompt a spinner turns for so long."""
+    """A spinner turns for so many seconds after a prompt."""
     deaf: int = 0
     """Reads so many bytes of a prompt and no more."""
     menu: str = ""
-    """A menu opens while a text is on its way, and is reported as OSC 7501: at its first bytes (early), or once it is
-    shown (shown)."""
+    """A menu opens while a text arrives, and is reported as OSC 7501: at the first bytes of the text (`early`), or once
+    the text is shown (`shown`)."""
     alternate: bool = False
     """Uses the alternate screen."""
 
 
 class Composer:
-    """One that runs until its terminal is gone."""
+    """A composer that runs until its terminal is gone."""
 
     def __init__(self, proof: str, behaviour: Behaviour) -> None:
         self.proof, self.how = proof, behaviour
         self.text = self.shown = ""
-        """The text, and as it is drawn: pastes may be marks."""
+        """The text, and the text as it is drawn, where pastes may be marks."""
         self.pasting: list[str] | None = None
         self.decoder, self.rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
         self.prompts = self.read = 0
@@ -76,7 +76,7 @@ class Composer:
     # -- keys
 
     def take(self, data: bytes) -> None:
-        """Handle what one read gave."""
+        """Handle the bytes of one read."""
         now, typed = time.monotonic(), False
         self.rest += self.decoder.decode(data)
         while token := _TOKEN.match(self.rest):
@@ -95,7 +95,7 @@ class Composer:
                 self.text, self.shown, self.key_at, typed = self.text + key, self.shown + key, now, True
 
     def _mark(self, *, begins: bool, now: float) -> None:
-        """Handle a mark of a paste."""
+        """Handle the mark that begins or ends a paste."""
         if self.pasting is not None and not begins and not self.menu:
             text = "".join(self.pasting).replace("\r", "\n")
             self.text, self.pasted_at = self.text + text, now

@@ -52,25 +52,25 @@ class Kind:
 
     name: str
     command: Callable[[Home, str], Sequence[str]]
-    """The command in a home, given the file of its proofs."""
+    """Returns the command for a home and for the file in which the program logs (PROOF)."""
     ready: str = "for shortcuts"
-    """What its screen shows once it takes a text."""
+    """An expression that matches its screen once it takes a text."""
     write: Callable[[str], str] = str
-    """How a text is typed so that it comes out as it is."""
+    """Returns what to type so that the program logs the text unchanged."""
     texts: Sequence[str] = tuple(TEXTS)
     arrives: bool = True
-    """False for one that gets no Enter."""
+    """False for a kind that gets no Enter."""
     load: bool = False
     """It is tried on a busy machine too."""
 
 
 def composer(proof: str, **how: object) -> list[str]:
-    """Return the command of a composer that behaves so, and logs to the file `proof`."""
+    """Return the command of a composer with this behaviour, which logs to the file `proof`."""
     return [*_PYTHON, os.path.join(_HERE, "composer.py"), proof, json.dumps(how)]
 
 
 def logged(proof: str) -> list[str]:
-    """Return what a program has logged so far, as whole lines: the prompts that were submitted to it."""
+    """Return the prompts that a program has logged so far, without an unfinished line."""
     if not os.path.exists(proof):
         return []
     with open(proof, encoding="utf-8") as file:
@@ -89,7 +89,7 @@ def _taker(kind: str) -> Callable[[Home, str], list[str]]:
 
 
 def _shell(*words: str) -> Callable[[Home, str], list[str]]:
-    """A shell in which `note TEXT` logs TEXT."""
+    """Return the command of a shell in which `note TEXT` logs TEXT."""
 
     def command(home: Home, proof: str) -> list[str]:
         home.write("bin/note", f"#!{' '.join(_PYTHON)}\n{_NOTE.format(proof=proof)}", mode=0o755)
@@ -100,7 +100,7 @@ def _shell(*words: str) -> Callable[[Home, str], list[str]]:
 
 
 def _within(*words: str) -> Callable[[Home, str], list[str]]:
-    """The same as a child of another program: it is not the session's own shell."""
+    """Return the command of such a shell as another program's child, so that it is not the session's own."""
     shell = _shell(*words)
     return lambda home, proof: ["sh", "-c", f"{' '.join(shell(home, proof))}; :"]
 
@@ -145,4 +145,4 @@ KINDS = [
     Kind("fish within", _within("fish"), _PROMPT, _quoted, _SHELL_TEXTS[:-1], load=True),
     Kind("python", _python, ">>>", _triple, ("one line", "many lines", "wide", "the same", "20 KB")),
 ]
-"""All kinds. fish takes 20 KB for more than some seconds, typed by a person too."""
+"""All kinds. fish gets no text of 20 KB, because it takes long for one even if a person types it."""

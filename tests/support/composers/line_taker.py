@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 def asker(kind: str) -> Callable[[], str]:
-    """What asks for a line."""
+    """Return the function that asks for a line."""
     if kind == "password":
         return lambda: getpass.getpass("password: ")
     if kind == "toolkit":

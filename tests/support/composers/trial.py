@@ -1,4 +1,4 @@
-"""Prompts for a kind of program by `sesh --send TEXT --enter`, and what became of each.
+"""Send prompts to a kind of program by `sesh --send TEXT --enter`, and tell what became of each.
 
 `python -m tests.support.composers.trial 100 [--load] [KIND…]` prints a row for each kind, which gets its texts in turn.
 """
@@ -17,17 +17,17 @@ from tests.support.load import loaded
 from tests.support.waiting import wait_until
 
 _ARRIVES = 60.0
-"""Seconds for what got its Enter to be logged."""
+"""Seconds within which the program must log a prompt that got its Enter."""
 
 
 @dataclass
 class Tally:
-    """What became of the prompts of one kind. `wrong` has a line for each that was lost, cut, split or told wrongly."""
+    """What became of the prompts of one kind. `wrong` has a line for each that was lost, cut, split or misreported."""
 
     sent: int = 0
     arrived: int = 0
     entered: int = 0
-    """Those that got their Enter, as sesh says."""
+    """How many prompts got their Enter, according to sesh."""
     wrong: list[str] = field(default_factory=list)
 
     def row(self) -> str:
@@ -57,7 +57,7 @@ class Trial:
         return re.search(self.kind.ready, self.home.sesh("--screen", self.session).stdout) is not None
 
     def play(self, count: int) -> Tally:
-        """Send so many prompts, of each text in turn."""
+        """Send `count` prompts, with the texts of the kind in turn."""
         for _ in range(count):
             if not self.session or not self.kind.arrives:
                 self.start()

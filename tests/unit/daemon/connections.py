@@ -24,7 +24,7 @@ class Link:
         self.decoder = protocol.Decoder()
 
     def take(self, limit: int = 1 << 24) -> list[tuple[int, bytes]]:
-        """The frames that have come, without waiting; at most `limit` bytes are read."""
+        """Return the frames that have come, without waiting; at most `limit` bytes are read."""
         frames: list[tuple[int, bytes]] = []
         while limit > 0:
             try:
@@ -42,7 +42,7 @@ class Link:
         return [protocol.split_number(payload) for kind, payload in self.take() if kind == protocol.OUTPUT]
 
     def attached(self, number: int = 1, **hello: Any) -> Client:
-        """The connection's attachment; it hangs on the connection as its reader."""
+        """Attach a client to the connection, as its reader; return the client."""
         words = check.near(Introduction, {"columns": 80, "rows": 24, **hello})
         client = Client(self.connection, number, words, lambda _: None)
         self.connection.reader = client

@@ -107,7 +107,7 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
     return out
 
 
-#: What a restore does not bring back: what only counts, and what the program once used.
+#: State that a restore does not bring back: counters, and what the program used before.
 _LEFT_OUT = {"used", "scrollback", "cell", "columns", "lines"}
 _ALL = 10**9
 
