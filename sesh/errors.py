@@ -208,7 +208,7 @@ class Lost(Unreachable):
 
 
 class Reloaded(Lost):
-    """The daemon was reloaded. It has not begun any request that it left unanswered."""
+    """The daemon was reloaded. It has not begun the requests that it left unanswered."""
 
 
 class Silent(Unreachable):
