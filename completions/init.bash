@@ -39,7 +39,7 @@ __sesh_preexec() {
   local line text
   line=$(HISTTIMEFORMAT='' builtin history 1 2>/dev/null)
   text=$line
-  # An unchanged history: the command stood there already, or the shell keeps it out as it begins with a space.
+  # The history is unchanged if it has the command already, or if the shell keeps out commands that begin with a space.
   if [[ $line == "$__sesh_line" && ( ${HISTCONTROL-} != *ignoredups* || ${HISTCONTROL-} == *ignorespace* ) ]]; then
     text=
   fi

@@ -24,7 +24,7 @@ __sesh_precmd() {
   fi
   __sesh_refresh
   print -n '\e]133;A\a' >/dev/tty
-  # Themes rebuild the prompt before each: the mark is added after them, whichever function came last.
+  # Themes rebuild the prompt each time, so the function that adds the mark is moved to the end, behind theirs.
   precmd_functions=(${precmd_functions:#__sesh_prompt} __sesh_prompt)
   return $code
 }
@@ -55,7 +55,7 @@ if [[ -o interactive ]]; then
 # Widgets for a key of your choice: their stdin is /dev/null, and `zle -I` leaves the mode in which zsh runs them.
 sesh-pick() {
   if sesh --pick <$TTY || [[ $? != 1 ]]; then
-    print -n '\e[A' >$TTY  # zle -I goes down a row: below that of `[detached from NAME]`
+    print -n '\e[A' >$TTY  # because zle -I goes down a row, below `[detached from NAME]`
     zle -I
   else
     zle reset-prompt  # nothing was chosen, and the prompt still stands there

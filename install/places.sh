@@ -12,7 +12,7 @@ installed() {
     case $target in "$own/bin/sesh" | */venvs/sesh-mux/bin/sesh | */tools/sesh-mux/bin/sesh) echo "${target%/bin/sesh}" ;; esac
 }
 
-# method ENVIRONMENT: prints what has made it; without one, what this machine has: pipx, uv, or neither (own).
+# method ENVIRONMENT: prints what has made it: pipx, uv or install.sh (own). If it is empty, prints what would make it.
 method() {
     case $1 in
         "$own") echo own ;;
@@ -30,7 +30,7 @@ share() {
         place=$data/$path
         case $(readlink "$place") in "$2"/*) rm "$place" ;; esac
         if [ "$1" = unlink ]; then
-            (cd "$data" && rmdir -p "$(dirname "$path")") 2>/dev/null || true  # what this leaves empty
+            (cd "$data" && rmdir -p "$(dirname "$path")") 2>/dev/null || true  # directories that are empty now
         elif [ -e "$place" ] || [ -L "$place" ]; then
             echo "make install: $place was not installed by sesh and stays" >&2
         else

@@ -1,4 +1,4 @@
-"""running.py VENV: says how many sessions run what was installed in VENV before, at the end of `make install`."""
+"""running.py VENV: at the end of `make install`, say how many sessions still run the sesh that VENV had before."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from sesh.store import records
 
 
 def living() -> dict[str, int]:
-    """The pids of the daemons of this directory of sessions, by the sessions' names. Raises SeshError, OSError."""
+    """Return the pids of the daemons in the directory of sessions, by session name. Raises SeshError, OSError."""
     known = {name: records.readable(name) for name in paths.names()}
     return {
         name: record["daemon_pid"]
@@ -20,8 +20,8 @@ def living() -> dict[str, int]:
 
 
 def runs_from(pid: int, venv: str) -> bool:
-    """Whether a daemon has a directory in VENV open: it has that of its package, even one that was replaced since. Also
-    if that is not known."""
+    """Return whether a daemon runs from VENV; True if unknown. A daemon keeps the directory of its package open, even
+    if the package was replaced since."""
     try:
         return any(path.startswith(os.path.realpath(venv) + os.sep) for path in _open(pid))
     except FileNotFoundError:  # there is no lsof
@@ -29,7 +29,7 @@ def runs_from(pid: int, venv: str) -> bool:
 
 
 def _open(pid: int) -> set[str]:
-    """The paths of what a process has open. Raises FileNotFoundError."""
+    """Return the paths that a process has open. Raises FileNotFoundError if lsof is needed and missing."""
     if machine.LINUX:
         return processes.open_paths(pid)
     listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)

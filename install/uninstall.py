@@ -1,6 +1,6 @@
-"""uninstall.py VENV [FORCE]: refuses while sessions run from the sesh in VENV, unless FORCE is given; says what stays.
+"""uninstall.py VENV [FORCE]: refuse while sessions run from the sesh in VENV, unless FORCE is given; say what stays.
 
-For the Python of VENV, with the modules of this checkout: those of VENV may be older.
+Run it with the Python of VENV. It imports the modules of this checkout, because those of VENV may be older.
 """
 
 import glob
@@ -18,11 +18,11 @@ from sesh import about, paths, processes
 from sesh.errors import SeshError
 
 OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SESH_")
-"""What a line in a shell's start file has that is there for sesh."""
+"""A line of a shell's startup file is there for sesh if it has one of these texts."""
 
 
 def unused(package: str) -> bool:
-    """Whether no process runs from a package; one that is just ending has 2 s."""
+    """Return whether no process runs from a package; wait up to 2 s for one that is just ending."""
     until = time.monotonic() + 2
     while (held := about.is_locked(package)) and time.monotonic() < until:
         time.sleep(0.05)
@@ -30,7 +30,7 @@ def unused(package: str) -> bool:
 
 
 def check(venv: str, names: list[str]) -> None:
-    """Exits if sessions run from VENV: those of these names, or others."""
+    """Exit if sessions run from VENV: those in `names`, or sessions in another SESH_DIR."""
     if names:
         words = "session runs" if len(names) == 1 else "sessions run"
         sys.exit(
@@ -51,7 +51,7 @@ def check(venv: str, names: list[str]) -> None:
 
 
 def end_connections() -> None:
-    """Has the shared ssh connections to hosts end, each once nothing uses it."""
+    """End the shared ssh connections to hosts, each once nothing uses it."""
     from sesh.remote.ssh import master
 
     try:
@@ -65,7 +65,7 @@ def end_connections() -> None:
 
 
 def tell_of_start_files() -> None:
-    """Names the shells' start files that have lines for sesh: a new shell would miss it."""
+    """Name the shells' startup files that have lines for sesh, because a new shell would miss sesh."""
     for file in (".bashrc", ".bash_profile", ".profile", ".zshrc", ".config/fish/config.fish"):
         path = os.path.join(os.path.expanduser("~"), file)
         try:

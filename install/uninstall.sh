@@ -1,5 +1,5 @@
 #!/bin/sh
-# Removes what install.sh has installed, once no session runs from it; FORCE=1 does not wait. Says what else stays.
+# Removes what install.sh has installed. Refuses while a session runs from it, unless FORCE=1. Says what else stays.
 set -eu
 cd "$(dirname "$0")/.."
 . install/places.sh

@@ -12,10 +12,10 @@ PROGRAM = "sesh"  # the name of the command, and of its launcher on other hosts
 DISTRIBUTION = "sesh-mux"
 """The name on the package index, and a second name of the command, since other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
-"""The name by which this process was started: messages and help print commands with it."""
+"""The name by which this process was started. The commands in messages and help begin with it."""
 SESH, ON_HOST = "\ufdd0", "\ufdd1"
-"""Placeholders in messages, replaced on the machine that shows them (`errors.for_host`): SESH by `sesh @HOST`,
-ON_HOST by `ssh HOST ` before a shell command. No printable text has these characters."""
+"""Placeholders in messages. The machine that shows a message replaces them (`errors.for_host`): SESH by `sesh @HOST`,
+and ON_HOST, which precedes a shell command, by `ssh HOST `. No printable text has these characters."""
 ZYGOTE = f"{PROGRAM}: zygote"  # the process title of the zygote
 
 
@@ -28,7 +28,7 @@ def launcher() -> str:
 
 
 def files(package: str = _PACKAGE) -> dict[str, bytes]:
-    """Return the files of this package, or of another copy, by path; follow links to rooms, leave out caches."""
+    """Return the content of a package's files by path; follow links to rooms, leave out caches."""
     contents: dict[str, bytes] = {}
     for folder, folders, names in os.walk(package, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))

@@ -1,15 +1,16 @@
 """`sesh --bridge`: the host's end of a link, which speaks frames on stdin and stdout.
 
-The bridge answers HELLO with WELCOME, then one `op` request at a time. The request names the op, DATA before it has the
-arguments, DATA before the response has the result, and the response has the notes. An op that yields sends a DATA frame
-for each item. If the request `asks`, the response may be a `question`: then the client sends the request again, with
-one more of the person's `answers`.
+The bridge answers HELLO with WELCOME, then one `op` request at a time. The request names the op; the DATA frames before
+it carry the arguments. The DATA frames before the response carry the result, and the response has the notes. If the op
+is a generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a `question`:
+then the client sends the request again, with one more of the person's `answers`.
 
-An op may enter a session: the response has the session's name and `session_id`, and from then on the bridge relays
-between the client and the session's daemon. Such a request has more words:
+An op may enter a session. Then the response has the session's name and `session_id`, and from then on the bridge relays
+between the client and the session's daemon. Such a request has more keys:
 
-- `session_id`: of the session, which may have been renamed, or for the one to create. If a session with this id exists,
-  the bridge enters it; if it has ended, the response has its `result`. So a repeated request creates no second one.
+- `session_id`: the id of the session to enter, which may have been renamed, or the id for a new session. If a session
+  with this id exists, the bridge enters it; if that session has ended, the response has its `result`. So a repeated
+  request creates no second session.
 - `greeting`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link forwards.
 - `pings`: the client sends a PING at least once a minute; the bridge closes the link after two minutes without a byte.
 
@@ -46,13 +47,13 @@ Answered = tuple[Answer, bytes, wire.Connection | None]  # an answer, its DATA, 
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
-_ENTERING = ".entering."  # with an id, the name of a lock file
-_IDLE_TIMEOUT = 120.0  # seconds without a byte, then the link of a client that `pings` is closed
-_ATTEMPTS = 5  # to find a session that is renamed between two reads
+_ENTERING = ".entering."  # a session's id after it makes the name of a lock file
+_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
+_ATTEMPTS = 5  # attempts to find a session that is renamed between two reads
 
 
 class LinkCaller(Caller):
-    """The caller at the other end of a link: notes are collected for the answer, replies come from the request."""
+    """The caller at the other end of a link. It collects notes for the answer, and takes replies from the request."""
 
     def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
         self.origin, self.can_ask = origin, asks
@@ -68,7 +69,7 @@ class LinkCaller(Caller):
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Return the next reply of the request. Raises Question if there is none, to be sent as the answer."""
+        """Return the next reply of the request. Raises Question, which is sent as the answer, if there is none."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
@@ -94,10 +95,10 @@ def serve() -> int:
 
 
 class Bridge:
-    """One link after its HELLO: a thread reads frames and answers PING, the main thread carries out requests.
+    """One link after its HELLO. A thread reads frames and answers PING; the main thread carries out requests.
 
-    Once a request has entered a session, the thread relays frames to the daemon, and the main thread the daemon's bytes
-    to the client.
+    Once a request has entered a session, the thread relays frames to the daemon, and the main thread relays the
+    daemon's bytes to the client.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
@@ -182,7 +183,7 @@ class Bridge:
             self._near.send(data)
 
     def _answer(self, request: Mapping[str, object], data: bytes) -> wire.Connection | None:
-        """Carry out one request and answer it; return the daemon's connection if it entered a session."""
+        """Carry out and answer one request; return the daemon's connection if a session was entered."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         daemon: wire.Connection | None = None
         try:
@@ -227,13 +228,13 @@ class Bridge:
 def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
     """Send a frame to a daemon."""
     view = memoryview(protocol.frame(kind, payload))
-    with suppress(OSError):  # a daemon that closed its end may have last bytes to relay
+    with suppress(OSError):  # if the daemon has closed its end, its last bytes may still have to be relayed
         while view:
             view = view[os.write(daemon.outbound, view) :]
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
-    """Answer HELLO; return the client's machine, None if its protocol number differs."""
+    """Answer HELLO; return the client's machine, or None if its protocol number differs."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
@@ -252,7 +253,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
 
 
 def _forwarded() -> Hello:
-    """Return the words of HELLO and WELCOME for this login's variables and its forwarded ssh agent."""
+    """Return the keys of HELLO and WELCOME that carry this login's variables and its forwarded ssh agent."""
     forwarded: Hello = {"renewed": programs.renewed_variables(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
@@ -299,7 +300,7 @@ def _refusal(number: object, error: Exception) -> bytes:
 def _enter(
     caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
 ) -> Answered:
-    """Carry out an op that enters a session: only once for repeated requests with the same `session_id`."""
+    """Carry out an op that enters a session; if the request is repeated with its `session_id`, only once."""
     session_id = _checked_id(request.get("session_id"))
     with _locked(session_id if op.creates else ""):
         if session_id and (existing := _by_id(session_id)) is not None:
@@ -317,7 +318,7 @@ def _enter(
 
 @contextmanager
 def _locked(session_id: str) -> Iterator[None]:
-    """Lock an id, as the same request may arrive over two links at once."""
+    """Lock an id, because the same request may arrive over two links at once."""
     if not session_id:
         yield
         return
@@ -333,7 +334,7 @@ def _locked(session_id: str) -> Iterator[None]:
 def _by_id(session_id: str) -> Answered | None:
     """Return the session with this id, or its result and output; None if this machine has neither.
 
-    Raises NotFound with the reason for a lost session.
+    Raises NotFound, with the reason, if the session was lost.
     """
     for _ in range(_ATTEMPTS):
         current = next((name for name in paths.names() if _has_id(name, session_id)), "")

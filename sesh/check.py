@@ -1,9 +1,10 @@
 """Check data from outside against its type: a host's answers, files, requests on a socket.
 
 `of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str` must
-be text that the system accepts, an `int` must not be negative; annotations in `sesh.schema` name the exceptions. Data
-from a host is repaired where possible: text is cut and loses control characters, malformed objects are dropped from
-lists, unknown keys, such as a newer sesh sends, are dropped. `arguments` takes the types from a function's signature.
+be text that the system accepts, and an `int` must not be negative; annotations in `sesh.schema` name the exceptions.
+Data from a host is repaired where possible: text is cut and loses its control characters, malformed objects are dropped
+from lists, and unknown keys, which a newer sesh may send, are dropped. `arguments` takes the types from a function's
+signature.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
 
 
 def arguments(function: Callable[..., object], values: object, *, exact: bool = False) -> dict[str, Any]:
-    """Return the checked arguments of a function, all but its first, by name. Raises Malformed.
+    """Return the checked arguments of a function by name, without its first. Raises Malformed.
 
-    The key of a parameter `from_` is `from`. Keys of no parameter are dropped, or refused if `exact`.
+    The key of a parameter `from_` is `from`. A key that belongs to no parameter is dropped, or refused if `exact`.
     """
     keys, test = _parameters(function)
     passed = test(Check(far=False, exact=exact), values)
@@ -120,7 +121,7 @@ def _number(kind: type, bounds: range, _check: Check, value: Any) -> Any:
 
 
 def _text(harmless: Callable[[str], str], check: Check, value: Any) -> str:
-    """Return a host's text filtered by `harmless`; this machine's as it is, if the system accepts it."""
+    """Return text from a host filtered by `harmless`, and text from this machine unchanged if the system accepts it."""
     if not isinstance(value, str):
         raise Malformed("is not text")
     if check.far:
@@ -138,7 +139,7 @@ def _octets(_check: Check, value: Any) -> bytes:
 
 
 def _either(tests: Sequence[Test], nullable: bool, check: Check, value: Any) -> Any:
-    """Apply the first test that a value passes; the last one gives the reason."""
+    """Apply the first test that a value passes; if it passes none, raise the last test's error."""
     if value is None and nullable:
         return None
     for test in tests[:-1]:
@@ -157,7 +158,7 @@ def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
 
 
 def _list(test: Test, rows: bool, check: Check, value: Any) -> list[Any]:
-    """Check a list. From a host's `rows` drop and count those that are malformed or beyond `MOST_ROWS`."""
+    """Check a list. If it has `rows` from a host, drop and count those that are malformed or beyond `MOST_ROWS`."""
     drops = rows and check.far
     passed = []
     for index, item in enumerate(_array(check, value)[: MOST_ROWS if drops else None]):

@@ -39,7 +39,7 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
 
 
 def check_audience(ready: list[int], audience: int) -> None:
-    """Raise BrokenPipeError if `audience`, polled without events, is ready: its reader is gone."""
+    """Raise BrokenPipeError if the reader of `audience` is gone: polled for no events, it is ready only then."""
     if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
@@ -79,7 +79,7 @@ def peer_uid(peer: socket.socket) -> int:
 
 
 def peer_pid(peer: socket.socket) -> int:
-    """Return the peer of a Unix socket: for a listening peer, the process that called listen(2). Linux only."""
+    """Return the pid of a Unix socket's peer; of a listening peer, the pid that called listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
 
 
@@ -94,7 +94,7 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
 
 
 def longest_line(descriptor: int) -> int:
-    """Return the most bytes of a line in canonical mode; a terminal drops the rest."""
+    """Return the maximum length of a line in canonical mode, in bytes; the terminal drops the rest."""
     return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
 
 

@@ -1,4 +1,4 @@
-"""Private directories: create them, lock the one of sessions, and make the errors of a failed write in it."""
+"""Private directories: create them, lock the directory of sessions, and explain a failed write in it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ready_directory() -> str:
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
     """Create a directory with mode 0700, and its missing parents, unless it exists.
 
-    Raises OSError, and Refused as `trusted` does if the directory is not safe or would not be.
+    Raises OSError; Refused, as `trusted` does, if the directory is not safe, or would not be once created.
     """
     if trusted(path, variable):
         return

@@ -1,6 +1,7 @@
 """The errors of sesh: a tree of classes with codes and exit codes.
 
-Over the wire an error keeps only its code: a subclass without a code of its own arrives as the class that has it.
+Over the wire an error keeps only its code. A subclass without a code of its own arrives as the class that defines its
+code.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ExitCode(IntEnum):
 
 _LONGEST_TEXT = 4096
 SIGNAL_BASE = 128
-"""Added to signal N for the exit code after a program ended by it, as in a shell."""
+"""The exit code is this plus N if signal N ended the program, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
 TERMINATED = "terminated"  # the `reason` after a signal to the daemon, as at a shutdown of the machine
 TIMED_OUT = "timed out"
@@ -128,7 +129,7 @@ class NotFound(SeshError, code="not_found"):
 
 
 class Ended(NotFound):
-    """The session `name` has ended meanwhile. `result`: the stored one; `output`: a job's."""
+    """The session `name` has ended meanwhile. `result`: its stored result; `output`: its output, if it was a job."""
 
     def __init__(self, name: str, result: JobResult | None = None, output: bytes = b"") -> None:
         super().__init__(f"{name} has ended")
@@ -161,7 +162,7 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The user stopped it. `echoed`: by a key that the terminal echoed, such as `^C`."""
+    """The user stopped it. `echoed`: the user pressed a key that the terminal echoed, such as `^C`."""
 
     echoed = False
 
@@ -173,8 +174,8 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer.
 
-    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process found out (time.time); 0 if
-    this one did. `unread`: the peer has surely not read the last request.
+    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process found out (time.time), 0 if
+    this process did. `unread`: the peer has surely not read the last request.
     """
 
     reason = ""
@@ -209,7 +210,7 @@ class Lost(Unreachable):
 
 
 class Reloaded(Lost):
-    """The daemon was reloaded; it did not begin a request that it left unanswered."""
+    """The daemon was reloaded. It has not begun the requests that it left unanswered."""
 
 
 class Silent(Unreachable):
@@ -237,7 +238,7 @@ class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
 
 
 def rebuild(facts: object) -> SeshError:
-    """Return the exception for the facts of an error, from `SeshError.facts` or from `--json`, marked `answered`."""
+    """Return the exception, marked `answered`, for an error's facts from `SeshError.facts` or `--json`."""
     if not isinstance(facts, dict):
         error: SeshError = ProtocolError("the other side refused without giving a reason")
     else:
@@ -291,5 +292,5 @@ def malformed(name: str, reason: str) -> ProtocolError:
 
 
 def placed(place: str, reason: str) -> str:
-    """Return place and reason of malformed data. The reason may begin with a path inside the place."""
+    """Join the place of malformed data and the reason, which may begin with a path inside the place."""
     return f"{place}{'' if reason[:1] in '.[' else ' '}{reason}"

@@ -1,4 +1,4 @@
-"""sesh's own files: replace them atomically, append, read only trusted ones."""
+"""sesh's own files: replace them atomically, append to them, and read only trusted ones."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
 
 
 def write_after(path: str, size: int, data: bytes) -> None:
-    """Replace all after the first `size` bytes of the caller's own file; create the file if `size` is 0.
+    """Replace everything after a file's first `size` bytes; create the file if `size` is 0.
 
-    Raises OSError; FileNotFoundError also if the file has fewer bytes.
+    Raises OSError; FileNotFoundError also if the file has fewer bytes, or is not the caller's regular file.
     """
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     descriptor = os.open(path, flags if size else flags | os.O_CREAT, OWN)
@@ -127,8 +127,9 @@ _BLOCK = 1 << 16
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
     """Return the content of one of sesh's own files; None if it is missing. Does not follow links or block.
 
-    `largest`: bytes from `start` on; if the file has more, Refused is raised if `whole`, else they are cut. Raises
-    Refused, with the fix, as `check_file` does and for an unreadable file; OSError if no descriptor is left.
+    `largest`: the most bytes to read from `start` on. If the file has more, Refused is raised if it must be `whole`;
+    else the rest is left out. Raises Refused, with the fix, as `check_file` does, and if the file is unreadable;
+    OSError if no descriptor is left.
     """
     try:
         return _content(path, largest, paths.check_status, links=False, whole=whole, start=start)

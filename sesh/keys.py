@@ -1,10 +1,10 @@
 """Keys: parse tmux's names, encode them as a terminal does, recognize them in input.
 
-A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key,
-or the final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2,
-ctrl 4), without Caps Lock and Num Lock. A token is a character or an escape sequence. An incomplete token is put before
-the next read, so that tokens do not depend on how reads split the input. Sources: XTerm ctlseqs ("PC-Style Function
-Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
+A chord is (kind, number, modifiers). The kind is `u` with a Unicode code point as number, `~` with the number of a
+function key, or the final letter of a cursor or function key with the number 1. Modifiers are the bits of xterm and
+kitty (shift 1, alt 2, ctrl 4), without Caps Lock and Num Lock. A token is a character or an escape sequence. An
+incomplete token is put before the next read, so that tokens do not depend on how reads split the input. Sources: XTerm
+ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Key:
     def parse(cls, name: str) -> Key:
         """Return the key of a tmux name, in any case: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`.
 
-        Raises UsageError for other names, and for keys that such a terminal cannot distinguish.
+        Raises UsageError for other names, and for keys that need a keyboard protocol to be told apart.
         """
         modifiers, key = _split(name)
         kind, number = CHORDS.get(_SPELLINGS.get(key.lower(), ""), ("", 0))
@@ -82,7 +82,7 @@ class Key:
 
 
 def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key:
-    """Return the key of a character; `named`: of a key like Enter, which Shift does not change."""
+    """Return the key of a character. `named`: its key has a name, like Enter, and Shift does not change it."""
     if modifiers & SHIFT and not named and not modifiers & CTRL:
         character = character.upper()
         modifiers = modifiers & ~SHIFT
@@ -117,7 +117,7 @@ class DetachKey:
 
     @property
     def lead(self) -> bytes:
-        """The first byte of the first key, in forms that do not begin with ESC."""
+        """The first byte of the first key as sent without a keyboard protocol; its other forms begin with ESC."""
         return self.first.sent[:1] or b"\x1b"
 
     @classmethod
@@ -179,7 +179,7 @@ ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 PRESS, REPEAT, RELEASE = 1, 2, 3
 LONGEST = 128
-"""Bytes at which a control sequence is cut off, since it is neither a key nor a reply."""
+"""Bytes at which a control sequence is cut off, because one so long is neither a key nor a reply."""
 _LOCKS = 64 | 128
 _MOUSE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\xff])"
 """Matches a character of a mouse report (CSI M); mode 1005 sends those from 0x80 on in UTF-8."""
@@ -302,7 +302,7 @@ def _win32(code: int) -> Chord:
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """Return the chord of kitty's code points: the key; optionally the key shifted, and on a US keyboard."""
+    """Return the chord for kitty's code points: the key's, and perhaps those with Shift and on a US keyboard."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
         code = base  # in other scripts a key is identified by its position on the keyboard

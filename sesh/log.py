@@ -1,7 +1,7 @@
-"""Error logs: a daemon's last errors in memory, for `--status`; with `SESH_DEBUG=1` all errors in a file.
+"""Error logs: a daemon keeps its last errors in memory for `--status`; with `SESH_DEBUG=1` a file gets all errors.
 
-A line of the file has the time, the pid, the part (daemon, link, command) and the error; never input or output of a
-program. Daemons inherit the variable from the process that starts them.
+A line of the file has the time, the pid, the part (daemon, link, command) and the error, but never input or output of
+a program. Daemons inherit the variable from the process that starts them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _write(part: str, text: str, trace: str = "") -> None:
 def write_error(part: str, error: BaseException) -> None:
     """Log an error, unless the user's request caused it. Never raises.
 
-    Only messages of links are logged: others may quote a question or typed text.
+    Of sesh's own errors only those of links are logged with their message; others may quote a question or typed text.
     """
     if isinstance(error, _EXPECTED):
         return
@@ -95,7 +95,7 @@ class FaultLog:
 
 
 def _described(error: BaseException) -> str:
-    """Return strerror or class of an error, and its place; other messages may contain the user's data."""
+    """Return an error's strerror or class, and its place; its message may contain the user's data."""
     words = getattr(error, "strerror", None) or type(error).__name__
     file = getattr(error, "filename", None)
     return f"{words}{f', {file}' if isinstance(file, str) else ''}{_raised_at(error)}"

@@ -58,7 +58,7 @@ def boot_id() -> str:
 def name() -> str:
     """Return a name that distinguishes this machine from others that share the home directory.
 
-    Raises OSError if no descriptor is left, since under a fallback name its sessions would seem another machine's.
+    Raises OSError if no descriptor is left: with a fallback name, its sessions would seem to be another machine's.
     """
     return _read_text("/etc/machine-id") or os.uname().nodename
 

@@ -73,7 +73,7 @@ class SteadyClock:
     """A wall clock that ignores later changes of the system's clock. `origin`: the machine's start by this clock.
 
     It measures durations of a session; `wall_time` converts a moment to the wall clock. Events and the history record
-    the wall clock itself, like any log. `step`: seconds by which the wall clock was set since.
+    the wall clock itself, like any log. `step`: seconds by which the wall clock was set since this clock began.
     """
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ def seconds(moment: object) -> float | None:
 
 
 def time_of_day(moment: float, *, dated: bool = False) -> str:
-    """Return seconds since the epoch as local time; with the date if `dated`, or if not today."""
+    """Return seconds since the epoch as local time; with the date if `dated`, or if the day is not today."""
     text = clock.strftime("%Y-%m-%d %H:%M:%S", clock.localtime(moment))
     return text if dated or text[:10] != clock.strftime("%Y-%m-%d") else text[11:]
 

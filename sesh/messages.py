@@ -117,8 +117,8 @@ class Switch(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a bridge. `missed`: a line about events without an attached client; `now`,
-    `uptime`: the machine's time, and the time since its start."""
+    """The first message of a daemon or a bridge. `missed`: a line about events while no client was attached;
+    `now`, `uptime`: the machine's time, and the time since its start."""
 
     protocol: int
     version: str
@@ -144,9 +144,9 @@ class CursorPlace(TypedDict):
 
 
 class Answer(From, total=False):
-    """A RESPONSE: an `error`, or the keys of all answers. `notes`: lines for the user, and whether to show each again
-    on the first screen; `question`: a choice for the user, with `answers` (letter, meaning), a `default`, and text
-    `above`."""
+    """A RESPONSE: an `error`, or some of these keys of all answers. `notes`: lines for the user, and whether to show
+    each again on the first screen; `question`: a choice for the user, with `answers` (letter, meaning), a `default`,
+    and text `above`."""
 
     id: int | None
     ok: bool

@@ -11,7 +11,7 @@ from sesh.errors import UsageError
 LONGEST_NAME = 64
 """Bytes: the path of the session's socket must stay within the limit of `sun_path`."""
 LONGEST_ID = 64
-MAX_RESUME = 32 << 10  # bytes of a resume command, one separator per gap included
+MAX_RESUME = 32 << 10  # bytes of a resume command, with one byte between two words
 _LONGEST_HOST = 255
 _LONGEST_LABEL = 1024
 
@@ -116,7 +116,7 @@ def natural(name: str) -> tuple[str, str]:
 
 
 def subject(name: str) -> str:
-    """Return a session's name as the subject of a sentence; a bare number would read as a count."""
+    """Return a session's name as a subject; before a number stands `session`, else it would read as a count."""
     return f"session {name}" if name.isdigit() else name
 
 

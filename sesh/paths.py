@@ -84,7 +84,7 @@ def check_safe_path(path: str, variable: str) -> None:
     """Raise Refused, with the fix, if another user can replace a file or directory.
 
     From the root on, each directory, each link and its target, and `path` itself must belong to root or to the caller,
-    and must not be writable by others. In this order: once a part is safe, no other user can change the next one.
+    and must not be writable by others. The order matters: once a part is safe, no other user can change the next.
     A missing part passes. `variable`: the environment variable that names the path.
     """
     try:
@@ -145,7 +145,7 @@ def _has_acl(path: str) -> bool:
 def _is_own_group(group: int) -> bool:
     """Return whether a group has the caller's name and no other members.
 
-    Accounts with it as primary group are not searched: a directory server takes seconds to list accounts.
+    Accounts that have it as primary group are not searched, because a directory server takes seconds to list them.
     """
     try:
         name = pwd.getpwuid(os.geteuid()).pw_name
@@ -169,7 +169,7 @@ def check_file(path: str, kind: int) -> os.stat_result | None:
 
 
 def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
-    """Raise Refused, with the fix, as `check_file`."""
+    """Raise Refused, with the fix, as `check_file` does."""
     if stat.S_IFMT(status.st_mode) != kind:
         expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
         raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")

@@ -11,7 +11,7 @@ from sesh import machine
 
 
 def stat_of(pid: int | str) -> list[str]:
-    """Return the fields of /proc/PID/stat after the name, from the state on; empty without the process.
+    """Return the fields of /proc/PID/stat after the name, from the state on; empty if there is no such process.
 
     `PID/task/TID` names a thread. The name is skipped, since it may contain blanks and brackets.
     """
@@ -43,7 +43,7 @@ def controlling_tty(pid: int = 0) -> int:
 
 
 def session_starter() -> int:
-    """Return the parent of the leader of this process session; 0 if unknown."""
+    """Return the parent of the leader of this process's session (getsid(2)); 0 if unknown."""
     return parent_of(os.getsid(0))
 
 
@@ -81,7 +81,7 @@ def command_of(pid: int) -> list[str]:
 def command_of_group(group: int, shell: int) -> list[str]:
     """Return the arguments of a process group's leader, else of `shell`'s first child in the group.
 
-    The leader, the first command of a pipeline, often ends first.
+    The leader is the first command of a pipeline, and often the first to end.
     """
     if words := command_of(group):
         return words
@@ -133,7 +133,7 @@ def open_paths(pid: int) -> set[str]:
 
 
 def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Yield pid and `stat_of` fields of visible live processes, perhaps only of one `session`. Raises OSError.
+    """Yield pid and `stat_of` fields of the visible live processes, of one `session` if given. Raises OSError.
 
     Reads no file of other sessions' processes, since a hundred daemons may scan at the same time.
     """

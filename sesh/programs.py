@@ -19,7 +19,7 @@ from sesh.names import printable
 
 
 def search_path() -> str:
-    """Return PATH without empty and relative entries, which follow the current directory; else the system's default."""
+    """Return PATH without entries that depend on the current directory; the default path if none are left."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.isabs(folder)) or os.defpath
 

@@ -1,8 +1,8 @@
 """The frames of clients and daemons: a pure codec, the same over a Unix socket and over ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
-and ignore unknown JSON keys. Peers with another protocol number understand HELLO, WELCOME, the request `reload` and its
-RESPONSE.
+and ignore unknown JSON keys. Peers with different protocol numbers still understand HELLO, WELCOME, the request
+`reload` and its RESPONSE.
 
 | frame    | from   | payload                                                                                 |
 |----------|--------|-----------------------------------------------------------------------------------------|
@@ -15,7 +15,8 @@ RESPONSE.
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | both   | client: nothing, to request a screen; or a position (8 bytes), to request the screen    |
-|          |        | and the lines from there; until the answer the client shows no output. Daemon: SCREEN   |
+|          |        | and the lines from there; until the answer the client shows no output. Daemon: the same |
+|          |        | payload as SCREEN                                                                       |
 | DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
@@ -27,8 +28,8 @@ RESPONSE.
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
-| GOT      | client | bytes of OUTPUT and SCREEN received (8 bytes), over a link: bounds the bytes in flight, |
-|          |        | so that no key waits for them                                                           |
+| GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN received (8 bytes); it bounds the |
+|          |        | bytes in flight, so that no key waits for them                                          |
 | TELL     | daemon | JSON: name, state, question of another session, to notify the user                      |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
@@ -50,19 +51,19 @@ from sesh import errors
 PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 
 BRIDGE = b"\0sesh-bridge-1\0\n"
-"""Sent first by a bridge; earlier bytes are output of the login shell's files."""
+"""Sent first by a bridge; any earlier bytes are output of the login shell's startup files."""
 
 LARGEST_PAYLOAD = 1 << 20
 LARGEST_ANSWER = 40 << 20
-"""Bytes of DATA with one answer; beyond it, ProtocolError. The output of a run (32 MiB) and a scrollback fit."""
+"""Most bytes of DATA with one answer; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
 MOST_VALUES = 500_000
-"""JSON values in one answer; beyond it, ProtocolError. A short value, too, costs some hundred bytes of memory."""
+"""Most JSON values in one answer; more raise ProtocolError. Even a short value takes some hundred bytes of memory."""
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
 INPUT_WINDOW = 256 << 10
-"""Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon reads no more from it."""
+"""Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon no longer reads from it."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
 READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))

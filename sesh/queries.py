@@ -4,11 +4,11 @@ The daemon must find a query before it passes the block on, since the terminal's
 ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
 Program Status Protocol (OSC 7501).
 
-No model of the screen is needed: one regular expression, which skips plain text and colours at the speed of memchr.
+This needs no model of the screen, only a regular expression that skips plain text and colours at the speed of memchr.
 
-A `Finding` is a kind, a body, and the end offset in the block. The body of a `query`, which has one reply, and of a
-`talk`, which may have several or none, is the sequence; a string with several queries gives a finding for each. The
-body of a notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
+A `Finding` is a kind, a body, and the end offset in the block. A `query` has one reply, a `talk` may have several or
+none; the body of both is the sequence. A string with several queries gives a finding for each query. The body of a
+notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REPLIES = {
     b"$w": b"P$u", b"$u": b"P$s", b"&u": b"P!u", b"'|": b"&w", b"#R": b"?#Q", b'"v': b'"w',
     b"P$q": b"P$r", b"P+q": b"P+r",
 }  # fmt: skip
-"""By query, the form of its reply, if that differs from the query's own."""
+"""By query, the form of its reply, if it differs from the form of the query."""
 
 
 def form(sequence: bytes) -> bytes:
@@ -53,7 +53,7 @@ _MOST = {
     "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
     "status": 256, "status query": 16,
 }  # fmt: skip
-_MOST_OTHERS = 1000  # findings of a kind that are kept for one block; earlier ones are dropped
+_MOST_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
     rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
     rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
@@ -70,7 +70,7 @@ _GRAPHICS_QUERY = re.compile(rb"G(?:[^;]*,)?a=q|(?!G(?:[^;]*,)?q=[12])G(?:[^;]*,
 _TERMINATOR = re.compile(rb"\x07|\x1b\\")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 _FOREIGN = 99
-"""The first number of an OSC that is not xterm's: any of them may have replies. xterm's have one only for `?`."""
+"""From this number on, an OSC is not one of xterm's, and may have replies; an OSC of xterm has one only for `?`."""
 
 
 class QueryScanner:

@@ -1,7 +1,7 @@
-r"""Ctrl-\ before the terminal is raw: a SIGQUIT, which would end sesh with a core dump.
+r"""Ctrl-\ before the terminal is raw, when the key sends SIGQUIT, which would end sesh with a core dump.
 
-Before the session exists, the key stops sesh as Ctrl-C does. After that, until the terminal is raw, it detaches from
-the session as soon as the client is attached.
+Before the session exists, the key stops sesh as Ctrl-C does. After that, until the terminal is raw, the key makes the
+client detach from the session as soon as it is attached.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class QuitKey:
             self._note()
 
     def disarm(self) -> None:
-        """Only record the key from now on: after it, the client detaches from the session."""
+        """Only record the key from now on; if it was typed, the client detaches once it is attached."""
         self._armed = False
 
     def taken(self) -> bool:

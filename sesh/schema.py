@@ -46,8 +46,8 @@ class _RunFacts(TypedDict):
 class RunFacts(_RunFacts, From, total=False):
     """A daemon's facts of a run.
 
-    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before the answer; `reason`:
-    why the session ended, if it ended with the run.
+    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before those in the answer;
+    `reason`: why the session ended, if it ended with the run.
     """
 
     n: int
@@ -234,10 +234,10 @@ class LaunchSpec(TypedDict, total=False):
     """All data that a daemon needs to start its session.
 
     `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: the names
-    that `--env` had before a restore. `width`, `height`: pixels. `outlive`: which sessions that end without a client
-    are kept; `before`: text at the start of the log; `history`: earlier commands; `gate`: start the command only after
-    Enter. `resume`: the command of `--resume-with`; `resumes`: run it instead of `command`. `instead_of`: the id of the
-    only dormant session whose name it may take.
+    of `--env` variables before a restore. `width`, `height`: pixels. `outlive`: which sessions are kept if they end
+    without a client; `before`: text at the start of the log; `history`: earlier commands; `gate`: start the command
+    only after Enter. `resume`: the command of `--resume-with`; `resumes`: run it instead of `command`. `instead_of`:
+    the id of the only dormant session whose name it may take.
     """
 
     name: str

@@ -34,12 +34,12 @@ class Stop:
         with self._lock:
             self._event.set()
             for callback in self._callbacks:
-                with suppress(SeshError):  # its peer is unreachable, so the call ends anyway
+                with suppress(SeshError):  # the callback's peer is unreachable, so the call ends anyway
                     callback()
 
     @contextmanager
     def calling(self, callback: Callback) -> Iterator[None]:
-        """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped before, or by the callback."""
+        """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped before or within the block."""
         with self._lock:
             self.check()
             self._callbacks.append(callback)

@@ -77,9 +77,9 @@ class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
     `resizes`: position, columns and rows of each resize that the model has not reached. `marks`: positions up to which
-    clients have output, and the state of the model at each; None if not reached. `screen`: the bytes, as latin-1, that
-    restore the emulator in the size `drawn` (columns, rows). `completed`: the number of the newest line that scrolled
-    off. `used`: see `vt.grid`.
+    clients have output, and the state of the model at each, None before it gets there. `screen`: the
+    bytes, as latin-1, that restore the emulator in the size `drawn` (columns, rows). `completed`: the number of the
+    newest line that scrolled off. `used`: see `vt.grid`.
     """
 
     position: int
@@ -129,8 +129,8 @@ class _KeptSession(TypedDict):
 
 
 class KeptSession(_KeptSession, total=False):
-    """The cached keys of the Summary of a session on a host. `seen`: when it was last known to run, if after its host
-    `listed` it (seconds since 1970)."""
+    """The cached keys of the Summary of a session on a host. `seen`: when it was last known to run, if that was
+    after its host `listed` it (seconds since 1970)."""
 
     id: str
     state: str

@@ -37,13 +37,13 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
 }
 _LARGEST_READ = 1 << 18
 GRACE = 1.0
-"""Seconds after a request's deadline to wait for the daemon's answer that it was too late."""
+"""Seconds after a request's deadline to wait for the daemon's answer that the request came too late."""
 
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `greeted`: the HELLO that a bridge has already sent to it; `ahead`: the
-    least seconds by which `uptime` of its machine is ahead of this one's."""
+    """The daemon, as known before its WELCOME. `greeted`: the HELLO that a bridge has already sent to it; `ahead`: a
+    lower bound of the seconds by which `uptime` of its machine is ahead of this machine's."""
 
     name: str = ""
     session_id: str = ""
@@ -52,7 +52,7 @@ class Peer:
 
 
 class Connection:
-    """Frames over a pair of descriptors, which it owns; for a socket both are the same.
+    """Frames over a pair of descriptors, which the connection owns; for a socket both are the same.
 
     `far`: the peer is a host, whose text is not trusted. Deadlines are by the monotonic clock.
     """
@@ -67,7 +67,7 @@ class Connection:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
-        """A passed deadline after which one read was allowed, for bytes that came in time."""
+        """The passed deadline after which one more read was allowed, because bytes may have come in time."""
         self._reloaded = False
 
     def __enter__(self) -> Connection:
@@ -183,14 +183,14 @@ class Connection:
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
         """Read the WELCOME that answers a HELLO. Raises ProtocolError for another protocol number.
 
-        `any_protocol`: accept every number, for `reload`, which all understand.
+        `any_protocol`: accept every number, for the request `reload`, which every version understands.
         """
         while not self.accept(*self.receive(deadline), any_protocol=any_protocol):
             continue
         return self.welcome
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
-        """Store a WELCOME and return True; return False for other frames. Raises the error that refuses HELLO."""
+        """Store a WELCOME and return True; return False for other frames. Raises the error if HELLO was refused."""
         if kind == protocol.RESPONSE:
             raise errors.rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
@@ -223,7 +223,7 @@ class Connection:
     # -- requests and their answers
 
     def not_after(self, deadline: float | None) -> float | None:
-        """Return a deadline as `begin_by`: by `uptime` of the daemon's machine."""
+        """Return the `begin_by` for a deadline: the same moment by `uptime` of the daemon's machine."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
@@ -255,8 +255,8 @@ class Connection:
     def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
-        If the request `changes` something, wait `GRACE` longer, for the daemon's answer that it was too late. Raises
-        Unknown if the request may have been carried out, else as `answer`.
+        If the request `changes` something, wait `GRACE` longer, because the daemon may answer that it came too late.
+        Raises Unknown if the request may have been carried out, else as `answer`.
         """
         changes = changes and verb not in protocol.READING
         try:
@@ -272,7 +272,7 @@ class Connection:
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def unread(self, error: errors.SeshError) -> bool:
-        """Return whether the daemon has surely not read the last request; after the deadline it refuses it."""
+        """Return whether the daemon has surely not read the last request; it refuses one read after the deadline."""
         if isinstance(error, errors.TimedOut):
             return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread
@@ -340,7 +340,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         try:
             opened.getpeername()
             break
-        except OSError:  # the daemon's backlog is full; no event reports room
+        except OSError:  # the daemon's backlog is full, and no event reports that it has room
             opened.close()
         if time.monotonic() > deadline:
             raise errors.silent_daemon(name)
@@ -353,7 +353,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def open_socket(name: str) -> socket.socket | None:
-    """Return a non-blocking socket to the daemon of `name`, connected unless its backlog is full; None without one."""
+    """Return a non-blocking socket to a daemon, connected unless its backlog is full; None if nobody listens."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:

@@ -18,9 +18,9 @@ from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
 _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
-"""The zero-width joiner of emoji; the range of regional indicators: two make a flag."""
+"""The zero-width joiner of emoji, and the range of regional indicators, two of which make a flag."""
 _NOTIFICATION_COLUMNS = 30
-_MOST_MARKS = 4096  # zero-width characters at which `cut` stops to look for columns
+_MOST_MARKS = 4096  # zero-width characters after which `cut` stops looking for columns
 LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20  # characters at which a host's text is cut
 STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"  # SGR and links (OSC 8)
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
@@ -84,7 +84,7 @@ def encodable(value: Any) -> Any:
 def state(session: Summary) -> str:
     """Return the state of a session for a list: attached, detached, exited with its code, lost.
 
-    On another machine: that machine. If its host does not answer: when the session was last seen.
+    On another machine: the name of that machine. If its host does not answer: when the session was last seen.
     """
     if stale := session.get("stale"):
         seen = measures.seconds(stale["since"])
@@ -161,7 +161,7 @@ def ended_badly(session: Summary) -> bool:
 
 
 def asks(session: Summary) -> str:
-    """Return the question of a session's program; empty if it asks none, or it is unknown."""
+    """Return the question of a session's program; empty if it asks none, or if the question is unknown."""
     facts = session.get("activity")
     return one_line(facts.get("question") or "") if facts and facts["state"] == "waiting" else ""
 
@@ -176,7 +176,7 @@ def of_report(report: ReportFacts) -> str:
 def runs(session: Summary) -> str:
     """Return unseen changes in brackets, the foreground command as typed, and the title that it set.
 
-    Without a known foreground program, or if it is this process: the command that the session was started with.
+    If the foreground program is unknown, or is this process, the command is that with which the session was started.
     """
     foreground = session.get("foreground")
     if foreground and session.get("current") and foreground.get("pid") == os.getpid():
@@ -189,7 +189,7 @@ def runs(session: Summary) -> str:
 
 
 def command_line(command: Sequence[str]) -> str:
-    """Return a running program's arguments as a shell line; its name without directory and login dash.
+    """Return a running program's arguments as a shell line, its name without directory and login dash.
 
     Some programs (npm, sshd) overwrite their arguments with one text, which is kept. Empty for an empty command.
     """

@@ -29,7 +29,7 @@ def state(
     state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=among(*STATES))],
     text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
 ) -> int:
-    """Set the state of the session that it runs in: working, waiting, idle, done or failed.
+    """Set the state of the session in which this command runs: working, waiting, idle, done or failed.
 
     TEXT is the question or a remark. All words after -- are TEXT, even --json.
 

@@ -33,7 +33,7 @@ from sesh.wire import Connection
 Enter = Callable[[Target], Entered]
 
 _DETACH_KEY = "C-\\"
-_COUNT_TIMEOUT = 0.2  # seconds that a person waits to leave
+_COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
 def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *, sync: bool = True) -> int:
@@ -156,7 +156,7 @@ def _check_switch(current: Record, view: View, name: str, host: str | None) -> N
 
 
 def _switch_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
-    """Switch the client of the current session; print an exited session, on which the client would end at once."""
+    """Switch the client of the current session, or print an exited session: the client would end on it at once."""
     if target.call(views.status, name=name)["state"] == "exited":
         return _show_ended(cli, target, name, connection)
     connection.close()
@@ -175,7 +175,7 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the client of the current session; return whether one could. `probe`: only ask."""
+    """Switch the client of the current session; return whether a client could switch. `probe`: only ask."""
     answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
     return bool(answer.get("switched"))
 
@@ -188,9 +188,9 @@ def _refuse_own(name: str, connection: Connection) -> None:
 
 
 def shows(name: str) -> bool:
-    """Return whether a session shows this terminal, also through tmux or script.
+    """Return whether this terminal is in a session, also through tmux or script.
 
-    The terminals of all ancestors count; those of tmux's clients too, as its server has no terminal.
+    The terminals of all ancestors count. Those of tmux's clients count too, because tmux's server has no terminal.
     """
     record = records.readable(name)
     for pid in (os.getpid(), *_tmux_clients()):

@@ -25,11 +25,11 @@ from sesh.tui import board
 from sesh.tui.rows import Row, SortOrder
 from sesh.wording import activity_facts, since
 
-_QUESTION_DELAY = 1.0  # seconds that `next` gives a working session to raise its question, if none waits
+_QUESTION_DELAY = 1.0  # seconds that `next` waits for a working session to ask, if no session waits
 
 
 def pick(ctx: Context, *, label: Labelled = None) -> int:
-    """Choose a session from the board, the session attached last first.
+    """Choose a session from the board; the session attached last comes first.
 
     Examples:
       sesh pick
@@ -155,7 +155,7 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
-    """Return the waiting sessions, each with the time when it began to wait, 0 if unknown."""
+    """Return the waiting sessions, each with the time when it began to wait, or 0 if that is unknown."""
     return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
 
 

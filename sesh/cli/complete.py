@@ -18,7 +18,7 @@ from sesh.cli.words import hosts
 from sesh.errors import SeshError
 
 VARIABLE = "_SESH_COMPLETE"
-_BREAKS = "=:"  # bash starts a new word after these; an `@` is the start of a new word
+_BREAKS = "=:"  # bash starts a new word after these, and at an `@`
 
 
 class _Completion:

@@ -137,7 +137,7 @@ def open_(
 
 
 def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
-    """Print the session if JSON is wanted; return 0. Note that a new session has the name of a verb."""
+    """Print the session if JSON is wanted; return 0. Tell the person if a new session has the name of a verb."""
     if created and find_verb(name) is not None:
         cli.person.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
     return printing.done(cli.line, name=name, session=name, host=cli.line.host, created=created)
@@ -149,8 +149,8 @@ def here(
 ) -> int:
     """Attach to the session named after this directory's repository; if it does not exist, create it here.
 
-    In a git worktree the name is REPO-BRANCH, outside a repository that of the directory. If a session of another
-    directory has that name, it is NAME-2.
+    In a git worktree the name is REPO-BRANCH; outside a repository it is the name of the directory. If a session of
+    another directory has that name, it is NAME-2.
 
     Examples:
       sesh here

@@ -1,7 +1,7 @@
 """Run a verb on several hosts, in a child process for each; print their output and a summary.
 
-The children are forks: 32 take 200 MiB, 32 interpreters would take 670. A child has no terminal, so nothing in it
-prompts, and each signal reaches it once, from its parent.
+The children are forks, because 32 forks take 200 MiB and 32 interpreters would take 670. A child has no terminal, so
+nothing in it prompts, and each signal reaches it once, from its parent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
 from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
 
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-_MAX_CHILDREN = 32  # at a time; those of a verb that follows run all at once
+_MAX_CHILDREN = 32  # at a time; if the verb follows, all of them run at once
 _BLOCK = 1 << 16
 _LIFELINE = 3  # the child's end of a pipe, at which EOF means that the parent has ended
 _COLOURS = (36, 33, 35, 32, 34, 31)
@@ -121,7 +121,7 @@ def _exit_code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
         return SIGNAL_BASE + max(ended)
     if ExitCode.INTERRUPTED in codes and signals:
         return ExitCode.INTERRUPTED
-    runs_command = cli.line.verb.name in ("exec", "run")  # whose own exit code may be 2
+    runs_command = cli.line.verb.name in ("exec", "run")  # the command's own exit code may be 2
     if not runs_command and all(code == ExitCode.USAGE for code in codes):
         return ExitCode.USAGE
     return int(any(codes))
@@ -280,12 +280,12 @@ def _run_child(work: Callable[[], int], stdin: str, outputs: list[int], lifeline
     for number in _FORWARDED:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()  # signals are still blocked: it gets none
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # the thread gets no signals: they are still blocked
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     return work()
 
 
 def _end_with_parent() -> None:
-    """End this child when its parent ends, even by SIGKILL: nothing would read its output."""
+    """End this child when its parent ends, even by SIGKILL, because nothing would read its output."""
     os.read(_LIFELINE, 1)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -66,7 +66,7 @@ def _attach_to(cli: Invocation, target: Target, name: str) -> int:
 
 
 def back(cli: Invocation) -> int:
-    """Attach to the session attached last that still runs, except that of this terminal. Raises NotFound."""
+    """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
     if cli.line.host is not None:
         return _attach_to(cli, cli.target, "-")
     for host, name in enter.recent():

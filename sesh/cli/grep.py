@@ -74,7 +74,7 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
 
 
 def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on the target of the line, and for missing NAMEs on known remotes; return as `_on_hosts` does."""
+    """Search on the line's target, and on known remotes for NAMEs that it lacks; return as `_on_hosts` does."""
     rows: list[Any] = []
 
     def search_in(target: Target, some: list[str]) -> dict[str, ErrorFacts]:

@@ -24,7 +24,7 @@ class Invocation:
 
     def __init__(self, line: CommandLine) -> None:
         self.line, self.person = line, Person(line)
-        line.hosts = [check_host(host) for host in line.hosts]  # set first: `settings` may print a note for them
+        line.hosts = [check_host(host) for host in line.hosts]  # set first: a note of `settings` needs the host
         if line.hosts:
             line.hosts = self.person.settings().hosts_of(line.hosts)  # resolves groups
 
@@ -38,10 +38,10 @@ class Invocation:
         return reach.target_of(self.person, host)
 
     def places(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
-        """Return the host of each session, None for this machine, or the error of its search.
+        """Return the host of each session (None for this machine), or the error of the search for it.
 
-        That is the only host of the line, else this machine if it has the session, else the known remote that has it.
-        `creates`: the line creates a session that no machine has.
+        If the line names a host, it is that host. If the line names none, it is this machine if this machine has the
+        session, else the known remote that has it. `creates`: the line creates a session that no machine has.
         """
         places: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
         absent = [] if self.line.hosts else [name for name in places if not find.is_here(name)]
@@ -61,8 +61,8 @@ class Invocation:
     def find(self, *names: str | None, creates: bool = False) -> Target:
         """Return the target that has the session, and make it the target of the line.
 
-        Without a name, or with several, it is the target of the line. `creates`: see `places`. Raises NotFound,
-        Refused.
+        Without a name, or with several, return the target of the line as it is. `creates`: see `places`. Raises
+        NotFound, Refused.
         """
         name = names[0] if len(names) == 1 else None
         if name is not None and not self.line.hosts:
@@ -77,7 +77,7 @@ class Invocation:
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine that has some of the sessions; return the errors by session.
 
-        `confirm`: ask the person before the verb ends a session of a remote. Raises the error of a single session.
+        `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
         """
         failed: dict[str, SeshError] = {}
         groups: dict[str | None, list[str]] = {}
@@ -104,7 +104,7 @@ class Invocation:
         return failed
 
     def _note_host(self, name: str, host: str, *, confirm: bool = False) -> None:
-        """Print the host of a session, or ask the person to end the session. Raises Refused."""
+        """Print the host of a session, or, if `confirm`, ask whether to end the session. Raises Refused."""
         if not confirm or self.line.json or not self.person.can_ask:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.person.remember(f"{name} on @{host}")

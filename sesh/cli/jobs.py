@@ -61,8 +61,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 ) -> int:
     r"""Run CMD in its own session, wait, and exit with its exit code.
 
-    Its output is printed with --print or --follow only; meanwhile `sesh NAME` shows it. That is the output of a
-    terminal, even in a pipe: stderr is part of it, and programs may colour it or fit it to the columns (--size).
+    Its output is printed with --print or --follow only; meanwhile `sesh NAME` shows it. CMD runs on a terminal even if
+    sesh prints to a pipe: stderr is part of the output, and programs may colour it or fit it to the columns (--size).
     Without NAME the session gets the lowest free number.
 
     Its result is kept for a week, also without --keep: wait, status and logs read it.
@@ -125,7 +125,7 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
             sink.leave_line()
         code = report(cli, job, result, retained, printed=printed)
     except Refused as error:
-        error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
+        error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be the job's own code
         raise
     quiet = not (printed or follow or cli.line.json)
     if quiet and exited and cli.person.watched and (code or result.get("position")):
@@ -158,7 +158,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 class FollowedOutput:
     """Buffers output for stdout: `\\r\\n` becomes `\\n`; with `lines`, each line becomes a JSON object.
 
-    Queries are removed if stdout is a terminal, whose answers would become input of the shell.
+    Queries are removed if stdout is a terminal, because its replies would become input of the shell.
     """
 
     descriptor = printing.STDOUT
@@ -182,7 +182,7 @@ class FollowedOutput:
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
     def end(self) -> None:
-        """Release the buffer, as the output has ended."""
+        """Release the buffer, because the output has ended."""
         data, self._buffer = self._buffer, b""
         self.pending += _object(data.removesuffix(b"\r")) if self._lines and data else data
 

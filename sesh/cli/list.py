@@ -45,7 +45,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     rows = [session for session in overview["sessions"] if has_labels(session, wanted)]
     asks_remotes = not cli.line.local and paths.knows_remotes()
     if not cli.line.json:
-        if asks_remotes:  # their rows come later, and should fit the columns
+        if asks_remotes:  # the rows of remotes come later, and should fit the columns
             table.measure(_last_known(known.hosts(), wanted), time.time())
         if rows:
             _print(table.lines(rows, time.time()))
@@ -61,7 +61,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
 
 
 def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table) -> int:
-    """Print the sessions of one host; if it does not answer, the last known ones, and raise its error."""
+    """Print the sessions of one host. If it does not answer, print the last known ones, and raise its error."""
     try:
         sessions = _sessions(cli, host)
     except (errors.TimedOut, errors.Unreachable) as error:
@@ -77,7 +77,7 @@ def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table)
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
-    """Return the sessions of a host. Raises its error, for a person sooner if older sessions are cached."""
+    """Return the sessions of a host. Raises its error, after a short timeout if a person waits and some are cached."""
     if cli.person.watched and known.sessions(host) and not known.asks(host):
         try:
             with cli.person.connecting(host):
@@ -92,7 +92,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
 
 
 def _list_hosts(cli: Invocation, wanted: dict[str, str], table: Table) -> int:
-    """Print the sessions of each host; if a host does not answer, its error and the last known sessions.
+    """Print the sessions of each host; for a host that does not answer, its error and the last known ones.
 
     The exit code is 1 if any host did not answer.
     """

@@ -33,7 +33,7 @@ def run(argv: list[str]) -> int:
 
 
 def _dispatch(cli: Invocation) -> int:
-    """Call a plain function for a line without options, as typer loads slowly; else the app."""
+    """Call a plain function for a line without options, because typer loads slowly; else call the app."""
     line = cli.line
     if line.verb.name in ("hook", "bridge"):
         return int(load(line.verb.place)(cli))

@@ -25,7 +25,7 @@ class Person(Caller):
     """
 
     audience = printing.STDOUT
-    parent_watched = False  # in the child for one of several hosts: a person sees what its parent prints
+    parent_watched = False  # set in a child of `fanout` if a person sees what its parent prints
 
     def __init__(self, line: CommandLine) -> None:
         self._line, self.local = line, line.local
@@ -112,7 +112,7 @@ class Person(Caller):
 
 
 def discard_typeahead(person: Person) -> None:
-    """Discard keys typed here while a command asked: the shell would run them, even a password."""
+    """Discard keys typed here while a command asked, because the shell would run them, even a password."""
     if not person.told_question or not os.isatty(0):
         return
     try:

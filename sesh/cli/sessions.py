@@ -123,7 +123,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
 def resume_with(ctx: Context, name: AnyName = None) -> int:
     """Set the command that starts NAME again once it has ended or was lost; `--` alone removes it.
 
-    Without NAME it sets that of the session in which it runs, as in a hook.
+    Without NAME it sets the command of the session in which it runs, as in a hook.
 
     Examples:
       sesh resume-with -- claude --resume "$id"

@@ -79,7 +79,7 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
     try:
         yield
     except NotFound as missing:
-        if missing.hint == paths.absent(name).hint:  # any other hint knows more of the name
+        if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
             missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.line.tail or [])}"
         raise
 

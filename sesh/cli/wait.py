@@ -157,7 +157,10 @@ def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
-    """Return the places of the sessions, for several hosts on each of them, or the errors of their search."""
+    """Return the places of the sessions, each with the error of the search for it, or None.
+
+    If the line has hosts, each session has a place on each of them.
+    """
     if cli.line.hosts:
         return {(host, name): None for host in cli.line.hosts for name in names}
     places: dict[Place, SeshError | None] = {}

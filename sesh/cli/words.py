@@ -44,7 +44,7 @@ def among(*words: str) -> Callable[[str], list[str]]:
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Return `parse` as the parser of an option or argument, which typer names in its error."""
+    """Return `parse` as a parser for typer, which names the option or argument in the error."""
 
     @wraps(parse)
     def parser(text: str) -> Value:

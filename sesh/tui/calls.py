@@ -16,7 +16,7 @@ Outcome = Callable[[Any, str], None]  # takes the answer of a call, and its erro
 
 
 class Calls:
-    """Runs calls in threads, and reports their outcomes in one thread; the exit waits for no call.
+    """Runs calls in threads, and reports their outcomes in the thread that calls `take`; closing waits for no call.
 
     Wait until `inbound` is readable, then call `take`.
     """
@@ -34,7 +34,7 @@ class Calls:
     def begin(self, host: str | None, call: Callable[[Target], Any], outcome: Outcome) -> None:
         """Call `call` with the target in a thread, where it cannot ask a person. `take` calls `outcome`.
 
-        `outcome` must be a new function for each call, as it identifies the call.
+        `outcome` must be a new function for each call, because it identifies the call.
         """
 
         def carry_out(_stop: Stop) -> Iterator[Any]:

@@ -26,7 +26,7 @@ class Keys:
         return keys
 
     def flush(self) -> list[str]:
-        """Return the key that `partial` is if nothing follows: Escape, or none."""
+        """Return the key that `partial` stands for if nothing follows it: Escape, or none."""
         partial, self.partial = self.partial, b""
         return ["escape"] if partial == ESCAPE else []
 
@@ -46,7 +46,7 @@ def _name(token: bytes) -> str:
 
 
 def edited(text: str, key: str) -> str:
-    """Return the text after a key at its end."""
+    """Return the text as it is after a key was pressed at its end."""
     if key == "bspace":
         return text[:-1]
     if key in ("C-u", "C-w"):

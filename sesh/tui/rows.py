@@ -17,7 +17,7 @@ from sesh.wording import activity_facts, at_home, columns, cut, plain, title
 
 STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
-_MIN_NAME = 8  # columns, which a narrow board leaves to names
+_MIN_NAME = 8  # columns that even a narrow board leaves to names
 _GAP = 2
 _URGENT = ("waiting", "failed")
 

@@ -121,11 +121,13 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
 
 def test_the_detach_key_leaves_even_a_tied_job_and_says_how_to_go_on(home: Home) -> None:
     """It killed the one who waited by SIGQUIT, with a core dump."""
-    process = followed(home, SLEEPS, "--tie")
+    process = home.start("--exec", "job", "--tie", "--json", "--", "sh", "-c", SLEEPS)
+    wait_until(lambda: "ready" in home.sesh("--screen", "job").stdout)
     process.send_signal(signal.SIGQUIT)
-    _, err = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "job goes on" in err.decode()
+    error = json.loads(out)["error"]
+    assert (error["code"], "job goes on" in error["message"], "typed" in error) == ("interrupted", True, False)
     assert home.names() == ["job"]
 
 
