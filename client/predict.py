@@ -123,7 +123,7 @@ class Guesses:
             self._first = PredictedLine(number - 1, self._screen, column, column)
             self._lines = [self._first]
 
-    def look(self, screen: Screen) -> None:
+    def compare(self, screen: Screen) -> None:
         """Compare the screen after output with the expected lines."""
         self._screen = screen
         line, first = self._reached, self._first
@@ -198,7 +198,7 @@ class Predictor:
             self._drop()
             return back, b""
         self._position = max(self._position, position + len(data))
-        self._guesses.look(_line(self._model))
+        self._guesses.compare(_line(self._model))
         after = self._draw()
         return (_BEGIN + back, after + _END) if back and after else (back, after)
 
@@ -226,7 +226,7 @@ class Predictor:
         model = Emulator(*size, max_lines=1)
         if self._follow(model, screen):
             self._model, self._position = model, position
-            self._guesses.look(_line(model))
+            self._guesses.compare(_line(model))
 
     @staticmethod
     def _follow(model: Emulator, data: bytes) -> bool:

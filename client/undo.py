@@ -21,11 +21,11 @@ _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
 _FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
-"""By kind of change, the bytes that reset the cursor's shape and the terminal's character set."""
+"""The bytes that reset the cursor's shape and the terminal's character set, by kind of change."""
 _COMMANDS = {
     8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
 }  # fmt: skip
-"""By OSC, the bytes that reset it: link, progress, pointer, state."""
+"""The bytes that reset what an OSC has set, by its number: link, progress, pointer, state."""
 _LAST_ROW = b"\x1b[9999;1H"
 _ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"  # resets pen, charset, keypad and cursor; sent in any case
 
@@ -41,9 +41,9 @@ _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
 _LONGEST, _HEAD = 8 << 10, 16
-"""Bytes kept of an unfinished string; of a longer one only its head, enough to tell its kind."""
+"""Most bytes kept of an unfinished sequence; of a longer one only the first _HEAD, enough to tell its kind."""
 _MAX_PUSHES = 10
-"""Title pushes at which the oldest is forgotten: every terminal keeps as many."""
+"""Most pushed titles that are remembered, the newest ones. Every terminal keeps as many."""
 
 
 class Undo:
@@ -53,16 +53,16 @@ class Undo:
         self._carry = b""
         """The incomplete sequence at the end of the stream."""
         self._titled, self._title_pushes = False, list[int]()
-        """True if a title was set while none was pushed; the kinds of the pushed ones (XTWINOPS 22)."""
+        """Whether a title was set while no title was pushed; the kinds of the pushed titles (XTWINOPS 22)."""
         self._reset()
 
     def _reset(self) -> None:
         """Start from default settings, as after RIS, which keeps the titles."""
         self._resets: dict[bytes, bytes] = {}
-        """By changed setting, the bytes that reset it."""
+        """For each changed setting, the bytes that reset it."""
         self._tabs = False
         self._pushes, self._flags_set = [0, 0], [False, False]
-        """Kitty's keyboard flags, by screen: the number of pushes; true if flags were set without a push."""
+        """For each screen, pushes of kitty's keyboard flags remain, and whether flags were set without a push."""
         self._alternate = b""
         """The mode that switched to the alternate screen."""
 

@@ -60,7 +60,7 @@ class ClientHandler:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
     def _attach(self, connection: PeerConnection, hello: Introduction, welcome: Welcome) -> None:
-        client = Client(connection, self._clients.last_number + 1, hello, self._model.mark)
+        client = Client(connection, self._clients.last_number + 1, hello, self._model.snapshot)
         created = connection.creator
         for other in list(self._clients.all):
             if client.terminal.token and other.terminal.token == client.terminal.token:
@@ -219,10 +219,10 @@ class ClientHandler:
         client.connection.reader = None
         self._timers.clear(("held", client.number))
         self._relay.echoes.forget(client)
-        self._model.mark(client.position)
+        self._model.snapshot(client.position)
         self._clients.remove(client)
         if not self._clients:
-            self._model.mark(self._log.head)
+            self._model.snapshot(self._log.head)
             self._session.events.missed.reset(self._log.head)
         self._changed("detached", client)
 

@@ -49,7 +49,7 @@ def snapshot_of(server: Server) -> Snapshot:
     session = server.session
     pump, clients, findings, events = session.pump, session.clients, session.findings, session.events
     for client in clients.all:
-        session.model.mark(client.position)  # where its terminal continues
+        session.model.snapshot(client.position)  # where its terminal continues
         clients.remember(client)
     left = session.timers.remaining("timeout")
     history = session.runs.history

@@ -157,9 +157,9 @@ class Typing:
         """
         session = self._session
         self._admit(text)
-        command = b"\n" not in text and shells.foreground_name(pty) in _MODAL
+        to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         session.model.catch_up()
-        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not command
+        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not to_editor
         blocked = session.activity.declared_question
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)
@@ -184,7 +184,7 @@ class Typing:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         pty = session.pty
         runs = pty is not None and reads.runs(text.reader[0], pty.pid)
-        step = delivery.next_step(time.monotonic(), pump.unread, self._screen(), runs=runs)
+        step = delivery.next_step(time.monotonic(), pump.unread, self._screen(), busy=runs)
         text.disturbed = text.disturbed or pump.typed_line.person_at > text.began_at
         if pump.running and not text.disturbed and step in (Step.TYPE, Step.WAIT):
             if step is Step.TYPE:

@@ -195,12 +195,12 @@ def yield_memory() -> None:
 
 def outlive_programs() -> None:
     """Undo `yield_memory` for a process that was started in a session."""
-    score = oom_class()
+    score = oom_score_outside()
     if score is not None:
         _write_oom_score(score)
 
 
-def oom_class() -> int | None:
+def oom_score_outside() -> int | None:
     """Return this process's `oom_score_adj` without the `_OOM_ROOM` that `yield_memory` added; None if unknown.
 
     It may differ from 0 by configuration (systemd's DefaultOOMScoreAdjust=).

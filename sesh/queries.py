@@ -69,7 +69,7 @@ _GRAPHICS_QUERY = re.compile(rb"G(?:[^;]*,)?a=q|(?!G(?:[^;]*,)?q=[12])G(?:[^;]*,
 """Matches a command of kitty's graphics that has a reply: a query, or a numbered image that is not quiet."""
 _TERMINATOR = re.compile(rb"\x07|\x1b\\")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
-_FOREIGN = 99
+_FIRST_FOREIGN = 99
 """From this number on, an OSC is not one of xterm's, and may have replies; an OSC of xterm has one only for `?`."""
 
 
@@ -157,7 +157,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
         return findings
     if b"?" in text and (queries := _queries(command)):
         return [("query", b"\x1b]" + query + terminator) for query in queries]
-    talks = number.isdigit() and len(number) < 6 and int(number) >= _FOREIGN
+    talks = number.isdigit() and len(number) < 6 and int(number) >= _FIRST_FOREIGN
     return [*findings, ("talk", b"\x1b]" + command + terminator)] if talks else findings
 
 
@@ -208,7 +208,7 @@ def _queries(command: bytes) -> list[bytes]:
     return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]
 
 
-_ANSWERED = frozenset(("query", "talk", "status query"))  # the kinds of finding that a terminal may answer
+_REMOVED = frozenset(("query", "talk", "status query"))  # the kinds of finding that a terminal may answer
 _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
@@ -230,7 +230,7 @@ class QueryRemover:
         parts, start = [], 0
         for kind, _, offset in self._scanner.find(block):
             end = before + offset
-            if end == start or kind not in _ANSWERED:  # several queries of one OSC have the same end
+            if end == start or kind not in _REMOVED:  # several queries of one OSC have the same end
                 continue
             last = end - len(_ST) if data.endswith(_ST, start, end) else end
             parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]

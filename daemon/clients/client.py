@@ -101,10 +101,10 @@ class Client(Reader):
     """An attached client."""
 
     def __init__(
-        self, connection: PeerConnection, number: int, hello: Introduction, mark: Callable[[int], object]
+        self, connection: PeerConnection, number: int, hello: Introduction, snapshot: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._mark = mark  # makes the model remember a position that the terminal may show when the link breaks
+        self._snapshot = snapshot  # of the model, at a position that the terminal may show when the link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
@@ -121,7 +121,7 @@ class Client(Reader):
 
     def was_sent(self, size: int) -> None:
         super().was_sent(size)
-        self._mark(self.position)
+        self._snapshot(self.position)
 
     def ready_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""

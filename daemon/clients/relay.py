@@ -127,7 +127,7 @@ class Relay:
     def set_aside(self, client: Client) -> None:
         """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
         if isinstance(client.state, Live):
-            self.model.mark(client.position)
+            self.model.snapshot(client.position)
         if not (isinstance(client.state, Due) and client.state.attach):
             client.state = Due(client.state.beneath)
         self._soon(self.serve)
@@ -244,7 +244,7 @@ class Relay:
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
             client.state = Due()
-            model.mark(client.position)
+            model.snapshot(client.position)
         else:
             client.state = Live()
             client.connection.feed(self.log)

@@ -24,7 +24,7 @@ CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
 STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, of one step of the emulator
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
-_MAX_MARKS = 1024  # the oldest is dropped
+_MAX_SNAPSHOTS = 1024  # the oldest is dropped
 
 
 class TerminalState(NamedTuple):
@@ -63,8 +63,8 @@ class Model:
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._marks: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
-        self._ahead: list[int] = []  # the marks that it has not reached, sorted
+        self._snapshots: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
+        self._ahead: list[int] = []  # positions of snapshots that it has not reached, sorted
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
@@ -112,15 +112,15 @@ class Model:
             return
         emulator, start = self.emulator, self.position
         end = min(start + SLICE, self._log.head if end is None else end)
-        # Stop at the next resize and at the next mark.
+        # Stop at the next resize and at the next snapshot.
         while self._ahead and self._ahead[0] <= start:
             del self._ahead[0]
         end = min(end, self._resizes[0][0] if self._resizes else end, self._ahead[0] if self._ahead else end)
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        if self.position in self._marks:
-            self._marks[self.position] = _shown_by(emulator)
+        if self.position in self._snapshots:
+            self._snapshots[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -161,7 +161,7 @@ class Model:
             "position": self.position,
             "size": [self.columns, self.rows],
             "resizes": [list(resize) for resize in self._resizes],
-            "marks": list(self._marks.items()),
+            "marks": list(self._snapshots.items()),
             "drawn": [emulator.columns, emulator.rows],
             "screen": replay(emulator, lines=emulator.scrollback.lines, clear=False).decode("latin-1"),
             "completed": emulator.scrollback.completed,
@@ -176,21 +176,21 @@ class Model:
         for at, shown in state["marks"]:
             if not shown:
                 insort(self._ahead, at)
-            self._marks[at] = TerminalState(shown[0], shown[1], Stacks(*shown[2]), *shown[3:]) if shown else None
+            self._snapshots[at] = TerminalState(shown[0], shown[1], Stacks(*shown[2]), *shown[3:]) if shown else None
         self.emulator = self._new(*state["drawn"])
         self.emulator.feed(state["screen"].encode("latin-1"))
         self.emulator.scrollback.renumber(state["completed"])
         self.emulator.screen.used = set(state["used"])
 
-    def mark(self, position: int) -> None:
+    def snapshot(self, position: int) -> None:
         """Remember the state at `position`, from which a client may need a repaint later."""
         if position == self.position:
-            self._marks[position] = _shown_by(self.emulator)
-        elif position > self.position and position not in self._marks:
-            self._marks[position] = None
+            self._snapshots[position] = _shown_by(self.emulator)
+        elif position > self.position and position not in self._snapshots:
+            self._snapshots[position] = None
             insort(self._ahead, position)
-        while len(self._marks) > _MAX_MARKS:
-            del self._marks[next(iter(self._marks))]
+        while len(self._snapshots) > _MAX_SNAPSHOTS:
+            del self._snapshots[next(iter(self._snapshots))]
 
     def scrolled_since(self, position: int) -> int:
         """Return the number of lines that have scrolled off since `position`, or a few more."""
@@ -199,16 +199,16 @@ class Model:
     def missed_since(self, position: int) -> int:
         """Return the number of lines that a terminal lacks if it shows the output up to `position`.
 
-        A terminal that has shrunk since has scrolled off rows itself; they do not count. Without a mark at `position`
-        they count, and are sent twice.
+        A terminal that has shrunk since has scrolled off rows itself; they do not count. Without a snapshot at
+        `position` they count, and are sent twice.
         """
-        shown = self._marks.get(position)
+        shown = self._snapshots.get(position)
         own = max(0, shown.row + 1 - self.emulator.rows) if shown and not shown.alternate else 0
         return max(0, self.scrolled_since(position) - own)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the state at a marked position; an empty one without a mark."""
-        return self._marks.get(position) or TerminalState()
+        """Return the state at the position of a snapshot; an empty one without a snapshot."""
+        return self._snapshots.get(position) or TerminalState()
 
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:

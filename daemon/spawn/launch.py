@@ -219,7 +219,7 @@ def zygote_path(*, scoped: bool) -> str:
         # Linux only; a file that is missing or unreadable counts as empty.
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
-        *(scoped or machine.content("/proc/self/cgroup"), processes.oom_class()),
+        *(scoped or machine.content("/proc/self/cgroup"), processes.oom_score_outside()),
         processes.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):

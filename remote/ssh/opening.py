@@ -29,7 +29,7 @@ _TICK = 0.2  # seconds between two looks at a `Stop`
 
 
 @dataclass
-class _Way:
+class _Opening:
     destination: Destination
     near: Near
     early: Early | None = None
@@ -116,7 +116,7 @@ def open_link(
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
-    way = _Way(destination, near, early, prompts=ask and not master.is_shared(destination), say=say)
+    way = _Opening(destination, near, early, prompts=ask and not master.is_shared(destination), say=say)
     try:
         link = _race(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
     except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
@@ -135,7 +135,7 @@ def open_link(
 
 def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
     """Open a link over an ssh connection of its own, without prompts. Raises as `open_link`."""
-    way = _Way(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
+    way = _Opening(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 
@@ -156,7 +156,7 @@ def renew_shared(destination: Destination) -> None:
         return  # the next command opens it, or reports the error
 
 
-def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
+def _race(way: _Opening, patience: float, deadline: float, stop: Stop) -> Link:
     """Open a link over the shared connection, and after `patience` seconds of silence over an ssh of its own too.
 
     Return the first link that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
@@ -189,7 +189,7 @@ def _race(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     raise failures[attempts[-1]]
 
 
-def _win(way: _Way, deadline: float, attempt: Attempt) -> Link:
+def _win(way: _Opening, deadline: float, attempt: Attempt) -> Link:
     """Open a link and win the race with it."""
     link = way.open(deadline, attempt.stop)
     attempt.win(link)

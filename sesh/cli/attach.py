@@ -182,12 +182,12 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
 
 def _refuse_own(name: str, connection: Connection) -> None:
     """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
-    if shows(name):
+    if contains_this_terminal(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")
 
 
-def shows(name: str) -> bool:
+def contains_this_terminal(name: str) -> bool:
     """Return whether this terminal is in a session, also through tmux or script.
 
     The terminals of all ancestors count. Those of tmux's clients count too, because tmux's server has no terminal.

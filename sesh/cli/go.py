@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.attach import attach_terminal, shows
+from sesh.cli.attach import attach_terminal, contains_this_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
@@ -70,7 +70,7 @@ def back(cli: Invocation) -> int:
     if cli.line.host is not None:
         return _attach_to(cli, cli.target, "-")
     for host, name in enter.recent():
-        if host is None and shows(name):
+        if host is None and contains_this_terminal(name):
             continue
         cli.line.set_host(host)
         try:

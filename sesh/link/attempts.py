@@ -63,7 +63,7 @@ class Attempts:
         if not self.running:
             self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
 
-    def ended(self) -> None:
+    def reset(self) -> None:
         """Cancel the schedule, because the link answers or was replaced."""
         self.running = 0
         self.reason, self.refusal = "", None

@@ -99,7 +99,7 @@ class Race:
                 self._results.append((attempt, result))
                 os.write(self._outbound, b".")
             elif isinstance(result, Connection):
-                result.close()  # `end` was called meanwhile
+                result.close()  # `stop_all` was called meanwhile
 
     def _claim(self, attempt: Attempt) -> bool:
         with self._lock:
@@ -122,7 +122,7 @@ class Race:
                 self._winner = None
         return results
 
-    def end(self) -> None:
+    def stop_all(self) -> None:
         """Stop all attempts, and close their connections."""
         with self._lock:
             running, results = self._running, self._results
@@ -135,7 +135,7 @@ class Race:
 
     def close(self) -> None:
         """Stop all attempts, and close the descriptor."""
-        self.end()
+        self.stop_all()
         if self.descriptor >= 0:
             os.close(self.descriptor)
             os.close(self._outbound)

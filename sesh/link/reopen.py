@@ -128,8 +128,8 @@ class Reopen:
                 attempts.failed(now, _reason(error))
 
     def _end_attempts(self) -> None:
-        self._race.end()
-        self.attempts.ended()
+        self._race.stop_all()
+        self.attempts.reset()
 
     def wait(self, host: str, pause: Callable[[float], object], deadline: float | None = None) -> Connection:
         """Wait for the connection that replaces a lost link.

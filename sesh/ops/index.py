@@ -56,7 +56,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     directories.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
-    with closing(_Signs()) as signs:
+    with closing(_ChangeWatch()) as signs:
         while True:
             changed = signs.take()
             polls = time.monotonic() >= poll_at
@@ -79,7 +79,7 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
     return bool(ready)
 
 
-class _Signs:
+class _ChangeWatch:
     """Signs that sessions have changed: their daemons' events, and new files in the directory of sessions."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from sesh.reach import calls, links
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
-from sesh.reach.links import Entry
+from sesh.reach.links import EntryRequest
 from sesh.reach.op import ATTACH, Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
@@ -74,7 +74,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(Entry(ATTACH, {"name": name}, pings=attaches), deadline)[1]
+        return self._enter(EntryRequest(ATTACH, {"name": name}, pings=attaches), deadline)[1]
 
     def _begin(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
@@ -89,11 +89,13 @@ class HostTarget(Target):
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
             raise
 
-    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Entry:
+    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> EntryRequest:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
+        return EntryRequest(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
 
-    def _enter(self, entry: Entry, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
+    def _enter(
+        self, entry: EntryRequest, deadline: float | None = None, interrupts: Interrupts | None = None
+    ) -> Entered:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send the request again over another link. The session id stays the same,
@@ -133,17 +135,17 @@ class HostTarget(Target):
         early: Early | None = None,
         deadline: float | None = None,
         *,
-        passing: bool = False,
+        background: bool = False,
         stop: Stop | None = None,
     ) -> Link:
         """Open a link to sesh on the host. Raises Unreachable, NotDeployed, TimedOut past the deadline, Interrupted.
 
-        `early`: a request to send with HELLO. `passing`: no person named the host, so do not record it as used.
+        `early`: a request to send with HELLO. `background`: no person named the host, so do not record it as used.
         `stop`: cancels.
         """
         caller, host = self.caller, self.destination
         try:
-            with nullcontext() if passing else caller.connecting(self.host), links.link_errors(host, deadline):
+            with nullcontext() if background else caller.connecting(self.host), links.link_errors(host, deadline):
                 link = opening.open_link(
                     host,
                     links.origin(host),
@@ -158,8 +160,8 @@ class HostTarget(Target):
             if not (self.offer and caller.can_ask):
                 raise
             self._deploy(missing)
-            return self._open(early, deadline, passing=passing, stop=stop)
-        if passing:
+            return self._open(early, deadline, background=background, stop=stop)
+        if background:
             known.end_pause(self.host)
         else:
             links.record(host, link)
@@ -199,7 +201,7 @@ class HostTarget(Target):
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
         try:
             with self._open(deadline=stream.deadline) as link:
-                entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
+                entry = EntryRequest(ATTACH, {"name": stream.name}, stream.session_id)
                 answer, output = links.enter_session(self.caller, link, entry, stream.deadline)
         except SeshError:
             return None
@@ -237,7 +239,7 @@ class HostTarget(Target):
 
         stop.check()
         deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
-        link = self._open(deadline=deadline, passing=lists, stop=stop)
+        link = self._open(deadline=deadline, background=lists, stop=stop)
         stream = LinkStream(link, "", reopening, note=caller.note, changed=changed)
         stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):

@@ -74,7 +74,7 @@ def link_errors(destination: Destination, deadline: float | None = None) -> Iter
 
 
 @dataclass
-class Entry:
+class EntryRequest:
     """The request to enter a session over a link: an op, its arguments, and words for the bridge."""
 
     op: str
@@ -85,7 +85,7 @@ class Entry:
     reached: bool = False  # the host may have carried the request out
 
     @classmethod
-    def again(cls, lost: LostSession) -> Entry:
+    def again(cls, lost: LostSession) -> EntryRequest:
         """Return the request to resume a session after a lost link."""
         return cls(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
 
@@ -98,7 +98,7 @@ class Entry:
 
 
 def enter_session(
-    caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
+    caller: Caller, link: Link, entry: EntryRequest, deadline: float | None = None, stop: Stop | None = None
 ) -> tuple[Answer, bytes]:
     """Connect a link to a session's daemon; return the host's answer and its output.
 
@@ -184,11 +184,11 @@ def resume(destination: Destination, attempt: Attempt) -> Link:
     lost = attempt.session()
     assert lost is not None  # noqa: S101 (a stream of a session always describes it)
     caller = Caller()  # drops notes and cannot be asked
-    early = Early(Entry.again(lost).frames(caller)) if attempt.first else None
+    early = Early(EntryRequest.again(lost).frames(caller)) if attempt.first else None
     link = reconnect(destination, attempt, early)
     if early is None:
         lost = attempt.session() or lost  # more output may have arrived over the doubted link
-    answer, output = enter_session(caller, link, Entry.again(lost), stop=attempt.stop)
+    answer, output = enter_session(caller, link, EntryRequest.again(lost), stop=attempt.stop)
     _log_loss(lost)
     if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()

@@ -13,7 +13,7 @@ from sesh import directories, files, machine, paths, processes, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
-OLDEST = 7 * 86400.0  # seconds after its end; then a session that ended without a client is removed
+KEPT_SECONDS = 7 * 86400.0  # seconds after its end; then a session that ended without a client is removed
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 
 
@@ -134,13 +134,13 @@ def forget(name: str, session_id: str) -> None:
 
 
 def forget_ended() -> None:
-    """Remove sessions that ended without a client more than `OLDEST` seconds ago. Raises OSError, Refused."""
+    """Remove sessions that ended without a client more than `KEPT_SECONDS` seconds ago. Raises OSError, Refused."""
     for name in paths.names():
         record = readable(name)
         if record is None or record.get("exit_code") is None or not here(record) or alive(record):
             continue
         try:
-            if age(record) > OLDEST:
+            if age(record) > KEPT_SECONDS:
                 forget(name, str(record.get("id")))
         except FileNotFoundError:
             continue  # another daemon has removed it

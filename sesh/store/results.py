@@ -16,7 +16,7 @@ from sesh.outcomes import RunResult
 from sesh.schema import JobResult, RunFacts
 
 NEWEST = 100  # older results are removed
-OLDEST = 7 * 24 * 3600.0  # seconds, then a result is removed
+KEPT_SECONDS = 7 * 24 * 3600.0  # seconds, then a result is removed
 _LARGEST = 4 << 20  # bytes; a larger result or output is refused
 _RESULT, _OUTPUT = ".json", ".out"
 
@@ -72,7 +72,7 @@ def _prune(folder: str) -> None:
             continue  # another session's daemon has just removed it
     now = time.time()
     stems = [entry[: -len(_RESULT)] for entry in sorted(written, key=written.__getitem__) if entry.endswith(_RESULT)]
-    kept = {stem for stem in stems[-NEWEST:] if now - written[stem + _RESULT] < OLDEST}
+    kept = {stem for stem in stems[-NEWEST:] if now - written[stem + _RESULT] < KEPT_SECONDS}
     for entry, at in written.items():
         stem, suffix = os.path.splitext(entry)
         if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):

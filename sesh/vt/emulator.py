@@ -8,7 +8,7 @@ from time import perf_counter
 
 from sesh.vt import bulk
 from sesh.vt.encoded import PROMPT, closed, encode, plain
-from sesh.vt.images import begins
+from sesh.vt.images import is_image_start
 from sesh.vt.modes import Stacks
 from sesh.vt.parser import Parser
 from sesh.vt.reflow import unwrap
@@ -60,7 +60,7 @@ class Emulator(Parser):
     @property
     def in_image(self) -> bool:
         """True if the output ends inside an image."""
-        return begins(self.pending)
+        return is_image_start(self.pending)
 
     @property
     def alternate(self) -> bool:

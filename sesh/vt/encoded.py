@@ -11,7 +11,7 @@ import re
 from itertools import compress, count, islice, pairwise
 from operator import is_not
 
-from sesh.vt.graphemes import ZWJ, cells, joined, may_join
+from sesh.vt.graphemes import ZWJ, cells, joined_width, may_join
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr, with_link
 from sesh.vt.row import SPACER, Row
 
@@ -71,7 +71,7 @@ class Encoder:
             return
         for grapheme in filter(None, graphemes):
             # After a ZWJ some terminals join characters that others do not.
-            if self.last and (joined(self.last, 1, grapheme[0]) or self.last[-1] == ZWJ):
+            if self.last and (joined_width(self.last, 1, grapheme[0]) or self.last[-1] == ZWJ):
                 self.parts.append(self.pen.sequence)
             self.parts.append(grapheme)
             self.last = grapheme

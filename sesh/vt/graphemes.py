@@ -69,7 +69,7 @@ def _is_pictograph(char: str) -> bool:
     return char in _WIDENED or char in _NARROWED
 
 
-def joined(cluster: str, columns: int, char: str) -> int:
+def joined_width(cluster: str, columns: int, char: str) -> int:
     """Return how many columns `cluster` takes once `char` has joined it; 0 if `char` begins another cell instead.
 
     `columns`: how many columns `cluster` takes now.
@@ -127,7 +127,7 @@ def cells(text: str) -> list[str]:
             out += halves(wide)
         else:
             x = len(out) - (2 if out[-1:] == [""] else 1)
-            if out and (columns := joined(out[x], len(out) - x, other)):
+            if out and (columns := joined_width(out[x], len(out) - x, other)):
                 if len(out[x]) < CLUSTER_LIMIT:
                     out[x:] = (out[x] + other, "")[:columns]
             else:

@@ -13,7 +13,7 @@ _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)
 _SIXEL = re.compile(r'\x1bP[0-9;]*q\s*(?:"[0-9]*;[0-9]*;[0-9]*;([0-9]{1,5}))?')
 
 
-def begins(sequence: str) -> bool:
+def is_image_start(sequence: str) -> bool:
     """Return whether a sequence, perhaps incomplete, belongs to an image: sixel, kitty or iTerm2."""
     return _START.match(sequence) is not None
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sesh.vt.encoded import closed, encode, plain
 from sesh.vt.parser import Parser
-from sesh.vt.row import Row, joined
+from sesh.vt.row import Row, logical_line
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Scrollback
 
@@ -60,7 +60,7 @@ class LineReader:
         return self._unfinished([*self._scrollback.open_rows, *self._screen.main_rows])
 
     def _unfinished(self, rows: list[Row]) -> Line:
-        line = joined(rows)
+        line = logical_line(rows)
         encoded = encode(line)
         blanks = self._screen.cursor.x - (len(line) - self._screen.columns * (len(rows) - 1))
         return Line(encoded, plain(encoded) + " " * blanks, self.position, final=False)

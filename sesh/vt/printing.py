@@ -7,7 +7,7 @@ handled one by one.
 from __future__ import annotations
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined, may_join, width
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
 from sesh.vt.pen import DEFAULT
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import SPACER, STUB
@@ -187,7 +187,7 @@ class Printing(Rectangles):
         if self.joinable:
             x, cluster = self.last_grapheme()
             size = self.cursor.x - x
-            if new := joined(cluster, size, char):
+            if new := joined_width(cluster, size, char):
                 if len(cluster) < CLUSTER_LIMIT:
                     self._join(x, cluster + char, size, new)
                 return

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sesh.vt.encoded import decode
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT
-from sesh.vt.row import SPACER, STUB, Row, blank, joined
+from sesh.vt.row import SPACER, STUB, Row, blank, logical_line
 from sesh.vt.scrollback import Scrollback
 
 Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in logical lines
@@ -87,7 +87,7 @@ def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row],
     lines = []
     places = [(0, 0)] * len(points)
     for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
-        lines.append(joined(rows[first:end]))
+        lines.append(logical_line(rows[first:end]))
         length = 0
         for y in range(first, end):
             for index, (row, column) in enumerate(points):

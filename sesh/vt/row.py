@@ -143,7 +143,7 @@ def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
     return Row([" "] * columns, [pen] * columns, continues=continues)
 
 
-def joined(rows: Sequence[Row], following: Row | None = None) -> Row:
+def logical_line(rows: Sequence[Row], following: Row | None = None) -> Row:
     """Return the logical line that `rows` make up. `following`: the row after them."""
     line = Row([], [], prompt=rows[0].prompt)
     for row, below in zip(rows, [*rows[1:], following], strict=True):

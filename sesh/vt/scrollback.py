@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from sesh.vt.encoded import encode
-from sesh.vt.row import Row, joined
+from sesh.vt.row import Row, logical_line
 
 LINE_LIMIT, _PEN = 65536, 12
 """Weight at which an open line is ended. A column weighs 1, and each different pen of a row weighs `_PEN`."""
@@ -126,7 +126,7 @@ class Scrollback:
         """End the open line."""
         if rows := self.open_rows:
             self.open_rows, self._weight = [], 0
-            self._store(encode(joined(rows)))
+            self._store(encode(logical_line(rows)))
 
     def _store(self, line: str) -> None:
         self._newest.append(line)

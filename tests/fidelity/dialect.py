@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from sesh.vt.charsets import ASCII, DEFAULT_SETS
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import joined, width
+from sesh.vt.graphemes import joined_width, width
 from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, Row
@@ -175,7 +175,7 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
     if first < "\u0300":
         return False
     x, cluster = screen.last_grapheme() if screen.joinable else (0, "")
-    new = joined(cluster, screen.cursor.x - x, first) if cluster else 0
+    new = joined_width(cluster, screen.cursor.x - x, first) if cluster else 0
     own = first == "\u200d" or unicodedata.category(first).startswith("M")
     if own and (not new or new < screen.cursor.x - x or (first == "\ufe0f" and new != 2)):
         return True

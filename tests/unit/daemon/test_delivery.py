@@ -84,7 +84,7 @@ def test_enter_waits_for_a_program_that_still_runs_but_not_for_ever() -> None:
         delivery = Delivery(b"a text", 0, pasted=False)
         delivery.take(0.0)
         looks = [number * POLL for number in range(1, 200)]
-        steps = (delivery.next_step(now, 0, 1, runs=now < rests_at) for now in looks)
+        steps = (delivery.next_step(now, 0, 1, busy=now < rests_at) for now in looks)
         now = next(now for now, step in zip(looks, steps, strict=True) if step is Step.ENTER)
         assert entered_at - POLL <= now <= entered_at + 2 * POLL
 

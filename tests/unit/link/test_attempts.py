@@ -92,7 +92,7 @@ class Links(RuleBasedStateMachine):
         self.link.act(self.now)
         if self.link.state is Health.UP:
             self.running = 0  # the link has won
-            self.tries.ended()
+            self.tries.reset()
             self.refused = False
         else:
             self.tries.schedule(self.now)
@@ -164,7 +164,7 @@ class Links(RuleBasedStateMachine):
     def an_attempt_wins(self) -> None:
         self.running = 0
         self.refused = False
-        self.tries.ended()
+        self.tries.reset()
         self.link = LinkHealth(self.now)
         self.act()
 

@@ -55,7 +55,7 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
     assert len(kept) == results.NEWEST
     assert f"{0:016x}.json" not in kept
     assert len(list(folder.glob("*.out"))) == results.NEWEST
-    old = time.time() - results.OLDEST - 1
+    old = time.time() - results.KEPT_SECONDS - 1
     os.utime(folder / kept[0], (old, old))
     results.keep(result(501), None)
     assert not (folder / kept[0]).exists()
