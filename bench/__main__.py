@@ -82,7 +82,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Runs the parts that the options name; 0 also where a goal was missed or a row is slower, which is no failure."""
+    """Runs the parts that the options name. Returns 0 even if a goal was missed or a row is slower."""
     options = _arguments()
     began = time.monotonic()
     limits = (
@@ -109,8 +109,11 @@ def main() -> int:
 
 
 def take(run: Run, field: Field, names: Iterable[str], latest: float, end: float) -> None:
-    """Takes the parts in turns. One that fails costs no other its figures. None begins after the moment `latest`, and
-    the one that runs at `end` is broken off."""
+    """Runs the parts one after the other.
+
+    If a part fails, the others keep their figures. No part begins after the moment `latest`; the part that runs at the
+    moment `end` is broken off.
+    """
 
     def ring(*_: object) -> None:
         raise _TimeUp
@@ -159,7 +162,7 @@ def _say(run: Run, options: argparse.Namespace) -> None:
 
 
 def _compare(run: Run, path: str) -> None:
-    """Prints what is slower than the table of a document has it; a peer of another version is no measure for it."""
+    """Prints the rows that are slower than in a document's table; peers of another version are no yardstick."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     unlike = [name for name, version in run.versions.items() if version not in text]

@@ -1,8 +1,9 @@
 """`python -m bench.activity [PROGRAM…]`: the states that sesh reports of sessions with real programs, and how soon.
 
-Each program is started at the prompt of a shell, in a session of its own, and left alone. The table has what a person
-would say of it, what sesh says some seconds later, why, the seconds between the last output before that and the event,
-and how often it said something else on the way. Programs that are not installed are named and left out.
+Each program is started at the prompt of a shell, in a session of its own, and left alone. For each program the table
+has: the state that a person would name; the state that sesh reports some seconds later, and why; the seconds from the
+last output before that report to the report; and how often sesh reported another state before. Programs that are not
+installed are named and left out.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from sesh.errors import SeshError
 
 AT_ONCE = 6
 WATCHED = 13.0
-"""Seconds for which a program is watched: silence is told after ten."""
+"""Seconds for which a program is watched. sesh reports silence after ten."""
 SURE = 3.0
-"""Seconds for which a program that waits must be said to wait."""
+"""Seconds for which sesh must have reported that a waiting program waits."""
 
 _RAW = "import os, select, socket, sys, time, tty\ntty.setraw(0)\n"
 _SPINS = (
@@ -60,7 +61,7 @@ SCRIPTS = {
 
 
 class Trial(NamedTuple):
-    """A program: the line that starts it, what a person would say of the session, and what it needs."""
+    """A program: the line that starts it, the state that a person would name, and the programs that it needs."""
 
     name: str
     expected: str
@@ -69,7 +70,8 @@ class Trial(NamedTuple):
 
 
 def trials(python: str, port: int, ssh: str) -> list[Trial]:
-    """All programs. `port`: of a server that never answers; `ssh`: the words that lead to one that asks."""
+    """Returns all trials. `port`: of a server that never answers; `ssh`: the command for a login that asks for a
+    password."""
     run = f"{python} -IS"
     return [
         Trial("bash", "idle", "bash --norc -i", ("bash",)),
@@ -127,7 +129,7 @@ def trials(python: str, port: int, ssh: str) -> list[Trial]:
 
 
 class Told(NamedTuple):
-    """What sesh said: the word, why, the seconds until it did, and how often it said something else before."""
+    """What sesh reported: the state, why, after how many seconds, and how often it reported another state before."""
 
     word: str
     why: str
@@ -136,7 +138,7 @@ class Told(NamedTuple):
 
 
 def judge(trial: Trial, name: str, watched: float = WATCHED) -> Told:
-    """Runs a program in a new session, and watches what is said of it."""
+    """Runs a program in a new session, and watches what sesh reports of it."""
     session = Session(name)
     session.ensure(command=["bash", "--norc", "-i"], directory=os.environ["HOME"], env={"PS1": "$ "})
     session.wait(prompt=True, timeout=20)
@@ -163,12 +165,12 @@ _FOLLOW: dict[str, Any] = {"follow": True, "from": "screen"}
 
 
 class _Observer:
-    """Two connections to a session, for its output and for its events, and when what came."""
+    """Two connections to a session, for its output and for its events, which note when something arrives."""
 
     def __init__(self, name: str) -> None:
         self.printed_at = time.monotonic()
         self.said: list[tuple[float, str, float]] = []
-        """What was said: when, the word, and when the program had printed last."""
+        """The reports: when, which state, and when the program had printed last."""
         self._output, self._events = wire.connect(name), wire.connect(name)
         self._output.send(wire.greeting("request") + wire.asking("wait", 1, b"", **_FOLLOW))
         self._events.send(wire.greeting("request") + wire.asking("events", 1))
@@ -182,11 +184,11 @@ class _Observer:
 
     @property
     def word(self) -> str:
-        """What was said last."""
+        """The state that was reported last."""
         return self.said[-1][1] if self.said else ""
 
     def take(self, seconds: float) -> None:
-        """Takes in what comes within a moment."""
+        """Reads what arrives within that many seconds."""
         ready, _, _ = select.select([self._output.inbound, self._events.inbound], [], [], min(0.05, max(0.0, seconds)))
         if self._output.inbound in ready and self._output.receive()[0] == protocol.OUTPUT:
             self.printed_at = time.monotonic()
@@ -200,7 +202,7 @@ class _Observer:
 
 @contextlib.contextmanager
 def ground() -> Iterator[tuple[int, str]]:
-    """A home of its own with the scripts, a server that never answers, and an sshd: the port, and the words for ssh."""
+    """Creates a home with the scripts, a silent server, and an sshd. Yields the server's port and the ssh command."""
     with contextlib.ExitStack() as stack:
         root = stack.enter_context(tempfile.TemporaryDirectory(prefix="a"))
         home = os.path.join(root, "home")
@@ -224,7 +226,7 @@ def ground() -> Iterator[tuple[int, str]]:
 
 @contextlib.contextmanager
 def _sshd(root: str) -> Iterator[str]:
-    """The words for ssh to a server on loopback that asks for a password."""
+    """Yields the ssh command for a server on loopback that asks for a password."""
     program, key = shutil.which("sshd"), os.path.join(root, "key")
     if program is None:
         yield "ssh localhost"
@@ -245,7 +247,7 @@ def _sshd(root: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Prints the table; 1 where anything is said wrongly that is said by hook or by who reads the terminal."""
+    """Prints the table. Returns 1 if a report is wrong that rests on a hook or on which process reads the terminal."""
     parser = argparse.ArgumentParser(prog="python -m bench.activity", description=__doc__)
     parser.add_argument("programs", nargs="*", help="only these")
     wanted = parser.parse_args().programs

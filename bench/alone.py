@@ -17,8 +17,10 @@ from bench.tables import as_table
 
 
 def alone(part: Callable[..., list[Row]]) -> int:
-    """Runs a part on copies of the checkouts, and prints its table. Each parameter of the part but the field is an
-    option with that name and default."""
+    """Runs a part on copies of the checkouts, and prints its table.
+
+    Each parameter of the part, except the field, is an option of the command line with the same name and default.
+    """
     module = sys.modules["__main__"]
     name = module.__spec__.name if module.__spec__ else ""
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=module.__doc__)

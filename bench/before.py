@@ -15,17 +15,18 @@ from bench.figures import OURS, Row
 from bench.tables import Figure, Past, figure
 
 YARDSTICKS = (("bare",), ("relay",), ("dtach", "tmux", "screen", "plain"), ("pyte",))
-"""Contenders to compare with, of which a row takes the first group that it has, and of that the steadiest. Python comes
-first: a busy machine slows it down like sesh."""
+"""Contenders to compare with. A row takes the first group of which it has figures, and the steadiest contender of that
+group. Python comes first, because a busy machine slows it down like sesh."""
 LEAST = 0.15
-"""Share that a figure must have lost at least to be named."""
+"""The least loss, as a share of the figure, that is reported."""
 CERTAIN = 2.0
-"""Multiple of the spread of all four figures that it must have lost: the median of a few samples may be off by more
-than half the distance between the quartiles."""
+"""A loss is reported only if it is this multiple of the spread of all four figures. The median of a few samples may be
+off by more than half the distance between the quartiles."""
 
 
 class Change(NamedTuple):
-    """`ratio`: how many times worse a row has become beside a yardstick; `noise`: the part of it that says nothing."""
+    """How a row has changed. `ratio`: how many times worse it is beside a yardstick; `noise`: the part of that by
+    chance."""
 
     row: Row
     yardstick: str
@@ -50,8 +51,10 @@ class Change(NamedTuple):
 
 
 def compared(rows: Iterable[Row], past: Past, unlike: Container[str] = ()) -> list[Change]:
-    """The change of each row that was measured then and now. `unlike`: contenders that are no yardsticks, as they are
-    not of the version that they were then."""
+    """Returns the change of each row that was measured then and now.
+
+    `unlike`: contenders that are no yardsticks, because their version has changed.
+    """
     rows = list(rows)
     start = _start(rows, past)
     yardsticks = [[name for name in names if name not in unlike] for names in YARDSTICKS]
@@ -60,7 +63,7 @@ def compared(rows: Iterable[Row], past: Past, unlike: Container[str] = ()) -> li
 
 
 def report(changes: list[Change], document: str) -> str:
-    """A line for each row that became slower, and how many did not."""
+    """Returns a line for each row that became slower, and a line with the counts."""
     slower = [change for change in changes if change.slower]
     faster = [change for change in changes if change.faster]
     lines = [f"slower: {change}" for change in sorted(slower, key=lambda change: -change.ratio)]
@@ -73,8 +76,11 @@ def report(changes: list[Change], document: str) -> str:
 def _change(
     row: Row, then: dict[str, Figure], yardsticks: list[list[str]], start: tuple[Figure, Figure] | None
 ) -> Change | None:
-    """The change of a row beside the first yardstick that was there then and now. A time or a speed without one goes by
-    the interpreter's `start`, which is a time: twice as long on a machine that is half as fast."""
+    """Returns the change of a row beside the first yardstick that was measured then and now.
+
+    A time or a speed without a yardstick is compared with the interpreter's `start`. That is a time: it doubles on a
+    machine that is half as fast.
+    """
     if OURS not in row.samples or OURS not in then:
         return None
     ours, before = _now(row, OURS), then[OURS]
@@ -95,7 +101,7 @@ def _change(
 
 
 def _by(row: Row, yardstick: str, before: Figure, pace: float, figures: tuple[Figure, ...]) -> Change:
-    """The change where the figure before would be `pace` times as large in this run."""
+    """Returns the change of a row if its old figure is expected to be `pace` times as large in this run."""
     now, expected = row.medians[OURS], before.median * pace
     worse, better = (expected, now) if row.higher else (now, expected)
     ratio = 1.0 if worse == better else worse / better if better > 0 else math.inf

@@ -25,9 +25,10 @@ start()
 
 
 def copy(folder: str, root: str = ROOT) -> tuple[str, str]:
-    """The same as `build` without pip: a compiled copy, with the packages of the environment that runs this.
+    """Does what `build` does, without pip: makes a compiled copy that uses the packages of this environment.
 
-    The interpreter is that of a new environment: of this one it would start slower, with what developers have in it.
+    The interpreter is that of a new environment, because this one has packages for developers, which slow down its
+    start.
     """
     environment = os.path.join(folder, "venv")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
@@ -47,7 +48,7 @@ def copy(folder: str, root: str = ROOT) -> tuple[str, str]:
 
 
 def build(folder: str) -> tuple[str, str]:
-    """Installs the checkout under `folder`; the program and its interpreter. Raises CalledProcessError."""
+    """Installs the checkout under `folder`, and returns the program and its interpreter. Raises CalledProcessError."""
     source, home = os.path.join(folder, "source"), os.path.join(folder, "home")
     shutil.copytree(ROOT, source, symlinks=True, ignore=LEFT_OUT)
     os.mkdir(home)

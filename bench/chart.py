@@ -12,7 +12,7 @@ from bench.tables import times
 WIDTH, SIDE, TOP, STEP, BAR = 480, 14, 76, 42, 13
 """Pixels: the whole width (still legible at 360), the margin, what is above the rows, a row, a bar."""
 MOST = 1000.0
-"""Factors beyond it get the longest bar."""
+"""Factors beyond this one get the longest bar."""
 _BETTER = {"MB/s": "faster", "MiB": "less", "ms": "faster", "%": "less"}
 _WORSE = {"MB/s": "slower", "MiB": "more", "ms": "slower", "%": "more"}
 _STYLE = """
@@ -30,8 +30,11 @@ text { fill: #f0f6fc; stroke: #0d1117 } .dim { fill: #9198a1 }
 
 
 def chart(rows: Iterable[Row]) -> str:
-    """A bar for each row that is charted: to the right where sesh is ahead of the best peer, to the left where it is
-    behind; the same factor is as long on both sides. A dot says how it stands beside tmux."""
+    """Returns the chart, with a bar for each charted row.
+
+    The bar goes to the right if sesh is ahead of the best peer, to the left if it is behind. The same factor is as long
+    on both sides. A dot shows how sesh compares with tmux.
+    """
     bars = [(row, best, row.beside("tmux")) for row in rows if row.charted and (best := row.beside_best())]
     lengths = [_length(standing) for _, best, tmux in bars for standing in (best, tmux) if standing]
     left, right = max([math.log(2), *(-length for length in lengths)]), max([math.log(2), *lengths])

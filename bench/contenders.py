@@ -52,7 +52,7 @@ class Contender:
         raise NotImplementedError
 
     def list_all(self) -> Words | None:
-        """The command that lists the sessions, None where it has none."""
+        """The command that lists the sessions; None if there is none."""
         return None
 
     def execute(self, words: Words) -> Words | None:
@@ -67,11 +67,9 @@ class Contender:
         return []
 
     def kill(self, session: str) -> None:
-        """Ends a session."""
         raise NotImplementedError
 
     def quit(self) -> None:
-        """Ends all sessions."""
         for pid in self.processes():
             try:
                 os.kill(pid, signal.SIGTERM)
@@ -111,7 +109,7 @@ class Sesh(Contender):
         return [self.program, "--exec", "--", *words]
 
     def processes(self) -> list[int]:
-        """All that sesh has left running, whatever it is: what has its directory, no terminal, and is no program's."""
+        """All processes that sesh has left running: they have its SESH_DIR and no terminal, and run in no session."""
         if not os.path.isdir("/proc/self"):
             return self._recorded()
         mark = f"\0SESH_DIR={self.environment['SESH_DIR']}\0".encode()
@@ -144,18 +142,18 @@ class Sesh(Contender):
         run([self.program, "--kill", session], self.environment)
 
     def keep(self, count: int) -> None:
-        """Makes sessions that do nothing, `kept0` and so on, until there are so many."""
+        """Creates sessions that do nothing (`kept0`, …) until there are `count`."""
         while self.kept < count:
             run(self.create(f"kept{self.kept}", SLEEPING), self.environment)
             self.kept += 1
 
     def kill_all(self) -> tuple[float, float]:
-        """Ends all sessions; the seconds, and those of processor time, that the command took."""
+        """Ends all sessions; returns the seconds, and the seconds of processor time, that the command took."""
         self.kept = 0
         return timed([self.program, "--kill-all", "-y"], self.environment)
 
     def end(self) -> None:
-        """The same, whatever comes of it."""
+        """Ends all sessions, and ignores a failure."""
         with contextlib.suppress(Late):
             self.kill_all()
 
@@ -281,7 +279,7 @@ class Dtach(_OnSockets):
 
 
 class Relay(_OnSockets):
-    """The least that a session needs in Python: what of sesh's time is the interpreter's."""
+    """The least that a session needs in Python. It shows which part of sesh's time is the interpreter's."""
 
     name = "relay"
     detach = ()
@@ -299,7 +297,7 @@ class Relay(_OnSockets):
 
 
 class Plain(Contender):
-    """The program on a terminal of its own, with nothing in between: what the other figures are taken from."""
+    """The program on a terminal of its own, with nothing in between; other figures are compared with it."""
 
     name = "plain"
     detach = ()

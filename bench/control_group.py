@@ -1,8 +1,8 @@
 """Processor time of a command and of all processes that it causes, those that have ended included.
 
-A control group counts it in nanoseconds or microseconds. Nothing else has all of it: a zygote ignores SIGCHLD, so no
-process is told the time of its daemons once they have ended. Root may make a group, and so may a user who owns a part
-of the tree of groups, as in a systemd user session.
+A control group counts this time in nanoseconds or microseconds. No other count is complete: a zygote ignores SIGCHLD,
+so the time of its daemons is lost when they end. Root may make a group, and so may a user who owns a part of the tree
+of groups, as in a systemd user session.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 _ROOT = "/sys/fs/cgroup"
 _COUNTERS = {"cpuacct.usage": (0, 1e9), "cpu.stat": (1, 1e6)}
-"""Files that count, of the first version and of the second: the number of the word, and the units of a second."""
+"""The files with the time, of version 1 and 2 of control groups: the index of the word, and its units in a second."""
 
 
 class ControlGroup:
-    """Counts the processes that are started inside. False where this user may make no group. A context manager."""
+    """Counts the processes that are started inside. It is false if this user may make no group. A context manager."""
 
     def __init__(self) -> None:
         self._folder = self._outer = ""
@@ -44,7 +44,7 @@ class ControlGroup:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes it, once its last process has ended."""
+        """Removes the group, once its last process has ended."""
         deadline = time.monotonic() + 10
         while self._folder and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ class ControlGroup:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Has the processes that are started meanwhile belong to the group."""
+        """Puts the processes that are started within the block into the group."""
         self._enter(self._folder)
         try:
             yield
@@ -67,14 +67,14 @@ class ControlGroup:
                 file.write("0")
 
     def seconds(self) -> float:
-        """Seconds of processor time that its processes have had so far; 0 without a group."""
+        """Returns the processor time, in seconds, of all its processes so far; 0 without a group."""
         for name, (word, unit) in _COUNTERS.items() if self._folder else ():
             with contextlib.suppress(FileNotFoundError), open(os.path.join(self._folder, name), "rb") as file:
                 return int(file.read().split()[word]) / unit
         return 0.0
 
     def rest(self) -> float:
-        """Waits until its processes use nothing more; returns their seconds so far."""
+        """Waits until the processes of the group are idle; returns their processor time so far."""
         before, now = -1.0, self.seconds()
         deadline = time.monotonic() + 10
         while now != before and time.monotonic() < deadline:
@@ -84,7 +84,7 @@ class ControlGroup:
 
 
 def _own() -> list[str]:
-    """The groups of this process that may count processor time."""
+    """Returns the groups of this process that can count processor time."""
     groups = []
     with contextlib.suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
         for line in file:

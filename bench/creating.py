@@ -1,8 +1,9 @@
 """`python -m bench.creating`: the processor time of creating a session, of `--exec`, and of the list of 1, 20 and 100.
 
-One row has the time of the verb's own process, one that of all together: daemon and zygote as well, until they rest. A
-control group counts these (`bench/control_group.py`), and those rows are left out where this user may make none. It
-counts the program in the session too, so the time that this takes by itself is deducted.
+One row has the time of the verb's own process. Another row has the time of all processes, with daemon and zygote, until
+they are idle. A control group counts the latter (`bench/control_group.py`), so these rows are left out if this user may
+make no group. The group also counts the program in the session, so the time that the program takes by itself is
+deducted.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from bench.material import SLEEPING
 from bench.window import timed
 
 LISTS = {1: 1.6, 20: 2.2, 100: 3.0}
-"""Sessions that are listed, and the goal."""
+"""The goal of a list, by the number of sessions."""
 MAKING = {20: "from the zygote"}
-"""Sessions beside which others are created."""
+"""The title of a row, by the number of sessions that exist while another is created."""
 GOAL = 2.5
 
 
@@ -33,26 +34,27 @@ class Counted:
         self.sesh, self.group = sesh, group
 
     def keep(self, count: int) -> None:
-        """Makes sessions until there are so many."""
+        """Creates sessions until there are `count`."""
         with self.group.inside():
             self.sesh.keep(count)
 
     def create(self) -> tuple[float, ...]:
-        """Creates a session, and ends it again; the times of `create` as `_cost` has them."""
+        """Creates a session, and ends it again; returns the cost of creating it (see `_cost`)."""
         times = self._cost(self.sesh.create("made", SLEEPING), ["sleep", "0"])
         self.sesh.kill("made")
         return times
 
     def execute(self) -> tuple[float, ...]:
-        """Runs `true` in a session of its own until it has ended; its times."""
+        """Runs `true` by `--exec`; returns the cost."""
         return self._cost([self.sesh.program, "--exec", "--", "true"], ["true"])
 
     def list_all(self) -> tuple[float, ...]:
-        """Prints the list; its times."""
+        """Prints the list; returns the cost."""
         return self._cost([self.sesh.program, "--list"], [])
 
     def _cost(self, words: list[str], program: list[str]) -> tuple[float, ...]:
-        """Milliseconds of processor time of the command; with a group also of all processes, less `program` alone."""
+        """Returns the processor time of the command in milliseconds; with a group, also of all processes without
+        `program`."""
         alone = timed(program, self.sesh.environment)[1] if program else 0.0
         before = self.group.rest()
         with self.group.inside():
@@ -64,7 +66,7 @@ class Counted:
 
 
 def create_and_list(field: Field) -> list[Row]:
-    """Creating and `--exec` from the zygote; the list of 1, 20 and 100. The quick run has no 100."""
+    """Measures creating, `--exec`, and the list of 1, 20 and 100 sessions (in a quick run not 100)."""
     if not sys.platform.startswith("linux"):
         return []
     rows: list[Row] = []

@@ -1,8 +1,9 @@
 """`python -m bench.dearest`: what each control function costs the emulator, beside plain text on the same path.
 
-Each case is a stretch of output that repeats one unit, after a preparation that makes the unit as dear as it can be:
-a screen full of colours or of wide characters, margins, the bottom row, a full scrollback. Figures are processor time
-for each byte at 200 columns by 60 rows, without the fast path for bulk output, and the same as multiples of plain text.
+Each case is a stretch of output that repeats one unit. Before it, the screen is prepared so that the unit costs as much
+as it can: a screen full of colours or of wide characters, margins, the bottom row, a full scrollback. The figures are
+processor time for each byte at 200 columns by 60 rows, without the fast path for bulk output, and multiples of plain
+text.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from sesh.vt.emulator import Emulator
 
 COLUMNS, ROWS = 200, 60
 SIZE, GLANCE = 16 << 10, 2 << 10
-"""Bytes of a case that are measured at least; and to find the cases that are worth it."""
+"""The fewest bytes of a case that are measured, and the bytes of a first look that finds the cases worth measuring."""
 BLOCK = 1024
-"""Bytes that are fed at once: fewer than the fast path looks at."""
+"""Bytes that are fed at once: too few for the fast path."""
 LEAST, MOST = 0.05, 1.0
-"""Seconds of processor time that a case is measured for: at least, and after which it is broken off."""
+"""Seconds of processor time for which a case is measured at least, and after which it is broken off."""
 
 PLAIN = "".join(f"{'word ' * (length // 5)}\r\n" for length in (40, 75, 20, 60, 70))
 
 
 class Case(NamedTuple):
-    """`unit` again and again, on a screen that `before` has prepared."""
+    """A case: `unit` again and again, on a screen that `before` has prepared."""
 
     name: str
     unit: str

@@ -24,14 +24,17 @@ from bench.material import ECHOING, SLEEPING
 from bench.window import Late, Window, spent
 
 KEYS, LONGEST = 100, 1.0
-"""Keys in a sample, if the pauses between them take no more than so many seconds."""
+"""Keys in a sample. There are fewer if the pauses between them would take more than these seconds."""
 TRACED = 1000
 """Keys that are typed while system calls are counted."""
 
 
 def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False) -> list[Row]:
-    """The median and p95 of many keys, in each sample. `idle`: sessions beside it; `pause`: seconds before a key;
-    `calls`: the system calls of each key are logged too."""
+    """Measures the median and p95 of an echo in each sample of many keys.
+
+    `idle`: the number of sessions beside it; `pause`: seconds before a key; `calls`: log the system calls of each key
+    too.
+    """
     row = Row(
         "echo", "echo p50", "ms", said="1.5 x dtach, 1.15 x relay",
         goal=lambda m: min(1.5 * m["dtach"], 1.15 * m.get("relay", math.inf)),
@@ -78,7 +81,7 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
 
 
 def echoed(window: Window, pause: float = 0.002) -> float:
-    """Milliseconds until a key comes back that is typed after a pause."""
+    """Returns the milliseconds until a key that is typed after a pause comes back."""
     time.sleep(pause)
     window.read()
     poll = select.poll()
@@ -93,7 +96,7 @@ def echoed(window: Window, pause: float = 0.002) -> float:
 
 
 def _calls(window: Window, pids: list[int]) -> str:
-    """The system calls for each key of these processes, as strace counts them."""
+    """Returns the system calls that these processes make for each key, as strace counts them."""
     with tempfile.NamedTemporaryFile("r") as report:
         words = ["strace", "-f", "-c", "-U", "calls,name", "-o", report.name, *(f"-p{pid}" for pid in pids)]
         tracer = subprocess.Popen(words, stderr=subprocess.DEVNULL)

@@ -54,7 +54,7 @@ MAIN = {"fast": ("plain", "colour"), "full": ("colour", "full-screen", "cjk", "h
 """Kinds of material that the quick run takes, by path."""
 FULL_SCREEN = ("full-screen", *scripts.FRAMES)
 SIZES = {"fast": 4 << 20, "full": 1 << 20, "pyte": 1 << 16}
-"""Bytes that are given; one piece of the material at least."""
+"""Bytes that are fed to an emulator; at least one piece of the material."""
 
 
 WIDE = ("cjk", "korean", "emoji", "mixed in colour")
@@ -70,8 +70,10 @@ def _goal(kind: str, way: str) -> int:
 
 
 def emulate(field: Field) -> list[Row]:
-    """MB/s of each kind; `full`: without the fast path, as all frames are. The quick run has fewer kinds, and of the
-    other emulators pyte alone."""
+    """Measures MB/s of each kind of output. `full`: without the fast path, which frames never take.
+
+    The quick run has fewer kinds, and only pyte of the other emulators.
+    """
     folder = os.path.join(field.root, "cores")
     cores = ["pyte"] if field.quick else _installed(field, folder)
     for kind in KINDS:
@@ -100,7 +102,7 @@ def emulate(field: Field) -> list[Row]:
 
 
 def _installed(field: Field, folder: str) -> list[str]:
-    """Installs what can be had of the other emulators; their names."""
+    """Installs the other emulators as far as possible; returns the names of those that are there."""
     for package in CORES.values():
         words = [sys.executable, "-m", "pip", "install", "-q", "--target", folder, package]
         subprocess.run(words, capture_output=True, check=False)

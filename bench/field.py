@@ -1,4 +1,4 @@
-"""Where a benchmark is held: its directories, its contenders, its sessions, and how much of it is wanted."""
+"""The setting of a benchmark: its directories, its contenders, its sessions, and how many samples are wanted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ SUSTAINED = 256 << 20
 
 
 class Field:
-    """The contenders side by side. `quick`: fewer rounds; `sustained`: large files too; `other`: the program of another
-    sesh. A context manager: all ends with it."""
+    """The contenders side by side; a context manager that ends everything.
+
+    `quick`: fewer rounds; `sustained`: with large files; `other`: the program of another sesh.
+    """
 
     def __init__(self, program: str, python: str, *, quick: bool, sustained: bool, other: str = "") -> None:
         self.python, self.quick = python, quick
@@ -36,7 +38,7 @@ class Field:
         self.missing = missing()
         self._sessions = 0
         self.brief = False
-        """True while samples are taken less often, as there are many rows."""
+        """True while fewer samples are taken, because there are many rows."""
 
     def __enter__(self) -> Field:
         return self
@@ -54,20 +56,20 @@ class Field:
 
     @property
     def everyone(self) -> list[Contender]:
-        """The same and the plain PTY."""
+        """All of `tools`, and the plain PTY."""
         return [*self.tools, self.plain]
 
     @property
     def printing(self) -> list[Contender]:
-        """Contenders that take part in output: in a quick run without screen, which takes longest and never leads."""
+        """Contenders whose output is measured. A quick run leaves out screen, which takes longest and never leads."""
         return [tool for tool in self.tools if not (self.quick and tool.name == "screen")]
 
     def log(self, line: str) -> None:
-        """Says how far it is."""
+        """Prints a line about the progress."""
         print(line, file=sys.stderr, flush=True)
 
     def rounds(self, many: int, few: int) -> int:
-        """How often each sample is taken."""
+        """Returns how many rounds of samples are taken."""
         if self.brief:
             return max(1, few // 2)
         return few if self.quick else many
@@ -87,14 +89,14 @@ class Field:
         return f"s{self._sessions}"
 
     def create(self, contender: Contender, words: list[str]) -> str:
-        """Makes a detached session that runs `words`; its name."""
+        """Creates a detached session that runs `words`; returns its name."""
         name = self.name()
         run(contender.create(name, words), contender.environment)
         return name
 
     @contextlib.contextmanager
     def session(self, contender: Contender, words: list[str]) -> Iterator[str]:
-        """A detached session for a while; of the plain PTY there is none, and the name is empty."""
+        """Yields the name of a detached session, which ends with the block; an empty name for the plain PTY."""
         if contender is self.plain:
             yield ""
             return
@@ -106,5 +108,5 @@ class Field:
                 contender.kill(name)
 
     def enter(self, contender: Contender, name: str, words: list[str]) -> Window:
-        """A window on a session; on the plain PTY on the program itself."""
+        """Opens a window on a session; for the plain PTY, on the program itself."""
         return Window(contender.attach(name) if name else words, contender.environment)

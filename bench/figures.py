@@ -18,7 +18,7 @@ Take = Callable[[], float]
 Goal = Callable[[dict[str, float]], float | None]
 
 OURS, OTHER = "sesh", "other"
-"""This checkout, and the one that may be measured beside it."""
+"""The names of this checkout, and of another one that may be measured beside it."""
 PEERS = ("tmux", "screen", "dtach")
 EMULATORS = ("pyte", "pyghostty", "avt")
 STARTS, ECHO, OUTPUT, MEMORY, REST, MANY = (
@@ -31,7 +31,7 @@ EVEN = 1.05
 
 
 class Standing(NamedTuple):
-    """sesh beside another contender: `times` above 1 says how far it is ahead, below 1 how far behind."""
+    """sesh compared with another contender. `times`: above 1, how far sesh is ahead; below 1, how far it is behind."""
 
     other: str
     times: float
@@ -48,7 +48,7 @@ class Standing(NamedTuple):
 
     @property
     def factor(self) -> float:
-        """The factor between both: 1 or more, infinite beside nothing at all."""
+        """The factor between both: 1 or more; infinite if one of them is 0."""
         if not self.times:
             return math.inf
         return max(self.times, 1 / self.times)
@@ -56,10 +56,11 @@ class Standing(NamedTuple):
 
 @dataclass(eq=False)
 class Row:
-    """One thing measured. `goal` gives, from the medians by contender, what sesh is to reach; `said` says it.
+    """One thing that is measured, with its samples by contender.
 
-    `line` is the line of the summary that tells of it, under the name `short`, which rows may share: their figures are
-    told as a range then. Without `short` it stands in the table alone. `charted`: it has a bar in the chart.
+    `goal`: returns the figure that sesh has to reach, from the medians by contender; `said`: the goal in words. `line`:
+    the line of the summary that has this row, under the name `short`. If rows share a `short`, the line has the range
+    of their figures. A row without `short` is only in the table. `charted`: the row has a bar in the chart.
     """
 
     key: str
@@ -75,7 +76,6 @@ class Row:
     charted: bool = field(default=False, kw_only=True)
 
     def add(self, contender: str, value: float) -> None:
-        """Takes one sample."""
         self.samples.setdefault(contender, []).append(value)
 
     @property
@@ -89,7 +89,8 @@ class Row:
         return {name: statistics.median(values) for name, values in self.samples.items() if values}
 
     def spread(self, contender: str) -> float:
-        """Half the distance between the quartiles (of two or three samples: between all), as a share of the median."""
+        """Returns half the distance between the quartiles (or extremes, if up to three samples) as a share of the
+        median."""
         values = self.samples[contender]
         if len(values) < 2 or not statistics.median(values):
             return 0.0
@@ -99,7 +100,7 @@ class Row:
         return abs((high - low) / 2 / statistics.median(values))
 
     def beside(self, other: str) -> Standing | None:
-        """sesh beside another contender; None where one of them is missing."""
+        """Compares sesh with another contender; returns None if one of them was not measured."""
         medians = self.medians
         if OURS not in medians or other not in medians:
             return None
@@ -110,12 +111,13 @@ class Row:
         return Standing(other, good / bad if bad else math.inf)
 
     def beside_best(self) -> Standing | None:
-        """sesh beside the best of its peers; None where one of them is missing."""
+        """Compares sesh with its best peer; returns None if sesh or every peer was not measured."""
         standings = [standing for name in (*PEERS, *EMULATORS) if (standing := self.beside(name))]
         return min(standings, key=lambda standing: standing.times, default=None)
 
     def beside_goal(self) -> float | None:
-        """sesh's figure over its goal; None where there is none, or nothing to take it from."""
+        """Returns sesh's figure divided by its goal; None if there is no goal, or what it is taken from was not
+        measured."""
         medians = self.medians
         if self.goal is None or OURS not in medians:
             return None
@@ -128,7 +130,7 @@ class Row:
         return medians[OURS] / goal
 
     def met(self) -> bool | None:
-        """True if the goal is met; None where there is none."""
+        """Returns whether the goal is met; None if there is no goal."""
         ratio = self.beside_goal()
         if ratio is None:
             return None
@@ -137,7 +139,7 @@ class Row:
 
 @dataclass
 class Run:
-    """Figures of one run of the benchmark, and its conditions. `failed`: by part, the error."""
+    """The figures of one run of the benchmark, and its conditions. `failed`: the error of each part that failed."""
 
     machine: dict[str, str]
     versions: dict[str, str]
@@ -149,7 +151,7 @@ class Run:
 
     @property
     def conditions(self) -> str:
-        """The machine, the time that the run took, the versions, and what it lacks."""
+        """The machine, the time that the run took, the versions, and the parts and peers that are missing."""
         facts = [f"{key} {value}" for key, value in self.machine.items() if value]
         text = f"{'; '.join(facts)}; one run of {self.seconds / 60:.0f} min. {', '.join(self.versions.values())}."
         if self.missing:
@@ -167,9 +169,10 @@ def interleaved(
     seconds: float = math.inf,
     least: int = 2,
 ) -> None:
-    """Takes samples in turns, one contender after the other in each round; who fails twice is left out.
+    """Takes samples in rounds, one contender after the other; a contender that fails twice is left out.
 
-    `seconds`: after so many no further round begins, once there were `least`. A busy machine gets fewer; that is noted.
+    `seconds`: the time after which no round begins, except the first `least` ones. If a busy machine gets through fewer
+    rounds, the row gets a note.
     """
     failures = dict.fromkeys(takes, 0)
     began = time.monotonic()
@@ -189,12 +192,14 @@ def interleaved(
 
 
 Turns = dict[tuple[Row, ...], dict[str, Callable[[], tuple[float, ...]]]]
-"""Functions that return a figure for each of several rows, by these rows and by contender."""
+"""By several rows and by contender: a function that returns a figure for each of these rows."""
 
 
 def in_turns(takes: Turns, rounds: int, log: Callable[[str], None], bare: Take | None = None) -> None:
-    """Takes samples in turns, by row and contender, and `bare`, the interpreter's own start, in each turn. The first
-    turn, which may write bytecode, does not count; what fails is left out from then on."""
+    """Takes samples of all rows and contenders in turns, and in each turn of `bare`, the interpreter's own start.
+
+    The first turn does not count, because it may write bytecode. If a function fails, it is left out from then on.
+    """
     failed = set()
     for turn in range(rounds + 1):
         start = bare() if bare else 0.0
@@ -216,7 +221,7 @@ def in_turns(takes: Turns, rounds: int, log: Callable[[str], None], bare: Take |
 
 
 def machine() -> dict[str, str]:
-    """The facts about this machine that figures depend on: no host name, no path."""
+    """Returns the facts about this machine that figures depend on, without host name and paths."""
     model = platform.processor() or platform.machine()
     memory = ""
     try:

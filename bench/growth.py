@@ -1,4 +1,4 @@
-"""How the figures grow with the number of sessions that run beside."""
+"""How the figures grow with the number of sessions that run at the same time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ TOLD = ("time to attach", "time to create", "time to list", "time to exec", "ech
 
 
 def grow(field: Field) -> list[Row]:
-    """Times, in fewer rounds, and memory, with 1, 20 and 100 sessions of each tool. Of output only plain text, as all
-    kinds pass on the same way."""
+    """Measures times (in fewer rounds) and memory with 1, 20 and 100 sessions of each tool.
+
+    For output it takes only plain text, because all kinds of output take the same path.
+    """
     rows = []
     for count in COUNTS:
         began = time.monotonic()

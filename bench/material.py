@@ -9,7 +9,7 @@ import textwrap
 KINDS = ("plain", "colour", "full-screen")
 BURST = 8 << 20
 MARKS = "@`^~|"
-"""Characters that the material does not hold: a mark made of one of them is drawn whole, never patched."""
+"""Characters that are not in the material. So a terminal draws a mark made of them whole, and never patches it."""
 
 WORKER = """\
 stty -echo 2>/dev/null
@@ -35,7 +35,7 @@ show()
 while True:
     signal.pause()
 """
-"""Prints so many lines and a mark, and the mark anew when it is asked to draw again (dtach keeps no screen)."""
+"""Prints so many lines and a mark, and the mark again on a request to redraw (dtach keeps no screen)."""
 
 FRAMES = """\
 import os, sys
@@ -90,14 +90,14 @@ _MAKERS = {"plain": _plain, "colour": _colour, "full-screen": _full_screen}
 
 
 def piece(kind: str) -> bytes:
-    """A stretch of some 100 KB that the material of a kind repeats."""
+    """Returns some 100 KB, which the material of a kind repeats."""
     return _MAKERS[kind](random.Random(kind))
 
 
 def write(folder: str, sizes: dict[str, int]) -> dict[str, int]:
-    """Writes the files of a benchmark; by their names the bytes that a terminal is sent (`\\n` comes as `\\r\\n`).
+    """Writes the files of a benchmark; returns how many bytes of each a terminal is sent (`\\n` comes as `\\r\\n`).
 
-    `sizes`: by the suffix of the file's name, how many bytes of each kind.
+    `sizes`: how many bytes of each kind to write, by the suffix of the file's name.
     """
     written = {}
     for kind in KINDS:

@@ -20,7 +20,7 @@ from bench.window import Late, Window, processor_time, run
 KEYS_PER_SECOND = 9
 ROUND_TRIPS = (100, 200, 300)
 GOAL, COST = 5.0, 0.2
-"""Milliseconds until a key shows; of processor time for it, over those without prediction."""
+"""Goals in milliseconds: until a key shows, and for the processor time of a key above that without prediction."""
 _PROGRAMS = {
     "bash": ["bash", "--norc"],
     "zsh": ["zsh", "-f"],
@@ -32,7 +32,7 @@ _SLOW_LINK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow_link
 
 
 def predict(field: Field) -> list[Row]:
-    """One row for each program and round trip (a quick run has one), and one for what a key costs the client."""
+    """Returns a row for each program and round trip (in a quick run one), and one for the client's cost of a key."""
     cost = Row(
         "predict-cost", "a key over a link, processor time of the client", "ms", said=f"{COST} ms more than without",
         goal=lambda medians: medians["without"] + COST, line=ECHO, short="a key over a link",
@@ -66,8 +66,11 @@ def _row(field: Field, program: str, trip: int, cost: Row) -> Row:
 
 
 def _typed(field: Field, program: str, trip: int, predict: str) -> tuple[list[float], float, float]:
-    """Seconds from key to glyph, the share of keys that showed before an echo could come, and seconds of processor
-    time for each key. Raises Late."""
+    """Types keys, and measures how soon they show. Raises Late.
+
+    Returns the seconds until each key showed, the share of keys that showed before an echo could come, and the seconds
+    of processor time for a key.
+    """
     with attached(field, _PROGRAMS[program], trip, predict) as window:
         if program == "vim":
             window.type(b"i")
@@ -82,7 +85,7 @@ def _typed(field: Field, program: str, trip: int, predict: str) -> tuple[list[fl
 
 @contextlib.contextmanager
 def attached(field: Field, words: list[str], trip: int, predict: str) -> Iterator[Window]:
-    """A client of a session with this command, over a link with so many milliseconds of round trip. Raises Late."""
+    """Yields a client of a session that runs `words`, over a link with a round trip of `trip` ms. Raises Late."""
     sesh = field.sesh
     folder = os.path.join(sesh.root, ".config", "sesh")
     os.makedirs(folder, exist_ok=True)
@@ -103,7 +106,7 @@ def attached(field: Field, words: list[str], trip: int, predict: str) -> Iterato
 
 
 def _take(window: Window, keys: int) -> list[float]:
-    """Types so many letters as a person does; seconds until each was shown."""
+    """Types letters as a person does; returns the seconds until each was shown."""
     chance = random.Random(1)
     poll = select.poll()
     poll.register(window.master, select.POLLIN)

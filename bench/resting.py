@@ -1,4 +1,5 @@
-"""Costs of sessions that do nothing: memory, processor time and wakeups. Linux tells; elsewhere the rows are empty."""
+"""Costs of sessions that do nothing: memory, processor time and wakeups. Only Linux counts them; elsewhere rows are
+empty."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from bench.window import Window, show, spent
 COUNT, MANY = 20, 100
 IDLE = 10.0
 SETTLING = 11.0
-"""Seconds until everyone has done what is done when output has gone quiet: sesh looks for ten how a session stands."""
+"""Seconds until every tool has finished its work after output: sesh checks the state of a session for ten."""
 
 
 def pss(pid: int) -> float:
@@ -28,7 +29,7 @@ def pss(pid: int) -> float:
 
 
 def _spent(pids: list[int]) -> tuple[float, float]:
-    """Milliseconds of processor time, and how often the processes were woken, threads counted in."""
+    """Returns the processor time (ms) of these processes, and how often they and their threads were woken."""
     wakeups = 0
     for pid in pids:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -38,10 +39,11 @@ def _spent(pids: list[int]) -> tuple[float, float]:
 
 
 def rest(field: Field) -> list[Row]:
-    """Takes the memory of 20 sessions that printed 10,000 lines; then their work in 10 s, detached and attached.
+    """Measures the memory of idle sessions, and their work in 10 s.
 
-    Before that the memory of 20 that printed a line, before and after a client looked at each, and of 100. The quick
-    run takes the memory of the first alone, beside that of tmux.
+    First it takes the memory of 20 sessions that printed a line, again after a client was attached to each, and the
+    memory of 100 such sessions. Then it takes the memory of 20 sessions that printed 10,000 lines, and their work,
+    detached and attached. The quick run takes only the memory of the latter, for sesh and tmux.
     """
     if not os.path.exists("/proc/self/smaps_rollup"):
         return []
@@ -102,7 +104,7 @@ def rest(field: Field) -> list[Row]:
 def sessions(
     field: Field, contenders: list[Contender], words: list[str], count: int = COUNT
 ) -> Iterator[dict[str, list[str]]]:
-    """The names of as many sessions of each, which have come to rest."""
+    """Yields the names of `count` idle sessions of each contender."""
     with contextlib.ExitStack() as stack:
         names = {
             contender.name: [stack.enter_context(field.session(contender, words)) for _ in range(count)]
@@ -122,7 +124,7 @@ def _hold(row: Row, contenders: list[Contender]) -> None:
 def windows(
     contenders: list[Contender], names: dict[str, list[str]], mark: bytes = CONTENT
 ) -> Iterator[dict[str, list[Window]]]:
-    """A client of each session, by contender, which has shown the mark; detached at the end."""
+    """Yields a client of each session, by contender, once all have shown the mark; detaches them at the end."""
     opened: dict[str, list[Window]] = {contender.name: [] for contender in contenders}
     with contextlib.ExitStack() as stack:
         for contender in contenders:
@@ -135,7 +137,7 @@ def windows(
 
 
 def _idle(pids: dict[str, list[int]]) -> dict[str, tuple[float, float]]:
-    """Milliseconds of processor time and wakeups of each one's processes while nothing happens."""
+    """Returns the processor time (ms) and the wakeups of each contender's processes while nothing happens."""
     before = {name: _spent(own) for name, own in pids.items()}
     time.sleep(IDLE)
     after = {name: _spent(own) for name, own in pids.items()}

@@ -15,7 +15,7 @@ from tests.terminal.test_restore import AGENT, lose, opened
 
 
 def measured() -> float:
-    """One reboot."""
+    """Simulates a reboot, and measures the restore."""
     home = Home()
     try:
         for name in ("agent", "server", "make"):

@@ -1,8 +1,9 @@
 """`python -m bench.spinners`: the cost of programs that draw a little all the time, as agents do while they think.
 
-Stand-ins draw frames that are as often and as large as those of codex, gemini-cli and qwen-code. Percent of a processor
-for each session: of what keeps it, detached and with a client, and of both (the clients of tmux and screen hand their
-terminals to what keeps the session, and cost nothing). The program in the session is not counted.
+Stand-ins draw frames as often and as large as those of codex, gemini-cli and qwen-code. Figures are percent of a
+processor for each session: of the processes that keep the session, without and with a client, and of these and the
+client together. (The clients of tmux and screen hand their terminals to the process that keeps the session, and cost
+nothing.) The program in the session is not counted.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ CONTENT = b"@@CONTENT@@"
 
 
 def _beside_bare(short: str, factor: float) -> dict[str, Any]:
-    """Arguments of a row of starts: its goal is a multiple of what the interpreter alone takes."""
+    """Returns the arguments of a row whose goal is a multiple of the interpreter's start."""
     goal = {"said": f"{factor:g} x bare", "goal": lambda medians: factor * medians["bare"]}
     return {"line": STARTS, "short": short, "charted": True, **goal}
 
@@ -34,7 +34,7 @@ def _attached(contender: Contender, name: str, mark: bytes) -> float:
 
 @contextlib.contextmanager
 def _shown(field: Field, words: list[str], mark: bytes) -> Iterator[dict[str, str]]:
-    """A session of each tool in which `words` run and have shown the mark."""
+    """Yields a session of each tool in which `words` run and have shown the mark."""
     with contextlib.ExitStack() as stack:
         names = {}
         for contender in field.tools:
@@ -89,20 +89,20 @@ def _attached_in_flood(field: Field, contender: Contender, words: list[str]) -> 
 
 
 def _fill(field: Field, row: Row, takes: Mapping[str, Take], rounds: int = 0) -> list[Row]:
-    """Takes the samples, and the interpreter's own start with them."""
+    """Takes the samples, and samples of the interpreter's own start beside them."""
     bare = {"bare": lambda: run([field.python, "-c", "pass"], field.sesh.environment) * 1000}
     interleaved(row, {**takes, **bare}, rounds or field.rounds(21, 5), field.log, field.seconds)
     return [row]
 
 
 def create(field: Field) -> list[Row]:
-    """A detached session, until the command that makes it has ended."""
+    """Measures the time of the command that creates a detached session."""
     row = Row("create", "create detached", "ms", **_beside_bare("time to create", 3))
     return _fill(field, row, {tool.name: functools.partial(created, field, tool) for tool in field.tools})
 
 
 def created(field: Field, contender: Contender) -> float:
-    """Milliseconds until a session is there; then it is ended."""
+    """Creates a session and ends it; returns the milliseconds until it was created."""
     name = field.name()
     took = run(contender.create(name, SLEEPING), contender.environment) * 1000
     contender.kill(name)
@@ -110,7 +110,7 @@ def created(field: Field, contender: Contender) -> float:
 
 
 def execute(field: Field) -> list[Row]:
-    """`true` as a session's program, waited for, less what `true` takes by itself."""
+    """Measures the time until `true` has ended in a session of its own, minus the time of `true` alone."""
     row = Row("exec", "exec true, minus plain true", "ms", **_beside_bare("time to exec", 3))
 
     def take(contender: Contender) -> float:
@@ -123,7 +123,7 @@ def execute(field: Field) -> list[Row]:
 
 
 def list_all(field: Field, count: int = 20) -> list[Row]:
-    """The list, with so many sessions."""
+    """Measures the time of the list, with `count` sessions."""
     row = Row(f"list-{count}", f"list {count} sessions", "ms", **_beside_bare("time to list", 3))
 
     def take(contender: Contender) -> float:

@@ -26,7 +26,7 @@ FLOOD = ["sh", "-c", "exec yes a line that is printed without end, of some sixty
 GREETING = ["sh", "-c", "printf @@READY@@; exec cat"]
 SHARES = (50, 90, 99)
 CALM = 3.0
-"""Multiple of the time on a quiet machine that the slowest of a hundred may take."""
+"""The goal for the 99th percentile in the storm, as a multiple of the time on a quiet machine."""
 Times = dict[str, list[float]]
 
 
@@ -49,8 +49,10 @@ class Storm(threading.Thread):
 
 
 def storm(field: Field, seconds: float = 10.0, frames: int = 20) -> list[Row]:
-    """p50, p90 and p99 of each, on the quiet machine and in the storm, of sesh and tmux. `seconds` of typing; `frames`:
-    the number of first frames."""
+    """Measures p50, p90 and p99 of each step for sesh and tmux, on the quiet machine and in the storm.
+
+    `seconds`: how long keys are typed; `frames`: the number of first frames.
+    """
     tools = [tool for tool in field.tools if tool.name in (OURS, OTHER, "tmux")]
     times = {tool.name: _sampled(field, tool, seconds, frames) for tool in tools}
     rows = []

@@ -18,11 +18,11 @@ from bench.window import PATIENCE, Late, Window, spent, together
 LONG = 8.0
 """Seconds after which a row of sustained output gets no second round."""
 RESTING = 0.002
-"""Seconds of processor time between two looks that count as rest: a tool may wake up now and then."""
+"""Processor time in seconds, between two looks, up to which a tool counts as idle: it may wake up now and then."""
 
 
 class Stage:
-    """A worker in a session of a contender, and windows on it; it prints what it is told to."""
+    """A worker in a session of a contender, which prints the files that it is told to, and windows on the session."""
 
     def __init__(self, field: Field, contender: Contender, windows: int, stalled: int = 0) -> None:
         self.field, self.contender = field, contender
@@ -48,7 +48,7 @@ class Stage:
         self.crowded = windows + stalled > 1
 
     def _entered(self, words: list[str]) -> Window:
-        """A window that shows the session. If the contender does not find it yet, it is asked again."""
+        """Opens a window on the session, and tries again if the contender does not find the session yet."""
         for left in (2, 1, 0):
             window = self.field.enter(self.contender, self.session, words)
             try:
@@ -62,7 +62,7 @@ class Stage:
         raise Late("no window was opened")
 
     def order(self, file: str) -> tuple[str, float]:
-        """Tells the worker to print; the mark that follows, and the moment."""
+        """Tells the worker to print a file; returns the mark that will follow, and the moment."""
         self.count += 1
         mark = MARKS[self.count % len(MARKS)] * 12 + str(self.count)
         began = time.perf_counter()
@@ -70,7 +70,8 @@ class Stage:
         return mark, began
 
     def shown(self, file: str) -> float:
-        """MB/s until every window has shown all of a file. Raises Late; notes a window that was not shown all."""
+        """Returns the MB/s until every window has shown a file. Raises Late, also if the last window was not shown all
+        of it."""
         before = [window.count for window in self.windows]
         mark, began = self.order(file)
         moment = together(self.windows, mark.encode(), 8 if self.crowded and file == "plain" else PATIENCE)
@@ -86,7 +87,7 @@ class Stage:
         return size / 1e6 / (moment - began)
 
     def rest(self) -> None:
-        """Waits until nothing of the contender works any more: what it does late must not slow the next one down."""
+        """Waits until the contender is idle, because its late work would slow the next one down."""
         deadline = time.monotonic() + PATIENCE
         before = -1.0
         while time.monotonic() < deadline:
@@ -99,7 +100,7 @@ class Stage:
             before = now
 
     def written(self, file: str) -> float:
-        """MB/s until the program has written all of a file with nobody attached. Raises Late."""
+        """Returns the MB/s until the program has written a file with nobody attached. Raises Late."""
         mark, began = self.order(file)
         poll = select.poll()
         poll.register(self.pipes[1], select.POLLIN)
@@ -114,7 +115,6 @@ class Stage:
         return size / 1e6 / (moment - began)
 
     def close(self) -> None:
-        """Ends it all."""
         for window in [*self.windows, *self.stalled]:
             window.close(*(self.contender.detach if self.session else ()))
         self.stack.close()
@@ -133,7 +133,7 @@ def _measured(
     stalled: int = 0,
     seconds: float = 0.0,
 ) -> list[Row]:
-    """Fills rows, by the file that each prints, from one stage for each contender; `seconds`: for one of these rows."""
+    """Fills the rows (keys: the files to print) with one stage for each contender. `seconds`: the time for one row."""
     stages: dict[str, Stage] = {}
     try:
         for contender in contenders:
@@ -177,7 +177,7 @@ def detached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
 
 
 def sustained(field: Field) -> list[Row]:
-    """256 MiB of each kind: more than any tool keeps, so that the slowest part of it sets the pace."""
+    """Measures 256 MiB of each kind. No tool can buffer so much, so the slowest part of the tool sets the pace."""
     size = f"{SUSTAINED >> 20} MiB"
     shown, written = {}, {}
     for kind in KINDS:
@@ -199,7 +199,7 @@ def sustained(field: Field) -> list[Row]:
 
 
 def crowded(field: Field) -> list[Row]:
-    """Three clients that read, a burst and more; and three of which one does not read."""
+    """Measures bursts and sustained output with three clients that read, and with three of which one does not read."""
     size = f"{SUSTAINED >> 20} MiB"
     three = {
         "plain": Row("three", "output to three clients, plain", "MB/s", True, line=OUTPUT, short="three clients"),

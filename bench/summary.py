@@ -1,4 +1,4 @@
-"""Six lines that say what a run has found, losses included: short ones for the top of a document, and all of it."""
+"""Six lines that say what a run has found, losses included: short lines for the top of a document, and full ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.figures import LINES, OURS, Row, Standing
 from bench.tables import figure, times
 
 FLOORS = {"bare": "bare Python", "relay": "a bare relay"}
-"""Contenders that are no rivals but floors, and their names in the summary."""
+"""Contenders that are no peers but lower bounds, and their names in the summary."""
 Pairs = list[tuple[Row, Standing]]
 
 
@@ -49,7 +49,7 @@ def _ends(rows: list[Row]) -> str:
 
 
 def _verdict(rows: list[Row]) -> str:
-    """The text of a line: its rows beside the best peers, losses included, beside the floors, and the goals missed."""
+    """Returns a line: its rows compared with the best peers and with the lower bounds, and the missed goals."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.short:
@@ -73,7 +73,7 @@ def _verdict(rows: list[Row]) -> str:
 
 
 def _part(pairs: Pairs, group: list[Row]) -> str:
-    """The figure if the group is one row, else the number of its rows that these are."""
+    """Returns the figure if the group has one row, else how many of its rows are among these pairs."""
     if len(group) == 1:
         return f" {_own(group[0])},"
     return "" if len(pairs) == len(group) else f" ({len(pairs)} of {len(group)})"
@@ -94,7 +94,7 @@ def _names(pairs: Pairs) -> str:
 
 
 def _by(pairs: Pairs, relation: str) -> str:
-    """The factors and the peers; beside nothing at all there are only the figures."""
+    """Returns the factors and the peers; if every factor is infinite, the figures of both instead."""
     if exact := [best.factor for _, best in pairs if not isinf(best.factor)]:
         return f"{_range(exact)} {relation} {_names(pairs)}"
     figures = (f"{figure(row.medians[OURS])} to {figure(row.medians[best.other])}" for row, best in pairs)
@@ -102,13 +102,14 @@ def _by(pairs: Pairs, relation: str) -> str:
 
 
 def _but(pairs: Pairs) -> str:
-    """The words that sesh is ahead of tmux, if it is in each of the rows in which it is behind another."""
+    """Returns the words that sesh is ahead of tmux, if it is in all of these rows; else an empty string."""
     tmux = [(row, standing) for row, _ in pairs if (standing := row.beside("tmux"))]
     return f" ({_by(tmux, 'ahead of')})" if tmux and all(standing.ahead for _, standing in tmux) else ""
 
 
 def _floors(groups: dict[str, list[Row]]) -> list[tuple[str, list[str]]]:
-    """The least and the greatest of the figures whose goal is a multiple of a floor, as such multiples, by floor."""
+    """Returns, for each lower bound, the least and greatest of the figures whose goal depends on it, as multiples of
+    it."""
     floors = []
     for name, called in FLOORS.items():
         multiples = [
@@ -124,7 +125,7 @@ def _floors(groups: dict[str, list[Row]]) -> list[tuple[str, list[str]]]:
 
 
 def _missed(rows: list[Row]) -> list[str]:
-    """The rows that miss their goals: lone ones by goal, of rows with one name the number."""
+    """Returns the rows that miss their goals: single rows by goal, and how many of the rows that share a name."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.short and row.met() is not None:

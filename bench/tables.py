@@ -1,4 +1,4 @@
-"""All figures of a run as a table, as JSON and as Markdown; and those in the table of a document."""
+"""Writes all figures of a run as a table, as JSON and as Markdown; reads the figures of a table in a document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Past = dict[str, dict[str, Figure]]
 
 
 def as_json(run: Run) -> str:
-    """All samples, their medians and how these stand to peers and goals."""
+    """Returns all samples, their medians, and how these compare with peers and goals."""
     entries = []
     for row in run.rows:
         best = row.beside_best()
@@ -84,7 +84,7 @@ def as_table(rows: Iterable[Row], *, markdown: bool = False) -> str:
 
 
 def figure(value: float) -> str:
-    """A number with as many digits as say something."""
+    """Returns a number with its significant digits."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
@@ -107,7 +107,7 @@ def _verdict(standing: Standing) -> str:
 
 
 def read(text: str) -> Past:
-    """The figures of a table that `as_table` wrote as Markdown; what is no such table has none."""
+    """Returns the figures of a table that `as_table` wrote as Markdown; none if the text has no such table."""
     past: Past = {}
     names: list[str] = []
     for line in text.splitlines():

@@ -21,13 +21,13 @@ from bench.window import PATIENCE, Late, Window, processor_time, show
 
 FEW = 100
 SHOWING, WATCHED = 6.0, 40.0
-"""Seconds after which the watch list has settled, and for which it is watched then."""
+"""Seconds after which the watch list has settled, and seconds for which it is then measured."""
 _NAME, _STATE = b"kept", b"attached"
-"""Texts that show of a session at once, and of one with a client once its daemon has been asked."""
+"""Texts in the picker: one that shows at once, and one that shows once a daemon has been asked."""
 
 
 def thousand(field: Field, count: int = 1000) -> list[Row]:
-    """Rows of the verbs that look at all sessions. Peers are left out: theirs are measured with 100."""
+    """Returns rows of the verbs that look at all sessions. Peers are left out: they are measured with 100 sessions."""
     if not sys.platform.startswith("linux"):
         return []
     rows: dict[str, Row] = {}
@@ -85,7 +85,8 @@ def _sampled(field: Field, counted: Counted, count: int) -> Iterator[tuple[str, 
 
 
 def _watched(counted: Counted, seconds: float) -> tuple[float, ...]:
-    """Percent of a processor that the watch list uses while nothing happens; with a group, with the daemons."""
+    """Returns the percent of a processor that the watch list uses while nothing happens; with a group, daemons
+    included."""
     window = Window([counted.sesh.program, "--watch"], counted.sesh.environment, rows=50)
     try:
         window.until(_NAME)
@@ -100,7 +101,7 @@ def _watched(counted: Counted, seconds: float) -> tuple[float, ...]:
 
 
 def _picked(sesh: Sesh) -> tuple[float, float]:
-    """Milliseconds until the picker shows a name, and until it shows how a session stands. Raises Late."""
+    """Returns the milliseconds until the picker shows a name, and until it shows a session's state. Raises Late."""
     window = Window([sesh.program, "--pick"], sesh.environment, rows=50)
     moments: dict[bytes, float] = {}
     shown = b""

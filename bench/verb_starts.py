@@ -1,8 +1,8 @@
-"""`python -m bench.verb_starts`: the processor time of each verb, typed right, beside `python -IS -c pass`.
+"""`python -m bench.verb_starts`: the processor time of each verb, beside `python -IS -c pass`.
 
-The system counts it for the process of the verb and the children that it has waited for; other work on the machine is
-not in it. Attaching counts until the content shows. With 100 sessions more, each verb is
-compared with itself `alone`.
+The system counts it for the process of the verb and the children that it has waited for, without other work on the
+machine. Attaching is measured until the content shows. With 100 sessions more, each verb is compared with itself
+`alone`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from bench.starting import CONTENT
 from bench.window import Window, processor_time, run, timed
 
 FAST, OTHERS = 1.6, 2.5
-"""The goals for verbs that are typed, or run by scripts, all day, and for others."""
+"""The goals: for verbs that people or scripts use all day, and for other verbs."""
 BESIDE, GROWTH = 100, 1.2
-"""Sessions more, and the factor by which the same verb may take longer beside them."""
+"""The number of further sessions, and the factor by which a verb may take longer beside them."""
 ATTACH = "attach"
 EXPORTED = "exported.json"
 
 
 class Verb(NamedTuple):
-    """One line that is measured; `before` is run before each round and not measured. `named`: the summary names
-    it; `looks_at_all`: it looks at every session."""
+    """A line that is measured.
+
+    `before`: a line that is run before each round and not measured; `named`: the summary names the verb;
+    `looks_at_all`: the verb looks at every session.
+    """
 
     words: str
     goal: float = OTHERS
@@ -79,8 +82,10 @@ VERBS = (
 
 
 def verb_starts(field: Field, verbs: str = "") -> list[Row]:
-    """Measures each verb with few sessions, then beside 100 more. `verbs`: only these, with commas. The quick run takes
-    those that the summary names, with few sessions."""
+    """Measures each verb with few sessions, then beside 100 more.
+
+    `verbs`: only these, separated by commas. The quick run takes the verbs that the summary names, with few sessions.
+    """
     if not sys.platform.startswith("linux"):
         return []
     chosen = verbs.split(",") if verbs else [verb.key for verb in VERBS if verb.named or not field.quick]
@@ -123,7 +128,7 @@ def _fill(field: Field, rows: list[Row], verbs: list[Verb], rounds: int) -> None
 
 
 def _sampled(sesh: Sesh, verb: Verb) -> tuple[float]:
-    """Milliseconds of processor time of one call. Its answer is for tests to judge."""
+    """Returns the processor time of one call in milliseconds. The exit code is left to the tests."""
     if verb.key == ATTACH:
         window = Window(sesh.attach(verb.words), sesh.environment)
         try:
@@ -145,8 +150,11 @@ def _row(verb: Verb) -> Row:
 
 
 def _row_beside(few: Row, verb: Verb) -> Row:
-    """A row of the same verb; its goal is the figure beside few, as a multiple of the interpreter's start. A verb that
-    looks at every session has none."""
+    """Returns a row of the same verb beside many sessions.
+
+    Its goal is derived from the figure beside few, as a multiple of the interpreter's start. A verb that looks at every
+    session has no goal.
+    """
     row = Row(f"{few.key}-of-{BESIDE}", f"{few.title}, {BESIDE} sessions", "ms", line=MANY)
     row.samples["alone"] = list(few.samples.get(OURS, ()))
     if not verb.looks_at_all:

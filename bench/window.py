@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable
 
 READ = 1 << 16
 PATIENCE = 60.0
-"""Seconds for anything that is waited for; what takes longer counts as failed."""
+"""Seconds that a wait may take; a longer one counts as failed."""
 
 _SCHEDULED = 2
 """CPUCLOCK_SCHED: the clock of a process on Linux that counts its processor time."""
@@ -21,7 +21,7 @@ _DEFAULTS = (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
 class Late(Exception):
-    """What was waited for did not come."""
+    """A wait took too long, or a command failed."""
 
 
 class Window:
@@ -41,11 +41,10 @@ class Window:
         os.close(slave)
 
     def type(self, data: bytes) -> None:
-        """Types into the client."""
         os.write(self.master, data)
 
     def read(self) -> bytes:
-        """What the client has shown since the last time, empty where that is nothing. Raises Late where it left."""
+        """Returns what the client has shown since the last call, maybe nothing. Raises Late if the client has left."""
         try:
             data = os.read(self.master, READ)
         except BlockingIOError:
@@ -56,11 +55,11 @@ class Window:
         return data
 
     def until(self, mark: bytes, patience: float = PATIENCE) -> float:
-        """Reads until `mark` has been shown; the moment. Raises Late."""
+        """Reads until `mark` has been shown; returns the moment. Raises Late."""
         return together([self], mark, patience)
 
     def settle(self, quiet: float = 0.05) -> None:
-        """Reads until nothing has come for so long."""
+        """Reads until nothing has come for that many seconds."""
         poll = select.poll()
         poll.register(self.master, select.POLLIN)
         while poll.poll(quiet * 1000):
@@ -92,7 +91,7 @@ class Window:
 
 
 def together(windows: list[Window], mark: bytes, patience: float = PATIENCE) -> float:
-    """Reads all windows until each has shown `mark`; the moment when the last one did. Raises Late."""
+    """Reads all windows until each has shown `mark`; returns the moment of the last one. Raises Late."""
     left = {window.master: window for window in windows}
     poll = select.poll()
     for window in windows:
@@ -118,7 +117,7 @@ def together(windows: list[Window], mark: bytes, patience: float = PATIENCE) -> 
 
 
 def show(windows: list[Window], seconds: float) -> None:
-    """Reads what the windows show for so long."""
+    """Reads what the windows show, for that many seconds."""
     poll = select.poll()
     by_master = {window.master: window for window in windows}
     for master in by_master:
@@ -130,13 +129,16 @@ def show(windows: list[Window], seconds: float) -> None:
 
 
 def run(words: list[str], environment: dict[str, str]) -> float:
-    """Runs a command to its end without a terminal; the seconds that took. Raises Late where it fails."""
+    """Runs a command to its end without a terminal; returns the seconds that it took. Raises Late if it fails."""
     return timed(words, environment)[0]
 
 
 def timed(words: list[str], environment: dict[str, str], codes: Container[int] = (0,)) -> tuple[float, float]:
-    """The same; the seconds, and those of processor time of the command and of the children that it has waited for.
-    Raises Late where it ends with none of the codes."""
+    """Runs a command as `run` does; returns the seconds, and the seconds of processor time.
+
+    The processor time is that of the command and of the children that it has waited for. Raises Late if the command
+    exits with none of the codes.
+    """
     actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsigdef=_DEFAULTS)
@@ -148,7 +150,7 @@ def timed(words: list[str], environment: dict[str, str], codes: Container[int] =
 
 
 def run_on_terminal(words: list[str], environment: dict[str, str]) -> float:
-    """Runs a command to its end on a terminal; the seconds that took."""
+    """Runs a command to its end on a terminal; returns the seconds that it took."""
     window = Window(words, environment)
     poll = select.poll()
     poll.register(window.master, select.POLLIN)
@@ -165,8 +167,11 @@ def run_on_terminal(words: list[str], environment: dict[str, str]) -> float:
 
 
 def processor_time(pid: int) -> float:
-    """Seconds of processor time of a process, by its own clock, which counts nanoseconds and the threads that have
-    ended too (`stat` has ticks of 10 ms, `schedstat` the threads that live); 0 where the system does not tell."""
+    """Returns the processor time of a process in seconds; 0 if the system does not tell.
+
+    It reads the clock of the process, because that counts nanoseconds, and threads that have ended too. `stat` counts
+    ticks of 10 ms, `schedstat` only living threads.
+    """
     try:
         return time.clock_gettime(~pid << 3 | _SCHEDULED)
     except (OSError, OverflowError):
@@ -174,5 +179,5 @@ def processor_time(pid: int) -> float:
 
 
 def spent(pids: Iterable[int]) -> float:
-    """The same of several."""
+    """Returns the processor time of several processes, in seconds."""
     return sum(map(processor_time, pids))

@@ -1,10 +1,10 @@
-"""A stand-in for the services of language models, for real agents to talk to: it logs each prompt that it receives.
+"""A stand-in for the services of language models, to which real agents talk; it logs each prompt that it receives.
 
 `python -m bench.agents.model_service 8730 LOG` serves http://127.0.0.1:8730: OpenAI's chat completions and responses,
 and Anthropic's messages under /v1, Gemini's API under /v1beta, streaming or not. LOG gets one JSON line for each
-request. The newest prompt says how it is answered: at once; after so many seconds of nothing (`THINK12`); by a word
-each 0.2 s for so many (`STREAM12`); by a call of the agent's shell tool (`TOOL`), whose result is answered after so
-many seconds (`AGAIN9`), or, to an agent without tools, by a block of shell source.
+request. Words in the newest prompt set the answer: `THINK12` waits 12 s first, `STREAM12` sends a word each 0.2 s for
+12 s, and `TOOL` calls the agent's shell tool, or sends a block of shell source to an agent without tools. `AGAIN9`
+waits 9 s before the result of the tool is answered. Without such a word the answer comes at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _texts(content: Any) -> str:
 
 
 class Request:
-    """What an agent asked: `users` are all its prompts so far, `last` the newest, empty after a tool's result."""
+    """A request of an agent. `users`: all its prompts so far; `last`: the newest one, empty after a tool's result."""
 
     def __init__(self, path: str, body: dict[str, Any]) -> None:
         self.path, self.body = path, body
@@ -54,7 +54,7 @@ class Request:
         self.stream = bool(body.get("stream")) or "stream" in path
 
     def tools(self) -> dict[str, Any]:
-        """The tools that the agent offers, by name: their parameters."""
+        """Returns the parameters of the tools that the agent offers, by the tool's name."""
         found = {}
         for tool in self.body.get("tools") or []:
             for each in tool.get("functionDeclarations") or [tool.get("function") or tool]:
@@ -65,7 +65,7 @@ class Request:
         return found
 
     def call(self) -> tuple[str, dict[str, Any]] | None:
-        """The call of a shell tool, where the prompt wants one and the agent offers one."""
+        """Returns the call of a shell tool, if the prompt wants one and the agent offers one."""
         tools = self.tools() if re.search(r"\bTOOL\b", self.last) else {}
         for name in _SHELLS:
             if name in tools:
@@ -103,7 +103,6 @@ def _pieces(asked: Request, called: bool = False) -> Iterator[str]:
 
 
 def _chat(asked: Request) -> Iterator[dict[str, Any]]:
-    """Chunks of a chat completion."""
     model = asked.body.get("model")
     head = {"id": "chat-1", "created": int(time.time()), "model": model, "object": "chat.completion.chunk"}
 
@@ -234,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self) -> None:
-        """Lists models; whatever else is asked for is not there."""
+        """Lists models; answers any other path with an error."""
         if self.path.split("?")[0].endswith("/models"):
             self._answer({"object": "list", "data": [{"id": "stand-in", "object": "model"}], "models": []})
         else:
@@ -242,7 +241,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"error": {"message": "not here"}}, 404)
 
     def do_POST(self) -> None:
-        """Answers a prompt."""
         data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             body = json.loads(data)
@@ -284,7 +282,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(port: int, log_path: str) -> ThreadingHTTPServer:
-    """The service, on a port of loopback (0: any), in threads that end with this process."""
+    """Starts the service on a port of loopback (0: any free one), in threads that end with this process."""
     handler = type("_Logging", (_Handler,), {"log_path": log_path})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True

@@ -1,8 +1,8 @@
-"""Prompts for real agents by `sesh --send TEXT --enter`, counted by what the stand-in for their model's service gets.
+"""Sends prompts to real agents by `sesh --send TEXT --enter`, and counts those that reach their model's service.
 
-`AGENTS=FOLDER python -m bench.agents.prompts [--load] [--text NAME]… [--keep DIR] N AGENT…` prints a row for
-each (`bench/agents/real_agents.py` says how they are installed; `TEXTS` has the names of texts). Of each prompt
-that went wrong, the screen stands in the directory that `--keep` names.
+`AGENTS=FOLDER python -m bench.agents.prompts [--load] [--text NAME]… [--keep DIR] N AGENT…` prints a row for each agent
+(`bench/agents/real_agents.py` says how to install them; `TEXTS` has the names of texts). A stand-in plays the service.
+If a prompt goes wrong, the agent's screen is kept in the directory that `--keep` names.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REST = 1.0
 
 
 class Measured:
-    """One agent in a session, and what has become of its prompts."""
+    """One agent in a session, with the counts of its prompts."""
 
     def __init__(self, home: Home, name: str, port: int, log: str, keep: str | None) -> None:
         self.home, self.name, self.log, self.keep = home, name, log, keep
@@ -52,11 +52,10 @@ class Measured:
         self.first, self.late, self.entered, self.untrue, self.took = 0, 0, 0, 0, 0.0
 
     def screen(self) -> str:
-        """What the agent shows."""
         return self.home.sesh("--screen", self.name).stdout
 
     def asked(self) -> list[dict[str, Any]]:
-        """The requests with which the agent has passed prompts on; those for a title are none."""
+        """Returns the requests in which the agent has passed prompts on, without requests for a title."""
         if not os.path.exists(self.log):
             return []
         with open(self.log, encoding="utf-8") as file:
@@ -65,7 +64,7 @@ class Measured:
         return [each for each in main if each["tools"] or self.name == "aider"]
 
     def received(self, text: str) -> bool:
-        """Whether the newest prompt of a request holds this text whole."""
+        """Returns whether the newest prompt of any request has the whole text."""
         return any(text in each["last"] for each in self.asked())
 
     def send(self, text: str) -> None:
@@ -98,12 +97,11 @@ class Measured:
             rest_until(time.monotonic() + 2)
 
     def once(self) -> int:
-        """The number of prompts that stand exactly once, whole, in the talk as the agent sent it last."""
+        """Returns how many prompts are exactly once, and whole, in the conversation that the agent sent last."""
         users = self.asked()[-1]["users"] if self.asked() else []
         return sum(sum(each.count(text) for each in users) == 1 for text in self.sent)
 
     def row(self) -> str:
-        """The figures as a row of a table."""
         count = len(self.sent)
         return (
             f"{self.name} | {self.first}/{count} | {self.once()}/{count} | {self.late} | {self.entered} |"
@@ -112,7 +110,6 @@ class Measured:
 
 
 def main() -> None:
-    """Prints the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--text", action="append", choices=TEXTS)

@@ -260,7 +260,7 @@ AGENTS |= {
         ready="What would you like",
     ),
 }
-"""Agents that no number of why `stopped` was found with; pi asks for no permission."""
+"""Agents that were not used to choose the numbers of the rule `stopped`; pi asks for no permission."""
 
 
 def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str], str]:

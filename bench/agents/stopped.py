@@ -38,15 +38,15 @@ from sesh import Session
 
 KINDS = ("THINK{}", "STREAM{}", "THINK{} TOOL", "STREAM{} TOOL")
 SHORTEST, LONGEST, AGAIN = 5, 14, 9
-"""Seconds of thinking in a turn; and those after a permission, of which the first may pass until the agent asks."""
+"""Seconds of thinking in a turn, and after a permission. The first of the latter may pass until the agent asks."""
 STARTED = 20.0
 """Seconds for a verb to start on a busy machine."""
 SOON = 5.0
-"""Seconds after its turn's end within which a session is to be called waiting."""
+"""Seconds after the end of a turn within which sesh has to report that the session waits."""
 LATEST, POLL = 20.0, 0.25
-"""Seconds after a turn's end until which its screen is watched if it goes on changing, and those between two looks."""
+"""Seconds for which the screen is watched after a turn, if it goes on changing; and seconds between two looks."""
 QUIET = 2.5
-"""Seconds without another event after which all have been told."""
+"""Seconds without another event after which all events have arrived."""
 STARTS, SETTLES = 90.0, 4.0
 """Seconds for an agent to start, and those after an answer until the next prompt."""
 ANSWERS = {"aider": ("n", "--enter"), "cline": ("y",)}
@@ -78,7 +78,6 @@ class Trial:
         time.sleep(SETTLES)
 
     def sesh(self, *words: str, seconds: float = 20.0) -> str:
-        """What a verb prints."""
         done = subprocess.run(
             [sys.executable, "-m", "sesh", *words], capture_output=True, text=True, timeout=seconds, check=False
         )
@@ -88,7 +87,7 @@ class Trial:
         return self.sesh("--screen", self.name)
 
     def turn(self, number: int) -> dict[str, Any] | None:
-        """One prompt, and what was said of the session; None where the agent did not take it."""
+        """Sends one prompt; returns what sesh reported of the session, None if the agent did not take the prompt."""
         seconds = random.randint(SHORTEST, LONGEST)
         kind = KINDS[number % len(KINDS)].format(seconds)
         asked = "TOOL" in kind and self.name not in ASKS_NOTHING
@@ -130,7 +129,7 @@ class Trial:
         return found
 
     def _watch(self, end: float) -> list[tuple[float, str]]:
-        """What the screen showed from a turn's end on, each with the time at which it was first seen."""
+        """Returns the screens from the end of a turn on, each with the time at which it was first seen."""
         shown: list[tuple[float, str]] = []
         while (now := time.time()) < min(end + LATEST, (shown[-1][0] if shown else end) + SOON + 3.0):
             text = Session(self.name).screen()
@@ -140,7 +139,7 @@ class Trial:
         return shown
 
     def _asked_at(self, word: str) -> float | None:
-        """When the service got the prompt with this word in it."""
+        """Returns when the service got the prompt that has this word."""
         for _ in range(80):
             with open(self.log, encoding="utf-8") as file:
                 for line in file:
@@ -151,7 +150,7 @@ class Trial:
         return None
 
     def _said(self, since: float) -> Iterator[tuple[float, str, str, str | None]]:
-        """The states from then on, the one at that moment first."""
+        """Yields the reported states from that moment on, first the one that held at that moment."""
         following = subprocess.Popen(
             [sys.executable, "-m", "sesh", "--events", self.name, "--since", str(self.seen), "--json"],
             stdout=subprocess.PIPE,
@@ -182,7 +181,7 @@ class Trial:
 
 
 def _waited(said: list[tuple[float, str, str, str | None]], start: float, end: float) -> float:
-    """Seconds between these two moments in which it was called waiting. Its first one is for the request to arrive."""
+    """Returns how many seconds between two moments were reported as waiting, without the first second after `start`."""
     total = 0.0
     for index, (at, state, _, _) in enumerate(said):
         until = said[index + 1][0] if index + 1 < len(said) else end
@@ -192,7 +191,7 @@ def _waited(said: list[tuple[float, str, str, str | None]], start: float, end: f
 
 
 def measure(names: list[str], minutes: float, out: str) -> None:
-    """Runs the agents side by side, and appends what was found."""
+    """Runs the agents side by side, and appends their results to a file."""
     root = tempfile.mkdtemp(prefix="stopped-")
     os.environ.update(SESH_DIR=os.path.join(root, ".sesh"), TERM="xterm-256color", LANG="C.UTF-8")
     os.mkdir(os.environ["SESH_DIR"], 0o700)
@@ -228,7 +227,7 @@ def measure(names: list[str], minutes: float, out: str) -> None:
 
 
 def table(paths: list[str]) -> str:
-    """The table of all that these files hold."""
+    """Returns the table of all results in these files."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path in paths:
         with open(path, encoding="utf-8") as file:

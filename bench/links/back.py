@@ -24,12 +24,12 @@ TRIPS = (20, 100, 300)
 """Milliseconds."""
 PATIENCE = 40.0
 _TRACED = 8.0
-"""Seconds of a flow that a trace shows."""
+"""Seconds before the outage that a trace of the connections shows."""
 
 
 @dataclass
 class Row:
-    """What was measured of one kind at one round trip with so many clients; seconds."""
+    """What was measured (in seconds) for one kind of outage, one round trip and one number of clients."""
 
     kind: str
     trip: float
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def allowed(self) -> float:
-        """95 of 100 must not take longer."""
+        """The seconds that 95 of 100 samples must not exceed."""
         return OUTAGES[self.kind].allowed(middle(self.alone), self.trip)
 
     @property
@@ -62,13 +62,13 @@ def middle(values: Sequence[float]) -> float:
 
 
 def most(values: Sequence[float]) -> float:
-    """What 95 of 100 do not exceed: of less than 20 all but none."""
+    """Returns the value that 95 of 100 do not exceed; the greatest of fewer than 20 values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
 
 
 def measured(stand: Stand, kind: str, count: int, rounds: int, *, every: int = 1) -> Row:
-    """So many outages of a kind, with so many clients; ssh alone is measured before each (`every`: before some)."""
+    """Measures `rounds` outages of a kind with `count` clients; measures ssh alone before every `every`th."""
     outage = OUTAGES[kind]
     row = Row(kind, stand.trip, count)
     clients = [Watched(stand, f"{kind}{number}", quiet=outage.quiet) for number in range(count)]
@@ -96,7 +96,7 @@ def one_round(stand: Stand, outage: Outage, clients: Sequence[Watched], number: 
 
 
 def trace(flows: Sequence[Flow], moment: float) -> list[str]:
-    """What happened to each connection around a moment; the seconds count from there."""
+    """Returns what happened to each connection around a moment, in seconds from that moment."""
     lines = []
     for flow in flows:
         events = [(at, "SYN" if at == flow.syns[0] else "SYN again") for at in flow.syns]
@@ -112,7 +112,7 @@ def trace(flows: Sequence[Flow], moment: float) -> list[str]:
 
 
 def main() -> int:
-    """Prints a line for each row of the table; 1 where one is late."""
+    """Prints a line for each row of the table; returns 1 if a row is late."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=10)
     parser.add_argument("--kinds", nargs="+", choices=OUTAGES, default=list(OUTAGES))

@@ -29,7 +29,7 @@ from tests.support import PROMPT, Home, wait_until
 
 _ASKS = ["--", "sh", "-c", "printf 'go on? '; read x; exec sleep 3000"]
 _BETWEEN = 3.0
-"""Seconds between two rounds: what goes on alone after one may not slow the next."""
+"""Seconds between two rounds, because work that goes on after a round must not slow the next one."""
 
 
 def _pause(seconds: float) -> None:
@@ -59,7 +59,6 @@ class Cpu:
                 continue
 
     def seconds(self) -> float:
-        """The seconds used so far."""
         with open(os.path.join(self._path, self._file), encoding="ascii") as file:
             words = file.read().split()
         return int(words[0]) / 1e9 if len(words) == 1 else int(words[words.index("usage_usec") + 1]) / 1e6
@@ -78,7 +77,7 @@ class Cpu:
 
 
 class Watched:
-    """`sesh --watch --json`: when each host was there first, and the newest rows."""
+    """`sesh --watch --json`: when each host was first listed, and its newest label."""
 
     def __init__(self, home: Home, env: dict[str, str]) -> None:
         self.began = time.monotonic()
@@ -104,7 +103,7 @@ class Watched:
 
 
 class Many:
-    """So many hosts, the healthy ones and those that hang later, and the figures of each phase."""
+    """The hosts, healthy ones and those that hang later, and the figures of each phase."""
 
     def __init__(self, home: Home, farm: Farm, count: int, hanging: int, rounds: int, seconds: float) -> None:
         self.home, self.farm, self.rounds, self.seconds = home, farm, rounds, seconds
@@ -126,10 +125,10 @@ class Many:
         self.last.sesh("--open", "asks", *_ASKS)
         self.figures: dict[str, dict[str, float]] = {}
         self.env: dict[str, str] = {}
-        """What is known, by XDG_STATE_HOME."""
+        """The environment of this phase; its XDG_STATE_HOME says which hosts are known."""
 
     def phase(self, **known: dict[str, str]) -> None:
-        """Takes all figures with what is known, by turns if these are several."""
+        """Takes all figures with each of these sets of known hosts, in turns."""
         self.figures |= {name: {} for name in known}
         for what, measure in self._measures():
             samples: dict[str, list[float]] = {name: [] for name in known}
@@ -182,7 +181,7 @@ class Many:
         return taken
 
     def _watch(self) -> dict[str, float]:
-        """How `--watch` fares: the healthy hosts' arrival, changes there, an attach beside it, its cost, its end."""
+        """Measures `--watch`: when healthy hosts and their changes show, an attach beside it, its cost, and its end."""
         words = {far.word for far in self.healthy}
         painted = self._shown("--watch", until=f"@{self.last.word}", quit="\x1b")
         watched = Watched(self.home, self.env)
@@ -228,7 +227,7 @@ class Many:
             ways[number % len(ways)](far)
 
     def without(self) -> dict[str, str]:
-        """The environment in which the hanging hosts are not known."""
+        """Returns an environment in which the hanging hosts are not known."""
         folder = os.path.join(self.home.path, "without")
         shutil.copytree(os.path.join(self.home.path, ".local/state"), folder)
         words = {far.word for far in self.hanging}
@@ -251,7 +250,7 @@ def many(count: int, hanging: int, rounds: int, seconds: float) -> Iterator[Many
 
 
 def main() -> int:
-    """Prints the figures of each phase, and how much the healthy hosts lose."""
+    """Prints the figures of each phase, and how much slower the healthy hosts become."""
     parser = argparse.ArgumentParser(prog="python -m bench.links.many", description=__doc__)
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--hanging", type=int, default=5)

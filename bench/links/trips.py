@@ -1,7 +1,7 @@
-"""`python -m bench.links.trips [ROUNDS]`: seconds and round trips of what is done first over a link.
+"""`python -m bench.links.trips [ROUNDS]`: seconds and round trips of the first actions over a link.
 
-A real sshd on loopback behind a proxy that delays each block by half of the round trip. Beside each figure of sesh
-stands that of a bare ssh over the same kind of connection: a new one (cold), or a control master that stands (warm).
+The host is a real sshd on loopback, behind a proxy that delays each block by half of the round trip. Beside each figure
+of sesh stands that of a bare ssh over the same kind of connection: a new one (cold), or an open control master (warm).
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Bench:
         return time.monotonic() - began
 
     def alone(self) -> None:
-        """Ends the connections that stand."""
+        """Closes the open connections."""
         processes.kill(self.farm.masters())
         wait_until(lambda: not self.far.proxy.connections)
 
     def attach(self) -> float:
-        """Seconds until the session's screen stands."""
+        """Seconds until the session's screen shows."""
         began = time.monotonic()
         terminal = self.home.terminal(self.at, "work")
         terminal.wait_for(PROMPT, 30)
@@ -66,13 +66,12 @@ class Bench:
         return taken
 
     def list(self) -> float:
-        """Seconds of `--list`."""
         began = time.monotonic()
         assert "work" in self.home.sesh(self.at, "--list").stdout
         return time.monotonic() - began
 
     def measured(self, what: str, act: Callable[[], float], count: int, before: Callable[[], object]) -> float:
-        """Prints the median of so many, and returns it."""
+        """Prints the median of several measurements, and returns it."""
         taken, turns = [], []
         for _ in range(count):
             before()

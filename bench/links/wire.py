@@ -26,7 +26,7 @@ _LINES = "".join(f"{number:3} what stands in this line was there before\n" for n
 
 
 def typed(seconds: float) -> Iterator[tuple[float, bytes]]:
-    """Pauses and keys of so many seconds of editing: the same ones each time."""
+    """Returns the pauses and keys of some seconds of editing; they are the same each time."""
     chance, now = random.Random(7), 0.0
     while now < seconds:
         for key in _phrase(chance):
@@ -85,7 +85,7 @@ def measured(home: Home, farm: Farm, seconds: float) -> dict[str, int]:
 
 
 def _settle(windows: dict[str, Terminal], seconds: float) -> None:
-    """Takes what comes in this time."""
+    """Reads what comes in this time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for window in windows.values():
@@ -93,7 +93,7 @@ def _settle(windows: dict[str, Terminal], seconds: float) -> None:
 
 
 def main() -> int:
-    """Prints a line for each; 1 where the goal was missed."""
+    """Prints a line for each contender; returns 1 if the goal was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seconds", nargs="?", type=float, default=60.0)
     seconds = parser.parse_args().seconds

@@ -26,7 +26,7 @@ def slept():
     return os.path.getsize(path) if os.path.exists(path) else 0
 wake.slept = slept
 """
-"""For a launcher: each byte in the file ~/clock.PID is to that client a second for which the machine has slept."""
+"""Code for a launcher: for each byte in ~/clock.PID the clock of that client jumps a second, as after sleep."""
 
 Clients = Sequence[Watched]
 
@@ -97,9 +97,9 @@ def _sshd(stand: Stand, clients: Clients, number: int) -> float:
 
 @dataclass(frozen=True)
 class Outage:
-    """One kind: `happen` returns the moment (monotonic) from which on a new ssh could connect.
+    """A kind of outage. `happen` causes it, and returns the moment (monotonic) from which on a new ssh could connect.
 
-    `announced`: the system says so, or the person. `quiet`: the program must print nothing by itself.
+    `announced`: the system or the person signals that moment. `quiet`: the program must print nothing by itself.
     """
 
     what: str
@@ -108,7 +108,7 @@ class Outage:
     quiet: bool = False
 
     def allowed(self, alone: float, trip: float) -> float:
-        """Seconds within which new output has to stand on the terminal, where ssh alone takes `alone`."""
+        """Returns the seconds until which new output has to show on the terminal, if ssh alone takes `alone`."""
         return alone + trip + (0.5 if self.announced else 1.2)
 
 

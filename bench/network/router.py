@@ -71,7 +71,7 @@ class _Device:
 
 @dataclass(frozen=True)
 class _Segment:
-    """What counts of a TCP segment."""
+    """The facts about a TCP segment that the router uses."""
 
     flow: Flow
     from_client: bool
@@ -148,7 +148,7 @@ class Router:
         return True
 
     def _segment(self, packet: bytes, now: float) -> _Segment | None:
-        """What counts of a packet of TCP; its flow begins with a SYN."""
+        """Returns the facts about a TCP packet; a SYN begins a new flow."""
         begin = (packet[0] & 15) * 4
         if packet[9] != _TCP or len(packet) < begin + 20:
             return None
@@ -217,7 +217,7 @@ def _opened(word: str) -> _Device:
 
 
 def main() -> None:
-    """Says `ready` once the devices are there, or why they are not."""
+    """Prints `ready` once the devices are there, or why they are not."""
     try:
         router = Router([_opened(word) for word in sys.argv[1:]])
         os.setpriority(os.PRIO_PROCESS, 0, -10)  # a busy machine does not make the network slow

@@ -9,18 +9,18 @@ from math import inf
 from bench.network.router import Flow
 
 _INEXACT = 0.5
-"""Attempts by which more may be counted in a time, as a busy machine starts one ssh later than the other."""
+"""The tolerance in attempts, because a busy machine may start one ssh later than another."""
 
 
 def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:
-    """Those that were begun until the server answered one that went on; what comes later is a new shared connection."""
+    """Returns the attempts before the server answered the one that won; later flows are a new shared connection."""
     begun = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
     won = min((flow.answered for flow in begun if flow.answered and not flow.closed_by_client), default=inf)
     return [flow for flow in begun if flow.syns[0] < won]
 
 
 def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
-    """Where one client has made more than an attempt a second, and one for each change of an address or a route."""
+    """Returns where a client exceeded one attempt a second, plus one for each change of an address or a route."""
     begun = [flow.syns[0] for flow in attempts(flows, since)]
     return [
         f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
@@ -31,9 +31,9 @@ def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ())
 
 
 def ended_for_newer(flows: Sequence[Flow], since: float) -> list[str]:
-    """Attempts that the server had accepted and the client closed, while a newer one went on.
+    """Returns the attempts that the client closed after the server had accepted them, while a newer one went on.
 
-    Those that had only lost a race are none: the newer one was under way when they were accepted, and got farther.
+    Attempts that only lost a race do not count: when they were accepted, the newer one was under way, and got farther.
     """
     begun = attempts(flows, since)
     found = []

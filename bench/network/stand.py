@@ -24,7 +24,7 @@ NETWORKS = {"wlan0": "10.91.1", "eth0": "10.91.2"}
 
 
 def change(home: Home, code: str) -> None:
-    """From now on a sesh of this home runs `code` first: none is a fork of this process, as it is in a namespace."""
+    """Has each sesh of this home run `code` first. None is a fork of this process, because they run in a namespace."""
     with open(home.command[-1], encoding="utf-8") as file:
         before, begins, rest = file.read().partition("from sesh.__main__")
     home.command = [*home.command[:-1], home.write("bin/changed-sesh", f"{before}{code}\n{begins}{rest}", 0o755)]
@@ -89,11 +89,11 @@ class Stand:
         self._command(f"trip {seconds}")
 
     def darken(self, device: str = "") -> None:
-        """No packet passes any more, or none over one device."""
+        """Drops all packets, or those of one device."""
         self._command(f"dark {device} yes")
 
     def lighten(self, device: str = "") -> None:
-        """Packets pass again."""
+        """Lets packets pass again."""
         self._command(f"dark {device} no")
 
     def forget(self) -> None:
@@ -114,11 +114,11 @@ class Stand:
         return f"{NETWORKS[device]}.{self._addresses[device]}"
 
     def remove_address(self) -> None:
-        """The address goes, and with it the routes."""
+        """Removes the address, and with it the routes."""
         self.here.ip(f"addr del {self.address()}/24 dev {self.device}")
 
     def add_address(self, *, another: bool) -> float:
-        """The device gets an address, the same or another, and the default route; the moment."""
+        """Gives the device an address, the same or another, and the default route; returns the moment."""
         if another:
             self._addresses[self.device] = self._addresses[self.device] % 200 + 2
         moment = time.monotonic()
@@ -126,9 +126,9 @@ class Stand:
         return moment
 
     def change_route(self, *, gone: bool) -> float:
-        """The default route changes to the other device, and nothing passes the old one; the moment.
+        """Moves the default route to the other device, and drops packets of the old one; returns the moment.
 
-        `gone`: the old one loses its address; it has another when the route comes back to it.
+        `gone`: the old device loses its address, and gets another one when the route comes back to it.
         """
         old = self.device
         self.device = next(name for name in NETWORKS if name != old)
@@ -144,17 +144,17 @@ class Stand:
         return moment
 
     def take_down(self) -> None:
-        """The device with the default route goes down."""
+        """Takes the device with the default route down."""
         self.here.ip(f"link set {self.device} down")
 
     def bring_up(self) -> float:
-        """It is up again, with the default route; the moment."""
+        """Brings the device up again, with the default route; returns the moment."""
         moment = time.monotonic()
         self.here.ip(f"link set {self.device} up", f"route add default dev {self.device}")
         return moment
 
     def restart_sshd(self) -> float:
-        """The host's server ends with all connections, and a new one listens; the moment."""
+        """Ends the host's server and all its connections, and starts a new one; returns the moment."""
         self.sshd.stop()
         self.sshd.start()
         return time.monotonic()
@@ -162,7 +162,7 @@ class Stand:
     # -- ssh alone
 
     def ssh_alone(self) -> float:
-        """Seconds that a new connection of ssh without sesh needs until a command's output is here."""
+        """Returns the seconds until a command's output arrives over a new connection of ssh, without sesh."""
         home = self.farm.home
         ssh = os.path.join(home.path, "bin", "ssh")
         words = [*self.here.within, ssh, "-o", "ControlMaster=no", "-o", "ControlPath=none", self.far.word, "echo here"]
@@ -175,7 +175,7 @@ class Stand:
 
 @contextmanager
 def standing(farm: Farm, trip: float = 0.02) -> Iterator[Stand]:
-    """A stand with this round trip; skipped where the system does not allow it."""
+    """Yields a stand with this round trip; skips the test if the system does not allow it."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("network namespaces and TUN devices take root on Linux")
     for tool in ("ip", "unshare", "nsenter"):

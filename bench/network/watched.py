@@ -17,7 +17,7 @@ _TICK = 0.004
 
 
 class Watched:
-    """A client at a terminal. Its session shows numbers: four a second, or how many keys have come (`quiet`)."""
+    """A client at a terminal. Its session prints numbers: four a second, or per key the count of keys (`quiet`)."""
 
     def __init__(self, stand: Stand, name: str, *, quiet: bool = False) -> None:
         self._stand, self.name, self.quiet = stand, name, quiet
@@ -34,11 +34,11 @@ class Watched:
         return terminal
 
     def attach_again(self) -> None:
-        """For a client that has ended."""
+        """Attaches again, after the client has ended."""
         self.terminal = self._attached()
 
     def newest(self, wait: float = 0) -> int:
-        """The highest number that stands on the terminal."""
+        """Returns the highest number that the terminal has shown."""
         while self.terminal.pump(wait):
             wait = 0
         found = _NUMBER.findall(self.terminal.raw, max(0, self._read - 20))
@@ -55,11 +55,10 @@ class Watched:
         wait_until(lambda: self.newest() >= wanted, 40, pause=pump, portrait=portrait, what=f"{self.name} goes on")
 
     def numbers(self) -> list[int]:
-        """All that a person can scroll to, from the top."""
+        """Returns all numbers on the terminal, scrollback included, from the top."""
         return [int(number) for number in re.findall(r"#(\d+)#", self.terminal.text())]
 
     def close(self) -> None:
-        """Ends the session."""
         self.terminal.close()
         self._stand.far.sesh("--kill", self.name)
 
@@ -69,7 +68,7 @@ def _newest(terminal: Terminal) -> int:
 
 
 def watch(clients: Sequence[Watched], seconds: float) -> None:
-    """Lets so much time pass, while what comes is read."""
+    """Lets so much time pass, and reads what comes."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         for client in clients:
@@ -77,15 +76,15 @@ def watch(clients: Sequence[Watched], seconds: float) -> None:
 
 
 def go_on(clients: Sequence[Watched]) -> None:
-    """Waits until what is shown is what the program prints now, on every terminal."""
+    """Waits until every terminal shows what the program prints now."""
     for client in clients:
         client.go_on()
 
 
 def new_output(clients: Sequence[Watched], moment: float, patience: float) -> list[float]:
-    """Seconds from the moment until a number that is new since this call stands on each terminal.
+    """Returns the seconds from the moment until each terminal shows a number that is new since this call.
 
-    `patience` where none does.
+    For a terminal that shows none, this is `patience`.
     """
     seen = {client.name: client.newest() for client in clients}
     back: dict[str, float] = {}

@@ -17,7 +17,7 @@ from tests.support import Home
 
 
 def main() -> int:
-    """Runs it; 1 where something is wrong."""
+    """Runs the soak; returns 1 if something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--hours", type=float, default=1.0, help="how long it lasts (default: 1)")
     parser.add_argument("--sessions", type=int, default=50, help="how many sessions (default: 50)")

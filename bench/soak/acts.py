@@ -27,7 +27,7 @@ NUMBERED = "i=0; while :; do i=$((i+1)); echo line-$i-; read -rt 0.02 x; done"
 
 
 class Acts:
-    """The acts, by name in `every` with the seconds from one to the next of its kind."""
+    """The acts. `every`: by name, the act and the seconds from one such act to the next."""
 
     def __init__(self, sessions: Sessions, far: Far | None, dice: random.Random) -> None:
         self.sessions, self.home, self.far, self.dice = sessions, sessions.home, far, dice
@@ -70,7 +70,7 @@ class Acts:
                 client.leave()
 
     def resize(self) -> None:
-        """A client changes its size some times; the session has the last one in the end."""
+        """A client changes its size some times; in the end the session has the last size."""
         session = self._any()
         with Attached(session.name) as client:
             for _ in range(self.dice.randrange(1, 30)):
@@ -130,7 +130,7 @@ class Acts:
     # -- output
 
     def flood(self, size: int) -> None:
-        """A program prints some MiB, into a client that counts every byte, or with nobody there."""
+        """A program prints some MiB to a client that counts every byte, or with no client."""
         session = self._any("flood")
         self.flooded(session)
         kind = self.dice.choices(*zip(*programs.WEIGHTS.items(), strict=True))[0]
@@ -170,7 +170,7 @@ class Acts:
         assert (done.output, done.exit_code) == (f"{session.token} {number + 1}\n", code), done
 
     def rename(self) -> None:
-        """A session gets another name, or its first one back."""
+        """A session gets another name, or its first name back."""
         session = self._any()
         new = session.token if session.name != session.token else f"{session.token}-renamed"
         done = self.home.sesh("--rename", session.name, new)
@@ -179,7 +179,7 @@ class Acts:
         assert answers(new)
 
     def reload(self, session: Session | None = None, *, flooded: bool = False) -> None:
-        """A daemon goes on as a new image: the same process, the same program. `flooded`: it may also stay as it is."""
+        """A daemon reloads: the process and the program stay the same. `flooded`: it may also refuse."""
         session = session or self.dice.choice([each for each in self.sessions.every if each.reloads])
         before = self.pids(session)
         done = self.home.sesh("--reload", session.name, "--json", timeout=60)
@@ -198,7 +198,7 @@ class Acts:
         assert (done.code, done.stdout.split(), done.stderr) == (7, ["brief"], ""), done
 
     def abandoned_job(self) -> None:
-        """A job whose creator was killed is told to end; its code is found; another one takes its place."""
+        """A job whose creator was killed is ended; its exit code is found; another job takes its place."""
         session = self._any("job")
         code = self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
@@ -209,7 +209,7 @@ class Acts:
         self.sessions.create(session)
 
     def killed_creator(self) -> None:
-        """A command that creates a session is killed at some moment: the session is there whole, or not at all."""
+        """A command that creates a session is killed at some moment: the session exists completely or not at all."""
         process = self.home.start("--open", "half", "--", "sleep", "1000")
         try:
             process.wait(self.dice.random() * 0.2)
@@ -221,7 +221,7 @@ class Acts:
         self.end_half()
 
     def end_half(self) -> None:
-        """Ends the session whose creator was killed, if it has come to be."""
+        """Ends the session whose creator was killed, if it exists."""
         if answers("half"):
             done = self.home.sesh("--kill", "half")
             assert (done.code, done.stderr) == (0, ""), done

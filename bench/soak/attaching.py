@@ -1,4 +1,4 @@
-"""A client that costs next to nothing: it attaches, takes the screen, and leaves, frame by frame."""
+"""A client that uses little processor time: it only sends and reads the frames to attach, get the screen, and leave."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Attached:
         self.took = time.monotonic() - began
 
     def _first_screen(self, deadline: float) -> bytes:
-        """What shows the session as it is now: a screen, whole (all pieces but the last are full), or its own bytes."""
+        """Returns what shows the session: a whole screen (all pieces but the last are full), or output bytes."""
         screen = b""
         whole = False
         while not whole or self.position < self.welcome["position"]:
@@ -53,11 +53,11 @@ class Attached:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Goes without a word, as a client does that is killed; after `leave` there is nothing left to close."""
+        """Closes the connection without a message, as if the client was killed; does nothing after `leave`."""
         self.connection.close()
 
     def _take(self, kind: int, payload: bytes) -> bytes:
-        """The output that a frame brings, which must begin where the last one ended."""
+        """Takes the output of a frame, which must begin where the last frame ended."""
         if kind == protocol.EXIT:
             raise AssertionError(f"the session has ended: {payload!r}")
         if kind == protocol.SCREEN:
@@ -72,11 +72,10 @@ class Attached:
         return b""
 
     def resize(self, columns: int, rows: int) -> None:
-        """Changes the size of its terminal."""
         self.connection.send(protocol.frame(protocol.RESIZE, protocol.size_payload(columns, rows)))
 
     def checksum(self, size: int) -> int:
-        """The CRC of so many bytes of output, from here on."""
+        """Returns the CRC of the next bytes of output."""
         checksum, deadline = 0, time.monotonic() + PATIENCE + size / 1e6
         while size > 0:
             data = self._take(*self.connection.receive(deadline))[:size]
@@ -85,7 +84,7 @@ class Attached:
         return checksum
 
     def leave(self) -> None:
-        """Detaches as Ctrl-\\ does, and waits until the daemon has taken note."""
+        """Detaches as Ctrl-\\ does, and waits until the daemon has answered."""
         deadline = time.monotonic() + PATIENCE
         self.connection.send(protocol.message(protocol.DETACH, {}), deadline)
         while True:

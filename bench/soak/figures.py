@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 WARM_UP = 1 / 3
-"""The share of the samples at the beginning that is thrown away: scrollbacks fill, and modules are loaded."""
+"""The share of samples at the beginning that is dropped, because scrollbacks still fill and modules still load."""
 MEMORY_PER_HOUR = 256.0
 """KiB an hour by which a session's memory may grow."""
 MEMORY_NOISE = 512.0
 """KiB by which a session's memory may grow over the whole run: what was printed last differs at the two ends."""
 SHORT, LOADED_LATE = 0.2, 12288.0
-"""Hours in which not all has been done to each session; KiB that it may grow by then."""
+"""Hours in which not every act has been done to each session, and the KiB that a session may grow in them."""
 RESTARTING = 4
-"""Descriptors by which few samples differ: of a session that was just starting, not all are open."""
+"""Descriptors by which a few samples may differ, because a session that is just starting has not opened all."""
 
 
 @dataclass
 class Sample:
-    """How things stand at a moment at which nothing is going on: no client, no command, no flood."""
+    """The counts at a quiet moment, without client, command or flood."""
 
     hours: float
     memory: dict[str, float]
@@ -80,7 +80,7 @@ def files(folder: str) -> int:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """How much the second value grows with one of the first: the line through the points by least squares."""
+    """Returns the slope of the line through the points, by least squares."""
     count = len(points)
     if count < 2:
         return 0.0
@@ -96,7 +96,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 @dataclass
 class Record:
-    """All that a soak has seen. `sessions`: how many of each kind there are; `faults`: what should not have been."""
+    """All results of a soak. `sessions`: how many of each kind there are; `faults`: what went wrong."""
 
     sessions: Mapping[str, int]
     samples: list[Sample] = field(default_factory=list)
@@ -111,13 +111,13 @@ class Record:
         return self.samples[int(len(self.samples) * WARM_UP) :]
 
     def rise(self, of: Callable[[Sample], float]) -> tuple[float, float]:
-        """How fast a value grows an hour, and by how much it grew over the samples that count."""
+        """Returns how much a value grows in an hour, and how much it grew over the kept samples."""
         kept = self.kept
         per_hour = slope([(sample.hours, of(sample)) for sample in kept])
         return per_hour, per_hour * (kept[-1].hours - kept[0].hours) if kept else 0.0
 
     def growth(self) -> list[str]:
-        """What grew beyond its bound."""
+        """Returns a line for each value that grew beyond its bound."""
         found = []
         hours = self.kept[-1].hours - self.kept[0].hours
         for kind in self.kinds():
@@ -137,7 +137,7 @@ class Record:
         return sorted({kind for sample in self.samples for kind in sample.memory})
 
     def report(self) -> str:
-        """The figures, for a person."""
+        """Returns the figures as text."""
         if len(self.kept) < 2:
             return "too short: fewer than two samples"
         first, last, kept = self.samples[0], self.samples[-1], self.kept

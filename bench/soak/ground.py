@@ -34,13 +34,13 @@ _FILES = {
 
 @dataclass
 class Session:
-    """One session. `token`: what it shows, whatever it is called; `host`: the word of the host it runs on."""
+    """One session. `token`: text that it shows, whatever its name is; `host`: the word of the host that it runs on."""
 
     token: str
     kind: str
     name: str
     reloads: bool = False
-    """Whether it is reloaded; then its memory is its own, and no longer shared with the zygote."""
+    """Whether the session is reloaded. Then it no longer shares memory with the zygote."""
     daemon: int = 0
     floods: int = 0
     """How often it has been flooded."""
@@ -51,12 +51,12 @@ class Session:
 
     @property
     def sort(self) -> str:
-        """What it is counted with."""
+        """The kind with which the session is counted."""
         return f"{self.kind}, reloaded" if self.reloads else self.kind
 
 
 class Sessions:
-    """All sessions of a home, and what they should look like."""
+    """All sessions of a home, and what they should show."""
 
     def __init__(self, home: Home, count: int) -> None:
         self.home = home
@@ -76,11 +76,10 @@ class Sessions:
             self.create(session, full_screen.pop() if kind == "full-screen" and full_screen else None)
 
     def of(self, *kinds: str) -> list[Session]:
-        """The sessions of some kinds."""
         return [session for session in self.every if session.kind in kinds]
 
     def create(self, session: Session, program: str | None = None) -> None:
-        """Starts a session, as a person or a script does. `program`: what draws full screens, else a script."""
+        """Starts a session. `program`: draws a text file instead of the kind's script."""
         bash = find("bash") or "/bin/sh"
         env = ["--env", f"TOKEN={session.token}", "--env", f"TICK={TICK}"]
         words = {
@@ -104,7 +103,7 @@ class Sessions:
         wait_until(lambda: self.begun(session), SETTLING, what=f"{session} shows its token")
 
     def begin_job(self, session: Session) -> None:
-        """Starts a job, and kills who started it and waits for it as soon as the job is there."""
+        """Starts a job, and kills the command that started it and waits for it, as soon as the job exists."""
         before = self.home.names()
         assert session.name not in before
         env = ["--env", f"TOKEN={session.token}"]
@@ -114,7 +113,6 @@ class Sessions:
 
     @staticmethod
     def gone(process: subprocess.Popen[bytes]) -> None:
-        """Kills a command of sesh."""
         process.kill()
         process.communicate()
 
@@ -128,7 +126,7 @@ class Sessions:
         return int((records.read(session.name) or {}).get("daemon_pid", 0))
 
     def look(self, session: Session, shown: bytes) -> None:
-        """Checks a screen: it is that of this session, and not an old one."""
+        """Checks that a screen is that of this session, and not an old one."""
         if session.flooding:
             return
         assert session.token.encode() in shown, f"{session} does not show its token: {shown!r}"
@@ -146,7 +144,7 @@ class Sessions:
         return all(processes.connections(session.daemon) == 0 for session in self.every)
 
     def faults(self, session: Session) -> list[str]:
-        """What a daemon says that went wrong in it."""
+        """Returns the faults that a daemon has logged."""
         status = wire.ask(session.name, "status", timeout=SETTLING)[0]["session"]
         assert status["state"] == "running", status
         return list(status["faults"])
@@ -175,7 +173,7 @@ class Sessions:
         return [f"{what} belongs to no session" for what in found]
 
     def sample(self, hours: float, attaches: int, output: int) -> figures.Sample:
-        """How things stand now."""
+        """Returns the counts of this moment."""
         memory = {"zygote": sum(map(figures.memory, self.zygotes()))}
         descriptors = 0
         for session in self.every:
@@ -194,7 +192,7 @@ class Sessions:
 
 @contextlib.contextmanager
 def host(home: Home) -> Iterator[tuple[Farm, Far] | None]:
-    """A host behind a network that can be cut; None where this machine has no way to make one."""
+    """Yields a host behind a network that can be cut; None if this machine cannot make one."""
     try:
         ground = Ground()
     except pytest.skip.Exception:

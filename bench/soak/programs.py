@@ -75,7 +75,7 @@ JOB = 'stty -echo; echo "$TOKEN"; read -r code; exit $code'
 
 MIB = 1 << 20
 WEIGHTS = {"plain": 6, "yes": 6, "colour": 4, "wide": 2, "noise": 1, "screens": 1}
-"""How often which kind of flood comes: what takes the emulator long comes seldom."""
+"""The weights of the kinds of floods: a kind that takes the emulator long comes seldom."""
 
 
 def material() -> dict[str, bytes]:

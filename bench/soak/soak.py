@@ -1,4 +1,4 @@
-"""The course of a soak: rounds of a second, in each of which the acts that are due are done, and moments of rest."""
+"""The course of a soak: rounds of a second, each with the acts that are due, and moments of rest."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROUND = 1.0
 FLOODS = 4 << 20
 """Bytes of one flood."""
 FEW_ACTS = 120.0
-"""Seconds that a soak must last for its acts to be as rare as they say; in a shorter one they come closer together."""
+"""Seconds that a soak must last so that acts have their full intervals; in a shorter soak the intervals shrink."""
 MOST_AT_ONCE, MOST_FLOODS = 100, 5
-"""Attach cycles and floods in one round; so many are done where it has fallen behind."""
+"""The most attach cycles and floods in one round, if the soak has fallen behind."""
 MOST_FAULTS = 20
 SAMPLES, FEW_SAMPLES, LONG_APART = 60, 8, 60.0
-"""Samples, at most; in a soak that is too short for these, at least; seconds between two, where it is."""
+"""The most samples; the fewest, in a soak that is too short for the most; and then the most seconds between two."""
 
 
 def soak(
@@ -65,7 +65,7 @@ class Course:
         """Seconds of quiet before a sample."""
 
     def go(self, seconds: float, attaches: float, output: float) -> None:
-        """Does rounds for so long, with so many attach cycles and bytes of output a second."""
+        """Does rounds for `seconds`, with so many attach cycles and bytes of output a second."""
         for session in self.ground.every:
             if session.reloads:
                 self.do("reloads", partial(self.acts.reload, session))
@@ -91,7 +91,7 @@ class Course:
         self.sample()
 
     def do(self, name: str, act: Callable[[], None]) -> None:
-        """Does one act; what goes wrong in it is kept, and sessions that were lost by it are made again."""
+        """Does one act. If it fails, notes the fault, and creates lost sessions again."""
         self.record.acts[name] = self.record.acts.get(name, 0) + 1
         try:
             act()
@@ -103,7 +103,7 @@ class Course:
                 self.mend(session)
 
     def mend(self, session: Session) -> None:
-        """Makes a session again that is not there any more, and says so."""
+        """Creates a session again if it is lost, and notes a fault."""
         if answers(session.name):
             return
         self.fault(f"{session} is lost")
@@ -111,12 +111,12 @@ class Course:
         self.ground.create(session)
 
     def fault(self, text: str) -> None:
-        """Notes what should not have been."""
+        """Notes a fault, and prints it."""
         self.record.faults.append(f"after {time.monotonic() - self.began:.0f} s: {text}")
         self.say(self.record.faults[-1])
 
     def tidy(self) -> bool:
-        """Whether nothing lies about that belongs to no session."""
+        """Returns whether every file and process belongs to a session."""
         self.acts.end_half()  # its daemon may have come up after its creator was killed
         return not self.ground.litter()
 

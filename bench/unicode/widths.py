@@ -37,7 +37,7 @@ def _is_private(code: int) -> bool:
 
 
 def kitty(path: Path) -> list[int]:
-    """The widths of kitty's table of characters in three steps; below 0 for what it does not draw."""
+    """Returns the widths of kitty's three-step table of characters; negative for characters that it does not draw."""
     text = path.read_text(encoding="utf-8")
     pages, entries = (
         list(map(int, re.findall(r"\d+", text.split(f"CharProps_t{step}[", 1)[1].split("{", 1)[1].split("}", 1)[0])))
@@ -49,7 +49,7 @@ def kitty(path: Path) -> list[int]:
 
 
 def differences(first: list[int], second: list[int]) -> Iterator[tuple[int, int, int, int]]:
-    """Ranges in which both have the same width and ours is another: first and last character, their width, ours."""
+    """Returns ranges in which both agree on a width and sesh has another: first, last, their width, ours."""
 
     def widths(code: int) -> tuple[int, int]:
         return first[code], width(chr(code))
