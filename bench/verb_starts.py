@@ -59,7 +59,6 @@ VERBS = (
     Verb("--completions zsh", named=True),
     Verb("--label work a=b", named=True),
     Verb("--rename one two", before="--rename two one", named=True),
-    Verb("--message work text", named=True),
     Verb("--export", named=True, looks_at_all=True),
     Verb("--list --json", name="--list --json", looks_at_all=True),
     Verb(f"--import {EXPORTED}"),
