@@ -26,7 +26,7 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
 from sesh.vt.render import patch
 
-Screen = tuple[int, tuple[str, ...], int]  # the row of the cursor, its cells, and the cursor's column, from 0
+CursorRow = tuple[int, tuple[str, ...], int]  # the row of the cursor, its cells, and the cursor's column, from 0
 
 MOST_GUESSED = 64  # guessed keys without echo at which further keys are not guessed
 _LEFT, _RIGHT, _ERASE = "left", "right", "erase"
@@ -52,7 +52,7 @@ class PredictedLine(NamedTuple):
     """The expected screen after input `number`. `start`, `end`: the columns of the row that were typed."""
 
     number: int
-    screen: Screen
+    screen: CursorRow
     start: int
     end: int
 
@@ -78,7 +78,7 @@ class Guesses:
     """The keys in flight, as the expected line after each. Pure: no I/O, no clock."""
 
     def __init__(self) -> None:
-        self._screen: Screen | None = None
+        self._screen: CursorRow | None = None
         self._lines: list[PredictedLine] = []
         """The line before the keys in flight, and after each guessed key."""
         self._first: PredictedLine | None = None
@@ -123,7 +123,7 @@ class Guesses:
             self._first = PredictedLine(number - 1, self._screen, column, column)
             self._lines = [self._first]
 
-    def compare(self, screen: Screen) -> None:
+    def compare(self, screen: CursorRow) -> None:
         """Compare the screen after output with the expected lines."""
         self._screen = screen
         line, first = self._reached, self._first
@@ -273,6 +273,6 @@ class Predictor:
         return patch.restored(self._model.screen, row, over.start, over.stop)
 
 
-def _line(model: Emulator) -> Screen:
+def _line(model: Emulator) -> CursorRow:
     y, x = model.cursor
     return y, tuple(model.screen.rows[y].text), x

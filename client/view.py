@@ -53,7 +53,7 @@ class TerminalView:
         """A line to show over the next screen."""
         self._line = ""
         """The line that is drawn, or will be after the requested screen has come."""
-        self._under: bytes | None = None
+        self._kept_screen: bytes | None = None
         """The REDRAW that is kept while the line is drawn."""
         self._skip = Skip.NOTHING
 
@@ -84,7 +84,7 @@ class TerminalView:
             return True
         if self._skip is not Skip.NOTHING or kind != protocol.REDRAW:
             self._skip = Skip.NOTHING
-            self._lift()
+            self._show_kept_screen()
             if self._line:
                 self._await_quiet()
             return False
@@ -92,8 +92,8 @@ class TerminalView:
             self.end_line()
         if not self._line:  # the line was removed meanwhile: skip a screen without news
             return protocol.split_number(payload)[0] == self.position
-        drawn = self._under is not None
-        self._under = payload
+        drawn = self._kept_screen is not None
+        self._kept_screen = payload
         if not drawn:
             self.display.cover(self._line)
         self._timers.ensure("end of line", DURATION, self.end_line)
@@ -150,7 +150,7 @@ class TerminalView:
             return
         requested = self._line != ""
         self._line = _joined(text, self._line)
-        if self._under is not None:
+        if self._kept_screen is not None:
             self.display.cover(self._line)
         elif not requested:
             self._await_quiet()
@@ -167,7 +167,7 @@ class TerminalView:
         self._line = ""
         self._timers.clear("line")
         self._timers.clear("end of line")
-        self._lift()
+        self._show_kept_screen()
 
     def _await_quiet(self) -> None:
         self._timers.set("line", _QUIET, self._request)
@@ -178,8 +178,8 @@ class TerminalView:
         else:
             self._channel.send(protocol.frame(protocol.REDRAW))
 
-    def _lift(self) -> None:
-        screen, self._under = self._under, None
+    def _show_kept_screen(self) -> None:
+        screen, self._kept_screen = self._kept_screen, None
         if screen is not None:
             self._show(protocol.REDRAW, screen)
 
@@ -200,7 +200,7 @@ class TerminalView:
         """Send the terminal's size to the daemon; if a line covers the screen, request the screen in the new size."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
-        under, self._under = self._under, None  # of the old size
+        under, self._kept_screen = self._kept_screen, None  # of the old size
         self.take_back()
         if under is not None:
             self.redraw()

@@ -52,7 +52,7 @@ class ClientHandler:
         }
         if connection.role == "attach":
             try:
-                introduction = check.near(Introduction, hello)
+                introduction = check.checked_here(Introduction, hello)
             except Malformed as error:
                 raise ProtocolError(f"a malformed HELLO: {error}") from None
             self._attach(connection, introduction, welcome)

@@ -170,17 +170,17 @@ class _Reload:
 
     def steps(self) -> Iterator[None]:
         """Yield after each step; the last step executes the other sesh. Raises Busy, Refused."""
-        self._check_free()
+        self._check_reloadable()
         deadline = time.monotonic() + TRIAL_TIMEOUT
         yield from self._try_out(deadline)
         while self.server.requests.pending:
             if time.monotonic() > deadline:
                 raise _busy(self.server, "is receiving a text")
             yield
-        self._check_free()
+        self._check_reloadable()
         self._execute()
 
-    def _check_free(self) -> None:
+    def _check_reloadable(self) -> None:
         session = self.server.session
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise _busy(self.server, "is ending")

@@ -55,7 +55,7 @@ class Requests:
         connection.data = bytearray()
         connection.unanswered += 1
         try:
-            envelope: Envelope = check.near(Envelope, words)
+            envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
             method = self._methods.get(verb, self._unknown)
             call = partial(method, **check.arguments(method.__func__, words))

@@ -95,7 +95,7 @@ class Typing:
         if answers:
             self._check_question(since, question, types=True)
         if (enter or answers) and not force:
-            self._check_free(request.data, answers=answers)
+            self._check_untouched(request.data, answers=answers)
         pty = self._session.pty
         text = unmarked(request.data) if enter else request.data
         if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
@@ -246,7 +246,7 @@ class Typing:
             pump.sent_at = session.log.head
         session.activity.typed(data)
 
-    def _check_free(self, data: bytes, *, answers: bool) -> None:
+    def _check_untouched(self, data: bytes, *, answers: bool) -> None:
         """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""
         session, name, pty = self._session, self._session.name, self._session.pty
         asks = session.activity.declared_question

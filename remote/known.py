@@ -176,7 +176,7 @@ def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> bool:
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
     """Return sessions as they are cached; drop malformed ones, and those beyond `_MOST_BYTES`."""
-    shape = check.of(KeptSession)
+    shape = check.test_of(KeptSession)
     keys = KeptSession.__annotations__
     kept: Rows = []
     left = _MOST_BYTES
@@ -225,7 +225,7 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
     faults: list[str] = []
     for host, facts in files.parse_json(path, data, dict[str, object]).items():
         try:
-            known[check_host(host)] = check.of(KnownHost)(Check(far=True), facts)
+            known[check_host(host)] = check.test_of(KnownHost)(Check(far=True), facts)
         except (Malformed, errors.InvalidHost) as error:
             faults.append(str(files.damaged(path, f"{printable(host)}: {error}")))
     return known, faults

@@ -281,7 +281,7 @@ def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
 
 def _checked_request(request: Mapping[str, object]) -> OpRequest:
     try:
-        words: OpRequest = check.near(OpRequest, request)
+        words: OpRequest = check.checked_here(OpRequest, request)
     except Malformed as error:
         raise UsageError(f"a malformed request: {error}") from None
     return words

@@ -1,7 +1,7 @@
 """Check data from outside against its type: a host's answers, files, requests on a socket.
 
-`of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str` must
-be text that the system accepts, and an `int` must not be negative; annotations in `sesh.schema` name the exceptions.
+`test_of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str`
+must be text that the system accepts, and an `int` must not be negative; annotations in `sesh.schema` name exceptions.
 Data from a host is repaired where possible: text is cut and loses its control characters, malformed objects are dropped
 from lists, and unknown keys, which a newer sesh may send, are dropped. `arguments` takes the types from a function's
 signature.
@@ -41,24 +41,24 @@ class Malformed(Exception):
     """A value does not fit its type; the text is the path of the part, and the reason."""
 
 
-def near(hint: Any, value: object, *, exact: bool = False) -> Any:
+def checked_here(hint: Any, value: object, *, exact: bool = False) -> Any:
     """Return a checked value from this machine. Raises Malformed."""
-    return of(hint)(Check(far=False, exact=exact), value)
+    return test_of(hint)(Check(far=False, exact=exact), value)
 
 
 def fits(hint: Any, value: object) -> bool:
     """Return whether a value from this machine fits a type."""
     try:
-        near(hint, value)
+        checked_here(hint, value)
     except Malformed:
         return False
     return True
 
 
-def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
+def checked_from_host(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
     """Return a checked value from a host. Raises ProtocolError, which calls the value `name`."""
     try:
-        return of(hint)(check or Check(far=True), value)
+        return test_of(hint)(check or Check(far=True), value)
     except Malformed as error:
         raise malformed(name, str(error)) from None
 
@@ -80,13 +80,13 @@ def _parameters(function: Callable[..., object]) -> tuple[dict[str, str], Test]:
     del hints["return"]
     _first, *names = hints  # `self` has no annotation
     keys = {name: name.removesuffix("_") for name in names}
-    fields = {key: of(hints[name]) for name, key in keys.items()}
+    fields = {key: test_of(hints[name]) for name, key in keys.items()}
     required = [key for name, key in keys.items() if parameters[name].default is Parameter.empty]
     return keys, partial(_object, fields, required)
 
 
 @cache
-def of(hint: Any) -> Test:
+def test_of(hint: Any) -> Test:
     """Return the test of a type: plain, annotated, Literal, union, list, mapping, tuple or TypedDict."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
@@ -94,15 +94,15 @@ def of(hint: Any) -> Test:
     if origin is Literal:
         return partial(_plain, inner.__contains__, f"is not one of {', '.join(inner)}")
     if origin in (Union, types.UnionType):
-        return partial(_either, [of(each) for each in inner if each is not type(None)], type(None) in inner)
+        return partial(_either, [test_of(each) for each in inner if each is not type(None)], type(None) in inner)
     if origin in (list, Sequence):
-        return partial(_list, of(inner[0]), is_typeddict(inner[0]) or get_origin(inner[0]) is dict)
+        return partial(_list, test_of(inner[0]), is_typeddict(inner[0]) or get_origin(inner[0]) is dict)
     if origin in (dict, Mapping):
-        return partial(_mapping, of(inner[0]), of(inner[1]))
+        return partial(_mapping, test_of(inner[0]), test_of(inner[1]))
     if origin is tuple:
-        return partial(_tuple, [of(each) for each in inner])
+        return partial(_tuple, [test_of(each) for each in inner])
     if is_typeddict(hint):
-        fields = {key: of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
+        fields = {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
         return partial(_object, fields, [key for key in fields if key in hint.__required_keys__])
     return _TYPES[hint]
 

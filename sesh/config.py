@@ -121,18 +121,18 @@ class Config:
             self.warn(f"{place}: {error.message}")
 
     def _take_value(self, key: str, value: Any) -> None:
-        check.near(_TYPES[key], value)
+        check.checked_here(_TYPES[key], value)
         if key in _PARSED:
             _PARSED[key](value)
         setattr(self, key, value)
 
     def _take_groups(self, name: str, members: object) -> None:
-        hosts = [check_host(member.removeprefix("@")) for member in check.near(list[str], members)]
+        hosts = [check_host(member.removeprefix("@")) for member in check.checked_here(list[str], members)]
         self.groups[check_host(name)] = list(dict.fromkeys(hosts))
 
     def _take_remotes(self, name: str, facts: object) -> None:
         check_host(name.replace("*", "x").replace("?", "x"))
-        remote: _Remote = check.near(_Remote, facts, exact=True)
+        remote: _Remote = check.checked_here(_Remote, facts, exact=True)
         try:
             words = shlex.split(remote["via"])
         except ValueError as error:

@@ -196,7 +196,7 @@ def read_json(path: str, hint: Any, largest: int) -> Any:
 def parse_json(path: str, data: bytes, hint: Any) -> Any:
     """Return the checked JSON object of a file's content. Raises Refused, with file and fix, if it does not fit."""
     try:
-        return check.near(hint, protocol.parse(data))
+        return check.checked_here(hint, protocol.parse(data))
     except errors.ProtocolError:
         raise damaged(path, "not a JSON object") from None
     except check.Malformed as error:

@@ -172,7 +172,7 @@ class Connection:
         if not self.far:
             return values
         name, hint = _MESSAGES[kind]
-        return check.far(hint, values, name)
+        return check.checked_from_host(hint, values, name)
 
     # -- the daemon's WELCOME
 

@@ -46,17 +46,17 @@ class Kept:
     """The part of an `Activity` that survives a reload.
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: time of the last answer, by `STEADY`.
-    `prompted`: the process group of the shell, if its last mark (OSC 133) was a prompt; else 0. Enter resets it to 0.
-    `begun`: that group, if the last mark was the begin of a command; else 0. `entered`: the number of the line that was
-    entered last.
+    `prompt_group`: the process group of the shell, if its last mark (OSC 133) was a prompt; else 0. Enter resets it to
+    0. `command_group`: that group, if the last mark was the begin of a command; else 0. `entered`: the number of the
+    line that was entered last.
     """
 
     standing: Standing
     active_at: float
     declared: Declared
     answered_at: float = 0.0
-    prompted: int = 0
-    begun: int = 0
+    prompt_group: int = 0
+    command_group: int = 0
     entered: int = 0
 
 
@@ -96,7 +96,7 @@ class Activity:
         if lines:
             self._model.catch_up(DRAW_TIME)
             kept.entered = question.cursor_line(self._model.emulator) + lines - 1
-            kept.prompted = 0
+            kept.prompt_group = 0
         ended = kept.declared.ends_by_input(data, self._pump.log.head)
         if (lines or ended) and kept.declared.standing is None:
             kept.answered_at = STEADY.now()
@@ -138,7 +138,7 @@ class Activity:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
         kept = self._kept
         group = self._group()
-        kept.begun, kept.prompted = (group, 0) if body[:1] == b"C" else (0, group)
+        kept.command_group, kept.prompt_group = (group, 0) if body[:1] == b"C" else (0, group)
         if body[:1] == b"C" and self._model.catch_up(DRAW_TIME, position):
             kept.entered = question.cursor_line(self._model.emulator) - 1
         elif body[:1] == b"A":
@@ -187,7 +187,7 @@ class Activity:
         group = pty.foreground()
         if not machine.LINUX:
             return self._at_prompt(pty, group, raw=True)
-        return group == self._kept.prompted or bool(shells.kind_of(group))
+        return group == self._kept.prompt_group or bool(shells.kind_of(group))
 
     @property
     def line_begun(self) -> bool:
@@ -280,7 +280,7 @@ class Activity:
                 return Why.XOFF, rules.OUTPUT_STOPPED
             raw = pty.raw()
             prompt = self._at_prompt(pty, group, raw=raw)
-            if prompt and group != self._kept.begun:
+            if prompt and group != self._kept.command_group:
                 return Why.PROMPT, ""
             reads_line = prompt or (not raw and self._reads_line(pty, group))
             if reads_line and self._model.catch_up(DRAW_TIME):  # else the question is not drawn yet
@@ -306,7 +306,7 @@ class Activity:
 
     def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Return whether the foreground is a shell at its prompt, by its marks or by the kernel."""
-        if group == self._kept.prompted:
+        if group == self._kept.prompt_group:
             return True
         if not machine.LINUX:  # without /proc, only the session's own shell can be recognized
             return raw and group == self._facts["pid"] and self._facts["shell"]

@@ -169,9 +169,9 @@ class _Deploy:
             raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({found}); install python3 there")
         answer = protocol.value(row.encode("utf-8", "surrogateescape"))
         if not (isinstance(answer, dict) and "reason" in answer):
-            state: DeployState = check.far(DeployState, answer, "the answer")
+            state: DeployState = check.checked_from_host(DeployState, answer, "the answer")
             return state
-        failed: Failure = check.far(Failure, answer, "the answer")
+        failed: Failure = check.checked_from_host(Failure, answer, "the answer")
         if failed["step"] not in STEPS:
             raise malformed("the answer", "names no step of a deploy")
         reason = f"{self.host}: {shown(failed['reason'])}"

@@ -126,7 +126,7 @@ def no_directory(path: str) -> str:
     return f"there is no directory {printable_path(path)}"
 
 
-def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
+def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
     """Return the specification with the program of a record.
 
     The program is the record's command, or its shell instead of the caller's. A resume command replaces it, whether

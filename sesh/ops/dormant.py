@@ -202,7 +202,7 @@ def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
     """Return the specification to restart a session with its labels, its command and its old output."""
-    launch_spec = create.of_record(launch_spec, record)
+    launch_spec = create.with_program_of(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
     before = [*_old_output(emulator), _divider(summary), ""] if emulator is not None else [""]
     if command is not None and gate:  # the cursor stays in this row, which becomes the session's question

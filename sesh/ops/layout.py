@@ -85,7 +85,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
         labels = value.get("labels") or {}
         value = {**{key: value.get(key) or None for key in LayoutEntry.__annotations__}, "labels": labels}
     try:
-        entry: LayoutEntry = check.near(LayoutEntry, value)
+        entry: LayoutEntry = check.checked_here(LayoutEntry, value)
         if entry["host"] is not None:
             check_host(entry["host"])
         if entry["resume"] is not None and not is_resume(entry["resume"]):

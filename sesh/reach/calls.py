@@ -101,7 +101,7 @@ def _reply(caller: Caller, question: Answer) -> str:
 
 def checked(op: Op[..., object], answer: bytes, passed: Check) -> Any:
     """Return an op's result from a host, or one item that the op yields. Raises ProtocolError if its type is wrong."""
-    return check.far(answer_type(op), protocol.value(answer), op.wire_name, passed)
+    return check.checked_from_host(answer_type(op), protocol.value(answer), op.wire_name, passed)
 
 
 def answer_type(op: Op[..., object]) -> Any:

@@ -47,7 +47,7 @@ def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
     return Drawing(emulator, start + _reset_input(emulator.screen), lines)
 
 
-def scrolled(lines: list[str], columns: int, over: bool = False) -> bytes:
+def lines_as_bytes(lines: list[str], columns: int, over: bool = False) -> bytes:
     """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow.
 
     `over`: as in `Drawing`.
@@ -137,13 +137,13 @@ class Drawing:
     def _part(self, lines: list[str]) -> bytes:
         columns, begun, self._begun = self._emulator.columns, self._begun, 0
         if not begun:
-            return scrolled(lines, columns, self._over)
+            return lines_as_bytes(lines, columns, self._over)
         out = Encoder()
         rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
         _rows(out, rows, self._over, continued=self._over)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
-        return str(out).encode() + scrolled(lines[1:], columns, self._over)
+        return str(out).encode() + lines_as_bytes(lines[1:], columns, self._over)
 
     def _screen(self, status: str) -> bytes:
         """Return the bytes that draw the screens from the cursor's row on, and restore all settings."""
