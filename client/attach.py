@@ -35,7 +35,7 @@ def attach(
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
-    `connection`: unused so far, except for the HELLO in its `greeted` (see `introduction`); it is closed at the end.
+    `connection`: a fresh one, over which at most the HELLO of `introduction` was sent; it is closed at the end.
     `connect`: connects to another session, for a switch. `reconnect`: returns the watcher of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 

@@ -1,6 +1,6 @@
 """One attachment to one session: handles the terminal's input and the daemon's frames (see `client.loop`).
 
-greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ `AttachmentEnded` is raised, and `Loop.run` returns
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnded`; `ClientLoop.run` returns
     ▲                    │ link lost
     └──── next link ── offline; if the host refuses the login, the user logs in
 """

@@ -153,7 +153,9 @@ class Display:
         alternate = self._undo.alternate
         rows_below = farewell.get("rows_below")
         if self._queue or not isinstance(rows_below, int):
-            rows_below = 0 if alternate else _LAST_ROW  # the alternate screen is entered from the last used row
+            # The row is unknown, so go to the last one. But leaving the alternate screen returns to the row from which
+            # the program entered it, which is the last used one as a rule.
+            rows_below = 0 if alternate else _LAST_ROW
         undo = (_CLEAR if self.covered else b"") + self._undo.undo(self.terminal.grid()[0])
         if rows_below > 0:
             undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
@@ -169,7 +171,7 @@ class Display:
             self._restore(farewell or {})
 
     def resume(self) -> None:
-        """Clear the screen for the next SCREEN: push the rows on the terminal into its scrollback."""
+        """Get the terminal ready for the next SCREEN: enter the alternate screen again, or clear the main one."""
         self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
 
 

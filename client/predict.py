@@ -5,8 +5,9 @@
     output ──▶ model: the screen without guesses;   ECHOED: the output contains the effect of input up to a number
 
 `Guesses` keeps a list of lines: the cursor's row before the first key in flight, and after each key. ECHOED drops the
-lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. When all keys are
-echoed, the list starts again with the row on the screen, and nothing is drawn until the program has printed a key.
+lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. If a key is typed
+while none is in flight, and the row on the screen is not the expected one, the list starts again with that row. Then
+nothing is drawn until the program has printed a key.
 After a key of unknown effect, no key is guessed until that key is echoed.
 
 Drawn cells are restored before output is shown, so output never meets a guess: whatever was guessed, the terminal ends
@@ -264,7 +265,7 @@ class Predictor:
     def _take_back(self) -> bytes:
         """Return the bytes that restore the covered cells.
 
-        They must come last in a write: a combining character at the cursor joins the last cell.
+        Nothing but output may follow them: they end with the grapheme that a combining character in it joins.
         """
         drawn, self._drawn = self._drawn, None
         if drawn is None or self._model is None:

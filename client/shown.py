@@ -1,7 +1,8 @@
 """Records up to which position this terminal has shown each session.
 
-So the terminal's scrollback gets no line twice. A terminal is identified by its tty, and by pid and start time of its
-session leader, as a rule the shell. Its file in the directory of sessions is `.terminal.PID`.
+So the terminal's scrollback gets no line twice. A terminal is identified by its tty, and by pid and start time of the
+process that leads its Unix session (getsid), as a rule the shell. Its file in the directory of sessions is
+`.terminal.PID`.
 """
 
 from __future__ import annotations

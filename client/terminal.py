@@ -26,7 +26,8 @@ class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
     The end of the block restores termios, signal handlers and blocking. Signals arrive as bytes on the descriptor
-    `signals`; `signalled` is set even earlier, by the handler. Raises Refused if a descriptor is not a terminal.
+    `signals`, which wakes a poll. The handler also sets `signalled`, for a signal that comes after the poll returned.
+    Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -205,7 +206,10 @@ class RawTerminal:
 
 
 def _repeated(change: Callable[[], object]) -> None:
-    """Call `change`; repeat it after EINTR, as tcsetattr stops a background process until it is in the foreground."""
+    """Call `change`, and again after EINTR.
+
+    In a background process, tcsetattr stops the process, and returns EINTR once it is in the foreground.
+    """
     while True:
         try:
             change()

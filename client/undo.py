@@ -62,7 +62,7 @@ class Undo:
         """For each changed setting, the bytes that reset it."""
         self._tabs = False
         self._pushes, self._flags_set = [0, 0], [False, False]
-        """For each screen, pushes of kitty's keyboard flags remain, and whether flags were set without a push."""
+        """Kitty's keyboard flags, for each screen: pushes not popped yet; whether flags were set without a push."""
         self._alternate = b""
         """The mode that switched to the alternate screen."""
 

@@ -22,7 +22,7 @@ from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
-LAG_OVER_LINK = 64 << 10  # the same over a link, without the bytes in flight; an echo waits behind both
+LAG_OVER_LINK = 64 << 10  # the same over a link, not counting the bytes in flight; an echo waits for all these bytes
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets: by default, at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
@@ -38,12 +38,12 @@ class Live:
 
 @dataclass(frozen=True)
 class Due:
-    """The client gets nothing until it has read earlier bytes. Then it gets a screen.
+    """The client gets nothing until it has read earlier bytes; then it gets a screen.
 
-    `attach`: the client has just attached, so it gets scrollback and screen. Else it gets the missed lines and the
-    screen. `beneath`: its terminal shows a drawn screen over this state; then only the screen is sent. If it is None,
-    the terminal shows the output up to the client's position (-1: no output). `drawing`: the screen, if it is partly
-    drawn. A client at position -1 was already sent the drawn parts.
+    `attach`: the client has just attached, so it gets scrollback and screen; otherwise the lines that it missed, and
+    the screen. `beneath`: set if its terminal shows a drawn screen; the state on which that screen was drawn. Then no
+    missed lines are sent. None: its terminal shows the output up to the client's position (-1: no output). `drawing`:
+    the screen, while it is drawn in parts. A client at position -1 gets each part at once, others all parts at the end.
     """
 
     mode: ClassVar[str] = "aside"
@@ -170,7 +170,7 @@ class Clients:
         self.resized: Observers[[Size]] = Observers()
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
-        """Clients that have left, by token: the last INPUT's number; True if the terminal shows raw output."""
+        """Clients that have left, by token: number of the last INPUT; False if the terminal shows a drawn screen."""
 
     def __len__(self) -> int:
         return len(self.all)

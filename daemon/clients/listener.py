@@ -176,6 +176,6 @@ def clear(name: str) -> None:
         if record.get("daemon_pid") == os.getpid() and records.alive(record):
             return  # this session: it stays listed while its socket is recreated
         ended_unseen = record.get("exit_code") is not None and record.get("keep") is not True
-        if not ended_unseen and records.wake(record):  # it recreates its lost socket, and keeps the name
+        if not ended_unseen and records.wake(record):  # its daemon recreates the lost socket
             raise paths.taken(name)
     records.remove(name)

@@ -163,7 +163,8 @@ class Relay:
         """Send screens to the clients that wait for one, once the emulator has caught up; the program waits meanwhile.
 
         A client that attaches gets a screen at once, even if the emulator lags, and another when it has caught up. The
-        client does not get the bytes in between: they came before it, and would ring bells or send queries again.
+        client does not get the bytes in between: the program wrote them before the attach, and they would ring bells or
+        send queries again.
         """
         model = self.model
         ready = self._ready_for_screen()
@@ -195,8 +196,8 @@ class Relay:
             return
         drawing = due.drawing or (self._replay(client) if due.attach else self._repaint(client, due.beneath))
         if drawing.advance():
-            # A terminal that shows output gets all at once: if the link broke between two parts, it would get the
-            # lines of the first part twice.
+            # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal
+            # would get the lines of the first part twice.
             if client.position < 0:
                 client.send_part(drawing.take())
             client.state = replace(due, drawing=drawing)
@@ -217,7 +218,7 @@ class Relay:
         shown = beneath or model.shown_at(client.position)
         lines = 0 if beneath else model.missed_since(client.position)
         gap, alternate = b"", shown.alternate
-        if lines > client.terminal.lines:  # a gap: the old screen stays above the newer lines
+        if lines > client.terminal.lines:  # lines are missing: the old screen stays above them
             gap = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2])
             alternate = False
         continues = not gap and not beneath and shown.columns == emulator.columns

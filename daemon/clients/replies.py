@@ -14,8 +14,8 @@ from enum import Enum, auto
 from sesh.keys import paste_end
 from sesh.queries import form
 
-OPEN_FOR = 5.0  # seconds that a query is open, and a conversation after its last query or reply
-_LATE = 30.0  # seconds after a query in which a late reply may come; until then, a lone Escape is held back
+OPEN_FOR = 5.0  # seconds that a query is open, and a conversation (`OpenQueries`) after its last query or reply
+_LATE = 30.0  # seconds after a query in which its reply may still come late
 _MOST_FORMS = 64  # at the limit, all are forgotten
 _MOST_QUERIES = 512  # of one form; the oldest is dropped
 
@@ -23,7 +23,8 @@ _MOST_QUERIES = 512  # of one form; the oldest is dropped
 class OpenQueries:
     """The queries that wait for replies. All times are monotonic.
 
-    The first reply of its form closes a query. A conversation has many replies, and closes `OPEN_FOR` after the last.
+    The first reply of its form closes a query. A conversation (kind `talk` in `sesh.queries`, such as kitty's graphics)
+    may have several replies or none, and closes `OPEN_FOR` after the last one.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class OpenQueries:
         self._talks[form] = now + OPEN_FOR
 
     def due(self, now: float) -> bool:
-        """Return whether any reply may still come, even late: the newest query has no reply."""
+        """Return whether a reply may still come, even late, because the newest query has no reply yet."""
         return self._asked > self._answered and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:
@@ -52,7 +53,7 @@ class OpenQueries:
         return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
-        """Match a reply to a conversation or to the oldest query of its form; return whether that is open."""
+        """Match a reply to a conversation, else to the oldest query of its form; return whether the match is open."""
         if now < self._talks.get(form, 0.0):
             self.converse(form, now)
             return True
@@ -68,8 +69,8 @@ class OpenQueries:
         return is_open
 
 
-_KEY_GAP = 0.1  # seconds after which input does not continue a sequence whose start was passed on as a key
-_NOT_TYPED = 3  # bytes in one read that no person types; so many continue a sequence even after `_KEY_GAP`
+_KEY_GAP = 0.1  # seconds in which input continues a sequence whose start was passed on as a key
+_NOT_TYPED = 3  # bytes in one read that no person types: a read of this size continues a sequence even after `_KEY_GAP`
 _PASTE_GAP = 5.0  # seconds without input that end a paste whose end was lost
 
 _PIECE = re.compile(
@@ -93,7 +94,8 @@ _PIECE = re.compile(
 )
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
 """Keys in the form of replies: F3 with modifiers; Alt with a key and then another, without a terminator."""
-_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")  # Escape; with Alt; Shift in rxvt
+_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
+"""Keys that are also the start of a sequence: Escape; Alt with one of `[]P_`; keys with Shift in rxvt."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 

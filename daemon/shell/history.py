@@ -1,4 +1,4 @@
-"""The commands of a session, for `--history`, for events, and for clients that reconnect for an answer.
+"""The commands of a session, for `--history`, for events, and for callers that reconnect for an answer.
 
 They come from `--run` and from shell integration (see `command_marks`).
 """
@@ -85,7 +85,7 @@ class History:
                 self.answers.popitem(last=False)
 
     def answer_again(self, run: Run) -> bool:
-        """Repeat the answer to a client that reconnects; return False if there was no answer yet."""
+        """Repeat the answer to a caller that reconnects; return False if there was no answer yet."""
         if run.key not in self.answers or run.request is None:
             return False
         number, answer = self.answers[run.key]

@@ -32,7 +32,7 @@ BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
-JUST_NOW = 1.0  # seconds after a run's end; if the shell exits meanwhile, with the same code, the run caused it
+JUST_NOW = 1.0  # seconds after a run in which an exit of the shell, with the run's exit code, counts as caused by it
 
 
 class RunQueue:
@@ -44,7 +44,8 @@ class RunQueue:
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
-        self._block_of_run = False  # a run was active at the start of the last block, which may end with a shell's mark
+        # A run was active when the last block of output came: the shell's own mark may follow mark E in that block.
+        self._block_of_run = False
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 
@@ -58,7 +59,10 @@ class RunQueue:
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a run, or attach a client that reconnects to the run of its `key`. Raises Busy if the queue is full."""
+        """Queue a run. If a run has this `key` already, its caller has reconnected: answer that caller instead.
+
+        Raises Busy if the queue is full.
+        """
         if self.history.answer_again(run):
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
@@ -95,7 +99,7 @@ class RunQueue:
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
-        """Answer a client after its timeout; a command that has begun continues."""
+        """Answer a caller after its timeout; a command that has begun continues."""
         if run.state >= RunState.BEGUN:
             run.answer(run.result(None, timed_out=True))
         else:
@@ -126,7 +130,7 @@ class RunQueue:
     def ends_shell(self, code: int | None) -> bool:
         """Return whether a run has made the shell exit with this code.
 
-        Such a run is active, or has just ended, because fish reports the code before it exits.
+        The run is active, or it has just ended: fish reports the exit code first, and exits then.
         """
         finished_at, answered = self._finished
         return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
@@ -168,7 +172,8 @@ class RunQueue:
         if ours and letter == "C" and run.state == RunState.BEGUN:
             self._command_begun(run)
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
-            self._finish(run, code)  # ours, or of an earlier run that had started this run's shell, which has exited
+            # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
+            self._finish(run, code)
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
@@ -243,8 +248,8 @@ class RunQueue:
     def _withdraw(self, run: Run, error: SeshError) -> None:
         """Remove the files of a run that the shell has not read, so that the command cannot begin.
 
-        The shell may have opened them already: then mark B or C arrives within `MARK_DELAY`. Else `error` is the answer
-        (`_not_begun`, `_finish`).
+        The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
+        If none arrives, `error` is the run's answer.
         """
         run.remove_files()
         run.error = error
@@ -271,8 +276,8 @@ class RunQueue:
     def _check_for_end(self, run: Run) -> None:
         """Finish the run if a shell is at its prompt, and silent, although mark E has not come.
 
-        Except in zsh and fish, which always print mark E: there, a builtin of the command is reading. Check less often
-        as time passes.
+        zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is reading
+        input, and the run goes on. Check less often as time passes.
         """
         pump = self._pump
         now = time.monotonic()
@@ -314,7 +319,7 @@ class RunQueue:
             self._remove(run)
 
     def _answer(self, run: Run, facts: RunFacts) -> None:
-        """Send an answer, and keep it for a client that reconnects."""
+        """Send an answer, and keep it for a caller that reconnects."""
         self.history.add_answer(run, facts)
         run.answer(facts)
 

@@ -15,7 +15,7 @@ from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
 MAX_OUTPUT = 32 << 20  # bytes kept of a command's output, the last ones
-MAX_UNREAD = 4 << 20  # unsent bytes at which a client gets no more lines before the answer
+MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before the answer
 
 
 class RunState(IntEnum):
@@ -42,8 +42,8 @@ class Run:
         self, words: list[str], request: Request | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
         self.words, self.request, self.wait = words, request, wait
-        self.key = key  # chosen by the client, to find the run after it reconnects
-        self.sent = sent  # bytes of output that the client has; None: send all of it with the answer
+        self.key = key  # chosen by the caller, which finds its run by it after a reconnect
+        self.sent = sent  # bytes of output that the caller has; None: send all output with the answer
         self.number = self.attempts = 0
         self.become(RunState.QUEUED)
         self.shell: Shell | None = None
@@ -67,7 +67,7 @@ class Run:
         return self._without_trace(self.output.rest(since))
 
     def send_lines(self) -> None:
-        """Send the client new complete lines, unless `MAX_UNREAD` bytes are unsent."""
+        """Send the caller new complete lines, unless `MAX_UNREAD` bytes are unsent."""
         connection, since = self.connection, self.sent
         if connection is None or since is None or connection.unsent > MAX_UNREAD or self.output.base > since:
             return
@@ -83,7 +83,7 @@ class Run:
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
     def answer(self, facts: RunFacts) -> None:
-        """Answer the request, if one waits, with the output that the client does not have."""
+        """Answer the request, if one waits, with the output that the caller does not have."""
         request, self.request = self.request, None
         if request is None:
             return
@@ -92,7 +92,7 @@ class Run:
         request.respond(self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result for the client. `reason`: why the session ended, if its end ended the command."""
+        """Return the result for the caller. `reason`: why the session ended, if its end ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,

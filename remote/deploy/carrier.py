@@ -86,7 +86,7 @@ def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier
     own = not master.is_shared(destination)
     shared = destination.with_own_connection() if own else destination
     if master.is_alive(shared) and not _answers(shared):
-        master.close(shared, ends_sessions=False)  # sessions over it continue if the network comes back
+        master.close(shared, ends_links=False)  # links over it continue if the network comes back
     master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT)
     return SshCarrier(shared, own_master=own)
 

@@ -129,7 +129,10 @@ class Link(wire.Connection):
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
     def spoke(self) -> bool:
-        """Return whether the host has sent a byte, also on stderr, where BRIDGE_COMMAND prints a line at once."""
+        """Return whether the command has printed a byte: the host, or ssh itself on stderr.
+
+        BRIDGE_COMMAND prints a line on stderr at once.
+        """
         with suppress(ValueError):  # the file is closed
             self._spoke = self._spoke or os.fstat(self._stderr.fileno()).st_size > 0
         return self._spoke
@@ -232,7 +235,10 @@ class Link(wire.Connection):
             return  # the reader still gets the last bytes, and then the end
 
     def _lost(self, error: Unreachable) -> Unreachable:
-        """Return the error for an ended connection: Lost if ssh failed or hangs, as the bridge may then still run."""
+        """Return the error for an ended connection: Lost if ssh failed or hangs, as the bridge may then still run.
+
+        After SIGTERM somebody has ended the command on purpose.
+        """
         if self.keepalive is None or self._exit_code() in (0, -signal.SIGTERM):
             return error
         return Lost(f"lost the link to @{self.destination.host}")

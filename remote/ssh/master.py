@@ -5,8 +5,8 @@ ensure ──▶ the socket accepts? ──yes──▶ done
              ├─ lock taken: start ssh, wait ──▶ the socket, or ssh's error
              └─ another process has the lock: wait for the socket, or the end of its ssh
 
-The lock file is next to the socket. It is also the stderr of an ssh that may not prompt. So the lock is held until that
-ssh has gone to the background or ended, and waiting processes can read ssh's messages from the file.
+The lock file is next to the socket. It is also the stderr of an ssh that may not prompt. That ssh inherits the lock
+with the descriptor, and holds it until it has gone to the background or ended. Waiting processes read its messages.
 """
 
 from __future__ import annotations
@@ -254,21 +254,21 @@ def _is_echo_off() -> bool:
 # -- closing
 
 
-def close(destination: Destination, *, ends_sessions: bool = True) -> None:
+def close(destination: Destination, *, ends_links: bool = True) -> None:
     """Make sure that no command uses a silent shared connection again.
 
-    `ends_sessions`: end sesh's own connection at once. Without it, and for a connection of the user's, only refuse new
-    sessions.
+    `ends_links`: end sesh's own connection at once, with all that runs over it. Without `ends_links`, and for a
+    connection of the user's, ssh only accepts no new commands.
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
-    _control(path, "exit" if own and ends_sessions else "stop")
+    _control(path, "exit" if own and ends_links else "stop")
     if own:  # in case ssh hangs: without the socket no command finds it, and ssh ends with its TCP connection
         with suppress(FileNotFoundError):
             os.unlink(path)
 
 
 def retire(destination: Destination) -> None:
-    """Let sesh's own shared connection end once no session uses it; leave the user's own alone."""
+    """Let sesh's own shared connection end once no command uses it; leave the user's own alone."""
     if ssh.owns_control_path(destination):
         _control(ssh.control_path(destination), "stop")
 

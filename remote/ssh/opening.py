@@ -61,7 +61,7 @@ class _Opening:
         """Start the link's command. Raises Unreachable, OSError."""
         destination = self.destination
         stderr = tempfile.TemporaryFile()
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.prompts, own=self.seconds)
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.prompts, own_timeout=self.seconds)
         environment = ssh.environment(ask=self.prompts)
         if destination.via is not None:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
@@ -105,9 +105,10 @@ def open_link(
 
     `near`: the description of this machine. `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a
     person any time to log in. `early`: a request to send with HELLO; on an error the host has received no more than
-    that. `patience`: after so many seconds of silence on a shared connection that was already open, try an ssh of its
-    own in parallel; 0 for never, because that ssh would ask a person. `say`: receives the lines that ssh prints. Raises
-    Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
+    that. `patience`: after this many seconds of silence on a shared connection that was already open, try an ssh of its
+    own in parallel, which may not prompt; 0: never, for a host whose login needs a person. `say`: receives the lines
+    that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out
+    of a resource.
     """
     stop = stop or Stop()
     before = master.identity(destination)
@@ -185,7 +186,7 @@ def _race(way: _Opening, patience: float, deadline: float, stop: Stop) -> Link:
                         race.begin(attempts[-1], partial(_win, own, deadline))
         finally:
             if own_at == inf and way.silent and before == master.identity(destination):
-                master.close(destination, ends_sessions=False)
+                master.close(destination, ends_links=False)
     raise failures[attempts[-1]]
 
 

@@ -92,11 +92,11 @@ def connect_timeout(destination: Destination) -> int:
     return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
-def command(destination: Destination, remote: str, *, ask: bool = False, own: int = 0) -> list[str]:
+def command(destination: Destination, remote: str, *, ask: bool = False, own_timeout: int = 0) -> list[str]:
     """Return the argv that runs `remote` in the host's login shell, or with `via` in `sh -c`.
 
-    The command uses the shared connection if that is open. `own`: if not 0, the command uses a connection of its own
-    instead, with this connect timeout in seconds.
+    The command uses the shared connection if that is open. `own_timeout`: if not 0, the command uses a connection of
+    its own instead, with this connect timeout in seconds.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
@@ -106,10 +106,10 @@ def command(destination: Destination, remote: str, *, ask: bool = False, own: in
     for keyword, needed in _NEEDED.items():
         if destination.setting(keyword.lower()).lower() not in ("", needed):
             argv += option(keyword, needed)
-    if own:
-        argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own))]
+    if own_timeout:
+        argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own_timeout))]
     argv += options(destination, ask=ask)  # after the others, as ssh takes the first value of an option
-    if not own and owns_control_path(destination):
+    if not own_timeout and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
 

@@ -1,6 +1,6 @@
 """The schedule of reconnect attempts. Pure: all times are arguments (seconds, monotonic).
 
-    doubted, lost ──▶ 1st ──▶ next: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
+    doubted, lost ──▶ 1st ──▶ 2nd: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
                   sign: the next one 0.1 s after the newest began, in parallel
                   30 s without a sign: the pauses grow to 10 s
                   login refused: none until Enter
@@ -13,13 +13,13 @@ from __future__ import annotations
 from math import inf
 
 AT_ONCE = 2
-PACE = 1.0  # seconds from the beginning of an attempt to the next, at least
-PACE_AFTER_SIGN = 0.1  # seconds from the beginning of the newest attempt to one that a sign begins
-LONG_OUTAGE = 30.0  # seconds without a sign, then the pauses grow
+PACE = 1.0  # least seconds between the beginnings of two attempts
+PACE_AFTER_SIGN = 0.1  # the same, if a sign begins the second one
+LONG_OUTAGE = 30.0  # after this many seconds without a sign the pauses grow
 LONGEST_PACE = 10.0  # seconds
-CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # seconds; bounds of ssh's connect timeout (half the outage)
+CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # bounds of ssh's connect timeout, which is half the outage so far (seconds)
 LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's connect timeout is longer
-LOGIN_TRIPS = 10  # so many round trips are added to the connect timeout then
+LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 
 
 class Attempts:

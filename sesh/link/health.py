@@ -9,13 +9,13 @@ from __future__ import annotations
 from enum import Enum
 from math import inf
 
-PATIENCE = 0.3  # seconds plus 1.5 round trips without a PONG, then the link is doubted
-QUIET = 3.0  # seconds without a byte, then a PING is sent
-KEY_SILENCE = 1.0  # seconds without a byte after a key, then a PING is sent; the ACK may take as long as the program
-LOST_AFTER = 10.0  # seconds without a byte after a PING, then the link is lost
-ANYWAY = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
-SIGN_TIME = 0.06  # seconds without a PONG after a sign that the link may be dead, then the link is doubted
-PING_PACE = 0.1  # seconds between two PINGs after signs, at least
+PATIENCE = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
+QUIET = 3.0  # a PING is sent after this many seconds without a byte
+KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
+LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
+BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
+SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
+PING_PACE = 0.1  # least seconds between two PINGs after signs
 _STALE = 0.05  # seconds after a PING in which other bytes prove nothing: the host may have sent them before the PING
 _LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
 _STOPPED = 2.0  # seconds; if `act` is called later than this, the process was stopped or the machine slept
@@ -56,7 +56,7 @@ class LinkHealth:
             self.round_trip = min(now - self._pinged_at, _LONGEST_TRIP)
         if pong or not awaits_pong or now >= self._pinged_at + _STALE:
             self.state, self._doubt_at, self._lost_at = Health.UP, inf, inf
-            self._ping_at = min(now + QUIET, self._pinged_at + ANYWAY)
+            self._ping_at = min(now + QUIET, self._pinged_at + BUSY_PACE)
 
     def sent(self, now: float) -> None:
         """Record a sent key, which the daemon answers with an ACK."""

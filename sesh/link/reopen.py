@@ -48,7 +48,7 @@ class Reopen:
         self.attempts = Attempts(indirect=indirect)
         self._race = Race()
         self._wake = Wake()
-        # Read while the link is up: after its loss this process may have no descriptor left to open the file.
+        # Asked while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
         self._person_asked = login_asked()
 
     @property
@@ -90,8 +90,8 @@ class Reopen:
     def run(self, ready: Container[int]) -> Result | None:
         """Do all that is due; return the next connection, or an error if there will be none.
 
-        A doubted link may be replaced too, by a connection or by the session's end. A refusal is returned once the link
-        is lost, and again on each call until `attempts.wished`.
+        Even for a link that is only doubted, the result may be a connection, or Ended. A refusal is returned once the
+        link is lost, and again on each call until `attempts.wished`.
         """
         now = time.monotonic()
         if self._wake.happened(ready):

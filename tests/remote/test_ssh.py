@@ -24,7 +24,7 @@ BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 def run(destination: Destination, line: str, *, alone: bool = False) -> subprocess.CompletedProcess[str]:
     """Runs a line on the host as the product does, without a prompt."""
     return subprocess.run(
-        ssh.command(destination, line, own=10 * alone),
+        ssh.command(destination, line, own_timeout=10 * alone),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.link.health import ANYWAY, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
+from sesh.link.health import BUSY_PACE, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
 
 START = 1000.0
 
@@ -68,7 +68,7 @@ def test_what_comes_ends_a_doubt_and_puts_off_the_next_ping() -> None:
 def test_a_link_that_output_keeps_busy_is_asked_once_a_minute() -> None:
     """The host ends a link from which nothing comes."""
     clock = Clock()
-    for _ in range(int(25 * ANYWAY)):
+    for _ in range(int(25 * BUSY_PACE)):
         clock.run(0.1)
         clock.heard()
     assert len(clock.pings) == 2
