@@ -158,7 +158,7 @@ class Checkpointer:
         if last.source != source or end - last.start > most[0] or last.off["bytes"] > most[1]:
             # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
-            last = _File(off, source, scrollback.first, scrollback.first)
+            last = _File(off, source, scrollback.dropped, scrollback.dropped)
         return last._replace(end=end), (lines_as_bytes(lines, columns) for lines in scrollback.since(last.end))
 
     def _screen(self) -> bytes:

@@ -97,7 +97,7 @@ class Verbs:
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         state: Answer = {"lines": len(page), "position": model.position, "alternate": emulator.alternate}
         state["first"] = first
-        state["older"] = first > emulator.scrollback.first
+        state["older"] = first > emulator.scrollback.dropped
         if end:
             state = {**state, **follow_state(emulator)}
         request.respond("".join(f"{line}\n" for line in page).encode("utf-8", "replace"), **state)

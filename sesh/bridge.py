@@ -47,7 +47,7 @@ Answered = tuple[Answer, bytes, wire.Connection | None]  # an answer, its DATA, 
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
-_ENTERING = ".entering."  # a session's id after it makes the name of a lock file
+_ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
 _ATTEMPTS = 5  # attempts to find a session that is renamed between two reads
 
@@ -108,7 +108,8 @@ class Bridge:
         self._frames: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
         self._daemon: wire.Connection | None = None
         self._pings = False
-        # `_read` closes the pipe's read end when the link ends, which ends a poll of `_audience`.
+        # The write end of a pipe is the `audience` of each op. When the link ends, `_read` closes the read end, so that
+        # a poll of the write end returns.
         self._ended, self._audience = os.pipe()
 
     def run(self) -> int:

@@ -1,7 +1,8 @@
 """Check data from outside against its type: a host's answers, files, requests on a socket.
 
 `test_of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str`
-must be text that the system accepts, and an `int` must not be negative; annotations in `sesh.schema` name exceptions.
+must be text that the system accepts, and an `int` must not be negative. A type that allows more is annotated in
+`sesh.schema`.
 Data from a host is repaired where possible: text is cut and loses its control characters, malformed objects are dropped
 from lists, and unknown keys, which a newer sesh may send, are dropped. `arguments` takes the types from a function's
 signature.
@@ -202,15 +203,15 @@ def _untyped(check: Check, value: Any) -> Any:
     return value
 
 
-def _of(kind: type, reason: str) -> Test:
+def _instance(kind: type, reason: str) -> Test:
     return partial(_plain, lambda value: isinstance(value, kind), reason)
 
 
-_array, _table = _of(list, "is not a list"), _of(dict, "is not an object")
+_array, _table = _instance(list, "is not a list"), _instance(dict, "is not an object")
 _line = partial(_text, wording.line)
 _TYPES: dict[Any, Test] = {
     str: _line,
-    bool: _of(bool, "is not true or false"),
+    bool: _instance(bool, "is not true or false"),
     int: partial(_number, int, range(MOST + 1)),
     float: partial(_number, float, range(-(10**15), 10**15)),
     bytes: _octets,

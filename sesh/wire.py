@@ -67,7 +67,7 @@ class Connection:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
-        """The passed deadline after which one more read was allowed, because bytes may have come in time."""
+        """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
 
     def __enter__(self) -> Connection:
@@ -272,7 +272,10 @@ class Connection:
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def unread(self, error: errors.SeshError) -> bool:
-        """Return whether the daemon has surely not read the last request; it refuses one read after the deadline."""
+        """Return whether the daemon has surely not read the last request.
+
+        Then the request will not be carried out: the daemon refuses a request that it reads after the deadline.
+        """
         if isinstance(error, errors.TimedOut):
             return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread

@@ -52,11 +52,11 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
 
 def words_on(emulator: Emulator) -> list[str]:
-    return [words_of(row.plain()) for row in emulator.screen.rows]
+    return [words_of(row.trimmed_text()) for row in emulator.screen.rows]
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    return [words_of(line.plain()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
+    return [words_of(line.trimmed_text()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:

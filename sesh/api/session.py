@@ -129,7 +129,7 @@ class Session:
             stop.calling(interrupts.stop),
         ):
             facts, output = shell.run(stream, words, limit, interrupts=interrupts, wait=wait)
-        return result_of(self.name, self.host, words, facts, output if ansi else shell.plain(output))
+        return result_of(self.name, self.host, words, facts, output if ansi else shell.without_sequences(output))
 
     def exec(
         self,

@@ -98,7 +98,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.person.entering(f"SESH_DETACH_KEY is ignored: {error}")
+            cli.person.note_on_entry(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.person.settings().detach_key or _DETACH_KEY)
 
 

@@ -24,7 +24,7 @@ class Invocation:
 
     def __init__(self, line: CommandLine) -> None:
         self.line, self.person = line, Person(line)
-        line.hosts = [check_host(host) for host in line.hosts]  # set first: a note of `settings` needs the host
+        line.hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
         if line.hosts:
             line.hosts = self.person.settings().hosts_of(line.hosts)  # resolves groups
 

@@ -70,7 +70,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         if live is not None:
             live.take(output, last=True)
             output = b""
-        return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
+        return _report(cli, name, facts, output if ansi else shell.without_sequences(output), waited=not no_wait)
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def history(
     if n is None:
         return _print_history(cli, name, target.call(shell.history, name=name))
     facts = target.call(shell.history_output, name=name, number=n)
-    output = facts["output"] if ansi else shell.plain(facts["output"])
+    output = facts["output"] if ansi else shell.without_sequences(facts["output"])
     if cli.line.json:
         return printing.value({**facts, "output": output.decode("utf-8", "replace")})
     printing.write(output)

@@ -81,7 +81,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
 
 
 def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
-    """Return the position from which output counts, or its name. Raises UsageError."""
+    """Return the position from which output counts, or `start` or `sent`. Raises UsageError."""
     if start is None:
         return "start" if since_start else "sent"
     if several:

@@ -118,6 +118,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     path = os.path.realpath(settings(agent))
     before = _read(path)
     if (value := _parsed(before)) is None:
+        # A file that has the hooks already, or has none to remove, needs no change.
         if remove is not (f"--hook {agent} {_SILENT}".encode() in (before or b"")):
             return False
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"

@@ -86,14 +86,14 @@ def _history(record: Record) -> list[RunFacts]:
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
 
-def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
+def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, unchanged: bool) -> Connection:
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
-    `plain`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing has to
-    be confirmed, so that no single key deletes the output. Raises Exists if no person can be asked. Raises Refused if
+    `unchanged`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing has
+    to be confirmed, so that no single key deletes the output. Raises Exists if no person can be asked, and Refused if
     the person declines, and after closing, then with the session's exit code. Also raises as `create.start`.
     """
-    if not plain:
+    if not unchanged:
         return start(caller, launch_spec, name, summary, again=False)
     if not caller.can_ask:
         raise find.occupied(summary)
@@ -116,7 +116,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     A restarted session begins below its old output. Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.entering(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
+    caller.note_on_entry(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
@@ -194,7 +194,7 @@ def start_again(
             error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
     for remark in remarks:
-        caller.entering(f"{name}: {remark}")
+        caller.note_on_entry(f"{name}: {remark}")
     return connection
 
 

@@ -26,7 +26,7 @@ _PATIENCE = 1.5  # seconds for a daemon to answer; after them, the question says
 _ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
 
 
-def _is_plain(spec: Spec) -> bool:
+def _asks_no_change(spec: Spec) -> bool:
     """Return whether neither DIR nor CMD is given, so that a dormant session may be restarted unchanged."""
     return spec.get("directory") is None and spec.get("command") is None
 
@@ -35,8 +35,8 @@ def _is_plain(spec: Spec) -> bool:
 def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
     """Enter a session; create it if it does not exist.
 
-    `near`: a verb of which `name` may be a typo. If it is set, no session is created. Raises Refused, also if the
-    person declines.
+    `near`: a verb of which `name` may be a typo. If it is set and no such session exists, raises Refused. Raises
+    Refused also if the person declines.
     """
     spec = spec or {}
     name = check_name(name)
@@ -51,7 +51,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
         launch_spec = create.launch_spec(caller, spec)
         try:
             if summary is not None:
-                return name, dormant.enter(caller, launch_spec, name, summary, plain=_is_plain(spec))
+                return name, dormant.enter(caller, launch_spec, name, summary, unchanged=_asks_no_change(spec))
             return name, create.start(launch_spec, name)
         except Exists:  # another process has just created the session, or it is ending
             time.sleep(create.PAUSE)
@@ -88,7 +88,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
         launch_spec = create.launch_spec(caller, spec)
         try:
             if (summary := find.dormant(name)) is not None:
-                dormant.start(caller, launch_spec, name, summary, again=_is_plain(spec)).close()
+                dormant.start(caller, launch_spec, name, summary, again=_asks_no_change(spec)).close()
             else:
                 create.start(launch_spec, name).close()
             return True
@@ -128,7 +128,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
-        caller.entering(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
+        caller.note_on_entry(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 # -- new sessions

@@ -145,7 +145,10 @@ def _result_events(session_id: str, since: int, begun: str) -> Iterator[Event]:
 
 
 def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
-    """Yield the events after `since`; if that is 0, those after the time `begun`, and no `missed` before them."""
+    """Yield the events after number `since`, with the session's id.
+
+    If `since` is 0, begin with the first event after the time `begun` that is not `missed`.
+    """
     started = since > 0
     for event in events:
         started = started or (event["ts"] > begun and event["event"] != "missed")

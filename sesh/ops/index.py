@@ -60,7 +60,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
         while True:
             changed = signs.take()
             polls = time.monotonic() >= poll_at
-            current = [] if polls else [row for row in rows or () if signs.covers(row) and row.get("id") not in changed]
+            current = [] if polls else [row for row in rows or () if signs.keeps(row) and row.get("id") not in changed]
             before = rows
             rows = listing.summaries(_PATIENCE, current)
             poll_at = time.monotonic() + POLL if polls else poll_at
@@ -97,8 +97,11 @@ class _ChangeWatch:
         own = [self._directory] if self._directory >= 0 else []
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
-    def covers(self, row: Summary) -> bool:
-        """Return whether to keep a row until the session's next sign, or until the next poll if none can come."""
+    def keeps(self, row: Summary) -> bool:
+        """Return whether a row stays valid until the session's next sign, or until the next poll.
+
+        All other rows are queried each time.
+        """
         return row.get("id") in self._followed or row["state"] == "running"
 
     def take(self) -> set[str]:

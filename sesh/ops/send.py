@@ -39,10 +39,10 @@ def type_into(
     """Type a text, then Enter if wanted, then keys.
 
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
-    `force`. Without `enter`, the pieces of a text are typed as they arrive. Keys alone do not wait until another text
-    is typed. `question`: type only if the session asks a question that matches; `.` matches any. Raises UsageError if a
-    key is unknown or the text is too long, and NotSubmitted if the text was typed without its Enter. Raises NotFound,
-    Refused, Busy.
+    `force`. Without `enter`, the pieces of a text are typed as they arrive. Keys without a text are typed at once, even
+    while another text is being typed. `question`: type only if the session asks a question that matches; `.` matches
+    any. Raises UsageError if a key is unknown or the text is too long, and NotSubmitted if the text was typed without
+    its Enter. Raises NotFound, Refused, Busy.
     """
     for key in keys:
         bytes_of(key)  # refuse an unknown key before anything is typed

@@ -36,7 +36,7 @@ _STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
 _UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_STRING_START}\x1b?)\Z".encode())
 
 
-def plain(output: bytes) -> bytes:
+def without_sequences(output: bytes) -> bytes:
     """Return the output without escape sequences, but with all other control characters."""
     return _SEQUENCES.sub(b"", output)
 
@@ -104,7 +104,7 @@ class OutputWriter:
             if unfinished is not None:
                 data = data[: unfinished.start()]
                 self._held = unfinished[0]
-            data = plain(data)
+            data = without_sequences(data)
         self._write(data)
 
 
@@ -112,8 +112,8 @@ class _Delivery(Enum):
     """How far the request for a command has come, which decides whether the command may have run."""
 
     UNSENT = "it did not run"
-    SENT = "the connection tells whether the daemon has read it"
-    FOLLOWED = "sent again or interrupted, so a connection tells nothing of the first request: it may have run"
+    SENT = "sent once: `Connection.unread` decides whether it may have run"
+    FOLLOWED = "sent again or interrupted, so `Connection.unread` is about later frames: it may have run"
 
 
 class _Run:
@@ -173,7 +173,7 @@ class _Run:
         self._carried = bytearray()
         self._interrupts.check()
         if first and stream.host is not None:
-            # Without a WELCOME by then, the command must not begin: its output would be lost.
+            # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._delivery = _Delivery.SENT

@@ -39,7 +39,7 @@ class Caller:
     def remember(self, line: str) -> None:
         """Show a line on the first screen of the entered session, as that screen covers earlier notes."""
 
-    def entering(self, line: str) -> None:
+    def note_on_entry(self, line: str) -> None:
         """Show a note now, and again on the first screen of the session."""
         self.note(line)
         self.remember(line)

@@ -8,9 +8,12 @@ separate what they contain:
 `pen` `row` `encoded`            attributes and SGR; a row: two parallel lists; a row as text with SGR, and back
 `scrollback` `reflow` `images`   lines that scrolled off; rewrapping to another width; sizes of images in cells
 `charsets` `pages`               G0 to G3; the separate state of main and alternate screen
-`grid` `moves` `edit`            the screen as a chain of subclasses: rows and pen; cursor, margins and tabs;
-`rectangles` `printing` `modes`  scrolling and erasing; rectangles; printing; modes and saved cursors;
-`pyte_face` `screen`             pyte's interface; control strings and resizing
+`grid`                           rows of both screens, cursor, pen; down to `screen` each class extends the one above
+`moves`                          cursor movements, margins, tab stops
+`edit` `rectangles`              line feeds, scrolling, erasing, inserting; copying and filling rectangles
+`printing`                       characters into cells, wrapping
+`modes`                          modes, saved cursors, keyboard protocols
+`pyte_face` `screen`             pyte's interface; control strings, images, resizing
 `parser` `bulk`                  bytes into calls of the screen; a shortcut for bulk output
 `emulator` `lines`               the whole terminal; an emulator of one row, which yields finished lines
 `render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session

@@ -94,7 +94,7 @@ def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | N
 
 def _is_plain(data: bytes) -> bool:
     """Return whether lines have only text, SGR, tabs, CR and CR LF, and none is too long."""
-    half = _LONGEST_LINE // 2
+    half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
     return (
         data.count(b"\n") == data.count(_END)
         and not data.translate(None, _PLAIN)

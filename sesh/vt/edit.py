@@ -63,7 +63,9 @@ class Editing(Moves):
         self.carriage_return()
 
     def _scroll_row(self, continues: bool = False) -> None:
-        """Scroll the region up by one row; push the main screen's first row to the scrollback.
+        """Scroll the region up by one row. Its top row is lost, unless it is the first row of the main screen.
+
+        That row goes to the scrollback.
 
         `continues`: the new row continues the line of the row above.
         """
@@ -160,7 +162,7 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_display(self, how: int = 0, *_: int, private: bool = False) -> None:
-        """ED, DECSED: erase 0 below the cursor, 1 above it, 2 everything, 3 the scrollback (XTerm)."""
+        """ED, DECSED: erase 0 from the cursor on, 1 up to it, 2 everything, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)

@@ -7,7 +7,7 @@ from math import inf
 from time import perf_counter
 
 from sesh.vt import bulk
-from sesh.vt.encoded import PROMPT, closed, encode, plain
+from sesh.vt.encoded import PROMPT, closed, encode, without_sgr
 from sesh.vt.images import is_image_start
 from sesh.vt.modes import Stacks
 from sesh.vt.parser import Parser
@@ -93,7 +93,7 @@ class Emulator(Parser):
         return self.screen.get_mode(number, private)
 
     def text(self) -> list[str]:
-        return [row.plain() for row in self.screen.rows]
+        return [row.trimmed_text() for row in self.screen.rows]
 
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """Return the last `count` logical lines of scrollback and main screen, with their SGR if `ansi`.
@@ -107,7 +107,8 @@ class Emulator(Parser):
     ) -> tuple[list[str], int]:
         """Return the logical lines before line number `until`, and the number of the first returned line.
 
-        Lines are numbered from 0 as they scroll off; the screen's lines come after them. At most `count` lines with
+        Lines are numbered from 0 as they scroll off; the screen's lines come after them. So `until` is the number from
+        1 that a `Scrollback` gives to the last returned line. At most `count` lines with
         `most` characters are returned (a single line may be longer), and fewer once `seconds` have passed.
         """
         deadline = perf_counter() + seconds
@@ -120,7 +121,7 @@ class Emulator(Parser):
         lines: list[str] = []
         for part in chain([on_screen[: max(0, until - completed)]], self.scrollback.backwards(until)):
             for text in reversed(part):
-                lines.append(closed(text) if ansi else plain(text))
+                lines.append(closed(text) if ansi else without_sgr(text))
                 most -= len(lines[-1])
                 if len(lines) > count or (most < 0 and len(lines) > 1):
                     lines.pop()

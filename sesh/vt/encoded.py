@@ -108,7 +108,7 @@ def decode(text: str) -> Row:
     return line
 
 
-def plain(text: str) -> str:
+def without_sgr(text: str) -> str:
     """Return an encoded text without its SGR, links and marks."""
     return _SEQUENCE.sub("", text) if "\x1b" in text else text
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sesh.vt.encoded import closed, encode, plain
+from sesh.vt.encoded import closed, encode, without_sgr
 from sesh.vt.parser import Parser
 from sesh.vt.row import Row, logical_line
 from sesh.vt.screen import Screen
@@ -63,7 +63,7 @@ class LineReader:
         line = logical_line(rows)
         encoded = encode(line)
         blanks = self._screen.cursor.x - (len(line) - self._screen.columns * (len(rows) - 1))
-        return Line(encoded, plain(encoded) + " " * blanks, self.position, final=False)
+        return Line(encoded, without_sgr(encoded) + " " * blanks, self.position, final=False)
 
     def feed(self, data: bytes) -> Iterator[Line]:
         """Yield the lines that `data` finishes, and each row just before a CR."""
@@ -78,7 +78,7 @@ class LineReader:
             elif text:
                 self._take(text)
                 for line in self._scrollback.take():
-                    yield Line(line, plain(line), self.position, final=True)
+                    yield Line(line, without_sgr(line), self.position, final=True)
 
     def _take(self, data: bytes) -> None:
         self._parser.parse(data)

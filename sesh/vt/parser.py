@@ -52,7 +52,10 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls that are inside a sequence to before it, and put an ST before them."""
+    """Move the controls that are inside a sequence to before it, and put an ST before them.
+
+    The ST ends a string that was left open before: the string would take the controls as its own.
+    """
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence

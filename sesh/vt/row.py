@@ -114,9 +114,9 @@ class Row:
 
     def is_blank(self) -> bool:
         """Return whether the row has only erased cells, of any colours."""
-        return not self.plain() and all(pen.erased is pen for pen in set(self.pens))
+        return not self.trimmed_text() and all(pen.erased is pen for pen in set(self.pens))
 
-    def plain(self) -> str:
+    def trimmed_text(self) -> str:
         """Return the characters without trailing blanks."""
         return self.drawn().rstrip(" ")
 

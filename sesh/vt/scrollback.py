@@ -49,14 +49,14 @@ class Block:
 class Scrollback:
     """Numbered lines, from 1 on. A line that a resize takes back onto the screen keeps its number.
 
-    `completed`: the number of the newest finished line. `first`: the number before the oldest kept line. `scrolled`:
-    the number of all lines that ever came in. `bytes`: size of the finished lines, without the overhead of Python's
-    objects. `revision`: increased when lines vanish for another reason than age; readers then start over.
+    `completed`: the number of the newest finished line. `dropped`: the number of the newest dropped line, 0 for none.
+    `scrolled`: the number of all lines that ever came in. `bytes`: size of the finished lines, without the overhead of
+    Python's objects. `revision`: increased when lines vanish for another reason than age; readers then start over.
     """
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
-        self.completed = self.first = self.scrolled = self.bytes = self.revision = 0
+        self.completed = self.dropped = self.scrolled = self.bytes = self.revision = 0
         self._blocks: deque[Block] = deque()
         self._base = 0
         """The number before the first line of the blocks; the first block may begin with dropped lines."""
@@ -70,7 +70,7 @@ class Scrollback:
     @property
     def lines(self) -> int:
         """The number of logical lines, the open one included."""
-        return self.completed - self.first + self.open
+        return self.completed - self.dropped + self.open
 
     @property
     def open(self) -> bool:
@@ -87,12 +87,12 @@ class Scrollback:
     def _forget(self) -> None:
         self._blocks.clear()
         self._newest, self.bytes = [], 0
-        self.first = self._base = self.completed
+        self.dropped = self._base = self.completed
 
     def renumber(self, completed: int) -> None:
         """Give the newest finished line the number `completed`, and renumber earlier lines accordingly."""
         more, self.completed = completed - self.completed, completed
-        self.first += more
+        self.dropped += more
         self._base += more
         self.scrolled = completed + self.open
 
@@ -139,7 +139,7 @@ class Scrollback:
         """Count added lines, and drop the oldest lines beyond the limits; beyond the limit of bytes, whole blocks."""
         self.completed += lines
         self.scrolled = max(self.scrolled, self.completed + self.open)
-        first = max(self.first, self.completed - self.max_lines)
+        first = max(self.dropped, self.completed - self.max_lines)
         while self._blocks and (self._base + self._blocks[0].count <= first or self.bytes > self.max_bytes):
             block = self._blocks.popleft()
             self._base += block.count
@@ -147,7 +147,7 @@ class Scrollback:
         while not self._blocks and self._newest and (self._base < first or self.bytes > self.max_bytes):
             self._base += 1
             self.bytes -= len(self._newest.pop(0))
-        self.first = max(first, self._base)
+        self.dropped = max(first, self._base)
 
     def _gather(self, count: int) -> None:
         """Join the oldest `count` single lines to a block."""
@@ -167,12 +167,12 @@ class Scrollback:
 
     def backwards(self, until: int) -> Iterator[list[str]]:
         """Yield the finished lines up to `until` in parts, newest part first; each part in order."""
-        return (read() for read in reversed(self._parts(self.first, until)))
+        return (read() for read in reversed(self._parts(self.dropped, until)))
 
     def _parts(self, first: int, end: int) -> list[Callable[[], list[str]]]:
         """Return functions that each read a part of the lines after number `first`, up to `end`."""
         parts: list[Callable[[], list[str]]] = []
-        first = max(first, self.first)
+        first = max(first, self.dropped)
         at = self._base
         for block in self._blocks:
             if at < end and first < at + block.count:
@@ -201,7 +201,7 @@ class Scrollback:
 
     def take_back(self) -> str | None:
         """Remove and return the newest finished line, for a resize; None without one."""
-        if self.completed == self.first:
+        if self.completed == self.dropped:
             return None
         if not self._newest:
             block = self._blocks.pop()

@@ -14,8 +14,9 @@ Resetting margins and origin mode moves the cursor."""
 def fresh_row(columns: int) -> bytes:
     """Return the bytes that move the cursor to an empty row.
 
-    A row's width of blanks wraps, unless it begins in the first column. So the empty row is the cursor's if the cursor
-    is in the first column, else the next one. The rest of the screen is erased, as below a shell's command line.
+    Printing a row's width of blanks wraps, unless the cursor is in the first column. So the empty row is the cursor's
+    own row if the cursor is in the first column, else the next row. The rest of the screen is erased, as below a
+    shell's command line.
     """
     return CANCEL + b"\x1b7" + _MARGINS + b"\x1b8" + _DRAWING + b" " * columns + b"\r\x1b[J"
 

@@ -19,7 +19,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
-from sesh.ops.shell import plain
+from sesh.ops.shell import without_sequences
 from tests.support import need
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -90,7 +90,7 @@ def test_line_ends_are_those_of_a_pipe_however_the_output_is_cut(text: str, data
 
 def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
     output = b"\x1b[1;31mred\x1b[m\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\x1b(B\x1b7\ta\r\nb\x08\x07\x1b[?25l\xff"
-    assert plain(output) == b"redlink\ta\r\nb\x08\x07\xff"
+    assert without_sequences(output) == b"redlink\ta\r\nb\x08\x07\xff"
 
 
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:

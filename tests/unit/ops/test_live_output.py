@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sesh.ops.shell import OutputWriter, plain
+from sesh.ops.shell import OutputWriter, without_sequences
 
 OUTPUTS = {
     b"a\x1b[1;31mb\x1b[0mc": b"abc",
@@ -19,7 +19,7 @@ OUTPUTS = {
 @pytest.mark.parametrize(("output", "text"), OUTPUTS.items())
 def test_a_sequence_that_is_cut_anywhere_is_left_out(output: bytes, text: bytes) -> None:
     """A title whose end was cut in two came as text."""
-    assert plain(output) == text
+    assert without_sequences(output) == text
     for cut in range(len(output) + 1):
         parts: list[bytes] = []
         live = OutputWriter(parts.append, ansi=False)
