@@ -74,7 +74,11 @@ class KeyParser:
         return self._burst_size >= _BURST and keys.token(data, 0)[0] < len(data)
 
     def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
-        """Parse held bytes and `data`. `last`: pass an incomplete sequence on, since nothing more comes."""
+        """Parse held bytes and `data`. `last`: pass an incomplete sequence on, since nothing more comes.
+
+        The held bytes `_pending` are parsed again with the next read, because `ESC` may become `ESC [ A`. The first
+        `_passed` of them were passed on already, after `flush`, and are not passed on twice.
+        """
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
         end = 0

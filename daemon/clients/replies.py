@@ -132,7 +132,13 @@ class ReplyFilter:
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """Return the part of held input and `data` that the program may read. `now`: monotonic."""
+        """Return the part of held input and `data` that the program may read. `now`: monotonic.
+
+        For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
+        due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is long enough that
+        nobody can have typed it, both are one sequence again: it is matched with the open queries, and what has not
+        passed yet of it is dropped or passes. If the rest is typed later, it is new input: Escape, then keys.
+        """
         begun, given, gap = self._begun, self._given, now - self._at
         self.typed, self._at, passed = False, now, b""
         if self._state is _State.PASTE and gap > _PASTE_GAP:

@@ -89,9 +89,9 @@ def _history(record: Record) -> list[RunFacts]:
 def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, unchanged: bool) -> Connection:
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
-    `unchanged`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing has
-    to be confirmed, so that no single key deletes the output. Raises Exists if no person can be asked, and Refused if
-    the person declines, and after closing, then with the session's exit code. Also raises as `create.start`.
+    `unchanged`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing
+    has to be confirmed, so that no single key deletes the output. Raises Exists if no person can be asked. Raises
+    Refused if the person declines, and after closing, then with the session's exit code. Also raises as `create.start`.
     """
     if not unchanged:
         return start(caller, launch_spec, name, summary, again=False)

@@ -73,6 +73,10 @@ def repainting(
     lines the terminal has already shown; the rest of that line is printed first. `was_alternate`: None if the terminal
     missed no output, otherwise whether it is on the alternate screen. For a terminal that missed output, both screens
     are drawn, and the stacks are rebuilt. `pushed`: the terminal's stacks. `start`: bytes that come before the drawing.
+
+    For example, a terminal of 24 rows shows the output up to a `seq 10`; then the program prints 100 short lines. About
+    90 lines have left the session's screen since, and `lines` is 90. The drawing begins on the terminal's first row and
+    prints these lines and the 24 rows: what does not fit scrolls into the terminal's scrollback, as output would.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
@@ -110,6 +114,7 @@ class Drawing:
         scrollback = emulator.scrollback
         self._any_lines = lines + begun > 0
         self._last_line = scrollback.completed  # the number of the last line that the parts contain
+        # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
         pieces = (lines[at : at + _PART] for lines in parts for at in range(0, len(lines), _PART))
