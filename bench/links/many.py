@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import nan
 
-from tests.remote.farm import Far, Farm, measuring
+from tests.remote.farm import Farm, SshHost, measuring
 from tests.remote.hanging import WAYS
 from tests.support import PROMPT, Home, wait_until
 
@@ -108,8 +108,8 @@ class Many:
     def __init__(self, home: Home, farm: Farm, count: int, hanging: int, rounds: int, seconds: float) -> None:
         self.home, self.farm, self.rounds, self.seconds = home, farm, rounds, seconds
         every = count // hanging if hanging else count + 1
-        self.healthy: list[Far] = []
-        self.hanging: list[Far] = []
+        self.healthy: list[SshHost] = []
+        self.hanging: list[SshHost] = []
         for number in range(1, count + 1):
             hangs = number % every == every // 2 and len(self.hanging) < hanging
             far = farm.host(f"h{number}", proxied=hangs)
@@ -214,7 +214,7 @@ class Many:
             "--watch: leaving it, s": left,
         }
 
-    def _change(self, watched: Watched, far: Far, value: str) -> float:
+    def _change(self, watched: Watched, far: SshHost, value: str) -> float:
         far.sesh("--label", "work", f"n={value}")
         began = time.monotonic()
         wait_until(lambda: value in watched.labels.get(far.word, ""), 60)

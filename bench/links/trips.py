@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.remote.farm import Far, Farm, measuring
+from tests.remote.farm import Farm, SshHost, measuring
 from tests.support import PROMPT, Home, processes, wait_until
 
 TRIPS = (20, 100, 300)
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, home: Home, farm: Farm, word: str, trip: int) -> None:
         self.home, self.farm, self.trip, self.at = home, farm, trip, f"@{word}"
-        self.far: Far = farm.host(word, proxied=True)
+        self.far: SshHost = farm.host(word, proxied=True)
         self.word, self.control = word, os.path.join(home.path, f"own{trip}")
         self.far.sesh("--open", "work")
         self.far.prints("work", PROMPT)

@@ -14,7 +14,7 @@ import pytest
 
 from bench.network.namespaces import Namespace
 from bench.network.router import Flow
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.remote.sshd import Sshd
 from tests.support import ROOT, Home, need
 
@@ -62,7 +62,7 @@ class Stand:
         folder = os.path.join(ground.folder, f"sshd-{os.path.basename(farm.home.root)}")
         settings = {"AuthorizedKeysFile": f"{ground.identity}.pub", "ListenAddress": HOST}
         self.sshd = Sshd(folder, settings, within=self.there.within)
-        self.far: Far = farm.host("box", server=self.sshd)
+        self.far: SshHost = farm.host("box", server=self.sshd)
         farm.home.command = [*self.here.within, *farm.home.command]
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from bench.soak.attaching import Attached
 from bench.soak.ground import SETTLING, Session, Sessions, answers
 from sesh import wire
 from sesh.api import Session as Api
-from tests.remote.farm import Far
+from tests.remote.farm import SshHost
 from tests.support import Terminal, wait_until
 
 DETACH = b"\x1c"
@@ -29,7 +29,7 @@ NUMBERED = "i=0; while :; do i=$((i+1)); echo line-$i-; read -rt 0.02 x; done"
 class Acts:
     """The acts. `every`: by name, the act and the seconds from one such act to the next."""
 
-    def __init__(self, sessions: Sessions, far: Far | None, dice: random.Random) -> None:
+    def __init__(self, sessions: Sessions, far: SshHost | None, dice: random.Random) -> None:
         self.sessions, self.home, self.far, self.dice = sessions, sessions.home, far, dice
         self.took: list[float] = []
         self.output = 0

@@ -17,7 +17,7 @@ from sesh import about, wire
 from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
 from sesh.store import own, records
-from tests.remote.farm import Far, Farm, Ground
+from tests.remote.farm import Farm, Ground, SshHost
 from tests.support import Home, find, processes, wait_until
 
 SHARES = {"shell": 12, "steady": 16, "full-screen": 8, "flood": 6, "job": 6, "brief": 2}
@@ -191,7 +191,7 @@ class Sessions:
 
 
 @contextlib.contextmanager
-def host(home: Home) -> Iterator[tuple[Farm, Far] | None]:
+def host(home: Home) -> Iterator[tuple[Farm, SshHost] | None]:
     """Yields a host behind a network that can be cut; None if this machine cannot make one."""
     try:
         ground = Ground()

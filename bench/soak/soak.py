@@ -13,7 +13,7 @@ from bench.soak.acts import Acts
 from bench.soak.figures import SHORT, Record
 from bench.soak.ground import SETTLING, Session, Sessions, answers, host
 from sesh.daemon.clients.relay import PACK_AFTER
-from tests.remote.farm import Far
+from tests.remote.farm import SshHost
 from tests.support import Home, wait_until
 from tests.support.waiting import rest_until
 
@@ -55,7 +55,7 @@ def soak(
 class Course:
     """The rounds of one soak."""
 
-    def __init__(self, ground: Sessions, far: Far | None, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(self, ground: Sessions, far: SshHost | None, seed: int, say: Callable[[str], None]) -> None:
         self.ground, self.say = ground, say
         self.dice = random.Random(seed)
         self.acts = Acts(ground, far, self.dice)

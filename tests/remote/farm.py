@@ -73,7 +73,7 @@ class Ground:
         self._closing.close()
 
 
-class Far:
+class SshHost:
     """One host as a test sees it: `word` (for `@word`), `user`, `home` and `directory` (SESH_DIR) on the host.
 
     `proxy` is the network before it, where the host was made with `proxied`.
@@ -114,13 +114,13 @@ class Far:
         self.proxy.refuse()
         self.proxy.cut()
 
-    def stops(self) -> None:
+    def fall_silent(self) -> None:
         self.proxy.silence()
 
     def back(self) -> None:
         self.proxy.restore()
 
-    goes_on = back
+    end_silence = back
 
     @property
     def at(self) -> str:
@@ -223,7 +223,7 @@ class Farm:
         self.config = os.path.join(home.path, ".ssh", "config")
         self.known_hosts = os.path.join(home.path, ".ssh", "known_hosts")
         self._calls = os.path.join(home.path, ".ssh", "calls")
-        self._hosts: list[Far] = []
+        self._hosts: list[SshHost] = []
         self._proxies: list[Proxy] = []
         home.write(".ssh/config", "")
         home.write(".ssh/config.batch", f"BatchMode yes\nInclude {self.config}\n")
@@ -247,12 +247,12 @@ class Farm:
         user_shell: str = "bash",
         proxied: bool = False,
         installed: bool = True,
-        same_user: Far | None = None,
+        same_user: SshHost | None = None,
         known: bool = True,
         config: Settings | None = None,
         sshd: Settings | None = None,
         server: Sshd | None = None,
-    ) -> Far:
+    ) -> SshHost:
         """A host called `word` with a login of its own (or that of `same_user`), its home as new.
 
         `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key stands in known_hosts.
@@ -267,7 +267,7 @@ class Farm:
         proxy = Proxy(server.port) if proxied else None
         if proxy:
             self._proxies.append(proxy)
-        far = Far(self, word, account, server, proxy)
+        far = SshHost(self, word, account, server, proxy)
         self._hosts.append(far)
         self._name(far, config or {})
         if known:
@@ -276,7 +276,7 @@ class Farm:
             far.install()
         return far
 
-    def _name(self, far: Far, further: Settings) -> None:
+    def _name(self, far: SshHost, further: Settings) -> None:
         """Write the host into ssh's configuration."""
         keywords: dict[str, str | None] = {
             "HostName": far.sshd.host,
@@ -292,14 +292,14 @@ class Farm:
             file.write(f"Host {far.word}\n")
             file.writelines(f"    {keyword} {value}\n" for keyword, value in keywords.items() if value is not None)
 
-    def know(self, far: Far, key: str | None = None) -> None:
+    def know(self, far: SshHost, key: str | None = None) -> None:
         """Write the host's key, or `key` if it is given, into known_hosts, in place of any other."""
         with open(self.known_hosts, encoding="utf-8") as file:
             others = [line for line in file if not line.startswith(f"{far.address} ")]
         with open(self.known_hosts, "w", encoding="utf-8") as file:
             file.writelines([*others, f"{far.address} {key or far.sshd.host_key}\n"])
 
-    def change_key(self, far: Far) -> None:
+    def change_key(self, far: SshHost) -> None:
         """Write another key than the host's into known_hosts, as if the host's key had changed."""
         self.know(far, self.ground.public_key)
 
@@ -332,7 +332,7 @@ class Farm:
                 self.ground.accounts.give_back(far.account)
         assert not complaints, "\n".join(complaints)
 
-    def _left(self, far: Far) -> list[str]:
+    def _left(self, far: SshHost) -> list[str]:
         """Ask the daemons of a host to end their sessions; return a complaint if something still runs."""
         with far.as_its_user():
             for name in far.names():

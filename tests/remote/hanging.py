@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.remote.farm import Far
+from tests.remote.farm import SshHost
 
 
-def _silent(far: Far) -> None:
+def _silent(far: SshHost) -> None:
     far.proxy.silence()
 
 
-def _no_banner(far: Far) -> None:
+def _no_banner(far: SshHost) -> None:
     far.proxy.silence()
     far.proxy.cut()
 
 
-def _unanswered(far: Far) -> None:
+def _unanswered(far: SshHost) -> None:
     far.proxy.swallow()
     far.proxy.cut()
 
 
-def _login_files(far: Far) -> None:
+def _login_files(far: SshHost) -> None:
     far.write(".bashrc", "exec sleep 3000\n")
 
 
-def _stopped(far: Far) -> None:
+def _stopped(far: SshHost) -> None:
     far.write(".local/bin/sesh", "#!/bin/sh\n# starts sesh.__main__\nkill -STOP $$\n", 0o755)
 
 
-WAYS: dict[str, Callable[[Far], None]] = {
+WAYS: dict[str, Callable[[SshHost], None]] = {
     "silent": _silent,
     "no banner": _no_banner,
     "unanswered": _unanswered,

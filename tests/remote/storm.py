@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tests.remote.farm import Far
-from tests.remote.via import There
+from tests.remote.farm import SshHost
+from tests.remote.via import ViaHost
 from tests.support import Glass, Home, Terminal
 
 # Writes the file `stream` to its terminal, up to the byte that the file `until` names, and says in `at` how far it is.
@@ -43,7 +43,7 @@ class Break:
 class Storm:
     """A terminal on a session of `far` that prints `data`. `seed` decides the moments."""
 
-    def __init__(self, home: Home, far: Far | There, data: bytes, seed: int) -> None:
+    def __init__(self, home: Home, far: SshHost | ViaHost, data: bytes, seed: int) -> None:
         self.far, self.data, self.random = far, data, Random(seed)
         self.expected = Glass(80, 24)
         self.story: list[str] = []
@@ -160,18 +160,18 @@ def _long(storm: Storm, ends: int) -> None:
 
 def _pause(storm: Storm, ends: int) -> None:
     """Hold everything back for a while, then let it pass."""
-    storm.far.stops()
+    storm.far.fall_silent()
     storm.printed(ends)
-    storm.far.goes_on()
+    storm.far.end_silence()
 
 
 def _silence(storm: Storm, ends: int) -> None:
     """Stay silent until another link is tried, which gets no answer either."""
     links = len(storm.far.links())
-    storm.far.stops()
+    storm.far.fall_silent()
     storm.terminal.wait_until(lambda: len(storm.far.links()) > links, 20, "another connection")
     storm.far.cut()
-    storm.far.goes_on()
+    storm.far.end_silence()
 
 
 def _strand(storm: Storm, ends: int) -> None:

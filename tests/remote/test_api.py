@@ -10,7 +10,7 @@ import pytest
 from sesh import Session, Stop, sessions
 from sesh.errors import Exists, NotDeployed, NotFound, SeshError, TimedOut, Unreachable, UsageError
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, wait_until
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -94,7 +94,7 @@ def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:
     assert found == {"run": 130, "exec": 130, "wait": "interrupted"}
 
 
-def running(far: There) -> int:
+def running(far: ViaHost) -> int:
     """How many `sleep` run on the host."""
     return [processes.called(pid) for pid in far.processes()].count("sleep")
 

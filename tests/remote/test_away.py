@@ -65,13 +65,13 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     storm = Storm(home, far, ROWS, 1)
     for first, last, cut in ((30, 80, False), (90, 140, True)):
         storm.shows(ROWS.index(b"row-%d-" % first) + 4)
-        far.stops()
+        far.fall_silent()
         storm.told()
         storm.allow(ROWS.index(b"row-%d-" % last))
         storm.printed(ROWS.index(b"row-%d-" % last))
         if cut:
             far.cut()
-        far.goes_on()
+        far.end_silence()
     storm.judge()
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.remote.test_deploy_login import SECOND_FACTOR, SECRET
 from tests.support import PROMPT, Home, Terminal, processes
 
@@ -18,19 +18,19 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def gate(farm: Farm) -> Far:
+def gate(farm: Farm) -> SshHost:
     own = farm.host("gate", installed=False, sshd=SECOND_FACTOR, proxied=True)
     own.account.set_password(SECRET)
     return own
 
 
 @pytest.fixture
-def box(farm: Farm, gate: Far) -> Far:
+def box(farm: Farm, gate: SshHost) -> SshHost:
     """A host behind the gate, which itself takes the key."""
     return farm.host("box", config={"ProxyJump": gate.word})
 
 
-def logs_in(terminal: Terminal, gate: Far, times: int = 1) -> None:
+def logs_in(terminal: Terminal, gate: SshHost, times: int = 1) -> None:
     """Types the gate's second factor at its prompt, which shows for the time of that number."""
     terminal.wait_until(lambda: len(re.findall(rf"{gate.user}@.*assword:", terminal.text())) == times, 20, "its prompt")
     terminal.type(f"{SECRET}\r")
@@ -38,7 +38,7 @@ def logs_in(terminal: Terminal, gate: Far, times: int = 1) -> None:
 
 
 def test_a_second_factor_of_a_jump_host_is_asked_for_in_place_and_never_elsewhere(
-    home: Home, gate: Far, box: Far
+    home: Home, gate: SshHost, box: SshHost
 ) -> None:
     """Each list sent it six wrong passwords, for which many a host locks its user out."""
     terminal = home.terminal("@box", "work", columns=120)

@@ -13,7 +13,7 @@ import pytest
 
 from sesh import bridge
 from tests.remote.pace import brisk, hasty
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
@@ -149,7 +149,7 @@ def test_what_happens_to_a_link_is_told_to_programs(
 # -- jobs
 
 
-def running(home: Home, far: There, *words: str, script: str) -> subprocess.Popen[bytes]:
+def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Popen[bytes]:
     """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
@@ -208,7 +208,7 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
 
 
 @pytest.fixture
-def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
+def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
     """A host whose sesh begins a session and says so only when there is a file `answer`."""
     before = bridge._enter
 
@@ -224,7 +224,7 @@ def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
     return beside("box")
 
 
-def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: There) -> None:
+def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaHost) -> None:
     """It ended the near side alone, and the job went on."""
     job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
     wait_until(lambda: slow.exists("entered"))
@@ -236,7 +236,7 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: Ther
 
 
 @pytest.mark.parametrize("name", [("job",), ()])
-def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: There, name: tuple[str, ...]) -> None:
+def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: ViaHost, name: tuple[str, ...]) -> None:
     """A link that broke there gave 125, and nobody knew whether the job ran."""
     script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
     job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
@@ -248,7 +248,7 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: The
     assert (job.returncode, out, slow.read("ran")) == (7, b"done\n", "x\n"), error
 
 
-def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: There) -> None:
+def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: ViaHost) -> None:
     terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo x >>ran; echo he''re; read x")
     wait_until(lambda: slow.exists("entered"))
     slow.cut()

@@ -15,19 +15,19 @@ from sesh.remote.deploy.deploy import DeployError, deploy, open_carrier
 from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.support import Home, wait_until
 
 PROGRAM = ".local/bin/sesh"
 VERSIONS = ".local/share/sesh/versions"
 
 
-def versions(far: Far) -> list[str]:
+def versions(far: SshHost) -> list[str]:
     path = os.path.join(far.home, VERSIONS)
     return sorted(os.listdir(path)) if os.path.isdir(path) else []
 
 
-def deployed(far: Far, version: str, code: str) -> None:
+def deployed(far: SshHost, version: str, code: str) -> None:
     """A sesh that was deployed long ago, whose code this is."""
     for name, text in {"start.py": code, "MANIFEST": "", "lib/sesh/about.py": ""}.items():
         far.write(f"{VERSIONS}/{version}/{name}", text)
@@ -36,7 +36,7 @@ def deployed(far: Far, version: str, code: str) -> None:
     far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh --deploy\n{words}\n", 0o755)
 
 
-def litter(far: Far) -> list[str]:
+def litter(far: SshHost) -> list[str]:
     """All that a deploy could have left beside whole versions and their launcher."""
     found = far.run("find .local -name '.*' -not -name .local 2>/dev/null; find .local/bin -type f 2>/dev/null").stdout
     return [name for name in found.split() if name != PROGRAM]

@@ -11,7 +11,7 @@ import pytest
 from sesh.remote.deploy.deploy import DeployError, deploy
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.remote.test_deploy import PROGRAM, VERSIONS, deployed, litter, versions
 from tests.support import Home, need
 
@@ -44,7 +44,7 @@ def refused(word: str = "box", *, step: str) -> DeployError:
     return caught.value
 
 
-def old_version(far: Far) -> str:
+def old_version(far: SshHost) -> str:
     """Deploys a sesh that says that it is old."""
     deployed(far, "0.0.1-old", "print('old')\n")
     return "old\n"

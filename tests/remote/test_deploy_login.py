@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm, Settings
+from tests.remote.farm import Farm, Settings, SshHost
 from tests.support import Home, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -26,7 +26,7 @@ SECOND_FACTOR: Settings = {
 }
 
 
-def asks_for_a_second_factor(farm: Farm, word: str, config: Settings | None = None) -> Far:
+def asks_for_a_second_factor(farm: Farm, word: str, config: Settings | None = None) -> SshHost:
     """A host that takes the key, and then wants a password by keyboard-interactive."""
     far = farm.host(word, installed=False, sshd=SECOND_FACTOR, config=config)
     far.account.set_password(SECRET)

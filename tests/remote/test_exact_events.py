@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import Home, Terminal
 
 
@@ -16,7 +16,7 @@ def lines(terminal: Terminal) -> list[int]:
     return [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())]
 
 
-def waiting(home: Home, far: There, end: str) -> Terminal:
+def waiting(home: Home, far: ViaHost, end: str) -> Terminal:
     """A terminal with thirty lines, on a program that goes on once there is a file `go`."""
     far.write("say", "for i in $(seq $1 $2); do echo line-$i-; done\n")
     script = f"sh say 1 30; while [ ! -e go ]; do sleep 0.02; done; sh say 31 60; {end}"

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.remote.pace import hasty
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import Glass, Home, Terminal, rounds
 
 # Appends what it reads to the file `typed`, and echoes it if it is told to.
@@ -27,7 +27,7 @@ while True:
 """
 
 
-def recording(home: Home, far: Far | There, echo: bool, predict: str) -> Terminal:
+def recording(home: Home, far: SshHost | ViaHost, echo: bool, predict: str) -> Terminal:
     settings = Path(home.path, ".config/sesh/config.toml")
     remotes = settings.read_text() if settings.exists() else ""
     home.write(".config/sesh/config.toml", f'predict = "{predict}"\n{remotes}')
@@ -41,7 +41,7 @@ def recording(home: Home, far: Far | There, echo: bool, predict: str) -> Termina
 class Typist:
     """Types numbered words, one key at a time, in bursts and as pastes, and knows them all."""
 
-    def __init__(self, terminal: Terminal, far: Far | There, seed: int) -> None:
+    def __init__(self, terminal: Terminal, far: SshHost | ViaHost, seed: int) -> None:
         self.terminal, self.far, self.random = terminal, far, Random(seed)
         self.typed = b""
         self._words = 0
@@ -148,12 +148,12 @@ def test_guesses_are_withdrawn_when_the_link_breaks(
         terminal.type(word)
         terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
         before = shown(typist.typed).rows()
-        far.stops()
+        far.fall_silent()
         terminal.type("ghost")
         typist.typed += b"ghost"
         terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
         assert terminal.screen()[:-1] == before[:-1]
         far.cut()
-        far.goes_on()
+        far.end_silence()
         terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
     typist.judge()

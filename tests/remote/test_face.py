@@ -28,7 +28,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
     far = beside("box")
     far.sesh("--open", "work", "--", "cat")
     known(home, far)
-    far.stops()
+    far.fall_silent()
     for line in ("@box kill wo", "kill wo", "wo"):
         assert offered(home, line) == ["work"], line
 

@@ -12,12 +12,12 @@ import pytest
 from sesh.cli import fanout
 from sesh.processes import parent_of
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
 
 
 @pytest.fixture
-def hosts(beside: Beside) -> list[There]:
+def hosts(beside: Beside) -> list[ViaHost]:
     """Two hosts."""
     return [beside("one"), beside("other")]
 
@@ -25,7 +25,7 @@ def hosts(beside: Beside) -> list[There]:
 BOTH = ("@one", "@other")
 
 
-def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[There]) -> None:
+def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[ViaHost]) -> None:
     """A job of several hosts got nothing of stdin, without a word."""
     done = home.sesh(*BOTH, "--exec", "job", "--print", "--", "sh", "-c", "echo first; printf last")
     assert done.code == 0
@@ -36,7 +36,7 @@ def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[The
     assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
 
 
-def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: Beside, hosts: list[There]) -> None:
+def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
     beside("gone").away()
     hosts[0].write("here", "")
     words = ("--", "sh", "-c", "echo out; [ -e here ] || exit 3")
@@ -52,7 +52,7 @@ def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: B
     assert (gone["host"], gone["exit_code"], gone["error"]["code"]) == ("gone", 125, "unreachable")
 
 
-def test_groups_name_hosts_and_groups_and_a_circle_of_them_is_an_error(home: Home, hosts: list[There]) -> None:
+def test_groups_name_hosts_and_groups_and_a_circle_of_them_is_an_error(home: Home, hosts: list[ViaHost]) -> None:
     def group(line: str) -> None:
         with open(os.path.join(home.path, ".config/sesh/config.toml"), encoding="utf-8") as file:
             remotes = file.read().partition("[groups]")[0]
@@ -75,7 +75,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_lines_of_a_host_come_in_their_order_and_json_is_in_the_order_of_the_names(
-    home: Home, hosts: list[There]
+    home: Home, hosts: list[ViaHost]
 ) -> None:
     script = "seq -f 'text %0200g' 400; echo end; cat"  # more than a pipe holds
     assert home.sesh(*BOTH, "--open", "work", "--", "sh", "-c", script).code == 0
@@ -89,7 +89,7 @@ def test_lines_of_a_host_come_in_their_order_and_json_is_in_the_order_of_the_nam
     assert [(row["host"], row["format"]) for row in drawn] == [("other", "json"), ("one", "json")]
 
 
-def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: list[There]) -> None:
+def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
     one, other = hosts
     beside("gone").away()
     assert home.sesh(*BOTH, "--open", "work", "--", "sh", "-c", "echo needle; cat").code == 0
@@ -106,7 +106,7 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
     assert [row.get("line") or row["error"]["code"] for row in hits.json()] == [1, "unreachable"]
 
 
-def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: list[There]) -> None:
+def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: list[ViaHost]) -> None:
     assert home.sesh(*BOTH, "--open", "work", "--", "cat").code == 0
     events = home.start(*BOTH, "--events", "work", "--since", "0", "--json")
     logs = home.terminal(*BOTH, "--logs", "work", "-f")
@@ -126,12 +126,12 @@ def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: 
     assert events.wait(30) == 0
 
 
-def begun(hosts: list[There], name: str = "begun") -> bool:
+def begun(hosts: list[ViaHost], name: str = "begun") -> bool:
     """Whether the job has begun on each, and who waits for it knows: a Ctrl-C before that leaves it."""
     return all(far.exists(name) and far.settled() for far in hosts)
 
 
-def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home, hosts: list[There]) -> None:
+def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home, hosts: list[ViaHost]) -> None:
     """They waited on, with their links, after SIGKILL to the process that a person or an agent had started."""
     process = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
     tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
@@ -144,7 +144,7 @@ def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home,
     wait_until(lambda: [far.names() for far in hosts] == [["job"], ["job"]])
 
 
-def test_ctrl_c_reaches_all_of_them_as_do_questions_the_person(home: Home, hosts: list[There]) -> None:
+def test_ctrl_c_reaches_all_of_them_as_do_questions_the_person(home: Home, hosts: list[ViaHost]) -> None:
     """And what a job asks is said at once."""
     script = "trap 'exit 4' INT; printf 'Password: '; while :; do read x; done"
     terminal = home.terminal(*BOTH, "--exec", "job", "--", "bash", "-c", script)
@@ -156,7 +156,7 @@ def test_ctrl_c_reaches_all_of_them_as_do_questions_the_person(home: Home, hosts
     assert terminal.text().count("failed (4)") == 2
 
 
-def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: list[There]) -> None:
+def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: list[ViaHost]) -> None:
     for far in hosts:
         assert home.sesh(far.at, "--open", "work", "--env", f"A={far.word}").code == 0
     done = home.sesh(*BOTH, "--run", "work", "--", "echo in $A; [ $A = one ]")
@@ -165,7 +165,7 @@ def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: lis
     assert [(each["host"], each["output"]) for each in answers] == [("one", "one\n"), ("other", "other\n")]
 
 
-def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: list[There]) -> None:
+def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: list[ViaHost]) -> None:
     hosts[1].write("quiet", "")  # who follows it has nothing to write, and ends all the same
     script = "echo line; [ -e quiet ] && exec sleep 1000; while sleep 0.01; do echo line; done"
     following = home.start(*BOTH, "--exec", "job", "--follow", "--", "sh", "-c", script)
@@ -178,7 +178,7 @@ def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: 
 
 
 def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
-    home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host fell silent; `reconnected` stood in the summary, as the reason why the job had failed."""
     brisk(monkeypatch)
@@ -201,7 +201,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     """More hosts than children at once; the last ones begin as others end, though the first one never answers."""
     monkeypatch.setattr(fanout, "_MAX_CHILDREN", 2)
     hosts = [beside(f"h{number}") for number in range(rounds(4, 50))]
-    hosts[0].stops()
+    hosts[0].fall_silent()
     done = home.start(*[host.at for host in hosts], "--open", "work", "--", "cat")
     wait_until(lambda: all(host.names() for host in hosts[1:]))
     wait_until(lambda: [parent_of(pid) for pid in processes.descendants(done.pid)].count(done.pid) == 1)
@@ -215,7 +215,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
 
 @pytest.mark.parametrize("moment", ["before", "parent", "child"])
 def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
-    home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch, moment: str
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     fork = fanout.fork
 
@@ -237,7 +237,7 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     monkeypatch.setattr(fanout, "fork", interrupted)
     monkeypatch.setattr(fanout, "_MAX_CHILDREN", 1)
     for far in hosts:
-        far.stops()
+        far.fall_silent()
     done = home.sesh(*BOTH, "--status", "work", "--json")
     codes = {row["host"]: row["error"]["code"] for row in done.json()}
     assert codes == {"one": "interrupted", "other": "interrupted"}, done
@@ -245,7 +245,7 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     wait_until(lambda: not home.processes())
 
 
-def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: list[There]) -> None:
+def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: list[ViaHost]) -> None:
     assert home.sesh(*BOTH, "--open", "work", "--label", "a=b", "--", "cat").code == 0
     for words in (("--kill-all",), ("--kill", "--label", "a=b")):
         done = home.sesh(*BOTH, *words)

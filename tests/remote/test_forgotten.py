@@ -31,13 +31,13 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
     """It was completed from then on, for a host that nobody knew."""
     far = beside("box")
     assert home.sesh("@box", "--list").code == 0
-    far.stops()
+    far.fall_silent()
     monkeypatch.setattr(lookup, "PATIENCE", 60)
     asked = len(far.links())
     listed = home.start("--list")
     wait_until(lambda: len(far.links()) > asked)
     assert home.sesh("--forget", "@box").code == 0
-    far.goes_on()
+    far.end_silence()
     listed.communicate(timeout=30)
     assert (listed.returncode, kept(home)) == (0, [])
 

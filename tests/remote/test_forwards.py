@@ -9,7 +9,7 @@ import pytest
 
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.support import PROMPT, Home, wait_until
 
 
@@ -34,7 +34,7 @@ def leads(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def forwarding(farm: Farm, word: str, served: int, **more: Far | bool) -> tuple[Far, int]:
+def forwarding(farm: Farm, word: str, served: int, **more: SshHost | bool) -> tuple[SshHost, int]:
     """A host with a forward, and the port of that here."""
     port = free()
     return farm.host(word, config={"LocalForward": f"{port} 127.0.0.1:{served}"}, **more), port  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from sesh import bridge, machine
 from sesh.processes import start_time
 from sesh.reach import find
 from tests.remote.farm import Farm
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
 
 ROUNDS = rounds(1, 50)
@@ -19,7 +19,7 @@ ROUNDS = rounds(1, 50)
 pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
 
 
-def lines(far: There) -> int:
+def lines(far: ViaHost) -> int:
     return far.read("ran").count("x")
 
 

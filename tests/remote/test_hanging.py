@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from sesh.ops import lookup
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.remote.hanging import WAYS
 from tests.remote.test_live import Row, Watch, held, known, label
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
 
 
@@ -24,7 +24,7 @@ def answering(rows: list[Row]) -> set[str]:
     return {row["host"] for row in rows if "stale" not in row}
 
 
-def holds_up_no_other(home: Home, watch: Watch, sound: Far | There, links_left: Callable[[], object]) -> None:
+def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_left: Callable[[], object]) -> None:
     """Lists that are asked for, and those that stay open, show the host `sound` beside `hangs`, and leave no link."""
     rows = home.sesh("--list", "--json").json()
     assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
@@ -51,7 +51,7 @@ def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behin
     monkeypatch.setattr(lookup, "PATIENCE", 3)  # the other one answers in time, however busy this machine is
     far, sound = beside("hangs"), beside("sound")
     known(home, far, sound)
-    far.stops()
+    far.fall_silent()
     holds_up_no_other(home, watch, sound, lambda: far.held() or sound.held())
 
 

@@ -11,14 +11,14 @@ from typing import IO
 import pytest
 
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
 
 @pytest.fixture
-def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
+def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
     """A host with a session `work`."""
     brisk(monkeypatch)
     far = beside("box")
@@ -27,7 +27,7 @@ def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
     return far
 
 
-def settled(far: There, number: int = 1) -> None:
+def settled(far: ViaHost, number: int = 1) -> None:
     """So many are connected to `work` on the host, and nothing passes any more: they wait."""
     daemon = far.summary("work")["daemon_pid"]
     wait_until(lambda: processes.connections(daemon) >= number, what="they are connected to the daemon")
@@ -50,7 +50,7 @@ def outcome(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, out.decode(), error.decode()
 
 
-def test_what_comes_while_the_link_is_down_is_not_missed(home: Home, box: There) -> None:
+def test_what_comes_while_the_link_is_down_is_not_missed(home: Home, box: ViaHost) -> None:
     assert box.sesh("--send", "work", f"{GO}; echo do''ne", "--enter").code == 0
     conditions = {"for: done\n": ["--for", "^do+ne$"], "prompt\n": ["--prompt"], "exit: 5\n": ["--exit"]}
     waiting = {answer: home.start("@box", "--wait", "work", *words) for answer, words in conditions.items()}
@@ -69,7 +69,7 @@ def test_what_comes_while_the_link_is_down_is_not_missed(home: Home, box: There)
     assert outcome(ended[1])[:2] == (5, ended[0])
 
 
-def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: There) -> None:
+def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: ViaHost) -> None:
     script = f"echo begun; echo x >>ran; {GO}; echo done; sh -c 'exit 7'"
     running = home.start("@box", "--run", "work", "--", script)
     wait_until(lambda: box.exists("ran"))
@@ -85,7 +85,7 @@ def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box:
     assert (code, out, box.read("ran")) == (7, "begun\ndone\n", "x\n"), error
 
 
-def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home: Home, box: There) -> None:
+def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home: Home, box: ViaHost) -> None:
     process = home.start("@box", "--run", "work", "--", "sh", "-c", "echo begun; " + GO)
     assert line_of(process.stdout) == b"begun\n"
     box.away()
@@ -95,7 +95,7 @@ def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home:
     assert (code, "the command goes on in work" in said) == (130, True)
 
 
-def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(home: Home, box: There) -> None:
+def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(home: Home, box: ViaHost) -> None:
     running = home.start("@box", "--run", "work", "--json", "--", f"touch began; {GO}; exit 9")
     wait_until(lambda: box.exists("began"))
     settled(box)
@@ -107,7 +107,7 @@ def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(h
     assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
 
 
-def test_events_go_on_behind_the_last_one(home: Home, box: There) -> None:
+def test_events_go_on_behind_the_last_one(home: Home, box: ViaHost) -> None:
     following = home.start("@box", "--events", "work", "--since", "0", "--json")
     first = json.loads(line_of(following.stdout))
     box.away()
@@ -125,7 +125,7 @@ def test_events_go_on_behind_the_last_one(home: Home, box: There) -> None:
     assert (rest[-1]["event"], rest[-1]["reason"], rest[-1]["host"]) == ("exited", "killed", "box")
 
 
-def test_each_line_of_a_job_is_printed_once_through_cuts(home: Home, box: There) -> None:
+def test_each_line_of_a_job_is_printed_once_through_cuts(home: Home, box: ViaHost) -> None:
     steps = [  # less than a pipe holds, as nobody reads meanwhile
         f"seq {number}00000 {number}01999; touch at{number}; while [ ! -e go{number} ]; do sleep 0.02; done"
         for number in (1, 2, 3)
@@ -143,7 +143,7 @@ def test_each_line_of_a_job_is_printed_once_through_cuts(home: Home, box: There)
     assert (code, out.split()) == (3, expected), error
 
 
-def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(home: Home, box: There) -> None:
+def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(home: Home, box: ViaHost) -> None:
     job = ("--exec", "job", "--follow", "--keep", "--", "sh", "-c", "echo begun; exec sleep 100")
     waiting = {
         ("work", 255): home.start("@box", "--run", "work", "--", "echo begun; cat"),

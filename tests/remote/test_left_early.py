@@ -25,7 +25,7 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(
     """The session was made here 1.9 s later, and hid the real one from then on."""
     far = beside("box")
     assert home.sesh("@box", "--open", "work").code == 0
-    far.stops()
+    far.fall_silent()
     monkeypatch.setattr(lookup, "PATIENCE", 60)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box")

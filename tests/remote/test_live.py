@@ -16,9 +16,9 @@ from sesh.link import health
 from sesh.ops import index
 from sesh.reach import host_target
 from sesh.remote.ssh import opening
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
 
 Row = dict[str, Any]
@@ -46,19 +46,19 @@ class Watched:
 Watch = Callable[..., Watched]
 
 
-def label(far: Far | There, value: str) -> Callable[[list[Row]], object]:
+def label(far: SshHost | ViaHost, value: str) -> Callable[[list[Row]], object]:
     """Labels the session of a host, there; whether that is seen here."""
     far.sesh("--label", "work", f"n={value}")
     return lambda rows: (far.word, value) in [(row["host"], row["labels"].get("n")) for row in rows]
 
 
-def known(home: Home, *hosts: Far | There) -> None:
+def known(home: Home, *hosts: SshHost | ViaHost) -> None:
     for far in hosts:
         far.sesh("--open", "work", "--", "sleep", "1000")
         assert home.sesh(far.at, "--list").code == 0
 
 
-def held(far: Far) -> list[int]:
+def held(far: SshHost) -> list[int]:
     """The processes on a host that serve a link, now."""
     return [pid for pid in far.processes() if processes.describe(pid).find("--bridge") >= 0]
 
@@ -144,8 +144,8 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     watched.until(label(far, "before"))
     wait_until(far.held, what="a link is held")
     for _ in range(2):
-        far.stops()
+        far.fall_silent()
         (row,) = watched.until(lambda rows: rows and "stale" in rows[0])
         assert (row["labels"], row["stale"]["reason"]) == ({"n": "before"}, "no answer yet")
-        far.goes_on()
+        far.end_silence()
         watched.until(lambda rows: rows and "stale" not in rows[0])

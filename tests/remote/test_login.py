@@ -9,7 +9,7 @@ import pytest
 
 from sesh.link import attempts
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
@@ -22,7 +22,7 @@ LATER = 1.0
 """Seconds in which the pauses between attempts, of a tenth of that, would let many of them pass."""
 
 
-def refusals(far: Far) -> int:
+def refusals(far: SshHost) -> int:
     """Logins that were begun and not carried out, since sshd was started."""
     return len(re.findall("Connection (closed|reset) by authenticating user", far.sshd.messages()))
 
@@ -35,7 +35,7 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def far(farm: Farm) -> Far:
+def far(farm: Farm) -> SshHost:
     box = farm.host("box", sshd={"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}, proxied=True)
     box.account.set_password(SECRET)
     return box
@@ -49,7 +49,7 @@ def logged_in(home: Home, *words: str) -> Terminal:
     return terminal
 
 
-def cut(far: Far) -> int:
+def cut(far: SshHost) -> int:
     """Breaks the link; how many logins were refused until now."""
     before = refusals(far)
     far.proxy.cut()
@@ -62,7 +62,9 @@ def stands(terminal: Terminal, text: str = ENTER) -> None:
     terminal.wait_until(lambda: text.encode() in terminal.raw[max(0, start - 4000) :], 15, text)
 
 
-def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for_on_enter(home: Home, far: Far) -> None:
+def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for_on_enter(
+    home: Home, far: SshHost
+) -> None:
     terminal = logged_in(home)
     other = home.terminal("@box", "more", columns=120)
     other.wait_for(PROMPT)
@@ -98,7 +100,7 @@ def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for
 
 
 def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_not_log_in_leaves(
-    home: Home, far: Far
+    home: Home, far: SshHost
 ) -> None:
     terminal = logged_in(home)
     fresh = terminal.first_termios
@@ -131,7 +133,7 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     assert terminal.termios() == fresh
 
 
-def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far) -> None:
+def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: SshHost) -> None:
     terminal = logged_in(home)
     terminal.type(DETACH)
     assert terminal.exit_code() == 0

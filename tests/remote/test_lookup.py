@@ -7,12 +7,12 @@ import re
 import pytest
 
 from sesh.ops import lookup
-from tests.remote.farm import Far, Farm
-from tests.remote.via import Beside, There
+from tests.remote.farm import Farm, SshHost
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes
 
 
-def known(home: Home, *hosts: Far | There) -> None:
+def known(home: Home, *hosts: SshHost | ViaHost) -> None:
     """Makes hosts known, as using them once does."""
     for far in hosts:
         assert home.sesh(far.at, "--list").code == 0
@@ -148,11 +148,11 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, mon
     known(home, quick, slow)
     quick.sesh("--open", "there")
     monkeypatch.setattr(lookup, "PATIENCE", 60)
-    slow.stops()
+    slow.fall_silent()
     terminal = home.terminal("--list")
     terminal.wait_for("there")
     assert terminal.alive
-    slow.goes_on()
+    slow.end_silence()
     assert terminal.exit_code() == 0
 
 

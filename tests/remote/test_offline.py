@@ -10,7 +10,7 @@ import pytest
 from sesh.client import channel
 from sesh.remote.ssh import link
 from tests.remote.pace import brisk
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 LINGERING = """#!/bin/sh
@@ -26,7 +26,7 @@ PIECES = (b"rm -rf ./build; ", b"P" * 3000, b"# " + b"Q" * 3000, b"rm -rf ", b".
 
 
 @pytest.fixture
-def far(beside: Beside) -> There:
+def far(beside: Beside) -> ViaHost:
     return beside("there")
 
 
@@ -44,7 +44,7 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> None:
     brisk(monkeypatch)
 
 
-def cut(far: There, terminal: Terminal) -> None:
+def cut(far: ViaHost, terminal: Terminal) -> None:
     far.away()
     terminal.wait_until(lambda: "Enter tries" in terminal.text(), what="the loss is said")
 
@@ -56,7 +56,7 @@ def typed_in_pieces(terminal: Terminal, *pieces: bytes) -> None:
 
 
 def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
-    home: Home, far: There, monkeypatch: pytest.MonkeyPatch
+    home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channel, "HELD", 5000)
     terminal = attached(home)
@@ -66,7 +66,7 @@ def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     wait_until(lambda: far.read("typed").encode() == b"".join(PIECES)[:5000])
 
 
-def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home: Home, far: There) -> None:
+def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home: Home, far: ViaHost) -> None:
     """They were gone without a word."""
     terminal = attached(home)
     cut(far, terminal)

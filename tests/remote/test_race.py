@@ -14,7 +14,7 @@ from sesh.link import health
 from sesh.remote import known
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
-from tests.remote.via import Beside, There
+from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, find, wait_until
 
 ADDRESS = "127.91.7.3/32"
@@ -28,7 +28,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def far(beside: Beside) -> There:
+def far(beside: Beside) -> ViaHost:
     return beside("box")
 
 
@@ -40,12 +40,12 @@ def attached(home: Home) -> Terminal:
     return terminal
 
 
-def typed(far: There) -> None:
+def typed(far: ViaHost) -> None:
     """What the host's own user types into the session."""
     assert far.sesh("--send", "work", "from the other side").code == 0
 
 
-def test_a_key_typed_into_silence_finds_another_way(home: Home, far: There) -> None:
+def test_a_key_typed_into_silence_finds_another_way(home: Home, far: ViaHost) -> None:
     terminal = attached(home)
     for number in range(2):
         far.strand()
@@ -69,7 +69,7 @@ def rest(terminal: Terminal) -> None:
 
 
 @pytest.mark.skipif(not (ROOT and find("ip")), reason="addresses can only be changed by root")
-def test_a_changed_address_finds_another_way_unasked(home: Home, far: There, address: list[str]) -> None:
+def test_a_changed_address_finds_another_way_unasked(home: Home, far: ViaHost, address: list[str]) -> None:
     terminal = attached(home)
     far.strand()
     subprocess.run([*address, "add", ADDRESS, "dev", "lo"], check=True)
@@ -85,7 +85,7 @@ def address() -> Iterator[list[str]]:
     subprocess.run([*command, "del", ADDRESS, "dev", "lo"], capture_output=True, check=False)
 
 
-def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far: There) -> None:
+def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far: ViaHost) -> None:
     terminal = attached(home)
     os.kill(terminal.pid, signal.SIGSTOP)
     far.strand()
@@ -94,18 +94,18 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
     terminal.wait_until(lambda: "from the other side" in terminal.text())
 
 
-def test_a_link_that_only_paused_is_kept(home: Home, far: There) -> None:
+def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
     """The other link is begun when the first one answers: that one stays, and nothing is left of the other."""
     terminal = attached(home)
     client, (carrier,) = far.summary("work")["clients"][0]["id"], far.held()
     links = len(far.links())  # on a busy machine it is asked already while it rests
-    far.stops()
+    far.fall_silent()
     rest(terminal)
     terminal.type("echo pau''sed\r")
     wait_until(lambda: len(far.links()) > links)
     os.kill(carrier, signal.SIGCONT)
     terminal.wait_for("paused")
-    far.goes_on()
+    far.end_silence()
     assert far.summary("work")["clients"][0]["id"] == client
     wait_until(lambda: len(far.held()) == 1)
 

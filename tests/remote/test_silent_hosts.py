@@ -54,7 +54,7 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
     other.sesh("--open", "quick")
     known(home, far, other)
     with monkeypatch.context() as patch:
-        far.stops()
+        far.fall_silent()
         patch.setattr(lookup, "PATIENCE", 1)
         listed = lines(home.sesh("--list").stdout)
         remark = listed.index("@slow  no answer yet")
@@ -67,7 +67,7 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
     assert stale["reason"] == "no answer yet"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stale["since"])
     assert (rows[1]["command"], rows[1]["labels"]) == (["sh", "-c", "exec sleep 600"], {"team": "mine"})
-    far.goes_on()
+    far.end_silence()
     assert "stale" not in home.sesh("--list", "--json").json()[1], "it is asked again each time"
 
 
@@ -124,7 +124,7 @@ def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(
     job = home.start("@slow", "--exec", "job", "--follow", "--timeout", "2", "--", "sh", "-c", line)
     assert job.stdout is not None
     assert job.stdout.readline() == b"begun\n"
-    far.stops()
+    far.fall_silent()
     _, said = job.communicate(timeout=60)
     assert (job.returncode, said.decode()) == (
         124,

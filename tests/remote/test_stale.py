@@ -7,25 +7,25 @@ import os
 import pytest
 
 from sesh.remote import known
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.support import Home, wait_until
 
 
 @pytest.fixture
-def box(home: Home, farm: Farm) -> Far:
+def box(home: Home, farm: Farm) -> SshHost:
     """A host, and a shared connection to it."""
     far = farm.host("box", proxied=True)
     assert home.sesh("@box", "--list").code == 0
     return far
 
 
-def dies(box: Far) -> None:
+def dies(box: SshHost) -> None:
     """The shared connection has died, as after a cut of a minute."""
     wait_until(box.settled)
     box.proxy.strand()
 
 
-def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far) -> None:
+def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: SshHost) -> None:
     """It failed after 14 s: `box does not answer: nothing arrives from it`."""
     dies(box)
     done = home.sesh("@box", "--exec", "--", "true", timeout=30)
@@ -36,7 +36,7 @@ def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far)
     assert box.proxy.accepted == accepted, "the new connection is shared"
 
 
-def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: Far) -> None:
+def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: SshHost) -> None:
     known.record("box", asks=True)
     sockets = os.listdir(os.path.join(here.directory, ".control"))
     dies(box)

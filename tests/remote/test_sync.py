@@ -18,7 +18,7 @@ from sesh.errors import Unreachable
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import push
 from sesh.remote.sync.sync import sync
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm, SshHost
 from tests.support import Home, wait_until
 
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
@@ -34,7 +34,7 @@ def rsync(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
     return bool(request.param)
 
 
-def pushed(here: Home, far: Far, *lines: str) -> list[str]:
+def pushed(here: Home, far: SshHost, *lines: str) -> list[str]:
     """List paths, and sync; what was pushed."""
     here.write(".config/sesh/sync", "".join(f"{line}\n" for line in lines))
     result = sync(Destination(far.word))

@@ -19,11 +19,11 @@ from sesh import programs
 from tests.support import Home, forking, processes
 
 
-class There(Home):
+class ViaHost(Home):
     """The host that `@word` leads to: a home that can be cut off.
 
-    `away` cuts it off until `back`. `stops` lets it fall silent until `goes_on`. If a test removes its launcher, it has
-    no sesh.
+    `away` cuts it off until `back`. `fall_silent` lets it fall silent until `end_silence`. If a test removes its
+    launcher, it has no sesh.
     """
 
     def __init__(self, word: str, near: Home, path: str) -> None:
@@ -89,8 +89,8 @@ class There(Home):
     def back(self) -> None:
         os.unlink(self.down)
 
-    def stops(self) -> None:
-        """Let links pass nothing until `goes_on`; new links stop before they begin."""
+    def fall_silent(self) -> None:
+        """Let links pass nothing until `end_silence`; new links stop before they begin."""
         with open(self.halt, "w", encoding="utf-8"):
             pass
         self.strand()
@@ -101,8 +101,8 @@ class There(Home):
             with suppress(ProcessLookupError):  # one that has ended meanwhile
                 os.kill(pid, signal.SIGSTOP)
 
-    def goes_on(self) -> None:
-        """End what `stops` began."""
+    def end_silence(self) -> None:
+        """End what `fall_silent` began."""
         os.unlink(self.halt)
         for pid in self.held():
             with suppress(ProcessLookupError):  # sesh gave the link up meanwhile
@@ -152,7 +152,7 @@ class Beside:
     """Makes hosts of a home: `beside("box")` is one that `sesh @box` reaches from there."""
 
     def __init__(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.home, self.hosts = home, dict[str, There]()
+        self.home, self.hosts = home, dict[str, ViaHost]()
         start = programs.start
 
         def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -161,9 +161,9 @@ class Beside:
 
         monkeypatch.setattr(programs, "start", begin)
 
-    def __call__(self, word: str, path: str = "") -> There:
+    def __call__(self, word: str, path: str = "") -> ViaHost:
         """Make a host. `path`: a PATH for it that does not lead to its own sesh."""
-        far = self.hosts[word] = There(word, self.home, path)
+        far = self.hosts[word] = ViaHost(word, self.home, path)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
         self.home.write(".config/sesh/config.toml", text)
@@ -174,5 +174,5 @@ class Beside:
         self.home.leave()
         for far in self.hosts.values():
             if os.path.exists(far.halt):
-                far.goes_on()
+                far.end_silence()
             far.close()

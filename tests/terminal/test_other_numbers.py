@@ -36,7 +36,7 @@ def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it
     assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
 
 
-class There:
+class ViaHost:
     """`@there`: another home on this machine, with a program as its sesh."""
 
     def __init__(self, home: Home, program: str | None) -> None:
@@ -53,7 +53,7 @@ class There:
 
 
 def test_a_host_of_another_number_is_an_error_in_one_line_and_begins_nothing(sesh: Sesh, home: Home) -> None:
-    there = There(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "protocol.py", NEXT))} "$@"\n')
+    there = ViaHost(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "protocol.py", NEXT))} "$@"\n')
     done = sesh("@there", "--exec", "--", "sleep", "100")
     assert (done.code, done.stdout, done.stderr.count("\n")) == (125, "", 1)
     assert done.stderr.endswith("sesh --deploy @there\n")
@@ -62,7 +62,7 @@ def test_a_host_of_another_number_is_an_error_in_one_line_and_begins_nothing(ses
 
 
 def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(sesh: Sesh, home: Home) -> None:
-    there = There(home, None)
+    there = ViaHost(home, None)
     for program, code in (
         (None, "not_deployed"),
         ("#!/bin/sh\n# by sesh --deploy\necho it broke >&2; exit 3\n", "unreachable"),

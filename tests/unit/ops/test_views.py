@@ -15,7 +15,7 @@ from sesh.reach.origin import Origin
 Come = Callable[[list[str]], list[str]]
 
 
-class Far(Caller):
+class SshHost(Caller):
     """Who asks from another machine."""
 
     origin = Origin({})
@@ -27,7 +27,7 @@ def come(monkeypatch: pytest.MonkeyPatch) -> Come:
 
     def ask(lines: list[str]) -> list[str]:
         monkeypatch.setattr(views, "last_lines", lambda *_, **__: (lines, False))
-        return views.logs(Far(), "work", len(lines))
+        return views.logs(SshHost(), "work", len(lines))
 
     return ask
 
