@@ -38,7 +38,7 @@ class _File(NamedTuple):
     """The scrollback file. `off`: its description in the checkpoint's header.
 
     The file contains the scrollback's lines from number `start` up to `end`. `source` is the scrollback's revision and
-    number of columns; if one of them changes, the file is started anew. `source` is None if another process wrote the
+    number of columns; if one of them changes, the file starts again. `source` is None if another process wrote the
     file, or if the file is damaged.
     """
 

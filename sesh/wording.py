@@ -18,7 +18,7 @@ from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
 _ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
-"""The zero-width joiner of emoji, and the range of regional indicators, two of which make a flag."""
+"""The zero-width joiner of emoji, and the range of regional indicators. Two indicators make a flag."""
 _NOTIFICATION_COLUMNS = 30
 _MOST_MARKS = 4096  # zero-width characters after which `cut` stops looking for columns
 LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20  # characters at which a host's text is cut

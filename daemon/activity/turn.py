@@ -15,7 +15,7 @@ from sesh.vt.pen import Pen
 
 WORKED_AFTER = 3.0  # seconds of change after which the program counts as working
 OVER_AFTER = 3.0  # seconds without a change after which its turn is over
-_PAUSE = 0.9  # seconds without a change after which `WORKED_AFTER` is counted anew; a check may be 0.4 s late
+_PAUSE = 0.9  # seconds without a change after which `WORKED_AFTER` begins again; a check may be 0.4 s late
 DRAW_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
 
 Cells = list[tuple[list[str], list[Pen]]]

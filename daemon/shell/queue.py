@@ -59,10 +59,7 @@ class RunQueue:
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a run. If a run has this `key` already, its caller has reconnected: answer that caller instead.
-
-        Raises Busy if the queue is full.
-        """
+        """Queue a run, or answer a caller that has reconnected to its run. Raises Busy if the queue is full."""
         if self.history.answer_again(run):
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
@@ -128,10 +125,8 @@ class RunQueue:
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
-        """Return whether a run has made the shell exit with this code.
-
-        The run is active, or it has just ended: fish reports the exit code first, and exits then.
-        """
+        """Return whether a run has made the shell exit with this code."""
+        # fish reports the exit code of its last run before it exits.
         finished_at, answered = self._finished
         return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
 

@@ -35,8 +35,8 @@ def _asks_no_change(spec: Spec) -> bool:
 def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
     """Enter a session; create it if it does not exist.
 
-    `near`: a verb of which `name` may be a typo. If it is set and no such session exists, raises Refused. Raises
-    Refused also if the person declines.
+    `near`: a verb whose typo `name` may be. If it is set and no such session exists, raises Refused. Raises Refused
+    also if the person declines.
     """
     spec = spec or {}
     name = check_name(name)

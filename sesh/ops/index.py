@@ -156,7 +156,7 @@ def _events_of(name: str) -> wire.Connection | None:
 def follow(caller: Caller) -> Iterator[list[Summary]]:
     """Yield the sessions of this machine, then the changed ones after each change.
 
-    A removed session has the state `GONE`. Each report consists of several lists, of which the last is empty.
+    A removed session has the state `GONE`. Each report consists of several lists; the last list is empty.
     """
     before: dict[str, Summary] = {}
     for sessions in watch(caller.audience):
