@@ -94,7 +94,7 @@ class Link(wire.Connection):
     def await_bridge(self, deadline: float, say: Say) -> None:
         """Wait for the bridge and its WELCOME; `say` receives the lines that ssh prints.
 
-        Raises NotDeployed, Unreachable, ProtocolError.
+        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has begun and may go on.
         """
         self._skip_login_output(deadline, say)
         host = self.destination.host
@@ -105,7 +105,9 @@ class Link(wire.Connection):
         except Unreachable as error:
             if error.answered:
                 raise
-            raise Unreachable(f"lost the link to @{host}") from error
+            # If ssh has lost its connection, the bridge may go on, and carry out the request that was sent with HELLO.
+            lost = Lost if self._exit_code() == ssh.FAILED else Unreachable
+            raise lost(f"lost the link to @{host}") from error
         now = time.time()
         self.clock = self.remote_info.get("now", now) - now
         self.peer.ahead = self.remote_info.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME

@@ -116,7 +116,7 @@ class HostTarget(Target):
                 except errors.Lost:
                     if not entry.session_id:
                         raise
-                    lost = True
+                    lost = entry.reached = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
                 except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
                     # Any other error says that no host carries out the request.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sesh import protocol
-from sesh.errors import Interrupted, NotDeployed, Unreachable
+from sesh.errors import Interrupted, Lost, NotDeployed, Unreachable
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
@@ -54,6 +54,7 @@ def through(script: str) -> Destination:
         ("echo broken >&2; exit 3", Unreachable, r"sesh on box did not start \(exit 3\): broken"),
         ("exec sleep 60", Unreachable, "box does not answer"),
         (r"printf '\000sesh-bridge-1\000\n'; exec sleep 60", Unreachable, "box does not answer"),
+        (r"printf '\000sesh-bridge-1\000\n'; head -c 1 >/dev/null; exit 255", Lost, "lost the link to @box"),
     ],
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
@@ -139,9 +140,9 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     def close(*_: object, **__: object) -> None:
         host.closed = True
 
-    def command(*_: object, own: int, **__: object) -> list[str]:
-        path = tmp_path / f"way{own}"  # it takes ssh's options
-        path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if own else host.shared}\n", encoding="utf-8")
+    def command(*_: object, own_timeout: int, **__: object) -> list[str]:
+        path = tmp_path / f"way{own_timeout}"  # it takes ssh's options
+        path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if own_timeout else host.shared}\n", encoding="utf-8")
         path.chmod(0o755)
         return [str(path)]
 
