@@ -123,8 +123,8 @@ class Home:
         path = os.path.join(self.path, name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(path, "wb") as file:
+            os.fchmod(file.fileno(), mode)  # not by its path: whoever waits for the file may remove it at once
             file.write(content.encode() if isinstance(content, str) else content)
-        os.chmod(path, mode)
         return path
 
     def names(self) -> list[str]:
