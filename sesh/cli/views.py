@@ -21,7 +21,7 @@ _REASONS = {
     "hook": "it says so",
     "xoff": "its terminal takes no output",
     "tty-read": "it reads its terminal",
-    "stopped": "its screen has stopped showing that it works",
+    "stopped": "it has stopped showing that it works",
     "prompt": "its shell is at the prompt",
     "quiet": "it neither prints nor computes",
     "output": "it prints",
