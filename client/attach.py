@@ -125,7 +125,7 @@ class _Client:
     def _complete(self, outcome: AttachmentEnd) -> None:
         """Add to the final outcome: the running program, waiting sessions and the state of the link."""
         attachment, link = self._attachment, self._attachment.link
-        outcome.typed = self._options.typed(outcome.name)
+        outcome.words = self._options.words_for(outcome.name)
         outcome.early = outcome.kind is EndKind.DETACHED and not attachment.session_id
         if outcome.kind is EndKind.DETACHED and not outcome.early and outcome.reason not in ("replaced", "hangup"):
             outcome.runs = str(attachment.farewell.get("command") or "")

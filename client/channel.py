@@ -12,7 +12,7 @@ from sesh.messages import Welcome
 from sesh.wire import Connection
 
 LIMIT, HELD = 16 << 20, 1 << 20
-"""Bytes of unsent input: at LIMIT the terminal is no longer read; without a link, beyond HELD input is dropped."""
+"""Bytes of unsent input. At LIMIT the terminal is no longer read. Without a link, input beyond HELD is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _TELL_GOT = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
@@ -23,7 +23,7 @@ _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETA
 _ON, _OFF = 0.030, 0.020
 """Round trip in seconds above which prediction begins, and below which it ends."""
 _SAMPLES = 3
-"""The minimum of this many newest samples counts, as load makes a sample longer, and nothing makes it shorter."""
+"""The minimum of so many newest samples is the round trip: load makes a sample longer, and nothing makes it shorter."""
 _LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped, because a later PONG came after an outage
 _PING_EVERY = 3.0
 """Seconds between two PINGs while keys are typed; on a slow link more of them would cost as much as the keys."""

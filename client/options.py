@@ -21,8 +21,8 @@ class AttachOptions:
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show at most `lines` of scrollback (None:
     the daemon's default). `detach_key`: None for none. `first_notice`: shown over the first screen. `predict`: when to
     show keys before their echo, on links. `renew`: further variables that shells take from this client. `waiting`:
-    counts the sessions that wait for the user, except the named one. `typed`: returns the words to type for a session,
-    since some names are also verbs.
+    counts the sessions that wait for the user, except the named one. `words_for`: returns the words to type for a
+    session, since some names are also verbs.
     """
 
     read_only: bool = False
@@ -34,7 +34,7 @@ class AttachOptions:
     renew: Sequence[str] = ()
     first_notice: str = ""
     waiting: Callable[[str], int] = lambda _: 0
-    typed: Callable[[str], str] = str
+    words_for: Callable[[str], str] = str
 
     def leaves(self, without: str = f"{CALLED} --detach") -> str:
         """Return `KEY leaves`; `without`: the key or command to name if there is no detach key."""

@@ -32,7 +32,7 @@ class AttachmentEnd:
     `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `reason`: why the
     attachment ended. `said`: the host's message about a session that no longer exists. `early`: the user left before
     the daemon answered. `runs`: the program that runs on after a detach. `waiting`: the number of other sessions that
-    wait for the user. `typed`: the words to type for the session; its name if empty. `round_trip`: the link's, in
+    wait for the user. `words`: the words to type for the session; its name if empty. `round_trip`: the link's, in
     seconds; 0 if unknown. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0 without a
     link. `undelivered`: keys may not have reached the program.
     """
@@ -49,7 +49,7 @@ class AttachmentEnd:
     early: bool = False
     runs: str = ""
     waiting: int = 0
-    typed: str = ""
+    words: str = ""
     undelivered: bool = False
 
     @classmethod
@@ -75,7 +75,7 @@ class AttachmentEnd:
         if self.host:
             why = f" ({self.reason})" if self.reason else ""
             return f"lost the link to @{self.host}{why}; {self.name} may still run there"
-        return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
+        return f"{self.name} was lost: its daemon died; {CALLED} {self.words or self.name} restarts it"
 
     def _ended(self) -> str:
         """Return the line for an ended program; empty if it runs on."""
@@ -98,7 +98,7 @@ class AttachmentEnd:
         if self.reason == "replaced":
             return f"{left}: replaced by another client"
         runs = f": {self.runs} runs on" if self.runs else ""
-        line = f"{left}{runs}; {for_host(SESH, self.host)} {self.typed or self.name} returns"
+        line = f"{left}{runs}; {for_host(SESH, self.host)} {self.words or self.name} returns"
         return f"{line}; {self.waiting} waiting: {CALLED} --next" if self.waiting else line
 
 

@@ -28,7 +28,7 @@ FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.
 """The kinds of frame that a view handles; PONG is one, because it comes after all output so far."""
 DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn again
-_LONGEST = 4096  # characters at which joined lines are cut
+_LONGEST = 4096  # characters; a longer line of sesh's own is cut
 _MARK = b"redraw"  # payload of the PING before a request for the screen
 
 
@@ -90,7 +90,7 @@ class TerminalView:
             return False
         if len(payload) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
             self.end_line()
-        if not self._line:  # the line was removed meanwhile: skip a screen without news
+        if not self._line:  # the line was removed meanwhile: skip a screen that the terminal shows already
             return protocol.split_number(payload)[0] == self.position
         drawn = self._kept_screen is not None
         self._kept_screen = payload

@@ -169,7 +169,7 @@ class ClientHandler:
                 client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
             self._relay.writable(client)
         elif kind == protocol.MODEL:
-            self._relay.echoes.model(client)
+            self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
             client.redraw_due = True
             if payload:  # the position up to which it shows output; it ignores all output before the answer

@@ -149,7 +149,7 @@ class Reader:
 
 
 class PeerConnection(FrameSocket):
-    """A connection of a client or a caller. `creator`: it is the creator's, and has made no request yet."""
+    """A connection of a client or a caller. `creator`: the creator of the session has made no request over it yet."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)

@@ -29,7 +29,7 @@ class Echoes:
         self._flags = 0
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
-    def model(self, client: Client) -> None:
+    def send_model(self, client: Client) -> None:
         """Send the screen to a client that starts to predict; an empty one if the emulator cannot catch up."""
         model = self._model
         typed = self._unreported.setdefault(client, deque())

@@ -28,7 +28,7 @@ _MOST_HELD = 64 << 10  # bytes held back; more are released
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
 """Private modes, keyboard modes, strings and queries (ECMA-48 5.4, XTerm ctlseqs)."""
 _NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
-"""The command in a mark C of the shell. A shell that keeps our line out of its history names the previous command."""
+"""The command in the shell's own mark C. It is removed: a shell whose history lacks our line names an older command."""
 
 
 class MarkFilter:
@@ -160,7 +160,7 @@ class Wrapper:
                 continue
 
     def _mark(self, letter: str, before: str = "") -> str:
-        """Return shell source that prints a mark; hide its trace (`set -x`) where that goes to stderr."""
+        """Return shell source that prints a mark, after the commands `before`; hide their trace (`set -x`) on stderr."""
         fish = self.kind == FISH
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
         mark, code = f"7373;{self.token};{letter}", ""

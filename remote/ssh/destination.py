@@ -80,7 +80,7 @@ VARIABLES = (
     ("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
     ("SESH_PERSIST", "ControlPersist", "no", "8h"),
 )
-_SHORTEST_PERSIST = "5"  # seconds, for `SESH_PERSIST=no`: after a real `no` the background connection would never end
+_SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `no` the background connection never ends
 
 
 def environment_options() -> list[str]:

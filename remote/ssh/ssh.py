@@ -52,7 +52,7 @@ def environment(*, ask: bool) -> dict[str, str]:
 
 
 def _agent_link(agent: str) -> str:
-    """Point the symbolic link at this agent, if it exists; return the path of the link."""
+    """Point sesh's symbolic link at this agent, if the agent exists; return the path of the link."""
     link = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):

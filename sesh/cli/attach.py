@@ -85,7 +85,7 @@ def _options(cli: Invocation) -> AttachOptions:
         predict=settings.predict,
         renew=settings.renew,
         waiting=_waiting,
-        typed=words_for,
+        words_for=words_for,
     )
 
 
