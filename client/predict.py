@@ -162,7 +162,7 @@ class Predictor:
         self._send, self._size = send, size
         self._guesses = Guesses()
         self._model: Emulator | None = None
-        """The screen without guesses, after the output up to `_position`, which the terminal shows or will show next."""
+        """The screen without guesses, after the output up to `_position`, which the terminal shows or shows next."""
         self._position = 0
         self._asked: tuple[int, int] | None = None
         """The terminal's size when a model was requested; None without an unanswered request."""

@@ -160,7 +160,7 @@ class Wrapper:
                 continue
 
     def _mark(self, letter: str, before: str = "") -> str:
-        """Return shell source that prints a mark, after the commands `before`; hide their trace (`set -x`) on stderr."""
+        """Return shell source that prints a mark, after the commands `before`; hide the trace (`set -x`) on stderr."""
         fish = self.kind == FISH
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
         mark, code = f"7373;{self.token};{letter}", ""
