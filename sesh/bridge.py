@@ -301,7 +301,7 @@ def _refusal(number: object, error: Exception) -> bytes:
 def _enter(
     caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
 ) -> Answered:
-    """Carry out an op that enters a session; if the request is repeated with its `session_id`, only once."""
+    """Carry out an op that enters a session, only once even if the request is repeated with its `session_id`."""
     session_id = _checked_id(request.get("session_id"))
     with _locked(session_id if op.creates else ""):
         if session_id and (existing := _by_id(session_id)) is not None:

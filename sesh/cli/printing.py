@@ -110,7 +110,7 @@ def report(cause: BaseException, line: CommandLine, host: str | None = None) -> 
     elif isinstance(cause, KeyboardInterrupt):
         error = errors.Interrupted(str(cause) or "interrupted")
     else:
-        error = _unexpected(cause, waits=line.verb.name in ("exec", "run"))
+        error = _unexpected(cause, runs_command=line.verb.name in ("exec", "run"))
     if log.wanted():
         log.write_error(f"command {line.verb.dashed}".rstrip(), cause)
         traceback.print_exception(type(cause), cause, cause.__traceback__)
@@ -126,19 +126,19 @@ def report(cause: BaseException, line: CommandLine, host: str | None = None) -> 
     return int(error.exit_code)
 
 
-def _unexpected(cause: BaseException, *, waits: bool) -> SeshError:
+def _unexpected(cause: BaseException, *, runs_command: bool) -> SeshError:
     """Return the error for an exception that no verb expects.
 
-    `waits`: the exit code is that of a command (--exec, --run), so sesh's own is 125 if the command did not run, and
-    255 if it may have.
+    `runs_command`: the verb exits with the code of a command (--exec, --run). So sesh's own code is 125 if the command
+    did not run, and 255 if it may have run.
     """
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
         file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
         hint = limit_hint(cause) or "try again when the system has recovered"
-        return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if waits else None)
+        return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if runs_command else None)
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     hint = "set SESH_DEBUG=1 to see more"
-    code = ExitCode.UNKNOWN if waits else ExitCode.FAILED
+    code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED
     return errors.InternalError(f"internal error: {described}", hint=hint, exit_code=code)
 
 

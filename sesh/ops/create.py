@@ -129,8 +129,8 @@ def no_directory(path: str) -> str:
 def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
     """Return the specification with the program of a record.
 
-    The program is the record's command, or its shell instead of the caller's. A resume command replaces it, whether
-    that is in the specification or in the record.
+    The program is the record's command, or its shell instead of the caller's. A resume command of the
+    specification, or else of the record, replaces it.
     """
     command = [str(word) for word in record.get("command") or []]
     resume = launch_spec.get("resume") or record.get("resume") or None

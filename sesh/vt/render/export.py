@@ -35,7 +35,8 @@ def screen_ansi(emulator: Emulator) -> str:
 def screen_data(emulator: Emulator) -> Screen:
     """Return the screen as data; `cells` are the runs of each row.
 
-    `colours`: those that the program has changed, as it wrote them, by number, `foreground` or `background`.
+    `colours`: the colours that the program has changed, as it wrote them; the keys are numbers of the palette,
+    `foreground` and `background`.
     """
     screen = emulator.screen
     row, column = emulator.cursor

@@ -60,7 +60,7 @@ class Viewport:
         return "".join(out).encode()
 
     def _follow(self, row: int, column: int, screen: Screen) -> None:
-        """Move the viewport to the cursor; it shows as little as possible beyond the screen's edge and content."""
+        """Move the viewport to the cursor, with as few rows and columns without content as possible."""
         least = max(0, row - self.rows + 1)
         self.top = min(max(self.top, least), row)
         if self.top > least:
