@@ -15,7 +15,7 @@ from sesh.vt.encoded import encode
 from sesh.vt.row import Row, logical_line
 
 LINE_LIMIT, _PEN = 65536, 12
-"""Weight at which an open line is ended. A column weighs 1, and each different pen of a row weighs `_PEN`."""
+"""Weight at which an open line is ended. A column or a character weighs 1, each different pen of a row `_PEN`."""
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -107,7 +107,7 @@ class Scrollback:
             self._store(encode(row))
             return False
         self.open_rows.append(row)
-        self._weight += len(row) + _PEN * len(set(row.pens))
+        self._weight += max(len(row), len("".join(row.text))) + _PEN * len(set(row.pens))
         if line_continues and self._weight < LINE_LIMIT:
             self._count(0)
             return True

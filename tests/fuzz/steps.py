@@ -13,19 +13,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 from unittest import mock
 
 from sesh.daemon import description
 from sesh.daemon.activity import notifications
+from sesh.daemon.clients.client import REPLAY_LINES
 from sesh.daemon.session import Session
 from sesh.loop.timers import Timers
 from sesh.vt.render.export import export
-from sesh.vt.render.replay import replay
+from sesh.vt.render.replay import replaying
 from sesh.vt.render.viewport import Viewport
 from tests.fuzz import grammar
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target
 from tests.support.data import daemon_facts
+
+Value = TypeVar("Value")
 
 BLOCK = 64 << 10
 """The most bytes that a pump reads at once."""
@@ -45,11 +49,12 @@ class Clock:
         """Return the time that timers see."""
         return self._real() + self.ahead
 
-    def call(self, what: Callable[..., object], *args: object) -> None:
-        """Make one call."""
+    def call(self, what: Callable[..., Value], *args: object) -> Value:
+        """Make one call; return its value."""
         began = time.process_time()
-        what(*args)
+        value = what(*args)
         self.longest = max(self.longest, time.process_time() - began)
+        return value
 
     def pass_time(self, timers: Timers, seconds: float) -> None:
         """Let some seconds pass, and call the timers that are due then."""
@@ -86,7 +91,11 @@ def _play(script: grammar.Script, clock: Clock) -> None:
         clock.call(view.draw, model.emulator)
         clock.pass_time(timers, _PAUSE)
         clock.call(description.change, session, {**session.facts, "labels": {"at": f"{clock.now()}"}})
-    clock.call(replay, model.emulator)
+    drawing = replaying(model.emulator, lines=REPLAY_LINES)
+    more = True
+    while more:
+        more = clock.call(drawing.advance)
+    clock.call(drawing.finish)
     clock.call(export, model.emulator, "json")
     clock.call(description.summary, session)
     clock.call(session.checkpoints.write_if_due)

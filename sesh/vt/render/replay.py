@@ -9,6 +9,7 @@ takes the pen's background.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
@@ -24,7 +25,8 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
-_PART = 200  # lines of a part, which takes some milliseconds even if each line is drawn row by row
+_PART, _PART_SIZE = 200, 32 << 10
+"""Lines and characters at which a part ends, so that it takes some milliseconds even if it is drawn row by row."""
 _NEWER = 1000  # most lines drawn of those that scroll off after a drawing began; the earlier ones are left out
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
@@ -117,8 +119,7 @@ class Drawing:
         # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
-        pieces = (lines[at : at + _PART] for lines in parts for at in range(0, len(lines), _PART))
-        self._parts = map(self._part, pieces)
+        self._parts = map(self._part, _pieces(parts))
 
     def advance(self) -> bool:
         """Draw the next part of the scrollback; return False if it is drawn."""
@@ -199,6 +200,17 @@ class Drawing:
         for line in newer:
             _line(out, line, screen.columns, over)
         _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
+
+
+def _pieces(blocks: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Split blocks of lines into parts. A part ends with the line that fills it, and never contains two blocks."""
+    for lines in blocks:
+        start = size = 0
+        for end, line in enumerate(lines, 1):
+            size += len(line)
+            if end - start >= _PART or size >= _PART_SIZE or end == len(lines):
+                yield lines[start:end]
+                start, size = end, 0
 
 
 def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
