@@ -21,7 +21,7 @@ from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
 from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, Facts, ScrolledOff
-from sesh.vt.render.replay import lines_as_bytes, replay
+from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
 CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAUSE` is not over
 PAUSE = 4.0
@@ -159,7 +159,7 @@ class Checkpointer:
             # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
             last = _File(off, source, scrollback.dropped, scrollback.dropped)
-        return last._replace(end=end), (lines_as_bytes(lines, columns) for lines in scrollback.since(last.end))
+        return last._replace(end=end), (lines_as_bytes(part, columns) for part in pieces(scrollback.since(last.end)))
 
     def _screen(self) -> bytes:
         """Return bytes that draw the screen, and after them the output that the emulator has not read.

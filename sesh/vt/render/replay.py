@@ -119,7 +119,7 @@ class Drawing:
         # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
-        self._parts = map(self._part, _pieces(parts))
+        self._parts = map(self._part, pieces(parts))
 
     def advance(self) -> bool:
         """Draw the next part of the scrollback; return False if it is drawn."""
@@ -202,7 +202,7 @@ class Drawing:
         _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
 
 
-def _pieces(blocks: Iterable[list[str]]) -> Iterator[list[str]]:
+def pieces(blocks: Iterable[list[str]]) -> Iterator[list[str]]:
     """Split blocks of lines into parts. A part ends with the line that fills it, and never contains two blocks."""
     for lines in blocks:
         start = size = 0
