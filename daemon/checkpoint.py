@@ -120,6 +120,7 @@ class Checkpointer:
         size, drawn = [model.columns, model.rows], [emulator.columns, emulator.rows]
         file, parts = self._next_file()
         screen = self._screen()
+        yield  # with a long line on the screen, this took as long as a step may
         off = file.off
         try:
             for part in parts:
