@@ -92,9 +92,8 @@ def _play(script: grammar.Script, clock: Clock) -> None:
         clock.pass_time(timers, _PAUSE)
         clock.call(description.change, session, {**session.facts, "labels": {"at": f"{clock.now()}"}})
     drawing = replaying(model.emulator, lines=REPLAY_LINES)
-    more = True
-    while more:
-        more = clock.call(drawing.advance)
+    while clock.call(drawing.advance):
+        continue
     clock.call(drawing.finish)
     clock.call(export, model.emulator, "json")
     clock.call(description.summary, session)

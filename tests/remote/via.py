@@ -119,9 +119,7 @@ class ViaHost(Home):
             process = subprocess.Popen(words, env=environment, **options)
             self._note(process.pid)
             return process
-        # Signals wait meanwhile: logging has a hook in each fork, and a KeyboardInterrupt raised there is dropped.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with forking.signals_wait():
             process = forking.start(
                 [self.launcher, "--bridge"],
                 env=environment,
@@ -132,8 +130,6 @@ class ViaHost(Home):
                 program=_begin_anew,
             )
             self._note(process.pid)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return process
 
     def _note(self, pid: int) -> None:

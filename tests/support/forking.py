@@ -25,7 +25,8 @@ import termios
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, Any
 
 import sesh.__main__
@@ -100,6 +101,19 @@ def start(
     )
 
 
+@contextmanager
+def signals_wait() -> Iterator[set[signal.Signals]]:
+    """Block all signals while a sesh forks another one; yield the mask before, for the fork.
+
+    logging has a hook in each fork, and Python drops a KeyboardInterrupt that is raised there.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield mask  # type: ignore[misc]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 @functools.cache
 def _load() -> None:
     """Import and build once whatever each fork would import or build again."""
@@ -148,12 +162,18 @@ def _fork_zygotes() -> None:
     def fork(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
         if scope:
             return spawn(scope, listening, path)
-        return subprocess.Popen(
-            ["zygote"],
-            start_new_session=True,
-            restore_signals=False,
-            preexec_fn=lambda: run_zygote(listening, path),  # noqa: PLW1509 - it never returns
-        )
+        with signals_wait() as mask:
+
+            def run() -> None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                run_zygote(listening, path)
+
+            return subprocess.Popen(
+                ["zygote"],
+                start_new_session=True,
+                restore_signals=False,
+                preexec_fn=run,  # noqa: PLW1509 - it never returns
+            )
 
     launch._spawn = fork
 
