@@ -58,6 +58,8 @@ def test_any_key_lets_it_go_on_after_ixany_and_without_ixon_nothing_is_stopped(h
         home.sesh("--send", "t", line, "--enter")
         wait_until(lambda: home.summary("t")["foreground"]["pid"] != before, what="the other shell")  # noqa: B023
         wait_until(lambda: home.summary("t")["activity"]["why"] == "prompt")  # it has set its modes
+        # Ctrl-C before fish has its key bindings leaves it without any; it switches bracketed paste on after them.
+        wait_until(lambda: home.summary("t")["modes"]["bracketed_paste"])
         home.sesh("--send", "t", "--key", "C-s")
         home.sesh("--send", "t", "--key", "C-c")  # it searches by Ctrl-S then
         assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0
