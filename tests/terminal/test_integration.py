@@ -53,10 +53,11 @@ def integrated(home: Home, shell: str, before: str = "") -> None:
 
 
 def typed(terminal: Terminal, home: Home, lines: Sequence[str], before: int = 0) -> None:
-    """Types lines, one after the other, each when the one before is over."""
+    """Type lines, each once the last one has ended and the shell reads: the terminal would echo a line before that."""
     for number, line in enumerate(lines, before + 1):
         terminal.type(f"{line}\r")
         wait_until(lambda number=number: len(history(home)) >= number)  # type: ignore[misc]
+        wait_until(lambda: not home.summary("work")["modes"]["canonical"])
 
 
 def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, home: Home, shell: str) -> None:
