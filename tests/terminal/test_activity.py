@@ -23,7 +23,7 @@ def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
 
 
 def becomes(home: Home, state: str, why: str, *question: str | None, name: str = "work") -> None:
-    """Wait until the session has this state and reason, and this question if one is given."""
+    """Wait until the session has this state, this reason and, if given, this question."""
 
     def now() -> tuple[str | None, ...]:
         found = home.summary(name).get("activity", {})

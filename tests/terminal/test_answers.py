@@ -1,4 +1,4 @@
-"""An answer is typed only if the session still asks the question that the answer is for."""
+"""An answer is typed only if the session still asks the answered question."""
 
 from __future__ import annotations
 

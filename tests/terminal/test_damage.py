@@ -1,4 +1,4 @@
-"""A bad file costs one entry: verbs report the file with a remedy, and handle the others."""
+"""A bad file costs one entry: verbs report the file and handle all others."""
 
 from __future__ import annotations
 

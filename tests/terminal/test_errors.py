@@ -1,4 +1,4 @@
-"""An error is one line with its codes, its cause and a remedy, in JSON too.
+"""An error is one line with codes, cause and remedy, in JSON too.
 
 Each kind of error is listed once, with the words (`gist`) that its message must contain, so that the wording may
 change. Errors in the command line itself are tested in `unit/cli/test_usage.py`.
@@ -128,7 +128,7 @@ BY_LINE = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Home]:
-    """Sessions: at the prompt, with half a line, in a program, kept with code 3, lost."""
+    """Sessions at the prompt, with half a line, in a program, kept, and lost."""
     home = Home()
     home.write(".config/sesh/config.toml", SETTINGS)
     home.write("bytes.json", b"\xff")

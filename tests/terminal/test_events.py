@@ -53,7 +53,7 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
 
 @contextmanager
 def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
-    """Yield a list that holds, after the block, the events of all sessions from `marker` on."""
+    """Yield a list that holds, after the block, all events from session `marker` on."""
     sesh("--exec", "before", "--", "true")  # ends before `--events` begins
     process = home.start("--events", "--json")
     assert process.stdout is not None

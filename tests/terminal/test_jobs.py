@@ -1,4 +1,4 @@
-"""Jobs in great number, jobs that are watched, and jobs that are read from their results."""
+"""Jobs in great number, watched jobs, and jobs that are read from their results."""
 
 from __future__ import annotations
 

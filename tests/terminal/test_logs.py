@@ -1,4 +1,4 @@
-"""`--logs -f` prints the last lines, then each new line once the cursor has left it."""
+"""`--logs -f` prints the last lines, then each line that the cursor has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lost sessions: what they showed can still be read, and the user can start them again."""
+"""Lost sessions: their output can still be read, and the user can restart them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def kept(home: Home, text: str) -> bool:
 
 
 def lose(home: Home, name: str) -> None:
-    """Kill a session's daemon by SIGKILL, and wait until the session counts as lost or exited.
+    """Kill a session's daemon, and wait until the session counts as lost or exited.
 
     A child that the daemon has just forked for a hook keeps the socket open a moment longer.
     """

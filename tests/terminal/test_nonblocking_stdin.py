@@ -13,7 +13,7 @@ from tests.terminal.looking import screen
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe: the end that sesh reads, and the end that the test writes and closes."""
+    """A pipe: sesh reads the first end; the test writes and closes the second."""
     inbound, outbound = os.pipe()
     os.set_blocking(inbound, False)
     yield inbound, outbound

@@ -1,4 +1,4 @@
-"""A notice of sesh over the last row neither loses, repeats nor cuts lines of output."""
+"""A notice of sesh over the last row must not lose, repeat or cut output."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def counting(last: int, pause: str = "0.01") -> list[str]:
 
 
 def counted(terminal: Terminal, last: int) -> None:
-    """Wait until the terminal ends with all numbered lines, once and in order, without a notice."""
+    """Wait until the terminal ends with all numbered lines in order, without a notice."""
     whole = [f"L{number}" for number in range(1, last + 1)]
     terminal.wait_until(
         lambda: [line for line in terminal.text().splitlines() if line][-last:] == whole, 30, "the lines"
@@ -49,7 +49,7 @@ def counted(terminal: Terminal, last: int) -> None:
 
 
 def watched(home: Home, text: str) -> Terminal:
-    """Return a read-only terminal of `x` that has shown this text, and a notice after a key."""
+    """Return a read-only terminal of `x` that has shown this text and a notice."""
     terminal = home.terminal("x", "--read-only")
     terminal.wait_for(text)
     terminal.type("a")

@@ -89,7 +89,7 @@ def by_xterm(terminal: Terminal, columns: int, rows: int) -> list[str]:
 
 
 def judge(lines: list[str], rows: int) -> None:
-    """Check that each line comes once, or twice if shown upon detaching, and none is blank."""
+    """Check that lines come once, or twice if shown upon detaching, and none is blank."""
     while not lines[-1]:
         lines.pop()
     count = Counter(lines)

@@ -21,7 +21,7 @@ def code_of(home: Home, *words: str) -> str:
 
 
 def runs_at_once(home: Home) -> None:
-    """Check that a run works at the first try, and that sesh's own files have left no error on the screen."""
+    """Check that a run works at once, and that no error about a file was printed."""
     done = home.sesh("--run", "t", "--timeout", "15", "--", "echo", "fine")
     assert (done.code, done.stdout, done.stderr) == (0, "fine\n", "")
     assert "No such file" not in home.sesh("--logs", "t").stdout
@@ -80,7 +80,7 @@ def test_who_waits_for_a_command_hears_that_its_output_is_stopped_and_gets_all_o
 
 
 def test_a_line_that_is_read_once_the_output_goes_on_does_nothing_and_prints_no_error(home: Home) -> None:
-    """The line of a run that timed out must not print an error about a removed file."""
+    """The line of a timed-out run must not print an error about a removed file."""
     home.sesh("--open", "t", "--", "bash", "--norc")
     assert home.sesh("--run", "t", "--", "true").code == 0
     pid = home.summary("t")["pid"]

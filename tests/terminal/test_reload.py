@@ -178,7 +178,7 @@ def test_a_session_that_runs_a_command_of_run_is_busy_and_the_command_goes_on(se
 
 
 def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
-    """After an upgrade by pip, late-loaded modules do not fit the daemon; `--reload` must still work."""
+    """After an upgrade by pip, late-loaded modules may not fit; `--reload` must still work."""
     home.command = other(home, "sesh")
     sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))

@@ -87,7 +87,7 @@ def open_agent(home: Home, name: str) -> None:
 
 
 def opened(home: Home) -> list[str]:
-    """Eight sessions: two shells, an editor, two servers, an agent, a shell with an agent in it, a job."""
+    """Open two shells, an editor, two servers, an agent, an agent in a shell, a job."""
     os.makedirs(os.path.join(home.path, "docs"))
     for name, folder in (("shell", "src"), ("etc", "deep/er")):
         os.makedirs(os.path.join(home.path, folder))

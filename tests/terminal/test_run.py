@@ -1,4 +1,4 @@
-"""`--run` in live shells: exactly the command's output and code, whatever the shell, the prompt and the width."""
+"""`--run` gives exactly the command's output and code, in any shell, prompt and width."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_json_tells_all_of_it_colours_stay_with_ansi_and_nothing_on_disk(home: H
 
 
 def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
-    """A key that a person types before a stopped shell reads the line cancels the run."""
+    """A key typed before a stopped shell reads the command's line cancels the run."""
     opened(home, "bash")
     assert ran(home, "true") == (0, "")
     pid = home.summary("t")["pid"]

@@ -1,4 +1,4 @@
-"""Size reports that a program has enabled (mode 2048) name the pty's size at that moment."""
+"""Size reports that a program has enabled (mode 2048) name the pty's current size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Program Status Protocol (OSC 7501), seen by a program and by a terminal: queries and reports."""
+"""Queries and reports of the Program Status Protocol (OSC 7501), by program and terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A daemon that is stopped: a request to it soon fails with the name of the session and what to check."""
+"""Requests to a stopped daemon soon fail with the session's name and a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import Home
 
 @pytest.fixture
 def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The daemon of `work`, continued at the end, with timeouts of 0.5 s instead of 5 s."""
+    """The daemon of `work`, continued at the end, with timeouts of 0.5 s."""
     assert find.PATIENCE <= 5
     assert attachment.HELLO_TIMEOUT <= 5
     monkeypatch.setattr(find, "PATIENCE", 0.5)

@@ -1,4 +1,4 @@
-"""`--send TEXT --enter` types the text once and whole, and never into a draft or a question."""
+"""`--send TEXT --enter` types the text once and whole, never into a draft or question."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
 
 
 def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Sesh, taken: Taken) -> None:
-    """A text too long to check, with its Enter, could go into a menu or a draft."""
+    """An unchecked text and its Enter could go into a menu or a draft."""
     done = sesh("--send", "agent", "-", "--enter", "--json", input="x" * (1 << 20) + "y")
     assert (done.code, done.json()["error"]["code"]) == (2, "usage")
     assert "at most 1,048,576 bytes; nothing was typed" in done.json()["error"]["message"]

@@ -80,7 +80,7 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
 
 
 def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
-    """Create a session just lost, idle for a year before if wanted; return its record's path."""
+    """Create a lost session, idle for a year if wanted; return its record's path."""
     sesh("--open", name, "--", "sleep", "60")
     pid = home.summary(name)["daemon_pid"]
     os.kill(pid, signal.SIGKILL)

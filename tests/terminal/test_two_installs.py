@@ -1,4 +1,4 @@
-"""Installs by pipx and by `make install` share sessions, with two versions and, if possible, two Pythons."""
+"""Installs by pipx and `make install`, of two versions, share one directory of sessions."""
 
 from __future__ import annotations
 

@@ -302,7 +302,7 @@ def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
 
 
 def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, terminal: Open) -> None:
-    """A client that connects to a daemon that is just ending must create a new session."""
+    """A client that connects to an ending daemon must create a new session."""
     path = os.path.join(home.directory, "work.sock")
     ending = socket.socket(socket.AF_UNIX)
     ending.bind(path)

@@ -47,7 +47,7 @@ def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None
 
 
 def test_a_list_says_what_it_does_not_believe(home: Home) -> None:
-    """`--list` must name a socket that others may write to, and a file in its place."""
+    """`--list` must report a socket writable by others, and a file in its place."""
     home.sesh("--open", "web", "--", "sleep", "60")
     os.chmod(f"{home.directory}/web.sock", 0o666)  # noqa: S103 - refused for that
     home.write(".sesh/other.sock", "")

@@ -36,7 +36,7 @@ def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) 
 
 
 def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> None:
-    """Without this message the user would not know where the output of the ended job is."""
+    """The session is gone, so the message must say where to find the output."""
     failed = home.terminal("--exec", "build", "--", "sh", "-c", "echo broken; exit 3")
     assert failed.exit_code() == 3
     failed.wait_for("build ended: 3; see what it printed: sesh --logs build")

@@ -176,7 +176,7 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
 
 
 def test_the_result_of_a_kept_session_goes_with_its_new_name(sesh: Sesh) -> None:
-    """A result under the old name would look like the end of the next session of that name."""
+    """A result under the old name would look like the next session's end."""
     assert sesh("--exec", "before", "--keep", "--", "sh", "-c", "exit 7").code == 7
     assert sesh("--rename", "before", "after").code == 0
     assert sesh("--kill", "after").code == 0

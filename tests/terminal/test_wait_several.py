@@ -92,7 +92,7 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> Non
 
 
 def waits(pid: int) -> bool:
-    """Tell whether the process has found the sessions, with a waiting thread for each of two."""
+    """Tell whether the process has a waiting thread for each of two sessions."""
     return len(os.listdir(f"/proc/{pid}/task")) == 3
 
 

@@ -1,4 +1,4 @@
-"""Zygotes, from which daemons are forked: one for each context; no session depends on its zygote."""
+"""Daemons are forked from one zygote for each context, and outlive the zygote."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_eight_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home)
 def test_a_zygote_that_is_stopped_or_killed_or_of_an_older_install_is_replaced(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session requested from a stopped zygote is not started twice when that zygote goes on."""
+    """A session requested from a stopped zygote is started once, even after SIGCONT."""
     install = home.write("about.py", "")
     monkeypatch.setattr(about, "__file__", install)
     first = opened(home, "one")
