@@ -1,4 +1,4 @@
-"""How a session stands: what real programs look like from outside, and what they say themselves."""
+"""The state of a session, as seen from outside or reported by the program itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
 
 
 def becomes(home: Home, state: str, why: str, *question: str | None, name: str = "work") -> None:
-    """Waits until the session stands so; what is asked does not matter where none is given."""
+    """Wait until the session has this state, this reason and, if given, this question."""
 
     def now() -> tuple[str | None, ...]:
         found = home.summary(name).get("activity", {})
@@ -35,7 +35,7 @@ def becomes(home: Home, state: str, why: str, *question: str | None, name: str =
 @pytest.mark.usefixtures("work")
 def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh, home: Home) -> None:
     becomes(home, "idle", "prompt", None)
-    # One program: a Ctrl-C that comes while a shell starts the next one may be lost.
+    # A single program, because a Ctrl-C may be lost while a shell starts the next one.
     prints = "import time; [time.sleep(0.05) for _ in iter(lambda: print('x'), 1)]"
     sesh("--send", "work", f"{shlex.quote(sys.executable)} -Suc {shlex.quote(prints)}", "--enter")
     assert sesh("--wait", "work", "--for", "^x$", "--timeout", "30").code == 0
@@ -58,7 +58,7 @@ def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Ho
     sesh("--send", "work", "sleep 0.3; read -s -p 'Password: ' x; sleep 0.3; echo; read -p 'again? ' y", "--enter")
     answer = waiter.communicate(timeout=30)[0]
     assert (waiter.returncode, b'"met": "waiting"' in answer, b'"match": "Password:"' in answer) == (0, True, True)
-    # The password shows nothing on the screen, and was an answer all the same.
+    # The terminal does not echo the password, which must count as an answer all the same.
     sesh("--send", "work", "secret", "--enter")
     assert sesh("--wait", "work", "--waiting", "--timeout", "30").stdout == "waiting: again?\n"
 
@@ -79,7 +79,7 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home) ->
     assert b"Adelaide" not in told
 
 
-# -- the program's own word
+# -- states that programs report
 
 
 @pytest.mark.usefixtures("work")
@@ -115,7 +115,7 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
 
 @pytest.mark.usefixtures("work")
 def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: Sesh) -> None:
-    """As from an agent that runs its hooks in sessions of their own."""
+    """An agent may run its hooks under setsid, without a controlling terminal."""
     sesh("--run", "work", "--", "cd /; agent() { setsid -w sesh --state waiting </dev/null; }")
     sesh("--rename", "work", "play")
     sesh("--open", "work")

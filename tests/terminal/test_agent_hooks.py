@@ -1,4 +1,4 @@
-"""`--integrate` and `--hook`: an agent that runs its hooks tells its session how it stands, and how it is resumed."""
+"""`--integrate` and `--hook`: hooks report an agent's state and resume command to its session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESUME = {
     "codex": ["codex", "resume", SESSION],
     "gemini": ["gemini", "--resume", SESSION],
 }
-#: A turn of each agent: the events with what the published formats have in them, and how the session stands then.
+#: One turn of each agent: each event with its published fields, then the session's state and question.
 COMMAND = {"tool_name": "Bash", "tool_input": {"command": "make test", "description": "Runs the tests"}}
 START = ("SessionStart", {"source": "startup"}, "idle", None)
 TURNS: dict[str, list[tuple[str, dict[str, Any], str, str | None]]] = {
@@ -87,7 +87,7 @@ TURNS: dict[str, list[tuple[str, dict[str, Any], str, str | None]]] = {
 
 @pytest.fixture
 def started(home: Home) -> Iterator[Callable[..., Agent]]:
-    """`started("claude", "work")`: the stand-in runs in that session, its hooks installed."""
+    """`started("claude", "work")` installs the hooks and runs the stand-in agent in that session."""
     agents: list[Agent] = []
 
     def start(name: str, session: str = "work", *words: str) -> Agent:
@@ -109,7 +109,7 @@ def stands(home: Home, name: str = "work") -> tuple[str, str | None]:
 
 @pytest.mark.parametrize("name", list(TURNS))
 def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process: the daemon's part is played here."""
+    """Handle the events in this process, with a fake daemon."""
     stands: dict[str, Any] = {}
 
     def ask(_session: str, verb: str, **words: Any) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
 def test_an_agent_tells_its_session_how_it_stands_and_is_resumed_once_its_conversation_has_a_prompt(
     home: Home, started: Callable[..., Agent], name: str
 ) -> None:
-    """Before that the agent has kept nothing: it says that there is no such conversation, and ends."""
+    """Before the first prompt an agent has saved no conversation, and resuming would fail."""
     agent = started(name)
     agent.tell("SessionStart", source="startup")
     assert (stands(home), home.summary("work")["resume"]) == (("idle", None), None)
@@ -157,7 +157,7 @@ def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> No
         (["claude"], b"{}"),
         (["claude"], b'{"hook_event_name": ["Stop"], "session_id": 5}'),
         (["claude"], b"[" * 200_000),
-        (["claude"], b" " * (17 << 20)),  # more than a hook is read
+        (["claude"], b" " * (17 << 20)),  # more than `--hook` reads
         (["nosuch"], b'{"hook_event_name": "Stop", "session_id": "a"}'),
         ([], b"{}"),
         (["--json", "claude"], b"{}"),
@@ -181,7 +181,7 @@ def test_settings_with_comments_are_left_and_the_hooks_are_printed(home: Home) -
 def test_a_hook_that_gets_no_event_ends_by_itself(
     home: Home, terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Codex ends it after 3 s."""
+    """Codex kills a hook after 3 s; `--hook` must end earlier."""
     monkeypatch.setattr(hook, "_TIMEOUT", 0.2)
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)
     assert waiting.wait(30) == 0
@@ -191,7 +191,7 @@ def test_a_hook_that_gets_no_event_ends_by_itself(
 def test_working_that_an_agent_said_ends_with_the_key_that_cancels_its_turn(
     home: Home, started: Callable[..., Agent]
 ) -> None:
-    """Claude Code and Gemini CLI run no hook then."""
+    """Claude Code and Gemini CLI run no hook when a turn is cancelled."""
     agent = started("claude")
     home.sesh("--wait", "work", "--for", "ready", "--since-start")
     agent.tell("UserPromptSubmit", prompt="x")

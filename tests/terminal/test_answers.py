@@ -1,4 +1,4 @@
-"""Answers are typed only while a session waits for them, and only to what it asks at that moment."""
+"""An answer is typed only if the session still asks the answered question."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def asking(sesh: Sesh, source: str = ASKS) -> None:
 
 
 def asks(home: Home, question: str) -> None:
-    """Waits until the session asks that."""
+    """Wait until the session asks this question."""
     wait_until(lambda: home.summary("job")["activity"]["question"] == question)
 
 
@@ -62,7 +62,7 @@ def test_another_question_is_not_answered_and_is_named(sesh: Sesh, home: Home) -
 def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(
     sesh: Sesh, home: Home, shell: str, integrated: bool
 ) -> None:
-    """What had been asked and answered above a menu was part of what the menu asked."""
+    """An answered question above a menu must not count as part of the menu's question."""
     program = shutil.which(shell)
     if program is None:
         pytest.skip(f"{shell} is not installed")
@@ -80,13 +80,13 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(
     menu = "1) keep 2) remove" if shell == "bash" else "1) keep    2) remove"
     asks(home, menu)
     sesh("--send", "job", "9", "--enter")
-    asks(home, "#?" if shell == "bash" else "?#")  # the menu does not come again
+    asks(home, "#?" if shell == "bash" else "?#")  # the shell does not print the menu again
     refused = sesh("--send", "job", "2", "--enter", "--question", "Delete all")
     assert (refused.code, got(sesh)) == (1, [])
 
 
 def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> None:
-    """Between the look and the key the program printed, and no daemon had read that yet."""
+    """The question may change after the caller has read it, before the daemon notices."""
     ask = "printf 'Keep? '; (until [ -e next ]; do :; done; printf '\\nDELETE ALL? '; : >printed) & read x; echo got=$x"
     asking(sesh, f"{ask}; sleep 60")
     with wire.connect("job") as connection:
@@ -153,7 +153,7 @@ def test_the_api_answers_what_was_asked(sesh: Sesh, home: Home) -> None:
 
 
 def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """A background job, or a file that is printed, says that the session waits: Enter executed what was half typed."""
+    """A background job may report a question; Enter would then execute a half-typed line."""
     opened = terminal("work")
     opened.wait_for(PROMPT)
     opened.type("set +m; (until [ -e go ]; do sleep 0.02; done; printf '\\033]9;agent waits\\007') &\r")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("inside")
 
 @pytest.fixture
 def work(home: Home) -> Session:
-    """A session at its prompt; one that the command line makes is a fork, and this process starts interpreters."""
+    """A session at its prompt; the command line forks the daemon instead of starting Python."""
     assert home.sesh("--open", "work").code == 0
     found = Session("work")
     found.wait(prompt=True, timeout=20)
@@ -30,7 +30,7 @@ def work(home: Home) -> Session:
 
 
 def in_front(name: str) -> object:
-    """The command that a session runs just now; None where there is no such session yet."""
+    """Return a session's foreground command, or None if no such session exists yet."""
     with contextlib.suppress(NotFound):
         if (found := Session(name).status()["foreground"]) is not None:
             return found["command"]
@@ -62,14 +62,14 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
 def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(
     work: Session, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_GRACE", 30.0)  # a busy machine ends it late
-    late = work.run(f"until [ -e {home.path}/go ]; do sleep 0.02; done", timeout=1)  # in which the daemon comes to it
+    monkeypatch.setattr(jobs, "_GRACE", 30.0)  # a busy machine ends the job late
+    late = work.run(f"until [ -e {home.path}/go ]; do sleep 0.02; done", timeout=1)  # enough for the command to begin
     assert (late.timed_out, late.exit_code) == (True, 124)
     home.write("go", "")
     assert work.wait(prompt=True, timeout=20).met == "prompt"
     with pytest.raises(TimedOut):
         work.wait(idle=50, timeout=0.1)
-    job = Session("job").exec(["sleep", "50"], timeout=3)  # in which its daemon starts, too
+    job = Session("job").exec(["sleep", "50"], timeout=3)  # includes the start of the daemon
     assert (job.timed_out, job.exit_code) == (True, 124)
 
 
@@ -145,7 +145,7 @@ def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session
 def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> None:
 
     def stopping(name: str = "") -> Stop:
-        """Stops a call once it waits, and once `sleep` runs in the session of that name."""
+        """Return a Stop, used once the call waits and `sleep` runs in session `name`, if given."""
         stop = Stop()
 
         def story() -> None:
@@ -166,7 +166,7 @@ def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> N
 
 
 def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: Home, work: Session) -> None:
-    """A handler of sesh's own took it, and the program in whose process the call is never saw it."""
+    """The API must not swallow the SIGINT of the program that calls the API."""
     calls = "Session('work').run('sleep 100')", "Session('job').exec(['sleep', '100'])"
     tried = "".join(f"try:\n    {call}\nexcept KeyboardInterrupt:\n    print(1, flush=True)\n" for call in calls)
     code = f"from sesh import Session\n{tried}"

@@ -1,4 +1,4 @@
-"""The board of `--pick` and `--watch`: sessions are looked at, chosen, answered; the terminal is as before after it."""
+"""The board of `--pick` and `--watch` shows, opens and answers sessions, and restores the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATER = (
     "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') & "
     "printf 'Keep a copy? '; read x; printf '\\ngot=%s' $x; sleep 60"
 )
-"""Another question, which comes by itself."""
+"""A program that replaces its question by another before anybody has answered."""
 
 
 def asking(sesh: Sesh, name: str, source: str) -> None:
@@ -34,14 +34,14 @@ def asking(sesh: Sesh, name: str, source: str) -> None:
 
 
 def attached(home: Home, *names: str) -> None:
-    """Makes these sessions those attached last, the newest first."""
+    """Record these sessions as the last attached, the newest first."""
     note = f"{home.directory}/.recent"
     with open(os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
         file.write("".join(f"{name}\n" for name in names))
 
 
 def alone(opened: Terminal, text: str) -> None:
-    """Waits until nothing but this is on the screen."""
+    """Wait until the screen shows this text and nothing else."""
     opened.wait_until(lambda: "\n".join(opened.screen()).strip() == text, what=f"{text} alone")
 
 
@@ -68,7 +68,7 @@ def test_sessions_come_and_go_arrows_choose_the_screen_stands_beside_and_enter_a
     opened.wait_for(re.compile(r"\n play +detached"))
     sesh("--kill", "play")
     opened.wait_for("2/2")
-    opened.type("\x1bOB\x1b[B")  # past the last one lies the first
+    opened.type("\x1bOB\x1b[B")  # Down on the last row wraps to the first
     opened.wait_for(re.compile(r"build .*│ compiling all\n"))
     opened.type("\x1b[A\r")
     alone(opened, PROMPT)
@@ -161,11 +161,11 @@ def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) ->
 
 
 def test_who_attaches_from_the_board_comes_back_to_it(terminal: Open, sesh: Sesh) -> None:
-    """One was in the shell after each look at a session."""
+    """Detaching must return to the board, not to the shell."""
     for name in ("one", "two"):
         sesh("--open", name, "--", "sh", "-c", f"echo in-{name}; sleep 60")
     opened = terminal("--watch")
-    for name, key in (("one", ""), ("two", "\x1b[B")):  # the mark stays where it was
+    for name, key in (("one", ""), ("two", "\x1b[B")):  # the selection stays where it was
         opened.wait_for(re.compile(r" one .*\n two "))
         opened.type(key)
         opened.wait_for(re.compile(rf"│ in-{name}"))
@@ -194,7 +194,7 @@ def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Ses
     opened.wait_for("1/1")
     opened.type("\r")
     opened.wait_for(PROMPT)
-    assert "work" in sesh().stdout  # without a terminal it is the list
+    assert "work" in sesh().stdout  # without a terminal, sesh prints the list
 
 
 def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Sesh) -> None:
@@ -237,7 +237,7 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
     assert watching.returncode == 130
 
 
-# -- who waits
+# -- sessions that wait
 
 
 @tells
@@ -263,7 +263,7 @@ def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(
 
 @tells
 def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """The program went on to another question while the answer was typed, and that got it."""
+    """A question that comes while the answer is typed must not get the answer."""
     asking(sesh, "job", LATER)
     opened = terminal("--watch")
     opened.wait_for(re.compile(r" job +waiting +\d+s +Keep a copy\?"))
@@ -317,7 +317,7 @@ def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.M
 
 @tells
 def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> None:
-    """Nobody was told: a question was seen by who looked at the list."""
+    """A new question must reach a user who does not look at the list."""
     asking(sesh, "old", ASKS)
     sesh("--open", "job", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; " + ASKS)
     opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})

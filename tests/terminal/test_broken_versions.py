@@ -1,4 +1,4 @@
-"""`--reload` to a sesh that is broken: it is refused, and daemon, program and clients notice nothing."""
+"""`--reload` refuses a broken sesh, and daemon, program and clients go on undisturbed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAYS = {
     "end": ("daemon/reload.py", "session_of = lambda *_, **__: os._exit(3)"),
     "hang": ("daemon/reload.py", "session_of = lambda *_, **__: __import__('time').sleep(1000)"),
 }
-"""What is broken: the file, and what is added to it."""
+"""Each kind of defect: a file, and the code appended to that file."""
 LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r'
 
 
@@ -61,5 +61,5 @@ def test_a_version_that_is_broken_is_refused_and_the_session_goes_on(
 
 
 def names(home: Home) -> list[str]:
-    """The files of sessions, but those of a checkpoint, which may come at any moment."""
+    """Return the files of sessions, except checkpoints, which may be written at any moment."""
     return sorted(each for each in os.listdir(home.directory) if not each.startswith((".check", ".scroll")))

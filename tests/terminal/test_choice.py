@@ -1,4 +1,4 @@
-"""Questions to a person: one look, one key, and a terminal that is as it was."""
+"""Questions to the user: one key answers, and the terminal is restored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def work(home: Home) -> None:
 
 
 def asked(home: Home, keys: str) -> Terminal:
-    """A terminal in which `sesh --new work -d` has put its question, and got these keys."""
+    """Return a terminal where `sesh --new work -d` has asked and got these keys."""
     terminal = home.terminal("--new", "work", "-d")
     terminal.wait_for(re.compile("^work already runs.*Cancel", re.DOTALL))
     terminal.type(keys)

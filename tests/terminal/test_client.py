@@ -1,4 +1,4 @@
-"""The client and a real session: what it must never lose, and how it leaves a terminal."""
+"""The client with a real session: no byte is lost, and the terminal is restored."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ setattr(owner, name, struck)
 from sesh.__main__ import start
 start()
 """
-"""Ctrl-\\ at a step of the way from a new session to the attachment."""
+"""Presses Ctrl-\\ at one step between the creation of a session and the attachment."""
 
 
 def rows(terminal: Terminal) -> list[str]:
-    """What stands on the screen, without empty rows."""
+    """Return the rows of the screen that are not empty."""
     return [row for row in terminal.screen() if row]
 
 
@@ -68,12 +68,12 @@ def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) 
 def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch, key: bytes
 ) -> None:
-    """It was made once the lock was free, though nobody wanted it any more."""
+    """An interrupted launch must not create its session once the lock is free."""
     monkeypatch.setattr(zygote, "IDLE", 60.0)
     assert home.sesh("--open", "other").code == 0
     before = {*home.processes()}
     with open(os.path.join(home.directory, ".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a session is not made meanwhile
+        fcntl.flock(lock, fcntl.LOCK_EX)  # no session can be created meanwhile
         with terminal("work") as window:
             wait_until(lambda: {*home.processes()} - {*before, window.pid}, what="the newborn")
             window.type(key)
@@ -89,7 +89,7 @@ def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(
 def test_the_detach_key_typed_just_after_a_session_was_made_leaves_it_and_says_so(
     home: Home, terminal: Open, step: str, said: str
 ) -> None:
-    """Typed while the daemon's report was on its way, and then before the terminal was raw."""
+    """The key comes before the daemon's report, or before the terminal is raw."""
     with terminal(command=[sys.executable, "-c", QUIT_EARLY, step, "work"]) as window:
         assert window.exit_code() == 130
         assert said in window.text()
@@ -174,7 +174,7 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
         window.type(b"x" * 1_000_000)
 
         def left() -> bool:
-            """Press the key again: one that is read with a burst is none."""
+            """Press the key again: a detach key read together with a burst does not count."""
             if window.alive:
                 window.type(b"\x1c")
             return not window.alive
@@ -186,7 +186,7 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
 def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, terminal: Open) -> None:
     with terminal("work") as window:
         window.wait_for(READY)
-        window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; exec sleep 1000\r")  # or bash may die as it starts it
+        window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; exec sleep 1000\r")  # a bash that starts `sleep` may die
         window.wait_until(lambda: 1006 in window.modes)
         os.kill(home.summary("work")["daemon_pid"], signal.SIGKILL)
         assert window.exit_code() == 1

@@ -1,4 +1,4 @@
-"""The clock is set an hour on or back, and the machine sleeps for hours: what sesh measures does not notice."""
+"""Setting the clock an hour forward or back changes no duration that sesh measures."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LIBRARIES = "/usr/lib/*/faketime/libfaketime.so.1"
 
 
 class Clock:
-    """The clock of a home's programs, an hour on or back, or after a sleep."""
+    """The clock of a home's programs, which a test can set forward or back."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.set(0)
 
     def set(self, seconds: int) -> None:
-        """Sets the clock so many seconds before or behind the real one, in one step."""
+        """Set the clock's offset from the real clock, in one step."""
         temporary = self.path.with_suffix(".new")
         temporary.write_text(f"{seconds:+d}\n", encoding="ascii")
         temporary.rename(self.path)
@@ -31,7 +31,7 @@ class Clock:
 
 @pytest.fixture
 def clock(home: Home, tmp_path: Path) -> Clock:
-    """A clock that can be set, of all that the home starts: by libfaketime."""
+    """A settable clock for all programs that the home starts, by libfaketime."""
     need("faketime")
     (library,) = glob.glob(LIBRARIES)[:1] or pytest.skip("no libfaketime where Debian has it")
     clock = Clock(tmp_path / "clock")
@@ -61,7 +61,7 @@ def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Cloc
     late = json.loads(job.communicate(timeout=30)[0])
     assert (late["timed_out"], late["duration"] < 15) == (True, True)
     clock.set(HOUR)
-    # --idle counts what is past by a clock that nobody sets.
+    # --idle measures past silence by the monotonic clock.
     assert home.sesh("--wait", "work", "--idle", "600", "--timeout", "0.5").code == 124
     terminal.type("\x1c")
     assert terminal.exit_code() == 0

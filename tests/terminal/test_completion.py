@@ -22,7 +22,7 @@ OWN = [
     ("sesh @me@gp", "sesh @me@gp"),
     ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
 ]
-"""Lines typed and what Tab makes of them, where a shell's own script has to do with words, quotes and files."""
+"""Typed lines and their completions, where each shell's script handles words, quotes and files itself."""
 ASKED = [
     ("wo", "work"),
     ("kill play w", "work"),
@@ -34,7 +34,7 @@ ASKED = [
     ("@box", "@boxed"),
     ("@gpubox --ren", "--rename"),
 ]
-"""Words before Tab, and the last one as it becomes, for which each shell asks sesh alike."""
+"""Words before Tab, and the last word completed; each shell asks sesh for these alike."""
 
 
 def shell_of(home: Home, name: str) -> Terminal:
@@ -47,7 +47,7 @@ def shell_of(home: Home, name: str) -> Terminal:
 
 
 def tab(opened: Terminal, typed: str, becomes: str) -> None:
-    """Types a line that Tab makes into another one, and takes it back."""
+    """Type a line, check its completion by Tab, and erase the line."""
     opened.type(f"{typed}\t")
     opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == f"{PROMPT} {becomes}".rstrip(), what=becomes)
     opened.type("\x15")

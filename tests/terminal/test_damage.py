@@ -1,4 +1,4 @@
-"""One bad file costs one entry: it is named with what to do, and keeps no verb from the others."""
+"""A bad file costs one entry: verbs report the file and handle all others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTENTS = {
 
 
 def put(path: str, kind: str) -> None:
-    """Puts something in the place of a file of sesh's."""
+    """Replace a file of sesh by something of this kind."""
     if os.path.isdir(path):
         os.rmdir(path)
     elif os.path.lexists(path):
@@ -52,7 +52,7 @@ KINDS = (*CONTENTS, "huge", "a directory", "a FIFO", "a link", "without permissi
 
 
 def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh) -> None:
-    """On 3.10 and 3.11 all of these ended as an internal error, where the launcher starts sesh without `site`."""
+    """On Python 3.10 and 3.11 without `site`, each verb below failed with an internal error."""
     sesh("--open", "good", "--", "sleep", "1000")
     bad = {kind: os.path.join(home.directory, f"bad{number}.json") for number, kind in enumerate(KINDS)}
     for kind, path in bad.items():
@@ -113,7 +113,7 @@ def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Ses
 
 
 def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) -> None:
-    """Half of a surrogate pair in a key ended each of these with an internal error."""
+    """A lone surrogate in a key must not cause an internal error."""
     sesh("--open", "good", "--", "sleep", "1000")
     os.makedirs(os.path.join(home.path, ".local/state/sesh"), mode=0o700)
     bad = home.write(".local/state/sesh/remotes.json", '{"\\ud800": {}, "box": 3}', mode=0o600)
@@ -138,7 +138,7 @@ def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh:
 
 def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh) -> None:
     def lost() -> str:
-        """The path of the checkpoint of the session, whose daemon is killed."""
+        """Kill the daemon of the session, and return the path of the checkpoint."""
         record = read(home, "gone.json")
         os.kill(record["daemon_pid"], signal.SIGKILL)
         wait_until(lambda: not processes.start_time(record["daemon_pid"]))

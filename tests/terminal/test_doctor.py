@@ -1,4 +1,4 @@
-"""`--doctor`: what is wrong is said with its remedy, and only what keeps sesh from working makes it fail."""
+"""`--doctor` reports each problem with its remedy, and fails only if sesh cannot work."""
 
 from __future__ import annotations
 

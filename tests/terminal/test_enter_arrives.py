@@ -1,6 +1,6 @@
-"""`--send TEXT --enter` submits the text once and whole, whatever program takes it, and says so where it does not.
+"""`--send TEXT --enter` submits the text once and whole in any program, or fails.
 
-What counts is what the program itself has logged. The programs stand in `tests/support/composers`.
+The log that the program itself writes decides. The programs are in `tests/support/composers`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _USUAL = (
     "paste window", "burst and paste", "spinner", "reads ahead", "stops reading", "menu, shown", "prompt_toolkit",
     "password", "bash", "fish within", "python",
 )  # fmt: skip
-"""Kinds that stand for the others; `make soak` tries all."""
+"""Representative kinds; `make soak` tries all."""
 
 
 def each(kinds: list[Kind]) -> list[Any]:

@@ -1,7 +1,7 @@
-"""What goes wrong is one line with the right codes that says what happened and what to do, in JSON too.
+"""An error is one line with codes, cause and remedy, in JSON too.
 
-Each kind of error stands here once, by a few words (`gist`) in any order, so that sentences may be bettered. What is
-wrong with a line itself is tested in `unit/cli/test_usage.py`.
+Each kind of error is listed once, with the words (`gist`) that its message must contain, so that the wording may
+change. Errors in the command line itself are tested in `unit/cli/test_usage.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.terminal.looking import screen
 Sesh = Callable[..., Result]
 
 LONGEST = 240
-"""Characters of an error, with its hint."""
+"""The most characters of an error with its hint."""
 FOREIGN = re.compile(
     r"(?i:^error:|usage:|\btry ['\"])|Traceback|\bNone\b|\w(?:Error|Exception)\b|\bobject at\b|\[Errno"
 )
@@ -121,14 +121,14 @@ ERRORS = {
         ("--run w --timeout 0.1 -- sleep 0.3", "w, goes on, --wait w --prompt"),
     ],
 }
-"""By exit code, and code in JSON (none where the failure stands within the result of a verb): the line as it is typed,
-with variables before it, and its gist."""
+"""Typed lines (with variables before them) and gists, by exit code and by code in JSON; the latter is "" if the failure
+is part of a verb's result."""
 BY_LINE = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Home]:
-    """Sessions of each kind: at the prompt, with half a line, in a program, kept with code 3, and lost."""
+    """Sessions at the prompt, with half a line, in a program, kept, and lost."""
     home = Home()
     home.write(".config/sesh/config.toml", SETTINGS)
     home.write("bytes.json", b"\xff")
@@ -151,7 +151,7 @@ def stage() -> Iterator[Home]:
 
 
 def parts(line: str) -> tuple[list[str], dict[str, str]]:
-    """The words of a line, and the variables before it."""
+    """Split a line into its words and the variables before them."""
     words = shlex.split(line)
     variables: dict[str, str] = {}
     while words and (match := BY_LINE.fullmatch(words[0])):
@@ -198,7 +198,7 @@ def test_r01_a_bad_name_is_refused_by_every_verb_alike(sesh: Sesh, home: Home) -
 
 
 def test_what_was_typed_stays_as_it_was_in_an_error(sesh: Sesh) -> None:
-    """It was taken for the place of a command, or of a name, and rewritten."""
+    """Text of the user that looks like a placeholder must not be replaced."""
     for typed in ("$sesh", "$there x", "a@{0}", "{}"):
         done = sesh("--status", typed)
         assert (done.code, typed in done.stderr) == (2, True)
@@ -217,7 +217,7 @@ def test_a_terminal_of_absurd_width_is_listed_for_all_the_same(sesh: Sesh) -> No
 
 
 def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_known(home: Home) -> None:
-    """`--exec --print` ended with 1, which could be the job's own code."""
+    """`--exec --print` must not exit with 1, which could be the job's own code."""
     home.sesh("--open", "web")
     for words, code in (
         ([], 1),
@@ -240,7 +240,7 @@ def test_a_mistake_in_the_settings_is_one_line_with_its_place_and_no_failure_to_
     home.write(".config/sesh/config.toml", "persist = true\n[groups]\n  web = 'x'\n")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    # The first screen covers the lines, and this one goes again after seconds.
+    # The first screen covers the lines printed before it, and this notice disappears after seconds.
     terminal.wait_for_raw(b" config.toml has errors; `sesh --doctor` shows them")
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")

@@ -1,4 +1,4 @@
-"""`--events`: what happens, in order, of one session or of all."""
+"""`--events` reports in order what happens in one session or in all."""
 
 from __future__ import annotations
 
@@ -53,15 +53,14 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
 
 @contextmanager
 def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
-    """The events of all sessions from one named `marker` on, known once what is done within has been told; one named
-    `before` had ended by then."""
-    sesh("--exec", "before", "--", "true")
+    """Yield a list that holds, after the block, all events from session `marker` on."""
+    sesh("--exec", "before", "--", "true")  # ends before `--events` begins
     process = home.start("--events", "--json")
     assert process.stdout is not None
     sesh("--open", "marker")
     seen = [json.loads(process.stdout.readline())]
     yield seen
-    for name in ("last", "behind"):  # what results tell comes after the events of `last`, and before those of `behind`
+    for name in ("last", "behind"):  # events read from results may follow those of `last`, not those of `behind`
         sesh("--exec", name, "--", "true")
         while (seen[-1]["session"], seen[-1]["event"]) != (name, "exited"):
             seen.append(json.loads(process.stdout.readline()))
@@ -71,7 +70,7 @@ def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
 
 
 def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
-    """A job that failed at once was in no event, and who waited for its end by them waited for ever."""
+    """A job that fails at once has events, or a follower would wait for ever."""
     with followed(sesh, home) as seen:
         for number in range(3):
             assert sesh("--exec", f"job{number}", "-C", "/", "--", "sh", "-c", f"exit {number}").code == number

@@ -1,4 +1,4 @@
-"""`--exec --stdin`: the job reads what sesh reads, byte for byte, to the end."""
+"""`--exec --stdin`: the job reads the stdin of sesh, byte for byte, to the end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_when_who_feeds_dies_the_job_sees_the_end_and_goes_on(sesh: Sesh, home: 
 
 
 def test_a_job_that_ends_before_it_is_fed_has_its_own_code(sesh: Sesh) -> None:
-    """The daemon was gone when the first bytes were sent to it, which looked as if it had died."""
+    """A daemon that ended before the first bytes were sent must not count as dead."""
     for code in (0, 3) * 2:
         done = sesh("--exec", "--stdin", "--", "sh", "-c", f"exit {code}", input=b"x" * 100_000)
         assert (done.code, done.stderr) == (code, "")

@@ -1,4 +1,4 @@
-"""The frames of a live daemon hold what their types say: what it is asked, what it answers, what clients are told."""
+"""The frames of a live daemon match their types: requests, answers, and messages to clients."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("detach", {"which": "all"}, b"", {"detached"}),
     ("reload", {"python": sys.executable, "path": HERE}, b"", {"name", "version"}),
 ]
-"""Requests, what they say, the bytes that go with them, and what they are answered with beside `id` and `ok`."""
+"""Requests: the verb, its keys, the data, and the keys of the answer except `id` and `ok`."""
 OTHERS = {"asked", "feed", "kill", "events"}
-"""Those that are asked in tests of their own."""
+"""Verbs that have tests of their own."""
 
 
 def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
-    """The RESPONSE to a request as it came, before the gate."""
+    """Send a request, and return the RESPONSE as received."""
     connection.send(wire.asking(verb, 1, data, **words))
     return response(connection)
 
@@ -97,11 +97,11 @@ TOLD = {
     protocol.DETACH: {"reason", "rows_below", "queries", "command"},
     protocol.EXIT: {"name", "code", "signal", "reason"},
 }
-"""What an attached client may be told, by frame."""
+"""The keys of each message to an attached client, by kind of frame."""
 
 
 def told(client: wire.Connection, *kinds: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """What a client is told until one of each of these frames has come."""
+    """Yield messages to a client until a frame of each of these kinds has come."""
     missing = set(kinds)
     while missing:
         kind, payload = client.receive(time.monotonic() + 20)

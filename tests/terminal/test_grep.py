@@ -1,4 +1,4 @@
-"""`--grep`: what scrolled by, found."""
+"""`--grep` finds lines of scrollback and screen."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> Non
 
 
 def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: Sesh) -> None:
-    """Nothing marks what is typed into a shell without the integration: it bore the name of the `--run` before."""
+    """Without shell integration, a typed command's output must not be attributed to an earlier `--run`."""
     sesh("--open", "work")
     sesh("--run", "work", "--", "echo served-first; seq 3; false")
     sesh("--send", "work", "echo served-o''n", "--enter")
@@ -65,7 +65,7 @@ def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: S
 
 
 def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:
-    """`--grep` says that it searches the screen, and searched the one below."""
+    """`--grep` must search the alternate screen too, not only the main one below."""
     printing(sesh, "agent", "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'")
     wait_until(lambda: "number 40" in screen(home, "agent"))
     hit = sesh("--grep", "question number 40", "agent", "--json").json()[0]
@@ -80,7 +80,7 @@ def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -
 def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
+    """With 600,000 lines of scrollback, `--logs` and `--grep` failed with a protocol error."""
     monkeypatch.setattr(verbs, "PAGE", 140)
     monkeypatch.setattr(verbs, "MOST_OF_PAGE", 1000)
     home.write(".config/sesh/config.toml", "scrollback = 800\n")

@@ -1,4 +1,4 @@
-"""Help: the overview that one reads in twenty seconds, and the page of each verb."""
+"""Help: the overview, short enough for twenty seconds, and the page of each verb."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_overview_fits_and_has_each_verb_once_in_a_line_of_its_own(home: Hom
 
 
 def test_the_three_examples_on_top_work(home: Home) -> None:
-    """They are typed as printed, the host being another home on this machine."""
+    """Type the examples as printed; the host is another home on this machine."""
     there = os.path.join(home.root, "there")
     os.makedirs(os.path.join(there, ".sesh"), mode=0o700)
     with open(home.command[-1], encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Images go to the terminals that are there, byte for byte; a restore has blank rows in their place."""
+"""Images reach attached terminals byte for byte; a replay has blank rows in their place."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, te
 
 
 def test_a_program_that_ends_within_an_image_lets_its_client_go(home: Home, terminal: Open) -> None:
-    """The client waited for a screen behind the image, and for its end without end."""
+    """The client must not wait for the end of an image that never ends."""
     assert home.sesh("--open", "work", "--", "sh", "-c", r"printf '\033Pq#0;2;0;0;0'; read x; exit 3").code == 0
     watcher = terminal("work")
     wait_until(lambda: home.summary("work")["attached"] == 1)

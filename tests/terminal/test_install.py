@@ -1,4 +1,4 @@
-"""`make install` with pipx, with uv and with neither, from files of this machine alone; and `make uninstall`."""
+"""`make install` with pipx, uv or neither, without the network; and `make uninstall`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make(home: Home, checkout: Path, target: str, **variables: str) -> str:
 
 
 def files(home: Home) -> list[str]:
-    """What stands below ~/.local, without what the installers keep for themselves."""
+    """Return the files below ~/.local, except those that pipx and uv keep for themselves."""
     below = Path(home.path, ".local")
     own = (below / "share" / "pipx", below / "share" / "uv", below / "state")
     return sorted(str(path) for path in below.rglob("*") if not path.is_dir() and not set(own) & set(path.parents))
@@ -62,7 +62,7 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
         "UV_NO_CONFIG": "1", "UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels),
         "UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never",
     }  # fmt: skip
-    if not by:  # uv links nothing there, and pipx as it likes
+    if not by:  # uv links nothing there, and what pipx links is up to pipx
         home.write(f".local/share/{SHARED['zsh']}", "# mine\n")
     before = files(home)
 

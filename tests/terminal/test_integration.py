@@ -1,4 +1,4 @@
-"""`--shell-init`: what a shell that evaluates it tells its session, and takes over from it."""
+"""`--shell-init`: the shell reports its commands, and takes over changes of the environment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FILES = {"bash": (".bashrc", BASH), "zsh": (".zshrc", ZSH), "fish": (".config/fi
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
 def shell(request: pytest.FixtureRequest, home: Home) -> str:
-    """A shell whose user wants the integration."""
+    """Each shell in turn, with the integration."""
     path = shutil.which(request.param)
     if path is None:
         pytest.skip(f"no {request.param}")
@@ -46,7 +46,7 @@ def shell(request: pytest.FixtureRequest, home: Home) -> str:
 
 
 def integrated(home: Home, shell: str, before: str = "") -> None:
-    """A start file that takes the integration in, twice; printed once, as each sesh in it costs an interpreter."""
+    """Write a start file that loads the integration twice, from a file to save time."""
     home.write("init", home.sesh("--shell-init", shell).raw)
     file, source = FILES[shell]
     home.write(file, before + source)
@@ -112,13 +112,12 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
     assert sesh("--run", "work", "--", "echo after").stdout == "after\n"
     sesh("--kill", "work")
     events = [json.loads(line) for line in listener.communicate(timeout=30)[0].splitlines()]
-    # The shell's own marks, read in one block with the end of a short command, told of it a second time.
+    # The shell's own marks, if read together with the end of a short command, must not report that end twice.
     assert [event["exit_code"] for event in events if event["event"] == "command_ended"] == [0, 0, 5, 0, 0]
 
 
 def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home: Home) -> None:
-    """Where bash keeps lines with a leading blank out of its history, the terminal was told of the line before them,
-    and what a person typed behind a blank was recorded under its text."""
+    """Commands that bash keeps out of its history must not be reported as earlier ones."""
     integrated(home, "bash", "HISTCONTROL=ignoreboth\n")
     home.env["SHELL"] = shutil.which("bash") or ""
     terminal = home.terminal("work")
@@ -137,7 +136,7 @@ def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home:
 def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_next_prompt(
     sesh: Sesh, home: Home, shell: str, tmp_path: Path
 ) -> None:
-    """A shell that was made without an agent had a SSH_AUTH_SOCK that led nowhere, and never started one of its own."""
+    """Without an ssh agent SSH_AUTH_SOCK stays unset, so that the shell can start one."""
     sesh("--open", "work", env={"DISPLAY": ":1"})
     assert sesh("--run", "work", "--", 'echo "agent=$SSH_AUTH_SOCK="').stdout == "agent==\n"
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")], "nothing has changed yet"
@@ -217,7 +216,7 @@ def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) ->
 
 
 def test_a_file_that_is_printed_holds_up_nobody(sesh: Sesh, home: Home) -> None:
-    """At its end the session took no key, no request and no signal for minutes."""
+    """The end of a printed file must not block the daemon for minutes."""
     integrated(home, "bash")
     for number, word in enumerate(("\x1b[m", "\x1b(B", "\x1b[1;7m\x1b(B")):
         home.write(f"printed{number}", word * (100_000 // len(word)) + "\n")

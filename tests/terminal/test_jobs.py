@@ -1,4 +1,4 @@
-"""Jobs in numbers, jobs that are watched, jobs whose waiter has gone."""
+"""Jobs in great number, watched jobs, and jobs that are read from their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.terminal.looking import logs
 
 
 def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten thousand were run by hand; these are as many as it takes to see results go, where fewer are kept."""
+    """With two results kept, five jobs show what ten thousand did by hand."""
     newest, count = 2, 5
     monkeypatch.setattr(results, "NEWEST", newest)
     for number in range(1, count + 1):
@@ -37,7 +37,7 @@ def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: H
 
 
 def test_all_that_a_job_printed_is_printed_and_its_end_is_kept(home: Home) -> None:
-    """Of more than 270 KB, which came over some time, the last 270 were printed."""
+    """`--print` must not lose all but the last 270 KB of slow output."""
     piece = "yes 012345678901234567890123456789012345678 | head -c 200000; sleep 0.15"
     words = ("--", "sh", "-c", f"for i in 1 2 3; do {piece}; done; echo the end")
     done = home.sesh("--exec", "job", "--print", *words)
@@ -50,7 +50,7 @@ def test_all_that_a_job_printed_is_printed_and_its_end_is_kept(home: Home) -> No
 
 
 def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
-    """Its output was kept for a week, and only the API could show it."""
+    """Verbs, and not only the API, must show the kept output of a job."""
     script = "seq 40; printf '\\033[31mred\\033[m\\n'; exit 3"
     home.sesh("--exec", "night", "-d", "--", "sh", "-c", script)
     wait_until(lambda: home.names() == [])

@@ -1,5 +1,4 @@
-"""What each verb prints with `--json` is of the type that docs/JSON.md shows: every key, and
-its kind."""
+"""What each verb prints with `--json` has the keys and types that docs/JSON.md shows."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from tests.support.typed import differences
 
 
 def printed(home: Home, *words: str) -> list[Any]:
-    """The values that a verb prints, which is waited for."""
+    """Run a verb to its end, and return its one value in a list."""
     done = home.sesh("--json", *words)
     values = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(values) == 1, done
@@ -35,12 +34,12 @@ def first(home: Home, *words: str) -> list[Any]:
 
 
 def lines(home: Home, *words: str) -> list[Any]:
-    """The values of a verb that prints one a line until it ends."""
+    """Return the values of a verb that prints one per line until it ends."""
     return [json.loads(line) for line in home.sesh("--json", *words).stdout.splitlines()]
 
 
 def imported(home: Home) -> list[Any]:
-    """What `--import` prints of a session that is there, one that is made, and one that cannot be."""
+    """Return what `--import` prints for an existing, a new and an impossible session."""
     layout = home.sesh("--export", "--json").json()
     entry = layout["sessions"][0]
     layout["sessions"] = [entry, {**entry, "name": "more"}, {**entry, "name": "not", "directory": "/no/such"}]
@@ -49,7 +48,7 @@ def imported(home: Home) -> list[Any]:
 
 
 def lost(home: Home) -> list[Any]:
-    """What `--restore` prints of a session that it starts, one that runs, and one that is not there."""
+    """Return what `--restore` prints for a lost, a running and a missing session."""
     home.sesh("--open", "lost", "--", "cat")
     os.kill(home.summary("lost")["daemon_pid"], signal.SIGKILL)
     wait_until(lambda: home.summary("lost")["state"] == "lost")
@@ -108,9 +107,9 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--help": lambda home: printed(home, "--help"),
     "--version": lambda home: printed(home, "--version"),
 }
-"""What makes each verb print its values."""
+"""For each verb, a function that returns the values that the verb prints."""
 _OF_HOSTS = {"--deploy", "--forget"}
-"""Tried in tests/remote."""
+"""Verbs that are tested in tests/remote."""
 
 
 def test_every_verb_that_prints_a_value_is_tried() -> None:

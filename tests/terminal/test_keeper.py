@@ -16,7 +16,7 @@ TEST, PUSH = "may I run: make test", "may I push to main"
 
 
 def opened(home: Home) -> None:
-    """Six sessions with the label, and one without that nobody may answer."""
+    """Open six sessions with the label, and one without, which keeper.py must not answer."""
     asks = ["sh", "-c", _ASKS, "sh"]
     programs: dict[str, list[str]] = {
         "asks": [*asks, "asks", TEST, "may I run: cargo test"],
@@ -47,7 +47,7 @@ def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
         code = file.read().partition('"""\n\n')[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 40
     opened(home)
-    home.sesh("--wait", "fails", "--exit", "--timeout", "30")  # what has failed before is started again too
+    home.sesh("--wait", "fails", "--exit", "--timeout", "30")  # a job that failed earlier is started again too
     with (
         open(os.path.join(home.path, "said"), "w", encoding="utf-8") as said,
         subprocess.Popen(

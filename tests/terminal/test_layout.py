@@ -1,4 +1,4 @@
-"""`--export` and `--import`: the sessions of a machine written down, and made again."""
+"""`--export` writes down the sessions of a machine, and `--import` creates them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--logs -f`: the last lines, then those that come, as they were when the cursor left them."""
+"""`--logs -f` prints the last lines, then each line that the cursor has left."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ended(process: subprocess.Popen[bytes]) -> list[str]:
 
 
 def followed(home: Home, *words: str) -> subprocess.Popen[bytes]:
-    """`--logs work WORDS -f`, once it has printed its first line."""
+    """Start `--logs work WORDS -f`, and wait for its first line."""
     process = home.start("--logs", "work", *words, "-f")
     assert process.stdout is not None
     process.stdout.peek(1)  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_
     ids=["logs", "events of one", "events of all", "watch", "exec"],
 )
 def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str]) -> None:
-    """`| head -1` came back only when something more was printed."""
+    """`| head -1` must return at once, not only when more is printed."""
     assert home.sesh("--open", "work", "--", "sh", "-c", "echo one; exec sleep 100").code == 0
     following = home.start(*words)
     assert following.stdout is not None
@@ -103,7 +103,7 @@ def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str
 
 
 def many_then_new(sesh: Sesh, home: Home) -> tuple[list[int], list[str]]:
-    """`--logs work 500 -f` of a session with 600 long lines, to which "new" is typed then: their numbers, and notes."""
+    """Follow 500 of 600 long lines, then type "new"; return the lines' numbers and stderr."""
     sesh("--open", "work", "--", "sh", "-c", "seq -f %0500g 600; read line; echo $line")
     sesh("--wait", "work", "--for", "000600$", "--since-start")
     process = followed(home, "500")
@@ -120,7 +120,7 @@ def many_then_new(sesh: Sesh, home: Home) -> tuple[list[int], list[str]]:
 def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while the emulator is far behind, for whose position the existing lines stand, none is missing."""
+    """No line is missing, even if the emulator is far behind the output."""
     monkeypatch.setattr(verbs, "MOST_OF_PAGE", 16 << 10)
     assert many_then_new(sesh, home) == (list(range(101, 601)), [])
 
@@ -128,7 +128,7 @@ def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
 def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host could have the memory of this machine filled, a page after the other."""
+    """The bound keeps a host from filling this machine's memory page by page."""
     monkeypatch.setattr(verbs, "MOST_OF_PAGE", 16 << 10)
     monkeypatch.setattr(protocol, "LARGEST_ANSWER", 50 << 10)
     numbers, (note,) = many_then_new(sesh, home)

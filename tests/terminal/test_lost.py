@@ -1,4 +1,4 @@
-"""Sessions whose daemon died: what they showed can still be read, and they are started again on a person's word."""
+"""Lost sessions: their output can still be read, and the user can restart them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checkpoints(home: Home) -> list[str]:
 
 
 def kept(home: Home, text: str) -> bool:
-    """Whether a checkpoint with this text is in place: what it says of its scrollback counts, not what lies there."""
+    """Tell whether a checkpoint, with the scrollback bytes that its header counts, holds this text."""
     for name in checkpoints(home):
         if name.startswith(".checkpoint.") and name.count(".") == 2:  # else it is being written
             header, _, shown = Path(home.directory, name).read_bytes().partition(b"\n")
@@ -49,9 +49,9 @@ def kept(home: Home, text: str) -> bool:
 
 
 def lose(home: Home, name: str) -> None:
-    """Kills a session's daemon outright and waits until it is gone.
+    """Kill a session's daemon, and wait until the session counts as lost or exited.
 
-    A hook's child that it has just made has its socket open for a moment more.
+    A child that the daemon has just forked for a hook keeps the socket open a moment longer.
     """
     known = record(home, name)
     os.kill(known["daemon_pid"], signal.SIGKILL)
@@ -85,9 +85,9 @@ _CLOCK = "import time\nwhile True: print(f'{time.time():.2f}', flush=True), time
 
 
 def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to 30 s of a program that never stops printing were lost, and all of one that was younger.
+    """A crash loses at most five seconds of output, even if the program never pauses.
 
-    Five seconds are a pause, here of half a second, and the one after output.
+    With the pause shortened to half a second here, the bound is 1.5 s.
     """
     monkeypatch.setattr(checkpoint, "PAUSE", 0.5)
     names = ["clock", "looked-at"]
@@ -130,7 +130,7 @@ def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
 
 @pytest.mark.parametrize("end", ["exited", "lost"])
 def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(sesh: Sesh, home: Home, end: str) -> None:
-    """Who had looked at it while it ran had 1,000 of its lines kept."""
+    """Looking at a session must not reduce its kept scrollback to 1,000 lines."""
     names = ["web", "looked-at"]
     for name in names:
         sesh("--open", name, "--", "sh", "-c", f"seq 1500; echo all of {name}; read x; exit 3")
@@ -180,7 +180,7 @@ def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(ho
 
 
 def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
-    """From cron, or another login, all sessions of zsh and fish came back as sh."""
+    """A restore by cron, where SHELL is /bin/sh, must start zsh again."""
     zsh = need("zsh")
     home.write(".zshrc", "")
     home.sesh("--open", "web", env={"SHELL": zsh})
@@ -201,12 +201,12 @@ def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shutdown ends all processes by SIGTERM. Where systemd did not report it, that ended a session for good."""
+    """The SIGTERM of a shutdown must not end a session for good."""
     home.write("bin/systemctl", "#!/bin/sh\necho stopping\n", mode=0o755)
     monkeypatch.setattr(machine, "_SYSTEMD", "/")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
-    wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
+    wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # including the end of the line
     for name in ("web", "kept"):
         daemon = int(str(record(home, name)["daemon_pid"]))
         os.kill(daemon, signal.SIGTERM)
@@ -219,7 +219,7 @@ def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
 
 
 def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
-    """Its history was empty, though that of the lost session was not."""
+    """`--restore` must keep the history of the lost session."""
     home.sesh("--open", "work")
     assert home.sesh("--run", "work", "--", "echo before").code == 0
     wait_until(lambda: kept(home, "before"))

@@ -1,4 +1,4 @@
-"""What `make install` and `make uninstall` say of the sessions that run from an environment, and of what stays."""
+"""What `make uninstall` says of sessions that run from its environment, and of remaining files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sesh = Callable[..., Result]
 
 
 def uninstalling(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
-    """What `make uninstall` says for an environment, before it removes anything."""
+    """Run uninstall.py for an environment, as `make uninstall` does."""
     command = [sys.executable, os.path.join(ROOT, "install", "uninstall.py"), *words]
     env = {**home.env, "PYTHONPATH": ROOT}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""More sessions than descriptors: what asks many daemons asks them in portions."""
+"""More sessions than descriptors: verbs ask many daemons in portions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ COUNT = 18
 
 
 def test_each_verb_that_asks_many_daemons_asks_them_in_portions(home: Home) -> None:
-    """`--list` of 300 sessions ended with EMFILE and a traceback where 64 files may be open."""
+    """With a limit of 64 open files, `--list` of 300 sessions failed with EMFILE."""
     names = [f"s{number:02}" for number in range(COUNT)]
     for name in names:
         assert home.sesh("--open", name, "--", "sleep", "600").code == 0

@@ -1,4 +1,4 @@
-"""`sesh --mcp` on this machine, spoken to by the client of the SDK over stdio."""
+"""`sesh --mcp` on this machine, called by the SDK's client over stdio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import Home
 from tests.support.agent import Agent, driven
 
 TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "status", "kill", "close_all"}
-"""Those that clients already know."""
+"""Tools that clients already know."""
 
 
 async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agent) -> None:
@@ -65,7 +65,7 @@ async def what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home, ag
     home.write("lines", "\n".join(lines) + "\n")
 
     async def rest(agent: Agent, answer: dict[str, Any], text: str) -> list[str]:
-        """All lines, page after page as each hint says."""
+        """Return all lines, read page by page with the arguments of each hint."""
         pages = [text]
         while "characters before this were left out" in (answer["hint"] or ""):
             words = dict(re.findall(r"(\w+)=(\S+?)(?:,|$)", answer["hint"].partition("with logs: ")[2]))
@@ -169,7 +169,7 @@ async def what_runs_goes_on_when_the_agent_goes(home: Home, agent: Agent) -> Non
             await anyio.sleep(0.02)
         process.stdin.close()
         process.stdin = None
-        assert [json.loads(line)["id"] for line in process.stdout] == [2]  # that its connection is closed
+        assert [json.loads(line)["id"] for line in process.stdout] == [2]  # it says that the connection is closed
         assert process.wait(30) == 0
     await agent.call("wait", name="work", until=["prompt"], timeout=20)
 
@@ -205,7 +205,7 @@ def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> Non
         assert home.names() == ["mine"]
         standing = {each["session"]: each["connection"] for each in (await agent.call("status"))["sessions"]}
         assert standing == {"one": "closed", "two": "closed", "mine": "connected"}
-        home.sesh("--open", "two")  # a person's now
+        home.sesh("--open", "two")  # now the user's own
         assert (await agent.call("close_all"))["closed"] == []
         assert (await agent.call("open", name="one"))["created"] is True
         closed = await agent.call("close_all", others=True)

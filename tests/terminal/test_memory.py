@@ -1,4 +1,4 @@
-"""A program that is killed as memory runs out: its daemon lives, and says why it ended."""
+"""If memory runs out, the kernel kills the program before its daemon."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wish(score: int) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="scores are Linux's")
 def test_the_kernel_would_end_the_program_before_its_daemon(home: Home) -> None:
-    """Of a score of 100, which somebody had wished for, the daemon took all."""
+    """The daemon keeps its creator's OOM score, and the program gets 100 more."""
     before = score(os.getpid())
     own = before + 100
     try:

@@ -1,4 +1,4 @@
-"""What happened while nobody was attached: told in one line upon coming back, and handed to the user's own hooks."""
+"""Events while nobody was attached: shown in one line upon attaching, and passed to hooks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Sesh = Callable[..., Result]
 
 
 def events(sesh: Sesh, name: str, kind: str) -> int:
-    """How many events of a kind a session has had so far, by its status."""
+    """Return how many events of a kind a session has had so far."""
     found = sesh("--events", name, "--since", "0", "--json", timeout=20)
     return sum(json.loads(line)["event"] == kind for line in found.stdout.splitlines())
 
 
 def left(home: Home, name: str = "work") -> None:
-    """A session that somebody was attached to, and has left."""
+    """Attach to a new session, and detach."""
     terminal = home.terminal(name)
     terminal.wait_for(PROMPT)
     terminal.type(b"\x1c")
@@ -32,7 +32,7 @@ def left(home: Home, name: str = "work") -> None:
 
 
 def rung(sesh: Sesh, name: str, source: str) -> None:
-    """Has the shell print something, and waits until it is at its prompt again."""
+    """Have the shell run this source, and wait for its prompt."""
     sesh("--send", name, source, "--enter")
     assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
 
@@ -65,7 +65,7 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
 def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a full screen it covered the prompt, with the cursor in it, until a key came."""
+    """On a full screen the line must not cover the prompt until a key comes."""
     monkeypatch.setattr(view, "DURATION", 0.5)
     left(home)
     rung(sesh, "work", r"seq 50; printf 'a\ab\n'")

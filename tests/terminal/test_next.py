@@ -1,4 +1,4 @@
-"""`--next`: to the session that has waited longest for a person."""
+"""`--next` attaches to the session that has waited longest for the user."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
 
 
 def test_a_question_that_was_asked_just_now_counts(home: Home) -> None:
-    """It was said that nobody waits, a moment too early."""
+    """`--next` must not report too early that no session waits."""
     home.sesh("--open", "ask", "--", "sh", "-c", 'printf "Deploy? "; read answer')
     going = home.terminal("--next")
     going.wait_for("Deploy?")

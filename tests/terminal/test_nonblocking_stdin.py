@@ -1,4 +1,4 @@
-"""A stdin that does not block, as a parent in Node.js leaves it, is read to its end by every verb that takes one."""
+"""Verbs read a non-blocking stdin, as a parent in Node.js leaves it, to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.terminal.looking import screen
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """The end that sesh reads, and the one that the test writes; the tests close the latter."""
+    """A pipe: sesh reads the first end; the test writes and closes the second."""
     inbound, outbound = os.pipe()
     os.set_blocking(inbound, False)
     yield inbound, outbound
@@ -21,7 +21,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def test_a_text_that_comes_in_parts_is_typed_whole(home: Home, pipe: tuple[int, int]) -> None:
-    """It was an internal error, with the first part typed."""
+    """`--send NAME -` must not fail with an internal error after the first part."""
     home.sesh("--open", "work", "--", "cat")
     sending = home.start("--send", "work", "-", stdin=pipe[0])
     os.write(pipe[1], b"one\n")

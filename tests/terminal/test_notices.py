@@ -1,4 +1,4 @@
-"""A line of sesh's own over the last row: what a program prints meanwhile stands in the scrollback once, and whole."""
+"""A notice of sesh over the last row must not lose, repeat or cut output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sesh = Callable[..., Result]
 LEAVE = b"\x1c"
 WATCHES = "read-only: keys are not passed on"
 
-# What a program leaves behind that changes how a line over the last row is drawn, or ends within.
+# States in which a program may leave the terminal, and which change how a notice must be drawn.
 STATES = {
     "plain": "",
     "a sequence": r"\033[3",
@@ -41,7 +41,7 @@ def counting(last: int, pause: str = "0.01") -> list[str]:
 
 
 def counted(terminal: Terminal, last: int) -> None:
-    """Waits for all numbered lines, each once, whole and in order, and for no line of sesh to be left."""
+    """Wait until the terminal ends with all numbered lines in order, without a notice."""
     whole = [f"L{number}" for number in range(1, last + 1)]
     terminal.wait_until(
         lambda: [line for line in terminal.text().splitlines() if line][-last:] == whole, 30, "the lines"
@@ -49,7 +49,7 @@ def counted(terminal: Terminal, last: int) -> None:
 
 
 def watched(home: Home, text: str) -> Terminal:
-    """A terminal that only watches `x`, once it shows this text and the line that answers its first key."""
+    """Return a read-only terminal of `x` that has shown this text and a notice."""
     terminal = home.terminal("x", "--read-only")
     terminal.wait_for(text)
     terminal.type("a")
@@ -58,7 +58,7 @@ def watched(home: Home, text: str) -> Terminal:
 
 
 def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home: Home) -> None:
-    """A program that follows the focus told those who watch that their keys are not passed on."""
+    """Focus reports of a read-only terminal must not count as keys."""
     assert sesh("--open", "x", "--", "sh", "-c", r"printf '\033[?1004hhere'; exec sleep 900").code == 0
     terminal = home.terminal("x", "--read-only")
     terminal.wait_for("here")
@@ -103,7 +103,7 @@ def test_who_detaches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home
     script = r"stty -echo; printf '\033[24;1Hlast row\033[H'; sleep 900"
     assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
     terminal = watched(home, "last row")
-    assert "last row" in sesh("--screen", "x").stdout  # the daemon has a screen at hand: it is not awaited for long
+    assert "last row" in sesh("--screen", "x").stdout  # loads the emulator: the screen is ready at detaching
     terminal.type(LEAVE)
     terminal.exit_code()
     assert "last row" in terminal.text()

@@ -1,4 +1,4 @@
-"""Sessions and hosts whose sesh speaks another protocol number, and hosts whose sesh does not serve at all."""
+"""Sessions and hosts with another protocol number, and hosts whose sesh cannot serve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.terminal.test_reload import other
 Sesh = Callable[..., Result]
 
 NEXT = "PROTOCOL += 1\n"
-"""For protocol.py: the next number."""
+"""For protocol.py: the next protocol number."""
 
 
 def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it(sesh: Sesh, home: Home) -> None:
@@ -48,7 +48,7 @@ class ViaHost:
         home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(there)}\n")
 
     def names(self) -> list[str]:
-        """The files of its sessions."""
+        """Return the files of the host's sessions."""
         return [name for name in os.listdir(os.path.join(self.path, ".sesh")) if name[:1] != "."]
 
 

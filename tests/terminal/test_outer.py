@@ -1,4 +1,4 @@
-"""What stands in the terminal's own scrollback after a person came and went: no line of a session twice."""
+"""Attaching again puts no line of a session twice into the terminal's own scrollback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAVE = b"\x1c"
 
 @pytest.fixture
 def shell(home: Home) -> Shell:
-    """A terminal with a shell in it, whose prompt is no session's."""
+    """A terminal with a shell in it, whose prompt differs from a session's."""
     path = home.write("outer", f"PS1='{SHELL} '\nunset HISTFILE PROMPT_COMMAND\n")
 
     def start(columns: int = 80, rows: int = 24) -> Terminal:
@@ -38,7 +38,7 @@ def told(terminal: Terminal) -> list[str]:
 
 
 def last(terminal: Terminal) -> str:
-    """The last line in use, but for the one that a new session shows at the bottom."""
+    """Return the last row that is not empty, except the notice of a new session."""
     return next((row for row in reversed(terminal.screen()) if row and "new session" not in row), "")
 
 
@@ -58,7 +58,7 @@ def leave(terminal: Terminal) -> None:
 
 
 def printed(sesh: Sesh, source: str, name: str = "work") -> None:
-    """Has the session print something, and waits until its shell is at its prompt again."""
+    """Have the session's shell run this source, and wait for its prompt."""
     sesh("--send", name, source, "--enter")
     assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
 
@@ -81,7 +81,7 @@ def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(she
 
 
 def by_xterm(terminal: Terminal, columns: int, rows: int) -> list[str]:
-    """The lines that @xterm/headless holds after all that the terminal got."""
+    """Return the lines that @xterm/headless holds after the bytes that the terminal got."""
     xterm = need()
     held = xterm.hold(columns, rows, bytes(terminal.raw))["normal"]
     xterm.close()
@@ -89,7 +89,7 @@ def by_xterm(terminal: Terminal, columns: int, rows: int) -> list[str]:
 
 
 def judge(lines: list[str], rows: int) -> None:
-    """Each line once; those that the screen showed when it was left may stand once more above. No blank rows."""
+    """Check that lines come once, or twice if shown upon detaching, and none is blank."""
     while not lines[-1]:
         lines.pop()
     count = Counter(lines)

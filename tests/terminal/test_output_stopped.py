@@ -1,4 +1,4 @@
-"""Output that is stopped (Ctrl-S) is seen, said, and harms no `--run`: by the kernel's word, whoever has stopped it."""
+"""Stopped output (Ctrl-S) is detected from the kernel, reported, and harms no `--run`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from tests.support import PROMPT, Home, need, wait_until
 
 
 def stopped(home: Home) -> bool:
-    """Tell whether the session `t` is said to have its output stopped."""
+    """Tell whether session `t` is reported to have its output stopped."""
     return bool(home.summary("t")["activity"]["why"] == "xoff")
 
 
 def code_of(home: Home, *words: str) -> str:
-    """Return the code of the error of a run in `t`, in the time for a shell to begin; empty for success."""
+    """Return the error code of a run in `t`, or an empty string for success."""
     answer = home.sesh("--run", "t", "--json", "--timeout", "15", "--", *words).json()
     return str(answer["error"]["code"]) if "error" in answer else ""
 
 
 def runs_at_once(home: Home) -> None:
-    """Check that a run works at the first try, and that sesh's own files have left no error on the screen."""
+    """Check that a run works at once, and that no error about a file was printed."""
     done = home.sesh("--run", "t", "--timeout", "15", "--", "echo", "fine")
     assert (done.code, done.stdout, done.stderr) == (0, "fine\n", "")
     assert "No such file" not in home.sesh("--logs", "t").stdout
@@ -53,15 +53,15 @@ def test_any_key_lets_it_go_on_after_ixany_and_without_ixon_nothing_is_stopped(h
     wait_until(lambda: stopped(home))
     home.sesh("--send", "t", "--enter")
     wait_until(lambda: not stopped(home))
-    for line in (need("fish"), "bash -c 'stty -ixon; exec bash --norc'"):  # fish does so by itself
+    for line in (need("fish"), "bash -c 'stty -ixon; exec bash --norc'"):  # fish clears ixon by itself
         before = home.summary("t")["foreground"]["pid"]
         home.sesh("--send", "t", line, "--enter")
         wait_until(lambda: home.summary("t")["foreground"]["pid"] != before, what="the other shell")  # noqa: B023
         wait_until(lambda: home.summary("t")["activity"]["why"] == "prompt")  # it has set its modes
-        # Ctrl-C before fish has its key bindings leaves it without any; it switches bracketed paste on after them.
+        # A Ctrl-C before fish has its key bindings leaves fish without any; bracketed paste comes after them.
         wait_until(lambda: home.summary("t")["modes"]["bracketed_paste"])
         home.sesh("--send", "t", "--key", "C-s")
-        home.sesh("--send", "t", "--key", "C-c")  # it searches by Ctrl-S then
+        home.sesh("--send", "t", "--key", "C-c")  # Ctrl-S may have begun a search
         assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0
         assert code_of(home, "true") == ""
 
@@ -80,7 +80,7 @@ def test_who_waits_for_a_command_hears_that_its_output_is_stopped_and_gets_all_o
 
 
 def test_a_line_that_is_read_once_the_output_goes_on_does_nothing_and_prints_no_error(home: Home) -> None:
-    """The shell found no file of sesh's, and said so on the screen; and Ctrl-C for its line let the output go on."""
+    """The line of a timed-out run must not print an error about a removed file."""
     home.sesh("--open", "t", "--", "bash", "--norc")
     assert home.sesh("--run", "t", "--", "true").code == 0
     pid = home.summary("t")["pid"]

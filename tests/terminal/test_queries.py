@@ -1,4 +1,4 @@
-"""Questions that programs ask their terminal: answered at once, by one, and never typed into a shell."""
+"""Queries to the terminal are answered at once, once, and never at a shell's prompt."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ Open = Callable[..., Terminal]
 LEAVE = b"\x1c"
 DA1 = b"\x1b[?62;22c"
 
-#: Asks each question given, waits for the answers to it until none comes any more, and writes down what came and when.
-#: A `|` in a question is a pause within it. Behind one that ends with `CSI 5 n` that one's answer is the last, but for
-#: the very last question.
+#: Sends each query, waits until no more answers come, and writes down the answers and their delay. A `|` is a pause
+#: within the query. If a query ends with `CSI 5 n`, the wait ends with that answer, except for the last query.
 _ASK = """
 import json, os, select, sys, time, tty
 tty.setraw(0)
@@ -37,7 +36,7 @@ with open(sys.argv[1], "w") as log:
         print(json.dumps([question, first, got.decode("latin-1")]), file=log, flush=True)
 os.write(1, b"\\r\\nasked all\\r\\n")
 """
-#: What the daemon answers by itself, and what fish 4 asks when it starts: DA1 comes last, and ends its wait.
+#: Queries that the daemon answers by itself; the last one is sent by fish 4 at its start, which waits for DA1.
 DETACHED = (
     r"\x1b[c", r"\x1b[>c", r"\x1b[>q", r"\x1b[5n", r"\x1b[6n", r"\x1b[?2026$p", r"\x1b]10;?\x1b\\", r"\x1b]11;?\x07",
     r"\x1b]4;1;?\x07", r"\x1b[?u", r"\x1b[18t", r"\x1bP+q436f\x1b\\", r"\x1b[?u\x1b[>0q\x1bP+q696e646e\x1b\\\x1b[c",
@@ -45,13 +44,13 @@ DETACHED = (
 
 
 def asker(home: Home, *questions: str, when: str = "at once") -> list[str]:
-    """The command of a program that asks; `answers` reads what it wrote down."""
+    """Return the command of a program that sends queries; `answers` reads its log."""
     script = home.write("ask.py", _ASK)
     return [sys.executable, script, f"{home.path}/answers", when, *questions]
 
 
 def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
-    """Of each question: the seconds to the first byte of its answers (None: none came), and all that came."""
+    """Return each query, the seconds to its answer's first byte (or None), and the bytes."""
     path = Path(home.path, "answers")
 
     def written() -> list[str]:
@@ -63,7 +62,7 @@ def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
 
 
 def test_nobody_there_means_an_answer_at_once(home: Home, sesh: Sesh) -> None:
-    """A program that starts detached must not wait for a terminal that is not there (fish 4: up to ten seconds)."""
+    """A program that starts detached must not wait for a terminal, as fish 4 does."""
     questions = [
         question if question.endswith(("[5n", DETACHED[-1])) else rf"{question}\x1b[5n" for question in DETACHED
     ]
@@ -92,7 +91,7 @@ def test_of_two_terminals_one_answers(home: Home, terminal: Open) -> None:
 
 
 def test_whatever_a_program_asks_it_gets_the_answer_once(home: Home, terminal: Open) -> None:
-    """Also by protocols that sesh knows nothing of, and where a terminal says several things."""
+    """This holds for protocols unknown to sesh, and for answers in several sequences."""
     asked = {
         r"\x1b[c": DA1,
         r"\x1b]99;i=p1:p=?;\x1b\\": b"\x1b]99;i=p1:p=?;o=always:p=title,body\x1b\\",
@@ -111,14 +110,14 @@ def test_whatever_a_program_asks_it_gets_the_answer_once(home: Home, terminal: O
     window.type("x")
     for question, answer in asked.items():
         window.wait_for_raw(question.encode().decode("unicode_escape").encode())
-        for piece in (b"\x1b[?0u\x1b]52;c;QUJD\x07", answer[:1], answer[1:4], answer[4:]):  # the first: not asked
+        for piece in (b"\x1b[?0u\x1b]52;c;QUJD\x07", answer[:1], answer[1:4], answer[4:]):  # the first answers no query
             window.type(piece)
             window.pump(0.01)
     assert [got for _, _, got in answers(home, len(asked))] == list(asked.values())
 
 
 def test_a_reply_to_nobodys_question_is_not_typed_into_the_shell(terminal: Open) -> None:
-    """It came late, twice, or to somebody who has left; and in two pieces, or whole."""
+    """A reply may be late, repeated or unasked for, and whole or in two pieces."""
     window = terminal("work")
     window.wait_for(PROMPT)
     replies = (DA1, b"\x1b[>1;10;0c", b"\x1b[0n", b"\x1b[5;9R", b"\x1b]11;rgb:0/0/0\x1b\\", b"\x1b[?1u")
@@ -147,5 +146,5 @@ def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home:
         window.type("echo a$((1+1))b\r")
         window.wait_for("a2b")
         assert "62;22c" not in window.text()
-        # After another attach, the shell of the session is clean, too.
+        # The program has got the whole answer or nothing.
         assert [got for _, _, got in answers(home, 1)] in ([b""], [DA1])

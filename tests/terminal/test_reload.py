@@ -1,4 +1,4 @@
-"""`--reload`: a running daemon goes on as another sesh, and nothing of what runs in it, or looks at it, notices."""
+"""`--reload` makes a running daemon go on as another sesh, unnoticed by program and clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def numbered(text: str) -> list[int]:
 
 
 def change(home: Home, name: str, path: str, text: str) -> None:
-    """Add to a file of another sesh, which is its own from then on."""
+    """Append to a file of another sesh, after replacing the symbolic link by a copy."""
     changed = os.path.join(home.root, name, "sesh", path)
     with open(changed, encoding="utf-8") as file:
         before = file.read()
@@ -39,9 +39,9 @@ def change(home: Home, name: str, path: str, text: str) -> None:
 
 
 def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
-    """Return the command of another sesh, in a folder called `name`, with something added to one of its files.
+    """Return the command of another sesh in folder `name`, with text appended to one file.
 
-    Its files are symbolic links: a hard link would change the ctime of this sesh's own, by which a zygote is known.
+    The files are symbolic links: hard links would change the ctime of the originals, by which zygotes are identified.
     """
     folder = os.path.join(home.root, name)
     for room in ("sesh", "daemon", "client", "remote"):
@@ -58,13 +58,13 @@ LOUDER = """
 _lines = FaultLog.lines
 FaultLog.lines = lambda self: [*_lines(self), "louder"]
 """
-"""For log.py: tells by its faults that a daemon is of that sesh."""
+"""For log.py: a daemon of that sesh reports the fault `louder`."""
 NOT_HERE = """
 import sys
 if {}:
     raise OSError("not here" + "\\0\\udcff" + "x" * 1_000_000)
 """
-"""An error in some processes only, in words that no argument of a program can hold."""
+"""An error in some processes only, with a text that no program argument can hold."""
 
 
 def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) -> None:
@@ -72,7 +72,7 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
     pieces: list[bytes] = []
     assert job.stdout is not None
     reading = threading.Thread(target=pieces.extend, args=[job.stdout])
-    reading.start()  # who does not read for two seconds is waited for no longer
+    reading.start()  # the daemon no longer waits for a reader that stalls for two seconds
     wait_until(lambda: "job" in home.names())
     before = pids(home, "job")
     for _ in range(rounds(1, 50)):
@@ -97,7 +97,7 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
     person.wait_for("ready>")
     person.type('stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r')
     drawn = home.terminal("work", "--read-only", columns=60, rows=10)
-    person.wait_for("reading")  # before that a return that is typed stays one, and does not end the line
+    person.wait_for("reading")  # before that, a typed CR stays a CR and does not end the line
     person.type("before\r")
     assert sesh("--reload").code == 0
     person.type("behind\r")
@@ -151,7 +151,7 @@ def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, 
 
 
 def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, home: Home) -> None:
-    """A SIGCHLD that the old image had taken in was one that the new one never saw."""
+    """The new image must not miss a SIGCHLD that the old image has received."""
     for number in range(rounds(1, 6)):
         job = home.start("--exec", f"job{number}", "--", "sh", "-c", f"sleep 0.{3 + number}; exit {10 + number}")
         wait_until(lambda number=number: f"job{number}" in home.names())  # type: ignore[misc]
@@ -178,7 +178,7 @@ def test_a_session_that_runs_a_command_of_run_is_busy_and_the_command_goes_on(se
 
 
 def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
-    """As pip does it: what the daemon had not loaded by then is of the newer sesh, and does not fit what it had."""
+    """After an upgrade by pip, late-loaded modules may not fit; `--reload` must still work."""
     home.command = other(home, "sesh")
     sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))

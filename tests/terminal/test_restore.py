@@ -1,4 +1,4 @@
-"""`--restore` and `--resume-with`: after a reboot everything is back where it was, and nothing runs unasked."""
+"""`--restore` and `--resume-with`: after a reboot all sessions are back, and nothing runs unasked."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def record(home: Home, name: str) -> dict[str, Any]:
 
 
 def lose(home: Home, *names: str, boot: str = "before") -> None:
-    """Kills all of these sessions at once, daemons and programs, as a reboot does; the machine has another boot id."""
+    """Kill these sessions' daemons and programs, as a reboot does, and record another boot id."""
     known = {name: record(home, name) for name in names}
     for each in known.values():
         os.kill(each["daemon_pid"], signal.SIGKILL)
@@ -74,7 +74,7 @@ def states(home: Home) -> dict[str, str]:
 
 
 def shown(home: Home, name: str, text: str) -> None:
-    """Waits until a checkpoint of the session, with what scrolled off before, holds this text."""
+    """Wait until the session's checkpoint or its scrollback file holds this text."""
     folder, own = Path(home.directory), record(home, name)["id"]
     wait_until((folder / f".checkpoint.{own}").exists)
     wait_until(lambda: any(text.encode() in file.read_bytes() for file in folder.glob(f".*[t01].{own}")))
@@ -87,7 +87,7 @@ def open_agent(home: Home, name: str) -> None:
 
 
 def opened(home: Home) -> list[str]:
-    """Eight sessions: two shells, an editor, two servers, an agent, a shell with an agent in it, a job."""
+    """Open two shells, an editor, two servers, an agent, an agent in a shell, a job."""
     os.makedirs(os.path.join(home.path, "docs"))
     for name, folder in (("shell", "src"), ("etc", "deep/er")):
         os.makedirs(os.path.join(home.path, folder))
@@ -159,7 +159,7 @@ def row_of(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def test_of_two_at_once_one_starts_each(home: Home) -> None:
-    """Even one that has ended again before the other comes to it."""
+    """This holds even if the session has ended before the other `--restore` reaches it."""
     names = ["a", "b"]
     for name in names:
         open_agent(home, name)
@@ -205,7 +205,7 @@ def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) ->
 
 
 def test_a_lost_job_is_a_job_again(home: Home) -> None:
-    """It was a plain session: lost once more, the next night's --exec found its name taken."""
+    """A restored job must stay a job, or the next `--exec` finds the name taken."""
     home.sesh("--exec", "nightly", "-d", "--keep", "--", "server")
     started(home, "server  in ~")
     lose(home, "nightly")
@@ -252,7 +252,7 @@ def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) ->
 
 
 def test_a_text_with_enter_does_not_start_the_waiting_command_and_ctrl_c_ends_it_unrun(home: Home) -> None:
-    """It was thrown away, said to be submitted, and the command ran."""
+    """The text must not be reported as submitted while its Enter runs the command."""
     home.sesh("--open", "web", "--", "server", "80")
     started(home, "server 80 in ~")
     lose(home, "web")
@@ -270,7 +270,7 @@ def test_a_text_with_enter_does_not_start_the_waiting_command_and_ctrl_c_ends_it
 
 
 def test_what_a_full_screen_program_showed_stands_above_it_too(home: Home) -> None:
-    """A text that nobody had saved was gone, from the checkpoint too."""
+    """Text that an editor had not saved must survive in the scrollback."""
     home.sesh("--open", "notes", "--", need("vim"), "-u", "NONE", "notes")
     shown(home, "notes", "~")
     home.sesh("--send", "notes", "iwritten, not saved")
@@ -287,7 +287,7 @@ def test_a_waiting_command_runs_at_enter_and_its_old_output_is_no_part_of_the_qu
     home.sesh("--open", "build", "--", "make", "-j8")
     shown(home, "build", "ready -j8")
     started(home, "make -j8 in ~")
-    for _ in range(2):  # lost again it waits again
+    for _ in range(2):  # lost a second time, it waits a second time
         lose(home, "build")
         assert home.sesh("--restore").stdout == "build waits for Enter to run again: make -j8\n"
     assert home.sesh("--list", "--json").json()[0]["foreground"]["command"] == ["make", "-j8"]
@@ -410,7 +410,7 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
 
 
 def test_a_resume_command_that_fails_can_be_changed_and_forgotten(home: Home) -> None:
-    """Each opening would run it again, and no session would run that could be told to forget it."""
+    """Otherwise each `--open` would run the failing command, and no verb could change that."""
     home.sesh("--open", "a", "--label", "k=v", "--", "agent")
     home.sesh("--resume-with", "a", "--", "sh", "-c", "echo no such conversation; exit 1")
     started(home, "agent  in ~")

@@ -1,4 +1,4 @@
-"""`--run` in live shells: exactly the command's output and code, whatever the shell, the prompt and the width."""
+"""`--run` gives exactly the command's output and code, in any shell, prompt and width."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(home: Home, shell: str, *, prompt: str | None = None, rc: str = "") -
 
 
 def ran(home: Home, *words: str, timeout: float = 20) -> tuple[int, str]:
-    """Exit code and output of one run; sesh itself must have nothing to say."""
+    """Return exit code and output of one run; sesh itself must print no message."""
     done = home.sesh("--run", "t", "--", *words, timeout=timeout)
     assert done.stderr == ""
     return done.code, done.raw.decode("utf-8", "surrogateescape")
@@ -84,7 +84,7 @@ def test_the_shell_keeps_what_it_was_given_takes_no_half_line_and_ctrl_c_ends_th
     assert home.sesh("--run", "t", "--json", "--", "echo hi").json()["error"]["code"] == "busy"
     assert home.sesh("--send", "t", "--key", "C-u").code == 0
     process = home.start("--run", "t", "--", "echo begun; sleep 60; echo never")
-    wait_until(lambda: home.summary("t")["foreground"]["command"][-2:] == ["sleep", "60"])  # else the shell hears it
+    wait_until(lambda: home.summary("t")["foreground"]["command"][-2:] == ["sleep", "60"])  # else the shell gets it
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, out.replace(b"^C", b"").strip()) == (130, b"begun")
@@ -194,7 +194,7 @@ def in_front(home: Home, program: str) -> bool:
 def test_a_shell_that_the_command_starts_takes_the_next_one_and_its_prompt_is_no_output(
     home: Home, outer: str, inner: str
 ) -> None:
-    """Where it ended as the prompt before it did, or the shell printed more behind it, some of it was."""
+    """The inner shell's prompt is no output, even if both prompts end alike."""
     need(outer)
     need(inner.split(maxsplit=1)[0])
     opened(home, outer, prompt="$ " if outer == "dash" else None)
@@ -214,12 +214,12 @@ def test_each_shell_nested_in_bash(home: Home) -> None:
         wait_until(partial(in_front, home, inner))
         assert ran(home, "echo in; sh -c 'exit 4'") == (4, "in\n"), inner
         left = home.sesh("--run", "t", "--", "exit 6")
-        assert (left.code, left.stdout) == (6 if inner == "fish" else 255, "")  # only fish says it before it ends
+        assert (left.code, left.stdout) == (6 if inner == "fish" else 255, "")  # only fish reports its code
         assert ran(home, "echo out") == (0, "out\n"), inner
 
 
 def test_what_only_looks_like_a_prompt_is_left_first(home: Home) -> None:
-    """A secondary prompt, and the command mode of vi keys: the shell reads a line, and ours would do nothing there."""
+    """At a secondary prompt, or in vi command mode, a typed run would do nothing."""
     opened(home, "bash", rc="set -o vi")
     assert ran(home, "true") == (0, "")
     for begun in (b"for x in 1 2; do\r", b"\x1b"):
@@ -264,7 +264,7 @@ def test_the_history_of_zsh_holds_one_line_of_ours_at_most(home: Home) -> None:
 
 
 def test_the_history_shows_the_first_of_several_lines_and_json_all(home: Home) -> None:
-    """Joined to one line they were another command; and of an empty one nothing was said at all."""
+    """Lines joined into one would be another command; an empty history prints a hint."""
     home.sesh("--open", "work")
     empty = home.sesh("--history", "work")
     assert (empty.code, empty.stdout) == (0, "")
@@ -303,7 +303,7 @@ def test_json_tells_all_of_it_colours_stay_with_ansi_and_nothing_on_disk(home: H
 
 
 def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
-    """A shell that is stopped takes the line only later: the key that came between must win, and nothing runs."""
+    """A key typed before a stopped shell reads the command's line cancels the run."""
     opened(home, "bash")
     assert ran(home, "true") == (0, "")
     pid = home.summary("t")["pid"]
@@ -324,7 +324,7 @@ def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
 
 
 def test_whole_lines_come_while_the_command_runs_without_its_trace_and_prompts(home: Home) -> None:
-    """All of it came at the end: a person saw nothing of a long build."""
+    """A person must see the output of a long build before its end."""
     opened(home, "bash", prompt="first\nsecond> ")
     os.mkfifo(f"{home.path}/go")
     process = home.start("--run", "t", "--", "echo one; printf part; cat go; echo two; sh -c 'exit 4'")
@@ -349,7 +349,7 @@ def test_whole_lines_come_while_the_command_runs_without_its_trace_and_prompts(h
 
 
 def test_more_than_is_kept_comes_whole_to_who_reads(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    for bound in ("MAX_OUTPUT", "MAX_UNREAD"):  # a hundred and twenty-eighth of what is kept, and read
+    for bound in ("MAX_OUTPUT", "MAX_UNREAD"):  # 1/128 of the real bounds
         monkeypatch.setattr(run, bound, getattr(run, bound) >> 7)
     opened(home, "bash")
     lines = "for x in 1 2 3 4; do seq -f %0900g 100; sleep 0.1; done"  # the reader never falls far behind
@@ -362,7 +362,7 @@ def test_more_than_is_kept_comes_whole_to_who_reads(home: Home, monkeypatch: pyt
 
 
 def test_a_command_that_ends_its_session_is_said_to_have_done_so_and_one_that_is_killed_not(home: Home) -> None:
-    """Nothing was said, and the next --run found no session."""
+    """Without this message, the user learns only from the next `--run` that the session ended."""
     home.sesh("--open", "t")
     ended = home.sesh("--run", "t", "--json", "--", "exec sh -c 'echo last; exit 5'").json()
     assert (ended["session_ended"], ended["exit_code"], ended["output"]) == (True, 5, "last\n")
@@ -380,7 +380,7 @@ def test_a_command_that_ends_its_session_is_said_to_have_done_so_and_one_that_is
 
 
 def test_who_waits_for_a_command_hears_that_it_asks_something_and_those_behind_too(home: Home) -> None:
-    """Nothing was shown, however long it asked, or the question of before."""
+    """A waiting `--run` must show the new question, not nothing or an old one."""
     home.sesh("--open", "work")
     home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
     wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
@@ -396,7 +396,7 @@ def test_who_waits_for_a_command_hears_that_it_asks_something_and_those_behind_t
 
 
 def test_a_command_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
-    """`echo hi | sesh --run work -- cat` in a script hung without a word."""
+    """`echo hi | sesh --run work -- cat` must not hang without a message."""
     home.sesh("--open", "work")
     reading, writing = os.pipe()
     os.write(writing, b"hi\n")
@@ -415,7 +415,7 @@ def test_a_command_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) 
 
 
 def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell_and_an_answer_to_nobody(home: Home) -> None:
-    """An old notification was reported by each --run, and what was typed ahead at the terminal was dropped."""
+    """`--run` must not report an old notification, or drop what was typed ahead."""
     home.sesh("--open", "work")
     home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
     wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
@@ -427,7 +427,7 @@ def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell_and_an_answer_to
     home.write("go", "")
     shell.wait_for("typed-ahead")
     assert "work waits" not in shell.text()
-    # A password typed where nobody took it was run, and stood in the shell's history.
+    # A password typed while the command asks must not be run by this shell, or enter its history.
     shell.type("clear; sesh --run work -- 'read name; true'; echo asked=$?\r")
     shell.wait_for("work waits")
     shell.type("echo mis''typed\r")
@@ -440,7 +440,7 @@ def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell_and_an_answer_to
 
 
 def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_that_it_works_in(home: Home) -> None:
-    """It counted as waiting for the user, as if it had a question, and its name lacked the first letter."""
+    """tcsh at its prompt must not count as asking, or lose its name's first letter."""
     assert home.sesh("--open", "t", "--", need("tcsh"), "-f").code == 0
     wait_until(lambda: home.summary("t")["activity"]["why"] == "prompt")
     (row,) = home.sesh("--list", "--json").json()
@@ -451,7 +451,7 @@ def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_t
 
 
 def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home) -> None:
-    """What was typed at once after it counted as a part of the run that Ctrl-C had ended, and the next one waited."""
+    """Input after the prompt must not count as part of the run that Ctrl-C ended."""
     opened(home, "bash", prompt="ready> ")
     assert home.sesh("--run", "t", "--timeout", "0.3", "--", "sleep 50").code == 124
     assert home.sesh("--send", "t", "--key", "C-c").code == 0
@@ -460,7 +460,7 @@ def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home
 
 
 def test_a_command_that_runs_in_the_session_cannot_have_it_run_another(home: Home) -> None:
-    """It waited for itself, and every later one waited behind it."""
+    """Such a `--run` would wait for itself, and block every later one."""
     home.sesh("--open", "work")
     inner = home.sesh("--run", "work", "--timeout", "30", "--", "sesh --run work -- echo inner; echo code=$?")
     assert "work runs this very command; write it there without --run" in inner.stdout

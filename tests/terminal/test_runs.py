@@ -1,4 +1,4 @@
-"""What runs in a session and what has happened there unseen, as lists show it."""
+"""The program in the foreground of a session, and unseen events, as lists show them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def row(sesh: Sesh, name: str = "work") -> dict[str, Any]:
 
 
 def line(sesh: Sesh, name: str = "work") -> str:
-    """The session's line of the list, behind its directory."""
+    """Return the session's line of the list."""
     return next(each for each in sesh().stdout.splitlines() if each.lstrip("!* ").startswith(f"{name} "))
 
 
 def runs(home: Home, *command: str) -> None:
-    """Waits until that has the terminal."""
+    """Wait until this command is in the foreground."""
     wait_until(lambda: (home.summary("work")["foreground"] or {}).get("command") == list(command))
 
 
@@ -40,7 +40,7 @@ def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh, home: 
     sesh("--send", "work", "--key", "C-c")
     wait_until(lambda: line(sesh).endswith("  bash"))
     sesh("--send", "work", "true | cat - /dev/tty", "--enter")
-    runs(home, "cat", "-", "/dev/tty")  # the rest of a pipe whose first command has ended
+    runs(home, "cat", "-", "/dev/tty")  # the rest of a pipeline whose first command has ended
 
 
 def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(sesh: Sesh, home: Home) -> None:

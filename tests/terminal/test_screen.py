@@ -1,4 +1,4 @@
-"""`--screen --format`: the same screen as text, with colours, and as data."""
+"""`--screen --format` prints the same screen as text, with colours, or as JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_format_shows_the_screen(sesh: Sesh) -> None:
 
 
 def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -> None:
-    """A line that wraps looked like two."""
+    """A line that wraps must not look like two lines."""
     script = "echo; echo one; printf '%0170d\\n' 7; echo two; read x"
     sesh("--open", "wide", "--", "sh", "-c", script)
     assert sesh("--wait", "wide", "--for", "two", "--since-start", "--timeout", "30").code == 0

@@ -1,4 +1,4 @@
-"""What is typed while the terminal does not show it: nothing of sesh keeps it, and nothing tells it."""
+"""Text typed while echo is off is neither kept nor shown by sesh."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASKS = {
 
 
 def kept(home: Home) -> bytes:
-    """All that stands in the directory of sessions."""
+    """Return the content of all files in the directory of sessions."""
     found = b""
     for folder, _, names in os.walk(home.directory):
         for name in names:
@@ -29,7 +29,7 @@ def kept(home: Home) -> bytes:
 
 
 def everything(home: Home, name: str) -> bytes:
-    """All that sesh tells of a session, and all that it has written down."""
+    """Return all that sesh prints about a session, and the content of all its files."""
     printed = b""
     for words in (["--logs", name], ["--screen", name], ["--status", name], ["--list"], ["--history", name]):
         printed += home.sesh(*words, "--json").raw

@@ -1,4 +1,4 @@
-"""Reports of the size that a program has asked for (mode 2048): each names its terminal's size at that moment."""
+"""Size reports that a program has enabled (mode 2048) name the pty's current size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support import Home, Result, Terminal, wait_until
 
-#: Has its size reported, and writes down whatever it reads, with the size of its terminal at that moment.
+#: Enables size reports, and logs its input together with the size of its terminal at that moment.
 _PROGRAM = r"""
 import os, re, sys, tty
 tty.setraw(0)
@@ -37,7 +37,7 @@ def test_each_change_of_the_size_is_reported_once_and_no_other_size(
     _wait_until_read(home, read := ["[48;24;80;0;0t at 24;80"])
     two = terminal("work", columns=40, rows=10)
     _wait_until_read(home, read := [*read, "[48;10;40;0;0t at 10;40"])
-    one.type(b"\x1b[48;24;80;0;0t\x1b[48;10;40;0;0ty")  # as a terminal with this mode reports by itself
+    one.type(b"\x1b[48;24;80;0;0t\x1b[48;10;40;0;0ty")  # reports of a terminal that has this mode itself
     _wait_until_read(home, read := [*read, "[48;24;80;0;0t at 24;80", "y at 24;80"])
     for piece in (b"\x1b[48;9;33;0;0t\x1b[48;9;", b"33;0;0tz"):
         two.type(piece)

@@ -1,4 +1,4 @@
-"""The Program Status Protocol (OSC 7501) as a program and a terminal see it: asked, reported, put back, taken back."""
+"""Queries and reports of the Program Status Protocol (OSC 7501), by program and terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAVE = b"\x1c"
 _BEL, _ST = b"\x1b]7501;?\x07", b"\x1b]7501;?\x1b\\"
 _CLEAR = b"\x1b]7501;state=clear\x1b\\"
 
-#: Prints what is written into a file, a line each time that the file has changed; ends with the line `end`.
+#: Prints each line that is appended to a file, and ends at the line `end`.
 _SPEAKER = """
 import os, select, sys, time, tty
 tty.setraw(0)
@@ -67,7 +67,7 @@ def program(home: Home, sesh: Sesh) -> Program:
     return made
 
 
-# -- asked
+# -- queries
 
 
 def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_however_it_asks(home: Home, sesh: Sesh) -> None:
@@ -81,7 +81,7 @@ def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_however_it_as
 
 
 def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(home: Home, terminal: Open) -> None:
-    """Its DA1 is one of theirs, and comes behind the daemon's own reply."""
+    """The program gets the daemon's own reply, followed by one terminal's DA1."""
     one = terminal("work", "--", *asker(home, r"\x1b]7501;?\x07\x1b[c", when="on key"))
     one.wait_for("ready to ask")
     two = terminal("work")
@@ -113,7 +113,7 @@ def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, progr
     assert b"7501;?" not in window.raw
 
 
-# -- reported
+# -- reports
 
 
 def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(sesh: Sesh, program: Program) -> None:
@@ -144,7 +144,7 @@ def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(se
 
 
 def test_the_end_of_the_program_ends_what_it_has_reported(sesh: Sesh, home: Home) -> None:
-    """Without shell integration: the shell's process group has the terminal again."""
+    """Without shell integration, the shell's return to the foreground marks the program's end."""
     sesh("--open", "work")
     assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
     program = Program(home)
@@ -173,7 +173,7 @@ def test_a_terminal_gets_what_stands_when_it_attaches_and_loses_it_when_it_leave
     assert root in window.raw
     assert b"id=b" not in window.raw
     program.reports("state=done")
-    window.wait_for_raw(b"\x1b]7501;state=done\x07")  # as it came
+    window.wait_for_raw(b"\x1b]7501;state=done\x07")  # passed on unchanged
     small = terminal("work", "--read-only", columns=40, rows=10)
     small.wait_for_raw(child)
     program.reports("state=error:id=a")

@@ -1,4 +1,4 @@
-"""`stopped`: a program that shows that it works has its turn over once it shows nothing more."""
+"""`stopped`: a program's turn is over once its screen stops changing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ASKED = "Allow this command? ● 1. Allow once 2. No"
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes seconds takes a few tenths."""
+    """Shorten the durations of the detection."""
     monkeypatch.setattr(turn, "WORKED_AFTER", 1.2)
     monkeypatch.setattr(turn, "OVER_AFTER", 1.0)
     monkeypatch.setattr(rules, "QUIET_AFTER", 2.0)
@@ -83,10 +83,10 @@ def reported(sesh: Sesh, home: Home) -> list[tuple[str, str, str | None]]:
 def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes(
     sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
 ) -> None:
-    """A resize, an attach and a report of focus are no keys, and a reload ends it neither."""
+    """Resizing, attaching, a focus report or a reload do not end the waiting."""
     home.write("agent.py", AGENT)
     sesh("--open", "work", "--", sys.executable, "-IS", "agent.py")
-    wait_until(lambda: os.path.exists(os.path.join(home.path, "ready")))  # a verb may load an emulator
+    wait_until(lambda: os.path.exists(os.path.join(home.path, "ready")))  # a verb might load an emulator
     sesh("--send", "work", "do it")
     waited = sesh("--wait", "work", "--waiting", "--timeout", "30")
     assert (waited.code, waited.stdout) == (0, f"waiting: {ASKED}\n")

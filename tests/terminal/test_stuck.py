@@ -1,4 +1,4 @@
-"""A daemon that is stopped: a request to it soon fails with the name of the session and what to check."""
+"""Requests to a stopped daemon soon fail with the session's name and a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import Home
 
 @pytest.fixture
 def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The daemon of `work`, which goes on at the end; who asks it is patient for a moment, and not for five seconds."""
+    """The daemon of `work`, continued at the end, with timeouts of 0.5 s."""
     assert find.PATIENCE <= 5
     assert attachment.HELLO_TIMEOUT <= 5
     monkeypatch.setattr(find, "PATIENCE", 0.5)
@@ -27,7 +27,7 @@ def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemon: int) -> None:
-    """`--logs` waited for half a minute, and said that some session's daemon had not answered."""
+    """The error comes within seconds, and names the session."""
     os.kill(daemon, signal.SIGSTOP)
     for line, code in (
         ("--logs work -f", 1),
@@ -42,7 +42,7 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemo
 
 
 def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home, daemon: int) -> None:
-    """The terminal stayed blank for ten seconds; the page says five."""
+    """The terminal must not stay blank for more than the five seconds documented."""
     os.kill(daemon, signal.SIGSTOP)
     window = home.terminal("work")
     assert window.exit_code() == 1

@@ -1,4 +1,4 @@
-"""Text with `--enter` for a program that reads key by key: never into a draft or a question, whole, and typed once."""
+"""`--send TEXT --enter` types the text once and whole, never into a draft or question."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Sesh = Callable[..., Result]
 
 @pytest.fixture
 def taken(sesh: Sesh, home: Home) -> Callable[[], list[str]]:
-    """Starts a composer in session `agent`; the function returns what it has taken."""
+    """Start a composer in session `agent`; return a function that returns the submitted texts."""
     proof = os.path.join(home.path, "proof")
     assert sesh("--open", "agent", "--", *composer(proof, window=0.04)).code == 0
     wait_until(lambda: "shortcuts" in screen(home, "agent"))
@@ -41,7 +41,7 @@ def opened(home: Home, name: str, script: str, shows: str) -> None:
 
 
 def refused(home: Home, name: str, text: str, reason: str, *words: str) -> None:
-    """Send a text that was typed and gets no Enter."""
+    """Send a text, and check that the text is typed but gets no Enter."""
     sent = home.sesh("--send", name, text, "--enter", *words, "--json")
     error = sent.json()["error"]
     assert (sent.code, error["code"], error["typed"]) == (1, "refused", True)
@@ -50,7 +50,7 @@ def refused(home: Home, name: str, text: str, reason: str, *words: str) -> None:
 
 
 def busy(home: Home, name: str, text: str, reason: str) -> None:
-    """Send a text of which nothing is typed."""
+    """Send a text, and check that nothing is typed."""
     sent = home.sesh("--send", name, text, "--enter", "--json")
     assert (sent.code, sent.json()["error"]["code"]) == (1, "busy")
     assert f"{reason}; nothing was typed" in sent.json()["error"]["message"]
@@ -98,7 +98,7 @@ def test_what_a_person_has_typed_is_not_entered_until_it_is_entered_discarded_or
 
 
 def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_entered(sesh: Sesh, terminal: Open, home: Home) -> None:
-    """`rm -rf half-typed` became a command together with the text; in a program that reads lines too."""
+    """A half-typed line must not run together with the text, nor enter another line reader."""
     sesh("--open", "work", "--", "bash", "--norc")
     person = terminal("work")
     person.wait_for(PROMPT.strip())
@@ -112,7 +112,7 @@ def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_entered(sesh: Sesh, t
     busy(home, "work", "whole", "somebody has typed in work and not pressed Enter")
     person.type("\x15")
     assert sesh("--send", "work", "one").code == 0
-    assert sesh("--send", "work", " two", "--enter", "--key", "C-d").code == 0  # a script's own beginning
+    assert sesh("--send", "work", " two", "--enter", "--key", "C-d").code == 0  # a line that a script began itself
     wait_until(lambda: os.path.getsize(f"{home.path}/file") > 0)
     with open(f"{home.path}/file") as file:
         assert file.read() == "one two\n"
@@ -121,7 +121,7 @@ def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_entered(sesh: Sesh, t
 def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Enter would have submitted both."""
+    """Otherwise the Enter would submit both inputs."""
     monkeypatch.setattr(delivery, "STILL", 1000.0)
     monkeypatch.setattr(delivery, "RESTLESS", 1000.0)
     opened(home, "raw", "stty raw; echo ready; exec cat -v", "ready")
@@ -160,7 +160,7 @@ while key := os.read(0, 1):
     if key in b"12":
         ask()
 """
-"""Takes a digit for the answer, and asks for a permission again."""
+"""Takes a digit as the answer, and asks for permission again."""
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_enter_does_not_go_to_what_comes_after_the_text(
 def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Ctrl-C came up to 30 s later than the text that it was to stop."""
+    """A Ctrl-C must not be delayed by the text that it is meant to stop."""
     monkeypatch.setattr(delivery, "STALLED", 1000.0)
     opened(home, "deaf", "stty -icanon; echo ready; exec sleep 1000", "ready")
     text = home.start("--send", "deaf", "a text", "--enter")
@@ -200,7 +200,7 @@ def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
 
 
 def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Sesh, taken: Taken) -> None:
-    """It was typed as it came, Enter too, into a menu or a draft."""
+    """An unchecked text and its Enter could go into a menu or a draft."""
     done = sesh("--send", "agent", "-", "--enter", "--json", input="x" * (1 << 20) + "y")
     assert (done.code, done.json()["error"]["code"]) == (2, "usage")
     assert "at most 1,048,576 bytes; nothing was typed" in done.json()["error"]["message"]
@@ -246,7 +246,7 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
 
 @pytest.mark.needs("vim")
 def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) -> None:
-    """As a paste, `:wq` became text of the file."""
+    """`:wq` must not be pasted, or the editor inserts it as text."""
     sesh("--open", "ed")
     sesh("--send", "ed", "vim --clean notes.txt", "--enter")
     sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "30")

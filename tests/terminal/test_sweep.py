@@ -1,4 +1,4 @@
-"""`--sweep`: what is left over is found and cleared, and nothing that somebody uses."""
+"""`--sweep` finds and clears leftovers, and nothing that is in use."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.support import ROOT, Home, Result, wait_until
 Sesh = Callable[..., Result]
 HOURS = 2 * 3600
 OLD, NEW, NEWEST = (f"1.{number}-{secrets.token_hex(6)}" for number in range(3))
-"""Versions as `--deploy` names them; no other worker has the same, as what runs here counts."""
+"""Versions as `--deploy` names them; unique, because `--sweep` sees processes of other test workers."""
 
 
 def left_behind(home: Home, entry: str, content: str = "") -> str:
-    """A file of two hours ago in the directory of sessions."""
+    """Write a file in the directory of sessions that is two hours old."""
     path = home.write(f".sesh/{entry}", content, mode=0o600)
     then = time.time() - HOURS
     os.utime(path, (then, then))
@@ -80,7 +80,7 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
 
 
 def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
-    """A session whose daemon was killed just now, idle for a year before if so wanted; the path of its record."""
+    """Create a lost session, idle for a year if wanted; return its record's path."""
     sesh("--open", name, "--", "sleep", "60")
     pid = home.summary(name)["daemon_pid"]
     os.kill(pid, signal.SIGKILL)
@@ -97,12 +97,12 @@ def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
 
 
 def test_where_nobody_can_be_asked_a_session_lost_just_now_is_not_forgotten(sesh: Sesh, home: Home) -> None:
-    """A cron's `--sweep` forgot what was lost seconds ago, and what had been idle before it was lost at any age."""
+    """`--sweep` from cron must count the age from the loss, not from the last activity."""
     path = lost(home, sesh, "gone")
     for more in ((), ("-y",), ("--json",), ("--older", "1h")):
         assert sesh("--sweep", *more).code == 0
         assert home.names() == ["gone"], more
-    then = time.time() - 8 * 86400  # a week later
+    then = time.time() - 8 * 86400  # as if eight days had passed
     os.utime(path, (then, then))
     assert sesh("--sweep", "--older", "1000h").stdout == "no leftovers older than 1000h\n"
     assert sesh("--sweep").stdout.splitlines()[-1] == "1 of 1 cleared"
@@ -110,7 +110,7 @@ def test_where_nobody_can_be_asked_a_session_lost_just_now_is_not_forgotten(sesh
 
 
 def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: Home) -> None:
-    """Its daemon and its files were those of no session: `--sweep --all` would have ended it."""
+    """`--sweep --all` must not end the session's daemon or remove the session's files."""
     sesh("--open", "work", "--", "sleep", "60")
     pid = home.summary("work")["daemon_pid"]
     agent = f".agent.{'0' * 16}"
@@ -126,7 +126,7 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
 
 
 def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
-    """`SESH_DIR` and `SESH_CTRL_DIR` may name directories with files of the user's own, with names much like ours."""
+    """`SESH_DIR` and `SESH_CTRL_DIR` may contain files of the user with similar names."""
     os.makedirs(os.path.join(home.directory, ".control"), mode=0o700)
     others = {
         "notes.tmp": "x", ".notes.2024": "x", ".a.b.1.sesh.txt": "x", "deploy.cmd": "x", "deploy.run": "x",
@@ -187,7 +187,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
 
 
 def deployed(home: Home, version: str) -> tuple[str, list[str]]:
-    """A version as `--deploy` leaves it, not just now; the folder of versions, and the words that start it."""
+    """Make an old version as by `--deploy`; return the versions' folder and the start command."""
     versions = os.path.join(home.path, ".local/share/sesh/versions")
     lib = os.path.join(versions, version, "lib")
     os.makedirs(lib)
@@ -221,7 +221,7 @@ def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(s
 def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_is_cleared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It was an error between the look whether it lives and the signal."""
+    """A bridge that ends between the check and the signal must not cause an error."""
 
     def kill(_pid: int, _number: int) -> None:
         raise ProcessLookupError

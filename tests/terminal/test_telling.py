@@ -1,4 +1,4 @@
-"""A session that needs a person tells so once, where the person is."""
+"""A session that needs the user notifies once, on the terminal where the user is."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ TOLD = b"\x1b]99;;job waits: push it?\x1b\\"
 
 
 def here(home: Home, name: str = "work") -> Terminal:
-    """A person at a terminal of kitty's, in a session."""
+    """Return a kitty terminal attached to a session."""
     terminal = home.terminal(name, env=KITTY)
     terminal.wait_for(PROMPT)
     return terminal
 
 
 def needs(home: Home, *words: str, name: str = "job") -> None:
-    """A session nobody looks at that begins to wait for a person."""
+    """Start a session without clients, and wait until the session asks its question."""
     assert home.sesh("--open", name, *words, "--", *ASKS).code == 0
     wait_until(lambda: home.summary(name)["activity"]["state"] == "waiting")
 
 
 def hooked(home: Home, source: str = 'echo "$SESH_EVENT $SESH_SESSION" >>told', quiet: str = "") -> None:
-    """A person with a hook."""
+    """Configure a hook and quiet hours."""
     home.write(".config/sesh/config.toml", f"quiet = '{quiet}'\nhook = '''{source}'''\n")
 
 
@@ -72,7 +72,7 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     terminal = here(home)
     terminal.type("read -p 'push it? ' x\r")
     wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
-    needs(home)  # which is told, after anything that the other one would have told
+    needs(home)  # its notification comes after any of the other session
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
     assert not os.path.exists(os.path.join(home.path, "told"))
@@ -81,7 +81,7 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
 def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waited unseen in a window behind others."""
+    """An attached terminal may be hidden behind other windows."""
     monkeypatch.setattr(client, "WATCHED_FOR", 0.0)
     terminal = here(home, "job")
     terminal.type("read -p 'push it? ' x\r")
@@ -98,7 +98,7 @@ def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home:
 
 
 def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One's own `--kill` was told on one's own terminal: `job failed: exited 129`."""
+    """The user's own `--kill` must not be reported as `job failed: exited 129`."""
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setenv("SESH_DIR", home.directory)
     terminal = here(home)
@@ -127,7 +127,7 @@ def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home)
 
 
 def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home) -> None:
-    """A program that rang and asked at once was told of as a bell, and its question a minute later."""
+    """A bell together with a question must not delay the question by a minute."""
     hooked(home, 'echo "$SESH_QUESTION" >>told')
     sesh("--open", "job", "--", "sh", "-c", "printf 'push it? \\a'; read x; printf 'and now? \\a'; sleep 60")
     assert written(home, "told") == "push it?\n"
@@ -151,7 +151,7 @@ def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind
 
 
 def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(sesh: Sesh, home: Home) -> None:
-    """It only rang."""
+    """Such a terminal must not only ring."""
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     needs(home)

@@ -1,4 +1,4 @@
-"""Whatever the terminal is: its kind and its size, what was typed ahead, and a tmux between two sessions."""
+"""Terminals of any kind and size, with typeahead, and with tmux between two sessions."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_what_is_typed_ahead_in_the_shell_outside_arrives_in_the_session(home: H
 
 @pytest.fixture
 def tmux(home: Home) -> Iterator[str]:
-    """The words that begin a line of tmux, whose server is this home's own and ends with the test."""
+    """A tmux command line whose server belongs to this home and ends with the test."""
     words = [need("tmux"), "-S", f"{home.path}/t", "-f", "/dev/null"]
     yield shlex.join(words)
-    subprocess.run([*words, "kill-server"], check=False, capture_output=True)  # there is none if the test failed
+    subprocess.run([*words, "kill-server"], check=False, capture_output=True)  # no server runs if the test failed
 
 
 def inside_tmux(home: Home, tmux: str) -> Terminal:
-    """A terminal that is attached to work, in which a tmux was started; beta runs beside it."""
+    """Start session beta; return a terminal attached to work, with tmux started in work."""
     home.sesh("--open", "beta")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
@@ -71,7 +71,7 @@ def inside_tmux(home: Home, tmux: str) -> Terminal:
 
 
 def test_a_session_is_not_attached_in_itself_through_tmux(home: Home, tmux: str) -> None:
-    """It printed its own picture for ever, one row smaller each time."""
+    """A session attached in itself would draw itself for ever, one row smaller each time."""
     terminal = inside_tmux(home, tmux)
     terminal.type(f"clear; {home.path}/bin/sesh work; echo code-$?\r")
     terminal.wait_for("code-1")

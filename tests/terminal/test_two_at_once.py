@@ -1,4 +1,4 @@
-"""Two and more of sesh at once, at one name: one wins, the others say what is true, and nothing is lost or left."""
+"""Several commands at once on one name: one wins, the others report correctly, nothing leaks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.terminal.looking import screen
 
 
 def lost(home: Home, *names: str) -> None:
-    """Sessions whose daemon was killed."""
+    """Create these sessions, and kill their daemons."""
     for name in names:
         assert home.sesh("--open", name, "--", "sh", "-c", "echo here; exec cat").code == 0
     for name in names:
@@ -38,13 +38,13 @@ PAIRS: dict[str, Pair] = {}
 
 
 def pair(function: Pair) -> Pair:
-    """A race, played in a round of its own in one home."""
+    """Register a race for `test_two_at_once`."""
     PAIRS[function.__name__] = function
     return function
 
 
 def one_new(race: Race, name: str, word: str) -> None:
-    """All succeeded, the session is there once, and one of them has made it."""
+    """Check that all commands succeeded, and that one of them created the session."""
     assert set(race.codes) == {0}, race.story
     made = [each for each in race.results if each.json()["created"]]
     assert len(made) == 1, race.story
@@ -172,7 +172,7 @@ def exec_and_exec(race: Race) -> None:
 
 @contextmanager
 def cleared(home: Home) -> Iterator[None]:
-    """What a round leaves ends with it."""
+    """Kill the sessions that a round leaves."""
     try:
         yield
     finally:
@@ -184,9 +184,9 @@ def cleared(home: Home) -> Iterator[None]:
 @pytest.mark.timeout(rounds(120, 1800))
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_at_once(home: Home, name: str) -> None:
-    """Each pair meets at other locks: of each verb that creates, ends or renames one stands here."""
+    """Pairs for the verbs that create, end, reload or rename; each pair takes other locks."""
     first, _, second = name.partition("_and_")
-    few = 1 if second.startswith(first) else 2  # where they are not alike each of them goes on first once
+    few = 1 if second.startswith(first) else 2  # if the two differ, each goes on first once
     for number in range(rounds(few, 50)):
         with cleared(home):
             PAIRS[name](Race(home, number))

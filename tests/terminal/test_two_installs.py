@@ -1,5 +1,4 @@
-"""Two real installs over one directory of sessions: one by pipx, one by `make install`, of two versions, each with a
-Python of its own if this machine has two."""
+"""Installs by pipx and `make install`, of two versions, share one directory of sessions."""
 
 from __future__ import annotations
 
@@ -21,12 +20,12 @@ from tests.support.distribution import NOWHERE, copied, pack, tool, wheelhouse
 pytestmark = pytest.mark.soak
 
 NEWER = "99.0.1"
-"""What the one that make installs calls itself."""
+"""The version of the sesh that make installs."""
 
 
 @dataclass(frozen=True)
 class Installs:
-    """The home with the `sesh` of each, and the checkout of the newer one, in which `make` is called."""
+    """The home with the sesh of each install, and the newer checkout, where `make` runs."""
 
     piped: Home
     made: Home
@@ -35,7 +34,7 @@ class Installs:
     def make(
         self, target: str, variables: dict[str, str] | None = None, code: int = 0
     ) -> subprocess.CompletedProcess[str]:
-        """Calls make as the person does."""
+        """Call make as a user does."""
         return run(self.made, self.checkout, ["make", target], variables or {}, code)
 
 
@@ -51,7 +50,7 @@ def run(
 
 
 def another_python() -> str:
-    """A Python of another version than this one, if this machine has one that makes environments; else this one."""
+    """Return a Python of another version that can create environments, or else this Python."""
     for minor in (13, 12, 11, 10):
         found = shutil.which(f"python3.{minor}") if sys.version_info[:2] != (3, minor) else None
         if found and not subprocess.run([found, "-c", "import venv, ensurepip"], check=False).returncode:
@@ -80,7 +79,7 @@ def installs(home: Home, tmp_path: Path) -> Installs:
     about = checkout / "sesh" / "about.py"
     about.write_text(about.read_text(encoding="utf-8").replace(f'"{__version__}"', f'"{NEWER}"'), encoding="utf-8")
     shutil.rmtree(checkout / "build", ignore_errors=True)
-    # Binary packages are here for one Python only; what runs and uses sessions needs none of them.
+    # Binary packages are available for one Python only, and sessions need none of them.
     project = checkout / "pyproject.toml"
     lines = project.read_text(encoding="utf-8").splitlines(keepends=True)
     project.write_text("".join(line for line in lines if not line.startswith('    "fabric')), encoding="utf-8")
@@ -96,7 +95,7 @@ def version_of(home: Home, name: str) -> str:
 
 
 def use(home: Home, theirs: str, attached: str) -> None:
-    """What a person and a script do, with sessions that the other one has started."""
+    """Use sessions of the other install as a user and as a script."""
     assert len(home.sesh("--list", "--json").json()) == 8
     done = home.sesh("--run", theirs, "--", "echo $((40+2)); (exit 3)")
     assert (done.code, done.stdout) == (3, "42\n"), done.stderr
@@ -132,7 +131,7 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
         assert version_of(mine, name) == version
         assert "on-42" in mine.sesh("--screen", name).stdout
 
-    # --doctor names the one that comes first in PATH, with both versions, and sessions of another version.
+    # --doctor warns of the sesh that comes first in PATH, and of sessions of another version.
     first = {"PATH": f"{made.path}/.local/bin:/usr/bin:/bin"}
     checks = piped.sesh("--doctor", "--json", env=first).json()["checks"]
     found = [check for check in checks if check["check"] in ("program", "versions") and check["state"] == "warning"]
@@ -140,7 +139,7 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
     assert all(__version__ in check["message"] for check in found)
     assert all(check["remedy"] for check in found)
 
-    # Who removes one is told which sessions run from it, and nothing is removed.
+    # Uninstalling is refused, with the names of the sessions that run from this install.
     refused = installs.make("uninstall", code=2).stderr
     assert "4 sessions run from" in refused
     assert ": m0, m1, m3, p2; end them: sesh --kill m0 m1 m3 p2; FORCE=1 " in refused
@@ -149,7 +148,7 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
         assert made.sesh("--kill", name).code == 0
     assert made.sesh("--wait", "m0", "--idle", "1.5").code == 0
 
-    # By force it goes; what runs from it goes on, and moves to the other one.
+    # FORCE=1 removes the install; its sessions go on, and can be moved to the other install.
     gone = installs.make("uninstall", {"FORCE": "1"})
     assert f"stays: {made.directory} (sessions and how they ended)\n" in gone.stdout
     assert "rm -r" not in gone.stdout, "not with sessions that run"

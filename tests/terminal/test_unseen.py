@@ -1,4 +1,4 @@
-"""Sessions that ended while nobody was attached: listed, readable, started again, for a week."""
+"""Sessions that ended while nobody was attached are listed, readable and restartable for a week."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ended(home: Home, name: str) -> None:
 
 
 def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
-    """The session vanished, and `sesh srv` opened a fresh shell without a word."""
+    """The session must not vanish, or `sesh srv` would open a fresh shell."""
     crashed(home)
     row = home.sesh("--list", "--json").json()[0]
     assert (row["state"], row["exit_code"], row["command"], row["attached"]) == ("exited", 3, list(CRASH), 0)
@@ -48,7 +48,7 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
 
 @pytest.mark.needs("bash")
 def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left_is_not(home: Home) -> None:
-    """TMOUT ends a shell with code 0, and the session was gone, as if somebody had typed `exit`."""
+    """TMOUT ends a shell with code 0, which must not count as a typed `exit`."""
     for name in ("idle", "left"):
         home.sesh("--open", name, "--env", f"TMOUT={3 if name == 'idle' else 60}", "--", "bash", "--norc")
         assert home.sesh("--run", name, "--", "echo precious").stdout == "precious\n"
@@ -59,7 +59,7 @@ def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left
 
 
 def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
-    """It was listed as failed, and told as such by --watch, like one that needs somebody."""
+    """Ctrl-C must not make a session count as failed."""
     home.sesh("--open", "srv", "--", "sh", "-c", "trap 'exit 130' INT; echo up; while :; do sleep 0.05; done")
     assert home.sesh("--wait", "srv", "--for", "up", "--since-start", "--timeout", "30").code == 0
     assert home.sesh("--send", "srv", "--key", "C-c").code == 0
@@ -70,7 +70,7 @@ def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
 
 
 def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> None:
-    """The last checkpoint has them too, and not only what the emulator had read when somebody looked."""
+    """The last checkpoint includes output that came after somebody looked at the session."""
     home.sesh("--open", "srv", "--", "sh", "-c", "echo start; read x; echo the last; exit 3")
     wait_until(lambda: "start" in screen(home, "srv"))
     home.sesh("--send", "srv", "", "--enter")
@@ -156,7 +156,7 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     closing = home.terminal("srv")
     closing.wait_for("Close")
     closing.type("c")
-    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")  # `c` cancels other questions
+    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")  # in other questions, `c` cancels
     closing.type("\r")
     assert closing.exit_code() == 1
     closing.wait_for("nothing was done")

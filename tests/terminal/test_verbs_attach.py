@@ -1,4 +1,4 @@
-"""Going into sessions from a real terminal: create, attach, switch, come back, and the questions on the way."""
+"""Sessions from a real terminal: create, attach, switch, return, and the questions on the way."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_agai
     first.wait_until(lambda: first.screen()[-1].strip() == line)
     first.type("echo mark-$((40+2))\n")
     first.wait_for("mark-42")
-    first.wait_until(lambda: line not in first.text())  # since a key was pressed
+    first.wait_until(lambda: line not in first.text())  # a key removes the line
     left(first, "work")
     second = inside(terminal("work"))
     second.wait_for("mark-42")
@@ -74,7 +74,7 @@ def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, hom
         opened = terminal("--here", "app", "--", *command)
         wait_until(lambda: home.summary("app").get("attached") == 1)
         opened.type("x")
-        opened.wait_for("x")  # what is left before the daemon has answered exits with another code
+        opened.wait_for("x")  # detaching before the daemon has answered gives another exit code
         left(opened, "app")
     assert home.summary("app")["command"] == ["cat"]
 
@@ -98,9 +98,7 @@ def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: i
 
 
 def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, sesh: Sesh) -> None:
-    """The next terminal often gets the number of the pty that the job had, and was then taken for that session's own;
-    and the end of a program that had ended before was told only when something else woke the daemon.
-    """
+    """The end is reported at once, even if this terminal reuses the job's pty number."""
     sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = terminal("build")
     opened.wait_for("over")
@@ -111,7 +109,7 @@ def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh
     sesh("--open", "work")
     opened = terminal("work", "/nowhere", "--", "false")
     opened.wait_for_raw(b"work already runs; the directory /nowhere and the command are ignored")
-    opened.wait_for(" work already runs; ")  # the first screen covers what was printed
+    opened.wait_for(" work already runs; ")  # the first screen covers the printed line
     inside(opened)
     left(opened, "work")
 
@@ -129,7 +127,7 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
 def test_replace_detaches_the_others_and_read_only_types_nothing(
     terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "DURATION", 0.3)  # that it types nothing is said over what is shown
+    monkeypatch.setattr(view, "DURATION", 0.3)  # the read-only notice covers the last row
     first = inside(terminal("work"))
     watcher = inside(terminal("-r", "work"))
     watcher.type("echo never\n")
@@ -190,7 +188,7 @@ def _attached(home: Home) -> dict[str, int]:
 
 
 def test_a_session_that_is_not_there_cannot_be_watched(terminal: Open, home: Home) -> None:
-    """It was created, and took no keys."""
+    """`-r` must not create a session that takes no keys."""
     watching = terminal("-r", "zork")
     assert watching.exit_code() == 1
     watching.wait_for("no session zork")
@@ -200,7 +198,7 @@ def test_a_session_that_is_not_there_cannot_be_watched(terminal: Open, home: Hom
 def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = inside(terminal("one", columns=120))
     opened.type("sesh\n")
-    opened.wait_for(re.compile(r"\* one +attached .* bash$", re.MULTILINE))  # the list itself had the terminal
+    opened.wait_for(re.compile(r"\* one +attached .* bash$", re.MULTILINE))  # not `sesh`, which was in the foreground
     opened.type("sesh --rename uno && sesh --status uno\n")
     opened.wait_for(re.compile(r"state: +attached \(this one\)"))
     other = inside(terminal("uno", columns=120))
@@ -215,7 +213,7 @@ def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: H
 
 
 def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """SESH_SESSION of another terminal once made a nested multiplexer's `sesh --kill` end the wrong session."""
+    """An inherited SESH_SESSION must not make `sesh --kill` end another terminal's session."""
     sesh("--open", "work")
     for words in (["--kill"], ["--detach"], ["--rename", "x"]):
         assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
@@ -225,7 +223,7 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
 
 
 def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """`sesh -r other` typed inside was refused only after it had created the other session."""
+    """`sesh -r other` typed inside must be refused before it creates the session."""
     opened = inside(terminal("one"))
     opened.type("sesh -r two; sesh --new three --no-replay; echo code-$?\n")
     opened.wait_for("code-1")
@@ -237,7 +235,7 @@ def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: 
 
 
 def test_inside_a_session_a_kept_job_is_shown_and_nothing_is_left(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """The client switched to it, ended with it, and the person was thrown out of the session."""
+    """The client must not switch to the ended job and end with it."""
     sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = inside(terminal("one"))
     opened.type("sesh build; echo code-$?\n")
@@ -304,7 +302,7 @@ def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
 
 
 def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, terminal: Open) -> None:
-    """A daemon that is ending has its socket still open for a moment: who came just then was told to try again."""
+    """A client that connects to an ending daemon must create a new session."""
     path = os.path.join(home.directory, "work.sock")
     ending = socket.socket(socket.AF_UNIX)
     ending.bind(path)

@@ -1,4 +1,4 @@
-"""Where the files of sessions lie, as seen from the command line."""
+"""The directory of sessions, as seen from the command line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.support import PROMPT, Home
 
 
 def test_a_relative_sesh_dir_means_the_directory_where_it_was_written(home: Home) -> None:
-    """The daemon works in `/`: it used to look for a relative SESH_DIR there, and the creating command failed.
+    """The daemon works in `/`, where it must not look for a relative SESH_DIR.
 
-    Inside the session the variable must still lead to the same place, wherever its shell goes.
+    Inside the session SESH_DIR names the same directory, whatever the shell's directory is.
     """
     where = {"SESH_DIR": "sessions"}
     assert home.sesh("--open", "here", "--", "sleep", "1000", env=where, cwd=home.path).code == 0
@@ -23,7 +23,7 @@ def test_a_relative_sesh_dir_means_the_directory_where_it_was_written(home: Home
 
 
 def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home) -> None:
-    """`sesh -` said that nothing had been attached before, or showed an internal error where SESH_DIR is a file."""
+    """`sesh -` must report a wrong SESH_DIR, not an internal error or a missing session."""
     home.write("file", "")
     home.write("open/file", "")
     os.chmod(f"{home.path}/open", 0o755)  # noqa: S103 - refused for that
@@ -36,7 +36,7 @@ def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home)
 
 
 def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None:
-    """The caller's directory was asked for even where nothing depended on it."""
+    """A removed current directory matters only to verbs that need the current directory."""
     home.write("gone/file", "")
     line = 'cd ~/gone; rm -r ~/gone; sesh --exec --print -C / -- pwd; sesh --new -d; echo "$?"'
     done = subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, timeout=20, check=False)
@@ -47,7 +47,7 @@ def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None
 
 
 def test_a_list_says_what_it_does_not_believe(home: Home) -> None:
-    """A socket that others may write to was shown as one that does not answer, a file in its place not at all."""
+    """`--list` must report a socket writable by others, and a file in its place."""
     home.sesh("--open", "web", "--", "sleep", "60")
     os.chmod(f"{home.directory}/web.sock", 0o666)  # noqa: S103 - refused for that
     home.write(".sesh/other.sock", "")

@@ -1,4 +1,4 @@
-"""`--exec`: the job's own code, its output as it was written, and every way in which waiting for it can end."""
+"""`--exec`: the job's code, its output unchanged, and every way in which waiting can end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLEEPS = "echo ready; exec sleep 60"
 
 
 def followed(home: Home, script: str, *words: str) -> subprocess.Popen[bytes]:
-    """A job that somebody follows, once it has said that it is ready."""
+    """Start a job with `--follow`, and wait for its line `ready`."""
     process = home.start("--exec", "job", "--follow", *words, "--", "sh", "-c", script)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -36,7 +36,7 @@ def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) 
 
 
 def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> None:
-    """Nothing was said, and the session was gone."""
+    """The session is gone, so the message must say where to find the output."""
     failed = home.terminal("--exec", "build", "--", "sh", "-c", "echo broken; exit 3")
     assert failed.exit_code() == 3
     failed.wait_for("build ended: 3; see what it printed: sesh --logs build")
@@ -48,7 +48,7 @@ def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> Non
 
 
 def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home) -> None:
-    """Its answers (`R1;2c`) stood at the shell's prompt after the job, as if typed."""
+    """Otherwise the terminal's answers (`R1;2c`) stand at the shell's prompt, as if typed."""
     asked = r"\033[6n\033[c\033[>c\033[?2026$p\033]11;?\007\033P+q436f\033\\\033[>q\033[?u"
     job = ["--", "sh", "-c", f"stty -echo; printf '\\033[1mbegun\\033[6'; printf 'n{asked}ended\\n'"]
     shown = home.terminal("--exec", "--follow", *job)
@@ -59,7 +59,7 @@ def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home
 
 
 def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None:
-    """As from cron: a job, a session, and a hook of each, after `--reload` too."""
+    """With the short PATH of cron, jobs, sessions and hooks find them, after `--reload` too."""
     home.write("bin/beside", "#!/bin/sh\necho found\n", 0o755)
     home.write(".config/sesh/config.toml", "hook = 'beside >>\"$HOME/log-$SESH_SESSION\"'\n")
     folder = os.path.join(home.path, "bin")
@@ -120,7 +120,7 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
 
 
 def test_the_detach_key_leaves_even_a_tied_job_and_says_how_to_go_on(home: Home) -> None:
-    """It killed the one who waited by SIGQUIT, with a core dump."""
+    """Ctrl-\\ must not kill the waiting `--exec` by SIGQUIT, with a core dump."""
     process = home.start("--exec", "job", "--tie", "--json", "--", "sh", "-c", SLEEPS)
     wait_until(lambda: "ready" in home.sesh("--screen", "job").stdout)
     process.send_signal(signal.SIGQUIT)
@@ -141,9 +141,9 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
 
 
 def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
-    """`echo hi | sesh --exec -- cat` hung without a word."""
+    """`echo hi | sesh --exec -- cat` must not hang without a message."""
     end, feed = os.pipe()
-    os.write(feed, b"hi\n")  # it is looked at once, at the start
+    os.write(feed, b"hi\n")  # sesh checks stdin once, at the start
     process = home.start("--exec", "job", "--", "cat", stdin=end)
     os.close(end)
     assert process.stderr is not None
@@ -154,7 +154,7 @@ def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> N
 
 
 def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
-    """It ended with 129, and without a word."""
+    """Exit code 129 alone does not say why the job ended."""
     process = home.start("--exec", "job", "--", "sleep", "1000")
     wait_until(lambda: home.names() == ["job"])
     home.sesh("--kill", "job")
@@ -163,7 +163,7 @@ def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
 
 
 def test_a_pipe_that_has_ended_is_no_input_for_a_job(home: Home) -> None:
-    """Each job of an agent whose stdin is a closed pipe was said to wait for that input."""
+    """A closed pipe as stdin, as agents give, must not cause a warning about input."""
     process = home.start("--exec", "job", "--", "sh", "-c", "read x", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.close()
@@ -175,7 +175,7 @@ def test_a_pipe_that_has_ended_is_no_input_for_a_job(home: Home) -> None:
 
 
 def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home) -> None:
-    """What was typed here went nowhere."""
+    """Otherwise the user would type the answer here, where the job does not get it."""
     waiting = home.terminal("--exec", "job", "--follow", "--", "sh", "-c", 'printf "Name? "; read name; echo "$name"')
     waiting.wait_for("job waits: Name?; answer it in another terminal: sesh job")
     assert "Name?\nsesh: job waits" in waiting.text()
@@ -184,7 +184,7 @@ def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home) -> None:
 
 
 def test_a_tied_job_ends_when_its_window_closes_though_no_signal_comes(home: Home) -> None:
-    """Under su the hangup reaches su alone."""
+    """Under su, only su gets the SIGHUP."""
     deaf = "import os, signal, subprocess, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
     deaf += "subprocess.run(sys.argv[1:], preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))"
     line = [*home.command, "--exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60"]

@@ -1,4 +1,4 @@
-"""Sessions made, seen, renamed and ended by verbs, without a terminal."""
+"""Sessions created, listed, renamed and ended by verbs, without a terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
 
 
 def test_a_session_without_a_terminal_has_the_size_that_was_asked_for(sesh: Sesh, home: Home) -> None:
-    """It was 80x24 for ever: tables and differences of ten agents were cut."""
+    """80x24 is too small for the tables and diffs of agents."""
     sesh("--open", "web", "--size", "200x50", env={"COLUMNS": "155"})
     assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
     assert sesh("--exec", "--print", "--size", "132x43", "--", "stty", "size").stdout == "43 132\n"
@@ -48,7 +48,7 @@ def test_a_session_without_a_terminal_has_the_size_that_was_asked_for(sesh: Sesh
 
 
 def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(sesh: Sesh) -> None:
-    """Both were dropped in silence, even malformed."""
+    """Neither labels nor ignored options may be dropped in silence, even malformed ones."""
     sesh("--open", "web", "--label", "team=a", "--label", "old=1", "--", "sleep", "60")
     answer = sesh("--open", "web", "--label", "team=b", "--label", "old=", "--env", "X=1")
     assert answer.code == 0
@@ -136,9 +136,7 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
 
 
 def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh: Sesh) -> None:
-    """The connection to the daemon used to get number 0 or 1: `--send NAME -` read its own answers and hung, and
-    `--exec --follow` wrote the job's output to the daemon.
-    """
+    """The connection to the daemon must not get descriptor 0 or 1, stdin or stdout."""
     sesh("--open", "work")
 
     def shell(words: str) -> subprocess.CompletedProcess[bytes]:
@@ -152,13 +150,11 @@ def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh:
 
 
 def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
-    """On a full disk `--rename` moved the socket and left the record behind: two sessions were listed, one of them
-    without an answer; and a label was set that nothing recorded.
-    """
+    """If the record cannot be written, `--rename` and `--label` must change nothing."""
     sesh("--open", "web", "--label", "team=a", "--", "sleep", "60")
     pid = home.summary("web")["daemon_pid"]
     for name in ("web", "site"):
-        os.mkdir(os.path.join(home.directory, f".{name}.json.{pid}.sesh"))  # where a record is written first
+        os.mkdir(os.path.join(home.directory, f".{name}.json.{pid}.sesh"))  # the temporary file of the record
     for words in (["--rename", "web", "site"], ["--label", "web", "team=b"]):
         refused = sesh(*words)
         assert refused.code == 1
@@ -171,7 +167,7 @@ def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
 
 @pytest.mark.skipif(not machine.LINUX, reason="needs /proc/net/unix")
 def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(home: Home) -> None:
-    """A session of a month ago lost its files in /var/tmp: its socket had been bound under another name."""
+    """Cleaners of /var/tmp spare sockets that the kernel lists by path, and locked directories."""
     home.sesh("--open", "work")
     with open("/proc/net/unix", encoding="utf-8") as table:
         assert f" {home.directory}/work.sock\n" in table.read()

@@ -1,4 +1,4 @@
-"""`--wait`: what it waits for, which of several things it was, and how it ends where none of them comes."""
+"""`--wait`: each condition, which of several conditions was met, and the end without any."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sesh = Callable[..., Result]
 
 
 def typed(sesh: Sesh, text: str) -> int:
-    """Sends a line; the position that `--from` takes."""
+    """Send a line, and return the position for `--from`."""
     return int(sesh("--send", "work", text, "--enter", "--json").json()["position"])
 
 
@@ -30,13 +30,13 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Ho
     assert (answer["session"], answer["host"], answer["met"], answer["match"], answer["exit_code"]) == (
         "work", None, "prompt", None, None,
     )  # fmt: skip
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0  # it counts from the --send, long ago
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0  # a prompt since the --send counts
 
 
 @pytest.mark.needs("dash")
 @pytest.mark.parametrize("shell", ["bash --norc", "dash -i"])
 def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) -> None:
-    """After an Escape at an idle prompt a wait for it never ended."""
+    """An Escape at an idle prompt must not make `--wait --prompt` endless."""
     sesh("--open", "work", "--", *shell.split())
     assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
     for key in ("Escape", "C-l", "C-u"):
@@ -49,7 +49,7 @@ def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) ->
 
 @pytest.mark.usefixtures("work")
 def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Sesh, home: Home) -> None:
-    """What was typed is read by then, and the shell away from its prompt."""
+    """Without any output, `--wait` must not take the old prompt for the end."""
     typed(sesh, "PS1= PS2=; bind 'set enable-bracketed-paste off'; stty -echo")
     sesh("--wait", "work", "--prompt", "--timeout", "30")
     typed(sesh, "sleep 0.4; touch one")
@@ -71,9 +71,9 @@ def test_another_program_that_reads_is_no_prompt(sesh: Sesh) -> None:
 @pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 @pytest.mark.usefixtures("work")
 def test_a_bash_that_hangs_in_the_read_of_a_key_is_at_its_prompt(sesh: Sesh) -> None:
-    """If Ctrl-C flushed the input between its select and its read, `--run` was busy and `--wait` timed out for good.
+    """If Ctrl-C flushes the input after bash's select, bash blocks in read at its prompt.
 
-    Here bash reads so with the terminal's modes of its prompt; its `read -n` sets others.
+    Such a bash must not count as busy. Here its `read` blocks in the modes of the prompt; `read -n` sets others.
     """
     typed(sesh, "stty -icanon -icrnl -echo; read x")
     assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
@@ -84,7 +84,7 @@ def test_text_is_found_without_its_colours_and_over_pieces(sesh: Sesh) -> None:
     typed(sesh, r"printf 'lis\033[3'; sleep 0.2; printf '1mten\033[0ming on 80'; sleep 0.2; echo 80")
     done = sesh("--wait", "work", "--for", r"^listening on (\d{4})$", "--timeout", "30")
     assert done.stdout == "for: listening on 8080\n"
-    # The last character beyond ASCII was withheld: a prompt that ends so was never found.
+    # A last character beyond ASCII must not be withheld, or a prompt that ends with one is never found.
     typed(sesh, r"printf 'done \342\234\224'; sleep 30")
     assert sesh("--wait", "work", "--for", "✔", "--timeout", "30").stdout == "for: ✔\n"
 
@@ -148,7 +148,7 @@ def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> Non
 
 
 def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: Home) -> None:
-    """Text that was there already matched at once."""
+    """Text before that position must not match."""
     sesh("--open", "work", "--", "sh", "-c", "echo needle; while read -r x; do echo needle $x; done")
     wait_until(lambda: "needle" in logs(home, "work"))
     head = sesh("--status", "work", "--json").json()["position"]
@@ -163,7 +163,7 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
 def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It held the client beyond its timeout, for as long as the universe stands."""
+    """Such a pattern must not block the client beyond its timeout."""
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
     waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "0.2")
     typed(sesh, "a" * 60 + "b")
@@ -176,7 +176,7 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
 
 
 def test_the_result_of_a_kept_session_goes_with_its_new_name(sesh: Sesh) -> None:
-    """It stayed under the name before, where the next session of that name seemed to have ended so."""
+    """A result under the old name would look like the next session's end."""
     assert sesh("--exec", "before", "--keep", "--", "sh", "-c", "exit 7").code == 7
     assert sesh("--rename", "before", "after").code == 0
     assert sesh("--kill", "after").code == 0

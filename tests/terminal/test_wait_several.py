@@ -1,4 +1,4 @@
-"""`--wait` of several sessions: for all, or for the first; by name, by label, here and on hosts."""
+"""`--wait` for several sessions: for all or for the first, by name or by label."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_sessions_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
 
 
 def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> None:
-    """They were left out, and 0 was returned though one of them had failed."""
+    """Ended jobs must not be left out, or a failure among them is missed."""
     label = ["--label", "batch=7"]
     for name, code in [("again", 4), ("bad", 3), ("other", 5), ("later", 6)]:
         words = label if name != "other" else ["--label", "batch=8"]
@@ -92,12 +92,12 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> Non
 
 
 def waits(pid: int) -> bool:
-    """Whether the sessions are found, and a thread waits for each of two."""
+    """Tell whether the process has a waiting thread for each of two sessions."""
     return len(os.listdir(f"/proc/{pid}/task")) == 3
 
 
 def test_a_signal_ends_who_waits_for_several_as_one(sesh: Sesh, home: Home) -> None:
-    """SIGTERM printed an error for each, as of a fault of sesh: `it printed nothing`."""
+    """SIGTERM must not print an error of sesh for each session."""
     opened(sesh, "a", "b")
     for words, number, code in ((["--exit"], signal.SIGINT, 130), (["--exit", "--json"], signal.SIGTERM, -15)):
         waiting = home.start("--wait", "a", "b", *words)

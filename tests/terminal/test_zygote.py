@@ -1,4 +1,4 @@
-"""The zygotes, from which daemons are forked: one for each context, and no session depends on it."""
+"""Daemons are forked from one zygote for each context, and outlive the zygote."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 
 @pytest.fixture(autouse=True)
 def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Zygotes stay for the next session, and may take as long to answer as a busy machine needs."""
+    """Make zygotes stay for the next session, and give them time on a busy machine."""
     monkeypatch.setattr(zygote, "IDLE", 60.0)
     monkeypatch.setattr(launch, "ANSWER_TIMEOUT", 20.0)
 
@@ -58,7 +58,7 @@ def shown(home: Home, name: str, text: str) -> None:
 
 @contextmanager
 def lower_limit(home: Home) -> Iterator[Home]:
-    """Have what is started meanwhile open fewer files."""
+    """Lower the limit of open files for processes started meanwhile."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (777, before[1]))
     yield home
@@ -67,7 +67,7 @@ def lower_limit(home: Home) -> Iterator[Home]:
 
 @contextmanager
 def another_group(home: Home) -> Iterator[Home]:
-    """Have what is started meanwhile belong to one group more."""
+    """Add a group to processes started meanwhile."""
     if os.geteuid() != 0:
         pytest.skip("only root can join a group")
     before = os.getgroups()
@@ -96,12 +96,12 @@ def another_control_group(home: Home) -> Iterator[Home]:
     yield led(home, "sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh")
     processes.kill(home.processes())
     while os.path.exists(group):
-        with suppress(OSError):  # the last of its processes has not gone yet
+        with suppress(OSError):  # a process of the group may still be ending
             os.rmdir(group)
 
 
 def led(home: Home, *words: str) -> Home:
-    """Return the same home with a sesh that these words start."""
+    """Return the same home with a sesh that is started through these words."""
     other = copy.copy(home)
     other.command = [*words, *home.command]
     return other
@@ -127,7 +127,7 @@ def test_two_contexts_have_a_zygote_each(
 
 
 def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) -> None:
-    """Its hook too."""
+    """The session's hook has the same environment."""
     home.write("sub/file", "")
     home.write(".config/sesh/config.toml", "hook = 'echo \"$SESH_SESSION $MINE $OTHERS\" >~/told'\n")
     first = opened(home, "one", MINE="another's", OTHERS="secret")
@@ -157,7 +157,7 @@ def test_eight_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home)
 def test_a_zygote_that_is_stopped_or_killed_or_of_an_older_install_is_replaced(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a stopped one was asked for in vain comes once, and not again when it goes on."""
+    """A session requested from a stopped zygote is started once, even after SIGCONT."""
     install = home.write("about.py", "")
     monkeypatch.setattr(about, "__file__", install)
     first = opened(home, "one")
