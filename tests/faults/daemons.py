@@ -118,7 +118,7 @@ class Daemons:
         self._clients: list[Client] = []
 
     def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
-        """Create a session; return the creator's connection, over which it can be fed or waited for."""
+        """Create a session; return the creator's connection, over which the session is fed or waited for."""
         environment = self.home.environment({"SESH_DEBUG": "1"})
         asked: Any = {**SPEC, "environment": environment, "name": name, "command": list(command) or None, **spec}
         with pytest.MonkeyPatch.context() as patch:

@@ -240,7 +240,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
         code, said = ended(asker)
         assert (code, "did not run" in said) == (124, True), said
         os.kill(pid, signal.SIGCONT)
-        Session("work").send(enter=True)  # readline sees a SIGINT between its poll and its read only at a key
+        Session("work").send(enter=True)  # readline sees a SIGINT between poll and read only at the next key
         Session("work").wait(prompt=True, timeout=10)
         assert Session("work").run("true").exit_code == 0
         assert lines(home, "ran") == 0

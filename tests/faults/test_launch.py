@@ -140,7 +140,7 @@ def test_r04_an_unsafe_directory_is_refused_and_left_as_it_was(
 
 
 def test_where_another_user_can_exchange_the_directory_nothing_is_run(home: Home) -> None:
-    """Another user put a directory of their own in its place again and again, with files that a shell reads."""
+    """Another user swapped the directory again and again for their own, with files that a shell reads."""
     place = os.path.join(home.root, "place")
     env = {"SESH_DIR": os.path.join(place, "s")}
     os.mkdir(place, 0o700)
