@@ -1,4 +1,4 @@
-"""A host that means harm, at the far end of a link."""
+"""A hostile host at the far end of a link, and its attacks by name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Bridge:
             self.connection.send(protocol.frame(protocol.DATA, payload[at : at + protocol.CHUNK]))
 
     def leads(self, *, dies: bool = False, **words: Any) -> None:
-        """Pretend to lead to a session, and greet as its daemon; with `dies`, end before that."""
+        """Pretend to connect to a session, and greet as its daemon; with `dies`, exit before the greeting."""
         request = self.take(protocol.REQUEST)
         facts = {"id": request.get("id"), "ok": True, "name": "work", "session_id": "abc", "notes": [], **words}
         self.say(protocol.RESPONSE, **facts)
@@ -108,7 +108,7 @@ def says(*parts: bytes, endless: bool = False) -> Attack:
 
 
 def reads_out(bridge: Bridge) -> None:
-    """Send each line of the file that the second word names, as an item."""
+    """Send each line of the file that the second argument names, as an item."""
     bridge.greet()
     bridge.take(protocol.REQUEST)
     with open(sys.argv[2], encoding="utf-8") as file:
@@ -143,7 +143,7 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
 
 
 def lined(bridge: Bridge) -> None:
-    """Attach a client, and give it the screen that it asks for to lay a line over."""
+    """Attach a client, and send it the REDRAW that it asks for before it shows a notice."""
     bridge.attached()
     bridge.connection.send(protocol.numbered(protocol.REDRAW, 0, b""))
     while True:
@@ -206,7 +206,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 def main() -> None:
-    """Carry out the attack that the first word names."""
+    """Carry out the attack that the first argument names."""
     try:
         ATTACKS[sys.argv[1]](Bridge())
         signal.pause()

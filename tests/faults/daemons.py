@@ -51,7 +51,7 @@ class Client:
         self.connection.send(data, time.monotonic() + 10)
 
     def type(self, data: bytes, number: int | None = None) -> None:
-        """Sends INPUT."""
+        """Send INPUT."""
         self.sequence = self.sequence + 1 if number is None else number
         self.send(protocol.numbered(protocol.INPUT, self.sequence, data))
 
@@ -87,7 +87,7 @@ class Client:
             self.step()
 
     def wait_output(self, data: bytes, timeout: float = PATIENCE) -> None:
-        """Waits until the output holds some bytes."""
+        """Wait until the output holds some bytes."""
         deadline = time.monotonic() + timeout
         while data not in self.output:
             assert not self.closed, f"closed; {bytes(self.output[-300:])!r}"
@@ -95,7 +95,7 @@ class Client:
             self.step()
 
     def drain(self, timeout: float = 20) -> None:
-        """Takes everything until the daemon closes."""
+        """Read everything until the daemon closes the connection."""
         deadline = time.monotonic() + timeout
         while not self.closed:
             assert time.monotonic() < deadline, "the connection stayed open"
@@ -118,7 +118,7 @@ class Daemons:
         self._clients: list[Client] = []
 
     def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
-        """Create a session; return its creator's connection, by which it is fed or waited for."""
+        """Create a session; return the creator's connection, over which the session is fed or waited for."""
         environment = self.home.environment({"SESH_DEBUG": "1"})
         asked: Any = {**SPEC, "environment": environment, "name": name, "command": list(command) or None, **spec}
         with pytest.MonkeyPatch.context() as patch:
@@ -173,11 +173,11 @@ class Daemons:
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Answer:
-        """One verb's answer."""
+        """Return the answer to one verb."""
         return wire.ask(name, verb, data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
-        """What a verb shows."""
+        """Return the text that a verb answers with."""
         return wire.ask(name, verb, **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
@@ -198,7 +198,7 @@ class Daemons:
         return True
 
     def close(self) -> None:
-        """Ends everything."""
+        """Close the clients, and kill every process of the home."""
         for client in self._clients:
             client.close()
         processes.kill(self.home.processes())
@@ -206,12 +206,12 @@ class Daemons:
 
 
 def running(pid: int) -> bool:
-    """Whether a process lives; a zombie does not."""
+    """Return whether a process lives; a zombie does not."""
     return bool(start_time(pid))
 
 
 def gone(*pids: int, timeout: float = 5) -> None:
-    """Waits until processes have ended."""
+    """Wait until processes have ended."""
     wait_until(lambda: not any(map(running, pids)), timeout, what=f"the end of {pids}")
 
 
@@ -222,6 +222,6 @@ def resident(pid: int) -> int:
 
 
 def kill(pid: int) -> None:
-    """Sends SIGKILL, and waits for the end."""
+    """Send SIGKILL, and wait for the end of the process."""
     os.kill(pid, signal.SIGKILL)
     gone(pid)

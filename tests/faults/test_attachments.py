@@ -20,7 +20,7 @@ FLOOD = "exec seq -f 'line %.0f of a flood that nobody can stop at all' 1 100000
 
 
 def steady(client: Client) -> None:
-    """A client reads on, and the lines that it gets are in order."""
+    """Read on, and check that the client gets the lines in order."""
     start = len(client.output)
     deadline = time.monotonic() + 30
     while len(client.output) < start + (1 << 19):
@@ -31,7 +31,7 @@ def steady(client: Client) -> None:
 
 
 def shown(client: Client) -> str:
-    """What the client's terminal shows of the frames that came."""
+    """Return the text that a terminal shows after the SCREEN frames that came."""
     glass = Glass(80, 24)
     for kind, payload in client.frames:
         if kind == protocol.SCREEN:
@@ -88,7 +88,7 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
     start = len(other.output)
     while len(other.output) < start + (6 << 20):  # more than what the leader has read and what waits for it together
         other.step()
-    # On a busy machine the other one may be late as well for a moment.
+    # On a busy machine the other client may lag for a moment, too.
     assert "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}
 
 
@@ -144,7 +144,7 @@ def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
 
 
 def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_client(daemons: Daemons) -> None:
-    """It was taken for another one, was told that nothing of its input had come, and sent it all again."""
+    """The client was taken for another one, heard that no input of it had come, and sent all input again."""
     daemons.quiet("work")
     client = daemons.attach("work", client="token")
     client.type(b"once\n")
@@ -186,7 +186,7 @@ ASKS = (
 
 
 def typed(output: bytes) -> str:
-    """What a program that shows its input by `od` has read."""
+    """Return what a program that prints its input by `od` has read."""
     return "".join(line.strip() for line in output.decode().partition("ask")[2].split("\n")).replace("033", "^")
 
 
@@ -225,7 +225,7 @@ def test_r24_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> 
 def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
-    """A file is there as long as it waits without a deadline."""
+    """The file `asleep` exists while the daemon waits without a timeout."""
     asleep = os.path.join(home.path, "asleep")
     wait = Loop.wait
 
@@ -246,5 +246,5 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
     leader.type(b"\n")
     leader.wait_output(b"over", 20)
     daemons.wait_for("work", "over")
-    # Whom the flood left behind is given up, what is held is packed, a checkpoint is written; then nothing is left.
+    # First the daemon gives up clients that lag, packs what it holds, and writes a checkpoint.
     wait_until(lambda: os.path.exists(asleep))

@@ -15,14 +15,14 @@ from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 from tests.support.waiting import PATIENCE
 
-# sh stays the leader and waits; `$!` and `$$` tell the test whom to look for.
+# sh stays the leader and waits; `$!` and `$$` give the test the pids to look for.
 STUBBORN = (
     "trap '' HUP; echo leader $$; (trap '' HUP; exec sleep 100) & echo child $!; echo ready; sleep 100; sleep 100"
 )
 
 
 def pid_of(text: str, who: str) -> int:
-    """The pid that a script has printed behind a word."""
+    """Return the pid that a script has printed after a word."""
     return int(text.partition(f"{who} ")[2].split()[0])
 
 
@@ -41,7 +41,7 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
 def test_a_wait_is_answered_once_the_name_is_free(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who typed right after it met a daemon that had still to draw the last output."""
+    """A person who typed right after the answer met a daemon that still had to draw the last output."""
     path = os.path.join(home.path, "halted")
     monkeypatch.setattr(Model, "lag", property(lambda model: model._log.head - model.position + os.path.exists(path)))
     monkeypatch.setattr(Model, "wait_time", lambda _model: 0.05)
@@ -101,7 +101,7 @@ def test_a_kill_lets_what_made_a_session_of_its_own_live(daemons: Daemons, home:
 
 
 def test_r32_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -> None:
-    """Processes that it left get the kernel's hangup: one that obeys it ends, one that ignores it lives on."""
+    """Processes that the program left get the kernel's hangup: one ends, another that ignores SIGHUP lives on."""
     deaf = "$(trap '' HUP; sleep 100 >/dev/null 2>&1 & echo $!)"
     script = f"sleep 100 & echo plain $!; echo deaf {deaf}; exit 3"
     result, output = daemons.job(script)

@@ -1,4 +1,4 @@
-"""What may be written to a daemon's socket: anything. It costs the writer its connection, and nobody else a thing."""
+"""Anything may be written to a daemon's socket: bad input costs the sender its connection, and others nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELLO = wire.greeting("request")
 
 @pytest.fixture
 def work(daemons: Daemons) -> Iterator[Daemons]:
-    """A session `work`; at the end it must have lived through the test without a fault of its own."""
+    """Start a session `work`; check at the end that it runs on, and has logged no fault of its own."""
     daemons.quiet("work", "trap '' INT QUIT; exec cat", "raw")
     yield daemons
     status = daemons.ask("work", "status")["session"]
@@ -29,7 +29,7 @@ def work(daemons: Daemons) -> Iterator[Daemons]:
 
 
 def closed(connection: wire.Connection, within: float = 5) -> bool:
-    """Whether the daemon closes the connection in time, whatever it says before."""
+    """Return whether the daemon closes the connection in time, whatever it sends before."""
     deadline = time.monotonic() + within
     try:
         while True:
@@ -102,7 +102,7 @@ def test_r16_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Connections may leave half of the usual bytes unfinished."""
+    """Let connections leave only half of the usual bytes unfinished."""
     monkeypatch.setattr("sesh.daemon.server.MAX_UNFINISHED", MAX_UNFINISHED // 2)
     return MAX_UNFINISHED // 2
 
@@ -125,7 +125,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
             asking.hello("request")
             asking.send(block * 15)
             asking.request("summary")
-        assert peak - before < 3 * narrow  # the allocator may keep as much again of smaller ones
+        assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
         assert closed(crowd[0])
         assert not closed(crowd[-1], 0.1)
     finally:
@@ -147,7 +147,7 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
 
 
 def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
-    """Writes as long as the other side takes something every half second."""
+    """Send the pieces; raise TimedOut if the peer does not take one within half a second."""
     for piece in pieces:
         connection.send(piece, time.monotonic() + 0.5)
 
@@ -156,9 +156,9 @@ def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
 def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Its questions were all answered before anybody else's turn, for seconds, and the answers kept for ever.
+    """All requests of such a peer were answered before anybody else's, and the answers kept without bound.
 
-    To look whether one who asked for a change had gone, the daemon read ahead: 8 s of that took it 750 MB.
+    The daemon read ahead, to see whether a peer that asked for a change had gone: that took 750 MB in 8 s.
     """
     questions = {"ping": protocol.frame(protocol.PING, bytes(1 << 19)), "request": wire.asking("status", 1) * 4000}
     question = questions.get(kind) or wire.asking("detach", 1, which="others") * 4000
@@ -178,7 +178,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
 
 
 def untaken(connection: wire.Connection, data: bytes) -> bytes | None:
-    """What the other side has no room for just now; None where it has closed."""
+    """Write what the peer takes now; return the rest, or None if the peer has closed."""
     try:
         return data[os.write(connection.outbound, data) :]
     except BlockingIOError:

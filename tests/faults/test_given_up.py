@@ -1,4 +1,4 @@
-"""What an asker has given up, or was refused, does not happen later: with daemons stopped at each of their steps."""
+"""A request that was given up, or refused, is not done later: daemons are stopped at each of their steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 
 ROUNDS = rounds(2, 50)
-"""Of what may come out otherwise each time."""
+"""Repetitions of a race that may end differently each time."""
 STEPS: dict[str, tuple[object, str, bool]] = {
     "accept": (listener.Listener, "accept", False),
     "request": (requests.Requests, "handle", False),
@@ -29,14 +29,14 @@ STEPS: dict[str, tuple[object, str, bool]] = {
     "queued": (queue.RunQueue, "add", True),
     "response": (connection.PeerConnection, "respond", False),
 }
-"""Where a daemon that serves stops: before a function, or after it."""
+"""Steps at which a serving daemon stops: before a function, or after it (True)."""
 BORN: dict[str, tuple[object, str, bool]] = {
     "forked": (main, "_receive_spec", True),
     "claim": (listener.Listener, "claim", False),
     "claimed": (listener.Listener, "claim", True),
     "started": (pty.Pty, "spawn", True),
 }
-"""Where a newborn stops; it begins before `claimed`."""
+"""Steps at which a newborn daemon stops; from `claimed` on, its session has begun."""
 VERBS: dict[str, tuple[str, ...]] = {
     "run": ("--run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
     "send": ("--send", "send", "echo x >>ran-send", "--enter"),
@@ -57,7 +57,7 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Creators wait for long, askers hardly at all; a file `asked` is there while one waits for the answer of a run."""
+    """Let creators wait long and askers briefly; write the file `asked` once a `--run` waits for its answer."""
     for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT"):
         monkeypatch.setattr(launch, name, 30.0)
     monkeypatch.setattr(find, "PATIENCE", 0.7)
@@ -79,7 +79,7 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, after: bool) -> None:
-    """Have each process that calls a function stop itself there, once, if there is the file `stop-PID`, or `stop`."""
+    """Make processes stop themselves at a function: once if the file `stop-PID` exists, always while `stop` does."""
     whole = getattr(place, name)
 
     def stop() -> None:
@@ -102,7 +102,7 @@ def halt(home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, 
 
 
 def ended(asker: Process, timeout: float = 15) -> tuple[int, str]:
-    """Wait for the end of a command; its exit code and standard error."""
+    """Wait for the end of a command; return its exit code and standard error."""
     code = asker.wait(timeout)
     assert asker.stderr is not None
     os.set_blocking(asker.stderr.fileno(), False)  # a newborn that is stopped may hold the other end
@@ -110,7 +110,7 @@ def ended(asker: Process, timeout: float = 15) -> tuple[int, str]:
 
 
 def killed(askers: Iterable[Process]) -> None:
-    """Kill commands; their connections are closed then."""
+    """Kill commands, which closes their connections."""
     for asker in askers:
         asker.kill()
         asker.wait()
@@ -144,12 +144,12 @@ def happened(home: Home, verb: str) -> int:
         return int("renamed" in home.names())
     if verb == "send":
         Session(verb).wait(prompt=True, timeout=5)
-    assert Session(verb).run("true").exit_code == 0  # all before it is over
+    assert Session(verb).run("true").exit_code == 0  # all earlier input has been run
     return lines(home, f"ran-{verb}")
 
 
 def agrees(code: int | None, said: str, count: int) -> bool:
-    """Tell whether what an asker was told fits to how often it has happened."""
+    """Tell whether an asker's exit code and message agree with how often the request was done."""
     if code == 0:
         return count == 1
     unknown = code in (None, 255) or "it may be done or not" in said
@@ -162,7 +162,7 @@ def agrees(code: int | None, said: str, count: int) -> bool:
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """`--run` at a stopped daemon said 125, the command did not run; and it ran once the daemon went on."""
+    """`--run` at a stopped daemon gave 125, `the command did not run`; the command ran once the daemon went on."""
     halt(home, monkeypatch, *STEPS[step])
     marks: dict[str, str] = {}
     for name in VERBS:
@@ -198,7 +198,7 @@ def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
 
 
 def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> None:
-    """It waits for the first prompt, or behind another command."""
+    """The run waits for the first prompt of the shell, or behind another command."""
     home.write(".bashrc", f"while [ ! -e go ]; do sleep 0.02; done; PS1='{PROMPT} '\n")
     assert home.sesh("--open", "work").code == 0
 
@@ -225,7 +225,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
 def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
     home: Home, monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:
-    """The shell is stopped once the line is typed; it goes on when the asker has its answer."""
+    """The shell is stopped before the daemon types the line, and goes on when the asker has its answer."""
     halt(home, monkeypatch, *STEPS["queued"])  # the daemon stops before it types
     assert home.sesh("--open", "work", "--", shell).code == 0
     assert Session("work").run("true").exit_code == 0
@@ -240,7 +240,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
         code, said = ended(asker)
         assert (code, "did not run" in said) == (124, True), said
         os.kill(pid, signal.SIGCONT)
-        Session("work").send(enter=True)  # readline sees a SIGINT that came between its poll and its read with a key
+        Session("work").send(enter=True)  # readline sees a SIGINT between poll and read only at the next key
         Session("work").wait(prompt=True, timeout=10)
         assert Session("work").run("true").exit_code == 0
         assert lines(home, "ran") == 0
@@ -284,7 +284,7 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
 def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waited for the lock of the directory without end."""
+    """The second session waited without end for the lock of the directory."""
     monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
     halt(home, monkeypatch, main, "_check_wanted", True)
     stop = home.write("stop", "")
@@ -303,7 +303,7 @@ def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
 def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It read for ever: the daemon gives a job's input up when its feeder's connection closes, and there was none."""
+    """The job read for ever: its input ends when the feeder's connection closes, and the daemon had none."""
     halt(home, monkeypatch, *BORN["started"])
     stop = home.write("stop", "")
     words = ("--exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed")

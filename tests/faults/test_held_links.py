@@ -21,23 +21,23 @@ Row = Any
 
 
 class Host:
-    """`@evil`, and a link that is held to it by this process."""
+    """The host `@evil`, and a link that this process holds to the host."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.others = set(processes.descendants(os.getpid()))
 
     def does(self, attack: str, *words: str) -> None:
-        """Have it do this."""
+        """Make the host carry out an attack."""
         via = json.dumps(far_end(self.home, attack, *words))
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def says(self, *items: list[Row]) -> None:
-        """Has it say these items; an empty one says that this is how all stand now."""
+        """Make the host send these items; an empty one says that the report is complete."""
         self.does("says", self.home.write("items", "".join(json.dumps(item) + "\n" for item in items)))
 
     def until(self, holds: Callable[[Report], object]) -> Report:
-        """The first report of the link that is as it is to be."""
+        """Return the first report of the link for which `holds` is true."""
         with SessionIndex(Caller(), ["evil"]) as index:
             while index.pending or not holds(index.machines["evil"]):
                 assert select.select([index.inbound], [], [], 10)[0], "it says nothing more"
@@ -45,7 +45,7 @@ class Host:
             return index.machines["evil"]
 
     def processes(self) -> set[int]:
-        """The processes of the links that are open, or opening."""
+        """Return the processes of the links that are open, or opening."""
         return set(processes.descendants(os.getpid())) - self.others
 
 
@@ -58,7 +58,7 @@ def host(home: Home, inside: None) -> Iterator[Host]:
 
 
 def test_what_a_host_leaves_out_is_said_once_however_often_it_says_so(host: Host) -> None:
-    """The remark had one more copy of it with each change."""
+    """Each change added one more copy to the remark."""
     malformed: list[Row] = [GOOD, ODD_ROWS["labels"]]
     host.says(*[malformed, []] * 4, [{**GOOD, "attached": 1}], [])
     report = host.until(lambda report: report.rows[0]["attached"])
@@ -66,7 +66,7 @@ def test_what_a_host_leaves_out_is_said_once_however_often_it_says_so(host: Host
 
 
 def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Host) -> None:
-    """A list was shown, and kept, that was not yet whole."""
+    """An incomplete list was shown and kept."""
     host.says(
         [{**GOOD, "name": "one"}], [ODD_ROWS["labels"]], [{**GOOD, "name": "two"}], [], [{**GOOD, "name": "three"}], []
     )
@@ -81,7 +81,7 @@ def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Ho
 
 
 def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> None:
-    """It filled this process."""
+    """Such a host filled the memory of this process."""
     host.does("many")
     assert "malformed" in host.until(lambda report: report.silence).silence
     wait_until(lambda: not host.processes(), what="the link is closed")

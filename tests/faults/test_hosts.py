@@ -1,4 +1,4 @@
-"""Hosts that mean harm: what comes from them costs neither memory nor a terminal, and is told in one line."""
+"""Hostile hosts: their output fills no memory and harms no terminal, and an error is one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Evil:
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:
-        """Run `sesh @evil WORDS` under that attack: no traceback, and nothing that a terminal acts upon."""
+        """Run `sesh @evil WORDS` under that attack; check that no escape sequence and no traceback comes out."""
         self.does(attack)
         done = self.home.sesh("@evil", *words)
         assert_harmless(done.stdout + done.stderr)
@@ -64,14 +64,14 @@ def assert_shown_harmless(terminal: Terminal) -> None:
 
 @pytest.fixture
 def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
-    monkeypatch.setattr("sesh.client.channel._GOODBYE_OVER_LINK", 0.3)  # none of them says good-bye
+    monkeypatch.setattr("sesh.client.channel._GOODBYE_OVER_LINK", 0.3)  # no attack sends a goodbye
     return Evil(home)
 
 
 def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
-    """Five gigabytes came in eight seconds."""
+    """sesh read five gigabytes in eight seconds."""
     evil.does("data")
-    # A process's peak begins with that of the one it was forked from: the client's is a small one.
+    # A process's peak begins with that of its parent: this parent is a small one.
     measured = (
         "import resource, subprocess, sys\n"
         "subprocess.run(sys.argv[1:])\n"
@@ -128,7 +128,7 @@ def test_what_is_not_of_its_shape_is_one_line(evil: Evil) -> None:
 
 
 def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil) -> None:
-    """It died by a KeyError."""
+    """The picker died of a KeyError."""
     evil.does("picture")
     terminal = evil.home.terminal("@evil", "--pick", columns=200)
     terminal.wait_for("malformed message: ")
@@ -187,13 +187,13 @@ def test_a_question_is_asked_as_text(evil: Evil) -> None:
 
 @pytest.mark.parametrize(("attack", "verb"), [("dies", "--wait"), ("silent", "--run"), ("mute", "--exec")])
 def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> None:
-    """It took eight seconds, and twenty to begin with."""
+    """Despite `--timeout`, such a call took eight seconds, or twenty."""
     done = evil.sesh(attack, verb, "work", "--timeout", "0.5", *(["--", "true"] if verb != "--wait" else []))
     assert done.code == 124, done
 
 
 def peak(pid: int) -> int:
-    """Return the bytes that a process has had in memory at the most."""
+    """Return the most bytes that a process has had in memory."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
         found = re.search(r"VmHWM:\s+(\d+) kB", file.read())
     assert found is not None

@@ -1,6 +1,6 @@
-"""Faults at the places that matter: no room, no descriptors, no processes, and an end in the middle of a write.
+"""Faults of the system: a full disk, no descriptors, no processes, and a kill in the middle of a write.
 
-Each is a change of the tests' own process, which the sesh that a test starts afterwards inherits.
+Each fault is patched into the tests' own process, and inherited by each sesh that a test starts afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TESTS = os.getpid()
 def failing(
     monkeypatch: pytest.MonkeyPatch, place: object, name: str, number: int, when: Callable[..., bool] = lambda *_: True
 ) -> None:
-    """Have a function fail in every process but the tests' own, where `when` holds for its words."""
+    """Make a function fail in every process but the tests' own, if `when` is true for its arguments."""
     whole = getattr(place, name)
 
     def fail(*words: object, **more: object) -> object:
@@ -44,7 +44,7 @@ def failing(
 def test_a_full_disk_costs_a_running_session_nothing(
     home: Home, daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Checkpoint, record and result cannot be written: it goes on, says so, and ends with its code."""
+    """Checkpoint and record cannot be written: the session goes on, and a verb that needs the disk says so."""
     full = os.path.join(home.path, "full")
     failing(
         monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home, descriptor) and os.path.exists(full)
@@ -95,7 +95,7 @@ def test_a_record_that_cannot_be_written_starts_no_program(
 def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
     home: Home, daemons: Daemons, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """`--label` writes the record again; the daemon is killed at a step of that."""
+    """The daemon is killed while it rewrites the record for `--label`."""
     armed = os.path.join(home.path, "armed")
 
     def die() -> None:
@@ -155,7 +155,7 @@ def test_a_session_that_cannot_be_made_is_told_in_one_line_and_leaves_nothing(
 
 
 def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was an internal error."""
+    """The failure was reported as an internal error."""
 
     def fail(*_: object, **__: object) -> NoReturn:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))

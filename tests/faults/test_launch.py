@@ -1,4 +1,4 @@
-"""How daemons start: whatever their creator is like, one for each name, and with nothing that is the creator's."""
+"""How daemons start: under any creator, one for each name, and with nothing of the creator's."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ STATUS = "grep ^Sig /proc/self/status; umask; ulimit -n; ls -l /proc/$$/fd; pwd;
 
 
 def status_of(text: str) -> dict[str, int]:
-    """Masks of signals by their names in /proc/PID/status, less 32 and 33.
+    """Return the signal masks by their names in /proc/PID/status, without signals 32 and 33.
 
-    These two are the C library's own. What is started by posix_spawn, as GNU make starts the tests, has them ignored,
-    and no program can change that.
+    The C library keeps these two for itself. A process that posix_spawn started, as GNU make starts the tests, ignores
+    them, and cannot change that.
     """
     masks = re.findall(r"(Sig\w+):\s*([0-9a-f]+)", text)
     return {key: int(value, 16) & ~(0b11 << 31) for key, value in masks}
@@ -55,12 +55,12 @@ def test_r35_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemo
 
 
 def words(pid: int) -> str:
-    """What every user may read of a process: its command line and its name."""
+    """Return what every user may read of a process: its command line and its name."""
     return " ".join(command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All users of the machine could read them, for as long as the session lived."""
+    """All users of the machine could read the creator's words for as long as the session lived."""
     monkeypatch.setattr(zygote, "IDLE", 60.0)
     for name in ("one", "two"):
         assert home.sesh("--open", name, "--env", "TOKEN=hunter2", "--", *SLEEP).code == 0
@@ -69,7 +69,7 @@ def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, m
     shown = " ".join(map(words, home.processes()))
     assert "hunter2" not in shown
     assert about.ZYGOTE in shown
-    assert "/bin/sleep" in shown  # the programs' own words are theirs
+    assert "/bin/sleep" in shown  # sesh leaves the words of programs alone
 
 
 def test_a_program_gets_its_terminal_and_nothing_else(daemons: Daemons, home: Home) -> None:
@@ -84,7 +84,7 @@ def test_a_program_gets_its_terminal_and_nothing_else(daemons: Daemons, home: Ho
 
 @pytest.mark.parametrize("mask", [0o000, 0o777])
 def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemons, home: Home, mask: int) -> None:
-    """The program gets that umask, and no file is another's to read."""
+    """The program gets that umask, and other users can read no file of sesh's."""
     os.rmdir(home.directory)
     own = os.umask(mask)
     try:
@@ -100,7 +100,7 @@ def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemon
 def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It did not sleep any more: the socket stayed ready, and each attempt failed."""
+    """The daemon did not sleep any more: the socket stayed ready, and each attempt to accept failed."""
     monkeypatch.setattr("sesh.daemon.server.ACCEPT_RETRY", 600.0)
     resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
     connection = wire.connect("work")
@@ -108,10 +108,10 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
 
     def attempts() -> int:
         faults = connection.request("status")[0]["session"]["faults"]
-        # A timer may lack a descriptor too, to load what looks at the program.
+        # A timer may lack a descriptor too, to load the module that looks at the program.
         return sum("in an event: " in fault and "Too many open files" in fault for fault in faults)
 
-    assert attempts() == 0  # and what it takes to answer is loaded
+    assert attempts() == 0  # this also loads the modules that the answer needs
     crowd = [wire.connect("work") for _ in range(40)]
     wait_until(attempts, what="an attempt that fails")
     assert [attempts() for _ in range(20)] == [1] * 20
@@ -140,7 +140,7 @@ def test_r04_an_unsafe_directory_is_refused_and_left_as_it_was(
 
 
 def test_where_another_user_can_exchange_the_directory_nothing_is_run(home: Home) -> None:
-    """They put a directory of theirs in its place again and again, and what a shell reads into that."""
+    """Another user swapped the directory again and again for their own, with files that a shell reads."""
     place = os.path.join(home.root, "place")
     env = {"SESH_DIR": os.path.join(place, "s")}
     os.mkdir(place, 0o700)

@@ -1,4 +1,4 @@
-"""Many megabytes: whole and in order for a raw client, and at the end the emulator agrees with the bytes."""
+"""Output faster than the emulator: nothing is lost, and clients that attach get screens, not old bytes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 
 FLOOD = r'read go; yes "$(printf "%0120d\033[K" 0)" | head -n 6000; seq 1 3000; : >done; exec cat'
-"""More than the emulator may be behind, in a form that takes no short cut."""
+"""More than the emulator may lag, in a form for which it has no short cut."""
 LARGEST = 512 << 10
 
 
 @pytest.fixture
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The emulator may be behind by a part of its usual limit, and rests while the file of this name exists."""
+    """Lower the limit of the emulator's lag; return the path of a file: while it exists, the emulator rests."""
     for name in ("clients.relay.MAX_LAG", "screen.model.MAX_LAG"):
         monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
     step, path = Model.step, f"{home.path}/halt"
@@ -40,7 +40,7 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     assert position() <= begun + LARGEST + (128 << 10)
     os.unlink(halt)
     wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
-    daemons.wait_for("work", "\n3000", timeout=60)  # asked before the flood's last bytes it would not wait for them
+    daemons.wait_for("work", "\n3000", timeout=60)  # else `--logs` could answer before the flood's last bytes
     shown = home.sesh("--logs", "work", "3001", timeout=60).stdout.split("\n")
     assert shown == [f"{0:0120}", *map(str, range(1, 3001)), ""]
     size = 6_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
@@ -57,7 +57,7 @@ seq -f "$(printf '\033[K')line %.0f" 1 40000; : >done; exec cat
 def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_old_bytes(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All that the emulator had not seen within 0.05 s came as it was: megabytes, a clipboard write and a query."""
+    """All that the emulator had not seen within 0.05 s was sent raw: megabytes, a clipboard write and a query."""
     monkeypatch.setattr("sesh.daemon.screen.model.PAUSE", 1000.0)
     daemons.sh("work", f"stty -echo; {BURST}", directory=home.path)
     daemons.ask("work", "send", b"\n")
@@ -69,7 +69,7 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
     screens = b"".join(payload for kind, payload in client.frames if kind == protocol.SCREEN)
     assert b"line 39999" in screens
     assert b"line 39001" in screens
-    assert len(screens) < 300_000  # the burst is twice that; the longer it takes, the more screens there are
+    assert len(screens) < 300_000  # the burst is twice that; the longer it takes, the more screens come
     assert len(client.output) < 20_000
     for part in (screens, bytes(client.output)):
         assert b"\x1b]52" not in part
@@ -82,7 +82,7 @@ DEAR = (b"a\x1b[1000000000000000000b\x1b[31m" * 10_000) + b"\x18\x1b[?69l\x1b[m\
 def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cost the emulator minutes."""
+    """Such output kept the emulator busy for minutes."""
     monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 0.1)
     monkeypatch.setattr("sesh.daemon.screen.model.SMALL_LAG", 256)
     script = f"stty raw -echo; cat {home.write('dear', DEAR)}; exec cat"

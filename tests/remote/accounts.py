@@ -38,7 +38,7 @@ _FILES = {
 
 
 class Account:
-    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `end` ends what it runs, `reset` empties its home."""
+    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `end` kills its processes, `reset` renews its home."""
 
     def __init__(self, name: str, home: str, shell: str) -> None:
         entry = pwd.getpwnam(name)
@@ -96,7 +96,7 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def processes(self) -> list[int]:
-        """Return the pids of all that runs as this user; if the tests do, too, of all with this HOME."""
+        """Return the user's processes; if the tests run as that user, only those with this HOME."""
         if not ROOT:
             return processes.marked("HOME", self.home)
         if processes.LINUX:
@@ -106,7 +106,7 @@ class Account:
         return [int(pid) for pid, uid, state in rows if int(uid) == self.uid and not state.startswith("Z")]
 
     def end(self) -> None:
-        """Kills all that runs as this user."""
+        """Kill every process of this user."""
 
         def gone() -> bool:
             left = self.processes()
@@ -124,7 +124,7 @@ class Account:
         self.secret = secret
 
     def reset(self) -> None:
-        """Make the home as new. Nothing of the user runs, because `give_back` has ended it."""
+        """Make the home new, and remove the password. `give_back` has ended the user's processes."""
         if self.secret:
             subprocess.run([need("usermod"), "-p", "*", self.name], check=True, capture_output=True)
             self.secret = ""
@@ -196,7 +196,7 @@ class Accounts:
         raise AssertionError("a thousand test users are left over")
 
     def close(self) -> None:
-        """Removes the users and their homes."""
+        """Remove the users and their homes."""
         for account in self._all:
             account.end()
             shutil.rmtree(account.home, ignore_errors=True)
@@ -217,7 +217,7 @@ def _quiet(words: list[str]) -> subprocess.CompletedProcess[str]:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Let only one run of the tests change users, because two of useradd and its like cannot run at once."""
+    """Let only one run of the tests change users: useradd and userdel fail while another one runs."""
     lock = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -227,8 +227,8 @@ def _alone() -> Iterator[None]:
 
 
 def _sweep() -> None:
-    """Removes the users of runs that were killed."""
-    with _alone():  # else another run could have made a user of that name before it is removed
+    """Remove the users of runs that were killed."""
+    with _alone():  # else userdel could remove a new user of another run
         for entry in pwd.getpwall():
             pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
             if not (re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal()):

@@ -16,13 +16,13 @@ from tests.support import Home
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Suppress the line that says which host sesh waits for: a busy machine would show it here and there."""
+    """Suppress the line that says which host sesh waits for: on a busy machine it would appear at random."""
     monkeypatch.setattr(person, "_CONNECTING_AFTER", 120.0)
 
 
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Ground]:
-    """Keys, users and sshds of this run; gone at its end."""
+    """Keys, users and sshds of this run, removed at its end."""
     own = Ground()
     yield own
     own.close()

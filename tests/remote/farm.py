@@ -23,8 +23,8 @@ from tests.support.waiting import PATIENCE
 
 Settings = Mapping[str, str | None]
 
-# ssh reads the home of passwd, whatever HOME says. So these wrappers come first in the test's PATH, and replace the
-# user's configuration by that of the test, also with BatchMode. Each call is logged.
+# ssh takes the home from passwd, not from HOME. So these wrappers come first in the test's PATH, and give ssh the
+# test's configuration instead of the user's, in place of a `sesh.config` with BatchMode. Each call is logged.
 # Calls at the same time do not mix, because each `printf` writes all of its text at once.
 _WRAPPER = """#!/bin/sh
 printf '%s\\037' {name} "$@" '\036' >>{calls}
@@ -36,14 +36,14 @@ done
 exec {program} {options} "$@"
 """
 
-# If there is only one user, tests must not use that user's home, but sshd starts there whatever HOME says: so `cd`.
+# Without root, a host's user is the user of the tests. sshd starts in that user's home, whatever HOME says: so `cd`.
 _AT_HOME = (
     """exec sh -c 'cd; [ "$SSH_ORIGINAL_COMMAND" ] && exec "$SHELL" -c "$SSH_ORIGINAL_COMMAND"; exec "$SHELL" -l'"""
 )
 
 
 class Ground:
-    """What all tests of a run share: a directory that everyone may read, keys, users, and sshds by their settings."""
+    """Shared by all tests of a run: a directory that everyone may read, keys, users, one sshd per set of settings."""
 
     def __init__(self) -> None:
         for tool in ("ssh", "sshd", "ssh-keygen"):
@@ -76,7 +76,7 @@ class Ground:
 class SshHost:
     """One host as a test sees it: `word` (for `@word`), `user`, `home` and `directory` (SESH_DIR) on the host.
 
-    `proxy` is the network before it, where the host was made with `proxied`.
+    `proxy` is the network in front of a host that was made with `proxied`.
     """
 
     def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None) -> None:
@@ -88,7 +88,7 @@ class SshHost:
         self.user, self.home, self.shell = account.name, account.home, account.shell
         self.directory = os.path.join(self.home, ".sesh")
         self.port = proxy.port if proxy else sshd.port
-        self.address = f"[{sshd.host}]:{self.port}"  # as known_hosts has it
+        self.address = f"[{sshd.host}]:{self.port}"  # as in known_hosts
 
     @property
     def proxy(self) -> Proxy:
@@ -97,11 +97,11 @@ class SshHost:
 
     @property
     def python(self) -> str:
-        """An interpreter for programs of the host."""
+        """An interpreter that the host's user can run."""
         return self.farm.ground.runtime.python
 
     def links(self) -> Sequence[object]:
-        """The connections so far. This and the next methods are as those of hosts without ssh (`via`)."""
+        """Return the connections so far. `ViaHost` has this method, too, and the next ones."""
         return range(self.proxy.accepted)
 
     def cut(self) -> None:
@@ -132,7 +132,7 @@ class SshHost:
         return self.account.write(name, content, mode)
 
     def read(self, name: str) -> str:
-        """A file of HOME on the host."""
+        """Return the text of a file in HOME on the host."""
         with open(os.path.join(self.home, name), encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -145,18 +145,18 @@ class SshHost:
             self.write(".local/bin/sesh", file.read(), 0o755)
 
     def login_files(self, text: str) -> None:
-        """Make every login file print `text`, also in sessions that are not interactive, as far as shells read it."""
+        """Make all login files print `text`, also those that shells read when they are not interactive."""
         self.write(".banner", text)
         for name in (".bashrc", ".profile", ".zshenv", ".cshrc", ".config/fish/config.fish"):
             before = self.read(name) if self.exists(name) else ""
             self.write(name, f"cat ~/.banner\n{before}")
 
     def run(self, line: str, timeout: float = PATIENCE, env: Mapping[str, str] | None = None) -> Result:
-        """Runs a line of sh as that user in its home, without ssh."""
+        """Run a line of sh as the host's user in the home, without ssh."""
         return self._ended(self.account.start(["sh", "-c", line], env), line, timeout)
 
     def sesh(self, *arguments: str, timeout: float = PATIENCE, env: Mapping[str, str] | None = None) -> Result:
-        """Runs sesh on the host as that user, without ssh; installed or not."""
+        """Run the sesh under test as the host's user, without ssh; it need not be installed."""
         runtime = self.farm.ground.runtime
         process = self.account.start([runtime.python, "-IS", runtime.launcher, *arguments], env)
         return self._ended(process, shlex.join(arguments), timeout)
@@ -177,7 +177,7 @@ class SshHost:
             return []
 
     def prints(self, name: str, pattern: str) -> None:
-        """Waits until a session on the host has printed what the pattern matches."""
+        """Wait until a session on the host has printed a line that the pattern matches."""
         done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
@@ -194,7 +194,7 @@ class SshHost:
                 os.seteuid(own)
 
     def processes(self) -> list[int]:
-        """Pids of all that runs as that user."""
+        """Return the pids of the user's processes."""
         return self.account.processes()
 
     def settled(self) -> bool:
@@ -203,7 +203,7 @@ class SshHost:
         return processes.rested(before) and self._carriers() == before
 
     def _carriers(self) -> set[int]:
-        """Return all processes that carry data between here and there, without programs in sessions."""
+        """Return the processes that carry data, and the proxy's thread; not the programs in sessions."""
         found = {*self.farm.home.processes(), *self.processes(), *self.sshd.connections()}
         ours = {
             pid
@@ -214,7 +214,7 @@ class SshHost:
 
 
 class Farm:
-    """The hosts of one test, in the ssh configuration of its `home`. `strict`: nothing may outlive --kill."""
+    """The hosts of one test, in the ssh configuration of its `home`. `strict`: no process may outlive the test."""
 
     def __init__(self, ground: Ground, home: Home) -> None:
         self.ground, self.home = ground, home
@@ -253,10 +253,10 @@ class Farm:
         sshd: Settings | None = None,
         server: Sshd | None = None,
     ) -> SshHost:
-        """A host called `word` with a login of its own (or that of `same_user`), its home as new.
+        """Make a host called `word`, with a login and a new home of its own, or those of `same_user`.
 
-        `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key stands in known_hosts.
-        `config`: further lines of ssh's configuration for it, `sshd`: settings of its server; the value None omits one.
+        `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key is in known_hosts.
+        `config`: more keywords of ssh's configuration for it, `sshd`: keywords of its server; None omits a keyword.
         `server`: an sshd of the test's own.
         """
         account = same_user.account if same_user else self.ground.accounts.lend(user_shell)
@@ -311,7 +311,7 @@ class Farm:
             return [call.split("\037")[:-1] for call in file.read().split("\036\037")[:-1]]
 
     def connections(self) -> list[list[str]]:
-        """The calls that could have connected: all but `ssh -G`, `ssh -O`, and what asks a shared connection."""
+        """Return the calls that may connect: all but `ssh -G`, `ssh -O`, and probes of a shared connection."""
         return [call for call in self.calls() if not {"-G", "-O", "127.0.0.1:1"}.intersection(call)]
 
     def masters(self) -> list[int]:

@@ -25,7 +25,7 @@ class _Way:
         self.held: deque[tuple[float, bytes]] = deque()
         self.size = 0
         self.ended = False  # the source will send no more
-        self.closed = False  # the sink has been told of the end
+        self.closed = False  # the end was passed on to the sink
         self.stranded = False
 
     def ready(self, now: float) -> bool:
@@ -36,11 +36,11 @@ class Proxy:
     """Listens on `port` of 127.0.0.1 and passes on to `target`, another port there, until told otherwise.
 
     `cut` resets all connections. `refuse` refuses new connections, `swallow` leaves them without an answer. `silence`
-    keeps all connections open and accepts new ones, but passes nothing. `strand` does this to the present connections.
+    keeps all connections open and accepts new ones, but passes nothing. `strand` silences the present connections only.
     `delay` holds each block back for some seconds. `restore` ends refusal, silence and delay; then what a silence held
     back is passed on, as in a network. `accepted` counts all connections so far, `connections` the open ones, `passed`
-    the bytes in both directions. `turns` counts how often the near side spoke after it had heard something: the round
-    trips that it waited for, and what it says at the end. Every method has taken effect when it returns.
+    the bytes in both directions. `turns` counts how often the near side sent something after it had received something:
+    its round trips, and one more for what it sends at the end. Every method has taken effect when it returns.
     """
 
     def __init__(self, target: int) -> None:
@@ -65,11 +65,11 @@ class Proxy:
         self._thread = threading.Thread(target=self._serve, name=f"proxy {self.port}", daemon=True)
         self._thread.start()
 
-    # -- what a test says
+    # -- what a test calls
 
     @property
     def thread(self) -> int:
-        """The kernel's id of the thread that passes things on."""
+        """The kernel's id of the thread that passes bytes on."""
         return self._thread.native_id or 0
 
     @property
@@ -79,7 +79,7 @@ class Proxy:
 
     @property
     def busy(self) -> bool:
-        """True while something is under way."""
+        """True while the proxy holds bytes."""
         with self._lock:
             return any(way.held for way in self._ways)
 
@@ -109,14 +109,13 @@ class Proxy:
             self._full = [full, filling]
 
     def silence(self) -> None:
-        """Pass nothing any more, not even an end; keep connections, and accept new ones."""
+        """Pass nothing any more, not even the end of a connection; keep connections, and accept new ones."""
         with self._lock:
             self._silent = True
         self._ring()
 
     def strand(self) -> None:
-        """Pass nothing over the present connections ever again; new ones are not affected. This happens after a change
-        of address, and behind a NAT that has forgotten."""
+        """Pass nothing over the present connections ever again, as after a change of address or a NAT's timeout."""
         with self._lock:
             for way in self._ways:
                 way.stranded = True
@@ -255,7 +254,7 @@ class Proxy:
         try:
             near, _ = self._listener.accept()
         except OSError:
-            return  # it went away again
+            return  # the peer has gone already
         self.accepted += 1
         try:
             far = socket.create_connection(("127.0.0.1", self.target), 5)

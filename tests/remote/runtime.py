@@ -23,7 +23,7 @@ from tests.support.home import launcher
 ROOMS = ("sesh", "daemon", "client", "remote", "completions")
 EVERYONE = 0o755
 PROBE = "import sesh.__main__, ptyprocess, pyte, typer, rich"
-_LEFT_HERE = {"fabric"}  # deploying is done from here
+_LEFT_HERE = {"fabric"}  # hosts do not deploy
 _HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")
 _ENDS = re.compile(r"[\s;<>=!~\[(]")
 
@@ -37,7 +37,7 @@ def of_this_run(prefix: str) -> Iterator[Runtime]:
 
     with _alone():
         if not os.path.exists(made):
-            os.makedirs(users, exist_ok=True)  # an attempt that failed left them
+            os.makedirs(users, exist_ok=True)  # a failed attempt may have left it
             os.chmod(folder, EVERYONE)
             with open(made, "wb") as file:
                 pickle.dump(Runtime(folder), file)
@@ -80,11 +80,11 @@ def reachable(path: str) -> bool:
 
 
 class Runtime:
-    """`python`: an interpreter that any user can run; `paths`: what its sys.path needs for sesh; `launcher`: a script.
+    """`python`: an interpreter that any user can run; `paths`: what sesh needs on sys.path; `launcher`: a script.
 
-    What lies under a private directory (a checkout under /root, an interpreter of pyenv's) is copied into `folder`,
+    What is below a private directory (a checkout in /root, pyenv's interpreter) is copied into `folder`,
     with its compiled modules. Missing compiled modules are made, because the users of hosts may not write there, and
-    each of their starts would compile again.
+    each start of sesh would compile again.
     """
 
     def __init__(self, folder: str) -> None:
@@ -104,7 +104,7 @@ class Runtime:
         subprocess.run([self.python, "-IS", "-c", code], check=True, capture_output=True, cwd="/", env={})
 
     def _checkout(self) -> str:
-        """The checkout, or a copy of its rooms."""
+        """Return the checkout, or a copy of its rooms if the checkout is private."""
         if reachable(os.path.join(ROOT, "sesh", "__main__.py")):
             return ROOT
         copy = os.path.join(self.folder, "checkout")
@@ -116,7 +116,7 @@ class Runtime:
         return copy
 
     def _packages(self) -> str:
-        """The directory of the packages that sesh needs, or a copy of these."""
+        """Return the directory of the packages that sesh needs, or a copy of these if it is private."""
         packages = sysconfig.get_path("purelib")
         if reachable(os.path.join(packages, "ptyprocess", "__init__.py")):
             return packages
@@ -174,7 +174,7 @@ class Runtime:
 
 
 def _needed() -> set[str]:
-    """The distributions that sesh needs on the host, with what these need."""
+    """Return the distributions that sesh needs on a host, with their dependencies."""
     open_names = [DISTRIBUTION]
     needed: set[str] = set()
     while open_names:

@@ -39,8 +39,8 @@ _PLAIN = {
 class Sshd:
     """One sshd with its own host key and configuration, on a free port of 127.0.0.1, or of another `ListenAddress`.
 
-    `settings` are keywords of sshd_config over the plain ones; None leaves a keyword out. It runs in the foreground.
-    `within`: words before its command, as those that put it into a network namespace.
+    `settings` add or replace keywords of sshd_config; None leaves a keyword out. sshd runs in the foreground.
+    `within`: words before sshd's command, such as those that put sshd into a network namespace.
     """
 
     def __init__(
@@ -63,29 +63,29 @@ class Sshd:
 
     @property
     def address(self) -> str:
-        """As known_hosts files name it."""
+        """The address as in known_hosts."""
         return f"[{self.host}]:{self.port}"
 
     @property
     def host(self) -> str:
-        """The address that it listens on."""
+        """The address that sshd listens on."""
         return str(self.settings["ListenAddress"])
 
     def messages(self) -> str:
-        """What sshd has logged."""
+        """Return the log of sshd."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def start(self) -> None:
-        """Start sshd; a second time, on the same port."""
+        """Start sshd; a later start takes the same port."""
         if os.geteuid() == 0:
-            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # needed, and else made when a system starts
+            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd needs it; usually the boot makes it
         for _ in range(10):
             self.port = self.port or _free_port()
             self._write()
             with open(self.log, "wb") as log:
                 words = [self.program, "-D", "-e", "-f", self.config]
-                if setpriv := find("setpriv"):  # sshd then ends with the tests, however these end
+                if setpriv := find("setpriv"):  # sshd then ends with the tests, even if they are killed
                     words = [setpriv, "--pdeathsig", "TERM", *words]
                 words = [*self._within, *words]
                 self._process = subprocess.Popen(
@@ -119,7 +119,7 @@ class Sshd:
         self._process = None
 
     def connections(self) -> list[int]:
-        """Pids of the sshd processes and shells that serve connections now."""
+        """Return the pids of the sshd processes and shells that serve connections now."""
         return processes.descendants(self._process.pid) if self._process else []
 
     def remove(self) -> None:

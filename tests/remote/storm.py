@@ -1,4 +1,4 @@
-"""A program whose every byte is known, on a host behind a link that breaks at random moments."""
+"""A program that prints known bytes, on a host behind a link that breaks at random moments."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.remote.farm import SshHost
 from tests.remote.via import ViaHost
 from tests.support import Glass, Home, Terminal
 
-# Writes the file `stream` to its terminal, up to the byte that the file `until` names, and says in `at` how far it is.
-# The pieces are of all sizes, so that reads of the terminal end anywhere. Its exit code is the first key.
+# Writes the file `stream` to its terminal, up to the byte that the file `until` names, and its position to `at`.
+# The pieces have all sizes, so that reads of the terminal end anywhere. Then the first key is its exit code.
 _PLAYER = """
 import os, random, sys, time, tty
 tty.setraw(0)
@@ -41,13 +41,13 @@ class Break:
 
 
 class Storm:
-    """A terminal on a session of `far` that prints `data`. `seed` decides the moments."""
+    """A terminal on a session of `far` that prints `data`. `seed` decides when and how the link breaks."""
 
     def __init__(self, home: Home, far: SshHost | ViaHost, data: bytes, seed: int) -> None:
         self.far, self.data, self.random = far, data, Random(seed)
         self.expected = Glass(80, 24)
         self.story: list[str] = []
-        """What broke, from which byte to which."""
+        """The breaks so far, each with its first and last byte."""
         self._fed = 0
         far.write("stream", data)
         far.write("until", "")
@@ -62,7 +62,7 @@ class Storm:
     # -- the program
 
     def allow(self, until: int) -> None:
-        """Lets the program print up to this byte."""
+        """Let the program print up to this byte."""
         with open(os.path.join(self.far.home, "until"), "r+b") as file:
             file.write(b"%-20d" % min(until, len(self.data)))
 
@@ -72,7 +72,7 @@ class Storm:
         return int(self.far.read("at") or 0)
 
     def printed(self, until: int) -> None:
-        """Waits until the program has printed up to this byte."""
+        """Wait until the program has printed up to this byte."""
         until = min(until, len(self.data))
         self.terminal.wait_until(lambda: self.at >= until, 30, f"{until} bytes printed")
 
@@ -85,7 +85,7 @@ class Storm:
         return self.expected.rows()
 
     def shows(self, until: int) -> None:
-        """Lets the program print up to this byte, no further, and waits until the terminal's screen is right."""
+        """Let the program print up to this byte, and wait until the terminal shows exactly that."""
         until = min(until, len(self.data))
         self.allow(until)
         wanted = self._right(until)
@@ -97,7 +97,7 @@ class Storm:
         return self.expected.cursor.y, min(self.expected.cursor.x, 79)
 
     def judge(self) -> None:
-        """Lets the program print all of it; then the terminal holds each line once and in order, and nothing else."""
+        """Let the program print all; check that the terminal holds each line once, in order, and nothing else."""
         self.shows(len(self.data))
         self.terminal.wait_until(self.far.settled, 20, "nothing is on its way")
         glass = self.terminal.glass
@@ -126,11 +126,11 @@ class Storm:
             each = deck.pop()
             self.story.append(f"{each.name} {begins}..{ends}")
             each.blow(self, ends)
-            if self.random.random() < 0.7:  # else the link breaks again before it is back, or as it comes
+            if self.random.random() < 0.7:  # else the next break may come before the link is back
                 self.shows(ends)
 
     def told(self) -> None:
-        """Waits until the person is told of the lost link."""
+        """Wait until the last row says that the link is lost."""
         self.terminal.wait_until(lambda: "Enter tries" in self.terminal.screen()[-1], 20, "one line says so")
 
 
@@ -145,7 +145,7 @@ def _outage(storm: Storm, ends: int) -> None:
 
 
 def _told(storm: Storm, ends: int) -> None:
-    """Bring the link back as soon as the person is told of the loss."""
+    """Bring the link back as soon as the last row says that it is lost."""
     storm.far.away()
     storm.told()
     storm.far.back()

@@ -1,4 +1,4 @@
-"""What programs print, byte by byte and the same for each seed: lines of all kinds, and screens that are redrawn."""
+"""Output of programs, the same for the same seed: lines of all kinds, and screens that are redrawn."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _full(random: Random, number: int) -> str:
 
 
 def _counted(random: Random, number: int) -> str:
-    """A row that is written several times before it is left."""
+    """A row that is rewritten several times before the next line."""
     steps = "".join(f"\rstep {step} of {number}\x1b[K" for step in range(random.randint(1, 4)))
     return f"{steps}\rline {number}{_word(random, 0, 9)}\x1b[K\r\n"
 

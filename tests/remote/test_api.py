@@ -1,4 +1,4 @@
-"""The Python API over `host`: the same calls, over links that never ask anybody anything."""
+"""The Python API with `host`: the same calls, over links that never prompt anybody."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:
 
 
 def running(far: ViaHost) -> int:
-    """How many `sleep` run on the host."""
+    """Count the `sleep` processes on the host."""
     return [processes.called(pid) for pid in far.processes()].count("sleep")
 
 

@@ -1,4 +1,4 @@
-"""Sessions on other hosts at a person's terminal: all as if they were here."""
+"""Sessions on other hosts at a person's terminal: they behave like sessions of this machine."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, beside: Bes
 
 def test_a_client_goes_to_a_host_and_switching_there_stays_on_it(home: Home, beside: Beside) -> None:
     far = beside("box")
-    far.write(".bashrc", far.read(".bashrc") + "PATH=~/bin:$PATH\n")  # a login shell's does not lead to sesh
+    far.write(".bashrc", far.read(".bashrc") + "PATH=~/bin:$PATH\n")  # the PATH of a login shell lacks sesh
 
     def on(name: str, before: str = "") -> None:
         terminal.wait_until(
@@ -103,7 +103,7 @@ def test_a_client_goes_to_a_host_and_switching_there_stays_on_it(home: Home, bes
 
 
 def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, beside: Beside) -> None:
-    """What would be asked on the host is asked here."""
+    """A question that the host would ask is asked at this terminal."""
     far = beside("box")
     terminal = attached(home, "@box", "--new")
     terminal.type(DETACH)
@@ -130,7 +130,7 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, beside: Beside) 
     shows(back, "in=away")
     back.type("exit\r")
     assert back.exit_code() == 0
-    back = attached(home, "-")  # what has ended is passed over
+    back = attached(home, "-")  # a session that has ended is skipped
     back.type("echo in=$SESH_SESSION\r")
     shows(back, "in=near")
 
@@ -149,7 +149,7 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -
 
 
 def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
-    """Each link has a display of its own there: shells with integration take that of who came last."""
+    """ssh gives each link a display of its own; shells with integration take that of the newest client."""
     far = farm.host("box", config={"ForwardX11": "yes"}, sshd={"X11Forwarding": "yes"})
     far.write(".bashrc", far.read(".bashrc") + '[ "$PS1" ] && eval "$(sesh --shell-init bash)"\n')
     home.env["DISPLAY"] = "127.0.0.1:77"

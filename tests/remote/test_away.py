@@ -1,4 +1,4 @@
-"""What happens to an attached client while its link is away: descriptors run out, the window changes."""
+"""An attached client while its link is lost: descriptors run out, the window changes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.remote.via import Beside
 from tests.support import PROMPT, Home
 
 _FEW = 8
-"""Descriptors: fewer than a client has open; poll(2) takes no more of them than may be open."""
+"""Descriptors: fewer than a client has open, but as many as it polls, because poll(2) takes no more than the limit."""
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
 def test_without_a_descriptor_left_the_client_stays_and_comes_back(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ended: it could not load the emulator that tells the row under the notice."""
+    """The client ended, because it could not load the emulator that knows the row under the notice."""
     hasty(monkeypatch)
     far = beside("box")
     terminal = attached(home, "@box", "work")
@@ -40,7 +40,7 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(
 
 
 def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It said that it was detached, with exit code 0, as if its terminal were gone."""
+    """The client said that it was detached, and exited with 0, as if its terminal were gone."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -58,9 +58,9 @@ ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row that the line had covered stayed blank where much was printed meanwhile."""
+    """The row under the notice stayed blank if much was printed while the link was lost."""
     hasty(monkeypatch)
-    monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else it is always another link that brings the rest
+    monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else the rest always comes over another link
     far = beside("box")
     storm = Storm(home, far, ROWS, 1)
     for first, last, cut in ((30, 80, False), (90, 140, True)):
@@ -82,7 +82,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
 def test_a_window_that_became_lower_has_each_row_once(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, shown: int, missed: int
 ) -> None:
-    """It has scrolled off rows itself, which came a second time with those that were missed."""
+    """Rows that the lower window had scrolled off came a second time, with the missed rows."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     storm = Storm(home, far, ROWS, 1)

@@ -1,4 +1,4 @@
-"""A jump host that asks for a second factor: in place where a person can type it, and never in vain elsewhere."""
+"""A jump host that asks for a second factor: in the terminal of a person, and never where nobody can type it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def gate(farm: Farm) -> SshHost:
 
 @pytest.fixture
 def box(farm: Farm, gate: SshHost) -> SshHost:
-    """A host behind the gate, which itself takes the key."""
+    """A host behind the gate; the host itself takes the key."""
     return farm.host("box", config={"ProxyJump": gate.word})
 
 
 def logs_in(terminal: Terminal, gate: SshHost, times: int = 1) -> None:
-    """Types the gate's second factor at its prompt, which shows for the time of that number."""
+    """Type the gate's second factor once its prompt has come `times` times, and wait for the shell."""
     terminal.wait_until(lambda: len(re.findall(rf"{gate.user}@.*assword:", terminal.text())) == times, 20, "its prompt")
     terminal.type(f"{SECRET}\r")
     terminal.wait_for(PROMPT)
@@ -40,7 +40,7 @@ def logs_in(terminal: Terminal, gate: SshHost, times: int = 1) -> None:
 def test_a_second_factor_of_a_jump_host_is_asked_for_in_place_and_never_elsewhere(
     home: Home, gate: SshHost, box: SshHost
 ) -> None:
-    """Each list sent it six wrong passwords, for which many a host locks its user out."""
+    """Each `--list` sent the jump host six wrong passwords, for which many hosts lock a user out."""
     terminal = home.terminal("@box", "work", columns=120)
     logs_in(terminal, gate)
     terminal.type("echo on=$(id -un)\r")

@@ -1,4 +1,4 @@
-"""What stands between the login on the host and the first frame: banners, broken programs, silence."""
+"""Between the login on a host and the first frame: banners, broken programs, silence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import Home
 def test_nothing_that_login_files_print_confuses_the_frames_and_sesh_in_the_path_will_do(
     home: Home, beside: Beside
 ) -> None:
-    far = beside("box")  # where sesh is in the PATH alone
+    far = beside("box")  # a host whose sesh is found only by PATH
     almost, parts = protocol.BRIDGE[:-2].decode("latin-1"), protocol.BRIDGE[:5].decode("latin-1") * 50
     banner = far.write("banner", f"{'x' * 1_100_000}\x1b[2J\x1b]0;title\x07\x1bc{almost}!\n{parts}")
     login = far.write("login", f'#!/bin/sh\ncat {banner}\nexec "$@"\n', 0o755)
@@ -40,11 +40,11 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
 
 
 def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None:
-    """A session was made for nobody once a silent link let its bytes through."""
+    """Once a silent link let its bytes through, a session was created although its asker had gone."""
     asked = wire.greeting("bridge") + wire.asking("op", 1, b'{"name": "work"}', op="enter.go")
     inbound, outbound = os.pipe()
     os.write(outbound, asked)
-    os.close(outbound)  # its end comes with it
+    os.close(outbound)  # the bridge reads the end of input with the request
     bridge = home.start("--bridge", stdin=inbound)
     os.close(inbound)
     bridge.communicate(timeout=30)

@@ -1,4 +1,4 @@
-"""The line that says which host is waited for: late, and never in the way of a prompt."""
+"""The line that says which host sesh waits for: it comes late, and never in the way of a prompt."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SECRET = "far away"  # noqa: S105 (the test's own)
 
 @pytest.fixture(autouse=True)
 def soon(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line comes as soon as it does to a person."""
+    """Show the line as early as outside of tests."""
     monkeypatch.setattr(person, "_CONNECTING_AFTER", 0.5)
 
 
 @pytest.fixture
 def swallowing(home: Home) -> None:
-    """A host from which nothing comes until there is a file `gone`, and that is closed then."""
+    """Make a host that sends nothing until the file `gone` exists, and then closes the connection."""
     line = "until test -e ~/gone; do sleep 0.05; done; echo Connection closed >&2; exit 255"
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = \"sh -c '{line}' -\"\n")
 

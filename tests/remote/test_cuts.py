@@ -27,7 +27,7 @@ def attached(home: Home, *words: str, **options: Any) -> Terminal:
 
 
 def shows(terminal: Terminal, text: str) -> None:
-    """Waits until a text is anywhere a person can scroll to."""
+    """Wait until a text is on the screen or in the scrollback."""
     terminal.wait_until(lambda: text in terminal.text(), what=f"{text!r}")
 
 
@@ -81,7 +81,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
 def test_a_session_that_was_renamed_is_found_again_by_its_id(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was `[old is no more]`, while new ran on."""
+    """The client said `[old is no more]`, while the session ran on as `new`."""
     brisk(monkeypatch)
     far = beside("box")
     terminal = attached(home, "@box", "old")
@@ -104,7 +104,7 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(
     far.away()
     shows(terminal, LOST)
     far.write("go", "")
-    assert far.sesh("--open", "old").code == 0  # another one takes the name that is free now
+    assert far.sesh("--open", "old").code == 0  # another session takes the free name
     far.back()
     terminal.type("echo af''ter\r")
     shows(terminal, "after")
@@ -150,7 +150,7 @@ def test_what_happens_to_a_link_is_told_to_programs(
 
 
 def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Popen[bytes]:
-    """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
+    """Start `sesh @box --exec job WORDS -- sh -c SCRIPT`, and wait until the script runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
     wait_until(far.settled, what="the waiter has got to its job")
@@ -209,7 +209,7 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
 
 @pytest.fixture
 def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
-    """A host whose sesh begins a session and says so only when there is a file `answer`."""
+    """Make a host whose sesh begins a session, but answers only once the file `answer` exists."""
     before = bridge._enter
 
     def entered(*words: Any) -> Any:
@@ -225,7 +225,7 @@ def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
 
 
 def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaHost) -> None:
-    """It ended the near side alone, and the job went on."""
+    """Ctrl-C ended only the near side, and the job went on."""
     job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
     wait_until(lambda: slow.exists("entered"))
     job.send_signal(signal.SIGINT)
@@ -237,7 +237,7 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaH
 
 @pytest.mark.parametrize("name", [("job",), ()])
 def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: ViaHost, name: tuple[str, ...]) -> None:
-    """A link that broke there gave 125, and nobody knew whether the job ran."""
+    """A link that broke at that moment gave 125, and nobody knew whether the job ran."""
     script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
     job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
     wait_until(lambda: slow.exists("entered"))

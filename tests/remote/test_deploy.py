@@ -1,4 +1,4 @@
-"""Deploying to real hosts: what is there afterwards, under any login shell and by any way that leads there."""
+"""Deploying to real hosts: with any login shell, and over any connection that ssh_config allows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def versions(far: SshHost) -> list[str]:
 
 
 def deployed(far: SshHost, version: str, code: str) -> None:
-    """A sesh that was deployed long ago, whose code this is."""
+    """Lay out an earlier deploy of that version, whose program is `code`."""
     for name, text in {"start.py": code, "MANIFEST": "", "lib/sesh/about.py": ""}.items():
         far.write(f"{VERSIONS}/{version}/{name}", text)
     path = os.path.join(far.home, VERSIONS, version, "start.py")
@@ -37,7 +37,7 @@ def deployed(far: SshHost, version: str, code: str) -> None:
 
 
 def litter(far: SshHost) -> list[str]:
-    """All that a deploy could have left beside whole versions and their launcher."""
+    """Return the files that a deploy may have left besides whole versions and their launcher."""
     found = far.run("find .local -name '.*' -not -name .local 2>/dev/null; find .local/bin -type f 2>/dev/null").stdout
     return [name for name in found.split() if name != PROGRAM]
 

@@ -1,4 +1,4 @@
-"""Deploying to hosts where something is wrong: each fault has its step and its message, and leaves what was there."""
+"""Deploying to hosts with a fault: the error names the step, and what was on the host stays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mounted() -> Iterator[Callable[..., None]]:
 
 
 def refused(word: str = "box", *, step: str) -> DeployError:
-    """The error of a deploy that fails in that step, in one line."""
+    """Return the one-line error of a deploy that fails at that step."""
     with pytest.raises(DeployError) as caught:
         deploy(Destination(word))
     assert (caught.value.step, caught.value.code) == (step, "refused"), caught.value
@@ -45,7 +45,7 @@ def refused(word: str = "box", *, step: str) -> DeployError:
 
 
 def old_version(far: SshHost) -> str:
-    """Deploys a sesh that says that it is old."""
+    """Deploy a sesh that prints `old`; return what it prints."""
     deployed(far, "0.0.1-old", "print('old')\n")
     return "old\n"
 
@@ -93,7 +93,7 @@ def test_r28_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Ho
 def test_a_version_that_does_not_work_over_there_is_not_switched_to(
     here: Home, farm: Farm, mounted: Callable[..., None]
 ) -> None:
-    """A file system that lets no program run: all is unpacked, and only trying it shows that it cannot work."""
+    """On a file system mounted noexec all is unpacked, and only the trial fails."""
     far = farm.host("box", installed=False)
     os.makedirs(os.path.join(far.home, VERSIONS))
     mounted("-t", "tmpfs", "-o", f"noexec,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))

@@ -1,4 +1,4 @@
-"""Hosts that lie while they are deployed to: their words are text, what is malformed fails that host alone."""
+"""Hosts that lie during a deploy: their words are shown as text, a malformed answer fails that host alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FAILURE = {"step": "unpack", "reason": "full", "stderr": "", "foreign": False}
 
 
 def host(home: Home, word: str, answers: list[object]) -> None:
-    """Name a host that gives these rows for answers."""
+    """Configure a host that answers with these rows."""
     rows = [each if isinstance(each, str) else json.dumps(each) for each in answers]
     text = PROGRAM.format(python=sys.executable, rows=rows)
     path = home.write(f"bin/via-{word}", text, 0o755)

@@ -1,4 +1,4 @@
-"""Logins of a deploy: nothing but ssh ever asks, for one host after the other, and never without a terminal."""
+"""Logins during a deploy: only ssh asks, for one host after the other, and never without a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECOND_FACTOR: Settings = {
 
 
 def asks_for_a_second_factor(farm: Farm, word: str, config: Settings | None = None) -> SshHost:
-    """A host that takes the key, and then wants a password by keyboard-interactive."""
+    """Make a host that takes the key, and then asks for a password by keyboard-interactive."""
     far = farm.host(word, installed=False, sshd=SECOND_FACTOR, config=config)
     far.account.set_password(SECRET)
     return far
@@ -59,7 +59,7 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
 def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(
     home: Home, farm: Farm, config: Settings
 ) -> None:
-    """ssh asks, with the host's name. On two of three nothing is put into service: what lies there is not sesh's."""
+    """ssh asks, with the host's name. Two of three deploys fail, because the host has another program called sesh."""
     one, two = (asks_for_a_second_factor(farm, word, config) for word in ("one", "two"))
     for far in (two, farm.host("open", installed=False)):
         far.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)

@@ -1,4 +1,4 @@
-"""Exactly what was printed, on a terminal whose link breaks: every line once and in order, nothing of sesh's own."""
+"""A terminal whose link breaks shows exactly what was printed: each line once, in order, and nothing of sesh's."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ MIDDLES = {
 def test_a_link_that_breaks_in_the_middle_of_something(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
-    """Where it goes on, and where it has to be repeated. Half a character is held back."""
+    """Output goes on from the break, or is sent again from an earlier byte. Half a character is held back."""
     hasty(monkeypatch)
     far = beside("box")
     lines = b"".join(b"row %d\r\n" % row for row in range(30))

@@ -1,4 +1,4 @@
-"""What happens while a link is dark is shown once afterwards: an end, and a stop of the client."""
+"""What happens while a link is lost is shown once afterwards: the end of a session, a stop of the client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lines(terminal: Terminal) -> list[int]:
 
 
 def waiting(home: Home, far: ViaHost, end: str) -> Terminal:
-    """A terminal with thirty lines, on a program that goes on once there is a file `go`."""
+    """Return a terminal with thirty lines of a program that goes on once the file `go` exists."""
     far.write("say", "for i in $(seq $1 $2); do echo line-$i-; done\n")
     script = f"sh say 1 30; while [ ! -e go ]; do sleep 0.02; done; sh say 31 60; {end}"
     terminal = home.terminal("@box", "work", "--", "sh", "-c", script)
@@ -28,12 +28,12 @@ def waiting(home: Home, far: ViaHost, end: str) -> Terminal:
 def test_the_last_output_and_the_end_of_a_session_come_once(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The person sees what it printed last, then how it ended."""
+    """The client shows each line that came before the loss, then how the session ended."""
     brisk(monkeypatch)
     far = beside("box")
     terminal = waiting(home, far, "exit 7")
     far.away()
-    terminal.wait_until(lambda: far.summary("work")["attached"] == 0)  # else it is not kept
+    terminal.wait_until(lambda: far.summary("work")["attached"] == 0)  # else the session leaves no files
     far.write("go", "")
     terminal.wait_until(lambda: "exited" in far.sesh("--status", "work", "--json").stdout, 20, "it has ended")
     far.back()
@@ -45,7 +45,7 @@ def test_the_last_output_and_the_end_of_a_session_come_once(
 def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the terminal showed at that time may stand twice."""
+    """Only the rows that the screen showed at the stop may appear twice."""
     brisk(monkeypatch)
     far = beside("box")
     terminal = waiting(home, far, "sleep 900")

@@ -13,7 +13,7 @@ from tests.remote.pace import hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import Glass, Home, Terminal, rounds
 
-# Appends what it reads to the file `typed`, and echoes it if it is told to.
+# Appends its input to the file `typed`, and echoes it if the argument is `echo`.
 _RECORDER = """
 import os, sys, tty
 tty.setraw(0)
@@ -39,7 +39,7 @@ def recording(home: Home, far: SshHost | ViaHost, echo: bool, predict: str) -> T
 
 
 class Typist:
-    """Types numbered words, one key at a time, in bursts and as pastes, and knows them all."""
+    """Types numbered words, one key at a time, in bursts and as pastes, and keeps them in `typed`."""
 
     def __init__(self, terminal: Terminal, far: SshHost | ViaHost, seed: int) -> None:
         self.terminal, self.far, self.random = terminal, far, Random(seed)
@@ -47,7 +47,7 @@ class Typist:
         self._words = 0
 
     def some(self) -> None:
-        """Types a few words in one of these ways."""
+        """Type some words in one of these ways."""
         most = self.random.choice((1, 1, 5, 40, 400))
         words = b"".join(b"%d%s" % (self._words + more, self.random.choice((b" ", b"\r"))) for more in range(most))
         self._words += most
@@ -66,21 +66,21 @@ class Typist:
             return file.read()
 
     def judge(self) -> None:
-        """Waits until all has arrived, and no more comes."""
+        """Wait until all keys have arrived, and check that nothing else came."""
         self.terminal.wait_until(self.arrived, 30, "all keys")
         self.terminal.wait_until(self.far.settled)
         assert self._recorded() == self.typed
 
 
 def shown(typed: bytes) -> Glass:
-    """A terminal that shows these keys as the recorder echoes them."""
+    """Return a terminal that shows these keys as the recorder echoes them."""
     glass = Glass(80, 24)
     glass.feed(b"begins " + typed.replace(b"\r", b"\r\n"))
     return glass
 
 
 def same(terminal: Terminal, glass: Glass) -> bool:
-    """Whether a terminal shows what another does, underlines too: a guess would be left with one."""
+    """Return whether two terminals show the same, underlines too: a guess that was left has one."""
     terminal.screen()
     cells = [
         [[each.buffer[row][column] for column in range(80)] for row in range(24)] for each in (terminal.glass, glass)
@@ -101,7 +101,7 @@ def same(terminal: Terminal, glass: Glass) -> bool:
 def test_keys_arrive_once_and_in_order_through_many_cuts(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, echo: bool, predict: str
 ) -> None:
-    """Typed before the link breaks, while it is dark, while a line says so, as it comes back, and afterwards."""
+    """Keys are typed before the link breaks, while it is lost, under the notice, as it returns, and later."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     typist = Typist(recording(home, far, echo, predict), far, 1)

@@ -66,7 +66,7 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, beside: Be
 def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list of a host is behind: what was asked by then got the answer."""
+    """The list of a host lags behind: the next question got the answer to the one that was shown."""
     brisk(monkeypatch)
     monkeypatch.setattr(host_target, "_LIST_PATIENCE", 99.0)  # a silent link is not doubted
     monkeypatch.setattr(health, "LOST_AFTER", 99.0)
@@ -87,7 +87,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     assert (refused.code, "nothing was typed" in refused.stderr) == (1, True), refused.stderr
     opened.type("\r")
     opened.wait_for("nothing was typed")
-    far.cut()  # another link is had, with what is asked by now
+    far.cut()  # the next link shows the question that is asked now
     opened.wait_for(re.compile(r" @box job +waiting +\d+s +DELETE ALL\?"))
     assert "got" not in home.sesh("@box", "--screen", "job").stdout
     sent = home.sesh("@box", "--send", "job", "n", "--enter", "--question", "DELETE")

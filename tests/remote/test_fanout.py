@@ -26,7 +26,7 @@ BOTH = ("@one", "@other")
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[ViaHost]) -> None:
-    """A job of several hosts got nothing of stdin, without a word."""
+    """Jobs on several hosts got nothing of stdin, and no message said so."""
     done = home.sesh(*BOTH, "--exec", "job", "--print", "--", "sh", "-c", "echo first; printf last")
     assert done.code == 0
     assert sorted(done.stdout.splitlines()) == ["one: first", "one: last", "other: first", "other: last"]
@@ -127,12 +127,12 @@ def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: 
 
 
 def begun(hosts: list[ViaHost], name: str = "begun") -> bool:
-    """Whether the job has begun on each, and who waits for it knows: a Ctrl-C before that leaves it."""
+    """Return whether the job has begun on each host, and its waiter knows that."""
     return all(far.exists(name) and far.settled() for far in hosts)
 
 
 def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home, hosts: list[ViaHost]) -> None:
-    """They waited on, with their links, after SIGKILL to the process that a person or an agent had started."""
+    """The children and their links stayed after SIGKILL to the process that a person or an agent had started."""
     process = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
     tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
     wait_until(lambda: begun(hosts) and begun(hosts, "tied"))
@@ -145,7 +145,7 @@ def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home,
 
 
 def test_ctrl_c_reaches_all_of_them_as_do_questions_the_person(home: Home, hosts: list[ViaHost]) -> None:
-    """And what a job asks is said at once."""
+    """A question of a job is shown at once."""
     script = "trap 'exit 4' INT; printf 'Password: '; while :; do read x; done"
     terminal = home.terminal(*BOTH, "--exec", "job", "--", "bash", "-c", script)
     for far in hosts:
@@ -166,7 +166,7 @@ def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: lis
 
 
 def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: list[ViaHost]) -> None:
-    hosts[1].write("quiet", "")  # who follows it has nothing to write, and ends all the same
+    hosts[1].write("quiet", "")  # its follower has nothing to write, and must end all the same
     script = "echo line; [ -e quiet ] && exec sleep 1000; while sleep 0.01; do echo line; done"
     following = home.start(*BOTH, "--exec", "job", "--follow", "--", "sh", "-c", script)
     assert following.stdout is not None
@@ -180,7 +180,7 @@ def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: 
 def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The host fell silent; `reconnected` stood in the summary, as the reason why the job had failed."""
+    """Nothing was said at the loss; the summary gave `reconnected` as the reason why the job had failed."""
     brisk(monkeypatch)
     script = "touch begun; until [ -e go ]; do sleep 0.02; done; exit 3"
     jobs = home.start(*BOTH, "--exec", "job", "--follow", "--", "sh", "-c", script)
@@ -198,7 +198,7 @@ def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
 def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More hosts than children at once; the last ones begin as others end, though the first one never answers."""
+    """There are more hosts than children: the last hosts begin as others end, though the first never answers."""
     monkeypatch.setattr(fanout, "_MAX_CHILDREN", 2)
     hosts = [beside(f"h{number}") for number in range(rounds(4, 50))]
     hosts[0].fall_silent()

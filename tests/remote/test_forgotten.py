@@ -1,4 +1,4 @@
-"""`--forget` while the host is asked, or forgotten by another: nothing of it stays."""
+"""Hosts that are forgotten, by `--forget` or by uninstalling: nothing of them stays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support import ROOT, Home, processes, wait_until
 
 
 def kept(home: Home) -> list[str]:
-    """What is kept of remotes."""
+    """Return the remotes in the file of known remotes."""
     with open(os.path.join(home.path, ".local/state/sesh/remotes.json"), encoding="utf-8") as file:
         return [*json.load(file)]
 
@@ -28,7 +28,7 @@ def kept(home: Home) -> list[str]:
 def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was completed from then on, for a host that nobody knew."""
+    """Completion then offered the sessions of a host that was no longer known."""
     far = beside("box")
     assert home.sesh("@box", "--list").code == 0
     far.fall_silent()
@@ -43,7 +43,7 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
 
 
 def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(home: Home, beside: Beside) -> None:
-    """They were one by a hash of machine and account, and so were two clones of one image."""
+    """A hash of machine and account made one host of two words, and also of two clones of an image."""
     far = beside("box")
     way = json.dumps(shlex.join(far.way))
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {way}\n[remotes.pi]\nvia = {way}\n")
@@ -59,7 +59,7 @@ def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(
 
 
 def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm: Farm) -> None:
-    """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
+    """The connections stayed for eight hours, and removing ~/.sesh deleted their sockets."""
     command = [sys.executable, os.path.join(ROOT, "install", "uninstall.py"), os.path.join(here.path, "venv")]
     for word in ("one", "two"):
         farm.host(word)

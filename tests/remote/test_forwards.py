@@ -21,27 +21,27 @@ def served() -> Iterator[int]:
 
 
 def free() -> int:
-    """A port that nothing listens on."""
+    """Return a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def leads(port: int) -> bool:
-    """Whether something takes connections at a port here."""
+    """Return whether something takes connections at a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def forwarding(farm: Farm, word: str, served: int, **more: SshHost | bool) -> tuple[SshHost, int]:
-    """A host with a forward, and the port of that here."""
+    """Make a host with a forward; return the host and the local port."""
     port = free()
     return farm.host(word, config={"LocalForward": f"{port} 127.0.0.1:{served}"}, **more), port  # type: ignore[arg-type]
 
 
 def test_an_alias_of_a_host_with_a_forward_has_a_connection_of_its_own(here: Home, farm: Farm, served: int) -> None:
-    """It opened no forward, without a word: the connection of the other alias was there."""
+    """No forward was opened, without a message: the alias used the connection of the other one."""
     plain = farm.host("plain")
     _, port = forwarding(farm, "forwarding", served, same_user=plain)
     for word in ("plain", "forwarding"):

@@ -1,4 +1,4 @@
-"""What was given up over a link does not happen later on the host: with daemons and bridges stopped, and links cut."""
+"""A request that was given up over a link is not done later: with daemons and bridges stopped, and links cut."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
         os.kill(pid, signal.SIGSTOP)
         done = home.sesh("@box", "--run", "work", *words, "--", "echo x >>ran")
         os.kill(pid, signal.SIGCONT)
-        assert done.code == (124 if words else 255), done  # whether that daemon can drop it was not heard
+        assert done.code == (124 if words else 255), done  # the daemon did not say whether it can drop a run
         assert "may" in done.stderr, done
         assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0
@@ -44,12 +44,12 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
 def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was done once the bridge went on, for nobody."""
+    """The request was done once the bridge went on, although its asker had gone."""
     far = beside("box")
     whole = bridge._welcome
 
     def welcomed(near: object) -> object:
-        """Stops once where there is a file `bridge`."""
+        """Stop the bridge, once, if the file `bridge` exists."""
         found = whole(near)  # type: ignore[arg-type]
         if os.path.exists(path := os.path.expanduser("~/bridge")):
             os.unlink(path)
@@ -77,7 +77,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
 
 @pytest.mark.parametrize("after", [0, pytest.param(1500, marks=pytest.mark.soak)])
 def test_a_job_whose_warm_link_is_cut_at_its_start_runs_once(home: Home, farm: Farm, after: int) -> None:
-    """It was 125, `cannot reach box: no reason given`, or `the session's daemon closed the connection`."""
+    """The job gave 125: `cannot reach box: no reason given` or `the session's daemon closed the connection`."""
     far = farm.host("box", proxied=True)
     for number in range(ROUNDS):
         assert home.sesh("@box", "--list").code == 0

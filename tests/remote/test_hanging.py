@@ -1,4 +1,4 @@
-"""Hosts that hang: what they hold up, and what is left of asking them."""
+"""Hosts that hang: they hold up no other host, and leave no process behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import PROMPT, Home, processes, wait_until
 
 
 def links(farm: Farm) -> list[str]:
-    """What is left of links of this home."""
+    """Describe the processes of this home that hold a link."""
     return [line for line in map(processes.describe, farm.home.processes()) if "--bridge" in line]
 
 
@@ -25,7 +25,7 @@ def answering(rows: list[Row]) -> set[str]:
 
 
 def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_left: Callable[[], object]) -> None:
-    """Lists that are asked for, and those that stay open, show the host `sound` beside `hangs`, and leave no link."""
+    """Check that a list, printed once or kept open, shows the hosts `sound` and `hangs`, and leaves no link."""
     rows = home.sesh("--list", "--json").json()
     assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
         ("sound", "work", False),
@@ -48,7 +48,7 @@ def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behin
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each list left an ssh behind for a host whose sesh was stopped."""
-    monkeypatch.setattr(lookup, "PATIENCE", 3)  # the other one answers in time, however busy this machine is
+    monkeypatch.setattr(lookup, "PATIENCE", 3)  # the sound host answers in time, however busy this machine is
     far, sound = beside("hangs"), beside("sound")
     known(home, far, sound)
     far.fall_silent()
@@ -62,7 +62,7 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr(lookup, "PATIENCE", 6)
-    farm.strict, farm.patience = False, 0.0  # what hangs there stays
+    farm.strict, farm.patience = False, 0.0  # the hanging processes on the host stay
     far, sound = farm.host("hangs", proxied=True), farm.host("sound")
     known(home, far, sound)
     WAYS[way](far)
@@ -70,7 +70,7 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
 
 
 def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Home, farm: Farm, watch: Watch) -> None:
-    """It went on for as long as ssh would wait, though nobody waited for it."""
+    """The login went on until ssh's own timeout, though nobody waited for it."""
     far = farm.host("box", config={"ConnectTimeout": "300"}, proxied=True)
     known(home, far)
     masters = set(farm.masters())

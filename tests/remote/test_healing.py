@@ -28,14 +28,14 @@ def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
 
 
 def settled(far: ViaHost, number: int = 1) -> None:
-    """So many are connected to `work` on the host, and nothing passes any more: they wait."""
+    """Wait until `number` connections to the daemon of `work` exist, and nothing passes any more."""
     daemon = far.summary("work")["daemon_pid"]
     wait_until(lambda: processes.connections(daemon) >= number, what="they are connected to the daemon")
     wait_until(far.settled)
 
 
 def line_of(stream: IO[bytes] | None) -> bytes:
-    """The next line; nothing behind it is taken."""
+    """Read the next line, and no byte after it."""
     assert stream is not None
     line = b""
     while not line.endswith(b"\n"):
@@ -155,7 +155,7 @@ def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(home: Home, bo
             pass
     box.away()
     processes.kill(box.processes())
-    for name in box.names():  # as after a power cut: the records are those of an earlier start of the machine
+    for name in box.names():  # as after a power cut: the records name an earlier boot
         record = {**json.loads(box.read(f".sesh/{name}.json"))}
         box.write(f".sesh/{name}.json", json.dumps({**record, "boot": "before"}), 0o600)
     box.back()

@@ -1,4 +1,4 @@
-"""The verbs that keep order, for sessions on other hosts; another sesh in their daemon's place, and its death."""
+"""`--export`, `--import`, `--sweep`, `--doctor` and `--restore` for sessions on other hosts."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, bes
         far.write("agent", '#!/bin/sh\necho "$@" >>runs; exec cat\n', 0o755)
         home.sesh(f"@{name}", "--open", f"on-{name}", "--", "./agent", "first")
         words = ("--resume-with", f"on-{name}", "--", "./agent", "again")
-        # Found where it is, as other verbs find a session; a script is told.
+        # Without a host the session is found by its name, and a script reads where.
         done = home.sesh(*(() if name == "den" else ("@box",)), *words)
         assert (done.code, done.stderr) == (0, "[on-den on @den]\n" if name == "den" else "")
         wait_until(lambda far=far: "first" in far.read("runs"))  # type: ignore[misc]

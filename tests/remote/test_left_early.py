@@ -1,4 +1,4 @@
-r"""Ctrl-\ before an attachment: at each wait it leaves at once, and nothing is created on any machine."""
+r"""Ctrl-\ before sesh has attached: sesh ends at once, whatever it waits for, and creates nothing anywhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import Home, Terminal, wait_until
 
 
 def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
-    """The key leaves, with 130 and a word."""
+    """Check that the key ends sesh with 130, and that sesh says so."""
     terminal.type(key)
     assert terminal.exit_code() == 130
     assert said in terminal.text()
@@ -22,7 +22,7 @@ def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
 def test_while_a_name_is_looked_for_the_key_creates_nothing(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The session was made here 1.9 s later, and hid the real one from then on."""
+    """The session was created here 1.9 s later, and hid the real one from then on."""
     far = beside("box")
     assert home.sesh("@box", "--open", "work").code == 0
     far.fall_silent()

@@ -1,4 +1,4 @@
-"""Lists that stay open hold a link to each host that they show: what changes there is here at once."""
+"""Lists that stay open hold a link to each host, and show each change on the host at once."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Row = dict[str, Any]
 
 
 class Watched:
-    """`sesh --watch --json`, and the rows that it has printed last."""
+    """`sesh --watch --json`, and the rows that it printed last."""
 
     def __init__(self, home: Home, *words: str) -> None:
         self.process: subprocess.Popen[bytes] = home.start(*words, "--watch", "--json")
 
     def until(self, holds: Callable[[list[Row]], object]) -> list[Row]:
-        """The first rows that are as they are to be."""
+        """Return the first rows for which `holds` is true."""
         assert self.process.stdout is not None
         rows: list[Row] = []
         while not holds(rows):
@@ -47,7 +47,7 @@ Watch = Callable[..., Watched]
 
 
 def label(far: SshHost | ViaHost, value: str) -> Callable[[list[Row]], object]:
-    """Labels the session of a host, there; whether that is seen here."""
+    """Label the session on the host itself; return a check of whether rows show that label."""
     far.sesh("--label", "work", f"n={value}")
     return lambda rows: (far.word, value) in [(row["host"], row["labels"].get("n")) for row in rows]
 
@@ -59,12 +59,12 @@ def known(home: Home, *hosts: SshHost | ViaHost) -> None:
 
 
 def held(far: SshHost) -> list[int]:
-    """The processes on a host that serve a link, now."""
+    """Return the processes on a host that serve a link."""
     return [pid for pid in far.processes() if processes.describe(pid).find("--bridge") >= 0]
 
 
 def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home, beside: Beside, watch: Watch) -> None:
-    """Hosts were asked the more seldom the more there were: 8 of them 50 seconds after the last answer."""
+    """The more hosts there were, the less often each was asked: of 8, each only after 50 seconds."""
     hosts = [beside(f"h{number}") for number in range(3)]
     known(home, *hosts)
     before = [len(far.links()) for far in hosts]
@@ -98,8 +98,8 @@ def test_a_link_that_is_lost_comes_back(
 def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
     home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody had asked for that link, and to get another it closed the ssh connection that they shared."""
-    monkeypatch.setattr(index, "HOSTS_POLL", 1.0)  # one that had told nothing yet is held again soon, too
+    """To replace the held link, sesh closed the ssh connection that the attached client shared."""
+    monkeypatch.setattr(index, "HOSTS_POLL", 1.0)  # a link that had brought nothing yet is replaced soon, too
     far = farm.host("box")
     opened = home.terminal("@box", "work")
     opened.wait_for(PROMPT)
@@ -110,7 +110,7 @@ def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
     watched.until(label(far, "before"))  # over that link
     links_held = set(held(far)) - own
     for pid in links_held:
-        with suppress(ProcessLookupError):  # a question that has ended meanwhile
+        with suppress(ProcessLookupError):  # a bridge that has ended meanwhile
             os.kill(pid, signal.SIGKILL)
     wait_until(lambda: set(held(far)) - own - links_held, what="another is held")
     assert set(masters) <= set(farm.masters())
@@ -133,7 +133,7 @@ def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home:
 def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_back_with_the_network(
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For eleven seconds its rows looked as if they were of now."""
+    """For eleven seconds the rows of a silent host looked current."""
     monkeypatch.setattr(host_target, "_LIST_PATIENCE", 0.5)
     monkeypatch.setattr(opening, "START_TIMEOUT", 99.0)  # an attempt that ends wakes the loop, too
     for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():

@@ -1,4 +1,4 @@
-"""A link that is lost to a host where somebody has to log in: asked for in place, and tried once only."""
+"""Lost links to hosts where somebody has to log in: sesh asks in place, and tries only once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ DETACH = b"\x1c"
 WANTED = "box asks for a password or a second factor"
 ENTER = "Enter logs in, Ctrl-\\ leaves"
 LATER = 1.0
-"""Seconds in which the pauses between attempts, of a tenth of that, would let many of them pass."""
+"""Seconds in which many attempts could be made: the pause between two is a tenth of this."""
 
 
 def refusals(far: SshHost) -> int:
-    """Logins that were begun and not carried out, since sshd was started."""
+    """Count the logins that were begun and not completed since sshd was started."""
     return len(re.findall("Connection (closed|reset) by authenticating user", far.sshd.messages()))
 
 
 @pytest.fixture(autouse=True)
 def pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts are made after short pauses."""
+    """Make the pauses between attempts short."""
     monkeypatch.setattr(attempts, "PACE", LATER / 10)
     monkeypatch.setattr(attempts, "LONGEST_PACE", LATER / 10)
 
@@ -50,14 +50,14 @@ def logged_in(home: Home, *words: str) -> Terminal:
 
 
 def cut(far: SshHost) -> int:
-    """Breaks the link; how many logins were refused until now."""
+    """Break the link; return how many logins were refused before."""
     before = refusals(far)
     far.proxy.cut()
     return before
 
 
 def stands(terminal: Terminal, text: str = ENTER) -> None:
-    """Waits until it is said what is wanted, and that nothing more is tried."""
+    """Wait until the terminal has shown `text`: by default, that Enter logs in."""
     start = len(terminal.raw)
     terminal.wait_until(lambda: text.encode() in terminal.raw[max(0, start - 4000) :], 15, text)
 
@@ -83,7 +83,7 @@ def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for
     assert refusals(far) == refused
     terminal.type("\r")
     terminal.wait_for(f"{far.user}@127.0.0.1's password:")
-    assert terminal.termios()[3] & 1  # signals are made of keys again: ssh's own prompt, not raw
+    assert terminal.termios()[3] & 1  # keys make signals again: the terminal is not raw at ssh's prompt
     terminal.type(f"{SECRET}\r")
     terminal.wait_for("meanwhile")
     assert 2004 in terminal.modes

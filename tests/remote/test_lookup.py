@@ -1,4 +1,4 @@
-"""Sessions found by their bare names, and one list for here and everywhere."""
+"""Sessions found by their names alone, and one list of this machine and all known remotes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import PROMPT, Home, processes
 
 
 def known(home: Home, *hosts: SshHost | ViaHost) -> None:
-    """Makes hosts known, as using them once does."""
+    """Make hosts known by using each of them once."""
     for far in hosts:
         assert home.sesh(far.at, "--list").code == 0
 
@@ -67,7 +67,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     terminal.wait_for("1 @one   2 @two   Cancel")
     terminal.type("2")
     terminal.wait_for(PROMPT)
-    terminal.wait_for(re.compile(r"^ work on @two", re.MULTILINE))  # the next key removes it
+    terminal.wait_for(re.compile(r"^ work on @two", re.MULTILINE))  # the next key removes this line
     terminal.type("echo in=$SESH_DIR\r")
     terminal.wait_for(f"in={two.directory}")
     terminal.type("exit 3\r")
@@ -99,7 +99,7 @@ def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> 
 
 
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, beside: Beside) -> None:
-    """An empty one was made here, which hid the real one from then on. No list had shown it."""
+    """An empty session was created here, and hid the real session, which no list had shown."""
     far = beside("box")
     known(home, far)
     assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
@@ -121,7 +121,7 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
 def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(
     home: Home, farm: Farm
 ) -> None:
-    """The words said that it does not answer."""
+    """The message said that the host does not answer."""
     why = "host key changed"
     far = farm.host("box")
     assert home.sesh("@box", "--open", "work", "--", "cat").code == 0
@@ -184,6 +184,6 @@ def test_a_name_near_to_a_verb_is_created_only_where_that_is_said(home: Home, be
     assert (home.names(), far.names()) == ([], [])
     meant = home.terminal("-A", "kil")
     meant.wait_for(PROMPT)
-    again = home.terminal("kil")  # it is there now
+    again = home.terminal("kil")  # the session exists now
     again.wait_for(PROMPT)
     assert home.names() == ["kil"]

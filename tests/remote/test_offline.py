@@ -1,4 +1,4 @@
-"""What is typed while a link is down arrives whole, or is dropped from some byte on; and the person is told."""
+"""Keys typed while a link is lost arrive whole, or are dropped from some byte on, and sesh says so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ echo $! >pid
 wait
 exec >&- sleep 1000
 """
-"""A way to the host that goes on after the link."""
+"""A `via` command that goes on after its link has ended."""
 PIECES = (b"rm -rf ./build; ", b"P" * 3000, b"# " + b"Q" * 3000, b"rm -rf ", b"./precious\r")
 
 
@@ -31,7 +31,7 @@ def far(beside: Beside) -> ViaHost:
 
 
 def attached(home: Home) -> Terminal:
-    """A terminal on a session that writes what is typed to the file `typed`."""
+    """Return a terminal on a session that writes what is typed to the file `typed`."""
     terminal = home.terminal("@there", "work")
     terminal.wait_for(PROMPT)
     terminal.type("stty raw -echo; echo be''gun; exec cat >typed\r")
@@ -67,7 +67,7 @@ def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
 
 
 def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home: Home, far: ViaHost) -> None:
-    """They were gone without a word."""
+    """The keys were dropped without a word."""
     terminal = attached(home)
     cut(far, terminal)
     typed_in_pieces(terminal, b"echo one\r")
@@ -81,7 +81,7 @@ def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home
 def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client waited for its end, and read no key meanwhile."""
+    """The client waited for the end of the command, and read no key meanwhile."""
     monkeypatch.setattr(link, "_EXIT_TIMEOUT", 1000.0)
     down = os.path.join(home.path, "down")
     reach = home.write("bin/reach", LINGERING.format(down), 0o755)

@@ -31,7 +31,7 @@ def stand(farm: Farm, home: Home) -> Iterator[Stand]:
 
 
 def shows_every_number_once(client: Watched) -> None:
-    """All that it has printed stands there, in order, and no line of sesh's own but that of the first login."""
+    """Check that each number is shown once, in order, and no line of sesh's but that of the first login."""
     text = re.sub(r"\Asesh: connecting to box.*", "", client.terminal.text())
     others = [line for line in text.splitlines() if line.strip() and not re.fullmatch(r"#\d+#", line.strip())]
     numbers = client.numbers()
@@ -99,7 +99,7 @@ deploy.command = lambda order: "touch ~/begun; exec sleep 60" if "scratch" in or
 
 
 def test_a_host_that_vanishes_while_it_unpacks_is_given_up_soon(farm: Farm, home: Home) -> None:
-    """It was waited for during three minutes, and nothing was said."""
+    """sesh waited three minutes for such a host, and said nothing."""
     change(home, HANGS)
     with standing(farm) as stand:
         deploying = home.start("--deploy", "@box", "--force")

@@ -1,4 +1,4 @@
-"""Keys on slow links: what they will do is shown before their echo, and nothing is left of it."""
+"""Keys on slow links: a guess is shown before the echo, and nothing is left of the guess."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.slow import Slow
 
 
 def predicting(slow: Slow) -> Terminal:
-    """A terminal that shows keys before their echo: it has asked for a model, and seen the echo of one key."""
+    """Return a terminal that shows keys before their echo: it has a model, and has seen the echo of one key."""
     terminal = slow.attach()
     terminal.type("x")
     terminal.wait_for(f"{PROMPT} x")
@@ -23,7 +23,7 @@ def predicting(slow: Slow) -> Terminal:
 
 
 def typed_early(slow: Slow, terminal: Terminal) -> bool:
-    """Types a key; whether it was drawn apart from the program's output."""
+    """Type a key; return whether sesh drew the key itself, before the program's output."""
     mark = len(terminal.raw)
     before = terminal.screen()
     terminal.type("x")
@@ -34,7 +34,7 @@ def typed_early(slow: Slow, terminal: Terminal) -> bool:
 
 
 def settled(slow: Slow, *terminals: Terminal) -> None:
-    """Waits until all that was on its way has come: what the link holds back would have it run in this time."""
+    """Wait until all output has come: for one round trip, no process runs and nothing is drawn."""
     quiet = slow.round_trip / 1000 + (0.02 if processes.LINUX else 0.3)
 
     def stirs() -> bool:
@@ -76,7 +76,7 @@ def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home) -> Non
 
 
 def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
-    """Nor of one that is typed behind Enter, before its prompt has come: the terminal still echoed then."""
+    """This holds for a secret typed right after Enter, too: before its prompt, the terminal still echoed."""
     slow = Slow(home)
     terminal = predicting(slow)
     terminal.type(b"\x15")
@@ -100,7 +100,7 @@ def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
         terminal._wait(0.03)
     terminal.type("\r")
     terminal.wait_for("got=20")
-    echoed = home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
+    echoed = home.sesh("--logs", "work").stdout.count("Z")  # by the pty, until stty has run
     assert terminal.raw[mark:].count(b"Z") == echoed - before
 
 
@@ -108,7 +108,7 @@ _LEFT, _RIGHT, _UP, _DOWN, _ERASE = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B", 
 _TEXT = [bytes((each,)) for each in b"qzjxkv  "]
 _EDITS = [_LEFT, _LEFT, _RIGHT, _UP, _DOWN, _ERASE, _ERASE, b"\x01", b"\x05", b"\x17", b"\x0b"]
 _SHELL = [*_TEXT, *_TEXT, *_EDITS, b"\r", b"\x12", b"\x07", b"qq zz xx", b"z" * 150]
-"""Keys whose letters make no command: with a search of the history and its end, and a paste."""
+"""Keys whose letters form no command, with a search of the history, its end, and a paste."""
 _VIM = [*_TEXT, *_TEXT, *_EDITS[:7], *b"i A o w b 0 $ dd u \r \x1b".split(b" "), b"some words", b"\x1b"]
 _LESS = [*_EDITS[:7], *b"j k f b g G n N 3 5 / / l n \r \x03".split(b" "), b"/line 12\r", b"\x15", b" "]
 PROGRAMS = {
@@ -132,7 +132,7 @@ LONG = rounds(0, 1)
     ],
 )
 def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, program: str, trip: int) -> None:
-    """Typed faster than the link answers; once all is quiet it shows what it would show without prediction."""
+    """Keys come faster than their echo; once all is quiet, the screen is that of a client without prediction."""
     need(program)
     command, keys, prompt = PROGRAMS[program]
     slow, chance = Slow(home, trip, predict="always"), random.Random(program)

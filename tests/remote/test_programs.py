@@ -1,4 +1,4 @@
-"""Programs of the current directory are not run, whatever PATH says: a checkout may hold any."""
+"""Programs of the current directory are not run, whatever PATH says: a checkout may hold its own `ssh`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support import Home
 
 NAMES = ["ssh", "rsync", "scp", "autossh", "ps", "less", "systemctl", "systemd-run", "pip", "pip3", "uv", "sh"]
 BOX, OTHER = "box.invalid", "other.invalid"
-"""Names that lead nowhere, wherever the tests run: an ssh without the test's configuration would log in there, and note
-the host's key in the user's own known_hosts."""
+"""Names that no DNS resolves: else an ssh without the test's configuration could log in to a real host, and record its
+key in the user's own known_hosts."""
 
 
 @pytest.mark.usefixtures("light")
@@ -25,7 +25,7 @@ the host's key in the user's own known_hosts."""
 def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path: str) -> None:
     farm.host(BOX, config={"Compression": "no"})
     other = farm.host(OTHER, installed=False, config={"Ciphers": "aes128-ctr"})
-    other.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)  # refused: what would come after it is done over there
+    other.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)  # so the deploy is refused: what comes later runs on the host
     for name in NAMES:
         for folder in ("here", "here/bin"):
             home.write(f"{folder}/{name}", f"#!/bin/sh\necho {name} >>{home.path}/ran\nexit 1\n", 0o755)

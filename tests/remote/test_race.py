@@ -1,4 +1,4 @@
-"""A link that may be dead is asked at once, and another one is opened beside it."""
+"""A link that may be dead is asked at once, and another one is opened at the same time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADDRESS = "127.91.7.3/32"
 
 @pytest.fixture(autouse=True)
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No silent link counts as lost without a question, and a short silence is one."""
+    """Let no link be lost by silence alone, and ask a link that stays silent after a key."""
     monkeypatch.setattr(health, "LOST_AFTER", 99.0)
     monkeypatch.setattr(health, "KEY_SILENCE", 0.2)
 
@@ -41,7 +41,7 @@ def attached(home: Home) -> Terminal:
 
 
 def typed(far: ViaHost) -> None:
-    """What the host's own user types into the session."""
+    """Type into the session from the host itself."""
     assert far.sesh("--send", "work", "from the other side").code == 0
 
 
@@ -63,7 +63,7 @@ def shows(terminal: Terminal, line: str) -> None:
 
 
 def rest(terminal: Terminal) -> None:
-    """A link is silent once nothing has come for a while."""
+    """Wait until nothing has come for a while: the link is silent."""
     while terminal.pump(0.3):
         continue
 
@@ -79,7 +79,7 @@ def test_a_changed_address_finds_another_way_unasked(home: Home, far: ViaHost, a
 
 @pytest.fixture
 def address() -> Iterator[list[str]]:
-    """`ip addr`; the address of the test is gone afterwards."""
+    """Yield `ip addr`; remove the test's address afterwards."""
     command = [str(find("ip")), "addr"]
     yield command
     subprocess.run([*command, "del", ADDRESS, "dev", "lo"], capture_output=True, check=False)
@@ -95,10 +95,10 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
 
 
 def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
-    """The other link is begun when the first one answers: that one stays, and nothing is left of the other."""
+    """The first link answers while another one begins: the first link stays, and nothing is left of the other."""
     terminal = attached(home)
     client, (carrier,) = far.summary("work")["clients"][0]["id"], far.held()
-    links = len(far.links())  # on a busy machine it is asked already while it rests
+    links = len(far.links())  # on a busy machine the link is asked already during the rest
     far.fall_silent()
     rest(terminal)
     terminal.type("echo pau''sed\r")
@@ -111,7 +111,7 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
 
 
 def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:
-    """Each key ended the attempt before it."""
+    """Each Enter ended the attempt that the Enter before had begun."""
     box = farm.host("box", proxied=True)
     terminal = attached(home)
     box.proxy.delay(0.2)

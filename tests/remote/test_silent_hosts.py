@@ -1,4 +1,4 @@
-"""Lists know what they do not know: hosts that do not answer, and what was last known of their sessions."""
+"""Lists with hosts that do not answer: the reason, and what was last known of their sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def stale_rows(home: Home) -> list[str]:
 
 
 def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, beside: Beside) -> None:
-    """A session that one had just killed was `seen just now`."""
+    """A session that the user had just killed was listed as `seen just now`."""
     far = beside("gone")
     for name in ("killed", "renamed", "attached", "other"):
         far.sesh("--open", name, "--", "sh", "-c", "echo ready; exec cat")
@@ -48,7 +48,7 @@ def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, 
 def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its rows vanished, for a minute, and nothing said why."""
+    """The rows of a slow host vanished for a minute, and nothing said why."""
     far, other = beside("slow"), beside("alpha")
     far.sesh("--open", "build", "~/", "--label", "team=mine", "--", "sh", "-c", "exec sleep 600")
     other.sesh("--open", "quick")
@@ -72,7 +72,7 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
 
 
 def test_each_list_says_why_a_host_does_not_answer(home: Home, beside: Beside) -> None:
-    """Each of these was `unreachable`."""
+    """The list said `unreachable` for each of these reasons."""
     gone, bare = beside("gone"), beside("bare")
     for far in (gone, bare):
         assert home.sesh(far.at, "--open", f"on-{far.word}").code == 0
@@ -102,7 +102,7 @@ def test_each_list_says_why_a_host_does_not_answer(home: Home, beside: Beside) -
 def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new session was three days old, and waited longest of all."""
+    """A new session was listed as three days old, and as waiting longest of all."""
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + DAYS * (os.environ["HOME"] == home.path))
     far = beside("box")
@@ -117,7 +117,7 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
 def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It blamed the job's daemon, which had ended the job on time."""
+    """The message blamed the job's daemon, which had ended the job on time."""
     monkeypatch.setattr(jobs, "_GRACE", 0.1)
     far = beside("slow")
     line = "echo begun; exec sleep 600"

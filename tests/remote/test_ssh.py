@@ -22,7 +22,7 @@ BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 
 
 def run(destination: Destination, line: str, *, alone: bool = False) -> subprocess.CompletedProcess[str]:
-    """Runs a line on the host as the product does, without a prompt."""
+    """Run a line on the host as sesh does, without a prompt."""
     return subprocess.run(
         ssh.command(destination, line, own_timeout=10 * alone),
         stdin=subprocess.DEVNULL,
@@ -35,7 +35,7 @@ def run(destination: Destination, line: str, *, alone: bool = False) -> subproce
 
 
 def refusal(destination: Destination) -> str:
-    """The one line that says why there is no connection."""
+    """Return the one line that says why there is no connection."""
     with pytest.raises(Unreachable) as refused:
         master.ensure(destination, ask=False, timeout=15)
     assert "\n" not in str(refused.value)
@@ -78,7 +78,7 @@ def test_hosts_and_ways_to_them_have_connections_of_their_own(
 
 
 def at_once(number: int) -> list[Exception]:
-    """The failures of so many that come to @box at the same time."""
+    """Connect to @box in `number` threads at the same time; return the failures."""
     failed: list[Exception] = []
 
     def come() -> None:
@@ -96,7 +96,7 @@ def at_once(number: int) -> list[Exception]:
 
 
 def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm) -> None:
-    """Of two masters for one socket the second would stay for ever, used by nobody and seen by nobody."""
+    """A second master for the same socket would stay for ever, used by nobody and seen by nobody."""
     far = farm.host("box", proxied=True)
     assert at_once(5) == []
     assert (far.proxy.accepted, len(farm.masters())) == (1, 1)
@@ -137,7 +137,7 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
 def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its mark stood for as long as ssh would wait."""
+    """The lock of that login kept others waiting until ssh's own timeout."""
     far = farm.host("box", proxied=True, config={"ConnectTimeout": "300"})
     far.proxy.silence()
     with pytest.raises(Unreachable, match="box does not answer"):

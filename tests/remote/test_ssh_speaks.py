@@ -1,4 +1,4 @@
-"""What ssh and the way to a host say is for the person who waits, and nobody is asked behind their back."""
+"""Messages of ssh and of `via` commands reach the person who waits, and no password is tried unasked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 
 @pytest.fixture
 def behind(here: Home, farm: Farm) -> str:
-    """The path of a file: until it is there, the command that leads to @box says where to log in, and waits."""
+    """Return the path of a file: until it exists, the ProxyCommand of @box says where to log in, and waits."""
     go = os.path.join(here.path, "go")
     script = f'#!/bin/sh\necho "{ADDRESS}" >&2\nuntil test -e {go}; do sleep 0.05; done\nexec "$@"\n'
     farm.host("hop")
@@ -58,7 +58,7 @@ def test_an_address_to_log_in_at_is_shown_while_ssh_waits_and_so_it_is_when_the_
 @pytest.mark.usefixtures("farm")
 def test_it_is_heard_where_nobody_is_asked_and_is_the_reason_of_a_host_that_is_late(here: Home, behind: str) -> None:
     heard: list[str] = []
-    for count in (1, 2):  # who comes next hears it too, from the same ssh
+    for count in (1, 2):  # the next caller hears the address too, from the same ssh
         with pytest.raises(Unreachable, match="box does not answer") as late:
             master.ensure(Destination("box"), ask=False, timeout=3.0, say=heard.append)
         assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
@@ -75,14 +75,14 @@ def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: H
 
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None:
-    """ssh hands no option on to the ssh of a jump host: each list sent that three wrong passwords."""
+    """ssh passes no option on to the ssh of a jump host: each list sent the jump host three wrong passwords."""
     gate = farm.host("gate", sshd=BY_PASSWORD)
     near = farm.host("near")
     ways = {"gate": f"HostName 127.0.0.1\n Port {gate.port}", "mid": "ProxyJump gate", "deep": "ProxyJump mid"}
     rest = "StrictHostKeyChecking no\n User nobody"
     config = "".join(f"Host {word}\n {way}\n {rest}\n" for word, way in ways.items())
     near.write(".ssh/config", config, 0o600)
-    before = len(gate.sshd.messages())  # of other tests, which share this sshd
+    before = len(gate.sshd.messages())  # messages of other tests, which share this sshd
     done = near.sesh("@deep", "--list")
     assert (done.code, "deep asks for" in done.stderr) == (1, True), done.stderr
     wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:])
@@ -92,7 +92,7 @@ def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None
 def test_a_connection_forwards_the_agent_that_came_last(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A login of yesterday has opened the connection, and its agent is gone."""
+    """An earlier login opened the connection, and the agent of that login is gone."""
     need("ssh-agent")
     farm.host("box", config={"ForwardAgent": "yes"})
     monkeypatch.setenv("SSH_AUTH_SOCK", os.path.join(here.path, "gone"))

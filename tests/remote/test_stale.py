@@ -1,4 +1,4 @@
-"""A shared connection that died unnoticed, over which nobody was attached: the first command replaces it."""
+"""A shared connection that died unnoticed, with nobody attached: the first command replaces it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def box(home: Home, farm: Farm) -> SshHost:
 
 
 def dies(box: SshHost) -> None:
-    """The shared connection has died, as after a cut of a minute."""
+    """Let the shared connection die, as in an outage of a minute."""
     wait_until(box.settled)
     box.proxy.strand()
 
 
 def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: SshHost) -> None:
-    """It failed after 14 s: `box does not answer: nothing arrives from it`."""
+    """The command failed after 14 s: `box does not answer: nothing arrives from it`."""
     dies(box)
     done = home.sesh("@box", "--exec", "--", "true", timeout=30)
     assert done.code == 0, done

@@ -1,4 +1,4 @@
-"""The user's files on hosts that ssh reaches: whatever shell logs in there, and whatever happens to the connection."""
+"""The user's files on hosts that ssh reaches: with any login shell, and whatever happens to the connection."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ WAYS = [pytest.param(True, id="rsync", marks=pytest.mark.needs("rsync")), pytest
 
 @pytest.fixture(params=WAYS)
 def rsync(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether there is an rsync here."""
+    """Return whether this machine has rsync; if not, hide it."""
     if not request.param:
         monkeypatch.setattr(programs, "find", lambda name: None if name == "rsync" else shutil.which(name))
     return bool(request.param)
 
 
 def pushed(here: Home, far: SshHost, *lines: str) -> list[str]:
-    """List paths, and sync; what was pushed."""
+    """Write the list of paths, and sync; return the paths that were pushed."""
     here.write(".config/sesh/sync", "".join(f"{line}\n" for line in lines))
     result = sync(Destination(far.word))
     assert result.failed == {}

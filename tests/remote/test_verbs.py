@@ -13,7 +13,7 @@ from tests.remote.via import Beside
 from tests.support import Home, wait_until
 
 SHELLS = ["fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
-"""bash is the shell of every other host, zsh and dash are as bash: a thorough run has all of them."""
+"""Hosts of other tests use bash; zsh and dash behave as bash does, so only a thorough run tries all of them."""
 BANNER = 'Welcome to \0\x1b[31mbox {"json": 1}\r\nstty: standard input: not a terminal\n'
 ODD = [
     "", " ", "a  b ", "-", "-x", "--", "--json", "--help", "@other", "~", "$HOME", "`id`", "$(id)", "!!",
@@ -42,7 +42,7 @@ def test_r27_odd_words_arrive_as_they_were_written_and_sessions_have_a_login_she
     assert done.stdout == f"{[os.fsencode(word) for word in ODD]}\n"
     assert done.stderr == ""
     assert not far.exists("login")
-    if shell == SHELLS[0]:  # sesh makes no difference between the shells of sessions
+    if shell == SHELLS[0]:  # one is enough: sesh starts all shells of sessions in one way
         assert home.sesh("@box", "--open", "work").code == 0
         wait_until(lambda: far.exists("login"))
         assert os.stat(os.path.join(far.home, "login")).st_uid == far.account.uid
@@ -120,7 +120,7 @@ def test_jobs_over_there_end_with_their_own_code_and_what_they_print_comes_back(
 
 
 def test_programs_beside_the_launcher_are_found_over_there(home: Home, beside: Beside) -> None:
-    """sshd's PATH lacks ~/.local/bin, and no login file is read for a command: agents and their hooks stand there."""
+    """sshd's PATH lacks ~/.local/bin, where agents and their hooks are, and a command reads no login file."""
     far = beside("box", path="/usr/bin:/bin")
     far.write("bin/agent", "#!/bin/sh\ncommand -v sesh; echo $PATH", 0o755)
     folder = os.path.join(far.path, "bin")
@@ -129,7 +129,7 @@ def test_programs_beside_the_launcher_are_found_over_there(home: Home, beside: B
 
 
 def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
-    """The shell here has put its own home where `~` was written: on the host it is the one there."""
+    """The shell here expands `~` to the home on this machine; on the host that path means the home of the host."""
     far = beside("box")
     for name in ("project", "a b"):
         os.makedirs(os.path.join(far.path, name))

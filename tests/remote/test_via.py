@@ -13,7 +13,7 @@ from tests.support import PROMPT, Home
 
 
 def reached(home: Home, command: str) -> None:
-    """`@there` is reached by a command."""
+    """Configure the command that reaches `@there`."""
     home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(command)}\n")
 
 
@@ -26,7 +26,7 @@ def there() -> Iterator[Home]:
 
 
 def within(far: Home, name: str = "") -> str:
-    """A command that leads into a home, or into the one of this name there."""
+    """Return a `via` command for a home, or for the home `name` inside that home."""
     path = os.path.join(far.path, name) if name else far.path
     return f"env HOME={path} SESH_DIR={path}/.sesh TEST_HOME={far.root}"
 
@@ -44,7 +44,7 @@ def test_sessions_there_are_as_any_others(home: Home, there: Home) -> None:
 
 @pytest.mark.parametrize("words", [("--list",), ("work",), ("--deploy",)])
 def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(home: Home, words: tuple[str, ...]) -> None:
-    """It was `has no sesh`: No such file or directory is what a shell says of a missing program too."""
+    """sesh said `has no sesh`, because a shell says No such file or directory of a missing program, too."""
     reached(home, "sh -c 'cd /proc/99999999/ns'")
     done = home.terminal(*(("--deploy", "@there") if words == ("--deploy",) else ("@there", *words)), columns=160)
     assert done.exit_code() != 0

@@ -1,4 +1,4 @@
-"""Hosts without ssh: other homes on this machine, by `via`. Their sesh is a fork of the sesh that calls it."""
+"""Hosts without ssh: other homes on this machine, reached by `via`. Their sesh is a fork of the sesh that calls it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support import Home, forking, processes
 
 
 class ViaHost(Home):
-    """The host that `@word` leads to: a home that can be cut off.
+    """The host `@word`: another home on this machine, whose links can be cut.
 
-    `away` cuts it off until `back`. `fall_silent` lets it fall silent until `end_silence`. If a test removes its
-    launcher, it has no sesh.
+    `away` cuts the host off until `back`. `fall_silent` silences the host until `end_silence`. If a test removes the
+    launcher, the host has no sesh.
     """
 
     def __init__(self, word: str, near: Home, path: str) -> None:
@@ -40,11 +40,11 @@ class ViaHost(Home):
 
     @property
     def way(self) -> list[str]:
-        """The command that leads there."""
+        """The `via` command of the host."""
         return ["env", *(f"{key}={value}" for key, value in self.env.items())]
 
     def read(self, name: str) -> str:
-        """Return the text of a file in HOME there; empty if there is no such file."""
+        """Return the text of a file in HOME on the host; empty if there is no such file."""
         try:
             with open(os.path.join(self.path, name), encoding="utf-8", errors="replace", newline="") as file:
                 return file.read()
@@ -55,7 +55,7 @@ class ViaHost(Home):
         return os.path.lexists(os.path.join(self.path, name))
 
     def prints(self, name: str, pattern: str) -> None:
-        """Wait until a session there has printed a line that the pattern matches."""
+        """Wait until a session on the host has printed a line that the pattern matches."""
         done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
@@ -72,7 +72,7 @@ class ViaHost(Home):
         return [pid for pid in self.links() if pid in ours]
 
     def settled(self) -> bool:
-        """Tell whether all that was sent has arrived, here and there; programs in sessions do not count."""
+        """Tell whether all that was sent has arrived: both homes sleep, but for programs in the host's sessions."""
         carriers = [pid for pid in self.processes() if not processes.has_terminal(pid)]
         return processes.rested({*carriers, *self.near.processes()})
 
@@ -138,14 +138,14 @@ class ViaHost(Home):
 
 
 def _begin_anew() -> None:
-    """Run sesh in a fork of another sesh, without the signal handling of that one."""
+    """Run sesh in a fork of another sesh, without the signal handling of that other one."""
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     sesh.__main__.start()
 
 
 class Beside:
-    """Makes hosts of a home: `beside("box")` is one that `sesh @box` reaches from there."""
+    """The hosts of a home: `beside("box")` makes one that `sesh @box` reaches from that home."""
 
     def __init__(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home, self.hosts = home, dict[str, ViaHost]()
@@ -158,7 +158,7 @@ class Beside:
         monkeypatch.setattr(programs, "start", begin)
 
     def __call__(self, word: str, path: str = "") -> ViaHost:
-        """Make a host. `path`: a PATH for it that does not lead to its own sesh."""
+        """Make a host. `path`: a PATH for the host in which its own sesh is not found."""
         far = self.hosts[word] = ViaHost(word, self.home, path)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
