@@ -29,7 +29,7 @@ TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
 
 
 def rooms_of(path: str) -> list[str]:
-    """Return the rows that count a file: `tests` and its folder, or a room (`sesh/*.py`: shared) and `product`."""
+    """Return the rows of the table that count a file: `tests` and its folder, or its room and `product`."""
     parts = path.split("/")
     folder = "/".join(parts[:2]) if len(parts) > 2 else ""
     if parts[0] == "tests":

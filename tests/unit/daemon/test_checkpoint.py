@@ -108,8 +108,8 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
 
 
 class Fault:
-    """The `nth` system call that writes a checkpoint fails. With `full`, it and all later calls that need space fail,
-    each `write` after half of its bytes."""
+    """The `nth` system call that writes a checkpoint fails; with `full`, each one that needs space fails from there on.
+    A `write` that fails has written half of its bytes."""
 
     CALLS = ("open", "write", "replace", "unlink", "lseek", "ftruncate", "fstat", "fchmod", "close")
 
