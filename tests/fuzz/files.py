@@ -335,7 +335,7 @@ def _remotes() -> Iterator[Check]:
 
 
 def _notes(rng: random.Random) -> bytes:
-    """What a terminal was shown, and the names attached last, in the lines of their files."""
+    """Make lines of two files: positions that a terminal was shown, and the names attached last."""
     words = [str(each) for each in (*values.ODD_TEXTS, *values.ODD_NUMBERS)]
     lines = [
         rng.choice(("work", "@box work", "@-x work", f"{_ID} 10 1767225600", *words)) for _ in range(rng.randint(0, 5))

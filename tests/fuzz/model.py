@@ -122,7 +122,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=consumes(running))
     def kill(self, session: Modelled) -> None:
-        """A session that is killed is gone at once, and its clients are told."""
+        """A session that is killed is gone at once, and its clients receive EXIT."""
         if not self._alive(session):
             return
         self._daemons.ask(session.name, "kill")
@@ -148,7 +148,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=running)
     def reload(self, session: Modelled) -> None:
-        """The daemon executes sesh again; its clients are told to come back, and do so, the leader last."""
+        """The daemon executes sesh again; its clients receive RELOADED and attach again, the leader last."""
         if not self._alive(session):
             return
         assert sessions.reload(Caller(), [session.name])["reloaded"] == [session.name]
@@ -220,7 +220,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=running)
     def send(self, session: Modelled) -> None:
-        """What is sent arrives after what was typed before."""
+        """A text of `send` arrives after all text that was typed before."""
         if self._alive(session):
             self._daemons.ask(session.name, "send", self._token(session))
 

@@ -27,7 +27,7 @@ from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 NONSENSE = [float("nan"), float("inf"), -1, -0.5, 1e300, 10**40, True, False, "5", "", [], {}, [5]]
-"""What no request may carry as a number."""
+"""Values that a request may not have as a number."""
 NUMBERS = [
     ("run", "timeout"), ("run", "since"), ("wait", "timeout"), ("wait", "idle"), ("wait", "from"), ("wait", "else"),
     ("wait", "since"), ("events", "since"), ("logs", "lines"), ("history", "n"), ("feed", "at"),

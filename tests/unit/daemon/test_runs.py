@@ -42,7 +42,7 @@ def test_a_single_word_is_source() -> None:
 
 
 def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str, int | None]]]:
-    """What passes a filter, and the marks that it found."""
+    """Return the bytes that pass a filter, and the marks that the filter found."""
     marks: list[tuple[str, str, int | None]] = []
 
     def marked(token: str, letter: str, code: int | None) -> bytes:
