@@ -1,7 +1,7 @@
 """Freeze what sesh shows from outside: `python -m tests.contract.freeze` writes the fixtures of `test_contract`.
 
-Run it if you have added something on purpose, and read the difference before you commit. Lines may be added. A line
-that is removed is a change that users see; if you mean it, put the line into `dropped.json`.
+Run this after you have added something on purpose, and read the diff before you commit. Lines may be added. A line
+that is removed is a change that users see; if you mean the removal, put the line into `dropped.json`.
 """
 
 from __future__ import annotations

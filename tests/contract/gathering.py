@@ -1,7 +1,7 @@
 """Gather what sesh shows to users: options in its help, the structure of its JSON, exit codes, what its pages name.
 
-`freeze` writes it down. `test_contract` gathers it again, and compares the two. Nothing here looks into sesh: it reads
-only what a command prints, and the pages.
+`freeze` writes the result down. `test_contract` gathers it again, and compares the two. This module reads only pages,
+and what commands print.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def overview(home: Home) -> str:
 
 
 def help_of(*words: str) -> str:
-    """Return the help of a verb, as this process prints it; empty if it is refused."""
+    """Return the help of a verb, as this process prints it; empty if sesh refuses the verb."""
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.setattr(sys, "argv", ["sesh", *words, "--help"])
@@ -98,7 +98,7 @@ def structure(values: Iterable[object]) -> Structure:
 def lost(frozen: Structure, now: Structure) -> list[str]:
     """Return each place of a frozen structure that is no longer there, or has another kind.
 
-    Null stands for any kind, and more places are no loss.
+    Null counts as any kind. Additional places are no loss.
     """
     found = []
     for at, kinds in frozen.items():
@@ -191,11 +191,11 @@ _ANSWERS = (
 )
 """Commands that print JSON, in this order."""
 _FOLLOWED = {"--watch", "--logs work -f"}
-"""The commands of `_ANSWERS` that print a value at once, and go on."""
+"""The commands of `_ANSWERS` that print a value at once, and keep running."""
 
 
 def answers(home: Home) -> dict[str, Structure]:
-    """Return the structure of what each command prints; of the events of a session, that of each kind of event."""
+    """Return the structure of the JSON that each command prints, and of each kind of event of a session."""
     with pytest.MonkeyPatch.context() as patch:
         beside = Beside(home, patch)
         _prepare(home, beside("near").way)
@@ -222,7 +222,7 @@ def _answers(home: Home) -> dict[str, Structure]:
 
 
 def _prepare(home: Home, near: list[str]) -> None:
-    """Give the home its programs, and hosts: `near`, which is another home here, `gone` and `bare`."""
+    """Write programs into the home, and three hosts: `near`, reached by this command, `gone` and `bare`."""
     hosts = {"near": shlex.join(near), "gone": "false", "bare": "env -i PATH=/usr/bin:/bin HOME=/nonexistent"}
     lines = [f"[remotes.{host}]\nvia = {json.dumps(via)}\n" for host, via in hosts.items()]
     for name, content in {**_FILES, ".config/sesh/config.toml": "".join(lines)}.items():
@@ -314,7 +314,7 @@ def error_code(done: Result) -> str:
 
 
 def sections(page: str) -> dict[str, list[str]]:
-    """Return the words in the tables of each section of a page, and those of a section that it refers to."""
+    """Return the words in the tables of each section of a page; "All keys of [SECTION]" adds those of SECTION."""
     parts = re.split(r"^##+ (.+)\n", (Path(ROOT) / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     found: dict[str, list[str]] = {}
     for name, text in zip(parts[1::2], parts[2::2], strict=True):
@@ -332,7 +332,7 @@ def settings() -> tuple[dict[str, str], list[str]]:
 
 
 def faults(home: Home, text: str) -> list[str]:
-    """Return what `--doctor`, and a command that starts a session, say of a file of settings."""
+    """Return what `--doctor`, and a command that starts a session, say about these settings."""
     home.write(".config/sesh/config.toml", text)
     checks = home.sesh("--doctor", "--json").json()["checks"]
     said = [check["message"] for check in checks if check["state"] != "ok"]

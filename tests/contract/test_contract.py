@@ -1,6 +1,6 @@
-"""sesh shows from outside what it showed when the fixtures were frozen, save for what `dropped.json` lists.
+"""sesh still shows users all that the fixtures froze, except what `dropped.json` lists.
 
-More may be shown. What is dropped may be there or not.
+It may show more. What `dropped.json` lists may be shown or not.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from tests.fidelity.yardstick import attached
 Case = tuple[str, bytes, int, int, str]
 
 RANDOM = 1000
-#: How many random streams are tried with tmux, because each takes a second.
+#: How many random streams are tried with tmux: few, because each takes a second.
 SOME = 40
 
 
@@ -89,13 +89,13 @@ def through_tmux(xterm: Xterm, case: Case) -> bool:
 
 
 def shown(held: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the cells of the screen that shows, and the cursor."""
+    """Return the cells of the active screen, and the cursor."""
     every = seen(held)
     return every["alternate"] or every["screen"], every["cursor"]
 
 
 def share(title: str, results: Iterator[tuple[str, bool]]) -> bool:
-    """Print how many hold, and the names of some that do not."""
+    """Print how many results hold, and the names of some that do not; return whether all hold."""
     found = list(results)
     failed = [name for name, holds in found if not holds]
     good = len(found) - len(failed)

@@ -1,8 +1,8 @@
 """What xterm.js and our emulator do differently: streams for xterm.js use only what both understand alike.
 
-LACKS and OTHERWISE name elements of the grammar that @xterm/headless 6 never takes as xterm, kitty and we do. The
+LACKS and OTHERWISE name elements of the grammar that @xterm/headless 6 never treats as xterm, kitty and we do. The
 SITUATIONS are narrower: an element is left out only if the two emulators would differ after what came before. Our own
-emulator follows the stream to tell this.
+emulator follows the stream to tell whether they would.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LACKS = {
     "mouse encodings 1005 and 1015": r"\?(?:1005|1015)[hl]",
     "CSI j, k, ^, and T with more than a number": r"\x1b\[[\d;]*[jk^]|\x1b\[\d*;[\d;]*T",
 }
-#: What it does differently than xterm, kitty and we, whatever the situation.
+#: What @xterm/headless 6 does differently than xterm, kitty and we, whatever the situation.
 OTHERWISE = {
     "C1 controls act in UTF-8": r"[\x80-\x9f]",
     "broken UTF-8 is dropped without a sign": "\ufffd",
@@ -131,7 +131,7 @@ class Dialect:
 
 
 def _restores_otherwise(dialect: Dialect, text: str) -> bool:
-    """DECRC and what contains it."""
+    """DECRC, and the sequences that include a DECRC."""
     if not _RESTORES.fullmatch(text):
         return False
     screen = dialect.emulator.screen
@@ -180,7 +180,7 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
     if own and (not new or new < screen.cursor.x - x or (first == "\ufe0f" and new != 2)):
         return True
     if cluster.endswith("\u200d") and not new and first >= "\u2000":
-        return True  # a joiner joins any emoji to anything there
+        return True  # in xterm.js a joiner joins any emoji to anything
     return "\ufe0e" in text and first != "\ufe0e"
 
 

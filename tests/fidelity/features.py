@@ -30,7 +30,7 @@ class Feature(NamedTuple):
         return self.data.encode() if isinstance(self.data, str) else self.data
 
     def restored(self) -> bytes:
-        """Return what a client that attaches is sent."""
+        """Return what an attaching client receives."""
         emulator = Emulator(COLUMNS, ROWS)
         emulator.feed(self.written)
         assert emulator.errors == 0, emulator.last_error

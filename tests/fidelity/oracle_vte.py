@@ -35,7 +35,7 @@ QUERIES = (
 
 
 def settle(done, patience=PATIENCE):
-    """Run the main loop until `done`, or until the patience is over; return whether it is done."""
+    """Run the main loop until `done()` is true, or for `patience` seconds; return whether it is true."""
     context, end = GLib.MainContext.default(), time.monotonic() + patience
     GLib.timeout_add(int(patience * 1000), lambda: False)
     while not done() and time.monotonic() < end:
@@ -46,7 +46,7 @@ def settle(done, patience=PATIENCE):
 def text_of(terminal):
     """The text of scrollback and screen, without blanks and empty rows at the end."""
     columns, rows = terminal.get_column_count(), terminal.get_row_count()
-    last = terminal.get_cursor_position()[1] + rows  # rows count from the first that ever was
+    last = terminal.get_cursor_position()[1] + rows  # rows are counted from the first row ever
     text, _ = terminal.get_text_range(0, 0, last, columns - 1, None, None)
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
 
@@ -64,7 +64,7 @@ def hold(columns, rows, data):
     window.show_all()
     settle(lambda: (terminal.get_column_count(), terminal.get_row_count()) == (columns, rows))
     assert (terminal.get_column_count(), terminal.get_row_count()) == (columns, rows)
-    # CAN ends an unfinished sequence, which would swallow the queries. Answers to queries in the data are no state.
+    # CAN ends an unfinished sequence, which would swallow the queries. Answers to queries in the data do not count.
     for asked in (data + b"\x18" + LAST, QUERIES):
         answers.clear()
         terminal.feed(asked)

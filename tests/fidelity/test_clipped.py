@@ -1,4 +1,4 @@
-"""A terminal of another size shows the same picture, clipped, as an emulator of the session's size would."""
+"""A terminal of another size shows the clipped picture of an emulator that has the session's size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES = ((8, 3), (20, 2), (5, 9), (40, 12), (1, 1), (2, 4), (13, 5))
 
 
 def clipped(rows: list[list[Any]], view: Viewport) -> list[list[Any]]:
-    """The part that `view` shows; halves of wide characters that its edges cut off are blanks, as what lies beyond."""
+    """The part that `view` shows, with blanks for halves of wide characters at its edges and for cells outside."""
     out = []
     for row in rows[view.top : view.top + view.rows]:
         cells = [list(cell) for cell in row[view.left : view.left + view.columns]]
@@ -40,12 +40,12 @@ def test_random_streams_are_shown_clipped(xterm: Xterm, batch: int) -> None:
         for _ in range(4):
             data += stream(rng, 12, dialect)
             drawn += view.draw(dialect.emulator)
-        # A terminal of one column cannot be: xterm.js has two at the least, so the view's edge is not its own.
+        # xterm.js has at least two columns, so a view of one column is narrower than its terminal.
         there = seen(xterm.hold(20, 5, data), dialect)
         here = seen(xterm.hold(max(columns, 2), rows, drawn), dialect)
         shown = [row[:columns] for row in here["screen"]]
         expected = clipped(there["alternate"] or there["screen"], view)
-        if dialect.leftovers and dialect.moved:  # blanks that the edge has made, too
+        if dialect.leftovers and dialect.moved:  # the blanks at the edge, too
             forget_pens_of_leftovers([{"cells": row} for row in expected], anywhere=True)
         assert shown == expected, seed
         row, column = there["cursor"]

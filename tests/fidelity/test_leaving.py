@@ -1,6 +1,6 @@
-"""A detach restores the terminal as it was, wherever the program's stream stood.
+"""A detach restores the terminal as it was, wherever it interrupts the program's output.
 
-The judges know nothing of what is undone: our emulator, the harness's, and @xterm/headless where it is there.
+Three emulators judge, which know nothing of `Undo`: ours, the harness's, and @xterm/headless if it is installed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEFT = [
 
 
 def undone(data: bytes) -> bytes:
-    """A stream, and what a client writes when it is left there."""
+    """Return a stream, and after it what a client writes that leaves at its end."""
     follower = Undo()
     follower.feed(data)
     return data + follower.undo(COLUMNS)
@@ -68,7 +68,7 @@ def daemon_of(home: Home) -> int:
 def test_a_real_terminal_is_given_back(
     home: Home, terminal: Open, maybe_xterm: Xterm | None, path: Path, way: str
 ) -> None:
-    """A real client on a real terminal; the stream stops now at the end, now within a sequence."""
+    """A real client leaves a real terminal: half of the streams are whole, the others end within a sequence."""
     data = path.read_bytes()
     whole = STREAMS.index(path) < len(STREAMS) // 2
     window = play(home, terminal, data if whole else data[: within_a_sequence(data)])

@@ -56,9 +56,9 @@ def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
 
 
 def differing(xterm: Xterm, data: bytes) -> list[str]:
-    """What the independent emulator shows otherwise after a restore than after the bytes themselves."""
+    """Return what xterm.js shows differently after a restore than after the bytes themselves."""
     dialect = Dialect(COLUMNS, ROWS)
-    # Rows moved within the screen stay joined there to what is now above them.
+    # In xterm.js, rows that are moved within the screen stay joined to the row that is now above them.
     dialect.loose = re.search(rb"\x1b\[[0-9;]*[LMST]|\x1bM", data) is not None
     there = seen(xterm.hold(COLUMNS, ROWS, data), dialect)
     here = seen(xterm.hold(COLUMNS, ROWS, replay(fed(data), lines=10**9)), dialect)

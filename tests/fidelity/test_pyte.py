@@ -32,7 +32,7 @@ DIFFERENT = {
 
 
 class Ours(Screen):
-    """Our screen, made as pyte makes its own."""
+    """Our screen with the constructor of pyte's."""
 
     def __init__(self, columns: int, lines: int) -> None:
         super().__init__(columns, lines, Scrollback())

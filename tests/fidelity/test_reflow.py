@@ -1,4 +1,4 @@
-"""Resizing: lines are joined and wrapped anew as the independent emulator does it, and scrollback fits any width."""
+"""A resize joins and wraps lines as the independent emulator does, and scrollback fits any width."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
 
 ALL = 10**9
-#: What both do alike: xterm.js keeps blanks at the end of a line, and what wide characters leave over at a row's end.
+#: Text that both wrap alike: xterm.js keeps blanks at a line's end, and the gaps that wide characters leave in a row.
 NARROW = (
     "a",
     "hello,",
@@ -30,7 +30,7 @@ WIDTHS, HEIGHTS = (3, 5, 7, 10, 20, 33), (2, 4, 5, 9)
 
 
 def resized(data: bytes, columns: int, rows: int, *sizes: tuple[int, int]) -> bytes:
-    """What an attach shows with the last of the sizes to a session that began with another."""
+    """Return what an attach shows of `data` after the session was resized to each of `sizes` in turn."""
     emulator = Emulator(columns, rows)
     emulator.feed(data)
     for size in sizes:

@@ -13,7 +13,7 @@ from tests.fidelity.features import COLUMNS, FEATURES, ROWS
 from tests.fidelity.vte import Vte
 from tests.support import rounds
 
-#: What VTE 0.70 has not, or does otherwise than xterm and kitty: @xterm/headless or our own model judge these.
+#: What VTE 0.70 lacks, or does differently than xterm and kitty: @xterm/headless or our own emulator judges these.
 EXPLAINED = {
     **dict.fromkeys(
         ("a ZWJ family", "a skin tone", "an emoji selector", "a text selector", "a keycap"),
@@ -25,12 +25,12 @@ EXPLAINED = {
     "P16 C1 in UTF-8": "C1 controls act in UTF-8 there",
     "P20 erased cells": "its ED draws the rows below that were never written with another background than it says",
 }
-#: Points of recorded streams of which the same is true: the stream, and the end.
+#: Cuts of recorded streams (the stream, and the end) whose pictures differ for one of these reasons.
 CUTS = {("dialog", 159): EXPLAINED["P20 erased cells"]}
 
 
 def differing(vte: Vte, path: Path, end: int) -> list[str]:
-    """What VTE shows otherwise after the restore of a recorded stream that is cut at `end`."""
+    """Return what VTE shows differently after the restore of a recorded stream that is cut at `end`."""
     data = path.read_bytes()[:end]
     restored = replay(recorded.fed(data), lines=10**9)
     parts = vte.differing(recorded.COLUMNS, recorded.ROWS, data, restored)

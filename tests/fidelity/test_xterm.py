@@ -1,7 +1,7 @@
 """An emulator that is not ours shows the same after a replay as after the bytes themselves.
 
-Random streams use what both implement; what they do not is named in `dialect` and left out. Each stream goes on after
-the replay: what does not show in a state (a saved cursor, tab stops, an open grapheme) shows in what comes next.
+Random streams use what both implement; `dialect` names the rest, which is left out. Each stream goes on after the
+replay: what does not show in a state (a saved cursor, tab stops, an open grapheme) shows in what comes next.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALL = 10**9
 
 
 def opening(seed: int) -> tuple[random.Random, Dialect, bytes]:
-    """Random stream `seed`, as far as the replay, and what it goes on with: the generator and the dialect."""
+    """Return the generator and the dialect of random stream `seed`, and its bytes up to the replay."""
     rng = random.Random(seed)
     columns, rows = rng.choice(((20, 5), (10, 4), (7, 3), (30, 6)))
     dialect = Dialect(columns, rows, widths=rng.choice(("15-graphemes", "15-graphemes", "11")))
@@ -30,9 +30,9 @@ def opening(seed: int) -> tuple[random.Random, Dialect, bytes]:
 
 
 def differing(xterm: Xterm, seed: int, left_out: Counter[str] | None = None) -> list[str]:
-    """What of random stream `seed` comes back otherwise, right after the replay or a little later.
+    """Return what differs in random stream `seed`, right after the replay or a little later.
 
-    `left_out` is added to: what the stream could not hold, and how often.
+    `left_out`: a counter that gets the elements left out of the stream, by name, if nothing differs.
     """
     rng, dialect, data = opening(seed)
     columns, rows = dialect.emulator.columns, dialect.emulator.rows

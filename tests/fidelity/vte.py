@@ -20,7 +20,7 @@ import pytest
 #: Attributes of HTML that do not show on a blank.
 _OF_TEXT = re.compile(r"b$|i$|span color:")
 #: Sequences after which the text of all rows is not compared, but only the picture and the HTML. ED 2 and 3 and SU
-#: move other rows to or from the scrollback than in xterm. After RIS or the alternate screen VTE has only some as text.
+#: move other rows to or from the scrollback than in xterm. After RIS or the alternate screen VTE gives only some rows.
 _MOVES = re.compile(rb"\x1b\[[23]J|\x1b\[\d*S|\x1b\[\?(?:47|104[79])h|\x1bc")
 
 HERE = Path(__file__).parent

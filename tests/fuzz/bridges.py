@@ -26,7 +26,7 @@ _SIGN = b"the fuzzer's own"
 
 _SPEC: dict[str, Any] = {"command": ["cat"], "directory": "/", "env": ["A=1"], "label": ["k=v"]}
 _ENTRY: dict[str, Any] = {"name": "third", "host": None, "directory": None, "command": ["cat"], "labels": {"k": "v"}}
-#: Ops that neither look at other processes of this machine nor take long, with the words that they know.
+#: Ops that neither look at other processes of this machine nor take long, with values for their parameters.
 _OPS: dict[str, dict[str, Any]] = {
     "sessions.summaries": {},
     "sessions.there": {"name": "work", "required": False},
@@ -158,7 +158,7 @@ class Bridge:
             return file.read()
 
     def check(self, case: bytes) -> None:
-        """Check that each request gets data or an error with a code, and that a bridge ends with one line."""
+        """Check that a bridge answers or refuses a case, with known error codes, and without a fault of its own."""
         if case[:1] == bytes([protocol.HELLO]):
             self.close()
             connection = self._begun()
@@ -176,7 +176,7 @@ class Bridge:
         except TimedOut:
             self.close()
             raise
-        except (Unreachable, ProtocolError):  # the bridge has refused the case, or led to a session that has
+        except (Unreachable, ProtocolError):  # the bridge, or a session behind it, has refused the case
             self.close()
         said = self.said()
         assert "Traceback" not in said, said[-2000:]

@@ -1,4 +1,4 @@
-"""How examples are looked for."""
+"""Load the settings of hypothesis."""
 
 from __future__ import annotations
 

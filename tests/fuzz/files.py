@@ -100,7 +100,7 @@ def check_layout(case: bytes) -> None:
         return
     for entry in entries:
         for word in (entry["name"], entry["directory"] or "", *(entry["command"] or []), *entry["labels"].values()):
-            os.fsencode(word)  # what a session is created with must be words of the system
+            os.fsencode(word)  # a system call must be able to take each word
             assert "\0" not in word
     assert layout.parse(json.dumps(entries).encode(), "FILE") == entries
 
@@ -272,7 +272,7 @@ def _results() -> Iterator[Check]:
         _put(home, f".results/{_ID}.out", b"made\r\n")
 
         def check(case: bytes) -> None:
-            """It tells how the session ended, or is named among what is damaged."""
+            """The result tells how the session ended, or is named as damaged."""
             _put(home, f".results/{_ID}.json", case)
             found = results.every()
             assert len(results.damage()) == 1 - len(found)
@@ -308,7 +308,7 @@ def _remotes() -> Iterator[Check]:
         home.write("dir/inner", "x")
 
         def check(case: bytes) -> None:
-            """A host is known or named as damaged; what is not believed of its sessions counts as nothing."""
+            """A host is known or named as damaged; facts about its sessions that cannot be right are ignored."""
             try:
                 contents = [json.dumps(each).encode() for each in json.loads(case)]
             except (ValueError, TypeError, RecursionError):
@@ -335,7 +335,7 @@ def _remotes() -> Iterator[Check]:
 
 
 def _notes(rng: random.Random) -> bytes:
-    """What a terminal was shown, and the names attached last, in the lines of their files."""
+    """Make lines of two files: positions that a terminal was shown, and the names attached last."""
     words = [str(each) for each in (*values.ODD_TEXTS, *values.ODD_NUMBERS)]
     lines = [
         rng.choice(("work", "@box work", "@-x work", f"{_ID} 10 1767225600", *words)) for _ in range(rng.randint(0, 5))
@@ -350,7 +350,7 @@ def _noted() -> Iterator[Check]:
     with own_home() as home, alone, mock.patch.object(processes, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
-            """What is not of its form counts as nothing, and is written anew."""
+            """A line that has not the form of its file is ignored, and the file can be written."""
             _put(home, f".terminal.{os.getpid()}", b"/dev/pts/1\t1\n" + case)
             _put(home, ".recent", case)
             _put(home, f".env.{_ID}", case)
@@ -390,7 +390,7 @@ def _events() -> Iterator[Check]:
         known.record("box")
 
         def check(case: bytes) -> None:
-            """What is no event is passed over; what is logged next is found, whatever words it holds."""
+            """A line that is no event is skipped; the next event that is logged is found, whatever words it has."""
             with open(path, "wb") as file:
                 file.write(case + b"\n")
             before = events.log(Caller())["events"]

@@ -123,7 +123,7 @@ def check_codec(case: bytes) -> None:
             values = protocol.parse(payload)
         except ProtocolError:
             continue
-        once = protocol.parse(protocol.encode(values))  # two halves of a pair that stood apart are one character now
+        once = protocol.parse(protocol.encode(values))  # two halves of a surrogate pair have become one character
         assert repr(protocol.parse(protocol.encode(once))) == repr(once)
 
 

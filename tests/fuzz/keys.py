@@ -47,7 +47,7 @@ def check(case: bytes) -> None:
     whole = _run(KeyParser(key), [data])
     assert _run(KeyParser(key), cut(random.Random(zlib.crc32(case)), data)) == whole
     passed = b"".join(part for part in whole if part is not None)
-    assert not Counter(passed) - Counter(data)  # reports pass before the first of two keys, which waits
+    assert not Counter(passed) - Counter(data)  # not the order: reports overtake the first of two keys, which waits
     if key is None:
         assert passed == data
 

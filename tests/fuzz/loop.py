@@ -41,7 +41,7 @@ class Tally:
 
 
 def kind_of(error: BaseException) -> str:
-    """Return what distinguishes failures: the exception's type, and the innermost line of ours in its traceback."""
+    """Return what distinguishes failures: the exception's type, and this project's innermost line in its traceback."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ROOT)]
     place = frames[-1] if frames else None
     return f"{type(error).__name__} at {os.path.relpath(place.filename, ROOT)}:{place.lineno}" if place else repr(error)

@@ -109,7 +109,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(target=running, name=st.sampled_from(NAMES))
     def open(self, name: str) -> Modelled:
-        """A free name becomes a session; a taken name stays what it is."""
+        """A free name gets a new session; a taken name keeps its session."""
         if name in self._sessions:
             try:
                 self._daemons.start(name, "/bin/sh")
@@ -122,7 +122,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=consumes(running))
     def kill(self, session: Modelled) -> None:
-        """A session that is killed is gone at once, and its clients are told."""
+        """A session that is killed is gone at once, and its clients receive EXIT."""
         if not self._alive(session):
             return
         self._daemons.ask(session.name, "kill")
@@ -148,7 +148,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=running)
     def reload(self, session: Modelled) -> None:
-        """The daemon executes sesh again; its clients are told to come back, and do so, the leader last."""
+        """The daemon executes sesh again; its clients receive RELOADED and attach again, the leader last."""
         if not self._alive(session):
             return
         assert sessions.reload(Caller(), [session.name])["reloaded"] == [session.name]
@@ -163,7 +163,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(target=attached, session=running, size=st.sampled_from(SIZES), replace=st.booleans())
     def attach(self, session: Modelled, size: tuple[int, int], replace: bool) -> Attached | None:
-        """A client attaches, beside the others or in their place."""
+        """A client attaches, together with the others or in their place."""
         if not self._alive(session) or len(session.clients) >= MOST_CLIENTS:
             return None
         client = self._daemons.attach(session.name, columns=size[0], rows=size[1], replace=replace)
@@ -220,13 +220,13 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=running)
     def send(self, session: Modelled) -> None:
-        """What is sent arrives after what was typed before."""
+        """A text of `send` arrives after all text that was typed before."""
         if self._alive(session):
             self._daemons.ask(session.name, "send", self._token(session))
 
     @rule(session=running)
     def log(self, session: Modelled) -> None:
-        """All that was typed is there, once and in its order."""
+        """The log has all that was typed, once and in its order."""
         if not self._alive(session):
             return
 
@@ -285,7 +285,7 @@ def settings(examples: int, steps: int) -> hypothesis.settings:
 
 
 def main(seconds: float, seed: int) -> int:
-    """Run for a time; if model and sessions differ, print a program that repeats it, and return 1."""
+    """Run for a time; if model and sessions differ, print the steps that show the difference, and return 1."""
     began, runs = time.monotonic(), 0
     while time.monotonic() - began < seconds:
         chosen = random.Random(seed + runs).randrange(2**32)

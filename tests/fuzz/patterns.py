@@ -1,6 +1,6 @@
 """`python -m tests.fuzz.patterns` prints how many patterns the product has, and those that take too long on some text.
 
-Each text repeats a word of the pattern's own letters, perhaps after a beginning, and has an end that matches nothing.
+Each text repeats one or two of the pattern's own letters, perhaps after `ESC ]`, and has an end that matches nothing.
 """
 
 from __future__ import annotations

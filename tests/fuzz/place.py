@@ -1,4 +1,4 @@
-"""A home of their own for targets that touch files or start processes."""
+"""A home of its own for each target that touches files or starts processes."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ Value = TypeVar("Value")
 BLOCK = 64 << 10
 """The most bytes that a pump reads at once."""
 _PAUSE, _MINUTE = 3.0, 61.0
-"""Seconds that pass after each step, and at the end, so that what waits for quiet and a notification come."""
+"""Seconds that pass after each step, and at the end, so that timers for quiet and for notifications run out."""
 MOST = 0.5
 """Seconds of one call that fail a case: ten times what is allowed, because machines may be slow."""
 
 
 class Clock:
-    """Keeps the longest of the calls that it makes, in seconds of processor time. `now` is ahead of time.monotonic."""
+    """Measures the calls it makes: `longest` is in seconds of processor time. `now` is `ahead` of time.monotonic."""
 
     def __init__(self) -> None:
         self.longest, self.ahead, self._real = 0.0, 0.0, time.monotonic
@@ -64,7 +64,7 @@ class Clock:
 
 
 def check(case: bytes) -> float:
-    """Play a script to a session; return the longest call."""
+    """Play a script to a session; return the seconds of the longest call."""
     clock = Clock()
     gc.disable()  # a collection would count for the call during which it happens
     try:

@@ -1,4 +1,4 @@
-"""What is fuzzed: how the cases of a target are made, what must hold for each, and the seeds that are kept of it.
+"""A target of fuzzing: how its cases are made, what must hold for each case, and its kept seeds.
 
 A case is bytes, so that it can be kept in a file, cut down and run again. A check raises if something does not hold.
 """

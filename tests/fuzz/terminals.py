@@ -93,7 +93,7 @@ def check_bounds(emulator: Emulator) -> None:
 
 
 def _with_all_bytes(script: Script) -> Script:
-    """Return the script with no bound in bytes: a line's bytes depend on how it came, and blocks are dropped."""
+    """Return the script with no bound in bytes: how many bytes a line takes depends on how it was cut."""
     return script._replace(bounds=(script.bounds[0], _ALL))
 
 

@@ -1,7 +1,7 @@
-"""No loop that meets a stranger's bytes takes time out of proportion to them; patterns: `house/test_patterns.py`.
+"""Loops over bytes from elsewhere take time in proportion to their number (patterns: `house/test_patterns.py`).
 
-The bounds are far above the cost of a loop in proportion, and far below that of one whose cost grows with the square;
-what exceeds a bound is interrupted.
+The bounds are far above the cost of a linear loop, and far below that of a quadratic one. A loop that exceeds its bound
+is interrupted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.fuzz.patterns import TooLong, bounded
 
 _SIZE = 8 << 10
 _SECONDS = 0.25
-"""Processor time for an input of `_SIZE` bytes: about sixty times that of the dearest loop in proportion."""
+"""Processor time for an input of `_SIZE` bytes: about sixty times that of the slowest linear loop."""
 _WORDS = (
     b"a", b"\x1b[m", b"\x1b[1;38;5;7m", b"\x1b", b"\x1b[", b"\x1b]", b"\x1b]2;t\x07", b"\x07", b"\x1b\\", b"\x1bPq~-",
     b"\x1b_G", b"\r\n", b"\t", b" ", b";", b"0", b"\x1b[?1049h", b"\x1b[6n", b"\x1b[?", b"\x1b]133;A\x07", b"\x1b[2J",

@@ -14,12 +14,12 @@ from tests.fuzz.targets import TARGETS
 from tests.support import rounds
 
 CASES = rounds(40, 150)
-#: Of a target that takes milliseconds for each.
+#: Cases of a target that takes milliseconds for each case.
 SLOW_CASES = rounds(3, 12)
 
 
 def cases(target: Target) -> st.SearchStrategy[bytes]:
-    """Cases of a target: random bytes, its grammar's, and changed ones. Those are numbers, which shrink badly."""
+    """Cases of a target: random bytes, and those that `Target.case` makes of a number, which shrink badly."""
     known = [path.read_bytes() for path in target.seeds()]
     numbers = st.integers(0, 2**32)
     return st.one_of(st.binary(max_size=200), numbers.map(lambda seed: target.case(random.Random(seed), known)))

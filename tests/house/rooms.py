@@ -1,6 +1,6 @@
-"""`python -m tests.house.rooms [REVISION]`: lines of each room and folder of tests, beside those of a revision.
+"""`python -m tests.house.rooms [REVISION]`: lines of each room and test folder, compared with a revision.
 
-After `make test` it shows the seconds of each folder of tests too. It fails where a budget is exceeded.
+After `make test` the table also has the seconds of each test folder. The command fails if a budget is exceeded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
 
 
 def rooms_of(path: str) -> list[str]:
-    """Return what a file counts for: a room, or `tests` and a folder of it; `sesh/*.py` for the shared modules."""
+    """Return the rows of the table that count a file: `tests` and its folder, or its room and `product`."""
     parts = path.split("/")
     folder = "/".join(parts[:2]) if len(parts) > 2 else ""
     if parts[0] == "tests":

@@ -1,4 +1,4 @@
-"""The product's source as the rules of the house see it: each file once, under the name it is imported by."""
+"""The product's source for the tests of this folder: each file once, under its import name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _called(node: ast.Call) -> str:
 
 
 def python_files(folder: str) -> Iterator[str]:
-    """Paths relative to the root of the Python files under one of its folders, links to rooms not followed."""
+    """Yield the paths, relative to the root, of the Python files in a folder; follow no links to rooms."""
     for here, folders, files in os.walk(os.path.join(ROOT, folder)):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(files):

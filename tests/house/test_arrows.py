@@ -1,4 +1,4 @@
-"""Imports run down: which room may import which, and no circle, imports for types and within functions included."""
+"""Rooms import only rooms below them, never in a circle; imports for types and within functions count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.house.source import modules
 
 ABOVE = ("sesh.reach", "sesh.ops", "sesh.bridge", "sesh.tui", "sesh.cli", "sesh.api", "sesh.mcp")
 
-# What a room may not import; a name stands for all that lies below it.
+# What a room may not import; the name of a package includes its modules.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "sesh.store": ("sesh.daemon", "sesh.client", "sesh.remote", *ABOVE),
     "sesh.daemon": ("sesh.client", "sesh.remote", *ABOVE),
@@ -26,9 +26,9 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 ROOMS = (*FORBIDDEN, "sesh.vt", "sesh.completions")
 TERMINAL_MAY_KNOW = ("sesh.vt", "sesh.errors")
-"""The terminal knows nothing of sessions."""
+"""All that `sesh.vt` may import: the terminal knows nothing of sessions."""
 OF_THE_DAEMON = ("sesh.daemon", "sesh.daemon.spawn", "sesh.daemon.spawn.launch")
-"""The rooms above know of the daemon only how one is started."""
+"""All that the rooms of `ABOVE` may import of the daemon: the modules that start one."""
 
 
 def below(name: str, package: str) -> bool:
@@ -43,12 +43,12 @@ def room_of(name: str) -> str:
 
 @cache
 def arrows() -> dict[tuple[str, str], str]:
-    """Return each import of the product as (importer, imported), with the place where it stands first."""
+    """Return each import of the product as (importer, imported), with the place where it occurs first."""
     found: dict[tuple[str, str], str] = {}
     known = {module.name for module in modules()}
     for module in modules():
         names = [(line, name) for line, name in module.imports if name in known and name != module.name]
-        # `from a import b` names both a and a.b: what is meant is the module b, where b is one
+        # `from a import b` names both a and a.b: if b is a module, only a.b counts
         meant = [
             (line, name)
             for line, name in names

@@ -1,4 +1,4 @@
-"""The pages that are made from the verbs and the types say what these say now."""
+"""The pages that are generated from the verbs and the types are up to date."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.house.source import ROOMS, Module, modules
 from tests.support import ROOT
 
 HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic"}
-"""Packages that a session can be attached without: they would take longer to load than all of the rest."""
+"""Packages that attaching must not load, because they take longer to load than all of the rest."""
 
 LATE = {
     ("client/view.py", "sesh.client.predict"): "pyte",
@@ -33,7 +33,7 @@ LATE = {
     ("sesh/reach/host_target.py", "sesh.remote.deploy"): "rich",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }
-"""The imports within functions: the file, the module, and what is not to be loaded by all that load the file."""
+"""The imports within functions: the file, the module, and the reason, mostly what would load needlessly."""
 
 
 def late(module: Module) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""No pattern that meets a stranger's bytes takes time out of proportion to them."""
+"""Each regular expression of the product takes time in proportion to its input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support import ROOT
 
 
 def test_every_pattern_takes_time_in_proportion() -> None:
-    """In a process of its own, which loads all of the product."""
+    """The patterns are tried in a process of their own, because it loads all of the product."""
     words = [sys.executable, "-m", "tests.fuzz.patterns"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     tried, *slow = done.stdout.splitlines()

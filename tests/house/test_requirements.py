@@ -1,4 +1,4 @@
-"""The pages that say what holds sesh to its promises name tests that exist."""
+"""The pages that list promises, faults and properties of `--run` name tests that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file, a class and a function may measure, each room's budget, and no silence about errors."""
+"""Modules, classes, functions and rooms keep within their limits, and no error is swallowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed: `sesh` alone, with everything in it, and the same program as in the checkout."""
+"""The wheel installs the package `sesh` alone and complete, and works without the checkout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DATA = {
     "share/fish/vendor_completions.d/sesh.fish",
     "share/fish/vendor_completions.d/sesh-mux.fish",
 }
-"""What lies where other programs look for it, below the prefix."""
+"""Files below the prefix, where man and the shells look for them."""
 
 
 @pytest.fixture(scope="module")

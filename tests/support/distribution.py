@@ -81,7 +81,7 @@ def tool(name: str) -> str:
 
 
 def install(home: Home, *command: str) -> None:
-    """Run an installer in the test's home, without a network; PATH then leads to the installed sesh."""
+    """Run an installer in the test's home, without a network; put the installed sesh on PATH."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         home.env[name] = NOWHERE
     home.env |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}

@@ -48,7 +48,7 @@ _LOADED = (sesh.cli, sesh.client, sesh.daemon, sesh.ops, sesh.reach, sesh.remote
 """Packages of the modules that verbs, clients and daemons load when they need them."""
 zygote.IDLE = 0.0
 USUAL = {"LANG": "C.UTF-8", **{key: os.environ[key] for key in ("TZ", "LD_LIBRARY_PATH") if key in os.environ}}
-"""The variables of this kind that each home has."""
+"""The variables with these beginnings that each home has."""
 
 
 def fits(environment: Mapping[str, str]) -> bool:
@@ -127,7 +127,7 @@ def _load() -> None:
 
 
 def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> None:
-    """Make a fork a sesh of its own; only the loaded modules stay of the tests' process."""
+    """Make this fork a sesh of its own, which keeps only the loaded modules of the tests' process."""
     os.closerange(3, 1 << 16)  # this closes Popen's own pipe, too: Popen waits for that
     with open(mark, "rb") as file:
         # The module keeps the map, so that it lasts until the process ends.
@@ -156,7 +156,7 @@ def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> N
 
 
 def _fork_zygotes() -> None:
-    """Make this process fork its zygotes, so that they have its changes; those of systemd (`scope`) start as ever."""
+    """Make this process fork its zygotes, so that they have its changes; those in a systemd `scope` start as usual."""
     spawn = launch._spawn
 
     def fork(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:

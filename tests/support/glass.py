@@ -89,7 +89,7 @@ class Glass(pyte.Screen):
     # -- feeding it
 
     def feed(self, data: bytes) -> None:
-        """Takes bytes in chunks of any size; a sequence that is not complete yet waits for the rest."""
+        """Take bytes in chunks of any size; a sequence that is not complete yet waits for the rest."""
         data = self._kept + data
         self._kept = b""
         at = 0
@@ -133,7 +133,7 @@ class Glass(pyte.Screen):
         plain = data.isascii() and not self.charset and self.g0_charset is pyte.charsets.LAT1_MAP
         if not plain or pyte.modes.IRM in self.mode or pyte.modes.DECAWM not in self.mode:
             wraps = self.cursor.x == self.columns - 1 and pyte.modes.DECAWM in self.mode
-            if wraps and wcwidth(data[:1]) == 2:  # it does not fit; pyte puts half of it there
+            if wraps and wcwidth(data[:1]) == 2:  # it does not fit; pyte would draw half of it
                 self.carriage_return()
                 self.linefeed()
             super().draw(data)
@@ -286,7 +286,7 @@ class Glass(pyte.Screen):
         self.alternate, self._main = False, None
 
     def save_cursor(self) -> None:
-        """Save the cursor (DECSC) in the only place; pyte has a stack."""
+        """Save the cursor (DECSC) in the one slot that terminals have; pyte has a stack."""
         self.savepoints.clear()
         super().save_cursor()
 

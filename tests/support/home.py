@@ -45,7 +45,7 @@ _FILES = {
     ".local/share/fish/generated_completions/none.fish": "",
 }
 
-# sesh is started as an installed one: without `site`, which takes as long as most verbs themselves.
+# sesh is started like an installed one: without `site`, which takes as long to load as most verbs take to run.
 _LAUNCHER = """#!{python} -IS
 import sys
 

@@ -1,6 +1,6 @@
 """A stand-in for an AI agent: it runs the hooks of its settings as the published formats say, and does nothing else.
 
-It is started as `claude`, `codex` or `gemini`. It reads a JSON object per line from the FIFO `events` beside it, and
+It is started as `claude`, `codex` or `gemini`. It reads a JSON object per line from the FIFO `events` next to it, and
 runs the hooks of that event with the object on stdin. For each line it writes a line to `ran`: the exit code and the
 output of each hook. It starts hooks as the real agents do. Claude Code and Codex start each hook in a new process
 session (`detached` of node; setsid), Codex by `$SHELL -lc`. Gemini CLI starts hooks in its own process group.

@@ -1,4 +1,4 @@
-"""Find the processes of a test, by a mark in the environment with which they were started; and their state."""
+"""Find the processes of a test by a mark in their first environment, and tell their state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's terminal: a real PTY with a program in it, driven by keys and read with the eyes."""
+"""A person's terminal: a real PTY with a program in it, driven by keys and read from its screen."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Terminal:
         return wait_until(predicate, timeout, _TICK, what, pause=self._wait, portrait=self.portrait)
 
     def _wait(self, seconds: float) -> None:
-        """Read output for up to `seconds`; sleep if the terminal is over, because nothing can come."""
+        """Read output for up to `seconds`; sleep if the output has ended, because `pump` then returns at once."""
         if not self.pump(seconds) and self._over:
             time.sleep(seconds)
 

@@ -24,9 +24,9 @@ def wait_until(
 ) -> Value:
     """Return the first true value of `predicate`. Raises AssertionError after `timeout` seconds.
 
-    It is called again after `interval` seconds, then less and less often, because a call may start processes. A file
-    that it reads may still be missing. `pause` is called between two calls. `portrait` describes the state of things in
-    the error.
+    `predicate` is called again after `interval` seconds, then less often, because a call may start processes. A file
+    that `predicate` reads may still be missing. `pause` is called between two calls. The error ends with what
+    `portrait` returns.
     """
     longest = 10 * interval
     deadline = time.monotonic() + timeout
@@ -42,5 +42,5 @@ def wait_until(
 
 
 def rest_until(moment: float) -> None:
-    """Sleep until a moment (monotonic), to do no more than so much in a time."""
+    """Sleep until a moment (monotonic), for callers that keep to a rate."""
     time.sleep(max(0.0, moment - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What unit tests of files share."""
+"""The settings of hypothesis, and a directory of sessions for unit tests of files."""
 
 from __future__ import annotations
 

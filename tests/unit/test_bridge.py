@@ -1,4 +1,4 @@
-"""The far end of a link, spoken to over pipes as ssh would carry them."""
+"""The bridge, which a test talks to over pipes, as over ssh."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home
 
 
 def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end: Bridge) -> None:
-    """Each was an internal error."""
+    """Each of these requests caused an internal error."""
     connection = far_end.greeted()
     odd: list[tuple[str, Any]] = [
         ("views.logs", {"name": "work", "lines": "10"}),
@@ -115,7 +115,7 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
 
 
 def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_end: Bridge) -> None:
-    """The bridge ended with an internal error."""
+    """The bridge ended with an internal error at such a request."""
     connection = far_end.greeted()
     for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "enter.go"}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
@@ -131,7 +131,7 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
 
 
 class Led:
-    """A bridge in this process that has led to a session, whose daemon is played by the test."""
+    """A bridge in this process that is connected to a session, whose daemon the test plays."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, said: bytes = b"", closes: bool = False) -> None:
         near_in, self.near = os.pipe()
@@ -147,7 +147,7 @@ class Led:
         self.codes: list[int] = []
 
     def begin(self, *frames: bytes, **words: Any) -> None:
-        """Ask for the session, and send frames right behind."""
+        """Ask for the session, and send frames directly after the request."""
         asked = wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", **words)
         os.write(self.near, b"".join([asked, *frames]))
         self.thread.start()
@@ -157,7 +157,7 @@ class Led:
             self.codes.append(self.link.run())
 
     def got(self, end: bytes) -> bytes:
-        """All that has come back up to these bytes."""
+        """Return all that comes back, up to and including these bytes."""
         seen = bytearray()
         while not seen.endswith(end):
             seen += os.read(self.back, 1 << 16)
@@ -200,7 +200,7 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.
 
 
 def test_a_ping_behind_the_answer_is_the_daemon_s_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its PONG a client tells the screen that it asked for from an earlier one; it showed nothing more without."""
+    """By the PONG a client tells the screen that it asked for from an earlier one; without it nothing was shown."""
     led, ping, goes_on = Led(monkeypatch), protocol.frame(protocol.PING, b"redraw"), threading.Event()
     send = led.link._send
 
@@ -241,7 +241,7 @@ GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, ter
 @settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=strategies.data())
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
-    """HELLO, a question about nothing, the request that leads to a session with its greeting, and keys right behind."""
+    """A client sends HELLO, a PING, requests, the request to attach with its greeting, and keys in one go."""
     home.sesh("--open", "work", "--", "cat")
     greeting = {**GREETING, "client": os.urandom(8).hex()}
     frames = b"".join(
@@ -283,7 +283,7 @@ def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them
 
 @pytest.mark.parametrize("_", range(rounds(2, 50)))
 def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: Home, _: int) -> None:
-    """The second one began another job, or was told that the name is taken."""
+    """The second request began another job, or was refused because the name was taken."""
     both = [Bridge(home), Bridge(home)]
     try:
         links_ = [each.greeted() for each in both]

@@ -1,4 +1,4 @@
-"""What passes is of its shape, within its bounds and printable; for anything else there is one error."""
+"""Whatever passes the check has its type, keeps its bounds and is printable; all else is one kind of error."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ WHOLE: dict[Any, Any] = {
 
 
 def passed(op: Any, value: Any) -> Any:
-    """A host's answer to an op, once it is checked."""
+    """Check a host's answer to an op, and return it."""
     return calls.checked(op, json.dumps(value).encode(), check.Check(far=True))
 
 
 def texts(found: Any) -> list[str]:
-    """All text in a value, save styled lines and what is not shown."""
+    """Return all text in a value except under the key `start`."""
     if isinstance(found, str):
         return [found]
     if isinstance(found, dict):
@@ -190,7 +190,7 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
 
 
 def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
-    """Takes what a request or the call of an op says."""
+    """Have the signature of a verb, and do nothing."""
 
 
 def test_arguments_are_those_of_the_signature() -> None:
@@ -213,7 +213,7 @@ def test_a_session_without_its_facts_is_refused(session: object) -> None:
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:
-    """A value with this text in the place of one part, for each of its parts and keys."""
+    """Yield copies of a value, each with this text in place of one part or key."""
     yield put
     if isinstance(value, dict):
         for key, inner in value.items():

@@ -1,4 +1,4 @@
-"""config.toml: what is taken, what is warned of, and that nothing in it is a failure."""
+"""config.toml: what is taken, and what causes a warning; nothing in the file causes a failure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def loaded(place: Path, text: str | bytes) -> Config:
 
 
 def warnings(found: Config) -> list[str]:
-    """Return them without the path."""
+    """Return the warnings without the path."""
     return [warning.removeprefix(f"{found.path}: ") for warning in found.warnings]
 
 
@@ -164,7 +164,7 @@ def test_what_is_wrong_is_a_warning_with_its_place_and_the_rest_holds(
 
 
 def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
-    """A FIFO in its place was waited for."""
+    """sesh waited for a FIFO in place of the file."""
     place.mkdir()
     why = f"{place}: not read, the defaults hold: not a regular file"
     assert config.load().warnings == [why]

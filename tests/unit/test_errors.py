@@ -46,7 +46,7 @@ def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
     got = rebuild(sent.facts())
     assert (got.code, str(got), got.exit_code) == (sent.code, str(sent), sent.exit_code)
     more = CannotStart, DaemonDied, Ended, Late, LocalFault, LoginRefused, Lost, NotSubmitted, Reloaded, Silent
-    if kind not in more:  # than their code says
+    if kind not in more:  # these come back as the error of their code
         assert type(got) is kind
 
 

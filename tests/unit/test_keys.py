@@ -35,7 +35,7 @@ PIECES = st.sampled_from(WHOLE + BROKEN) | st.binary(max_size=4)
 
 
 def split(pieces: list[bytes]) -> list[bytes]:
-    """The tokens of bytes that come in pieces, one that is not whole held until the next."""
+    """Return the tokens of bytes that come in pieces; a token that is not whole waits for the next piece."""
     found: list[bytes] = []
     held = b""
     for piece in pieces:

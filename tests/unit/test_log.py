@@ -1,4 +1,4 @@
-"""Faults and errors go to a private file where that is asked for, and nowhere else."""
+"""Faults and errors go to a private file if SESH_DEBUG is 1, and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel is asked of processes and the machine; Linux for real, macOS by what `ps` would print."""
+"""What sesh asks the kernel about processes and the machine: real on Linux, simulated output of `ps` for macOS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ linux = pytest.mark.skipif(not machine.LINUX, reason="reads /proc")
 
 @linux
 def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) -> None:
-    """The name stands in /proc/PID/stat as it is: `) Z 1 (` in it must not be taken for the fields behind it."""
+    """/proc/PID/stat has the name unquoted: `) Z 1 (` in a name must not be taken for the fields that follow it."""
     program = tmp_path / "a) Z 1 (b"
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
@@ -82,7 +82,7 @@ def test_systemd_tells_whether_the_machine_goes_down(
 def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
 ) -> None:
-    """Else processes would count as dead, and a session as another machine's."""
+    """Else live processes would count as dead, and sessions as those of another machine."""
 
     def fails(*_: object) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files")

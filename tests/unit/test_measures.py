@@ -43,7 +43,7 @@ def test_what_is_no_time_is_refused_with_the_ways_to_write_one(word: str) -> Non
 
 @pytest.mark.parametrize("word", ["0", "0s", "0.0h"])
 def test_no_time_at_all_is_too_little(word: str) -> None:
-    """`0 is not a time` was the answer, and that an option takes seconds."""
+    """The error was `0 is not a time`, with the advice to write seconds."""
     with pytest.raises(UsageError, match=rf"^{word} is not a time above 0$"):
         parse_seconds(word)
 

@@ -42,7 +42,7 @@ def test_what_no_calendar_or_clock_has_is_no_moment(stamp: str) -> None:
 
 @pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z"])
 def test_a_moment_of_any_year_is_shown(stamp: str) -> None:
-    """A host tells its own."""
+    """A moment may come from a host, with any year."""
     moment = measures.seconds(stamp)
     assert moment is not None
     assert measures.local_time(stamp) == measures.time_of_day(moment)

@@ -47,7 +47,6 @@ def test_a_name_is_what_the_rule_says_and_nothing_else(word: str) -> None:
     ],
 )  # fmt: skip
 def test_r01_words_that_are_no_names_are_refused_in_one_line(word: str) -> None:
-    """R1."""
     with pytest.raises(InvalidName) as caught:
         check_name(word)
     assert str(caught.value).isprintable()
@@ -75,7 +74,6 @@ def test_ssh_destinations_are_taken(word: str) -> None:
     ],
 )  # fmt: skip
 def test_r26_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: str) -> None:
-    """R26."""
     with pytest.raises(InvalidHost) as caught:
         check_host(word)
     assert str(caught.value).isprintable()

@@ -1,4 +1,4 @@
-"""Where sesh keeps its files: what is trusted, what is refused with the fix, and that every step is whole."""
+"""Where sesh keeps its files: which paths are trusted, which are refused with the fix; files are written whole."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_directory_that_is_not_there_is_no_error(place: Path) -> None:
 def test_a_link_is_refused_also_with_a_slash_behind_it(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`lstat("link/")` looks at what the link leads to: SESH_DIR with a slash at its end let links through."""
+    """`lstat("link/")` looks at the link's target: SESH_DIR with a slash at its end let links through."""
     (tmp_path / "real").mkdir(mode=0o700)
     place.symlink_to("real")
     monkeypatch.setenv("SESH_DIR", f"{place}/")
@@ -92,7 +92,7 @@ def test_what_belongs_to_another_user_is_refused(ready: Path) -> None:
     assert "another user" in refused(ready)
 
 
-# -- what leads to it
+# -- the directories above it
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def unsafe(parent: Path, reason: str) -> None:
-    """SESH_DIR is refused for something above it, before it is made and after; nothing is changed by that."""
+    """Check that SESH_DIR is refused for a directory above it, before and after it is made, and nothing changes."""
     before = mode(parent)
     for made in (False, True):
         if made:
@@ -133,8 +133,8 @@ def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
 def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many systems give each user a group of their own and a umask of 002. All accounts are never read for it: a
-    directory server takes seconds to list them."""
+    """Many systems give each user a group of their own and a umask of 002. The check never lists all accounts, because
+    a directory server takes seconds for that."""
     own = pwd.getpwuid(os.geteuid()).pw_name
     parent.chmod(0o775)
 
@@ -213,7 +213,7 @@ def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
 def test_settings_and_the_sync_list_that_others_can_change_are_not_used(
     parent: Path, monkeypatch: pytest.MonkeyPatch, open_one: str
 ) -> None:
-    """Hooks in settings are commands, and what is in the list is sent to hosts."""
+    """Hooks in settings are commands, and files in the sync list are sent to hosts."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(parent))
     (parent / "sesh").mkdir(mode=0o755)
     for name, text in (("config.toml", "hook = 'echo'\n"), ("sync", "file\n")):
@@ -232,7 +232,7 @@ def test_settings_and_the_sync_list_that_others_can_change_are_not_used(
 
 
 def test_files_that_are_not_private_or_not_what_they_seem_are_refused(ready: Path) -> None:
-    """R4, R7."""
+    """R4 and R7 of tests/contract/FAULTS.md."""
     good = ready / "good.json"
     files.write_whole(str(good), b"{}")
     assert paths.check_file(str(good), stat.S_IFREG)
@@ -248,7 +248,7 @@ def test_files_that_are_not_private_or_not_what_they_seem_are_refused(ready: Pat
 
 
 def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None:
-    """A file that something else put there must not show up as a session, nor its name reach a terminal."""
+    """A file of another program in SESH_DIR must not be listed as a session, nor its name reach a terminal."""
     for entry in (
         "b.json", "a.sock", "a.json", "x.y.json", ".lock", ".recent", ".hidden.json", "notes.txt", "two words.json",
         "red\x1b[31m.sock", "-k.json", ".json", f"{'x' * 65}.json",
@@ -259,7 +259,7 @@ def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None
 
 @pytest.mark.parametrize("mask", [0o000, 0o177, 0o777])
 def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) -> None:
-    """R5. With a umask that takes the owner's own bits away, the record was one that sesh itself refused."""
+    """R5. With a umask that removes the owner's own bits, sesh refused the record that it had written."""
     file = ready / "a.json"
     with directories.masked(mask):
         files.write_whole(str(file), b"one")
@@ -274,7 +274,7 @@ def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) 
 def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a network a full disk may show then (close(2)): the new file, not all of it written, was in place already."""
+    """On a network file system close(2) may report a full disk: the incomplete new file was already in place."""
     file, close = ready / "a.json", os.close
     files.write_whole(str(file), b"old")
 
@@ -323,7 +323,6 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
 
 
 def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) -> None:
-    """R2."""
     folder = tmp_path / ("d" * 100) / ("e" * 100)
     folder.mkdir(parents=True)
     for entry in ("s.sock", f"{'n' * 64}.sock"):
@@ -340,7 +339,7 @@ def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) ->
 
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
-    """Each of several processes wrote the list that it had read, without what another one had added meanwhile."""
+    """Each process wrote the list that it had read, without the entries that others had added meanwhile."""
 
     def attach(letter: str) -> None:
         for number in range(8):
@@ -353,7 +352,7 @@ def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
 def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_returns(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a loss of power the name could lead to an empty file."""
+    """After a loss of power, the file of this name could be empty."""
     done: list[str] = []
     replace = os.replace
     monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(os.readlink(f"/proc/self/fd/{descriptor}")))

@@ -1,4 +1,4 @@
-"""The watch on the program's output: what it finds, over any borders of blocks, and what it passes by."""
+"""The scanner of the program's output: what it finds, across any borders of blocks, and what it ignores."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ QUERIES = [
     (b"\x1b[21t", b"]l"),
     (b"\x1b[14;2t", b"t"),
 ]
-#: What a terminal may answer at will.
+#: Sequences that a terminal may answer at any time, and the forms of the answers.
 TALKS = [
     (b"\x1b]5522;type=read;Lg==\x1b\\", b"]5522"),
     (b"\x1b]1337;ReportCellSize\x07", b"]1337"),

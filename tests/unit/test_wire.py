@@ -18,7 +18,7 @@ from sesh.errors import Refused, TimedOut, Unreachable
 
 @pytest.fixture
 def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
-    """A connection, and the socket of the daemon that it speaks to."""
+    """A connection, and the socket at its other end, where the test plays the daemon."""
     near, far = socket.socketpair()
     with wire.adopt(near) as connection, far:
         yield connection, far
@@ -42,7 +42,7 @@ Pair = tuple[wire.Connection, socket.socket]
 
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The directory may be exchanged between the look at it and the connection: who listens is asked of the kernel."""
+    """The directory may be replaced between its check and the connection, so the kernel is asked who listens."""
     monkeypatch.setattr(descriptors, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
         wire.connect("work")
@@ -71,7 +71,7 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:
-    """Each frame that came in time was another wait: an answer was waited for without end."""
+    """Each frame that came in time began the timeout again, so that the wait for an answer had no end."""
     connection, far = pair
     stop = Event()
 

@@ -1,1 +1,1 @@
-"""Programs that stand in for those into which prompts are typed."""
+"""Stand-ins for programs into which prompts are typed."""

@@ -61,7 +61,7 @@ class Kind:
     arrives: bool = True
     """False for a kind that gets no Enter."""
     load: bool = False
-    """It is tried on a busy machine too."""
+    """Whether the kind is tried on a busy machine too."""
 
 
 def composer(proof: str, **how: object) -> list[str]:
@@ -100,7 +100,7 @@ def _shell(*words: str) -> Callable[[Home, str], list[str]]:
 
 
 def _within(*words: str) -> Callable[[Home, str], list[str]]:
-    """Return the command of such a shell as another program's child, so that it is not the session's own."""
+    """Return the command of such a shell as a child of `sh`, so that it is not the session's own shell."""
     shell = _shell(*words)
     return lambda home, proof: ["sh", "-c", f"{' '.join(shell(home, proof))}; :"]
 
@@ -145,4 +145,4 @@ KINDS = [
     Kind("fish within", _within("fish"), _PROMPT, _quoted, _SHELL_TEXTS[:-1], load=True),
     Kind("python", _python, ">>>", _triple, ("one line", "many lines", "wide", "the same", "20 KB")),
 ]
-"""All kinds. fish gets no text of 20 KB, because it takes long for one even if a person types it."""
+"""All kinds. fish gets no text of 20 KB, because fish takes long for one even if a person types it."""

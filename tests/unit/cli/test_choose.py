@@ -1,4 +1,4 @@
-"""Which of those that wait is next."""
+"""Which of the waiting sessions comes next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job printed, and its code, as whoever waits for it passes them on."""
+"""The output and the exit code of a job, as the command that waits for the job passes them on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: lis
 
 @pytest.mark.parametrize("text", ["xyz", "aä€😀", "\udc80"])
 def test_a_line_of_json_without_an_end_comes_in_pieces_and_is_not_kept(text: str) -> None:
-    """All of it was kept, and copied for each block."""
+    """The whole line was kept, and copied for each block."""
     output, whole = FollowedOutput(lines=True), text.encode("utf-8", "surrogateescape") * 50_000
     for start in range(0, len(whole), 7_001):
         output.take(whole[start : start + 7_001])

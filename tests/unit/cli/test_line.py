@@ -1,4 +1,4 @@
-"""The words of a command line: which is the verb, whose is each word, and what belongs to the command alone."""
+"""A command line is split into hosts, the verb, the words of the verb, and the words after `--`."""
 
 from __future__ import annotations
 

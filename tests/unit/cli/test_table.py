@@ -1,4 +1,4 @@
-"""The list as a person reads it, and that nothing in it steers the terminal."""
+"""The list as a person reads it; nothing in the list controls the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a command line: refused in this process, by its code, before anything is asked or made."""
+"""A wrong command line is refused with its error code, before sesh asks or creates anything."""
 
 from __future__ import annotations
 

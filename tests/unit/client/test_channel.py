@@ -93,5 +93,5 @@ def test_an_answer_counts_once_and_a_late_one_as_a_second() -> None:
 
 @given(st.lists(st.floats(20.1, 29.9), max_size=50), st.booleans())
 def test_a_round_trip_between_the_margins_changes_nothing(times: list[float], slow: bool) -> None:
-    """Of a link with so much jitter prediction stays as it is: it does not flap."""
+    """A round trip that varies between the margins does not switch prediction on and off."""
     assert measured(200 if slow else 5, *times).long is slow

@@ -20,7 +20,7 @@ def parser(key: str = "C-\\") -> KeyParser:
 
 
 def run(chunks: list[bytes], key: str = "C-\\") -> list[bytes | None]:
-    """All input between the detaches, joined; None stands for a detach."""
+    """Return the input between the detaches, joined; None is a detach."""
     keys = parser(key)
     events = [event for chunk in chunks for event in keys.feed(chunk)]
     events += keys.flush()
@@ -128,7 +128,7 @@ def test_a_paste_is_recognised_also_where_its_beginning_came_too_late() -> None:
 
 @pytest.mark.parametrize("report", [b"\x1b[M\x1c\x1c", b"\x1b[M!\x1c", b"\x1b[?;\x1b", b"\x1b[<0;\x1b"])
 def test_a_report_that_breaks_off_between_two_keys_means_the_same_however_it_is_cut(report: bytes) -> None:
-    """It passed before the first key or behind it, as the bytes came."""
+    """The report passed before the first key or after it, depending on how the bytes were cut."""
     for first in (b"\x02", b"\x1b[98;5u"):
         data = first + report + b"x"
         whole = run([data], "C-b d")
@@ -228,7 +228,7 @@ def test_what_is_no_key_is_a_usage_error(text: str) -> None:
 
 @pytest.mark.parametrize("modifiers", ["", "C-", "M-", "S-", "C-M-", "M-S-", "C-S-"])
 def test_a_key_is_what_a_terminal_without_a_protocol_sends_for_it_or_none(modifiers: str) -> None:
-    """`C-6` and `C-/` detached and could not be sent; `C-3` and `C-Enter` detach keys, which no terminal sent."""
+    """`C-6` and `C-/` detached, but could not be sent; `C-3` and `C-Enter` were allowed, but no terminal sends them."""
     keys = []
     for key in (*CHORDS, *map(chr, range(0x21, 0x7F))):
         try:

@@ -1,4 +1,4 @@
-"""However and whenever a session is left, the terminal is at rest, as it was when the client began."""
+"""However and whenever a client leaves a session, its terminal is at rest, as it was when the client began."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ODD = {b"\x1b[3\n1m", b"\x1b[3\x7f1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
 
 
 class Terminal:
-    """A terminal that notes what it is written."""
+    """A terminal that records what is written to it."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -36,14 +36,14 @@ class Terminal:
         return True
 
     def discard(self, _seconds: float) -> None:
-        """Nothing is typed at it."""
+        """Discard nothing, because nobody types."""
 
     def grid(self) -> tuple[int, int]:
         return COLUMNS, ROWS
 
 
 def play(rng: random.Random, view: TerminalView) -> None:
-    """Have a random program print, while lines of sesh's own are laid and taken away, and stop at a random byte."""
+    """Let a random program print up to a random byte, while sesh draws lines of its own and removes them."""
     data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
     session = Emulator(COLUMNS, ROWS)
     for block in cut(rng, data[: rng.randrange(len(data))]):
@@ -60,7 +60,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
     for seed in range(rounds(100, 1000)):
         rng = random.Random(seed)
         terminal = Terminal()
-        display = Display(terminal)  # type: ignore[arg-type]  # what of it is called
+        display = Display(terminal)  # type: ignore[arg-type]  # it has the methods that are called
         view = TerminalView(display, Channel(on_link=False), Timers(), None)
         play(rng, view)
         goodbye: Message = {}

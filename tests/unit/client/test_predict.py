@@ -77,7 +77,7 @@ class Person:
         self.asked = True
 
     def type(self, *keys: bytes) -> Person:
-        """Keys are typed, and on their way."""
+        """Type keys, which are then on their way."""
         for key in keys:
             self.number += 1
             self.keys.append(key)
@@ -121,7 +121,7 @@ class Person:
             self.seen.feed(self.predictor.handle(protocol.MODEL, len(self.log).to_bytes(8, "big") + screen))
 
     def settle(self) -> Person:
-        """A quiet round trip."""
+        """Complete a round trip in which nothing else happens."""
         self.run(len(self.keys))
         self.come(len(self.log))
         self.echo()

@@ -1,4 +1,4 @@
-"""What is remembered of a terminal: each host's sessions apart, whatever a host calls them."""
+"""What is remembered of a terminal is kept apart for each host, whatever ids a host sends."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def state(slave: int) -> list[object]:
 
 
 def odd(slave: int) -> None:
-    """Settings that nobody would guess."""
+    """Set attributes that differ from every default."""
     attributes = termios.tcgetattr(slave)
     attributes[0] |= termios.IXANY | termios.ICRNL
     attributes[1] &= ~termios.ONLCR
@@ -95,7 +95,7 @@ def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("stops", [True, False])
 def test_of_being_stopped_and_continued_the_later_one_counts(line: tuple[int, int], stops: bool) -> None:
-    """Continued before it had stopped, the client stopped, and nobody continued it any more."""
+    """A client that was continued before it had stopped stopped then, and nobody continued it."""
     _, slave = line
     signals = [signal.SIGTSTP, signal.SIGCONT]
     with RawTerminal(slave, slave) as terminal:
@@ -105,7 +105,7 @@ def test_of_being_stopped_and_continued_the_later_one_counts(line: tuple[int, in
 
 
 def test_a_signal_is_known_of_before_its_byte_is_seen(line: tuple[int, int]) -> None:
-    """A poll that a key ends tells nothing of the signal that came with it: keys overtook the new size before them."""
+    """A poll that a key ends does not show a signal that came with the key: keys overtook the new size."""
     _, slave = line
     with RawTerminal(slave, slave) as terminal:
         seen = [terminal.signalled]
@@ -133,7 +133,7 @@ def test_late_answers_are_thrown_away(line: tuple[int, int]) -> None:
 
 
 def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
-    """Whoever waited for Enter would wait for ever, or try again without end."""
+    """Else a wait for Enter would last for ever, or be tried again without end."""
     master, slave = os.openpty()
     with RawTerminal(slave, slave) as terminal:
         with terminal.lent():

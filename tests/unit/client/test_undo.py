@@ -1,4 +1,4 @@
-"""Whatever a stream set in a terminal goes to its rest. Whether a terminal is at rest then, `tests/fidelity` judges."""
+"""Whatever a stream set in a terminal is undone; `tests/fidelity` checks that the terminal is at rest then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sesh.client.undo import Undo
 
 BARE = Undo().undo(80)
-"""What is put to rest whatever was seen."""
+"""The bytes of an undo that follow any stream."""
 
 
 def undo(*blocks: bytes) -> bytes:
@@ -47,7 +47,7 @@ CHANGES = [
     (b"\x1b]7501;state=working\x07", b"\x1b]7501;state=clear\x1b\\"),
     (b"\x1b]7501;app=a:state=done:id=a/b\x1b\\\x1b]7501;?\x07", b"\x1b]7501;state=clear\x1b\\"),
 ]
-"""A change, and the bytes that end its undo."""
+"""A change, and the bytes that its undo adds to `BARE`."""
 NOTHING = [
     b"plain text\r\n",
     b"\x1b[?2004h\x1b[?2004l",

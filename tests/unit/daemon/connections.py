@@ -1,4 +1,4 @@
-"""Clients of a daemon that is not there: a PeerConnection on one end of a socket pair, the test on the other."""
+"""Clients without a daemon: a PeerConnection is on one end of a socket pair, the test on the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sesh.messages import Introduction
 
 
 class Link:
-    """`connection` is the daemon's side; `take` reads the frames that came out on the other one."""
+    """`connection` is the daemon's end; `take` reads the frames that arrive at the other end."""
 
     def __init__(self, *, buffer: int = 0) -> None:
         ours, theirs = socket.socketpair()
@@ -49,6 +49,6 @@ class Link:
         return client
 
     def close(self) -> None:
-        """Closes both ends."""
+        """Close both ends."""
         self.other.close()
         self.socket.close()

@@ -1,4 +1,4 @@
-"""How a session stands follows from what was seen and said, whatever the order."""
+"""The state of a session follows from what was seen and reported, whatever the order."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Checkpoints: another emulator shows the same from them; only what is new is written, while output comes; no fault
-costs what is kept."""
+"""Another emulator shows the same from a checkpoint. Checkpoints are written while output comes, and add only what is
+new. No fault loses what is kept."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown(own: Session) -> tuple[list[str], list[str]]:
-    """The screen and the log that its checkpoint gives."""
+    """Return the screen and the log that the session's checkpoint gives."""
     own.checkpoints.write_last()
     again = restored()
     return again.text(), again.last_lines(1000, ansi=True)
 
 
 def restored() -> Emulator:
-    """The emulator that the checkpoint on the disk gives."""
+    """Return the emulator that the checkpoint on the disk gives."""
     checkpoint = checkpoints.read("00ff")
     assert checkpoint is not None
     return checkpoints.emulator(*checkpoint)
 
 
 def same_is_shown(own: Session) -> None:
-    """Fails unless its checkpoint gives what it shows itself."""
+    """Check that the session's checkpoint gives what the session shows."""
     screen, log = shown(own)
     own.model.catch_up(10)
     own.model.apply_size()
@@ -76,7 +76,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resize
 
 @given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
-    """What a checkpoint adds to its file belongs to what the ones before it have written there, or could not write."""
+    """What a checkpoint adds to its file fits what earlier checkpoints have written, or could not write."""
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for number, (block, then) in enumerate(output):
@@ -108,8 +108,8 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
 
 
 class Fault:
-    """Errors of the system calls that write checkpoints: of the `nth` one; with `full` of each that needs room from
-    there on, once half of it is written."""
+    """The `nth` system call that writes a checkpoint fails; with `full`, each one that needs space fails from there on.
+    A `write` that fails has written half of its bytes."""
 
     CALLS = ("open", "write", "replace", "unlink", "lseek", "ftruncate", "fstat", "fchmod", "close")
 
@@ -144,7 +144,7 @@ class Fault:
 
 
 def attempt(own: Session) -> None:
-    """Writes a whole checkpoint as the timer has it written. Raises what keeps it from that."""
+    """Write a whole checkpoint as the timer does. Raises the error that prevents it."""
     checkpointer = own.checkpoints
     checkpointer._next_at = 0.0
     checkpointer.write_if_due()
@@ -152,13 +152,13 @@ def attempt(own: Session) -> None:
 
 
 def finish(own: Session) -> None:
-    """Runs the timer of checkpoints as long as it is due."""
+    """Run the timer of checkpoints as long as it is due."""
     while own.timers.remaining("checkpoint") == 0:
         own.timers.run()
 
 
 def prepared(*, anew: bool) -> Session:
-    """A session with a checkpoint, and with output that is not in it; `anew`: the next one begins another file."""
+    """Return a session with a checkpoint and newer output; `anew`: the next checkpoint begins another file."""
     own = session()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
     own.model.catch_up(10)
@@ -171,13 +171,13 @@ def prepared(*, anew: bool) -> Session:
 
 
 def used(folder: Path) -> int:
-    """The bytes of a session's files."""
+    """Count the bytes of a session's files."""
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
 @pytest.mark.parametrize(("anew", "number"), [(False, errno.ENOSPC), (False, errno.EMFILE), (True, errno.EIO)])
 def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool, number: int) -> None:
-    """An error of one that was under way kept the last one from being written, at a shutdown or a program's end."""
+    """An error of a checkpoint under way prevented the last one, at a shutdown or at the program's end."""
     for nth in count(1):
         own = prepared(anew=anew)
         own.checkpoints._next_at = 0.0
@@ -196,7 +196,7 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool
 
 @pytest.mark.parametrize("anew", [False, True])
 def test_a_full_disk_is_not_kept_full(folder: Path, anew: bool) -> None:
-    """The half of a file that could be written stayed, and the whole scrollback was to be written instead of a line."""
+    """Half of a file stayed on the full disk, and the next checkpoint had to write the whole scrollback, not a line."""
     for nth in count(1):
         own = prepared(anew=anew)
         before, room = restored().last_lines(2000), used(folder)
@@ -228,7 +228,7 @@ def test_a_file_that_is_gone_or_cut_is_written_anew(folder: Path) -> None:
 def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing set the timer for it until the session printed more."""
+    """No timer was set for such output until the session printed more."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = prepared(anew=False)
@@ -260,7 +260,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
 
 @pytest.mark.parametrize("left", [None, 0, 1, 503, 2000])
 def test_a_torn_file_is_told(folder: Path, left: int | None) -> None:
-    """It was read as if it were whole: the screen stood behind half a line, and nobody was told."""
+    """A torn file was read as if it were whole: the screen followed half a line, and nobody was told."""
     own = prepared(anew=False)
     attempt(own)
     (lines,) = folder.glob(".scrollback*")
@@ -279,7 +279,7 @@ def test_a_torn_file_is_told(folder: Path, left: int | None) -> None:
 
 
 def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It began within one, or within a sequence."""
+    """The part that was read began within a line, or within a sequence."""
     own = prepared(anew=False)
     attempt(own)
     monkeypatch.setattr(checkpoints, "LEAST_READ", 1003)
@@ -293,7 +293,7 @@ def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monke
 
 
 def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than 1 MiB of it was written, and not read: rows, cursor and modes were missing."""
+    """A checkpoint of more than 1 MiB was written, but not read whole: rows, cursor and modes were missing."""
     own = session()
     own.model.resize(400, 100)
     own.log.append(b"\x1b[?2004h" + b"".join(
@@ -330,7 +330,7 @@ def test_what_a_failed_start_took_is_put_back_whole_or_not_at_all(folder: Path) 
 
 
 def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crash cost up to 30 s of output that did not stop, and all of a session that was younger."""
+    """A crash lost up to 30 s of continuous output, and all output of a session that was younger."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = session()
@@ -354,14 +354,14 @@ def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatc
 
 
 def behind(own: Session, output: bytes) -> None:
-    """A checkpoint is written while the emulator has not seen the last output, and has no time for it."""
+    """Write a checkpoint while the emulator has not seen the last output, and has no time for it."""
     own.model.step()
     own.log.append(output)
     own.checkpoints._write(0.0)
 
 
 def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder: Path) -> None:
-    """The emulator of a session that nobody looks at need not begin."""
+    """The emulator of a session that nobody looks at need not follow a little output."""
     own = session()
     own.log.append(b"one\r\n\x1b[31mtwo")
     attempt(own)
@@ -381,7 +381,7 @@ def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder
 )
 @pytest.mark.parametrize("resized", [False, True])
 def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, resized: bool) -> None:
-    """It showed what the emulator had come to, which in a flood lay many seconds back."""
+    """A checkpoint held only what the emulator had seen, which in a flood was many seconds behind."""
     own = session()
     own.log.append(first)
     own.model.catch_up()
@@ -395,7 +395,7 @@ def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, res
 
 
 def test_all_that_the_emulator_is_behind_in_a_flood_is_in_it(folder: Path) -> None:
-    """It was lost."""
+    """Output that the emulator had not seen was lost."""
     own = session()
     own.log.append(b"first\r\n")
     behind(own, b"".join(b"a line of the flood %d\r\n" % number for number in range(100_000)))

@@ -82,7 +82,7 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is two
     group.clients.typed(one)
     assert group.clients.answering(group.log) is one
-    one.state = Due()  # its next bytes will be a screen, in which no query stands
+    one.state = Due()  # its next bytes will be a screen, which has no query
     assert group.clients.answering(group.log) is two
     group.print(2 * LAG)
     assert group.clients.answering(group.log) is None

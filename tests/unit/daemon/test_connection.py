@@ -1,4 +1,4 @@
-"""A connection: frames in and out of a socket that takes what it likes."""
+"""A connection sends frames through a socket, however few bytes the peer reads at a time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
 
 
 def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:
-    """Closed at once, its number went to the next connection, which the loop then took for one it knew already."""
+    """A descriptor that was closed at once was given to the next connection, which the loop took for the old one."""
     link.other.close()
     link.connection.queue(b"lost")
     assert link.connection.flush()

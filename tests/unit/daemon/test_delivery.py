@@ -11,7 +11,7 @@ from sesh.keys import PASTE, PASTE_END
 
 
 class Program:
-    """One that reads the text at one time and draws at others, in seconds after it was typed."""
+    """A program that reads the text at one time and draws at others, in seconds after the text was typed."""
 
     def __init__(self, reads: float, draws: list[float]) -> None:
         self.reads, self.draws = reads, draws

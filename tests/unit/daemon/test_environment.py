@@ -63,7 +63,7 @@ def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described:
 
 
 def test_the_agent_is_the_session_s_and_unset_where_there_is_none() -> None:
-    """It led nowhere, and `[ -z "$SSH_AUTH_SOCK" ]` of a login file never started an agent."""
+    """The variable was set without an agent, so `[ -z "$SSH_AUTH_SOCK" ]` in a login file never started one."""
     assert made({"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.agent_path("0123")
     assert "SSH_AUTH_SOCK" not in made({"SSH_AUTH_SOCK": ""})
 

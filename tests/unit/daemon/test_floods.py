@@ -1,4 +1,4 @@
-"""What a program says ten thousand times in one block has bounded effects."""
+"""A sequence that a program prints ten thousand times in one block has bounded effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session as the record that another sesh goes on with: through JSON it is the same session, and goes on."""
+"""A session that a reload hands over as JSON is the same session, and goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What marks tell of typed commands, and what their output is, whatever a program prints in their place."""
+"""The typed commands that marks report, and the output of commands, whatever bytes a program prints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARTIAL_LINE = re.compile(
     rb"(?:" + _SGR + rb"|\x1b\(B)+"
     rb"(?:[%#](?:" + _SGR + rb")* +\r \r|\xe2\x8f\x8e(?:" + _SGR + rb"|\x1b\(B)* *\r\xe2\x8f\x8e ?\r(?:\x1b\[K)?)\Z"
 )
-"""What `own_output` takes away at the end, from its first byte to its last: exact, and slow."""
+"""What `own_output` removes at the end, as an expression that is exact, but slow."""
 PIECES = (
     b"\x1b[m", b"\x1b[1;7m", b"\x1b(B", b"%", b"#", b" ", b"\r \r", b"\r", b"x", b"\xe2\x8f\x8e", b"\x1b[K", b"m", b"1",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The input queue: whole units, in order, through a program that takes as much as it likes."""
+"""The input queue writes whole units in order, however much the program reads at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model: where it is in the log, with which size, and how many lines went by since a client left."""
+"""The model: its position in the log, its size, and how many lines scrolled off since a client left."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def model(columns: int = 80, rows: int = 24) -> tuple[OutputLog, Model]:
 
 @given(STEPS)
 def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[str, object]]) -> None:
-    """Whenever it catches up, in whatever slices, through a dump and a load: each resize counts where it happened."""
+    """Each resize counts where it happened, whenever the model catches up, in any slices, even through JSON."""
     log, behind = model(30, 10)
     seen: list[tuple[str, object]] = []
     for step, value in steps:

@@ -1,4 +1,4 @@
-"""The log of output: what is read is what was written, whatever was trimmed and however it came."""
+"""The output log gives back the bytes that were appended, except those that were trimmed."""
 
 from __future__ import annotations
 

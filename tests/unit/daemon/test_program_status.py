@@ -1,4 +1,4 @@
-"""Reports of the Program Status Protocol (OSC 7501): each rule for one of them, and what is kept of many."""
+"""Reports of the Program Status Protocol (OSC 7501): the rules for one report, and what is kept of many."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def b64(text: str) -> str:
     [
         ("state=working:progress=40:app=cargo", {"state": "working", "progress": "40", "app": "cargo"}),
         (" state = working :\tapp=cargo\t", {"state": "working", "app": "cargo"}),
-        # What is no pair, and what nobody knows, is passed over; the rest counts, of a key the last.
+        # Parts that are no pair, and unknown keys, are skipped. Of a key that is repeated, the last value counts.
         ("garbage:=x:Bad=1:app=b@d:future=yes:state=working:app=ok:::", {"state": "working", "app": "ok"}),
         ("app=ok:app=b@d:state=idle:msg=a b:\xff=1:id", {"state": "idle", "app": "ok"}),
         ("state=idle:app=a:msg=a:state=done:app=b:msg=YQ", {"state": "done", "app": "b", "msg": "YQ"}),
-        # What belongs to some states, and is left out else.
+        # Keys that belong to some states are left out with other states.
         ("state=blocked:kind=auth:progress=7", {"state": "blocked", "kind": "auth", "progress": "7"}),
         ("state=blocked:kind=dance", {"state": "blocked"}),
         ("state=done:kind=auth:progress=10", {"state": "done"}),
@@ -94,7 +94,7 @@ def test_of_any_bytes_a_terminal_and_a_reload_get_the_same_records(texts: list[b
 
 
 def take(reports: Reports, *texts: str, at: int = 1) -> Reports:
-    """Has these reports taken, which end at this position and the next ones."""
+    """Let `reports` take these texts, which end at position `at` and the following positions."""
     for position, text in enumerate(texts, at):
         report = parse(text.encode())
         assert report is not None

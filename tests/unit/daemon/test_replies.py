@@ -44,7 +44,7 @@ ANSWERS = [
     (b"\x1b]99;i=p1:p=?;\x1b\\", b"\x1b]99;i=p1:p=?;o=always\x1b\\"),
     (b"\x1b_Gi=31,a=q;AAAA\x1b\\", b"\x1b_Gi=31;OK\x1b\\"),
 ]
-#: What may be answered at will, and an answer.
+#: A sequence that opens a conversation, in which the terminal may answer at any time, and an answer.
 TALKS = [
     (b"\x1b]5522;type=read;Lg==\x1b\\", b"\x1b]5522;type=read:status=DATA;" + b"QUJD" * 2000 + b"\x1b\\"),
     (b"\x1b]5113;ac=send;id=1\x1b\\", b"\x1b]5113;ac=status;id=1;st=T0s=\x1b\\"),
@@ -76,7 +76,7 @@ F3 = b"\x1b[1;2R"
 
 
 def asked(replies: ReplyFilter, output: bytes, now: float = 0.0) -> None:
-    """Note what the program asks, as the daemon does that finds it in the output."""
+    """Note the queries in a program's output, as the daemon does."""
     for kind, body, _ in QueryScanner().find(output):
         if kind == "query":
             replies.queries.ask(reply_form(body), now)
@@ -85,7 +85,7 @@ def asked(replies: ReplyFilter, output: bytes, now: float = 0.0) -> None:
 
 
 def through(replies: ReplyFilter, data: bytes, cuts: list[int], now: float = 0.0) -> bytes:
-    """What passes of `data` that comes in pieces, the held end released."""
+    """Return what passes of `data` that comes in pieces, including the held end, which is released."""
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     passed = b"".join(replies.filter(data[start:end], now) for start, end in itertools.pairwise(places))
     return passed + replies.release()
@@ -136,7 +136,7 @@ def test_what_is_told_opens_nothing() -> None:
 
 @pytest.mark.parametrize(("query", "reply"), ANSWERS + TALKS[:-1], ids=lambda each: each[:12])
 def test_a_late_reply_is_dropped_however_it_is_split_and_whenever_its_rest_comes(query: bytes, reply: bytes) -> None:
-    """At most its first two bytes pass, after a moment: those a person may have typed."""
+    """At most the first two bytes of the reply pass, after a moment, because a person may have typed them."""
     for cut in range(1, min(len(reply), 40)):
         replies = ReplyFilter()
         asked(replies, query + UNANSWERED)
@@ -253,7 +253,7 @@ def test_what_is_asked_passes_once_amid_keys_and_nothing_else_in_any_chunking(
         asked(replies, query * passes)
         expected += reply * passes + key
         data += reply + reply * (not may_be_typed and (query, reply) not in TALKS) + key
-    asked(replies, UNANSWERED)  # so that nothing leaks before it can be told what it is
+    asked(replies, UNANSWERED)  # so that nothing passes before the filter knows what it is
     assert through(replies, data, cuts) == expected
 
 

@@ -27,7 +27,7 @@ from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 NONSENSE = [float("nan"), float("inf"), -1, -0.5, 1e300, 10**40, True, False, "5", "", [], {}, [5]]
-"""What no request may carry as a number."""
+"""Values that a request may not have as a number."""
 NUMBERS = [
     ("run", "timeout"), ("run", "since"), ("wait", "timeout"), ("wait", "idle"), ("wait", "from"), ("wait", "else"),
     ("wait", "since"), ("events", "since"), ("logs", "lines"), ("history", "n"), ("feed", "at"),
@@ -100,7 +100,7 @@ def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server,
 
 
 def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
-    """The daemon of another version may know it, so that a daemon is silent about it."""
+    """A daemon says nothing about an unknown word, because a daemon of another version may know it."""
     of_the_sender = {"timeout", "deadline", "begin_by"}
     wrong, count = [], 0
     for module in modules():

@@ -1,4 +1,4 @@
-"""What `--run` rests on: quoting, the marks taken out of output however it is cut."""
+"""The parts of `--run`: quoted words, marks that are removed from output however it is cut, and runs that end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_single_word_is_source() -> None:
 
 
 def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str, int | None]]]:
-    """What passes a filter, and the marks that it found."""
+    """Return the bytes that pass a filter, and the marks that the filter found."""
     marks: list[tuple[str, str, int | None]] = []
 
     def marked(token: str, letter: str, code: int | None) -> bytes:
@@ -94,7 +94,7 @@ def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
 
 
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
-    """One that was sent as it came stayed until the collector's next full round: tens of megabytes each."""
+    """Output that was sent as it came stayed in memory until the next full garbage collection: tens of megabytes."""
     runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).runs
     runs.active = Run(["seq 9"], None, wait=True, key="", sent=0)
     runs.active.become(RunState.RUNNING)
@@ -110,7 +110,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
 def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever was no refusal left it active, without an answer, and all behind it."""
+    """An error that was no refusal left the run active and unanswered, and all runs behind it waiting."""
     master, slave = os.openpty()
     pty = Pty(master, slave, os.getpid())
     os.set_blocking(master, False)

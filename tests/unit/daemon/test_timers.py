@@ -10,7 +10,7 @@ from sesh.loop.timers import FOREVER, Timers
 
 
 class Clock:
-    """A time that moves only when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0

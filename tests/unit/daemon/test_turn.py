@@ -1,4 +1,4 @@
-"""When the turn of a program that shows its work is over, by each look. The clock is a stand-in."""
+"""When the turn of a program that shows its work is over. The clock is simulated."""
 
 from __future__ import annotations
 

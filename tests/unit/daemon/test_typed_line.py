@@ -1,4 +1,4 @@
-"""The line that somebody types: begun or not, and whether a person has typed there."""
+"""The line that is being typed: whether it has begun, and whether a person typed it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sesh.daemon.pty.typed_line import TypedLine
 
 
 class Foreground:
-    """A terminal with a program in front."""
+    """A terminal with a program in the foreground."""
 
     group, raw = 1, True
 

@@ -1,4 +1,4 @@
-"""When attempts begin, held against a model of links, networks, and a person."""
+"""When attempts begin, checked with a model of links, networks, and a person."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
 
 
 def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
-    """With two seconds each none was ever logged in where the round trip had become half a second."""
+    """With two seconds each, no attempt ever logged in once the round trip had become half a second."""
     tries, now, seconds = Attempts(), START, 0.0
     tries.schedule(now)
     while seconds < LONGEST_CONNECT:
@@ -76,7 +76,7 @@ def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_
 
 
 class Links(RuleBasedStateMachine):
-    """A link and the attempts beside it, carried out as `Reopen` does, without threads."""
+    """A link and the attempts to replace it, carried out as `Reopen` does, without threads."""
 
     @initialize(indirect=st.booleans(), round_trip=st.sampled_from([0.0, 0.02, 0.3]))
     def begins(self, indirect: bool, round_trip: float) -> None:
@@ -86,7 +86,7 @@ class Links(RuleBasedStateMachine):
         self.running = 0
         self.newest, self.signed, self.refused = -inf, -inf, False
         self.free_since = START
-        """Since when an attempt may begin."""
+        """The moment since which an attempt may begin."""
 
     def act(self) -> None:
         self.link.act(self.now)

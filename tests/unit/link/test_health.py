@@ -1,4 +1,4 @@
-"""The health of a link: when it is asked, doubted and lost."""
+"""The health of a link: when it is pinged, doubted and lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ START = 1000.0
 
 
 class Clock:
-    """A link, and a time that goes on until something is due."""
+    """A link, and a clock that advances until something is due."""
 
     def __init__(self, round_trip: float = 0.0) -> None:
         self.now = START
@@ -66,7 +66,7 @@ def test_what_comes_ends_a_doubt_and_puts_off_the_next_ping() -> None:
 
 
 def test_a_link_that_output_keeps_busy_is_asked_once_a_minute() -> None:
-    """The host ends a link from which nothing comes."""
+    """Without a PING, the host would end the link, because nothing would come from it."""
     clock = Clock()
     for _ in range(int(25 * BUSY_PACE)):
         clock.run(0.1)

@@ -1,4 +1,4 @@
-"""A link under watch: of attempts in threads one brings another connection."""
+"""A watched link: one of several attempts, each in a thread, brings another connection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def connection() -> wire.Connection:
 
 
 def ways(*steps: Exception | wire.Connection) -> Way:
-    """Attempts with these results, one after the other; a connection has won."""
+    """Return a way whose attempts have these results in turn; a connection wins the race."""
     rest = list(steps)
 
     def attempt(own: Attempt) -> wire.Connection:
@@ -57,7 +57,7 @@ def there() -> Iterator[wire.Connection]:
 
 @pytest.fixture
 def made() -> Iterator[Callable[[Way], Reopen]]:
-    """Makes what watches a link, whose attempts take this way."""
+    """Yield a function that makes the watch over a link, whose attempts take a way."""
     found: list[Reopen] = []
 
     def make(way: Way, *, asks: bool = False) -> Reopen:
@@ -73,7 +73,7 @@ Made = Callable[..., Reopen]
 
 
 def until(watch: Reopen, done: Callable[[], object]) -> object:
-    """Run a watch over a link until something is so, or there is a result; return that."""
+    """Run a watch over a link until `done()` is true or the watch has a result; return the result."""
     results: list[object] = []
 
     def turn() -> bool:
@@ -88,7 +88,7 @@ def until(watch: Reopen, done: Callable[[], object]) -> object:
 def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may(
     made: Made, there: wire.Connection
 ) -> None:
-    """The last to greet a session took the place of the others."""
+    """Each attempt greeted the session, and the last one took the place of the others."""
     answer, fail = threading.Barrier(3), threading.Event()
     turns: list[LostSession | None] = []
     closed: list[wire.Connection] = []
@@ -153,7 +153,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
 
 
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
-    """When the link was lost an hour later the client asked for a login, without an attempt."""
+    """When the link was lost an hour later, the client asked for a login without trying first."""
     watch = made(ways(LoginRefused("the agent is locked"), there))
     until(watch, lambda: watch.attempts.refusal)
     watch.health.heard(time.monotonic(), pong=True)

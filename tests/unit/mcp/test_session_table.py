@@ -1,4 +1,4 @@
-"""How sessions stand, by the word of their hosts and by what was heard of them."""
+"""The state of a connection to a session, by what the session's host answers."""
 
 from __future__ import annotations
 

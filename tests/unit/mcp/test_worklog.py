@@ -1,4 +1,4 @@
-"""The file of what an agent did in a session: whom it is for, what it holds, how long it stays."""
+"""The file of what an agent did in a session: its permissions, its contents, its age."""
 
 from __future__ import annotations
 

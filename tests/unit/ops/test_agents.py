@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put(agent: str, text: str | bytes | None) -> Path:
-    """The agent's settings with that text, or none."""
+    """Write this text as the agent's settings, or remove the file; return its path."""
     path = Path(agents.settings(agent))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def put(agent: str, text: str | bytes | None) -> Path:
 
 
 def commands(path: Path, agent: str) -> dict[str, list[str]]:
-    """The commands of ours by their event, in order."""
+    """Return sesh's own commands by event, in order."""
     found: dict[str, list[str]] = {}
     for event, groups in json.loads(path.read_text())["hooks"].items():
         hooks = [hook for group in groups if agents._is_ours(group, agent) for hook in group["hooks"]]
@@ -199,7 +199,7 @@ def test_any_document_comes_back_byte_for_byte(value: object, indent: int | str 
 
 
 def test_what_an_agent_writes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It writes its settings when a person allows something: that was lost."""
+    """An agent writes its settings when a person allows something; this change was lost."""
     path, fsync = put("claude", '{"a": 1}\n'), os.fsync
 
     def written_meanwhile(descriptor: int) -> None:

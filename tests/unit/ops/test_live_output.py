@@ -18,7 +18,7 @@ OUTPUTS = {
 
 @pytest.mark.parametrize(("output", "text"), OUTPUTS.items())
 def test_a_sequence_that_is_cut_anywhere_is_left_out(output: bytes, text: bytes) -> None:
-    """A title whose end was cut in two came as text."""
+    """A title whose terminator was cut in two was printed as text."""
     assert without_sequences(output) == text
     for cut in range(len(output) + 1):
         parts: list[bytes] = []

@@ -38,7 +38,7 @@ WIRE_NAMES = {
     "views": "logs overview screen status",
     "wait": "ended",
 }
-"""The ops by module, as hosts with another version ask for them: one that is renamed is not found there."""
+"""The ops by module, as another version of sesh asks for them: that version does not find a renamed op."""
 
 
 def declared() -> Iterator[Op[..., Any]]:

@@ -1,4 +1,4 @@
-"""A pattern is searched for within a bound, in the main thread and beside other threads."""
+"""A search for a pattern is bounded in time, in the main thread and in another one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Answer = TypeVar("Answer")
 
 
 def here(work: Callable[[], Answer]) -> Answer:
-    """Does it in the main thread."""
+    """Do the work in the main thread."""
     return work()
 
 
 def beside(work: Callable[[], Answer]) -> Answer:
-    """Does it in a thread."""
+    """Do the work in another thread."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(work).result()
 
@@ -44,7 +44,7 @@ def doing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> An
 
 @pytest.fixture(autouse=True)
 def left() -> Iterator[None]:
-    """No process and no handler of a signal is left."""
+    """Check that no process and no signal handler is left behind."""
     before, handler = _children(), signal.getsignal(signal.SIGVTALRM)
     yield
     assert _children() <= before
@@ -88,7 +88,7 @@ def test_many_lines_and_long_ones_are_searched_in_portions(doing: Callable[[Call
 def test_a_pattern_that_explodes_is_stopped(
     doing: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch, limit: float | None
 ) -> None:
-    """In a thread of an MCP server it stopped the whole server: `re` lets no other thread run."""
+    """In a thread of an MCP server such a pattern stopped the whole server: `re` lets no other thread run."""
     if limit is None:
         monkeypatch.setattr(search, "PATIENCE", 0.1)
 

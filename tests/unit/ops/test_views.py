@@ -16,14 +16,14 @@ Come = Callable[[list[str]], list[str]]
 
 
 class SshHost(Caller):
-    """Who asks from another machine."""
+    """A caller on another machine."""
 
     origin = Origin({})
 
 
 @pytest.fixture
 def come(monkeypatch: pytest.MonkeyPatch) -> Come:
-    """The lines that come of those that a session has."""
+    """Return a function that returns which of a session's last lines come over a link."""
 
     def ask(lines: list[str]) -> list[str]:
         monkeypatch.setattr(views, "last_lines", lambda *_, **__: (lines, False))

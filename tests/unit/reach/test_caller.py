@@ -1,4 +1,4 @@
-"""What an op knows of the machine that it is asked from, and how the person there is asked and answered."""
+"""What an op knows of the caller's machine, and how questions reach the caller and answers come back."""
 
 from __future__ import annotations
 

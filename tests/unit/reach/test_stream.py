@@ -1,4 +1,4 @@
-"""A conversation over several connections: what comes twice, and what ends the waiting."""
+"""A stream over several connections: bytes that come twice, and what ends a wait."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Ends = tuple[wire.Connection, socket.socket]
 
 @pytest.fixture
 def ends() -> Iterator[Ends]:
-    """A connection, and the socket of the daemon that it leads to."""
+    """A connection, and the socket at its other end, where the test plays the daemon."""
     near, far = socket.socketpair()
     with wire.adopt(near) as connection, far:
         yield connection, far
 
 
 def nothing() -> None:
-    """Asks for nothing: the daemon that is played speaks unasked."""
+    """Ask for nothing, because the test's daemon sends without a request."""
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=20))
@@ -58,7 +58,7 @@ def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:
-    """It was waited for to its end, and meanwhile no signal counted."""
+    """The stream waited for the whole frame, and ignored its deadline and other descriptors meanwhile."""
     ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 100)[:50])
     inbound, outbound = os.pipe()
     os.write(outbound, b".")

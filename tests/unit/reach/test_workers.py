@@ -1,4 +1,4 @@
-"""Work in threads: who says more than is taken waits, and leaving ends all."""
+"""Work in threads: a worker whose items nobody takes waits, and leaving the block ends all workers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sesh.stop import Stop
 from tests.support import wait_until
 
 MOST_UNREAD = 1000
-"""Items that may wait to be taken."""
+"""The number of items that may wait to be taken."""
 
 
 def rest(stop: Stop) -> None:
-    """Says nothing more until it is stopped."""
+    """Wait until the worker is stopped."""
     stopped = threading.Event()
     with stop.calling(stopped.set):
         assert stopped.wait(30), "nobody stopped it"
@@ -50,7 +50,7 @@ def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
 
 
 def test_who_leaves_waits_for_what_threads_have_begun_to_end() -> None:
-    """A list ended while a thread was just ending its ssh, which went on."""
+    """A list returned while a thread was still ending its ssh, and the ssh went on."""
     begun, ended = threading.Event(), threading.Event()
 
     def work(stop: Stop) -> Iterator[str]:

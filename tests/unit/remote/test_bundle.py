@@ -48,7 +48,7 @@ def test_what_sesh_needs_is_in_it_as_plain_python_and_what_only_deploying_needs_
 
 
 def test_it_runs_alone_on_any_python_of_the_host_and_makes_the_same_archive_there(made: Bundle, tmp_path: Path) -> None:
-    """It deploys itself in its turn, in another environment."""
+    """A deployed sesh can deploy itself to a further host, whatever its environment."""
     with zipfile.ZipFile(io.BytesIO(made.archive)) as archive:
         archive.extractall(tmp_path)
     code = (

@@ -1,4 +1,4 @@
-"""A host that is deployed to: the question and its answer, what fails, and a deploy that is stopped."""
+"""A deploy to a host: the survey and its answer, steps that fail, and a deploy that is stopped."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Scripted:
 
 
 def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
-    """The step and the message of a deploy to a host that answers so."""
+    """Return the step and the message of a failed deploy to a host that gives this answer."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
     way = Scripted(out, code, err)
     with pytest.raises(deploy.DeployError) as caught:

@@ -1,4 +1,4 @@
-"""Hosts as the user names them and as ssh resolves them, with an ssh that says what the test wants."""
+"""Hosts as the user names them and as ssh resolves them; a test's own ssh prints what the test wants."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Fake = Callable[[str], None]
 
 @pytest.fixture
 def calls(tmp_path: Path) -> Path:
-    """Where the ssh of the test writes down the words of its calls."""
+    """The file in which the test's ssh notes the words of each call."""
     return tmp_path / "calls"
 
 
 @pytest.fixture
 def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """An ssh that writes down its words and then does what the test says, in sh; at first nothing."""
+    """Install an ssh that notes its words; return a function that sets the line of sh that this ssh then runs."""
     folder = tmp_path / "bin"
     folder.mkdir()
 

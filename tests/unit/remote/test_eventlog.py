@@ -1,4 +1,4 @@
-"""The event log: whole lines for programs, prose for people, and no failure of either stops anything."""
+"""The event log: whole lines of JSON, bounded in size; a log that cannot be written stops nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The log that nobody has named, once a remote is known."""
+    """The default log, which is written once a remote is known."""
     monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     eventlog.log("connect", host="box")
@@ -78,7 +78,7 @@ def test_the_log_that_nobody_has_named_stays_small(own: Path, monkeypatch: pytes
 def test_a_log_that_another_process_has_just_rotated_is_not_rotated_again(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The older file was replaced by the one that had just been begun."""
+    """The second rotation replaced the older file by the one that had just been begun."""
     eventlog.log("connect", host="box", note="x" * 200)
     monkeypatch.setattr(eventlog, "_MAX_SIZE", 100)
     lstat = os.lstat

@@ -1,4 +1,4 @@
-"""What runs on the host while sesh is deployed, with an archive as small as one can be."""
+"""What runs on the host while sesh is deployed, with the smallest possible archive."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ class Host:
         return {**order, "trials": [["--version"]], **facts}
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
-        """What this process answers to the order to look what is missing."""
+        """Return the answer to the order to look what is missing, carried out in this process."""
         return install.carry_out(self.order(bundle, **facts))
 
     def current(self, bundle: Bundle) -> bool:
-        """Whether nothing of the version is missing."""
+        """Tell whether the version is complete and in service."""
         scratch = self.look(bundle)["scratch"]
         if scratch:
             os.rmdir(scratch)
         return not scratch
 
     def prepared(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
-        """The order to install, once the archive has been put."""
+        """Put the archive on the host; return the order to install it."""
         scratch = self.look(bundle, **facts)["scratch"]
         with open(os.path.join(scratch, install.ARCHIVE), "wb") as file:
             file.write(bundle.archive if archive is None else archive)
@@ -167,7 +167,7 @@ def test_a_disk_without_room_is_said_to_be_before_anything_is_sent(host: Host, b
 
 
 def halted(host: Host, order: Any, module: Any, function: str, calls: int) -> int:
-    """A process that carries out an order, and waits at the last of so many calls of a function."""
+    """Fork a process that carries out an order, and waits in call number `calls` of a function; return its pid."""
     mark, left = host.home / "here", [calls]
     called = getattr(module, function)
 

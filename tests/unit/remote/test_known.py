@@ -1,4 +1,4 @@
-"""Known remotes: one file, by the words that are typed; private, and never in the way."""
+"""Known remotes: one private file with an entry for each typed word; a damaged file stops nothing."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_sessions_take_no_more_than_their_room(file: Path) -> None:
 
 
 def test_what_several_processes_learn_is_kept_together() -> None:
-    """One read what was known, another one wrote, and the first put what it had read back in place."""
+    """A process that had read the file before another one wrote it overwrote what the other one had learned."""
     known.record("box")
 
     def learn(letter: str) -> None:

@@ -1,4 +1,4 @@
-"""A link that cannot be opened leaves nothing behind."""
+"""How a link is opened; a link that cannot be opened leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nothing_left() -> Iterator[None]:
 
 
 def through(script: str) -> Destination:
-    """A host reached by a command that runs this instead of the bridge."""
+    """Return a host whose `via` command runs this script instead of the bridge."""
     return Destination("box", via=["sh", "-c", f"echo sesh is looked for >&2; {script}"])
 
 
@@ -64,7 +64,7 @@ def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: ty
 
 @pytest.mark.usefixtures("nothing_left")
 def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> None:
-    """It was, and outlived the client."""
+    """The command was run again, and outlived the client."""
     stop, runs = Stop(), tmp_path / "runs"
 
     def end() -> None:
@@ -84,7 +84,7 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
     foreign = f"#!/bin/sh\ntouch {tmp_path}/ran\n"
 
     def found(**programs: str) -> str:
-        """What runs, or is said, where these programs lie: `home` in ~/.local/bin, the others in PATH."""
+        """Return the output with these programs installed: `home` in ~/.local/bin, the others in PATH."""
         with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
             places = {"home": ".local/bin/sesh", "mux": "bin/sesh-mux", "sesh": "bin/sesh"}
             for place, text in programs.items():
@@ -115,9 +115,8 @@ START = (1, 2.0)
 
 @dataclass
 class Played:
-    """A host that ssh reaches over a connection that stands: what each of the two ways there runs, in the shell.
-
-    `$f/welcome` and `$f/answer` are what a bridge says.
+    """A host with a shared connection. `shared` is the shell script that plays the bridge over the shared connection,
+    `own` over a new one. The files `$f/welcome` and `$f/answer` hold what a bridge sends.
     """
 
     shared: str = "exec sleep 60"
@@ -141,7 +140,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         host.closed = True
 
     def command(*_: object, own_timeout: int, **__: object) -> list[str]:
-        path = tmp_path / f"way{own_timeout}"  # it takes ssh's options
+        path = tmp_path / f"way{own_timeout}"
         path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if own_timeout else host.shared}\n", encoding="utf-8")
         path.chmod(0o755)
         return [str(path)]

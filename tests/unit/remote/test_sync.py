@@ -1,6 +1,6 @@
 """Files that are pushed to a host: what is taken, refused and left out, what has changed, and what arrives.
 
-The host is another directory that `via` leads to.
+The host is another HOME on this machine, which `via` sets.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def far(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=WAYS)
 def rsync(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether there is an rsync here."""
+    """Whether this machine has rsync."""
     if not request.param:
         monkeypatch.setattr(programs, "find", lambda name: None if name == "rsync" else shutil.which(name))
     return bool(request.param)
@@ -227,7 +227,7 @@ def test_paths_arrive_as_they_are_here_and_links_stay_links_but_the_listed_one(
 def test_what_is_protected_is_neither_sent_nor_deleted(
     home: Path, far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rsync: bool
 ) -> None:
-    """Whatever its case and depth, and whatever link leads to it or from it."""
+    """The case and depth of a protected path do not matter, nor the links through which it is reached."""
     monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "events"))
     for name in ("gh/hosts.yml", "GCloud/token", "git/credentials", "git/config", "sesh/config.toml", "tool"):
         write(home / ".config" / name, "mine")
@@ -268,7 +268,7 @@ def test_what_is_protected_is_neither_sent_nor_deleted(
 
 
 def test_a_home_that_is_the_same_over_there_is_left_alone(home: Path, rsync: bool) -> None:
-    """The listed link would become a copy."""
+    """Else the listed link would become a copy."""
     write(home / "dots/rc")
     (home / "rc").symlink_to("dots/rc")
     write_list(home, "rc")

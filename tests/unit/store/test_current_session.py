@@ -1,4 +1,4 @@
-"""Which session the caller is typed in: told by the terminal alone."""
+"""The session that the caller is in, which only the controlling terminal decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metadata of a session: written whole, read with suspicion, and no pid taken for more than it is."""
+"""Records of sessions: written whole, checked when read, and a pid in one is checked against the live process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def daemon() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that stands for a daemon: it says `woken` on SIGUSR1."""
+    """A process that plays a daemon: it prints `woken` on SIGUSR1."""
     script = "trap 'echo woken' USR1; echo up; while :; do sleep 60 & wait $!; kill $! 2>/dev/null; done"
     process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdout is not None
@@ -30,7 +30,7 @@ def daemon() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
-    """Also where a directory's name is no UTF-8: such a session was missing in every list once its daemon was gone."""
+    """A session whose directory is no UTF-8 was missing in every list once its daemon was gone."""
     written = record(labels={"team": "köln"}, cwd=b"/tmp/\xff".decode("utf-8", "surrogateescape"))
     records.write(written)
     assert records.read("work") == written

@@ -1,4 +1,4 @@
-"""Screens of sessions, small: clipped, coloured, and never steering the terminal."""
+"""Previews of screens are clipped and coloured, and never control the terminal."""
 
 from __future__ import annotations
 

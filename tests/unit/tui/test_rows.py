@@ -1,4 +1,4 @@
-"""The rows of the board: the mark is in sight, and no line steers the terminal."""
+"""The rows of the board: the mark is always visible, and no line controls the terminal."""
 
 from __future__ import annotations
 

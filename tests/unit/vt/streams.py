@@ -97,7 +97,7 @@ def stream(rng: random.Random, length: int) -> bytes:
 
 
 def cut(rng: random.Random, data: bytes) -> list[bytes]:
-    """`data` in pieces of random sizes."""
+    """Cut `data` into pieces of random sizes."""
     out = []
     at = 0
     while at < len(data):
@@ -149,6 +149,6 @@ def _plain(value: object) -> Any:
 
 
 def _cells(row: Row, following: Row | None) -> tuple[object, ...]:
-    """A row as data; a spacer before a grapheme that is not wide any more is a blank."""
+    """Return a row as data; a spacer before a grapheme that is no longer wide is a blank."""
     text = row.text if row.ends_in_spacer(following) else [" " if cell == SPACER else cell for cell in row.text]
     return text, [pen.style for pen in row.pens], row.continues, row.prompt

@@ -1,4 +1,4 @@
-"""What bytes may cost: a call looks at the clock soon, whatever they are."""
+"""The cost of bytes is bounded: a call looks at the clock often, whatever the bytes are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines in bulk are kept as they came, and read as if they had been drawn, to the last pen."""
+"""Lines that come in bulk are kept as raw bytes, and give the same text and pens as if they had been drawn."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def block(rng: random.Random) -> bytes:
 
 
 def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
-    """Random bulk output fed both ways, and how often lines were kept as they came."""
+    """Feed random bulk output both ways; return both emulators, and how often lines were kept as raw bytes."""
     max_lines, size = rng.choice((0, 5, 30, 1000)), (rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5)))
     start = b"".join(piece(rng) for _ in range(rng.choice((0, 0, 3, 10))))
     if rng.random() < 0.7:
@@ -69,7 +69,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
 
 
 def compare(seed: int) -> int:
-    """Both ways with one random stream; how often lines were kept as they came."""
+    """Compare both ways with one random stream; return how often lines were kept as raw bytes."""
     quick, slow, count = pair(random.Random(seed))
     assert quick.errors == slow.errors == 0, quick.last_error
     assert state(quick) == state(slow), seed

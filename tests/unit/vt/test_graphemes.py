@@ -1,4 +1,4 @@
-"""Widths, and what joins to one grapheme."""
+"""The widths of characters, and which characters join into one grapheme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines as they were when the cursor left them, however the bytes are cut."""
+"""The text of a line is what it was when the cursor left the line, however the bytes are cut."""
 
 from __future__ import annotations
 

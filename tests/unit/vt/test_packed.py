@@ -1,4 +1,4 @@
-"""What is packed at rest: it reads as it did, and nothing wakes up for it."""
+"""A scrollback that is packed while a session rests reads as before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINE = b"line %d of what was printed before, seventy columns of it, give or take
 
 @pytest.mark.parametrize("slow", [False, True])
 def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
-    """In floods lines are kept as they came, else one by one."""
+    """Lines of a flood are kept as raw bytes, other lines one by one."""
     plain, small = Emulator(80, 24), Emulator(80, 24)
     colour = b"\x1b[31m" if slow else b""
     for number in range(0, 5_600, 7 if slow else 700):

@@ -1,4 +1,4 @@
-"""The screen model: the gaps of pyte that it closes. P numbers are the gaps."""
+"""The screen model, and the gaps of pyte that it closes (numbered P)."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_rectangle_changes_its_cells_and_the_halves_at_its_edges(seed: int, ho
 
 @pytest.mark.parametrize("mode", [45, 1045])
 def test_decstr_resets_reverse_wraparound(mode: int) -> None:
-    """It stayed, unlike in xterm."""
+    """DECSTR left the mode on, unlike in xterm."""
     emulator = fed(f"\x1b[?{mode}h")
     assert emulator.mode(mode) is True
     emulator.feed(b"\x1b[!p")
@@ -139,7 +139,7 @@ def test_p12_keys_and_shapes_are_remembered() -> None:
 
 
 def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
-    """vim pushes and pops one after the other: taken for both each time, entries were left on the terminal's stack."""
+    """vim pushes and pops each title by itself. When each sequence counted for both titles, entries were left over."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
     assert (emulator.screen.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
@@ -163,7 +163,7 @@ def test_sizes_are_clamped() -> None:
 
 
 def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7\x1b[m") -> Emulator:
-    """A terminal on which `before` was printed by somebody else, after a replay of `data`, then `more`."""
+    """Return a terminal on which another program printed `before`, and then a replay of `data` and `more` came."""
     terminal = fed(before)
     terminal.feed(replay(fed(data)) + more.encode())
     return terminal
@@ -171,7 +171,7 @@ def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7
 
 @pytest.mark.parametrize("data", ["\x1b7\x1b[35m", "\x1b[?1049h\x1b[?1049l"])
 def test_a_cursor_saved_at_home_is_restored_too(data: str) -> None:
-    """The terminal still held what another program had saved, such as `tput sc` before sesh."""
+    """The terminal still held the cursor that another program had saved, such as `tput sc` before sesh."""
     terminal = restored(data, more="\x1b8R")
     assert terminal.text()[0] == "R"
     assert terminal.screen.pen is DEFAULT

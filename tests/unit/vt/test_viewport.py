@@ -1,4 +1,4 @@
-"""What a terminal of another size is sent."""
+"""What sesh sends to a terminal of another size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
 
 
 def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there() -> None:
-    """It stayed shifted: what the prompt and short rows said was left of it, until somebody cleared the screen."""
+    """The view stayed shifted to the right of the prompt and of short rows, until somebody cleared the screen."""
     emulator = fed("$ a long line, kept")
     view, client = Viewport(10, 6), Emulator(10, 6)
     assert shown(view, client, emulator)[0] == "ine, kept"
@@ -57,7 +57,7 @@ def test_only_rows_that_changed_are_sent() -> None:
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
-    """A client whose terminal stops fitting has the session on it already: scrolling that off would repeat it."""
+    """A terminal whose size stops fitting shows the session already; scrolling that away would repeat it."""
     emulator = Emulator(20, 4)
     emulator.feed(b"one\r\ntwo")
     over = Viewport(10, 3, clear=False).draw(emulator)
