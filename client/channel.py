@@ -23,7 +23,7 @@ _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETA
 _ON, _OFF = 0.030, 0.020
 """Round trip in seconds above which prediction begins, and below which it ends."""
 _SAMPLES = 3
-"""The minimum of so many newest samples is the round trip: load makes a sample longer, and nothing makes it shorter."""
+"""The round trip is the minimum of this many newest samples: load makes a sample longer, nothing makes one shorter."""
 _LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped, because a later PONG came after an outage
 _PING_EVERY = 3.0
 """Seconds between two PINGs while keys are typed; on a slow link more of them would cost as much as the keys."""
@@ -32,7 +32,7 @@ _PING_EVERY = 3.0
 class RoundTrip:
     """The round trip of a link. Pure.
 
-    `smoothed`: in seconds, 0 if unknown. `long`: true once that rises above `_ON`, until it falls below `_OFF`.
+    `smoothed`: in seconds, 0 if unknown. `long`: true from `smoothed` above `_ON` until `smoothed` is at most `_OFF`.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The display: shows output, sesh's own lines and notifications on the terminal; restores its settings at the end."""
+"""The display: shows output, sesh's own lines and notifications; restores the terminal's settings at the end."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Display:
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
         """Show output; queue the bytes that the terminal does not take now. Raises OSError if it has gone.
 
-        `before`, `after`: bytes to draw around it that change neither modes, pen nor cursor.
+        `before`, `after`: bytes to draw around the output that change no setting.
         """
         data = self._character + data
         end = len(data) - _unfinished_character(data)
@@ -102,7 +102,7 @@ class Display:
             self._queue.clear()
 
     def notify(self, sequence: bytes = b"") -> None:
-        """Send a notification as soon as the output is between two sequences; of several, only the newest waits."""
+        """Send a notification as soon as the output is between two sequences; of several, only the newest is kept."""
         self._notification = sequence or self._notification
         if self._notification and self.started and not self.unfinished:
             self.draw(self._notification)

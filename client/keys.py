@@ -77,7 +77,7 @@ class KeyParser:
         """Parse held bytes and `data`. `last`: pass an incomplete sequence on, since nothing more comes.
 
         The held bytes `_pending` are parsed again with the next read, because `ESC` may become `ESC [ A`. The first
-        `_passed` of them were passed on already, after `flush`, and are not passed on twice.
+        `_passed` of them were passed on already, and are not passed on twice.
         """
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0

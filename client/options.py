@@ -18,11 +18,11 @@ from sesh.wire import Connection
 class AttachOptions:
     """The options of a client that attaches.
 
-    `read_only`: send no input. `replace`: detach the other clients. `replay`: show at most `lines` of scrollback (None:
-    the daemon's default). `detach_key`: None for none. `first_notice`: shown over the first screen. `predict`: when to
-    show keys before their echo, on links. `renew`: further variables that shells take from this client. `waiting`:
-    counts the sessions that wait for the user, except the named one. `words_for`: returns the words to type for a
-    session, since some names are also verbs.
+    `read_only`: send no input. `replace`: detach the other clients. `replay`: show the scrollback, at most `lines` of
+    it (None: the daemon's default). `detach_key`: None for none. `first_notice`: shown over the first screen.
+    `predict`: when to show keys before their echo, on links. `renew`: further variables that shells take from this
+    client. `waiting`: counts the sessions that wait for the user, except the named one. `words_for`: returns the words
+    to type for a session, since some names are also verbs.
     """
 
     read_only: bool = False

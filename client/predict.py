@@ -50,7 +50,7 @@ def _key(token: bytes) -> str:
 
 
 class PredictedLine(NamedTuple):
-    """The expected screen after input `number`. `start`, `end`: the columns of the row that were typed."""
+    """The expected screen after input `number`. `start`, `end`: the typed columns of the row."""
 
     number: int
     screen: CursorRow
@@ -162,7 +162,7 @@ class Predictor:
         self._send, self._size = send, size
         self._guesses = Guesses()
         self._model: Emulator | None = None
-        """The screen without guesses, after the output up to `_position`, which the terminal shows or shows next."""
+        """The screen without guesses, after the output up to `_position`, which is shown or about to be shown."""
         self._position = 0
         self._asked: tuple[int, int] | None = None
         """The terminal's size when a model was requested; None without an unanswered request."""
@@ -204,7 +204,7 @@ class Predictor:
         return (_BEGIN + back, after + _END) if back and after else (back, after)
 
     def withdraw(self) -> bytes:
-        """Drop the model, before other bytes than output change the screen; return the bytes that remove guesses."""
+        """Drop the model, before bytes other than output change the screen; return the bytes that remove guesses."""
         back = self._take_back()
         self._drop()
         return back
@@ -265,7 +265,7 @@ class Predictor:
     def _take_back(self) -> bytes:
         """Return the bytes that restore the covered cells.
 
-        Nothing but output may follow them: they end with the grapheme that a combining character in it joins.
+        Only output may follow these bytes: they end with the last grapheme, for a combining character to join.
         """
         drawn, self._drawn = self._drawn, None
         if drawn is None or self._model is None:

@@ -56,7 +56,7 @@ class RawTerminal:
         self._undo.close()
 
     def _open_outbound(self, undo: ExitStack) -> None:
-        """Make output non-blocking, if possible on a file description of our own, as others share the given one."""
+        """Make output non-blocking, if possible on a new file description: other processes share the given one."""
         given = self.outbound
         self.outbound = _reopen(self.outbound)
         if self.outbound != given:
@@ -66,7 +66,7 @@ class RawTerminal:
         os.set_blocking(self.outbound, False)
 
     def _handle_signals(self, undo: ExitStack) -> None:
-        """Set the wakeup descriptor and handlers. Python writes a signal to the descriptor only if it has a handler."""
+        """Set the wakeup descriptor and handlers. Python writes only signals that have a handler."""
         self.signals, wakeup = os.pipe()
         for descriptor in (self.signals, wakeup):
             undo.callback(_close, descriptor)
@@ -167,7 +167,7 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write as much of `data` as the terminal takes now; return the size. Raises OSError if it has gone."""
+        """Write the bytes that the terminal takes now; return their number. Raises OSError if the terminal has gone."""
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:

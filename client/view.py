@@ -6,7 +6,7 @@ output, and so restores the screen under the line.
 
     nothing ──say──▶ awaits a pause ──▶ requested ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
                           ▲                                     │
-                          └── output: show the screen, then it ─┘
+                          └── output: first the kept screen ────┘
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
 
 
 def saw(host: str, name: str, at: float, **facts: object) -> bool:
-    """Cache that a session ran `at` (seconds since the epoch). `facts` fill in what its host has not listed."""
+    """Cache that a session ran `at` (seconds since the epoch). `facts` fill in keys that the host has not listed."""
 
     def change(rows: Rows) -> Rows:
         before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})

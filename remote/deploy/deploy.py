@@ -42,7 +42,7 @@ _MAX_STDERR = 4096
 class DeployError(SeshError, code="refused"):
     """A step failed. `step`: one of STEPS.
 
-    `stderr`: the end of what the program that failed on the host has printed. `foreign`: another project's program
+    `stderr`: the end of the output of the program that failed on the host. `foreign`: another project's program
     called sesh is in the way.
     """
 

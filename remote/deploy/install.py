@@ -76,8 +76,8 @@ class Installer:
     def run(self) -> dict[str, object]:
         """Carry out the order; return the host's facts, the version's path, and the scratch directory.
 
-        `scratch` is the directory for the archive, or empty if the version is installed. If this raises Failed or
-        OSError, it has changed nothing.
+        `scratch` is the directory for the archive, or empty if the version is installed. If `run` raises an error, the
+        launcher is unchanged.
         """
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:

@@ -20,7 +20,7 @@ _MAX_BYTES = 1 << 20  # a larger file is ignored
 
 
 def aliases() -> list[str]:
-    """Return the `Host` names that are no patterns, without duplicates, the user's before the system's."""
+    """Return the `Host` names that are not patterns, without duplicates, the user's before the system's."""
     names = dict[str, None]()
     read = set[str]()
     for path in (paths.expanded("~/.ssh/config"), SYSTEM_CONFIG):

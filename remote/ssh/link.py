@@ -1,7 +1,7 @@
 """A link: a connection to sesh on a host, over ssh or over the host's `via` command.
 
-At its other end runs `sesh --bridge`, which answers requests or connects the link to a session. `opening` opens a link
-in stages: the bridge's first bytes, its WELCOME, then maybe a session.
+At its other end runs `sesh --bridge`, which answers requests or connects the link to a session. A link opens in
+stages: the bridge's first bytes and WELCOME (see `opening`), then maybe a session (`Link.open_session`).
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ class Link(wire.Connection):
     def _lost(self, error: Unreachable) -> Unreachable:
         """Return the error for an ended connection: Lost if ssh failed or hangs, as the bridge may then still run.
 
-        After SIGTERM somebody has ended the command on purpose.
+        SIGTERM means that somebody has ended the command on purpose.
         """
         if self.keepalive is None or self._exit_code() in (0, -signal.SIGTERM):
             return error

@@ -257,8 +257,8 @@ def _is_echo_off() -> bool:
 def close(destination: Destination, *, ends_links: bool = True) -> None:
     """Make sure that no command uses a silent shared connection again.
 
-    `ends_links`: end sesh's own connection at once, with all that runs over it. Without `ends_links`, and for a
-    connection of the user's, ssh only accepts no new commands.
+    `ends_links`: end sesh's own connection at once, with all that runs over it. Without `ends_links`, and for the
+    user's own connection, ssh only stops accepting new commands.
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and ends_links else "stop")

@@ -160,7 +160,7 @@ def renew_shared(destination: Destination) -> None:
 def _race(way: _Opening, patience: float, deadline: float, stop: Stop) -> Link:
     """Open a link over the shared connection, and after `patience` seconds of silence over an ssh of its own too.
 
-    Return the first link that gets WELCOME. If the shared connection is silent to the end, close it to new sessions.
+    Return the first link that gets WELCOME. If the shared connection is silent to the end, close it to new commands.
     """
     destination = way.destination
     before = master.identity(way.destination)

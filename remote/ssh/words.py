@@ -12,7 +12,7 @@ from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Unreachable
 from sesh.remote.ssh.destination import Destination
 from sesh.wording import plain
 
-REACHED = "sesh is looked for"  # the first line that a bridge prints on stderr; all lines before it are ssh's
+REACHED = "sesh is looked for"  # BRIDGE_COMMAND prints this on stderr first; all lines before it are ssh's
 _KEPT = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
 _DELAY = 0.3  # seconds before new lines are relayed: if ssh fails at once, the error message repeats its lines
 # Lines that begin with these are not the reason of a failure.

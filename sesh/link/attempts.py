@@ -1,11 +1,11 @@
 """The schedule of reconnect attempts. Pure: all times are arguments (seconds, monotonic).
 
     doubted, lost ──▶ 1st ──▶ 2nd: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
-                  sign: another one in parallel, 0.1 s after the newest began
+                  sign: another one in parallel, at least 0.1 s after the newest began
                   30 s without a sign: the pauses grow to 10 s
                   login refused: none until Enter
 
-At most two attempts run at once. No sign and no key cancels a running attempt, because it may be about to succeed.
+At most two attempts run at once. Neither a sign nor a key cancels a running attempt, which may be about to succeed.
 """
 
 from __future__ import annotations

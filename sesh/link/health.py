@@ -28,7 +28,7 @@ class Health(Enum):
 
 
 class LinkHealth:
-    """The health of one link. `patience`: a PONG may take so many seconds plus 1.5 round trips.
+    """The health of one link. `patience`: a PONG may take this many seconds plus 1.5 round trips.
 
     `round_trip`: in seconds, 0 while unknown; measured by PINGs, and overwritten by a client with better measurements.
     """

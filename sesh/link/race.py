@@ -17,7 +17,7 @@ Result = Connection | Exception
 
 @dataclass
 class LostSession:
-    """A session to resume, as its link is lost or doubted."""
+    """A session to resume, because its link is lost or doubted."""
 
     name: str
     host: str
@@ -45,9 +45,9 @@ class Attempt:
         self.last_line = line
 
     def win(self, connection: Connection) -> None:
-        """Win the race, as the connection's other end has answered.
+        """Win the race with a connection whose other end has answered.
 
-        If another attempt has won, close the connection and raise Interrupted, so that only one enters the session.
+        If another attempt has won, close the connection and raise Interrupted: only one attempt may enter the session.
         """
         if not self.claim():
             connection.close()

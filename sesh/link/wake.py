@@ -12,7 +12,7 @@ from collections.abc import Container
 
 from sesh import machine
 
-_ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same of IPv6
+_ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6
 _AF_ROUTE = 17
 _SLEPT = 0.5  # seconds; a shorter sleep is ignored
 

@@ -57,8 +57,8 @@ class Caller:
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
         """Report the question of the command that sesh waits for.
 
-        `feeding`: how to feed our stdin to the command, for a `piped` caller. `passing`: use the status line, which is
-        removed when the command ends.
+        `feeding`: how to feed sesh's stdin to the command, for a `piped` caller. `passing`: use the status line, which
+        is removed when the command ends.
         """
         if self.piped:
             self.note(f"{subject(name)} waits for input on its terminal; {feeding}")

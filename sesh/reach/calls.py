@@ -67,7 +67,7 @@ def request(
 
 
 def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
-    """Call `ask` until its answer is no question; return that answer. Show all notes.
+    """Call `ask` until its answer is no question; return that answer. Show the notes of each.
 
     `ask`: sends the request with the person's replies so far. Raises ProtocolError after too many questions.
     """

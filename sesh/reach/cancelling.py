@@ -25,7 +25,7 @@ class Interrupts(Stop):
 
     Within its context the main thread records signals, except ignored ones, and `read` returns them. `stop` records a
     Ctrl-C from another thread. The third Ctrl-C in a row raises Interrupted with `message`, except with `tie`. SIGQUIT
-    raises it too, if the disposition of SIGQUIT was the default.
+    raises Interrupted too, if the disposition of SIGQUIT was the default.
 
     `typed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
     be polled for a hangup, as the SIGHUP may reach only another process, such as su.

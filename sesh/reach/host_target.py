@@ -98,9 +98,9 @@ class HostTarget(Target):
     ) -> Entered:
         """Open a link and enter a session over it.
 
-        If the link is lost before the answer, send the request again over another link. The session id stays the same,
-        so that the host creates no second session. `interrupts`: the first signal stops the opening of a link. Raises
-        Ended if the session has ended.
+        If the link is lost before the answer, send a request that creates a session again over another link. The
+        session id stays the same, so that the host creates no second session. `interrupts`: the first signal stops the
+        opening of a link. Raises Ended if the session has ended, Lost if another request got no answer.
         """
         early = Early(entry.frames(self.caller))
         lost = False
@@ -119,7 +119,7 @@ class HostTarget(Target):
                     lost = entry.reached = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
                 except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
-                    # Any other error says that no host carries out the request.
+                    # Any other error means that the host has not carried out the request.
                     entry.reached = entry.reached or early.reached
                     raise
             if lost:

@@ -16,7 +16,7 @@ from sesh.wire import Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-Entered = tuple[str, Connection]  # what an op that enters a session returns: its name, a connection to its daemon
+Entered = tuple[str, Connection]  # the result of entering a session: the session's name, a connection to its daemon
 ATTACH = "enter.attach"  # the wire name of the op that enters an existing session
 
 
@@ -33,7 +33,7 @@ def op(
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Mark a function as an op, which a host may be asked to call.
 
-    `creates`: it may create a session. `reads`: it changes nothing, so that its request may be sent twice.
+    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:

@@ -30,7 +30,7 @@ class Origin:
         self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
-        """Map a path below the other machine's home, where a shell has expanded `~`, to this machine's home.
+        """Map a path below the other machine's home, as its shell expands `~`, to this machine's home.
 
         A relative path is relative to this machine's home. Any other path stays as it is.
         """
@@ -40,7 +40,7 @@ class Origin:
         return os.path.join(home, path)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
-        """Return the environment with the person's locale, or C.UTF-8 if this machine lacks that."""
+        """Return the environment with the person's locale, or C.UTF-8 if this machine lacks that locale."""
         if not self.locale:
             return dict(variables)
         adapted = {key: value for key, value in variables.items() if not _is_locale(key)}

@@ -18,17 +18,17 @@ Frame = tuple[int, int, bytes]  # its kind, the position of OUTPUT or the descri
 Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
 
 READY = -1  # not a frame: a watched descriptor is ready
-LATE = -2  # not a frame: the deadline has passed; yielded again after each poll
+LATE = -2  # not a frame: the time `until` of `frames` has passed; yielded again after each poll
 
 
 class Stream:
-    """A stream of frames from a daemon of this machine, also across its reload; a context manager.
+    """A stream of frames from a daemon of this machine, also across the daemon's reload; a context manager.
 
     `connection`: the current one; over the first, HELLO is not sent yet. `name`: the session's name, kept up to date.
     `end_of`: returns the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole
     stream. `position`: the position after the last byte of output received. `skipped`: bytes of output that were
     missed. `audience`: the descriptor that output is written to, negative if unknown. When its reader is gone, `frames`
-    ends. `pause`: called during a reconnect; it may raise to cancel the reconnect.
+    raises BrokenPipeError. `pause`: called during a reconnect; it may raise to cancel the reconnect.
     """
 
     host: str | None = None

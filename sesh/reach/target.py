@@ -53,7 +53,7 @@ class Target:
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
-        """Open a stream to a session's daemon. `limit`: timeout in seconds for all of it, including the connection."""
+        """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
         deadline = None if limit is None else time.monotonic() + limit
         return self._stream(self.connect(name, deadline), name, deadline)
 
@@ -82,7 +82,7 @@ class Target:
         return Stream(connection, name, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:
-        """Return how a stream's session ended; None without a result. Look by name if the id is unknown."""
+        """Return how a stream's session ended; None without a result. Search by name if the id is unknown."""
         session_id = stream.session_id
         result = results.by_id(session_id) if session_id else find.result(stream.name)
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None

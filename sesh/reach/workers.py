@@ -1,6 +1,6 @@
 """Worker threads that yield items to one consumer: to ask several hosts in parallel, to follow the links of a list.
 
-They are daemon threads, and no ThreadPoolExecutor: the interpreter joins the threads of an executor at exit, so one
+They are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins an executor's threads at exit, so one
 silent host would keep sesh from exiting.
 """
 

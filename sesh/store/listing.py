@@ -231,7 +231,7 @@ def current(tty: int | None = None) -> Record | None:
 
 
 def required(verb: str) -> str:
-    """Return the name of the caller's own session. Raises UsageError outside of any."""
+    """Return the name of the caller's own session. Raises UsageError outside a session."""
     record = current()
     if record is None:
         raise UsageError(f"{verb} without a name works inside a session", hint=f"write: {SESH} {verb} NAME")

@@ -13,7 +13,7 @@ from sesh import directories, files, machine, paths, processes, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
-KEPT_SECONDS = 7 * 86400.0  # seconds after its end; then a session that ended without a client is removed
+KEPT_SECONDS = 7 * 86400.0  # a session that ended without a client is removed this many seconds after its end
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 
 
@@ -25,7 +25,7 @@ def read(name: str) -> Record | None:
         return None
     if not record.get("machine"):
         raise files.damaged(path, "machine is missing")
-    return {**record, "name": name}  # the socket has the file's name, so that name counts
+    return {**record, "name": name}  # the file name counts: the socket has it too
 
 
 def readable(name: str) -> Record | None:

@@ -80,7 +80,7 @@ def _prune(folder: str) -> None:
         elif stem + _RESULT in written:
             is_surplus = stem not in kept
         else:
-            is_surplus = now - at > files.ABANDONED_AFTER  # the result of a newer output may be about to be written
+            is_surplus = now - at > files.ABANDONED_AFTER  # the result of a newer output may not be written yet
         if is_surplus:
             try:
                 os.unlink(os.path.join(folder, entry))
@@ -89,7 +89,7 @@ def _prune(folder: str) -> None:
 
 
 def sync(session_id: str) -> None:
-    """Flush the result of a session to the disk. Call this after the answers are sent, as they must not wait for it."""
+    """Flush the result of a session to the disk. Call this after the answers are sent, which must not wait."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
             files.flush(path)
@@ -113,7 +113,7 @@ def by_id(session_id: str) -> JobResult | None:
     if not is_id(session_id):
         return None
     result: JobResult | None = files.read_json(_path(session_id, _RESULT), JobResult, _LARGEST)
-    return None if result is None else {**result, "id": session_id}  # the output has the file's name, so that id counts
+    return None if result is None else {**result, "id": session_id}  # the file name counts: the output has it too
 
 
 def output(result: JobResult) -> bytes:
