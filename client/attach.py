@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from sesh import names, wire
 from sesh.client import options as client_options
+from sesh.client.attached_link import WatchLink
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
 from sesh.client.loop import ClientLoop
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
-from sesh.client.reconnect import WatchLink
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
@@ -31,19 +31,19 @@ def attach(
     host: str | None = None,
     options: AttachOptions,
     connect: Connect,
-    reconnect: WatchLink | None = None,
+    watch_link: WatchLink | None = None,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
     `connection`: a fresh one, over which at most the HELLO of `introduction` was sent; it is closed at the end.
-    `connect`: connects to another session, for a switch. `reconnect`: returns the watcher of a link. A signal that ends
+    `connect`: connects to another session, for a switch. `watch_link`: returns the Reopen of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect, reconnect).run(connection, name, host)
+        outcome = _Client(Display(terminal), options, connect, watch_link).run(connection, name, host)
     if outcome.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
@@ -60,8 +60,10 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
 class _Client:
     """One terminal, attached to one session at a time; a SWITCH brings it to the next."""
 
-    def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: WatchLink | None) -> None:
-        self._display, self._options, self._connect, self._reconnect = display, options, connect, reconnect
+    def __init__(
+        self, display: Display, options: AttachOptions, connect: Connect, watch_link: WatchLink | None
+    ) -> None:
+        self._display, self._options, self._connect, self._watch_link = display, options, connect, watch_link
         self._shown = Shown(display.terminal.path())
         self._attachment: Attachment
 
@@ -86,7 +88,7 @@ class _Client:
         return outcome
 
     def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> ClientLoop:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._reconnect)
+        self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._watch_link)
         self._attachment.connect(connection, replace=replace)
         return ClientLoop(self._attachment)
 

@@ -15,12 +15,12 @@ from enum import Enum
 from typing import NoReturn
 
 from sesh import protocol, wire, wording
+from sesh.client.attached_link import AttachedLink, WatchLink
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.options import AttachOptions, greeting, introduction
 from sesh.client.outcome import AttachmentEnd, EndKind
-from sesh.client.reconnect import AttachedLink, WatchLink
 from sesh.client.shown import Shown
 from sesh.client.view import FRAMES, TerminalView
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
@@ -60,7 +60,7 @@ class AttachmentEnded(Exception):
 class Attachment:
     """One client attached to one session. A lost link is replaced; a failed SWITCH does not end the attachment.
 
-    `reconnect`: returns the watcher of a link.
+    `watch_link`: returns the watcher of a link.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Attachment:
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        reconnect: WatchLink | None,
+        watch_link: WatchLink | None,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._shown, self._client = shown, os.urandom(8).hex()
@@ -82,8 +82,8 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         self.view = TerminalView(display, self.channel, self.timers, options if host is not None else None)
         self.link: AttachedLink | None = None
-        if host is not None and reconnect is not None:
-            reopen = reconnect(host, self.channel.ping, self._describe)
+        if host is not None and watch_link is not None:
+            reopen = watch_link(host, self.channel.ping, self._describe)
             self.link = AttachedLink(reopen, self.view, host, options)
 
     # -- connections

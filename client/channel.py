@@ -14,7 +14,7 @@ from sesh.wire import Connection
 LIMIT, HELD = 16 << 20, 1 << 20
 """Bytes of unsent input. At LIMIT the terminal is no longer read. Without a link, input beyond HELD is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_TELL_GOT = 4 << 10  # bytes received over a link after which the client sends GOT
+_GOT_EVERY = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes above which no PONG or GOT is queued: a daemon that reads nothing would make the queue endless."""
@@ -208,7 +208,7 @@ class Channel:
         """Handle the flow control of a frame: count the screen's bytes, drop acknowledged input, answer a PING."""
         if kind in _SCREEN and self._on_link:
             self._got += max(0, len(payload) - 8)
-            if self._got - self._confirmed >= _TELL_GOT:
+            if self._got - self._confirmed >= _GOT_EVERY:
                 self._confirmed = self._got
                 self._answer(protocol.numbered(protocol.GOT, self._got, b""))
         elif kind == protocol.ACK:

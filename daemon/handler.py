@@ -21,6 +21,7 @@ from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once, not with the next output
+ACK_ALONE = 0.2  # seconds that an ACK waits for output; then it is sent alone
 
 
 class ClientHandler:
@@ -158,6 +159,8 @@ class ClientHandler:
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
+        else:
+            self._timers.ensure(("ack", client.number), ACK_ALONE, client.connection.send_ack)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
@@ -218,6 +221,7 @@ class ClientHandler:
             return
         client.connection.reader = None
         self._timers.clear(("held", client.number))
+        self._timers.clear(("ack", client.number))
         self._relay.echoes.forget(client)
         self._model.snapshot(client.position)
         self._clients.remove(client)

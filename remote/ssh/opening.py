@@ -134,7 +134,7 @@ def open_link(
     return link
 
 
-def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
+def open_own(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
     """Open a link over an ssh connection of its own, without prompts. Raises as `open_link`."""
     way = _Opening(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)

@@ -67,7 +67,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     target.log_attached(name)
     connector = _Connector(cli, target)
     outcome = run_client(
-        connection, name, host=target.host, options=options, connect=connector.connect, reconnect=connector.reopen
+        connection, name, host=target.host, options=options, connect=connector.connect, watch_link=connector.watch_link
     )
     target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_time)
     return _exit_code(outcome)
@@ -119,7 +119,7 @@ class _Connector:
         recent.remember(name, host)
         return connection
 
-    def reopen(self, host: str, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+    def watch_link(self, host: str, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
         """Return the Reopen that watches and replaces a link."""
         return self._targets[host].reopening(ping, session)
 

@@ -50,7 +50,7 @@ class Attempts:
             self._signed_at = now
             self._next_at = min(self._next_at, max(now, self._began_at + PACE_AFTER_SIGN))
 
-    def wished(self, now: float) -> None:
+    def enter_pressed(self, now: float) -> None:
         """Schedule an early attempt for a person (Enter), even after a refusal."""
         self.refusal = None
         self.sign(now)

@@ -91,7 +91,7 @@ class Reopen:
         """Do all that is due; return the next connection, or an error if there will be none.
 
         Even for a link that is only doubted, the result may be a connection, or Ended. A refusal is returned once the
-        link is lost, and again on each call until `attempts.wished`.
+        link is lost, and again on each call until `attempts.enter_pressed`.
         """
         now = time.monotonic()
         if self._wake.happened(ready):

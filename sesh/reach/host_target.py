@@ -179,12 +179,12 @@ class HostTarget(Target):
                 raise result.error
 
     def reopening(self, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
-        return links.reopening(self.destination, links.resume, ping, session)
+        return links.reopening(self.destination, links.attempt_session, ping, session)
 
     def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
-        with closing(links.reopening(self.destination, links.reconnect)) as reopen:
+        with closing(links.reopening(self.destination, links.attempt_link)) as reopen:
             link = reopen.wait(self.host, sleep, deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`reconnect` returns one)
+        assert isinstance(link, Link)  # noqa: S101 (`attempt_link` returns one)
         return link
 
     # -- a stream
@@ -229,7 +229,7 @@ class HostTarget(Target):
 
         def way(destination: Destination, attempt: Attempt) -> Link:
             with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
-                return links.reconnect(destination, attempt)
+                return links.attempt_link(destination, attempt)
 
         def reopening(stream: LinkStream) -> Reopen:
             return links.reopening(host, way, stream.ping, patience=_LIST_PATIENCE if lists else None)

@@ -124,22 +124,22 @@ def enter_session(
 
 def reopening(
     destination: Destination,
-    way: Callable[[Destination, Attempt], Link],
+    attempt: Callable[[Destination, Attempt], Link],
     ping: Callable[[], object] = lambda: None,
     session: Callable[[], LostSession | None] = lambda: None,
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """Return the Reopen that watches and replaces a link to a host; `way` is `reconnect` or `resume`."""
+    """Return the Reopen that watches and replaces a link to a host. `attempt`: `attempt_link` or `attempt_session`."""
     proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
     indirect = any(proxy not in ("", "none") for proxy in proxies)
     login_asked = partial(known.asks, destination.host)
     return Reopen(
-        partial(way, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
+        partial(attempt, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
     )
 
 
-def reconnect(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
+def attempt_link(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """Make one attempt at a new ssh connection and link; return the link once it has won.
 
     If the last login asked a person, reopen the shared connection instead, without asking. With `attempt.may_prompt`
@@ -168,7 +168,7 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
                     say=attempt.hear,
                 )
             else:
-                link = opening.open_beside(destination, origin(destination), attempt, early)
+                link = opening.open_own(destination, origin(destination), attempt, early)
     except AuthenticationFailed as error:
         known.note(host, {"asks": True})
         if attempt.lost:  # so that other lost links to the host do not repeat the refused login
@@ -179,13 +179,13 @@ def reconnect(destination: Destination, attempt: Attempt, early: Early | None = 
     return link
 
 
-def resume(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to resume a session by its id. Raises Ended, NotFound, and as `reconnect`."""
+def attempt_session(destination: Destination, attempt: Attempt) -> Link:
+    """Make one attempt to resume a session by its id. Raises Ended, NotFound, and as `attempt_link`."""
     lost = attempt.session()
     assert lost is not None  # noqa: S101 (a stream of a session always describes it)
     caller = Caller()  # drops notes and cannot be asked
     early = Early(EntryRequest.again(lost).frames(caller)) if attempt.first else None
-    link = reconnect(destination, attempt, early)
+    link = attempt_link(destination, attempt, early)
     if early is None:
         lost = attempt.session() or lost  # more output may have arrived over the doubted link
     answer, output = enter_session(caller, link, EntryRequest.again(lost), stop=attempt.stop)

@@ -248,3 +248,11 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
     daemons.wait_for("work", "over")
     # First the daemon gives up clients that lag, packs what it holds, and writes a checkpoint.
     wait_until(lambda: os.path.exists(asleep))
+
+
+def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
+    """After an outage, the client must not say of a password that was read: it may not have arrived."""
+    daemons.quiet("silent", "exec cat >/dev/null")
+    client = daemons.attach("silent")
+    client.type(b"secret\r")
+    client.wait(protocol.ACK)

@@ -8,7 +8,7 @@ import resource
 
 import pytest
 
-from sesh.client.reconnect import AttachedLink
+from sesh.client.attached_link import AttachedLink
 from sesh.link import health
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty

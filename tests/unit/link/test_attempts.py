@@ -61,7 +61,7 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs
         assert begins is not None
         now += (seconds := begins)
         tries.failed(now, "no answer yet")
-        tries.wished(now)
+        tries.enter_pressed(now)
         assert now < START + 60
 
 
@@ -70,7 +70,7 @@ def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_
     tries.schedule(START)
     for second in range(5):
         tries.begin_due(START + second)
-        tries.wished(START + second + 0.5)
+        tries.enter_pressed(START + second + 0.5)
         tries.begin_due(START + second + 0.5)
     assert tries.running == 2
 
@@ -139,7 +139,7 @@ class Links(RuleBasedStateMachine):
 
     @rule()
     def enter(self) -> None:
-        self.tries.wished(self.now)
+        self.tries.enter_pressed(self.now)
         self.refused, self.signed, self.free_since = False, self.now, self.now
         self.act()
 

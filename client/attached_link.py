@@ -68,7 +68,7 @@ class AttachedLink:
         self.reopen.health.round_trip = round_trip
         self.reopen.health.sent(time.monotonic())
         if self.health is not Health.UP and pressed(keys, *_ENTER):
-            self.reopen.attempts.wished(time.monotonic())
+            self.reopen.attempts.enter_pressed(time.monotonic())
 
     def run(self, ready: Container[int]) -> Result | None:
         """Run what is due; return the next connection, or the final error."""
