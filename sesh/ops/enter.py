@@ -16,7 +16,7 @@ from sesh.ops import create, dormant, sessions
 from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.op import Entered, op
+from sesh.reach.op import Changes, Entered, op
 from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
@@ -75,7 +75,7 @@ def recent() -> list[tuple[str | None, str]]:
     return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
-@op()
+@op(changes=lambda arguments, _: Changes(started=arguments["name"]))
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Make sure that a session runs; return whether this call created it.
 
@@ -140,7 +140,7 @@ def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choic
     return name, connection
 
 
-@op()
+@op(changes=lambda _, result: Changes(started=result["name"]))
 def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
     """Create a session without a client; return its name, and whether this call created it.
 
@@ -258,7 +258,7 @@ def job(
         raise
 
 
-@op()
+@op(changes=lambda _, name: Changes(started=name))
 def job_detached(
     caller: Caller,
     name: str | None = None,

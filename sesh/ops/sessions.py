@@ -18,7 +18,7 @@ from sesh.ops import agents, dormant
 from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.op import op
+from sesh.reach.op import Changes, op
 from sesh.schema import ErrorFacts, Summary
 from sesh.store import listing, recent, records
 from sesh.stored import Record
@@ -70,7 +70,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     return {"name": name, "detached": answer.get("detached")}
 
 
-@op()
+@op(changes=lambda _, result: Changes(renamed=(result["renamed_from"], result["name"])))
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Rename a session; without a name, the caller's own. Raises NotFound, Exists."""
     if name is None:
@@ -147,7 +147,7 @@ def _reload(name: str) -> None:
 # -- ending
 
 
-@op()
+@op(changes=lambda _, result: Changes(ended=result["killed"]))
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     """End sessions; without names, the caller's own.
 
@@ -162,7 +162,7 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     return {"killed": killed, "failed": failed}
 
 
-@op()
+@op(changes=lambda _, result: Changes(ended=result["killed"]))
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
     chosen = of_this_machine()

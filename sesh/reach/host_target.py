@@ -22,7 +22,7 @@ from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
 from sesh.reach.links import EntryRequest
-from sesh.reach.op import ATTACH, Arguments, Entered, Op, Result, named
+from sesh.reach.op import ATTACH, Arguments, Changes, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
@@ -58,7 +58,7 @@ class HostTarget(Target):
             with self._open(early) as link:
                 self.clock = link.clock
                 result = calls.request(self.caller, link, op, data)
-            self._note_changes(op.wire_name, data, result)
+            self._note_changes(op.changes(data, result), data)
         return result
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
@@ -271,15 +271,14 @@ class HostTarget(Target):
             home=link.home or None,
         )
 
-    def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
-        """Update the cached sessions after an op that has ended, renamed or created some."""
-        if op in ("sessions.kill", "sessions.kill_all"):
-            known.drop(self.host, result["killed"])
-        elif op == "sessions.rename":
-            known.rename(self.host, result["renamed_from"], result["name"])
-        elif op in ("enter.open_", "enter.new_detached", "enter.job_detached"):
-            name = {"enter.open_": data.get("name"), "enter.job_detached": result}.get(op) or result["name"]
-            known.saw(self.host, name, time.time(), command=(data.get("spec") or {}).get("command"))
+    def _note_changes(self, changes: Changes, data: Mapping[str, Any]) -> None:
+        """Update the cached sessions after an op with the arguments `data`."""
+        if changes.ended:
+            known.drop(self.host, changes.ended)
+        if changes.renamed is not None:
+            known.rename(self.host, *changes.renamed)
+        if changes.started:
+            known.saw(self.host, changes.started, time.time(), command=(data.get("spec") or {}).get("command"))
 
     def note_ended(self, name: str) -> None:
         known.drop(self.host, [name])

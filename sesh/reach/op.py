@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sesh.reach.caller import Caller
 from sesh.wire import Connection
@@ -20,26 +21,44 @@ Entered = tuple[str, Connection]  # the result of entering a session: the sessio
 ATTACH = "enter.attach"  # the wire name of the op that enters an existing session
 
 
+@dataclass(frozen=True)
+class Changes:
+    """The sessions that a call has changed. `renamed`: the old name and the new one."""
+
+    ended: Sequence[str] = ()
+    renamed: tuple[str, str] | None = None
+    started: str = ""
+
+
+def _no_changes(_arguments: Mapping[str, Any], _result: Any) -> Changes:
+    return Changes()
+
+
 class Op(Protocol[Arguments, Result_co]):
     wire_name: str  # `module.function`
     creates: bool
     reads: bool
+    changes: Callable[[Mapping[str, Any], Any], Changes]
 
     def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
 def op(
-    *, creates: bool = False, reads: bool = False
+    *,
+    creates: bool = False,
+    reads: bool = False,
+    changes: Callable[[Mapping[str, Any], Any], Changes] = _no_changes,
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Mark a function as an op, which a host may be asked to call.
 
-    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice.
+    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`: tells
+    from arguments and result which sessions have changed, for the caller's cache of a host's sessions.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:
         module = function.__module__.rpartition(".")[2]
         function.wire_name = f"{module}.{function.__name__}"  # type: ignore[attr-defined]
-        function.creates, function.reads = creates, reads  # type: ignore[attr-defined]
+        function.creates, function.reads, function.changes = creates, reads, changes  # type: ignore[attr-defined]
         return function  # type: ignore[return-value]
 
     return marked
