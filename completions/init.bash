@@ -39,7 +39,7 @@ __sesh_preexec() {
   local line text
   line=$(HISTTIMEFORMAT='' builtin history 1 2>/dev/null)
   text=$line
-  # The history is unchanged if it has the command already, or if the shell keeps out commands that begin with a space.
+  # The history does not change if the command repeats the last one (ignoredups), or begins with a space (ignorespace).
   if [[ $line == "$__sesh_line" && ( ${HISTCONTROL-} != *ignoredups* || ${HISTCONTROL-} == *ignorespace* ) ]]; then
     text=
   fi

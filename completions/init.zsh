@@ -58,7 +58,7 @@ sesh-pick() {
     print -n '\e[A' >$TTY  # because zle -I goes down a row, below `[detached from NAME]`
     zle -I
   else
-    zle reset-prompt  # nothing was chosen, and the prompt still stands there
+    zle reset-prompt  # nothing was chosen, and the prompt is still on the screen
   fi
 }
 zle -N sesh-pick

@@ -1,4 +1,4 @@
-# sesh: completion for bash. Bash takes words apart at @, = and :, so sesh gets the line as it was typed.
+# sesh: completion for bash. Bash splits words at @, = and :, so sesh gets the line as it was typed.
 
 _sesh_completion() {
     local line
@@ -15,6 +15,6 @@ _sesh_completion() {
     fi
 }
 
-# Before 4.4 bash knows no nosort, and sorts s10 before s2.
+# Bash before 4.4 has no nosort, and sorts s10 before s2.
 complete -o default -o nosort -F _sesh_completion sesh sesh-mux 2>/dev/null ||
     complete -o default -F _sesh_completion sesh sesh-mux

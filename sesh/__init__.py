@@ -13,7 +13,7 @@ __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__
 
 
 def __getattr__(name: str) -> object:
-    """Load a name on first use. Attaching needs none; an import error at the top would print a traceback."""
+    """Load a name on first use. Attaching needs no name, and an import error at the top would print a traceback."""
     if name == "__version__":
         from sesh.about import __version__
 

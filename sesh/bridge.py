@@ -1,7 +1,7 @@
 """`sesh --bridge`: the host's end of a link, which speaks frames on stdin and stdout.
 
-The bridge answers HELLO with WELCOME, then one `op` request at a time. The request names the op; the DATA frames before
-it carry the arguments. The DATA frames before the response carry the result, and the response has the notes. If the op
+The bridge answers HELLO with WELCOME, then one `op` request at a time. The request names the op; its arguments
+are in DATA frames before the request. The result is in DATA frames before the response, which has the notes. If the op
 is a generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a `question`:
 then the client sends the request again, with one more of the person's `answers`.
 
@@ -49,7 +49,7 @@ _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
 _ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
-_ATTEMPTS = 5  # attempts to find a session that is renamed between two reads
+_ATTEMPTS = 5  # tries to find a session that is renamed between two reads
 
 
 class LinkCaller(Caller):
@@ -69,7 +69,7 @@ class LinkCaller(Caller):
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Return the next reply of the request. Raises Question, which is sent as the answer, if there is none."""
+        """Return the next reply of the request. If none is left, raises Question, which becomes the answer."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
@@ -203,7 +203,7 @@ class Bridge:
             self._send(_refusal(number, error))
             return None
         if daemon is not None and "greeting" in words:
-            with suppress(Unreachable):  # the relay reports the daemon's end
+            with suppress(Unreachable):  # the relay notices a closed connection
                 daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         if daemon is not None:
             self._relay_to(daemon, pings=words.get("pings", False))
@@ -235,7 +235,7 @@ def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
-    """Answer HELLO; return the client's machine, or None if its protocol number differs."""
+    """Answer HELLO; return the client's machine, or None if the client's protocol number differs."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()

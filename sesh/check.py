@@ -65,7 +65,7 @@ def checked_from_host(hint: Any, value: object, name: str, check: Check | None =
 
 
 def arguments(function: Callable[..., object], values: object, *, exact: bool = False) -> dict[str, Any]:
-    """Return the checked arguments of a function by name, without its first. Raises Malformed.
+    """Return the checked arguments of a function by name, except the first. Raises Malformed.
 
     The key of a parameter `from_` is `from`. A key that belongs to no parameter is dropped, or refused if `exact`.
     """
@@ -150,7 +150,7 @@ def _either(tests: Sequence[Test], nullable: bool, check: Check, value: Any) -> 
 
 
 def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
-    """Return a checked part of a value; put its key before the text of a Malformed."""
+    """Return a checked part of a value; put the part's key before the text of a Malformed."""
     try:
         return test(check, value)
     except Malformed as error:

@@ -44,8 +44,8 @@ class _Remote(TypedDict):
 class Config:
     """The settings in force.
 
-    `detach_key`: empty for the default. `scrollback`: lines that a new session keeps. `keep`: which sessions that ended
-    without an attached client stay listed for a week: those that failed, all (except shells that exited with 0), none.
+    `detach_key`: empty for the default. `scrollback`: lines that a new session keeps. `keep`: the sessions to list for
+    a week after they end without a client: those that failed, all (except shells that exited with 0), or none.
     `predict`: when attachments to other hosts show keys before their echo. `renew`: further variables that a new login
     renews. `hook`: shell source run for notifications when no terminal is attached; empty for none. `quiet`: the hours
     without notifications (see `in_quiet_hours`). `groups`: members (hosts and groups) by group name, without `@`.
@@ -143,7 +143,7 @@ class Config:
 
 
 def is_pattern(name: str) -> bool:
-    """Return whether the name of a remote stands for several hosts."""
+    """Return whether the name of a remote is a pattern for several hosts."""
     return "*" in name or "?" in name
 
 

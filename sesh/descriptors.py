@@ -39,7 +39,7 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
 
 
 def check_audience(ready: list[int], audience: int) -> None:
-    """Raise BrokenPipeError if the reader of `audience` is gone: polled for no events, it is ready only then."""
+    """Raise BrokenPipeError if `audience` is ready: polled for no events, it is ready only without a reader."""
     if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
@@ -49,7 +49,7 @@ def most_connections() -> int:
 
 
 def most_followed() -> int:
-    """Return the number of daemons to stay connected to: half of the descriptor limit (`ulimit -n`)."""
+    """Return the most daemons to stay connected to: half of the descriptor limit (`ulimit -n`), less a reserve."""
     limit = os.sysconf("SC_OPEN_MAX")
     return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
 

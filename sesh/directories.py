@@ -52,7 +52,7 @@ def masked(mask: int) -> Iterator[None]:
 def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> Iterator[None]:
     """Hold a lock in the directory of sessions: `LOCK` to change files, `STARTING` to start a zygote.
 
-    `timeout`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be locked,
+    `timeout`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be opened,
     and FileNotFoundError if the directory is gone.
     """
     path = os.path.join(folder, entry)

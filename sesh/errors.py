@@ -1,7 +1,7 @@
 """The errors of sesh: a tree of classes with codes and exit codes.
 
-Over the wire an error keeps only its code. A subclass without a code of its own arrives as the class that defines its
-code.
+The wire carries the code of an error, not its class. A subclass without a code of its own arrives as the class that
+defines the code.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The user stopped it. `echoed`: the user pressed a key that the terminal echoed, such as `^C`."""
+    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`."""
 
     echoed = False
 
@@ -174,8 +174,8 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer.
 
-    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process found out (time.time), 0 if
-    this process did. `unread`: the peer has surely not read the last request.
+    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process noticed the failure,
+    by time.time; 0 if this process did. `unread`: the peer has surely not read the last request.
     """
 
     reason = ""
@@ -184,7 +184,7 @@ class Unreachable(SeshError, code="unreachable"):
 
 
 class Late(Unreachable):
-    """The host has not answered in time; another attempt may succeed."""
+    """The host has not answered in time; a retry may succeed."""
 
     reason = "no answer yet"
 

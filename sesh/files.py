@@ -50,7 +50,7 @@ def write_whole(
 
 
 def unfinished(path: str) -> str:
-    """Return the path of the temporary file from which this process replaces a file."""
+    """Return the path of the temporary file with which this process replaces a file."""
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
 
 
@@ -163,7 +163,7 @@ def _content(
     whole: bool,
     start: int = 0,
 ) -> bytes:
-    """Return at most `largest` bytes from `start` on of a file that passes `check`.
+    """Return at most `largest` bytes, from `start` on, of a file that passes `check`.
 
     Raises OSError, also if the file has more and must be `whole`.
     """

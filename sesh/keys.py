@@ -261,7 +261,7 @@ def has_keys(data: bytes) -> bool:
 def paste_end(data: bytes, start: int) -> tuple[int, int]:
     """Return the end of the paste around `start`, or -1 if it continues after `data`.
 
-    Also return the number of last bytes that may be a partial end marker.
+    Also return the number of trailing bytes that may be a partial end marker.
     """
     end = data.find(PASTE_END, start)
     if end >= 0:

@@ -144,7 +144,7 @@ class CursorPlace(TypedDict):
 
 
 class Answer(From, total=False):
-    """A RESPONSE: an `error`, or some of these keys of all answers. `notes`: lines for the user, and whether to show
+    """A RESPONSE: an `error`, or some of the keys below. `notes`: lines for the user, and whether to show
     each again on the first screen; `question`: a choice for the user, with `answers` (letter, meaning), a `default`,
     and text `above`."""
 

@@ -116,7 +116,7 @@ def natural(name: str) -> tuple[str, str]:
 
 
 def subject(name: str) -> str:
-    """Return a session's name as a subject; before a number stands `session`, else it would read as a count."""
+    """Return a session's name as a subject: a number after `session`, because it would read as a count."""
     return f"session {name}" if name.isdigit() else name
 
 

@@ -52,8 +52,8 @@ def directory() -> str:
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     """Return whether the directory exists. Raises Refused, with the fix, if it exists and is not safe.
 
-    It is safe if it is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
-    the environment variable that names it.
+    A safe directory is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
+    the environment variable that names the directory.
     """
     elsewhere = f"set {variable} to a directory of yours"
     try:
@@ -126,7 +126,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
 def _is_unmapped(uid: int) -> bool:
     """Return whether a uid belongs to users outside the user namespace, such as a container's root.
 
-    These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that one. Linux only.
+    These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that uid. Linux only.
     """
     if not LINUX or machine.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False

@@ -157,7 +157,7 @@ def _session_of(pid: int) -> int:
 def listening() -> dict[str, str]:
     """Return the paths of listening Unix sockets, by the targets of the links in /proc/PID/fd; empty if unknown.
 
-    A path may occur several times: a new socket can be bound there after the old path was removed.
+    A path may occur several times: once it is removed, a new socket can be bound to the same path.
     """
     sockets = {}
     for line in machine.content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
@@ -183,7 +183,7 @@ def groups_of_session(leader: int) -> list[int]:
 
 _OOM_SCORE = "/proc/self/oom_score_adj"
 _OOM_ROOM = 100
-"""Added to `oom_score_adj` of a session's program, so that the kernel kills it before its daemon."""
+"""Added to `oom_score_adj` of a session's program, so that the kernel kills the program before the daemon."""
 
 
 def yield_memory() -> None:
@@ -203,7 +203,7 @@ def outlive_programs() -> None:
 def oom_score_outside() -> int | None:
     """Return this process's `oom_score_adj` without the `_OOM_ROOM` that `yield_memory` added; None if unknown.
 
-    It may differ from 0 by configuration (systemd's DefaultOOMScoreAdjust=).
+    The result may differ from 0 by configuration (systemd's DefaultOOMScoreAdjust=).
     """
     score = _oom_score()
     if score is not None and score >= _OOM_ROOM and "SESH_SESSION" in os.environ:

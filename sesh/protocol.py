@@ -25,7 +25,7 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | PONG     | both   | the payload of the PING                                                                 |
 | REQUEST  | client | JSON: id, verb, begin_by (deadline to begin, in seconds since the start of the daemon's |
 |          |        | machine), and the verb's own keys                                                       |
-| RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
+| RESPONSE | daemon | JSON: id, then either ok or error {code, what, hint, exit}                              |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
 | GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN received (8 bytes); it bounds the |
@@ -63,7 +63,7 @@ MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
 INPUT_WINDOW = 256 << 10
-"""Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon no longer reads from it."""
+"""Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon stops reading."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
 READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))

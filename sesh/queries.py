@@ -4,7 +4,7 @@ The daemon must find a query before it passes the block on, since the terminal's
 ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
 Program Status Protocol (OSC 7501).
 
-This needs no model of the screen, only a regular expression that skips plain text and colours at the speed of memchr.
+The search needs no model of the screen: a regular expression skips plain text and colours at the speed of memchr.
 
 A `Finding` is a kind, a body, and the end offset in the block. A `query` has one reply, a `talk` may have several or
 none; the body of both is the sequence. A string with several queries gives a finding for each query. The body of a

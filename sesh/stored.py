@@ -77,7 +77,7 @@ class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
     `resizes`: position, columns and rows of each resize that the model has not reached. `marks`: positions up to which
-    clients have output, and the state of the model at each, None before it gets there. `screen`: the
+    clients have output, each with the state of the model there, None until the model reaches it. `screen`: the
     bytes, as latin-1, that restore the emulator in the size `drawn` (columns, rows). `completed`: the number of the
     newest line that scrolled off. `used`: see `vt.grid`.
     """
@@ -101,8 +101,8 @@ class ScrolledOff(TypedDict):
 
 
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. `drawn`: columns and rows for its bytes; `size`: those of the session; `screen`:
-    the number of bytes that follow."""
+    """The first line of a checkpoint. `drawn`: columns and rows to feed its bytes to; `size`: those of the session;
+    `screen`: the number of bytes that follow."""
 
     format: int
     written: Moment

@@ -49,7 +49,7 @@ def result_of(
 
 @dataclass(frozen=True)
 class Sent:
-    """How many `bytes` were typed, and the `position` of the output then, for `since` of a wait. `typed` is True."""
+    """The number of `bytes` typed, and the `position` of the output then, to pass as `since`. `typed` is True."""
 
     bytes: int
     position: int | None

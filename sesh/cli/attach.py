@@ -39,8 +39,8 @@ _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *, sync: bool = True) -> int:
     """Attach this terminal to the session that `enter` finds or creates; return the exit code.
 
-    Inside a session, switch its client to that session instead. `sync`: first push the user's files to the host. Raises
-    Refused without a terminal, and if this terminal is in that session.
+    Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
+    Refused without a terminal, and if this terminal is already in the session to attach to.
     """
     if not printing.on_terminal():
         ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
@@ -156,7 +156,7 @@ def _check_switch(current: Record, view: View, name: str, host: str | None) -> N
 
 
 def _switch_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
-    """Switch the client of the current session, or print an exited session: the client would end on it at once."""
+    """Switch the current session's client; only print a session that has exited: the client would end at once."""
     if target.call(views.status, name=name)["state"] == "exited":
         return _show_ended(cli, target, name, connection)
     connection.close()

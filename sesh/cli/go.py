@@ -47,7 +47,7 @@ def go(
     except Unreachable:
         if target.host is not None or find.running(name) is not None:
             raise
-        # The session ended while we connected: the second try creates it.
+        # The session ended while sesh connected to it: the second call creates it again.
         return attach_terminal(cli, target, name, entered)
 
 
@@ -76,7 +76,7 @@ def back(cli: Invocation) -> int:
         try:
             return _attach_to(cli, cli.target, name)
         except NotFound:
-            continue  # it has ended, or was lost
+            continue  # the session has ended, or was lost
         except SeshError as error:
             error.message = f"cannot go back to {name}: {error.message}"
             raise

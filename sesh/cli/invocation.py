@@ -40,8 +40,8 @@ class Invocation:
     def places(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
         """Return the host of each session (None for this machine), or the error of the search for it.
 
-        If the line names a host, it is that host. If the line names none, it is this machine if this machine has the
-        session, else the known remote that has it. `creates`: the line creates a session that no machine has.
+        All sessions are on the host that the line names. If the line names none, this machine comes before the known
+        remotes. `creates`: the line creates a session that no machine has.
         """
         places: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
         absent = [] if self.line.hosts else [name for name in places if not find.is_here(name)]

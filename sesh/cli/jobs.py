@@ -158,7 +158,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 class FollowedOutput:
     """Buffers output for stdout: `\\r\\n` becomes `\\n`; with `lines`, each line becomes a JSON object.
 
-    Queries are removed if stdout is a terminal, because its replies would become input of the shell.
+    Queries are removed if stdout is a terminal, because the terminal's replies would become input of the shell.
     """
 
     descriptor = printing.STDOUT

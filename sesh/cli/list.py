@@ -77,7 +77,7 @@ def _list_host(cli: Invocation, host: str, wanted: dict[str, str], table: Table)
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
-    """Return the sessions of a host. Raises its error, after a short timeout if a person waits and some are cached."""
+    """Return the sessions of a host. Raises its error, for a person after a short timeout if sessions are cached."""
     if cli.person.watched and known.sessions(host) and not known.asks(host):
         try:
             with cli.person.connecting(host):

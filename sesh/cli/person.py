@@ -21,7 +21,7 @@ _CONNECTING_AFTER = 0.5  # seconds
 class Person(Caller):
     """The caller at this process's streams: notes go to stderr, questions to the terminal.
 
-    Whoever asks for JSON sees no status line. `told_question`: a command that sesh waited for has asked the person.
+    With `--json` no status line is shown. `told_question`: a command that sesh waited for has asked the person.
     """
 
     audience = printing.STDOUT

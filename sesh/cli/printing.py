@@ -166,7 +166,7 @@ def from_pipe() -> bool:
     try:
         return stat.S_ISFIFO(os.fstat(0).st_mode)
     except OSError:
-        return False  # it is closed
+        return False  # stdin is closed
 
 
 def dumb() -> bool:

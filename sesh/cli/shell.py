@@ -75,7 +75,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
 @contextmanager
 def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
-    """Make the error for a missing session suggest to run the command as a job."""
+    """Make the error for a missing session suggest running the command as a job."""
     try:
         yield
     except NotFound as missing:

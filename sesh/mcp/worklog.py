@@ -2,7 +2,7 @@
 
 A log has the commands of a session, their times and exit codes, and the ends of their output. It is a Markdown file,
 `~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), which only its owner can read. `SESH_WORK_LOG`
-names another directory, or is `none`. Of text that is sent only the length is logged, since it may be a password. A log
+names another directory, or is `none`. Of sent text, which may be a password, only the length is logged. A log
 ends at 8 MiB. A server removes logs unchanged for 30 days when it starts.
 """
 
@@ -41,7 +41,7 @@ class UsedSession:
         try:
             self.created_id = str(self.session.status().get("id") or "") or None
         except NotFound:
-            self.created_id = None  # it has ended already
+            self.created_id = None  # the session has ended already
 
     def close(self) -> None:
         """End the session that this server created. Raises NotFound if another one has its name now."""

@@ -42,7 +42,7 @@ class _Agent(NamedTuple):
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
     "claude": _Agent("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
-    "codex": _Agent("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),  # it ends SessionEnd after 3 s
+    "codex": _Agent("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),  # limit for SessionEnd: 3 s
     "gemini": _Agent(
         "GEMINI_CLI_HOME", "~", ".gemini/settings.json", 10_000,  # ms
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
@@ -118,7 +118,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     path = os.path.realpath(settings(agent))
     before = _read(path)
     if (value := _parsed(before)) is None:
-        # A file that has the hooks already, or has none to remove, needs no change.
+        # A file that already has the hooks, or has none to remove, needs no change.
         if remove is not (f"--hook {agent} {_SILENT}".encode() in (before or b"")):
             return False
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
@@ -224,8 +224,8 @@ def _session_of(agent: str = "") -> Record | None:
     """Return the record of the session on whose terminal the caller runs.
 
     Claude Code (since 2.1.139) and Codex run each hook with `setsid`, so it has no terminal. Then the terminal of the
-    process that started the hook counts, if that process is `agent`. Codex's server has no terminal either, and it
-    serves many sessions.
+    process that started the hook counts, if that process is `agent`. Codex's server has no terminal either, so
+    that its hooks belong to no session.
     """
     tty = processes.controlling_tty()
     if not tty:

@@ -25,7 +25,7 @@ from sesh.store import records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-PAUSE = 0.01  # seconds between two attempts to take a name
+PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6  # characters that a name leaves free for a number: `-12345`
 _LARGEST = 1 << 16  # bytes; a larger `.git` file is ignored

@@ -1,4 +1,4 @@
-"""Dormant sessions, which have no daemon: it died, or the session ended while no client was attached.
+"""Dormant sessions, without a daemon: the daemon died, or the session ended while no client was attached.
 
 Their screen and history can be read, and they can be restarted. A job's result keeps its output after the session is
 gone.
@@ -34,7 +34,7 @@ Checkpoint = tuple[CheckpointHeader, bytes]
 
 _ALL = sys.maxsize
 _MOST_ABOVE = 8 << 20  # characters of old output that a restarted session shows; older lines are dropped
-_RUN_KEYS = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}  # a run without one is dropped
+_RUN_KEYS = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}  # a run with fewer is dropped
 _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
 
 

@@ -22,7 +22,7 @@ from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
 
-_PATIENCE = 1.5  # seconds for a daemon to answer; after them, the question says that it does not
+_PATIENCE = 1.5  # seconds for a daemon to answer, before the question says that it does not
 _ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
 
 
@@ -35,8 +35,8 @@ def _asks_no_change(spec: Spec) -> bool:
 def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
     """Enter a session; create it if it does not exist.
 
-    `near`: a verb whose typo `name` may be. If it is set and no such session exists, raises Refused. Raises Refused
-    also if the person declines.
+    `near`: the verb that `name` may misspell. If `near` is set and no session has the name, raises Refused. Raises
+    Refused also if the person declines.
     """
     spec = spec or {}
     name = check_name(name)

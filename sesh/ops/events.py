@@ -177,8 +177,8 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
     """Yield the events and notes of `all_events` of a machine, reconnecting after a lost link.
 
-    `stop`: lets another thread end this, which raises Interrupted; for a host only. Raises Unreachable if the host's
-    bridge ends.
+    `stop`: lets another thread end the iteration, which raises Interrupted; for a host only. Raises Unreachable if the
+    host's bridge ends.
     """
     if target.host is None:
         for item in all_events(target.caller):

@@ -36,7 +36,7 @@ from sesh.store import listing
 
 Key = tuple[str | None, str]  # the host of a session, None for this machine, and its name
 POLL = 5.0  # seconds between two polls of all sessions
-DEBOUNCE = 0.2  # seconds from the first sign of a change to the query, because several signs come together
+DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the reported state of a session that was removed
 _PATIENCE = 0.5  # seconds for a daemon to answer
@@ -80,7 +80,7 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
 
 
 class _ChangeWatch:
-    """Signs that sessions have changed: their daemons' events, and new files in the directory of sessions."""
+    """Detects that sessions have changed: by their daemons' events, and new files in the directory of sessions."""
 
     def __init__(self) -> None:
         self._directory = watch_directory(paths.directory())
@@ -98,7 +98,7 @@ class _ChangeWatch:
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
     def keeps(self, row: Summary) -> bool:
-        """Return whether a row stays valid until the session's next sign, or until the next poll.
+        """Return whether a row stays valid until the session's next event, or until the next poll.
 
         All other rows are queried each time.
         """
@@ -125,7 +125,7 @@ class _ChangeWatch:
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions, and of no others, up to this process's limit of connections.
 
-        A daemon's WELCOME counts as a sign, so that a change before the subscription is not missed.
+        A daemon's WELCOME counts as an event, so that a change before the subscription is not missed.
         """
         names = {row["id"]: row["name"] for row in sessions if row.get("id") and row.get("responding") is not False}
         for session_id in self._followed.keys() - names.keys():
@@ -286,7 +286,7 @@ def _follow_this_machine(stop: Stop) -> Iterator[Report]:
 
 
 class _HostReports:
-    """The reports of a host over a link that stays open; cached when the link is doubted or closed."""
+    """The reports of a host over a link that stays open; while it is doubted or lost, their rows are cached ones."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers

@@ -31,7 +31,7 @@ COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its 
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
 STDIN = 0
 _CHUNK = 64 << 10
-_GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; it needs up to two to end the job
+_GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
 
 
 class Sink(Protocol):
@@ -55,8 +55,8 @@ class _Waiter:
     """The wait for a job's end over the stream to its daemon. A Ctrl-C meanwhile goes to the job.
 
     The stream's deadline lies after the job's timeout, so a daemon that misses the deadline is stuck. `interrupts`:
-    signals, recorded from before the job began. `output`: receives live output. `collects`: the result has the output,
-    or the end of it. `reports`: tell the person when the job asks a question, because it does not read this terminal.
+    signals, recorded since before the job began. `output`: receives live output. `collects`: the result has the output,
+    or the end of it. `reports`: tell the person about a question, because the job does not read this terminal.
     """
 
     def __init__(

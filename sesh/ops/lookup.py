@@ -130,7 +130,7 @@ def sessions_of(
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
     """Return a session with its host, and with the host's home directory and clock difference."""
     row: Summary = {**session, "host": host}
-    row.pop("stale", None)  # a host may send these keys, but this machine decides them
+    row.pop("stale", None)  # a host may send these keys, but this machine sets them
     row.pop("home", None)
     row.pop("clock", None)
     if home:

@@ -99,7 +99,7 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
 def _question(connection: Connection, name: str, pattern: str) -> Words:
     """Match the session's question, and return the words that identify it in a request.
 
-    By these words the daemon refuses the request if the question has changed since. Raises Refused if the question does
+    These words let the daemon refuse the request if the question has changed since. Raises Refused if the question does
     not match.
     """
     reply = connection.request("asked", deadline=_soon())[0]

@@ -67,8 +67,8 @@ def run(
 ) -> Ran:
     """Run a command in a session's shell; return its facts and its output.
 
-    `words`: a single word is shell source, several words are quoted. `timeout`: the seconds after which this returns;
-    the command keeps running. `wait`: False to return once the command has begun. `live`: receives output as it
+    `words`: a single word is shell source, several words are quoted. `timeout`: seconds after which the call returns,
+    while the command keeps running. `wait`: False to return once the command has begun. `live`: receives output as it
     arrives; only the rest is returned. `interrupts`: signals that interrupt the command. `tell`: receives the question
     if the command asks a person.
 

@@ -44,7 +44,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Leftover:
-    """A leftover. `clear` returns False if it is in use again; raises SeshError, OSError."""
+    """A leftover. `clear` returns False if the leftover is in use again; raises SeshError, OSError."""
 
     kind: Kind
     what: str  # the session, the path, or the command
@@ -125,7 +125,7 @@ def _age_of(name: str, kind: Kind) -> float:
         if kind is Kind.ENDED or record.get("found_lost"):
             return records.age(record)
         records.write({**record, "found_lost": True})
-    return 0.0  # so that an unattended sweep, which asks for a minimum age, keeps it
+    return 0.0  # so that an unattended sweep, which has a minimum age, keeps the session
 
 
 def _forget(name: str, session_id: str) -> bool:
@@ -225,7 +225,7 @@ def _versions() -> Iterator[Leftover]:
         part = os.path.join("versions", entry, "")
         if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_running(path):
             continue
-        if (age := _age(path)) > files.ABANDONED_AFTER:  # a deploy may be about to activate a newer one
+        if (age := _age(path)) > files.ABANDONED_AFTER:  # a deploy may be about to activate a recent one
             yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
 
 
@@ -271,7 +271,7 @@ def _end(pid: int, start: str) -> bool:
 
 
 def _end_daemon(pid: int, start: str) -> bool:
-    """End a daemon without files, and forget its session, because at SIGTERM a daemon stores it to be restored."""
+    """End a daemon without files, and forget its session, which the daemon stores for `--restore` at SIGTERM."""
     ended = _end(pid, start)
     for name in paths.names() if ended else ():
         record = records.readable(name)

@@ -74,7 +74,7 @@ def _clear(folder: str, pattern: re.Pattern[str]) -> None:
 
 
 def _remove_empty(folder: str) -> None:
-    with contextlib.suppress(OSError):  # it has other files, or is a symbolic link
+    with contextlib.suppress(OSError):  # the directory has other files, or is a symbolic link
         os.rmdir(folder)
 
 

@@ -153,7 +153,7 @@ class _Wait:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
             words |= {"from": self._lines.position, "since": self._begin}
-        else:  # `else`: the position from which output counts if it counts since the last input, and there was none
+        else:  # `else`: the position from which output counts if `from` is `sent` and nothing was sent
             words |= {"from": self._begin, "else": self._head}
         if self._head is None:
             self._head = welcome.get("position")

@@ -26,7 +26,7 @@ class Keys:
         return keys
 
     def flush(self) -> list[str]:
-        """Return the key that `partial` stands for if nothing follows it: Escape, or none."""
+        """Return the key in `partial` if nothing follows it: Escape, or none."""
         partial, self.partial = self.partial, b""
         return ["escape"] if partial == ESCAPE else []
 

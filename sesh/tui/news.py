@@ -15,7 +15,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 @dataclass(frozen=True)
 class _Report:
-    """The last report of a session. `need`: state, since when, question; empty strings if it needs nobody."""
+    """The last report of a session. `need`: state, since when, question; empty strings if nobody is needed."""
 
     host: str | None
     need: tuple[str, str, str] = ("", "", "")

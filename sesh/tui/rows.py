@@ -23,7 +23,7 @@ _URGENT = ("waiting", "failed")
 
 
 class SortOrder(Enum):
-    """The order of rows: waiting sessions first, or the one attached last."""
+    """The order of rows: waiting sessions first, or the session attached last."""
 
     WAITING = "waiting"
     RECENT = "recent"
@@ -155,7 +155,7 @@ class Selection:
         self._index = min(index, max(0, len(rows) - 1))
 
     def press(self, key: str, page: int) -> bool:
-        """Move the selection if `key` is a key for that; return whether it is. `page`: the rows of a page."""
+        """Move the selection by a key; return False for any other key, or without rows. `page`: the rows of a page."""
         last = len(self.rows) - 1
         paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
         if (key not in STEPS and key not in paging) or not self.rows:
