@@ -1,8 +1,9 @@
 """One attachment to one session: handles the terminal's input and the daemon's frames (see `client.loop`).
 
 greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnded`; `ClientLoop.run` returns
-    ▲                    │ link lost
-    └──── next link ── offline; if the host refuses the login, the user logs in
+  ▲  ▲                 │  │ link lost
+  │  └── link doubted ─┘  ▼
+  └───── next link ──── offline; if the host refuses the login, the user logs in
 """
 
 from __future__ import annotations

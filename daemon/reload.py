@@ -40,7 +40,7 @@ from sesh.measures import STEADY
 from sesh.names import printable
 from sesh.stored import Facts
 
-FORMAT = 7  # of the snapshot; a sesh refuses any other
+FORMAT = 8  # of the snapshot; a sesh refuses any other
 Snapshot = dict[str, Any]
 
 
@@ -62,6 +62,7 @@ def snapshot_of(server: Server) -> Snapshot:
         "log": (session.log.base, _text(session.log.bytes(session.log.base))),
         "model": session.model.dump(),
         "input": _text(pump.input.content()),
+        "typed": pump.typed_line.dump(),
         "pump": (_text(pump.scanner.carry), pump.last_activity, pump.sent_at, pump.reading.value),
         "title": (findings.title, findings.titled_by),
         "end": asdict(session.life.end),
@@ -101,6 +102,7 @@ def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
     findings.title, findings.titled_by = state["title"]
     carry, pump.last_activity, pump.sent_at, reading = state["pump"]
     pump.scanner.carry, pump.reading = a2b_base64(carry), Reading(reading)
+    pump.typed_line.restore(*state["typed"])
     if state["input"]:
         pump.input.add("handover", a2b_base64(state["input"]))
     if state["stdin"] is not None and with_descriptors:

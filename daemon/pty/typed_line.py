@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from sesh.daemon.pty.pty import Pty
 from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
@@ -46,6 +47,14 @@ class TypedLine:
     def drafted(self, pty: Pty) -> bool:
         """Return whether the unfinished line is a person's, and recent."""
         return self._drafted and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
+
+    def dump(self) -> tuple[int, bool, tuple[float, float], tuple[int, bool]]:
+        return self._length, self._drafted, (self.typed_at, self.person_at), self._reader
+
+    def restore(self, length: int, drafted: bool, typed: Sequence[float], reader: Sequence[int]) -> None:
+        self._length, self._drafted = length, drafted
+        self.typed_at, self.person_at = typed
+        self._reader = reader[0], bool(reader[1])
 
 
 def _length_after(token: bytes, length: int) -> int:

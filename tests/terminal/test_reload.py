@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from tests.support import Home, Result, rounds, wait_until
+from tests.support import PROMPT, Home, Result, rounds, wait_until
 from tests.support.home import PATHS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -108,6 +108,19 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
     person.type("\x04exit 5\r")
     assert person.exit_code() == 5
     assert drawn.exit_code() == 5
+
+
+def test_a_line_that_a_person_has_begun_is_known_after_a_reload(home: Home) -> None:
+    """A command of `--run` must not be appended to the person's line."""
+    person = home.terminal("work", "--", "bash", "--norc")
+    person.wait_for(PROMPT)
+    person.type("echo wh''ole")
+    person.wait_for("wh''ole")
+    assert home.sesh("--reload", "work").code == 0
+    refused = home.sesh("--run", "work", "--", "true")
+    assert (refused.code, "unfinished line" in refused.stderr) == (125, True), refused.stderr
+    person.type("\r")
+    person.wait_for("whole")
 
 
 def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Sesh, home: Home) -> None:
