@@ -56,7 +56,7 @@ class AttachedLink:
         self.reopen.restored()
 
     def heard(self, *, pong: bool = False) -> None:
-        """Note that bytes came over the link; `pong`: among them the answer to a PING."""
+        """Note that bytes came over the link. `pong`: they contain a PONG."""
         self.reopen.health.heard(time.monotonic(), pong=pong)
         self._doubted_at = inf
         if self._line:

@@ -47,7 +47,7 @@ class LinkHealth:
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
     def heard(self, now: float, *, pong: bool = False) -> None:
-        """Record received bytes. `pong`: they contain the answer to the newest PING."""
+        """Record received bytes. `pong`: they contain a PONG."""
         if self.state is Health.LOST:
             return
         self.heard_at = now
