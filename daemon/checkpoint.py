@@ -28,7 +28,7 @@ PAUSE = 4.0
 """During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
 of output: this pause, and the time that a checkpoint takes."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
-"""Seconds for the emulator to catch up before a checkpoint, and before the last one. Its largest lag takes less."""
+"""Seconds for the emulator to catch up before a checkpoint, and before the last one: enough for its largest lag."""
 LONGEST_PAUSE = 60.0  # the limit of the pause, which doubles with each failure
 _TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # errors that leave the file undamaged
 MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are left out
@@ -37,9 +37,9 @@ MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are
 class _File(NamedTuple):
     """The scrollback file. `off`: its description in the checkpoint's header.
 
-    The file contains the scrollback's lines from number `start` up to `end`. `source` is the scrollback's revision and
-    number of columns; if one of them changes, the file starts again. `source` is None if another process wrote the
-    file, or if the file is damaged.
+    The file contains the scrollback's lines after number `start`, up to `end`. `source` is the scrollback's revision
+    and number of columns; if one of them changes, the file starts again. `source` is None if another process wrote
+    the file, or if the file is damaged.
     """
 
     off: ScrolledOff
@@ -175,7 +175,7 @@ class Checkpointer:
         return screen + rest[: checkpoints.LARGEST - len(screen)]
 
     def _header(self) -> CheckpointHeader:
-        """Return the facts of the session that are in a checkpoint."""
+        """Return the facts of the session that a checkpoint contains."""
         running_here = machine.LINUX and self._pump.running
         return {
             "written": stamp(time.time()),

@@ -47,7 +47,7 @@ class Delivery:
     def next_step(self, now: float, unread: int, screen: object, *, busy: bool = False) -> Step:
         """Return the next step. `unread`: bytes that the program has not read. `busy`: the program is running now."""
         shown = self._changed_at > self._typed_at
-        if shown and busy:  # on a busy machine, it may not have drawn the whole text yet
+        if shown and busy:  # on a busy machine, the program may not have drawn the whole text yet
             self._changed_at = now
         if screen != self._screen:
             self._shown_at = self._shown_at if shown else now

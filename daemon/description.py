@@ -38,7 +38,7 @@ def summary(session: Session) -> Status:
         "rows": session.clients.size[1],
         "labels": facts["labels"],
         "foreground": _foreground(session),
-        "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # a client sees all of it
+        "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # an attached client sees it all
         "activity": session.activity.standing().as_json(),
         "last_line": session.activity.last_line() or None,
         "id": facts["id"],

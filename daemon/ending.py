@@ -50,7 +50,7 @@ class Ending:
     def end_session(self, *, keep: bool = False, reason: str = "killed") -> None:
         """End every process of the session: send SIGHUP and SIGCONT, then SIGKILL after `KILL_AFTER`.
 
-        `keep`: leave the session readable if it has that option; else the option is cancelled. `reason`: why it ends.
+        `keep`: obey the session's option `--keep`; without `keep`, cancel that option. `reason`: why the session ends.
         """
         session = self.session
         session.facts["keep"] = keep and session.facts["keep"]
@@ -190,7 +190,7 @@ class Ending:
     def answer_waiters(self) -> None:
         """Answer each wait for the end, and send each client EXIT, once it was sent all output.
 
-        A wait is answered only when the session's name is free, or its last screen is kept, because its caller may use
+        A wait is answered only when the session's name is free, or its last screen is kept, because the caller may use
         the name or ask for the screen next.
         """
         session = self.session

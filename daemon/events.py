@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 KEPT = 1000
 """Events kept for late or slow followers. If there are more, the most frequent kind loses its oldest event, so that
-titles that change all the time do not push out how a command ended."""
+titles that change all the time do not push out the end of a command."""
 MAX_UNREAD = 64 << 10  # unsent bytes at which a follower gets no further events until it reads
 MAX_TEXT = 1024
 _LONG = 60.0  # seconds; after a longer absence, its length and commands that succeeded are reported too
@@ -100,7 +100,7 @@ class Events:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: PeerConnection, seen: int) -> int:
-        """Queue events for a follower, and a `missed` before each gap; return the last event's number."""
+        """Queue events for a follower, with a `missed` for each gap; return the last event's number."""
         for event in self.after(seen):
             if connection.unsent >= MAX_UNREAD:
                 break

@@ -35,10 +35,10 @@ from sesh.wording import one_line
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may end without an event
 _OUTPUT_DELAY = 0.02  # seconds within which output arrives that a program wrote before it began to read
-_LEAST_DELAY = 0.01  # seconds to the next check at least: a timer may be early by a rounding error
+_LEAST_DELAY = 0.01  # the fewest seconds to the next check: a timer may fire early by a rounding error
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
-"""By the first number of OSC 9;4 (ConEmu): progress, error, indeterminate progress."""
+"""States by the first number of OSC 9;4 (ConEmu): 1 progress, 2 error, 3 indeterminate progress."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Kept:
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: time of the last answer, by `STEADY`.
     `prompt_group`: the process group of the shell, if its last mark (OSC 133) was a prompt; else 0. Enter resets it to
-    0. `command_group`: that group, if the last mark was the begin of a command; else 0. `entered`: the number of the
+    0. `command_group`: that group, if the last mark was the start of a command; else 0. `entered`: the number of the
     line that was entered last.
     """
 
@@ -72,7 +72,7 @@ class Activity:
         self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._turn = Turn(model)
         self._checked_at, self._typed_at = now, 0.0
-        self._settled = True  # the session was checked since output and typing settled
+        self._settled = True  # the session has been checked since output and typing settled
 
     # -- inputs
 
@@ -249,7 +249,7 @@ class Activity:
             self._timers.set("activity", max(due - silent, _LEAST_DELAY), self._check)
 
     def _silent(self) -> float:
-        """Return the seconds since output or typing. On a raw terminal, only output that changes a cell counts."""
+        """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
         pty, at = self._pump.pty, self._kept.active_at
         if pty is not None and self._pump.running and pty.raw():
             self._turn.check(self._pump.log.head, at)

@@ -15,7 +15,7 @@ _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work wi
 
 
 class By(str, Enum):
-    """The source of a declaration, in order: a notification (OSC 9, 99 or 777), OSC 9;4, `--hook`, and `--state`."""
+    """The source of a declaration: a notification (OSC 9, 99 or 777), progress (OSC 9;4), `--hook`, or `--state`."""
 
     NOTICE = "notice"
     PROGRESS = "progress"
@@ -55,7 +55,7 @@ class Declared:
             self.last, self.by = standing, by
 
     def end_progress(self) -> None:
-        """Forget the program's progress, which it has ended."""
+        """Forget the declared progress: the program has reported its end."""
         if self.by == By.PROGRESS:
             self.last = None
 
@@ -81,7 +81,7 @@ class Declared:
         return True
 
     def checked(self, why: Why, group: int, position: int) -> None:
-        """Note the result of a check: a program that reads a line does not work. `group`: the foreground."""
+        """Note the result of a check: a program that reads a line does not work. `group`: the foreground's group."""
         self.reports.left(group, position)
         if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
             self.last = None

@@ -1,9 +1,9 @@
 """Notifies a person that the session waits, has failed, or rings.
 
-It does so at most once a minute, and not while a person watches the session. The terminal that was typed in last shows
-the notification. If there is none, the user's `hook` runs, which is a shell command. A child process does both, so that
-the daemon neither blocks nor reads the settings. A bell is delayed, because a question may follow and replace it. It
-does not count for the interval between questions.
+A person who watches the session is not notified; others at most once a minute, and of a failed program at once. The
+terminal that was typed in last shows the notification. If there is none, the user's `hook` runs, which is a shell
+command. A child process does both, so that the daemon neither blocks nor reads the settings. A bell is delayed, because
+a question may follow and replace the bell. A bell never delays a question.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
 MAX_RUNNING = 8  # children; further notifications are dropped
-MOST_ASKED = 8  # sessions, those attached last, that are asked for the time of their last key
+MOST_ASKED = 8  # sessions that are asked for the time of their last key: those attached last
 _TIMEOUT = 0.5
 _NOT_STARTED = 120
 
@@ -50,7 +50,7 @@ class Notifications:
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
         self.running: set[int] = set()
-        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of state and bell
+        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
         self._due: News | None = None  # to be sent at the timer `notify`, unless a newer event cancels it
 
     def event(self, event: Event) -> None:
@@ -70,7 +70,7 @@ class Notifications:
             self._notify()
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
-        """Schedule a notification `NOTIFICATION_INTERVAL` after the one at `last`, in `least` seconds at least."""
+        """Schedule a notification `NOTIFICATION_INTERVAL` after the one at `last`, but in `least` seconds or later."""
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)

@@ -43,7 +43,7 @@ def on_screen(emulator: Emulator, known: Collection[str]) -> str:
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
-    """Return the last line with words, down to the cursor's line. `begun`: leave that out, as it is being typed.
+    """Return the last line with words, down to the cursor's line. `begun`: leave out that line, which is being typed.
 
     Return an empty string on the alternate screen, whose rows are not in order of time.
     """

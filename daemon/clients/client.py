@@ -22,7 +22,7 @@ from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
-LAG_OVER_LINK = 64 << 10  # the same over a link, not counting the bytes in flight; an echo waits for all these bytes
+LAG_OVER_LINK = 64 << 10  # the same over a link, not counting the bytes in flight; an echo waits behind all these bytes
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets: by default, at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
@@ -41,9 +41,9 @@ class Due:
     """The client gets nothing until it has read earlier bytes; then it gets a screen.
 
     `attach`: the client has just attached, so it gets scrollback and screen; otherwise the lines that it missed, and
-    the screen. `beneath`: set if its terminal shows a drawn screen; the state on which that screen was drawn. Then no
-    missed lines are sent. None: its terminal shows the output up to the client's position (-1: no output). `drawing`:
-    the screen, while it is drawn in parts. A client at position -1 gets each part at once, others all parts at the end.
+    the screen. `beneath`: None if its terminal shows the output up to the client's position (-1: no output). If its
+    terminal shows a drawn screen, the terminal's state before the first one; then no missed lines are sent. `drawing`:
+    the screen, while it is drawn in parts. A client at position -1 gets each part at once, others get all at the end.
     """
 
     mode: ClassVar[str] = "aside"
@@ -104,7 +104,7 @@ class Client(Reader):
         self, connection: PeerConnection, number: int, hello: Introduction, snapshot: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._snapshot = snapshot  # of the model, at a position that the terminal may show when the link breaks
+        self._snapshot = snapshot  # called with a position that the terminal may show when the link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
@@ -128,7 +128,7 @@ class Client(Reader):
         return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
-        """Send a part of a screen, not the last. A client that reconnects before the last shows no output yet."""
+        """Send a part of a screen, except the last. A client that reconnects before that part shows no output yet."""
         self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
@@ -141,7 +141,7 @@ class Client(Reader):
     def _send(self, kind: int, position: int, screen: bytes) -> None:
         self.connection.queue(*protocol.pieces(kind, position, screen))
         self.was_sent(len(screen))
-        self.connection.flush()  # at once: during a flood, the end of the turn may be far away
+        self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away
 
     def as_status(self) -> AttachedClient:
         return {
@@ -170,7 +170,7 @@ class Clients:
         self.resized: Observers[[Size]] = Observers()
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
-        """Clients that have left, by token: number of the last INPUT; False if the terminal shows a drawn screen."""
+        """By the token of a client that has left: number of its last INPUT; False if it shows a drawn screen."""
 
     def __len__(self) -> int:
         return len(self.all)

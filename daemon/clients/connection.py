@@ -66,7 +66,7 @@ class FrameSocket:
                 self.unsent += len(part)
 
     def queue(self, *parts: bytes | memoryview) -> None:
-        """Append bytes, which are sent at the end of the turn at the latest."""
+        """Append bytes, which are sent at the end of the loop's turn at the latest."""
         self.append(*parts)
         self.changed()
 
@@ -149,7 +149,7 @@ class Reader:
 
 
 class PeerConnection(FrameSocket):
-    """A connection of a client or a caller. `creator`: the creator of the session has made no request over it yet."""
+    """A connection of a client or a caller. `creator`: it is the creator's, and no request has come over it yet."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)

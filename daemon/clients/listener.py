@@ -73,10 +73,10 @@ class Listener:
                 record()
                 os.rename(paths.socket_path(self.name), paths.socket_path(name))
             except BaseException:
-                _remove_record(name)  # `record` may have failed after it was written
+                _remove_record(name)  # `record` may fail after it has written the file
                 raise
             old, self.name = self.name, name
-            return _remove_record(old)  # under the lock, so that it cannot be a new session's
+            return _remove_record(old)  # under the lock: the record cannot be a new session's
 
     def restore(self) -> None:
         """Recreate the socket if it was removed."""
@@ -85,7 +85,7 @@ class Listener:
                 clear(self.name)
                 before = self.socket
                 self.socket, self._identity = _bind(self.name)
-                before.close()  # only now: keep it if binding fails
+                before.close()  # only now: if binding fails, it stays in use
 
     def release(self, session_id: str = "", *, files: bool = True) -> None:
         """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError.
@@ -156,7 +156,7 @@ def _remove_record(name: str) -> OSError | None:
 
 
 def clear(name: str) -> None:
-    """Remove the files of a lost session of this name, unless it is this process's own. The caller holds the lock.
+    """Remove the files of a lost session of this name, but not of this process's session. The caller holds the lock.
 
     Raises Exists if the session runs, Refused if the files are another machine's or not sesh's.
     """

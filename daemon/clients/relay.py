@@ -95,7 +95,7 @@ class Relay:
     # -- the program's pace
 
     def pace(self) -> None:
-        """Read from the program unless readers lag too far; drop the bytes that every reader has passed."""
+        """Read from the program unless readers lag too far; drop the bytes that every reader has read."""
         self._pump.pace(paused=self.paused())
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
             readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
@@ -162,9 +162,9 @@ class Relay:
     def serve(self) -> None:
         """Send screens to the clients that wait for one, once the emulator has caught up; the program waits meanwhile.
 
-        A client that attaches gets a screen at once, even if the emulator lags, and another when it has caught up. The
-        client does not get the bytes in between: the program wrote them before the attach, and they would ring bells or
-        send queries again.
+        A client that attaches gets a screen at once, even if the emulator lags, and another when the emulator has
+        caught up. The client does not get the bytes in between: the program wrote them before the attach, and they
+        would ring bells or send queries again.
         """
         model = self.model
         ready = self._ready_for_screen()
@@ -218,7 +218,7 @@ class Relay:
         shown = beneath or model.shown_at(client.position)
         lines = 0 if beneath else model.missed_since(client.position)
         gap, alternate = b"", shown.alternate
-        if lines > client.terminal.lines:  # lines are missing: the old screen stays above them
+        if lines > client.terminal.lines:  # some are not sent: first the old screen goes to the scrollback
             gap = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2])
             alternate = False
         continues = not gap and not beneath and shown.columns == emulator.columns

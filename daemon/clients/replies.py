@@ -93,7 +93,7 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
-"""Keys in the form of replies: F3 with modifiers; Alt with a key and then another, without a terminator."""
+"""Keys in the form of replies: F3 with modifiers; Alt with `]` or `_`, then another key, if no terminator follows."""
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
 """Keys that are also the start of a sequence: Escape; Alt with one of `[]P_`; keys with Shift in rxvt."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -125,7 +125,7 @@ class ReplyFilter:
         return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
-        """Return the held sequence, which is a key, as its rest has not come."""
+        """Return the held sequence as a key, because its rest has not come."""
         held = self._begun[self._given :] if self.holds_key else b""
         if held:
             self.typed, self._given = True, len(self._begun)
@@ -136,8 +136,8 @@ class ReplyFilter:
 
         For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
         due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is long enough that
-        nobody can have typed it, both are one sequence again: it is matched with the open queries, and what has not
-        passed yet of it is dropped or passes. If the rest is typed later, it is new input: Escape, then keys.
+        nobody can have typed it, both are one sequence again: it is matched with the open queries, and the bytes that
+        have not passed yet pass or are dropped. If the rest is typed later, it is new input: Escape, then keys.
         """
         begun, given, gap = self._begun, self._given, now - self._at
         self.typed, self._at, passed = False, now, b""
