@@ -103,7 +103,7 @@ class ClientHandler:
         return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: PeerConnection) -> None:
-        """Note that the creator has made its request: neither output nor the session's end waits for it now."""
+        """Note that no request of the creator is due any more: do not keep the whole log or the daemon for it."""
         if connection.creator:
             connection.creator = self._log.whole = False
         self._timers.clear(("hello", connection.descriptor))
@@ -175,7 +175,7 @@ class ClientHandler:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
             client.redraw_due = True
-            if payload:  # the position up to which it shows output; it ignores all output before the answer
+            if payload:  # a position: the client shows output up to it, and ignores later output before the answer
                 client.position = min(protocol.split_number(payload)[0], self._log.head)
             self._relay.set_aside(client)
 
@@ -201,7 +201,7 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Send a client the output so far; return the used rows below its cursor, None if unknown."""
+        """Send a client the output so far; return the number of used rows below its cursor, None if unknown."""
         if not client.gets_output() or client.connection.blocked:
             return None
         client.connection.feed(self._log)

@@ -225,7 +225,7 @@ class _Reload:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         inherited = list[int]()
         try:
-            for connection in server.connections.values():  # first: a peer without its answer repeats its request
+            for connection in server.connections.values():  # send answers first: a peer without one repeats its request
                 if connection is not caller:
                     connection.queue(protocol.frame(protocol.RELOADED))
                 connection.flush()

@@ -1,4 +1,4 @@
-"""Checks and dispatches requests. No request begins after its deadline, and an error becomes its answer."""
+"""Checks and dispatches requests. No request begins after its deadline, and an error is the request's answer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Requests:
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)
         if connection.role == FOREIGN and words.get("verb") != "reload":
-            connection.close_when_sent()  # its WELCOME has shown the other protocol number
+            connection.close_when_sent()  # WELCOME has told this peer the daemon's protocol number
             return
         data = bytes(connection.data)
         connection.data = bytearray()

@@ -58,7 +58,7 @@ class Server:
                 session.pump.stdin.feeder = connection
 
     def begin(self) -> None:
-        """Set up signals and a job's deadline, before the first turn of the loop."""
+        """Set up signals and a job's timeout, before the first turn of the loop."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)

@@ -33,7 +33,7 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 
 @dataclass
 class Text:
-    """A text that is being typed. `reader`, `asks_since`: the terminal's reader and the question's time before it."""
+    """A text that is being typed. `reader`, `asks_since`: the terminal's reader and the question's time before that."""
 
     request: Request
     key: str
@@ -78,9 +78,8 @@ class Typing:
 
         `enter`: press Enter after them; if it was not pressed, `reason` in the answer says why. `since`, `question`:
         refuse unless the session still asks that question; no output is read between check and typing. `force`: skip
-        the checks for a person's unfinished line and for a question. `key`: a repeated request with this key is not
-        typed again. `more`: this continues the previous request. `keys`: do not wait for the active text, but cancel
-        its Enter.
+        `_check_untouched`. `key`: a repeated request with this key is not typed again. `more`: the bytes continue those
+        of the previous request. `keys`: do not wait for the active text, but cancel its Enter.
         """
         if self._active is not None and not keys:
             if len(self._queued) == MAX_QUEUED:

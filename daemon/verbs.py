@@ -138,7 +138,7 @@ class Verbs:
 
         `follow`: before the answer, send the session's output from position `from` on. If `from` is "sent" and nothing
         was sent yet, begin at `else`. `since`: a prompt counts only after this position, or after `from` if `since` is
-        absent. `from_now`: a question that stands now does not count, unless another client's run is active.
+        absent. `from_now`: a question that is open now does not count, unless another caller's run is active.
         """
         session, connection = self._session, request.connection
         run, counts = session.runs.active, from_ if since is None else since

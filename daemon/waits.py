@@ -22,7 +22,7 @@ from sesh.messages import Answer
 MAX_WAITS = 16  # of one connection; more are refused
 QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived
 MAX_PAUSE = 1.0  # seconds between two polls of a silent shell; no event reports its prompt
-_READS_POLL = 10.0  # seconds between two checks for a question; `Activity` ends its own after so much silence
+_READS_POLL = 10.0  # seconds between two checks for a question; after so much silence, `Activity` does not check
 UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which may contain the text waited for
 
 
@@ -30,9 +30,9 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 class Wait:
     """A request that waits for conditions, and always for the session's end. The first that is met is the answer.
 
-    `output`: the answer at the end carries all output. `since`: the position that output must reach before a prompt
-    counts. `stale`: the time (`Standing.since`) of a question that does not count. `idle`: seconds of silence.
-    `until`: the deadline (monotonic), at which the wait is refused.
+    `output`: the answer at the session's end carries all output. `since`: the position that output must reach before a
+    prompt counts. `stale`: the time (`Standing.since`) of a question that does not count. `idle`: seconds of silence.
+    `until`: time (monotonic) at which the wait is refused.
     """
 
     request: Request

@@ -53,7 +53,7 @@ def size_report(size: Size) -> bytes:
 
 
 def _number(query: bytes) -> int:
-    """Return the first number of a query; -1 if it has none, or an absurd one."""
+    """Return the first number of a query; -1 if it has none, or one with more than five digits."""
     digits = re.search(rb"[0-9]+", query)
     return int(digits[0]) if digits is not None and len(digits[0]) < 6 else -1
 

@@ -8,7 +8,7 @@ from bisect import bisect_right
 RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
 JOB_RETAINED = 1 << 20  # the same for a job, whose result contains them
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
-_JOINED = 4 << 10  # largest block that small blocks are joined to
+_JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
 
 
 class OutputLog:
@@ -32,7 +32,7 @@ class OutputLog:
             self.append(data)
 
     def append(self, block: bytes) -> None:
-        # Join small blocks: echoed keys come one by one, and each block costs many times a byte.
+        # Join small blocks: echoed keys come one by one, and a block takes much more memory than one byte.
         last = self._blocks[-1] if self._blocks else b""
         if 0 < len(last) <= _JOINED - len(block):
             self._blocks[-1] = last + block

@@ -103,7 +103,7 @@ class Program:
 
 
 def is_gate(command: list[str]) -> bool:
-    """Return whether this is the shell that waits for Enter before a command."""
+    """Return whether `command` is the shell that waits for Enter before another command."""
     return command[1:3] == ["-c", GATE]
 
 

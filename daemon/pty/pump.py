@@ -212,7 +212,7 @@ class Pump:
 
     @property
     def unread(self) -> int:
-        """The number of typed bytes that the program has not read; the kernel counts at most 4,095 of its own."""
+        """The number of typed bytes that the program has not read; of those in the kernel, at most 4,095 count."""
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:

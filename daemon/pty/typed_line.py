@@ -28,7 +28,7 @@ class TypedLine:
     def __init__(self) -> None:
         self._length, self._drafted = 0, False
         self.typed_at = self.person_at = 0.0  # times (monotonic) of the last input, and of a person's
-        self._reader = 0, False  # of the last keys
+        self._reader = 0, False  # `Pty.reader` at the last keys
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         self.typed_at = time.monotonic()

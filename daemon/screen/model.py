@@ -31,7 +31,7 @@ class TerminalState(NamedTuple):
     """The state of a terminal at a position of the log.
 
     `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: if the screen
-    begins within a line, the rows of this line that have scrolled off, at a width of `columns`.
+    begins within a line, the number of rows of this line that have scrolled off, at a width of `columns`.
     """
 
     scrolled: int = 0
@@ -193,7 +193,7 @@ class Model:
             del self._snapshots[next(iter(self._snapshots))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return the number of lines that have scrolled off since `position`, or a few more."""
+        """Return the number of lines that have scrolled off since `position`; of all lines without a snapshot there."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:

@@ -95,7 +95,7 @@ class Reports:
         self._remove([part for part in self.records if part not in self._results()], at)
 
     def seen(self, at: int) -> None:
-        """Drop results, as a person has typed; those of a program that still runs become idle."""
+        """Drop results, because a person has typed; those of a program that still runs become idle."""
         for part in self._results():
             report = self.records[part]
             self._remove([part], at)

@@ -21,7 +21,7 @@ Begun = tuple[int, float, float, str | None, str]
 
 MAX_COMMAND = 4096  # characters; the rest is cut
 _END = b"\x1b]133;D"
-_LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; what they match is as long as a terminal's row
+_LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
 """Output of fish itself, between mark C and the command's output."""
 _SGR_REVERSED = rb"m[0-9;]*\[\x1b"

@@ -1,4 +1,4 @@
-"""Makes a live shell mark the begin and the end of a `--run` command in its output, and filters the marks.
+"""Makes a live shell mark the start and the end of a `--run` command in its output, and filters the marks.
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
 inner file prints mark C and contains the command, so that a `return` in the command ends only this file. Marks are
@@ -145,7 +145,7 @@ class Wrapper:
         return f" {line}\r".encode("utf-8", "surrogateescape")
 
     def write(self, command: str) -> None:
-        # fish prints the line of an error, which must not contain the mark.
+        # fish prints the line in which an error occurs; it must not contain the mark.
         separator = "\n" if self.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
         with directories.masked(0o077):

@@ -32,7 +32,7 @@ BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
-JUST_NOW = 1.0  # seconds after a run in which an exit of the shell, with the run's exit code, counts as caused by it
+JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the run's code, counts as ended by the run
 
 
 class RunQueue:
@@ -79,7 +79,7 @@ class RunQueue:
             self._timers.set("run", 0, self.step)
 
     def interrupt(self, connection: PeerConnection) -> bool:
-        """Interrupt a client's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
+        """Interrupt a caller's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
             if run.state >= RunState.TYPED and self._pump.pty is not None:

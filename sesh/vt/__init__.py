@@ -16,9 +16,9 @@ separate what they contain:
 `pyte_face` `screen`             pyte's interface; control strings, images, resizing
 `parser` `bulk`                  bytes into calls of the screen; a shortcut for bulk output
 `emulator` `lines`               the whole terminal; an emulator of one row, which yields finished lines
+`render.clean_screen`            bytes that empty a terminal's screen, without an emulator
 `render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
-`render.clean_screen`            bytes that empty a terminal's screen, without an emulator
 `render.patch`                   a few cells drawn over a row
-`render.export`                  the screen as text, text with SGR, or data; the start of `--logs -f`
+`render.export`                  the screen as text, text with SGR, or data (`screen_data`); the start of `--logs -f`
 """

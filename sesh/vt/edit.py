@@ -63,11 +63,9 @@ class Editing(Moves):
         self.carriage_return()
 
     def _scroll_row(self, continues: bool = False) -> None:
-        """Scroll the region up by one row. Its top row is lost, unless it is the first row of the main screen.
+        """Scroll the region up by one row. The first row of the main screen goes to the scrollback.
 
-        That row goes to the scrollback.
-
-        `continues`: the new row continues the line of the row above.
+        Any other top row is lost. `continues`: the new row continues the line of the row above.
         """
         rows, top, bottom = self.rows, self.top, self.bottom
         row = rows.pop(top)

@@ -34,8 +34,8 @@ class Emulator(Parser):
     def feed(self, data: bytes, seconds: float | None = None) -> int:
         """Parse output; return the number of bytes parsed, at least one.
 
-        Parsing stops between two pieces once `seconds` have passed; the caller then feeds the remaining bytes. It never
-        raises: `errors` counts the sequences that failed.
+        Parsing stops between two pieces once `seconds` have passed; the caller then feeds the remaining bytes. `feed`
+        never raises: `errors` counts the sequences that failed.
         """
         deadline = None if seconds is None else perf_counter() + seconds
         start = 0
@@ -107,9 +107,9 @@ class Emulator(Parser):
     ) -> tuple[list[str], int]:
         """Return the logical lines before line number `until`, and the number of the first returned line.
 
-        Lines are numbered from 0 as they scroll off; the screen's lines come after them. So `until` is the number from
-        1 that a `Scrollback` gives to the last returned line. At most `count` lines with
-        `most` characters are returned (a single line may be longer), and fewer once `seconds` have passed.
+        Lines are numbered from 0, first those that have scrolled off, then the screen's; a `Scrollback` numbers the
+        same lines from 1. At most `count` lines are returned, with at most `most` characters in all (a single line may
+        be longer), and fewer once `seconds` have passed.
         """
         deadline = perf_counter() + seconds
         self.screen.sync_scrollback()

@@ -105,8 +105,8 @@ class Modes(Printing):
         """BS: move left one column.
 
         With reverse wrap (mode 45) and DECAWM, BS goes from the first column to the end of the row above, if that row
-        wrapped into this one; and it only cancels a pending wrap (XTerm from patch 383 on, xterm.js). With mode 1045
-        and DECAWM, BS goes to the end of any row above, and from the first row to the last.
+        wrapped into this one. While a wrap is pending, BS only cancels the wrap (XTerm from patch 383 on, xterm.js).
+        With mode 1045 and DECAWM, BS goes to the end of any row above, and from the first row to the last.
         """
         cursor = self.cursor
         if self.wrap and self.modes.get(1045):

@@ -67,7 +67,7 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def _row(self, line: int | None) -> int:
-        """Return the row for a 1-based parameter; in origin mode, from the top margin on and down to the bottom one."""
+        """Return the row for a 1-based parameter; origin mode counts from the top margin, up to the bottom one."""
         row = line - 1 if line else 0
         return min(row + self.top, self.bottom) if self.origin else row
 

@@ -52,9 +52,9 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls that are inside a sequence to before it, and put an ST before them.
+    """Put the controls inside a sequence before the sequence, and an ST before them.
 
-    The ST ends a string that was left open before: the string would take the controls as its own.
+    The ST ends a string that was left open: otherwise the string would absorb the controls.
     """
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))

@@ -15,7 +15,7 @@ from sesh.vt.encoded import encode
 from sesh.vt.row import Row, logical_line
 
 LINE_LIMIT, _PEN = 65536, 12
-"""Weight at which an open line is ended. A column or a character weighs 1, each different pen of a row `_PEN`."""
+"""Weight at which an open line is ended. A row weighs its columns, or characters if more, and `_PEN` per pen."""
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -59,7 +59,7 @@ class Scrollback:
         self.completed = self.dropped = self.scrolled = self.bytes = self.revision = 0
         self._blocks: deque[Block] = deque()
         self._base = 0
-        """The number before the first line of the blocks; the first block may begin with dropped lines."""
+        """The number of the line before the blocks; the first block may begin with dropped lines."""
         self._newest: list[str] = []
         """Finished lines after the blocks."""
         self.open_rows: list[Row] = []

@@ -40,7 +40,7 @@ def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
 def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
     """Return the bytes that draw `cells` by column, restore the other columns `over`, and move the cursor.
 
-    A grapheme takes the pen of the grapheme before it, underlined. Behind a blank, a wide grapheme or the left edge it
+    A grapheme takes the pen of the grapheme before it, underlined. After a blank, a wide grapheme or the left edge it
     takes the program's pen, underlined. A blank takes the program's pen.
     """
     row = screen.rows[y].cut(0, screen.columns)

@@ -71,10 +71,10 @@ def repainting(
 ) -> Drawing:
     """Return a drawing of the visible rows for a terminal that already shows the session.
 
-    `lines`: the number of logical lines of scrollback to print first. `begun`: how many rows of the line before those
-    lines the terminal has already shown; the rest of that line is printed first. `was_alternate`: None if the terminal
-    missed no output, otherwise whether it is on the alternate screen. For a terminal that missed output, both screens
-    are drawn, and the stacks are rebuilt. `pushed`: the terminal's stacks. `start`: bytes that come before the drawing.
+    `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows that the
+    terminal has already shown of the line before those; the rest of that line is printed first. `was_alternate`: None
+    if the terminal missed no output, otherwise whether it is on the alternate screen. If the terminal missed output,
+    both screens are drawn, and the stacks are rebuilt. `pushed`: the terminal's stacks. `start`: bytes to send first.
 
     For example, a terminal of 24 rows shows the output up to a `seq 10`; then the program prints 100 short lines. About
     90 lines have left the session's screen since, and `lines` is 90. The drawing begins on the terminal's first row and
@@ -122,7 +122,7 @@ class Drawing:
         self._parts = map(self._part, pieces(parts))
 
     def advance(self) -> bool:
-        """Draw the next part of the scrollback; return False if it is drawn."""
+        """Draw the next part of the scrollback; return False if none is left."""
         part = next(self._parts, None)
         if part is None:
             return False
