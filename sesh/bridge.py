@@ -49,7 +49,7 @@ _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
 _ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
-_ATTEMPTS = 5  # tries to find a session that is renamed between two reads
+_TRIES = 5  # tries to find a session that is renamed between two reads
 
 
 class LinkCaller(Caller):
@@ -337,7 +337,7 @@ def _by_id(session_id: str) -> Answered | None:
 
     Raises NotFound, with the reason, if the session was lost.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(_TRIES):
         current = next((name for name in paths.names() if _has_id(name, session_id)), "")
         connection = find.running(current) if current else None
         if connection is None:

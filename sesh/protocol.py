@@ -66,7 +66,7 @@ INPUT_WINDOW = 256 << 10
 """Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon stops reading."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
-READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
+READ_ONLY = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
 """The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
 

@@ -258,7 +258,7 @@ class Connection:
         If the request `changes` something, wait `GRACE` longer, because the daemon may answer that it came too late.
         Raises Unknown if the request may have been carried out, else as `answer`.
         """
-        changes = changes and verb not in protocol.READING
+        changes = changes and verb not in protocol.READ_ONLY
         try:
             return self.answer(number, None if deadline is None else deadline + (GRACE if changes else 0.0))
         except (errors.TimedOut, errors.Unreachable) as error:

@@ -33,7 +33,7 @@ class Live:
     """The client gets the program's bytes, from its position on."""
 
     mode: ClassVar[str] = "raw"
-    beneath: ClassVar[TerminalState | None] = None
+    before_drawn: ClassVar[TerminalState | None] = None
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Due:
     """The client gets nothing until it has read earlier bytes; then it gets a screen.
 
     `attach`: the client has just attached, so it gets scrollback and screen; otherwise the lines that it missed, and
-    the screen. `beneath`: None if its terminal shows the output up to the client's position (-1: no output). If its
-    terminal shows a drawn screen, the terminal's state before the first one; then no missed lines are sent. `drawing`:
+    the screen. `before_drawn`: if its terminal shows drawn screens, the terminal's state before the first one; then no
+    missed lines are sent. None: it shows the output up to the client's position (-1: no output). `drawing`:
     the screen, while it is drawn in parts. A client at position -1 gets each part at once, others get all at the end.
     """
 
     mode: ClassVar[str] = "aside"
-    beneath: TerminalState | None = None
+    before_drawn: TerminalState | None = None
     attach: bool = False
     drawing: Drawing | None = None
 
@@ -58,7 +58,7 @@ class Drawn:
 
     mode: ClassVar[str] = "drawn"
     viewport: Viewport
-    beneath: TerminalState
+    before_drawn: TerminalState
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Clients:
         if client.terminal.token:
             state = client.state
             partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
-            self.departed[client.terminal.token] = client.last_input, state.beneath is None and not partly_drawn
+            self.departed[client.terminal.token] = client.last_input, state.before_drawn is None and not partly_drawn
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
 

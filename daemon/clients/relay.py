@@ -129,7 +129,7 @@ class Relay:
         if isinstance(client.state, Live):
             self.model.snapshot(client.position)
         if not (isinstance(client.state, Due) and client.state.attach):
-            client.state = Due(client.state.beneath)
+            client.state = Due(client.state.before_drawn)
         self._soon(self.serve)
 
     def resize(self, size: Size) -> None:
@@ -189,12 +189,12 @@ class Relay:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
         self.model.apply_size()
         if client.size[:2] != self.clients.size[:2]:
-            beneath = TerminalState() if due.attach else due.beneath or self.model.shown_at(client.position)
+            before_drawn = TerminalState() if due.attach else due.before_drawn or self.model.shown_at(client.position)
             client.position = -1 if due.attach else client.position
-            client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), beneath)
+            client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), before_drawn)
             self._draw(client)
             return
-        drawing = due.drawing or (self._replay(client) if due.attach else self._repaint(client, due.beneath))
+        drawing = due.drawing or (self._replay(client) if due.attach else self._repaint(client, due.before_drawn))
         if drawing.advance():
             # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal
             # would get the lines of the first part twice.
@@ -212,16 +212,16 @@ class Relay:
             lines = min(self.model.scrolled_since(client.position), lines)
         return replaying(self.model.emulator, lines=lines)
 
-    def _repaint(self, client: Client, beneath: TerminalState | None) -> Drawing:
+    def _repaint(self, client: Client, before_drawn: TerminalState | None) -> Drawing:
         """Begin to draw the lines that a client's terminal missed, and the screen."""
         model, emulator = self.model, self.model.emulator
-        shown = beneath or model.shown_at(client.position)
-        lines = 0 if beneath else model.missed_since(client.position)
+        shown = before_drawn or model.shown_at(client.position)
+        lines = 0 if before_drawn else model.missed_since(client.position)
         gap, alternate = b"", shown.alternate
         if lines > client.terminal.lines:  # some are not sent: first the old screen goes to the scrollback
             gap = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2])
             alternate = False
-        continues = not gap and not beneath and shown.columns == emulator.columns
+        continues = not gap and not before_drawn and shown.columns == emulator.columns
         return repainting(
             emulator,
             lines=min(lines, client.terminal.lines),

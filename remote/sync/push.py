@@ -25,7 +25,7 @@ _VANISHED = 24  # rsync's exit code if some files vanished during the transfer
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
 _MAX_STDERR = 2_000  # characters; a longer stderr is cut off
 
-Ended = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
+ProgramEnd = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
 
 
 class Push:
@@ -48,7 +48,7 @@ class Push:
                 raise silent_host(destination.host) from error
         return self._ended(done)[0] == 0
 
-    def send(self, trees: list[Tree]) -> Iterator[tuple[Tree, Ended]]:
+    def send(self, trees: list[Tree]) -> Iterator[tuple[Tree, ProgramEnd]]:
         """Send trees in as few runs of a program as possible; if a run fails, retry each of its trees alone."""
         by_rsync = programs.find("rsync") is not None
         if by_rsync:
@@ -74,7 +74,7 @@ class Push:
         eventlog.prose(f"{reason}: files deleted here stay on {host}")
         return [trees]
 
-    def _run(self, trees: list[Tree], *, by_rsync: bool) -> Ended:
+    def _run(self, trees: list[Tree], *, by_rsync: bool) -> ProgramEnd:
         pipe = subprocess.PIPE
         variables = ssh.environment(ask=self._ask)
         try:
@@ -91,7 +91,7 @@ class Push:
             return None, f"{error.filename or trees[0].path}: {error.strerror or error}"
         return self._ended(done)
 
-    def _ended(self, done: Printed) -> Ended:
+    def _ended(self, done: Printed) -> ProgramEnd:
         if done.code == ssh.FAILED and self._destination.via is None:
             raise words.failure(self._destination, done.stderr)
         return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]

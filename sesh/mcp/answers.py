@@ -64,7 +64,7 @@ class Rows(BaseModel):
     sessions: list[dict[str, Any]]
 
 
-class Standing(BaseModel):
+class Statuses(BaseModel):
     """The status of sessions: `session`, `host`, `log`, `connection`; if known, the keys of `sesh --status --json`."""
 
     sessions: list[dict[str, Any]] = Field(

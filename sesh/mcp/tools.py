@@ -201,7 +201,7 @@ class Tools:
             text = entry.session.screen()
         return answers.Text(**_identity(entry), text=text.rstrip())
 
-    def status(self, name: str | None = None, host: Host = None) -> answers.Standing:
+    def status(self, name: str | None = None, host: Host = None) -> answers.Statuses:
         """See everything known about one session, or without a name about all that you have used. Use it when a call
         failed: `connection` says whether the session can be used, and `reason` why not."""
         known = [each for each in self.table.all() if _is_on(each, host)]
@@ -210,7 +210,7 @@ class Tools:
             rows = list(pool.map(_row, entries))
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
             raise NotFound(str(rows[0]["reason"]))
-        return answers.Standing(sessions=wording.encodable(rows))
+        return answers.Statuses(sessions=wording.encodable(rows))
 
     def kill(self, name: Name, host: Host = None) -> answers.Closed:
         """End a session and what runs in it. Use it when nothing in it is needed any more,

@@ -25,7 +25,7 @@ def waiting(home: Home, far: ViaHost, end: str) -> Terminal:
     return terminal
 
 
-def test_the_last_output_and_the_end_of_a_session_come_once(
+def test_the_end_of_a_session_during_an_outage_is_said_once(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client shows each line that came before the loss, then how the session ended."""

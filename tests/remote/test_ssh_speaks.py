@@ -29,7 +29,7 @@ def behind(here: Home, farm: Farm) -> str:
     return go
 
 
-def test_so_are_the_words_of_a_command_in_the_place_of_ssh(home: Home) -> None:
+def test_lines_of_a_via_command_are_shown_too(home: Home) -> None:
     script = home.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
     home.write(".config/sesh/config.toml", f'[remotes.box]\nvia = "{script}"\n')
     terminal = home.terminal("@box", "work", columns=120)
@@ -56,7 +56,7 @@ def test_an_address_to_log_in_at_is_shown_while_ssh_waits_and_so_it_is_when_the_
 
 
 @pytest.mark.usefixtures("farm")
-def test_it_is_heard_where_nobody_is_asked_and_is_the_reason_of_a_host_that_is_late(here: Home, behind: str) -> None:
+def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here: Home, behind: str) -> None:
     heard: list[str] = []
     for count in (1, 2):  # the next caller hears the address too, from the same ssh
         with pytest.raises(Unreachable, match="box does not answer") as late:

@@ -43,7 +43,7 @@ def test_sessions_there_are_as_any_others(home: Home, there: Home) -> None:
 
 
 @pytest.mark.parametrize("words", [("--list",), ("work",), ("--deploy",)])
-def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(home: Home, words: tuple[str, ...]) -> None:
+def test_the_error_for_a_container_that_is_gone_has_its_commands_words(home: Home, words: tuple[str, ...]) -> None:
     """sesh said `has no sesh`, because a shell says No such file or directory of a missing program, too."""
     reached(home, "sh -c 'cd /proc/99999999/ns'")
     done = home.terminal(*(("--deploy", "@there") if words == ("--deploy",) else ("@there", *words)), columns=160)

@@ -48,7 +48,7 @@ def alone(opened: Terminal, text: str) -> None:
 # -- looking and choosing
 
 
-def test_sessions_come_and_go_arrows_choose_the_screen_stands_beside_and_enter_attaches(
+def test_sessions_come_and_go_arrows_choose_the_screen_is_shown_and_enter_attaches(
     terminal: Open, sesh: Sesh, home: Home
 ) -> None:
     sesh("--open", "alpha", "/tmp")
@@ -143,7 +143,7 @@ def test_it_fits_the_window_and_a_signal_gives_the_terminal_back(terminal: Open,
     assert b"\x1b[?25h\x1b[?1049l" in opened.raw
 
 
-def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) -> None:
+def test_inside_a_session_the_board_switches_to_another_one(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "other", "--", "sh", "-c", "echo the other one; exec cat")
     opened = terminal("work")
     opened.wait_for(PROMPT)

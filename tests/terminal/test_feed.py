@@ -46,7 +46,7 @@ def test_stdin_is_a_pipe_and_the_terminal_is_still_there(sesh: Sesh) -> None:
     assert (done.code, done.stdout.split()) == (0, ["pipe", "out"])
 
 
-def test_when_who_feeds_dies_the_job_sees_the_end_and_goes_on(sesh: Sesh, home: Home) -> None:
+def test_a_job_whose_feeder_dies_reads_the_end_and_goes_on(sesh: Sesh, home: Home) -> None:
     process = home.start("--exec", "job", "--stdin", "--", "sh", "-c", "cat >/dev/null; exit 9", stdin=subprocess.PIPE)
     wait_until(lambda: "job" in home.names())
     process.kill()

@@ -24,7 +24,7 @@ def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeyp
     assert home.sesh("--wait", "job", "--exit").code == count % 7
 
 
-def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: Home) -> None:
+def test_a_watcher_attaches_at_any_moment_and_its_keys_reach_the_job(home: Home) -> None:
     script = "echo one; read line; echo got $line; exit 5"
     job = home.start("--exec", "job", "--print", "--", "sh", "-c", script)
     wait_until(lambda: "one" in logs(home, "job"))

@@ -88,7 +88,7 @@ def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_
     ],
     ids=["logs", "events of one", "events of all", "watch", "exec"],
 )
-def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str]) -> None:
+def test_a_follower_ends_as_soon_as_its_reader_closes(home: Home, words: list[str]) -> None:
     """`| head -1` must return at once, not only when more is printed."""
     assert home.sesh("--open", "work", "--", "sh", "-c", "echo one; exec sleep 100").code == 0
     following = home.start(*words)

@@ -61,7 +61,7 @@ def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
     return [(question, first, got.encode("latin-1")) for question, first, got in found]
 
 
-def test_nobody_there_means_an_answer_at_once(home: Home, sesh: Sesh) -> None:
+def test_without_a_terminal_the_daemon_answers_at_once(home: Home, sesh: Sesh) -> None:
     """A program that starts detached must not wait for a terminal, as fish 4 does."""
     questions = [
         question if question.endswith(("[5n", DETACHED[-1])) else rf"{question}\x1b[5n" for question in DETACHED

@@ -43,7 +43,7 @@ def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh, home: 
     runs(home, "cat", "-", "/dev/tty")  # the rest of a pipeline whose first command has ended
 
 
-def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(sesh: Sesh, home: Home) -> None:
+def test_a_title_is_shown_next_to_the_program_that_set_it_but_not_a_shells(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     sesh("--run", "work", "--", "printf '\\033]2;ann@box: ~\\007'")
     wait_until(lambda: home.summary("work")["title"] == "ann@box: ~")

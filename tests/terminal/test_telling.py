@@ -47,7 +47,7 @@ def written(home: Home, name: str) -> str:
         return file.read()
 
 
-def test_it_is_told_on_the_terminal_that_was_typed_in_last_and_by_no_hook_then(sesh: Sesh, home: Home) -> None:
+def test_a_question_notifies_the_terminal_typed_in_last_and_runs_no_hook(sesh: Sesh, home: Home) -> None:
     hooked(home)
     others = here(home, "other")
     terminal = here(home)

@@ -111,7 +111,7 @@ def use(home: Home, theirs: str, attached: str) -> None:
     assert swept.stdout.startswith("no leftovers"), swept.stdout
 
 
-def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_whom_it_leaves(
+def test_two_installs_share_and_move_sessions_and_an_uninstall_names_those_it_leaves(
     installs: Installs,
 ) -> None:
     piped, made = installs.piped, installs.made

@@ -26,7 +26,7 @@ def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
             noted.pressed(6.95)
 
 
-def test_a_signal_waits_for_who_polls_it_and_ends_a_wait_that_can_pass_none_on() -> None:
+def test_a_signal_waits_to_be_polled_or_interrupts_a_wait_that_cannot_pass_it_on() -> None:
     with Interrupts(tie=False, message="job goes on") as noted:
         signal.raise_signal(signal.SIGINT)
         assert noted.read() == bytes((signal.SIGINT,))

@@ -13,7 +13,7 @@ from sesh.daemon.activity.rules import Standing, State, Why
     st.sampled_from([Why.PROMPT, Why.READ, Why.STOPPED, Why.OUTPUT, Why.QUIET]), st.none() | st.sampled_from(State),
     st.floats(0, 100), st.floats(0, 2000),
 )  # fmt: skip
-def test_a_standing_that_follows_from_the_same_is_the_same_and_begins_once(
+def test_the_same_facts_give_the_same_standing_which_begins_once(
     why: Why, state: State | None, silent: float, answered_at: float
 ) -> None:
     seen = Standing(rules.STATES[why], why, 1000.0 - silent, "go on?")

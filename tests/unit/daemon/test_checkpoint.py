@@ -259,7 +259,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
 
 
 @pytest.mark.parametrize("left", [None, 0, 1, 503, 2000])
-def test_a_torn_file_is_told(folder: Path, left: int | None) -> None:
+def test_a_torn_file_is_reported(folder: Path, left: int | None) -> None:
     """A torn file was read as if it were whole: the screen followed half a line, and nobody was told."""
     own = prepared(anew=False)
     attempt(own)
@@ -329,7 +329,9 @@ def test_what_a_failed_start_took_is_put_back_whole_or_not_at_all(folder: Path) 
     assert restored().last_lines(2000) == before
 
 
-def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A crash lost up to 30 s of continuous output, and all output of a session that was younger."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
@@ -405,7 +407,7 @@ def test_all_that_the_emulator_is_behind_in_a_flood_is_in_it(folder: Path) -> No
     assert own.model.lag > 1 << 20
 
 
-def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
+def test_a_damaged_checkpoint_is_refused(folder: Path) -> None:
     assert checkpoints.read("00ff") is None
     assert checkpoints.read("../x") is None
     assert checkpoints.read(None) is None

@@ -150,7 +150,7 @@ def test_the_most_urgent_record_says_how_the_program_stands(
     assert (said.state, said.question, said.kind) == stands
 
 
-def test_at_the_end_of_the_program_stays_the_result_until_a_person_sees_it() -> None:
+def test_a_result_stays_after_the_programs_end_until_a_person_sees_it() -> None:
     reports = take(Reports(), *(f"state={state}:id={state}" for state in STATES))
     reports.ended(9)
     assert ({*reports.records}, reports.speaks) == ({"done", "error"}, False)

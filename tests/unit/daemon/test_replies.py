@@ -123,7 +123,7 @@ def test_of_a_conversation_all_passes_until_it_has_been_silent_for_a_while(query
     assert replies.filter(reply, 26.0) == b""
 
 
-def test_what_is_told_opens_nothing() -> None:
+def test_statements_to_the_terminal_allow_no_reply() -> None:
     replies = ReplyFilter()
     asked(
         replies, b"\x1b]0;t\x07\x1b]2;why?\x07\x1b]8;;http://x/?\x07\x1b]4;1;#fff\x07\x1b]11;#000\x07\x1b]52;c;QUJD\x07"
@@ -258,7 +258,7 @@ def test_what_is_asked_passes_once_amid_keys_and_nothing_else_in_any_chunking(
 
 
 @given(st.binary(max_size=200), CUTS, st.sets(st.sampled_from(ANSWERS + TALKS)))
-def test_any_bytes_are_borne_and_none_is_made_up(
+def test_any_bytes_pass_or_are_dropped_and_none_are_added(
     data: bytes, cuts: list[int], queries: set[tuple[bytes, bytes]]
 ) -> None:
     replies = ReplyFilter()
