@@ -172,8 +172,8 @@ class _Observer:
         self.said: list[tuple[float, str, float]] = []
         """The reports: when, which state, and when the program had printed last."""
         self._output, self._events = wire.connect(name), wire.connect(name)
-        self._output.send(wire.greeting("request") + wire.asking("wait", 1, b"", **_FOLLOW))
-        self._events.send(wire.greeting("request") + wire.asking("events", 1))
+        self._output.send(wire.hello_frame("request") + wire.asking("wait", 1, b"", **_FOLLOW))
+        self._events.send(wire.hello_frame("request") + wire.asking("events", 1))
 
     def __enter__(self) -> _Observer:
         return self

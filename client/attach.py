@@ -70,7 +70,7 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error."""
         loop = self._begin(connection, name, host, replace=self._options.replace)
-        self._attachment.view.greeting = self._options.first_notice
+        self._attachment.view.first_notice = self._options.first_notice
         line, ended = "", False
         farewell: Message = {}
         try:

@@ -20,7 +20,7 @@ from sesh.client.attached_link import AttachedLink, WatchLink
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
-from sesh.client.options import AttachOptions, greeting, introduction
+from sesh.client.options import AttachOptions, first_frame, introduction
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import FRAMES, TerminalView
@@ -95,11 +95,11 @@ class Attachment:
         continues = self.view.continues
         if resuming and not self.display.started:
             self.display.resume()
-        if connection.peer.greeted is not None:
-            self._client = connection.peer.greeted["client"]
+        if connection.peer.introduced is not None:
+            self._client = connection.peer.introduced["client"]
         hello: Hello = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
         hello = self._claim() if resuming else hello
-        self.channel.open(connection, greeting(self.display.terminal, self.options, self.host, connection, hello))
+        self.channel.open(connection, first_frame(self.display.terminal, self.options, self.host, connection, hello))
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if resuming and self.link is not None:
@@ -320,7 +320,7 @@ class Attachment:
         if since and self.options.replay:  # separate new output from the earlier one in the scrollback
             self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
         if welcome.get("new") is True and not self.options.read_only:
-            self.view.greeting = f"{self.view.greeting or f'new session {self.name}'} · {self.options.leaves()}"
+            self.view.first_notice = f"{self.view.first_notice or f'new session {self.name}'} · {self.options.leaves()}"
         else:
             self.view.say(str(welcome.get("missed") or ""))
 

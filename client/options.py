@@ -65,11 +65,11 @@ def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None
     return wire.introduction("attach", **hello)
 
 
-def greeting(
+def first_frame(
     terminal: RawTerminal, options: AttachOptions, host: str | None, connection: Connection, more: Hello
 ) -> bytes:
     """Return HELLO. If a bridge has sent HELLO already, return RESIZE if the size has changed since, else nothing."""
-    sent = connection.peer.greeted
+    sent = connection.peer.introduced
     size = terminal.size()
     if sent is not None:
         same = (sent["columns"], sent["rows"]) == size[:2]

@@ -49,7 +49,7 @@ class TerminalView:
         self._predictor: Predictor | None = None
         self.position = 0
         """Position of the first byte of output not shown yet."""
-        self.greeting = ""
+        self.first_notice = ""
         """A line to show over the next screen."""
         self._line = ""
         """The line that is drawn, or will be after the requested screen has come."""
@@ -102,9 +102,9 @@ class TerminalView:
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
-            self.position, greeting, self.greeting = position, self.greeting, ""
+            self.position, notice, self.first_notice = position, self.first_notice, ""
             self.display.screen(data, self._withdrawn())
-            self.say(greeting)
+            self.say(notice)
             return
         data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
         position = max(position, self.position)
@@ -146,7 +146,7 @@ class TerminalView:
         Before the first screen has come, keep the text for that screen.
         """
         if not (text and self.display.started):
-            self.greeting = _joined(self.greeting, text)
+            self.first_notice = _joined(self.first_notice, text)
             return
         requested = self._line != ""
         self._line = _joined(text, self._line)

@@ -42,12 +42,12 @@ GRACE = 1.0
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `greeted`: the HELLO that a bridge has already sent to it; `ahead`: a
+    """The daemon, as known before its WELCOME. `introduced`: the HELLO that a bridge has already sent to it; `ahead`: a
     lower bound of the seconds by which `uptime` of its machine is ahead of this machine's."""
 
     name: str = ""
     session_id: str = ""
-    greeted: Introduction | None = None
+    introduced: Introduction | None = None
     ahead: float = 0.0
 
 
@@ -177,7 +177,7 @@ class Connection:
     # -- the daemon's WELCOME
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        self.send(greeting(role, **more), deadline)
+        self.send(hello_frame(role, **more), deadline)
         return self.expect_welcome(deadline)
 
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
@@ -233,7 +233,7 @@ class Connection:
 
         `greets`: send HELLO in the same write. Raises as `send` and `outcome`.
         """
-        hello = greeting("request") if greets else b""
+        hello = hello_frame("request") if greets else b""
         while True:
             self._requests += 1
             asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
@@ -242,7 +242,7 @@ class Connection:
                 return self.outcome(verb, self._requests, deadline, changes=words.get("probe") is not True)
             except errors.Reloaded:
                 self.come_back()
-                hello = greeting("request")
+                hello = hello_frame("request")
 
     def single_request(
         self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
@@ -303,7 +303,7 @@ def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
     return {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
 
 
-def greeting(role: str, **more: Unpack[Hello]) -> bytes:
+def hello_frame(role: str, **more: Unpack[Hello]) -> bytes:
     return protocol.message(protocol.HELLO, introduction(role, **more))
 
 

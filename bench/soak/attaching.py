@@ -25,7 +25,7 @@ class Attached:
             deadline = began + PATIENCE
             hello: Hello = {"columns": columns, "rows": rows, "lines": lines, "read_only": read_only}
             hello["client"] = os.urandom(8).hex()
-            self.connection.send(wire.greeting("attach", **hello), deadline)
+            self.connection.send(wire.hello_frame("attach", **hello), deadline)
             self.welcome = self.connection.expect_welcome(deadline)
             self.screen = self._first_screen(deadline)
         except BaseException:

@@ -89,7 +89,7 @@ class Link(wire.Connection):
         self._sent_early = early is not None and len(early.frames) <= _MOST_EARLY
         frames = early.frames if early is not None and self._sent_early else b""
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            super().send(wire.greeting("bridge", near=near) + frames, deadline)
+            super().send(wire.hello_frame("bridge", near=near) + frames, deadline)
 
     def await_bridge(self, deadline: float, say: Say) -> None:
         """Wait for the bridge and its WELCOME; `say` receives the lines that ssh prints.
@@ -145,11 +145,11 @@ class Link(wire.Connection):
         return sent
 
     def open_session(
-        self, request: bytes, greeting: Introduction | None, timeout: float, silence: float
+        self, request: bytes, introduction: Introduction | None, timeout: float, silence: float
     ) -> tuple[Answer, bytes]:
         """Connect this link to a session, whose daemon then replaces the bridge at the other end.
 
-        `request`: the frames to send. `greeting`: the HELLO for the daemon, which the request contains too (see
+        `request`: the frames to send. `introduction`: the HELLO for the daemon, which the request contains too (see
         `Peer`). `timeout`: seconds for the whole answer. `silence`: seconds for its first byte. If the answer is a
         `question` for the person, the bridge stays. Raises Lost if the bridge does not answer in time, or the link
         breaks.
@@ -175,7 +175,7 @@ class Link(wire.Connection):
             if not answer.get("name"):
                 raise errors.malformed("RESPONSE", ".name is missing")
             self.welcome = {}
-            self.peer = wire.Peer(answer["name"], str(answer.get("session_id") or ""), greeting, self.peer.ahead)
+            self.peer = wire.Peer(answer["name"], str(answer.get("session_id") or ""), introduction, self.peer.ahead)
         return answer, output
 
     def incompatible(self) -> ProtocolError:

@@ -52,18 +52,18 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     if sync:
         target.sync()
     if current is None and target.host is not None:
-        target.greeting = introduction(target.host, options)
+        target.introduction = introduction(target.host, options)
     try:
         name, connection = enter(target)
     finally:
-        target.greeting = None
+        target.introduction = None
     quit_key.disarm()
     if target.host is None:
         _refuse_own(name, connection)
     if current is not None:
         return _switch_over(cli, target, current, name, connection)
     recent.remember(name, target.host)
-    options.first_notice = cli.person.greeting
+    options.first_notice = cli.person.first_notice
     target.log_attached(name)
     connector = _Connector(cli, target)
     outcome = run_client(

@@ -86,12 +86,12 @@ class Person(Caller):
             printing.note(f"connecting to {host}; Ctrl-C stops")
 
     def remember(self, line: str) -> None:
-        """Keep a line for `greeting`."""
+        """Keep a line for `first_notice`."""
         line = for_host(line, None)
         self._remembered = [*(other for other in self._remembered if other != line), line][-_GREETING_LINES:]
 
     @property
-    def greeting(self) -> str:
+    def first_notice(self) -> str:
         """The text over the first screen of an attachment; empty for none."""
         return "; ".join(self._remembered)
 

@@ -146,7 +146,7 @@ def _events_of(name: str) -> wire.Connection | None:
     except SeshError:
         return None
     try:
-        connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
+        connection.send(wire.hello_frame("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
     except SeshError:
         connection.close()
         return None

@@ -140,7 +140,7 @@ class _Waiter:
         requests = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
         if self._reports:
             requests += wire.asking("wait", _QUESTION, waiting=True)
-        connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + requests)
+        connection.send(wire.hello_frame("request") + wire.asking("wait", _WAIT, **words) + requests)
         try:
             connection.expect_welcome(self._stream.deadline)
         except errors.TimedOut as error:

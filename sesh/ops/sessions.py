@@ -139,7 +139,7 @@ def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.required(name) as connection:
-        connection.send(wire.greeting("request"), deadline)
+        connection.send(wire.hello_frame("request"), deadline)
         find.welcomed(connection, name, any_protocol=True)
         connection.request("reload", deadline=deadline, python=sys.executable, path=path)
 
@@ -220,7 +220,7 @@ def end(name: str, session_id: str = "") -> None:
         request = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
         try:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
-                connection.send(wire.greeting("request") + request, time.monotonic() + 1)
+                connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except errors.Unreachable:

@@ -76,7 +76,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
     """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
-        connection.send(wire.greeting("request"), deadline)
+        connection.send(wire.hello_frame("request"), deadline)
         welcomed(connection, name)
         return connection.request(verb, data, deadline, **words)
 

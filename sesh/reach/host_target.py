@@ -91,7 +91,7 @@ class HostTarget(Target):
 
     def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> EntryRequest:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return EntryRequest(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
+        return EntryRequest(op.wire_name, data, session_id, self.introduction, pings=self.introduction is not None)
 
     def _enter(
         self, entry: EntryRequest, deadline: float | None = None, interrupts: Interrupts | None = None

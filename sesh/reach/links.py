@@ -80,7 +80,7 @@ class EntryRequest:
     op: str
     arguments: Mapping[str, object]
     session_id: str = ""  # the id of the session, or for the session to create
-    greeting: Introduction | None = None  # the HELLO for its daemon
+    introduction: Introduction | None = None  # the HELLO for its daemon
     pings: bool = False  # the client sends PINGs, as an attached terminal does
     reached: bool = False  # the host may have carried the request out
 
@@ -92,8 +92,8 @@ class EntryRequest:
     def frames(self, caller: Caller, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
         words: Words = {"session_id": self.session_id, "pings": self.pings}
-        if self.greeting is not None:
-            words["greeting"] = self.greeting
+        if self.introduction is not None:
+            words["greeting"] = self.introduction
         return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
 
 
@@ -109,7 +109,7 @@ def enter_session(
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         timeout = seconds_left(deadline, SESSION_TIMEOUT)
-        return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
+        return link.open_session(entry.frames(caller, answers), entry.introduction, timeout, silence)
 
     try:
         with (stop or Stop()).calling(link.abort), link_errors(link.destination, deadline):

@@ -72,7 +72,7 @@ class Stream:
 
     def greet(self, requests: bytes = b"", until: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.welcomed`."""
-        self.connection.send(wire.greeting("request") + requests, until)
+        self.connection.send(wire.hello_frame("request") + requests, until)
         return find.welcomed(self.connection, self.name, until)
 
     def frames(

@@ -25,7 +25,7 @@ class Target:
     """This machine, as the target of ops."""
 
     host: str | None = None
-    greeting: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
+    introduction: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
     def __init__(self, caller: Caller) -> None:

@@ -104,7 +104,7 @@ def _ask(name: str) -> wire.Connection | None:
     except SeshError:
         return None
     try:
-        connection.send(wire.greeting("request") + wire.asking("summary", 1))
+        connection.send(wire.hello_frame("request") + wire.asking("summary", 1))
     except SeshError:
         connection.close()
         return None

@@ -45,7 +45,7 @@ class Client:
         self.position = -1
         self.sequence = 0
         self.closed = False
-        self.send(wire.greeting("attach", columns=columns, rows=rows, **hello))
+        self.send(wire.hello_frame("attach", columns=columns, rows=rows, **hello))
 
     def send(self, data: bytes) -> None:
         self.connection.send(data, time.monotonic() + 10)

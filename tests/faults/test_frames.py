@@ -15,7 +15,7 @@ from sesh.daemon.server import MAX_UNFINISHED
 from sesh.errors import Busy, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 
-HELLO = wire.greeting("request")
+HELLO = wire.hello_frame("request")
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ MALFORMED = [
     *[protocol.frame(protocol.HELLO, text) for text in (b"", b"[]", b"\xff\xfe", b"[" * 200_000)],
     protocol.frame(protocol.HELLO, b'{"protocol":' + b"9" * 5000 + b"}"),
     HELLO + protocol.frame(protocol.REQUEST, b"nothing"),
-    wire.greeting("attach") + protocol.frame(protocol.INPUT, b"short"),
-    wire.greeting("attach") + protocol.frame(protocol.RESIZE, b"short"),
+    wire.hello_frame("attach") + protocol.frame(protocol.INPUT, b"short"),
+    wire.hello_frame("attach") + protocol.frame(protocol.RESIZE, b"short"),
 ]
 
 

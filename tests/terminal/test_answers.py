@@ -90,7 +90,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
     ask = "printf 'Keep? '; (until [ -e next ]; do :; done; printf '\\nDELETE ALL? '; : >printed) & read x; echo got=$x"
     asking(sesh, f"{ask}; sleep 60")
     with wire.connect("job") as connection:
-        connection.send(wire.greeting("request"))
+        connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         asked = connection.request("asked")[0]
         daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
@@ -110,7 +110,7 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
     asking(sesh)
     daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
     with wire.connect("job") as connection:
-        connection.send(wire.greeting("request"))
+        connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
         with pytest.raises(TimedOut):
@@ -123,7 +123,7 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
 def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
     asking(sesh, "while :; do printf 'next? '; read x; echo got=$x; done")
     with wire.connect("job") as connection:
-        connection.send(wire.greeting("request"))
+        connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         words: Words = {"since": connection.request("asked")[0]["since"], "question": "next?", "enter": True}
         connection.send(wire.asking("send", 8, b"a", **words) + wire.asking("send", 9, b"b", **words))

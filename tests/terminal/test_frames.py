@@ -74,7 +74,7 @@ def response(connection: wire.Connection, number: int = 1) -> dict[str, Any]:
 
 def greeted(name: str) -> wire.Connection:
     connection = wire.connect(name)
-    connection.send(wire.greeting("request"))
+    connection.send(wire.hello_frame("request"))
     kind, payload = connection.receive(time.monotonic() + 20)
     assert kind == protocol.WELCOME
     assert list(differences(protocol.parse(payload), Welcome)) == []
@@ -116,7 +116,7 @@ def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> No
     for last in (protocol.DETACH, protocol.EXIT):
         name = sesh("--list", "--json").json()[0]["name"]
         with wire.connect(name) as client, greeted(name) as asking:
-            client.send(wire.greeting("attach", columns=80, rows=24, client=str(last), tells=True))
+            client.send(wire.hello_frame("attach", columns=80, rows=24, client=str(last), tells=True))
             list(told(client, protocol.SCREEN))
             if last == protocol.DETACH:
                 for verb, words in (

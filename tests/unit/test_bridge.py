@@ -246,7 +246,7 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
     greeting = {**GREETING, "client": os.urandom(8).hex()}
     frames = b"".join(
         [
-            wire.greeting("bridge", near={"host": "box"}),
+            wire.hello_frame("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
             wire.asking("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", greeting=greeting),
