@@ -61,7 +61,7 @@ class AttachmentEnded(Exception):
 class Attachment:
     """One client attached to one session. A lost link is replaced; a failed SWITCH does not end the attachment.
 
-    `watch_link`: returns the watcher of a link.
+    `watch_link`: returns the Reopen of a link.
     """
 
     def __init__(

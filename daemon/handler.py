@@ -12,6 +12,7 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.client import LAG, Client, Due, Live
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection
+from sesh.daemon.clients.echoes import ALONE
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import ProtocolError
@@ -21,7 +22,6 @@ from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once, not with the next output
-ACK_ALONE = 0.2  # seconds that an ACK waits for output; then it is sent alone
 
 
 class ClientHandler:
@@ -160,7 +160,7 @@ class ClientHandler:
             client.unacknowledged = 0
             client.connection.send_ack()
         else:
-            self._timers.ensure(("ack", client.number), ACK_ALONE, client.connection.send_ack)
+            self._timers.ensure(("ack", client.number), ALONE, client.connection.send_ack)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:

@@ -18,7 +18,7 @@ from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-ALONE = 0.2  # seconds that ECHOED waits for output; then it is sent alone
+ALONE = 0.2  # seconds that ECHOED or an ACK waits for output; then it is sent alone
 
 
 class Echoes:

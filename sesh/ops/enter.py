@@ -75,7 +75,7 @@ def recent() -> list[tuple[str | None, str]]:
     return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
-@op(changes=lambda arguments, _: Changes(started=arguments["name"]))
+@op(changes=lambda arguments, _: Changes(running=arguments["name"]))
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Make sure that a session runs; return whether this call created it.
 
@@ -140,7 +140,7 @@ def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choic
     return name, connection
 
 
-@op(changes=lambda _, result: Changes(started=result["name"]))
+@op(changes=lambda _, result: Changes(running=result["name"]))
 def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
     """Create a session without a client; return its name, and whether this call created it.
 
@@ -258,7 +258,7 @@ def job(
         raise
 
 
-@op(changes=lambda _, name: Changes(started=name))
+@op(changes=lambda _, name: Changes(running=name))
 def job_detached(
     caller: Caller,
     name: str | None = None,

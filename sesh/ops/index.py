@@ -56,20 +56,18 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     directories.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
-    with closing(_ChangeWatch()) as changes:
+    with closing(_ChangeWatch()) as watch:
         while True:
-            changed = changes.take()
+            changed = watch.take()
             polls = time.monotonic() >= poll_at
-            current = (
-                [] if polls else [row for row in rows or () if changes.keeps(row) and row.get("id") not in changed]
-            )
+            current = [] if polls else [row for row in rows or () if watch.keeps(row) and row.get("id") not in changed]
             before = rows
             rows = listing.summaries(_PATIENCE, current)
             poll_at = time.monotonic() + POLL if polls else poll_at
-            changes.follow(rows)
+            watch.follow(rows)
             if rows != before:
                 yield rows
-            if _wait(changes.descriptors, audience, poll_at):
+            if _wait(watch.descriptors, audience, poll_at):
                 _wait((), audience, time.monotonic() + DEBOUNCE)
 
 

@@ -277,8 +277,8 @@ class HostTarget(Target):
             known.drop(self.host, changes.ended)
         if changes.renamed is not None:
             known.rename(self.host, *changes.renamed)
-        if changes.started:
-            known.saw(self.host, changes.started, time.time(), command=(data.get("spec") or {}).get("command"))
+        if changes.running:
+            known.saw(self.host, changes.running, time.time(), command=(data.get("spec") or {}).get("command"))
 
     def note_ended(self, name: str) -> None:
         known.drop(self.host, [name])

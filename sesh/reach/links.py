@@ -130,7 +130,7 @@ def reopening(
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """Return the Reopen that watches and replaces a link to a host. `attempt`: `attempt_link` or `attempt_session`."""
+    """Return the Reopen that watches and replaces a link to a host. `attempt`: makes one attempt at another link."""
     proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
     indirect = any(proxy not in ("", "none") for proxy in proxies)
     login_asked = partial(known.asks, destination.host)

@@ -23,11 +23,11 @@ ATTACH = "enter.attach"  # the wire name of the op that enters an existing sessi
 
 @dataclass(frozen=True)
 class Changes:
-    """The sessions that a call has changed. `renamed`: the old name and the new one."""
+    """The sessions that a call has ended, renamed (old name, new name), or left running."""
 
     ended: Sequence[str] = ()
     renamed: tuple[str, str] | None = None
-    started: str = ""
+    running: str = ""
 
 
 def _no_changes(_arguments: Mapping[str, Any], _result: Any) -> Changes:
