@@ -69,6 +69,7 @@ def _is_pictograph(char: str) -> bool:
     return char in _WIDENED or char in _NARROWED
 
 
+@lru_cache(8192)
 def joined_width(cluster: str, columns: int, char: str) -> int:
     """Return how many columns `cluster` takes once `char` has joined it; 0 if `char` begins another cell instead.
 

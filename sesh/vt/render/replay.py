@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
-from sesh.vt.encoded import PROMPT, Encoder, closed, decode
+from sesh.vt.encoded import PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
@@ -28,6 +28,8 @@ _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 _PART, _PART_SIZE = 200, 32 << 10
 """Lines and characters at which a part ends, so that it takes some milliseconds even if it is drawn row by row."""
 _NEWER = 1000  # most lines drawn of those that scroll off after a drawing began; the earlier ones are left out
+_ERASE = b"\x1b[K\x1b[B\x1b[J\x1b[H"
+"""Erases the screen. Some terminals push an erased screen to their scrollback if ED begins at the first cell."""
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 """Input modes that are always reset first. Other modes are reset only if the program has ever set them."""
@@ -49,14 +51,11 @@ def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
     return Drawing(emulator, start + _reset_input(emulator.screen), lines)
 
 
-def lines_as_bytes(lines: list[str], columns: int, over: bool = False) -> bytes:
-    """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow.
-
-    `over`: as in `Drawing`.
-    """
+def lines_as_bytes(lines: list[str], columns: int) -> bytes:
+    """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow."""
     out = Encoder()
     for line in lines:
-        _line(out, line, columns, over)
+        _line(out, line, columns)
     return str(out).encode()
 
 
@@ -86,6 +85,8 @@ def repainting(
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
     start += CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
+    if lines + begun > 0:
+        start += _ERASE
     return Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
 
 
@@ -143,13 +144,13 @@ class Drawing:
     def _part(self, lines: list[str]) -> bytes:
         columns, begun, self._begun = self._emulator.columns, self._begun, 0
         if not begun:
-            return lines_as_bytes(lines, columns, self._over)
+            return lines_as_bytes(lines, columns)
         out = Encoder()
         rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
         _rows(out, rows, self._over, continued=self._over)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
-        return str(out).encode() + lines_as_bytes(lines[1:], columns, self._over)
+        return str(out).encode() + lines_as_bytes(lines[1:], columns)
 
     def _screen(self, status: str) -> bytes:
         """Return the bytes that draw the screens from the cursor's row on, and restore all settings."""
@@ -198,7 +199,7 @@ class Drawing:
         if self._begun:
             open_rows, continues = open_rows[self._begun :], True
         for line in newer:
-            _line(out, line, screen.columns, over)
+            _line(out, line, screen.columns)
         _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
 
 
@@ -213,17 +214,19 @@ def pieces(blocks: Iterable[list[str]]) -> Iterator[list[str]]:
                 start, size = end, 0
 
 
-def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
-    """Draw a finished line and a line feed.
+def _line(out: Encoder, line: str, columns: int) -> None:
+    """Draw a finished line and a line feed, on blank rows.
 
-    The text wraps by itself. But the line is drawn row by row if it has a background, which new rows would take, or if
-    the terminal's rows must be erased.
+    The text wraps by itself. A new row takes the background: the rest of the last row is erased, unless the row is
+    full, when EL would erase its last column. Only an ASCII text tells without drawing whether its last row is full.
     """
-    if erase or _BACKGROUND.search(line):
-        _rows(out, wrap(decode(line), columns).rows, erase)
-        out.set_pen(DEFAULT)
-    else:
+    if not _BACKGROUND.search(line):
         out.sequence(PROMPT * line.startswith(PROMPT) + closed(line))
+    elif (text := without_sgr(line)).isascii():
+        out.sequence(PROMPT * line.startswith(PROMPT) + closed(line) + "\x1b[K" * (len(text) % columns > 0))
+    else:
+        _rows(out, wrap(decode(line), columns).rows, erase=False)
+        out.set_pen(DEFAULT)
     out.sequence("\r\n")
 
 
