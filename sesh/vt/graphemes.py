@@ -16,7 +16,7 @@ from unicodedata import category
 from sesh.vt.column_widths import NARROWED, STARTS, WIDENED, WIDTHS
 
 ZWJ = "\u200d"
-_TEXT, _EMOJI = "\ufe0e", "\ufe0f"  # variation selectors: text and emoji presentation
+TEXT_STYLE, _EMOJI_STYLE = "\ufe0e", "\ufe0f"  # variation selectors: text and emoji presentation
 CLUSTER_LIMIT = 17  # code points of a cell, a base and 16 marks; further ones are dropped
 
 NARROW = (
@@ -77,9 +77,9 @@ def joined_width(cluster: str, columns: int, char: str) -> int:
     """
     last = cluster[-1:]
     if width(char) == 0:
-        if char == _EMOJI:
+        if char == _EMOJI_STYLE:
             return 2 if last in _WIDENED else columns
-        if char == _TEXT:
+        if char == TEXT_STYLE:
             return 1 if cluster in _NARROWED else columns
         return 2 if category(char) == "Mc" else columns
     if last < "\u0300" or char < "\u0900":
@@ -89,7 +89,7 @@ def joined_width(cluster: str, columns: int, char: str) -> int:
     if _is_flag_letter(char):
         return 2 if len(cluster) == 1 and _is_flag_letter(last) else 0
     if _is_skin_tone(char):
-        return columns if _is_pictograph(last) or (last == _EMOJI and _is_pictograph(cluster[0])) else 0
+        return columns if _is_pictograph(last) or (last == _EMOJI_STYLE and _is_pictograph(cluster[0])) else 0
     # A virama joins the next letter into a conjunct, at most two columns wide.
     virama = cluster[-2:-1] if last == ZWJ else last
     return 2 if virama and virama in _VIRAMAS and category(char) == "Lo" else 0
@@ -102,7 +102,7 @@ def may_join(text: str) -> bool:
 
 def text_presentation(cluster: str) -> bool:
     """Return whether U+FE0E has made a wide character narrow."""
-    return cluster[1:2] == _TEXT and cluster[0] in _NARROWED
+    return cluster[1:2] == TEXT_STYLE and cluster[0] in _NARROWED
 
 
 def attaches(char: str) -> bool:

@@ -7,7 +7,7 @@ handled one by one.
 from __future__ import annotations
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, TEXT_STYLE, attaches, cells, halves, joined_width, may_join, width
 from sesh.vt.pen import DEFAULT
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import SPACER, STUB
@@ -74,7 +74,7 @@ class Printing(Rectangles):
 
     def _print(self, data: str) -> None:
         plain = data.isascii()
-        if (plain or not may_join(data)) and not (self.insert or self.narrow):
+        if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
             cursor = self.cursor
             graphemes = data if plain else cells(data)
             end = cursor.x + len(graphemes)
@@ -88,6 +88,17 @@ class Printing(Rectangles):
                 self._print_joining(other)
             else:
                 self._print_run(narrow or wide, 1 if narrow else 2)
+
+    def _begins_cell(self, data: str) -> bool:
+        """Return whether a text neither joins the grapheme before it nor narrows one of its own."""
+        if not may_join(data):
+            return True
+        if TEXT_STYLE in data or not width(data[0]):
+            return False
+        if not self.joinable:
+            return True
+        x, cluster = self.last_grapheme()
+        return not joined_width(cluster, self.cursor.x - x, data[0])
 
     def _right_limit(self) -> int:
         """Return the column at which printing stops: after the right margin, or after the last column."""
