@@ -160,7 +160,8 @@ class Checkpointer:
             # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
             last = _File(off, source, scrollback.dropped, scrollback.dropped)
-        return last._replace(end=end), (lines_as_bytes(part, columns) for part in pieces(scrollback.since(last.end)))
+        parts = pieces(scrollback.since(last.end), columns)
+        return last._replace(end=end), (lines_as_bytes(part, columns) for part in parts)
 
     def _screen(self) -> bytes:
         """Return bytes that draw the screen, and after them the output that the emulator has not read.

@@ -22,6 +22,7 @@ SMALLEST = 4096  # bytes below which output is parsed as usual
 _LONGEST_TAIL = 32 << 10
 """Most bytes of a tail. With a longer tail, output is parsed as usual, because a tail is drawn without a deadline."""
 _BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
+_NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
 _LONGEST_LINE = LINE_LIMIT // 8
 """Most bytes of a line. With a longer one, output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
 
@@ -113,6 +114,7 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
     last = screen.rows[-1]
     if (
         screen.alternate
+        or screen.columns < _NARROWEST
         or not scrollback.max_lines
         or (screen.top, screen.bottom, screen.narrow) != (0, screen.lines - 1, False)
         or not screen.draws_plainly

@@ -101,11 +101,11 @@ class Row:
     def end(self) -> int:
         """Return the column after the last cell that is not a default blank."""
         text = self.drawn()
-        end = len(self.text) - (len(text) - len(text.rstrip(" ")))
-        tail = self.pens[end:]
-        if tail.count(DEFAULT) < len(tail):  # coloured blanks
-            end += max(index for index, pen in enumerate(tail, 1) if pen is not DEFAULT)
-        return end
+        blanks = len(text) - len(text.rstrip(" "))
+        tail = self.pens[len(self.text) - blanks :]
+        if tail.count(DEFAULT) < blanks:  # coloured blanks
+            blanks = next(count for count, pen in enumerate(reversed(tail)) if pen is not DEFAULT)
+        return len(self.text) - blanks
 
     def trimmed(self, least: int = 0) -> Row:
         """Return the row without trailing default blanks, but at least `least` columns."""

@@ -16,6 +16,7 @@ from sesh.vt.row import Row, logical_line
 
 LINE_LIMIT, _PEN = 65536, 12
 """Weight at which an open line is ended. A row weighs its columns, or characters if more, and `_PEN` per pen."""
+_STEP = 4096  # the weight of rows of an open line that are encoded at once
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -54,11 +55,12 @@ class _OpenLine:
         self.weight = 0
         """The sum of the rows' weights (see LINE_LIMIT)."""
         self._encoder = Encoder()
-        self._encoded = 0  # the number of rows that have been encoded
+        self._encoded, self._next = 0, _STEP  # the number of encoded rows; the weight at which the next ones are encoded
 
     def add(self, row: Row) -> None:
-        if row.end():  # blank rows wait: a line is encoded without its trailing blanks
+        if self.weight >= self._next and row.end():  # blank rows wait: a line is encoded without its trailing blanks
             self._encode(row)
+            self._next = self.weight + _STEP
         self.rows.append(row)
         self.weight += max(len(row), len("".join(row.text))) + _PEN * len(set(row.pens))
 

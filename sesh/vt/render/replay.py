@@ -25,8 +25,8 @@ from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
-_PART, _PART_SIZE = 200, 32 << 10
-"""Lines and characters at which a part ends, so that it takes some milliseconds even if it is drawn row by row."""
+_PART, _ROW = 32 << 10, 128
+"""Weight at which a part ends, so that it takes some milliseconds. A line weighs its characters, and `_ROW` per row."""
 _NEWER = 1000  # most lines drawn of those that scroll off after a drawing began; the earlier ones are left out
 _ERASE = b"\x1b[K\x1b[B\x1b[J\x1b[H"
 """Erases the screen. Some terminals push an erased screen to their scrollback if ED begins at the first cell."""
@@ -120,7 +120,7 @@ class Drawing:
         # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
-        self._parts = map(self._part, pieces(parts))
+        self._parts = map(self._part, pieces(parts, emulator.columns))
 
     def advance(self) -> bool:
         """Draw the next part of the scrollback; return False if none is left."""
@@ -203,15 +203,15 @@ class Drawing:
         _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
 
 
-def pieces(blocks: Iterable[list[str]]) -> Iterator[list[str]]:
+def pieces(blocks: Iterable[list[str]], columns: int) -> Iterator[list[str]]:
     """Split blocks of lines into parts. A part ends with the line that fills it, and never contains two blocks."""
     for lines in blocks:
-        start = size = 0
+        start = weight = 0
         for end, line in enumerate(lines, 1):
-            size += len(line)
-            if end - start >= _PART or size >= _PART_SIZE or end == len(lines):
+            weight += len(line) + _ROW * (len(line) // columns + 1)
+            if weight >= _PART or end == len(lines):
                 yield lines[start:end]
-                start, size = end, 0
+                start, weight = end, 0
 
 
 def _line(out: Encoder, line: str, columns: int) -> None:

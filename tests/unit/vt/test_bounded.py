@@ -6,6 +6,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.parser import PIECE, SMALLEST_PIECE
+from sesh.vt.render.replay import pieces
 from tests.unit.vt.streams import state
 
 
@@ -50,3 +51,9 @@ def test_saving_a_line_that_never_ends_is_bounded() -> None:
     emulator.feed(b"x" * (1 << 20))
     assert len(emulator.scrollback.open_rows) <= 65536 // 80
     assert max(map(len, emulator.scrollback.last(10))) <= 65536 + 80
+
+
+def test_a_replay_is_drawn_in_more_parts_where_its_lines_have_more_rows() -> None:
+    lines = ["a line of text" * 4] * 200
+    assert len(list(pieces([lines], 80))) == 1
+    assert all(len(part) * len(lines[0]) < 512 for part in pieces([lines], 1))
