@@ -55,7 +55,7 @@ class _OpenLine:
         self.weight = 0
         """The sum of the rows' weights (see LINE_LIMIT)."""
         self._encoder = Encoder()
-        self._encoded, self._next = 0, _STEP  # the number of encoded rows; the weight at which the next ones are encoded
+        self._encoded, self._next = 0, _STEP  # the number of encoded rows; the weight at which more are encoded
 
     def add(self, row: Row) -> None:
         if self.weight >= self._next and row.end():  # blank rows wait: a line is encoded without its trailing blanks
