@@ -55,5 +55,5 @@ def test_saving_a_line_that_never_ends_is_bounded() -> None:
 
 def test_a_replay_is_drawn_in_more_parts_where_its_lines_have_more_rows() -> None:
     lines = ["a line of text" * 4] * 200
-    assert len(list(pieces([lines], 80))) == 1
+    assert len(list(pieces([lines], 80))) <= 2
     assert all(len(part) * len(lines[0]) < 512 for part in pieces([lines], 1))
