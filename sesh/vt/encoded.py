@@ -15,7 +15,7 @@ from sesh.vt.graphemes import ZWJ, cells, joined_width, may_join
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr, with_link
 from sesh.vt.row import SPACER, Row
 
-PROMPT = "\x1b]133;A\x1b\\"
+PROMPT, INPUT = "\x1b]133;A\x1b\\", "\x1b]133;B\x1b\\"
 _PART = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\]8;([^\x1b]*)\x1b\\|(\x1b\]133;A\x1b\\)|([^\x1b]+)")
 _SEQUENCE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\][^\x1b]*\x1b\\")
 

@@ -20,6 +20,7 @@ LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]{1,3}\Z")
+_SHAPE = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")  # no query, and no push or pop of kitty's
 _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
 
 
@@ -47,6 +48,10 @@ class Screen(PyteFace):
         """Colours set by OSC 4, by index, as written by the program."""
         self.dynamic: dict[int, str] = {}
         """Colours set by OSC 10 to 19, by number, as written by the program."""
+        self.progress = self.pointer = ""
+        """The parameters of OSC 9;4, and the shape of the mouse pointer (OSC 22)."""
+        self.at_input = False
+        """The last prompt has ended, and its command has not started (OSC 133 B)."""
 
     def operating_command(self, body: str) -> None:
         """OSC: `number;rest`. Unknown numbers are ignored."""
@@ -70,14 +75,22 @@ class Screen(PyteFace):
             self._set_palette(rest)
         elif number == "104":
             self._reset_palette(rest)
-        elif number == "133":
-            self._mark_prompt(rest)
+        elif number == "9" and rest.startswith("4;"):
+            self.progress = _sanitized(rest[2:]) if rest[2:3] != "0" else ""
+            self.used.add("progress")
+        elif number == "22" and _SHAPE.match(rest):
+            self.pointer = rest
+            self.used.add("pointer")
+        elif number == "133" and not self.alternate:
+            self._mark_prompt(rest.partition(";")[0])
         elif _NUMBER.match(number):
             self._dynamic_colours(int(number), rest)
 
-    def _mark_prompt(self, rest: str) -> None:
-        """OSC 133 A: a prompt begins in the cursor's line; ignored on the alternate screen."""
-        if rest.partition(";")[0] == "A" and not self.alternate:
+    def _mark_prompt(self, mark: str) -> None:
+        """OSC 133 A, B, C, D: a prompt begins in the cursor's line; the input, the output begins; the command ends."""
+        if mark in {"A", "B", "C", "D"}:
+            self.at_input = mark == "B"
+        if mark == "A":
             first = self.rows[self.line_start(self.cursor.y)]
             first.prompt = not first.continues
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
-from sesh.vt.encoded import PROMPT, Encoder, closed, decode, without_sgr
+from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
@@ -201,6 +201,8 @@ class Drawing:
         for line in newer:
             _line(out, line, screen.columns)
         _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
+        if screen.at_input:
+            out.sequence(INPUT)
 
 
 def pieces(blocks: Iterable[list[str]], columns: int) -> Iterator[list[str]]:
@@ -366,7 +368,7 @@ def _title(icon: str, title: str) -> str:
 
 
 def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
-    """Return the bytes for titles, directory and colours.
+    """Return the bytes for titles, directory, progress, pointer and colours.
 
     `over`: the terminal may have older colours. `pushed`: the terminal's stack of titles, which is rebuilt unless None.
     """
@@ -382,6 +384,10 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
         out.append(_title(screen.icon_name, screen.title))
     if screen.cwd or "cwd" in screen.used:
         out.append(f"\x1b]7;{screen.cwd}\x1b\\")
+    if screen.progress or (over and "progress" in screen.used):
+        out.append(f"\x1b]9;4;{screen.progress or 0}\x1b\\")
+    if screen.pointer or (over and "pointer" in screen.used):
+        out.append(f"\x1b]22;{screen.pointer}\x1b\\")
     out += [f"\x1b]4;{index};{value}\x1b\\" for index, value in sorted(screen.palette.items())]
     out += [f"\x1b]{index};{value}\x1b\\" for index, value in sorted(screen.dynamic.items())]
     return "".join(out)

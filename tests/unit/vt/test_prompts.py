@@ -37,6 +37,14 @@ def test_other_marks_are_not_kept(given: str) -> None:
     assert SENT not in replay(fed(f"\x1b]133;{given}\x07x"))
 
 
+def test_the_line_that_is_typed_is_marked_as_the_shell_marked_it() -> None:
+    """A restore at a prompt sent A alone: the terminal took what was typed for a part of the prompt."""
+    sent = b"\x1b]133;B\x1b\\"
+    assert replay(fed(f"{A}$ {B}ls")).count(sent) == 1
+    assert sent not in replay(fed(f"{A}$ {B}ls\r\n{C}a\r\n"))
+    assert sent not in replay(fed(f"{A}$ {B}ls\r\n{C}a\r\n{D}{A}$ "))
+
+
 def test_the_alternate_screen_has_no_prompts() -> None:
     assert SENT not in replay(fed(f"\x1b[?1049h{A}x"))
 
