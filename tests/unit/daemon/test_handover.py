@@ -227,9 +227,8 @@ def attributes(server: Server) -> dict[str, object]:
 
 
 def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_deliberately() -> None:
-    with served(Session(daemon_facts(), (80, 24, 0, 0), None)) as server:
-        fresh = attributes(server)
-    with served(lived()) as server:
+    with served(Session(daemon_facts(), (80, 24, 0, 0), None)) as new, served(lived()) as server:
+        fresh = attributes(new)
         server.requests.typing.outcomes["key"] = "it has ended"
         before = attributes(server)
         with taken_over(server) as copy:
