@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from binascii import b2a_base64
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
@@ -220,7 +220,7 @@ def attributes(server: Server) -> dict[str, object]:
     found: dict[str, object] = {}
     for kind, part in parts(server).items():
         for name, value in vars(part).items():
-            mutable = name in later or isinstance(value, list | dict | set | bytearray | deque)
+            mutable = name in later or type(value).__hash__ is None  # lists, dicts, dataclasses that are not frozen
             if mutable and not (is_part(value) or callable(value)):
                 found[f"{kind}.{name}"] = essence(value) if isinstance(value, Emulator) else value
     return found
