@@ -89,9 +89,7 @@ def circle(graph: Mapping[str, set[str]]) -> list[str]:
 @pytest.mark.parametrize(("package", "direction"), [("daemon", 1), ("vt", -1)])
 def test_modules_import_in_the_order_of_their_packages_list(package: str, direction: int) -> None:
     docstring = import_module(f"sesh.{package}").__doc__ or ""
-    listed = [
-        name for row in re.findall(r"^`.+?`(?=  )", docstring, re.MULTILINE) for name in re.findall(r"[\w.]+", row)
-    ]
+    listed = re.findall(r"[\w.]+", " ".join(re.findall(r"^`.+?`(?=  )", docstring, re.MULTILINE)))
 
     def place(name: str) -> int:
         """Return the place of a module, or of the listed package that contains it. Raises StopIteration."""

@@ -60,7 +60,6 @@ LOST = {
     "what matters for a minute at most":
         "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
         "Findings._parts Answering._waiting",
-    "the writers of bytes that are handed over": "InputQueue._units InputQueue._sizes",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
@@ -147,10 +146,16 @@ def test_a_snapshot_of_other_types_is_refused() -> None:
                 reload.decoded(os.dup(file.fileno()))
 
 
+def started(name: str, columns: int) -> Session:
+    """Return a new session with a pty and a pipe."""
+    own = Session(daemon_facts(name=name), (columns, 20, 0, 0), Pty(*os.openpty(), os.getpid()))
+    own.pump.stdin = StdinPipe(os.pipe()[1], own.loop)
+    return own
+
+
 def lived() -> Session:
     """Return a session all of whose attributes that are handed over differ from those of a new one."""
-    master, slave = os.openpty()
-    own = Session(daemon_facts(name="lived", labels={"a": "b"}), (90, 20, 900, 400), Pty(master, slave, os.getpid()))
+    own = started("lived", 90)
     own.log.restore(7, b"line\r\n\x1b]0;un")
     own.pump.scanner.find(b"\x1b]0;un")
     own.model.position = 7
@@ -177,7 +182,7 @@ def lived() -> Session:
     pump.typed_line.add(b"draft", None, attended=True)
     pump.reading, pump.sent_at, pump.last_activity = Reading.PAUSED, 7, 5.0
     pump.input.add(Writer.REQUEST, b"unread")
-    pump.stdin = StdinPipe(os.pipe()[1], own.loop)
+    assert pump.stdin is not None
     pump.stdin.received = 9
     return own
 
@@ -227,7 +232,7 @@ def attributes(server: Server) -> dict[str, object]:
 
 
 def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_deliberately() -> None:
-    with served(Session(daemon_facts(), (80, 24, 0, 0), None)) as new, served(lived()) as server:
+    with served(started("new", 80)) as new, served(lived()) as server:
         fresh = attributes(new)
         server.requests.typing.outcomes["key"] = "it has ended"
         before = attributes(server)
