@@ -1,19 +1,23 @@
-"""The daemon: one process for each session. Imports run down this list.
+"""The daemon: one process for each session.
 
-spawn/     starts a daemon: forks the zygote of its creator's context
-reload     replaces the daemon's code by another version, and keeps the session
-server     signals and connections
-requests   checks and dispatches requests; verbs, typing: one method for each; delivery: when a text gets its Enter
-ending     the end of the session; files: its socket and record
-handler    frames of attached clients
-description
-           the session as lists, `--status` and its record show it
-session    builds and connects the parts; checkpoint, waits, findings: three of them
-activity/  whether the program works or waits, and notifications
-shell/     `--run` in the live shell, and the history of commands
-events     what has happened, for `--events` and for the line about missed events
-clients/   connections, attached clients, and the relay that sends them output
-screen/    the emulator, which reads the output log, and what else a terminal keeps
-pty/       the program: its pty, output log, queries and their answers, and input
-phase      how far the session has come; observers: calls to parts that are built later
+Each module imports only those below it. Where a row names several modules, semicolons separate what they contain:
+
+`spawn`                      starts a daemon: forks the zygote of its creator's context
+`reload`                     replaces the daemon's code by another version, and keeps the session
+`server`                     signals and connections
+`requests`                   checks and dispatches requests
+`verbs` `typed_text`         one method for each request; those that type
+`delivery` `ending` `files`  when a text gets its Enter; the end of the session; its socket and record
+`handler`                    frames of attached clients
+`description`                the session as lists, `--status` and its record show it
+`session`                    builds and connects the parts
+`checkpoint`                 copies of the screen on disk
+`waits` `findings`           requests that wait; queries, titles, bells and marks in the output
+`activity`                   whether the program works or waits, and notifications
+`shell`                      `--run` in the live shell, and the history of commands
+`events`                     what has happened, for `--events` and for the line about missed events
+`clients`                    connections, attached clients, and the relay that sends them output
+`screen`                     the emulator, which reads the output log, and what else a terminal keeps
+`pty`                        the program: its pty, output log, queries and their answers, and input
+`phase` `observers` `timer`  how far the session has come; calls to parts that are built later; names of timers
 """

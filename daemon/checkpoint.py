@@ -16,7 +16,8 @@ from sesh import machine, processes
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
-from sesh.daemon.shell.history import History
+from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
 from sesh.store import checkpoints
@@ -56,10 +57,10 @@ class Checkpointer:
     """
 
     def __init__(
-        self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, history: History
+        self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, runs: RunQueue
     ) -> None:
         self._facts, self._pump, self._log, self._model, self._timers = facts, pump, pump.log, model, timers
-        self._findings, self._history, self._id = findings, history, facts["id"]
+        self._findings, self._runs, self._id = findings, runs, facts["id"]
         self._next_at, self._pause = 0.0, PAUSE  # time (monotonic) of the next checkpoint; seconds to the one after it
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
@@ -68,14 +69,14 @@ class Checkpointer:
     def soon(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts["persist"] and self._pump.running:
-            self._timers.ensure("checkpoint", CHECKPOINT_AFTER, self.write_if_due)
+            self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
         """Write the next part of a checkpoint, if one is due, and set the timer for the following part or checkpoint.
 
         Raises OSError.
         """
-        self._timers.clear("checkpoint")
+        self._timers.clear(Timer.CHECKPOINT)
         now = time.monotonic()
         steps, self._steps = self._steps, None
         if steps is None and now >= self._next_at:
@@ -88,15 +89,15 @@ class Checkpointer:
             raise
         finally:
             if self._steps is not None:
-                self._timers.set("checkpoint", 0, self.write_if_due)
+                self._timers.set(Timer.CHECKPOINT, 0, self.write_if_due)
             elif self._position < self._log.head:  # output came meanwhile, or writing failed
-                self._timers.set("checkpoint", max(0.0, self._next_at - now), self.write_if_due)
+                self._timers.set(Timer.CHECKPOINT, max(0.0, self._next_at - now), self.write_if_due)
 
     def write_last(self) -> None:
         """Write the last checkpoint; the emulator gets some seconds to catch up before. Raises OSError."""
         if not self._facts["persist"]:
             return
-        self._timers.clear("checkpoint")
+        self._timers.clear(Timer.CHECKPOINT)
         if self._steps is not None:
             self._steps.close()  # superseded
             self._steps = None
@@ -183,5 +184,5 @@ class Checkpointer:
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
             "cwd": processes.directory_of(self._facts["pid"]) if running_here else "",
             "title": self._findings.title,
-            "history": self._history.newest(MAX_HISTORY),
+            "history": self._runs.history.newest(MAX_HISTORY),
         }

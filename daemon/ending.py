@@ -16,6 +16,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.session import Session
+from sesh.daemon.timer import Timer
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
 from sesh.messages import Message
@@ -59,7 +60,7 @@ class Ending:
         elif self._life.phase == Phase.RUNNING and session.pty is not None:
             self._life.asked_by = reason
             self._life.become(Phase.ENDING)
-            session.timers.set("end", 0, self._check_processes)
+            session.timers.set(Timer.END, 0, self._check_processes)
 
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed.
@@ -69,7 +70,7 @@ class Ending:
         pty = self.session.pty
         if pty is None:
             return
-        self.session.timers.set("end", POLL, self._check_processes)  # first: listing processes can fail
+        self.session.timers.set(Timer.END, POLL, self._check_processes)  # first: listing processes can fail
         if not self._hung_up_at:
             alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
             self._hung_up_at = time.monotonic()
@@ -91,7 +92,7 @@ class Ending:
         if pty is None or not self.session.running:
             return
         if self._life.phase == Phase.ENDING:
-            self.session.timers.set("end", 0, self._check_processes)
+            self.session.timers.set(Timer.END, 0, self._check_processes)
         elif pty.reap():
             self._program_ended()
 
@@ -111,7 +112,7 @@ class Ending:
         by_request = session.life.interrupted or life.asked_by not in ("", TIMED_OUT)
         life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
-        for timer in ("end", "timeout", "checkpoint", "reopen"):
+        for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
         guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
         answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
@@ -251,5 +252,5 @@ class Ending:
             if stuck or not waiting:
                 self._drop(connection)
         if self._connections:
-            self.session.timers.ensure("linger", LAST_READ, lambda: None)
+            self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)
         return not self._connections

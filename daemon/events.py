@@ -11,8 +11,8 @@ them. No event contains typed input.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ class Events:
         self._facts, self._soon = facts, soon
         self.added: Observers[[Event]] = Observers()
         self.last = 0  # number of the newest event
-        self._kept: dict[str, deque[Event]] = {}
+        self.kept: dict[str, list[Event]] = {}  # by kind
         self._followers: dict[PeerConnection, int] = {}
         self.missed = Missed()
 
@@ -61,30 +61,21 @@ class Events:
             "session": self._facts["name"],
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
-        self._keep(new)
+        self.kept.setdefault(event, []).append(new)
+        if sum(map(len, self.kept.values())) > KEPT:
+            del max(self.kept.values(), key=len)[0]
         self.added(new)
         self._soon(self.feed)
 
-    def _keep(self, event: Event) -> None:
-        self._kept.setdefault(event["event"], deque()).append(event)
-        if sum(map(len, self._kept.values())) > KEPT:
-            max(self._kept.values(), key=len).popleft()
-
     def after(self, seen: int) -> list[Event]:
         """Return the kept events with a number above `seen`, in order."""
-        newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self._kept.values())
+        newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self.kept.values())
         return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, which gets the events after number `since`, or those from now on if it is None."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
-
-    def restore(self, last: int, events: list[Event]) -> None:
-        self.last = last
-        self._kept.clear()
-        for event in events:
-            self._keep(event)
 
     def forget(self, connection: PeerConnection) -> None:
         self._followers.pop(connection, None)
@@ -129,11 +120,20 @@ def shorten(command: list[str]) -> list[str]:
     return command
 
 
+@dataclass
 class Missed:
-    """Counts bells, notifications and ended commands since the last client left."""
+    """Counts bells, notifications and ended commands since the last client left.
 
-    def __init__(self) -> None:
-        self.reset(0)
+    `since`: when it left. `position`: the output that it has seen. `text`: the last notification.
+    """
+
+    since: float = field(default_factory=measures.STEADY.now)
+    position: int = 0
+    bells: int = 0
+    notifications: int = 0
+    commands: int = 0
+    failed: int = 0
+    text: str = ""
 
     def note(self, event: Event, *, by_request: bool = False) -> None:
         """Count an event. `by_request`: a person has just pressed Ctrl-C, so a failure does not count."""
@@ -146,13 +146,6 @@ class Missed:
         elif kind == "command_ended":
             self.commands += 1
             self.failed += event.get("exit_code") not in (0, None) and not by_request
-
-    def reset(self, position: int) -> None:
-        """Start counting: the last client has left, after the output up to `position`."""
-        self.since = measures.STEADY.now()
-        self.position = position
-        self.bells = self.notifications = self.commands = self.failed = 0
-        self.text = ""
 
     def unseen(self) -> Unseen:
         return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}

@@ -13,10 +13,11 @@ from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.events import Events
 from sesh.daemon.pty.answers import answer, size_report
-from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
+from sesh.daemon.pty.pump import MAX_ANSWERS, Pump, Writer
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.queries import ASKING, Finding, bounded, form, reply_form
 
@@ -88,12 +89,12 @@ class Answering:
             if time.monotonic() >= until:
                 break
         if self._waiting:
-            self._timers.ensure("answers", 0, self.answer)
+            self._timers.ensure(Timer.ANSWERS, 0, self.answer)
 
     def _reply(self, reply: bytes) -> None:
         """Type an answer, unless it is empty or too many bytes of answers are unread."""
-        if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
-            self._pump.type("answers", reply)
+        if reply and self._pump.input.waiting(Writer.ANSWERS) < MAX_ANSWERS:
+            self._pump.type(Writer.ANSWERS, reply)
 
 
 class Findings:

@@ -10,11 +10,13 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.client import LAG, Client, Due, Live
+from sesh.daemon.clients.client import LAG, Client, Departed, Due, Live
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection
 from sesh.daemon.clients.echoes import ALONE
+from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
+from sesh.daemon.timer import Timer
 from sesh.errors import ProtocolError
 from sesh.measures import Size, clamp_size
 from sesh.messages import Introduction, Message, Welcome
@@ -41,7 +43,7 @@ class ClientHandler:
         else:
             connection.role = "attach" if hello.get("role") == "attach" else "request"
         if not connection.creator:
-            self._timers.clear(("hello", connection.descriptor))
+            self._timers.clear((Timer.HELLO, connection.descriptor))
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -67,7 +69,8 @@ class ClientHandler:
             if client.terminal.token and other.terminal.token == client.terminal.token:
                 self.forget(other)  # the same client, which reconnects before its old link was found dead
                 other.connection.fail()
-        client.last_input, exact = self._clients.departed.pop(client.terminal.token, (0, True))
+        departed = self._clients.departed.pop(client.terminal.token, Departed())
+        client.last_input = departed.last_input
         position = hello.get("since") if hello.get("id") == welcome["id"] else None
         since = position if position is not None and position <= self._log.head else None
         welcome = {**welcome, "last_input": client.last_input, "new": created}
@@ -81,10 +84,10 @@ class ClientHandler:
         connection.reader = client
         same_size = self._has_session_size(client)
         self._clients.add(client)
-        if since is not None:  # it reconnects; if `exact`, its terminal shows the raw output up to `since`
+        if since is not None:  # it reconnects; its terminal may show the raw output up to `since`
             self._model.catch_up()
             client.position = since
-            client.state = Live() if exact and same_size and since >= self._log.base else Due()
+            client.state = Live() if departed.exact and same_size and since >= self._log.base else Due()
         else:
             seen_to = hello.get("seen", {}).get(welcome["id"])
             if seen_to is not None and seen_to <= self._log.head:
@@ -106,7 +109,7 @@ class ClientHandler:
         """Note that no request of the creator is due any more: do not keep the whole log or the daemon for it."""
         if connection.creator:
             connection.creator = self._log.whole = False
-        self._timers.clear(("hello", connection.descriptor))
+        self._timers.clear((Timer.HELLO, connection.descriptor))
 
     def _missed(self) -> str:
         """Return a line about events since the last client left; empty if none, or if a client is attached."""
@@ -134,7 +137,7 @@ class ClientHandler:
             self._clients.typed(client)  # first: resize to this terminal before the program sees the key
             self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
-            self._timers.set(("held", client.number), KEY_TIMEOUT, lambda: self._release(client))
+            self._timers.set((Timer.HELD, client.number), KEY_TIMEOUT, lambda: self._release(client))
         written = pump.write_keys(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if client.replies.typed:  # after the write, so that it does not delay the key
@@ -160,7 +163,7 @@ class ClientHandler:
             client.unacknowledged = 0
             client.connection.send_ack()
         else:
-            self._timers.ensure(("ack", client.number), ALONE, client.connection.send_ack)
+            self._timers.ensure((Timer.ACK, client.number), ALONE, client.connection.send_ack)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
@@ -220,14 +223,14 @@ class ClientHandler:
         if client not in self._clients.all:
             return
         client.connection.reader = None
-        self._timers.clear(("held", client.number))
-        self._timers.clear(("ack", client.number))
+        self._timers.clear((Timer.HELD, client.number))
+        self._timers.clear((Timer.ACK, client.number))
         self._relay.echoes.forget(client)
         self._model.snapshot(client.position)
         self._clients.remove(client)
         if not self._clients:
             self._model.snapshot(self._log.head)
-            self._session.events.missed.reset(self._log.head)
+            self._session.events.missed = Missed(position=self._log.head)
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:

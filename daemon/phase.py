@@ -79,7 +79,7 @@ class Life:
         """Note a Ctrl-C."""
         self._interrupted_at = time.monotonic()
 
-    def go_on(self) -> None:
+    def forget_interrupt(self) -> None:
         """Note another key, or a new command: from now on, the last Ctrl-C is not the cause of an end."""
         self._interrupted_at = _NEVER
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from inspect import isfunction
-from typing import Any
 
 from sesh import check, names
 from sesh.about import __version__
@@ -17,7 +15,7 @@ from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
-from sesh.daemon.typing import Typing
+from sesh.daemon.typed_text import Typing
 from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
@@ -27,11 +25,15 @@ MAX_DATA = 4 << 20
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
-REQUESTS = {
-    verb: part for part in (Verbs, Typing) for verb in vars(part) if isfunction(getattr(part, verb)) and verb[0] != "_"
-}
-"""By verb, the class that has the request's method. The method's parameters, except `request`, are the keys that the
-request may have."""
+_VERBS = (
+    Verbs.summary, Verbs.status, Verbs.screen, Verbs.modes, Verbs.logs, Verbs.history, Verbs.typed,
+    Verbs.wait, Verbs.events, Verbs.run, Verbs.run_interrupt,
+    Verbs.detach, Verbs.kill, Verbs.rename, Verbs.label, Verbs.resume, Verbs.state, Verbs.switch, Verbs.tell,
+    Verbs.feed, Verbs.reload,
+)  # fmt: skip
+_TYPING = Typing.send, Typing.asked, Typing.interrupt
+REQUESTS: dict[str, Callable[..., None]] = {method.__name__: method for method in (*_VERBS, *_TYPING)}
+"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
 class Requests:
@@ -42,8 +44,7 @@ class Requests:
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
-        parts = {Verbs: Verbs(session, handler, ending, files, reload), Typing: self.typing}
-        self._methods: dict[str, Any] = {verb: getattr(parts[part], verb) for verb, part in REQUESTS.items()}
+        self._verbs = Verbs(session, handler, ending, files, reload)
         self._deferred: set[Request] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -57,8 +58,9 @@ class Requests:
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
-            method = self._methods.get(verb, self._unknown)
-            call = partial(method, **check.arguments(method.__func__, words))
+            method = REQUESTS.get(verb, Requests._unknown)
+            part = self._verbs if method in _VERBS else self.typing if method in _TYPING else self
+            call = partial(method, part, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")

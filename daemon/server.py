@@ -19,6 +19,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
+from sesh.daemon.timer import Timer
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
@@ -68,10 +69,10 @@ class Server:
         deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
-            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
+            self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
-        self.session.relay.pace()
+        self.session.relay.settle()
         self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
@@ -112,7 +113,7 @@ class Server:
     def _listen(self) -> None:
         """Accept connections, unless descriptors ran out or `MAX_CONNECTIONS` are all in use."""
         full = len(self.connections) >= MAX_CONNECTIONS and self._oldest_idle() is None
-        accepts = self.session.life.named and not full and not self.session.timers.is_set("accept")
+        accepts = self.session.life.named and not full and not self.session.timers.is_set(Timer.ACCEPT)
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
@@ -127,12 +128,12 @@ class Server:
         try:
             opened = self.listener.accept()
         except Refused as error:
-            if not self.session.timers.is_set("stranger"):  # a line for each would push all others out of the log
+            if not self.session.timers.is_set(Timer.STRANGER):  # a line for each would push all others out of the log
                 self.session.faults.note(f"a connection was closed: {error}")
-                self.session.timers.set("stranger", STRANGER_INTERVAL, lambda: None)
+                self.session.timers.set(Timer.STRANGER, STRANGER_INTERVAL, lambda: None)
             return
         except OSError:
-            self.session.timers.set("accept", ACCEPT_RETRY, self._listen)
+            self.session.timers.set(Timer.ACCEPT, ACCEPT_RETRY, self._listen)
             self._listen()
             raise
         if opened is not None:
@@ -150,7 +151,7 @@ class Server:
         self._listen()
         if not connection.role or connection.creator:
             end = partial(self._no_hello, connection)
-            self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, end)
+            self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
 
     def _no_hello(self, connection: PeerConnection) -> None:
         self.handler.creator_served(connection)
@@ -191,7 +192,7 @@ class Server:
                     self.session.relay.writable(client)
                 else:
                     connection.feed(self.session.log)
-                    self._loop.soon(self.session.relay.pace)
+                    self.session.relay.settle()
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -226,7 +227,8 @@ class Server:
         while backlog and connection.listening:
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
-                self.session.timers.set(("backlog", connection.descriptor), 0.0, partial(self._ready, connection, 0))
+                again = partial(self._ready, connection, 0)
+                self.session.timers.set((Timer.BACKLOG, connection.descriptor), 0.0, again)
                 return
         backlog.clear()
 
@@ -257,16 +259,16 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        session.timers.clear(("backlog", connection.descriptor))
+        session.timers.clear((Timer.BACKLOG, connection.descriptor))
         self.handler.creator_served(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
         if stdin is not None and stdin.feeder is connection:
-            session.timers.set("stdin", stdin.linger, stdin.close)
+            session.timers.set(Timer.STDIN, stdin.linger, stdin.close)
         if client is not None:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
         connection.drop()
         self._listen()
-        self._loop.soon(session.relay.pace)
+        session.relay.settle()

@@ -52,7 +52,7 @@ class Session:
         self.waits = Waits(pump, timers, activity, runs)
         answering = Answering(pump, model, clients, timers, runs)
         self.findings = findings = Findings(answering, activity, CommandMarks(facts, pump, runs, events), pump, events)
-        self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs.history)
+        self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
         self._connect()
         events.add("created", command=shorten(facts["command"]), directory=facts["directory"])
         if pty is not None:
@@ -61,7 +61,7 @@ class Session:
     def _connect(self) -> None:
         """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
         self.life.ended.add(self.relay.program_ended)
-        self.pump.stirred.add(self.activity.wake, self.waits.wake)
+        self.pump.traffic.add(self.activity.wake, self.waits.wake)
         self.pump.found.add(self.findings.handle)
         self.pump.appended.add(self.relay.deliver, self.checkpoints.soon)
         self.clients.resized.add(self._resized)

@@ -19,6 +19,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
+from sesh.daemon.timer import Timer
 from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY
@@ -104,12 +105,12 @@ class Verbs:
 
     def history(self, request: Request, n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
-        commands = self._session.runs.history
+        history = self._session.runs.history
         if n is None:
-            request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
+            request.respond(protocol.encode({"commands": [command.facts for command in history.commands]}))
             return
-        entry, output = commands.find(n, self._session.name)
-        request.respond(output, **entry)
+        command = history.find(n, self._session.name)
+        request.respond(command.output, **command.facts)
 
     def typed(self, request: Request) -> None:
         """Answer with the time of the last key on a terminal that shows notifications, None for never."""
@@ -276,7 +277,7 @@ class Verbs:
         if stdin is None or at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        session.timers.clear("stdin")
+        session.timers.clear(Timer.STDIN)
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return

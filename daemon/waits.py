@@ -15,6 +15,7 @@ from sesh.daemon.clients.connection import PeerConnection, Request
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.timer import Timer
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
@@ -77,9 +78,9 @@ class Waits:
 
     def _check_in(self, seconds: float) -> None:
         """Check the waits in `seconds`, or earlier if a check is due."""
-        due = self._timers.remaining("waits")
+        due = self._timers.remaining(Timer.WAITS)
         if seconds < (math.inf if due is None else due):
-            self._timers.set("waits", seconds, self._check_all)
+            self._timers.set(Timer.WAITS, seconds, self._check_all)
 
     def _check_all(self) -> None:
         for wait in self.all[:]:

@@ -3,6 +3,7 @@
 `test_of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str`
 must be text that the system accepts, and an `int` must not be negative. A type that allows more is annotated in
 `sesh.schema`.
+A dataclass or a NamedTuple is made of its checked fields, and an Enum of its value: so a daemon loads its snapshot.
 Data from a host is repaired where possible: text is cut and loses its control characters, malformed objects are dropped
 from lists, and unknown keys, which a newer sesh may send, are dropped. `arguments` takes the types from a function's
 signature.
@@ -14,7 +15,8 @@ import types
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -88,7 +90,7 @@ def _parameters(function: Callable[..., object]) -> tuple[dict[str, str], Test]:
 
 @cache
 def test_of(hint: Any) -> Test:
-    """Return the test of a type: plain, annotated, Literal, union, list, mapping, tuple or TypedDict."""
+    """Return the test of a type: plain, annotated, Literal, union, list, mapping, tuple, TypedDict, or a class."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return partial(_number, *inner) if isinstance(inner[1], range) else _WORDS[inner[1]]
@@ -101,11 +103,33 @@ def test_of(hint: Any) -> Test:
     if origin in (dict, Mapping):
         return partial(_mapping, test_of(inner[0]), test_of(inner[1]))
     if origin is tuple:
-        return partial(_tuple, [test_of(each) for each in inner])
+        return _test_of_tuple(*inner)
     if is_typeddict(hint):
-        fields = {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
+        fields = _fields(hint)
         return partial(_object, fields, [key for key in fields if key in hint.__required_keys__])
-    return _TYPES[hint]
+    return _TYPES[hint] if hint in _TYPES else _test_of_class(hint)
+
+
+def _fields(hint: Any) -> dict[str, Test]:
+    return {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
+
+
+def _test_of_tuple(*inner: Any) -> Test:
+    if inner[-1] is Ellipsis:
+        return partial(_made, tuple, partial(_list, test_of(inner[0]), False))
+    return partial(_tuple, [test_of(each) for each in inner])
+
+
+def _test_of_class(hint: type[Any]) -> Test:
+    """Return the test of an Enum, a dataclass or a NamedTuple, whose result is an instance."""
+    if issubclass(hint, Enum):
+        return partial(_made, hint, partial(_plain, [each.value for each in hint].__contains__, "is not known"))
+    fields = _fields(hint)
+    if is_dataclass(hint):
+        return partial(
+            _made, lambda passed: hint(**{key: passed[key] for key in fields}), partial(_object, fields, [*fields])
+        )
+    return partial(_made, hint._make, partial(_tuple, [*fields.values()]))
 
 
 def _plain(test: Callable[[Any], bool], reason: str, _check: Check, value: Any) -> Any:
@@ -130,6 +154,10 @@ def _text(harmless: Callable[[str], str], check: Check, value: Any) -> str:
     if not is_system_text(value):
         raise Malformed("is not text that the system takes")
     return value
+
+
+def _made(make: Callable[[Any], Any], test: Test, check: Check, value: Any) -> Any:
+    return make(test(check, value))
 
 
 def _octets(_check: Check, value: Any) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
@@ -69,12 +68,12 @@ class FaultLog:
     """Lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=KEPT)
+        self.kept: list[str] = []
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
         text = text if error is None else f"{text}: {_described(error)}"
-        self._lines.append(f"{measures.stamp()} {text}")
+        self.kept = [*self.kept, f"{measures.stamp()} {text}"][-KEPT:]
         _write("daemon", text)
 
     def guard(
@@ -87,11 +86,8 @@ class FaultLog:
             self.note(f"a fault in {part}", error)
             return None
 
-    def restore(self, lines: list[str]) -> None:
-        self._lines.extend(lines)
-
     def lines(self) -> list[str]:
-        return list(self._lines)
+        return self.kept[:]
 
 
 def _described(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 `_X` and `Moment` are explained in `sesh.schema`. A file is checked when it is read (`sesh.files`).
 """
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from sesh.measures import LARGEST_SIDE, MOST_SCROLLBACK
 from sesh.schema import Code, Id, Moment, Name, Pid, Resume, RunFacts, Text
@@ -71,25 +71,6 @@ class Facts(TypedDict):
     resume: list[str] | None
     resumed: bool
     env: list[str]
-
-
-class ModelState(TypedDict):
-    """A daemon's model of the screen as plain data.
-
-    `resizes`: position, columns and rows of each resize that the model has not reached. `marks`: positions up to which
-    clients have output, each with the state of the model there, None until the model reaches it. `screen`: the
-    bytes, as latin-1, that restore the emulator in the size `drawn` (columns, rows). `completed`: the number of the
-    newest line that scrolled off. `used`: see `vt.grid`.
-    """
-
-    position: int
-    size: list[int]
-    resizes: list[list[int]]
-    marks: list[tuple[int, Any]]
-    drawn: list[int]
-    screen: str
-    completed: int
-    used: list[str]
 
 
 class ScrolledOff(TypedDict):

@@ -2,7 +2,7 @@
 
     reports, notices, --state ──▶ Declared ┐
     prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ Standing ──▶ event, waits
-    changes of the screen ─────▶ Turn ─────┘
+    changes of the screen ─────▶ ScreenWork ─┘
 
 A timer checks the session once output and typing have settled, and again at growing intervals while the result may
 still change. An idle session has no timer. A request triggers a check if the last result may be stale.
@@ -11,14 +11,13 @@ still change. An idle session has no timer. A request triggers a check if the la
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from sesh import machine
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
-from sesh.daemon.activity.turn import DRAW_TIME, Turn, Work
+from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.events import Events
 from sesh.daemon.observers import Observers
 from sesh.daemon.pty import reads
@@ -27,6 +26,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
+from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
 from sesh.stored import Facts
@@ -69,8 +69,8 @@ class Activity:
         self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
         self.reports, self.checked = reports, Observers[[]]()
         now = time.monotonic()
-        self._kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
-        self._turn = Turn(model)
+        self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
+        self._work = ScreenWork(model)
         self._checked_at, self._typed_at = now, 0.0
         self._settled = True  # the session has been checked since output and typing settled
 
@@ -78,20 +78,20 @@ class Activity:
 
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
-        self._kept.active_at = time.monotonic()
+        self.kept.active_at = time.monotonic()
         if self._settled:
             self._settled = False
-            self._timers.set("activity", SETTLED, self._check)
+            self._timers.set(Timer.ACTIVITY, SETTLED, self._check)
 
     def typed(self, data: bytes) -> None:
         """Note typed input: a line answers the question, and some keys end a declaration."""
-        kept = self._kept
+        kept = self.kept
         self._typed_at, self._pump.last_activity = time.monotonic(), STEADY.now()
         if data[-1:] == _CTRL_C:
             self._pump.life.interrupt()
         else:
-            self._pump.life.go_on()
-        self._turn.key_pressed()
+            self._pump.life.forget_interrupt()
+        self._work.key_pressed()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self._model.catch_up(DRAW_TIME)
@@ -105,15 +105,15 @@ class Activity:
 
     def command_started(self) -> None:
         """Note that the shell has started a command: the previous one's question or result is over."""
-        self._pump.life.go_on()
-        if self._kept.declared.ends_by_input(b"", self._pump.log.head):
-            self._kept.answered_at = STEADY.now()
+        self._pump.life.forget_interrupt()
+        if self.kept.declared.ends_by_input(b"", self._pump.log.head):
+            self.kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
     def declare(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
         declared = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
-        self._kept.declared.declare(declared, by)
+        self.kept.declared.declare(declared, by)
         self._decide()
 
     def progressed(self, body: bytes) -> None:
@@ -122,11 +122,11 @@ class Activity:
         if digit in _PROGRESS:
             self.declare(_PROGRESS[digit], by=By.PROGRESS)
         elif digit == b"0":
-            self._kept.declared.end_progress()
+            self.kept.declared.end_progress()
 
     def reported(self, text: bytes, position: int) -> None:
         """Handle a report (OSC 7501) that ends at `position` of the log. `text`: everything after `7501;`."""
-        self._kept.declared.reported(text, self._group(), position)
+        self.kept.declared.reported(text, self._group(), position)
         self._decide()
 
     def reset(self, position: int) -> None:
@@ -136,7 +136,7 @@ class Activity:
 
     def marked(self, body: bytes, position: int) -> None:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
-        kept = self._kept
+        kept = self.kept
         group = self._group()
         kept.command_group, kept.prompt_group = (group, 0) if body[:1] == b"C" else (0, group)
         if body[:1] == b"C" and self._model.catch_up(DRAW_TIME, position):
@@ -147,36 +147,36 @@ class Activity:
 
     def ended(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._timers.clear("activity")
+        self._timers.clear(Timer.ACTIVITY)
         self.reports.take({"state": "clear"}, 0, self._pump.log.head)
-        self._settled, self._kept.declared.last = True, None
+        self._settled, self.kept.declared.last = True, None
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs
 
     @property
     def active_at(self) -> float:
-        return self._kept.active_at
+        return self.kept.active_at
 
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        declared, standing = self._kept.declared.standing, self._kept.standing
+        declared, standing = self.kept.declared.standing, self.kept.standing
         if declared is not None:
             return declared.state == State.WAITING
         if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
-            return self._turn.work == Work.OVER
+            return self._work.state == WorkState.OVER
         return self._settled and standing.state == State.WAITING
 
     @property
     def declared_question(self) -> Standing | None:
         """The state that the program declared (OSC 7501, `--hook`, `--state`), if it is waiting; else None."""
-        return self._kept.standing if self._kept.declared.asks else None
+        return self.kept.standing if self.kept.declared.asks else None
 
     @property
     def at_prompt_since_typed(self) -> bool:
         """True if a shell is at its prompt, and nobody has typed since it was found there."""
-        return self._kept.standing.why == Why.PROMPT and self._checked_at > self._pump.typed_line.typed_at
+        return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.typed_line.typed_at
 
     @property
     def shell_reads(self) -> bool:
@@ -187,7 +187,7 @@ class Activity:
         group = pty.foreground()
         if not machine.LINUX:
             return self._at_prompt(pty, group, raw=True)
-        return group == self._kept.prompt_group or bool(shells.kind_of(group))
+        return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     @property
     def line_begun(self) -> bool:
@@ -200,7 +200,7 @@ class Activity:
 
     def last_line(self) -> str:
         """Return a working program's progress report, or its last line of output; empty in other states."""
-        if self._kept.standing.state != State.WORKING:
+        if self.kept.standing.state != State.WORKING:
             return ""
         if line := self.reports.line():
             return line
@@ -209,60 +209,57 @@ class Activity:
 
     def standing(self, *, fresh: bool = False) -> Standing:
         """Return the state. If it may be stale, or if `fresh`, check it first, unless a check is due anyway."""
-        stale = self._kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
+        stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
             self._check(sure=True)
-        return self._kept.standing
+        return self.kept.standing
 
-    def dump(self) -> dict[str, Any]:
-        return asdict(self._kept)
-
-    def restore(self, state: dict[str, Any]) -> None:
-        declared = self._kept.declared
-        declared.restore(state["declared"])
-        self._kept = Kept(**{**state, "standing": Standing(**state["standing"]), "declared": declared})
-        if self._kept.standing.why == Why.STOPPED:
-            self._turn.restore(self._kept.standing.question)
+    def restore(self, kept: Kept) -> None:
+        vars(self.reports).update(vars(kept.declared.reports))  # the relay has the same object
+        kept.declared.reports = self.reports
+        self.kept = kept
+        if kept.standing.why == Why.STOPPED:
+            self._work.restore(kept.standing.question)
 
     # -- checks
 
     def _check(self, *, sure: bool = False) -> None:
         """Check the session, and schedule the next check. `sure`: the question of a new read has had time to arrive."""
         self._settled = True  # first: after an error, the next output schedules a check
-        kept = self._kept
+        kept = self.kept
         silent = self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
             self._settled = False
-            self._timers.set("activity", max(SETTLED - silent, _LEAST_DELAY), self._check)
+            self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
             return
         why, asked = self._observe(silent)
         known = kept.standing.why == Why.READ and kept.standing.question == asked
         if why == Why.READ and not (sure or known or kept.declared.standing):  # its question may not have arrived yet
             self._settled = False
-            self._timers.set("activity", _OUTPUT_DELAY, lambda: self._check(sure=True))
+            self._timers.set(Timer.ACTIVITY, _OUTPUT_DELAY, lambda: self._check(sure=True))
             return
         kept.declared.checked(why, self._group(), self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
         if due is not None:
-            self._timers.set("activity", max(due - silent, _LEAST_DELAY), self._check)
+            self._timers.set(Timer.ACTIVITY, max(due - silent, _LEAST_DELAY), self._check)
 
     def _silent(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
-        pty, at = self._pump.pty, self._kept.active_at
+        pty, at = self._pump.pty, self.kept.active_at
         if pty is not None and self._pump.running and pty.raw():
-            self._turn.check(self._pump.log.head, at)
-            at = max(self._typed_at, self._turn.changed_at)
+            self._work.check(self._pump.log.head, at)
+            at = max(self._typed_at, self._work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
         """Update the state from the program's declaration, if any, else from the result of a check."""
-        kept = self._kept
+        kept = self.kept
         self._set_standing(rules.decide(kept.standing, kept.declared.standing, seen, kept.answered_at))
 
     def _set_standing(self, standing: Standing) -> None:
-        before, self._kept.standing = self._kept.standing, standing
+        before, self.kept.standing = self.kept.standing, standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
             state, why = standing.state.value, standing.why.value
@@ -280,20 +277,20 @@ class Activity:
                 return Why.XOFF, rules.OUTPUT_STOPPED
             raw = pty.raw()
             prompt = self._at_prompt(pty, group, raw=raw)
-            if prompt and group != self._kept.command_group:
+            if prompt and group != self.kept.command_group:
                 return Why.PROMPT, ""
             reads_line = prompt or (not raw and self._reads_line(pty, group))
             if reads_line and self._model.catch_up(DRAW_TIME):  # else the question is not drawn yet
                 return Why.READ, self._question()
-            if raw and self._turn.work == Work.OVER:
-                return Why.STOPPED, self._turn.question
+            if raw and self._work.state == WorkState.OVER:
+                return Why.STOPPED, self._work.question
         return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
 
     def _question(self) -> str:
         """Return the question of a program that reads a line; keep the old one while an answer is typed."""
         if self._pump.line_begun:
-            return self._kept.standing.question
-        return question.in_lines(self._model.emulator, self._kept.entered)
+            return self.kept.standing.question
+        return question.in_lines(self._model.emulator, self.kept.entered)
 
     def _group(self) -> int:
         return self._pump.pty.foreground() if self._pump.pty is not None and self._pump.running else 0
@@ -306,7 +303,7 @@ class Activity:
 
     def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Return whether the foreground is a shell at its prompt, by its marks or by the kernel."""
-        if group == self._kept.prompt_group:
+        if group == self.kept.prompt_group:
             return True
         if not machine.LINUX:  # without /proc, only the session's own shell can be recognized
             return raw and group == self._facts["pid"] and self._facts["shell"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
@@ -30,12 +29,6 @@ class Declared:
     reports: Reports
     last: Standing | None = None
     by: By = By.NOTICE
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from the result of `asdict`."""
-        vars(self.reports).update(state["reports"])
-        self.last = Standing(**state["last"]) if state["last"] is not None else None
-        self.by = By(state["by"])
 
     @property
     def standing(self) -> Standing | None:

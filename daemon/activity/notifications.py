@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.clients.client import Clients
+from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
@@ -49,7 +50,7 @@ class Notifications:
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
-        self.running: set[int] = set()
+        self.running: list[int] = []
         self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
         self._due: News | None = None  # to be sent at the timer `notify`, unless a newer event cancels it
 
@@ -74,7 +75,7 @@ class Notifications:
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
-            self._timers.set("notify", left, self._notify)
+            self._timers.set(Timer.NOTIFY, left, self._notify)
 
     def _notify(self) -> None:
         news, self._due = self._due, None
@@ -103,11 +104,11 @@ class Notifications:
             return
         if pid == 0:
             _notify_in_child(self._facts, news)
-        self.running.add(pid)
+        self.running.append(pid)
 
     def reap(self) -> None:
         """Reap children, and log those that failed; called after SIGCHLD."""
-        for pid in list(self.running):
+        for pid in self.running[:]:
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:

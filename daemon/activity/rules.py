@@ -67,9 +67,6 @@ class Standing:
     question: str = ""
     kind: str = ""
 
-    def __post_init__(self) -> None:
-        self.state, self.why = State(self.state), Why(self.why)  # a reload restores them as plain strings
-
     def as_json(self) -> ActivityFacts:
         since = measures.exact_stamp(measures.STEADY.wall_time(self.since))
         question, kind = self.question or None, self.kind or None

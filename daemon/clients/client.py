@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -161,6 +160,17 @@ def client_of(connection: PeerConnection) -> Client | None:
     return connection.reader if isinstance(connection.reader, Client) else None
 
 
+@dataclass(frozen=True)
+class Departed:
+    """What is remembered of a client that has left.
+
+    `last_input`: the number of its last INPUT. `exact`: its terminal shows the raw output up to its position.
+    """
+
+    last_input: int = 0
+    exact: bool = True
+
+
 class Clients:
     """The attached clients of one session. `resized` is called with the session's new size."""
 
@@ -169,8 +179,7 @@ class Clients:
         self.size = size
         self.resized: Observers[[Size]] = Observers()
         self.last_number = 0
-        self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
-        """By the token of a client that has left: number of its last INPUT; False if it shows a drawn screen."""
+        self.departed: dict[str, Departed] = {}  # by the client's token
 
     def __len__(self) -> int:
         return len(self.all)
@@ -195,9 +204,10 @@ class Clients:
         if client.terminal.token:
             state = client.state
             partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
-            self.departed[client.terminal.token] = client.last_input, state.before_drawn is None and not partly_drawn
+            exact = state.before_drawn is None and not partly_drawn
+            self.departed[client.terminal.token] = Departed(client.last_input, exact)
             while len(self.departed) > MAX_DEPARTED:
-                self.departed.popitem(last=False)
+                del self.departed[next(iter(self.departed))]
 
     def remove(self, client: Client) -> None:
         self.remember(client)

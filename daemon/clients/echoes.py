@@ -14,6 +14,7 @@ from sesh import protocol
 from sesh.daemon.clients.client import Client
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
+from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
@@ -48,14 +49,14 @@ class Echoes:
         typed = self._unreported.get(client)
         if typed is not None:
             typed.append((time.monotonic(), number))
-            self._timers.ensure("echoes", ALONE, self._report_alone)
+            self._timers.ensure(Timer.ECHOES, ALONE, self._report_alone)
 
     def _report_alone(self) -> None:
         self.report()
         for client in self._unreported:
             client.connection.flush()
         if any(self._unreported.values()):
-            self._timers.set("echoes", ALONE, self._report_alone)
+            self._timers.set(Timer.ECHOES, ALONE, self._report_alone)
 
     def report(self) -> None:
         """Queue flags and echoes for clients that predict; called before output is sent."""

@@ -18,10 +18,13 @@ BACKLOG = 128
 
 
 class Listener:
-    """A listening, non-blocking Unix socket of mode 0600 in the sessions directory."""
+    """A listening, non-blocking Unix socket of mode 0600 in the sessions directory.
+
+    `identity`: the device and the inode of its file.
+    """
 
     def __init__(self, name: str, opened: socket.socket, identity: tuple[int, int]) -> None:
-        self.name, self.socket, self._identity = name, opened, identity
+        self.name, self.socket, self.identity = name, opened, identity
         self._directory = _hold(paths.directory())
 
     @classmethod
@@ -36,16 +39,6 @@ class Listener:
                 check()
             clear(name)
             return cls(name, *_bind(name))
-
-    @classmethod
-    def adopt(cls, name: str, descriptor: int, device: int, inode: int) -> Listener:
-        """Return the listener that `dump` described."""
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
-        return cls(name, opened, (device, inode))
-
-    def dump(self) -> tuple[int, int, int]:
-        """Return the descriptor, and the device and inode of the socket file."""
-        return (self.socket.fileno(), *self._identity)
 
     def accept(self) -> socket.socket | None:
         """Return a new connection, None if none waits. Raises Refused if it is another user's."""
@@ -84,7 +77,7 @@ class Listener:
             if not self._ours():
                 clear(self.name)
                 before = self.socket
-                self.socket, self._identity = _bind(self.name)
+                self.socket, self.identity = _bind(self.name)
                 before.close()  # only now: if binding fails, it stays in use
 
     def release(self, session_id: str = "", *, files: bool = True) -> None:
@@ -117,7 +110,7 @@ class Listener:
             status = os.lstat(paths.socket_path(self.name))
         except FileNotFoundError:
             return False
-        return (status.st_dev, status.st_ino) == self._identity
+        return (status.st_dev, status.st_ino) == self.identity
 
 
 def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:

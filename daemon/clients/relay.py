@@ -13,6 +13,7 @@ from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.daemon.screen.reports import Reports
+from sesh.daemon.timer import Timer
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
@@ -50,16 +51,24 @@ class Relay:
         if late:
             self._set_late_aside()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
-            self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
-        if self.screens_due:
-            self._soon(self.serve)
+            self.timers.ensure(Timer.DRAW, max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         self._follow()
-        self._soon(self.pace)
+        self.settle()
+
+    def settle(self) -> None:
+        """Send the screens that are due, and set the program's pace, once, at the end of the loop's turn."""
+        self._soon(self._settle)
+
+    def _settle(self) -> None:
+        try:
+            self.serve()
+        finally:
+            self.pace()
 
     def program_ended(self) -> None:
         """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
         self._follow()
-        self._soon(self.serve)
+        self.settle()
 
     # -- the emulator
 
@@ -67,19 +76,17 @@ class Relay:
         """Schedule the emulator's next step, unless it may lag."""
         seconds = self.model.wait_time()
         if seconds is None:
-            self.timers.clear("emulator")
+            self.timers.clear(Timer.EMULATOR)
         else:
-            self.timers.set("emulator", seconds, self._step)
+            self.timers.set(Timer.EMULATOR, seconds, self._step)
 
     def _step(self) -> None:
         """Run the emulator for a few milliseconds, unless more output has just come."""
         try:
             if not self.model.wait_time():
-                self.timers.set("pack", PACK_AFTER, self._pack)
+                self.timers.set(Timer.PACK, PACK_AFTER, self._pack)
                 self.model.step()
-                self._soon(self.pace)
-                if self.screens_due:
-                    self._soon(self.serve)
+                self.settle()
         finally:
             self._follow()
 
@@ -88,7 +95,7 @@ class Relay:
         until = time.monotonic() + STEP_TIME
         for _ in self.model.emulator.scrollback.pack():
             if time.monotonic() >= until:
-                self.timers.set("pack", 0, self._pack)
+                self.timers.set(Timer.PACK, 0, self._pack)
                 return
         processes.trim_memory()
 
@@ -110,7 +117,7 @@ class Relay:
         pacing = [*self.followers, leader] if leader is not None and leader.gets_output() else self.followers
         waits = any(reader.late(self.log) and not reader.connection.stalled for reader in pacing)
         if waits:
-            self.timers.ensure("pace", STALLED, self._set_late_aside)
+            self.timers.ensure(Timer.PACE, STALLED, self._set_late_aside)
         return waits
 
     def _set_late_aside(self) -> None:
@@ -122,7 +129,7 @@ class Relay:
         for follower in self.followers:
             if follower.late(log) and follower.connection.stalled:
                 follower.skip_to(log.head)
-        self._soon(self.pace)
+        self.settle()
 
     def set_aside(self, client: Client) -> None:
         """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
@@ -130,7 +137,7 @@ class Relay:
             self.model.snapshot(client.position)
         if not (isinstance(client.state, Due) and client.state.attach):
             client.state = Due(client.state.before_drawn)
-        self._soon(self.serve)
+        self.settle()
 
     def resize(self, size: Size) -> None:
         """Resize the model; send all clients another screen, unless only the size in pixels has changed."""
@@ -141,18 +148,12 @@ class Relay:
 
     def writable(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
-        self._soon(self.pace)
+        self.settle()
         client.connection.feed(self.log)
-        if isinstance(client.state, Due):
-            self._soon(self.serve)
-        elif isinstance(client.state, Drawn) and client.ready_for_screen():
-            self.timers.ensure("draw", 0, self.draw)
+        if isinstance(client.state, Drawn) and client.ready_for_screen():
+            self.timers.ensure(Timer.DRAW, 0, self.draw)
 
     # -- screens
-
-    @property
-    def screens_due(self) -> bool:
-        return any(isinstance(client.state, Due) for client in self.clients.all)
 
     def _ready_for_screen(self) -> list[tuple[Client, Due]]:
         """Return the clients that wait for a screen and are ready for it."""
@@ -168,11 +169,10 @@ class Relay:
         """
         model = self.model
         ready = self._ready_for_screen()
-        if not self.screens_due:
+        if not any(isinstance(client.state, Due) for client in self.clients.all):
             self._waiting_since = 0.0
         if not ready:
             return
-        self._soon(self.pace)
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
@@ -183,7 +183,7 @@ class Relay:
             if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)
         if model.lag:
-            self.timers.set("screens", 0.0, self.serve)
+            self.settle()
 
     def _send_screen(self, client: Client, due: Due) -> None:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
@@ -197,11 +197,12 @@ class Relay:
         drawing = due.drawing or (self._replay(client) if due.attach else self._repaint(client, due.before_drawn))
         if drawing.advance():
             # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal
-            # would get the lines of the first part twice.
+            # would get the lines of the first part twice. No echo would come earlier otherwise, because these lines
+            # must enter the scrollback before the screen that the echo changes.
             if client.position < 0:
                 client.send_part(drawing.take())
             client.state = replace(due, drawing=drawing)
-            self.timers.set("screens", 0.0, self.serve)
+            self.settle()
         else:
             self._complete(client, drawing.finish(self._status(-1 if due.attach else client.position)))
 
@@ -251,13 +252,13 @@ class Relay:
             client.connection.feed(self.log)
 
     def draw(self) -> None:
-        self.timers.clear("draw")
+        self.timers.clear(Timer.DRAW)
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:
             self._draw(client)
         self._drawn_at = time.monotonic()
         if self.model.lag:
-            self.timers.ensure("draw", FRAME_TIME, self.draw)
+            self.timers.ensure(Timer.DRAW, FRAME_TIME, self.draw)
 
     def _draw(self, client: Client) -> None:
         """Send a drawn client its screen, unless it has not read the last one."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Hashable
-from enum import Enum
+from collections.abc import Callable
+from enum import Enum, auto
 
 from sesh.daemon.observers import Observers
 from sesh.daemon.phase import Life
@@ -12,29 +12,40 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
+from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
-OWN_WRITERS = frozenset(("answers", "run"))  # the daemon's own input, which is not part of a person's line
 REOPEN_AFTER = 1.0  # seconds until a pty that seemed closed is read again
 
 
+class Writer(Enum):
+    """The writer of a unit of input that is no client. ANSWERS and RUN are not part of a person's line."""
+
+    ANSWERS = auto()
+    RUN = auto()
+    REQUEST = auto()
+
+
 class InputQueue:
-    """A queue of input for the program: units of bytes, each written whole and in order."""
+    """A queue of input for the program: units of bytes, each written whole and in order.
+
+    A unit's writer is a `Writer` or, for a client, its number.
+    """
 
     def __init__(self) -> None:
-        self._units: deque[tuple[Hashable, memoryview, Callable[[bool], None] | None]] = deque()
-        self._sizes: Counter[Hashable] = Counter()
+        self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
+        self._sizes: Counter[Writer | int] = Counter()
         self.size = 0
 
-    def waiting(self, writer: Hashable) -> int:
+    def waiting(self, writer: Writer | int) -> int:
         """Return the number of queued bytes of one writer."""
         return self._sizes[writer]
 
-    def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
+    def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Queue a unit. `done` is called once: with True after it was written, with False if it was dropped."""
         self._units.append((writer, memoryview(data), done))
         self._sizes[writer] += len(data)
@@ -80,13 +91,13 @@ class Reading(Enum):
 class Pump:
     """Moves bytes in both directions.
 
-    `stirred` is called before `type` types, and after output. `found` is called with the findings in a block of output
+    `traffic` is called before `type` types, and after output. `found` is called with the findings in a block of output
     and the block's position. `appended` is called after bytes were appended to the log.
     """
 
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
         self.log, self._loop, self.life = log, loop, life
-        self.stirred: Observers[[]] = Observers()
+        self.traffic: Observers[[]] = Observers()
         self.found: Observers[[list[Finding], int]] = Observers()
         self.appended: Observers[[]] = Observers()
         self.pty: Pty | None = None
@@ -143,7 +154,7 @@ class Pump:
         if not is_open:
             self._set_reading(Reading.CLOSED)
             if self.running:
-                self._loop.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
+                self._loop.timers.ensure(Timer.REOPEN, REOPEN_AFTER, self.reopen)
         if not block:
             return False
         if self.filter is None or (block := self.filter(block)):
@@ -158,7 +169,7 @@ class Pump:
         finally:
             self.log.append(block)
         self.last_activity = STEADY.now()
-        self.stirred()
+        self.traffic()
         if findings:
             self.found(findings, start)  # first: a query gets its answerer before any terminal gets the query
         self.appended()
@@ -173,10 +184,10 @@ class Pump:
             self.log.append(data)
             self.appended()
 
-    def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
+    def type(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Type a unit of bytes; `done`: see `InputQueue.add`."""
-        self.stirred()
-        taken = 0 if writer in OWN_WRITERS else self.write_keys(data)
+        self.traffic()
+        taken = 0 if writer in (Writer.ANSWERS, Writer.RUN) else self.write_keys(data)
         self.input.add(writer, data[taken:], done)
         self.drain()
 

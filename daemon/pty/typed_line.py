@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sesh.daemon.pty.pty import Pty
 from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
@@ -22,39 +22,37 @@ _RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}
 """Keys that may insert text: history, yank; and the end of a paste."""
 
 
+@dataclass
 class TypedLine:
-    """The unfinished line, estimated from keys."""
+    """The unfinished line, estimated from keys.
 
-    def __init__(self) -> None:
-        self._length, self._drafted = 0, False
-        self.typed_at = self.person_at = 0.0  # times (monotonic) of the last input, and of a person's
-        self._reader = 0, False  # `Pty.reader` at the last keys
+    `estimate`: its length in bytes, erased ones included. `draft`: a person has typed it. `typed_at`, `person_at`:
+    times (monotonic) of the last input, and of a person's. `reader`: `Pty.reader` at the last keys.
+    """
+
+    estimate: int = 0
+    draft: bool = False
+    typed_at: float = 0.0
+    person_at: float = 0.0
+    reader: tuple[int, bool] = (0, False)
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         self.typed_at = time.monotonic()
         self.person_at = self.typed_at if attended else self.person_at
         if pty is not None:
-            self._length, self._reader = self.length(pty), pty.reader()
+            self.estimate, self.reader = self.length(pty), pty.reader()
         for token, _ in tokens(keys[-_MOST_BYTES:]):
-            length = _length_after(token, self._length)
-            self._drafted = length > 0 and (self._drafted or (attended and length > self._length))
-            self._length = length
+            length = _length_after(token, self.estimate)
+            self.draft = length > 0 and (self.draft or (attended and length > self.estimate))
+            self.estimate = length
 
     def length(self, pty: Pty) -> int:
-        """Return the length in bytes, erased ones included; 0 if a raw terminal's reader has changed since."""
-        return self._length if not self._reader[1] or self._reader == pty.reader() else 0
+        """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
+        return self.estimate if not self.reader[1] or self.reader == pty.reader() else 0
 
     def drafted(self, pty: Pty) -> bool:
         """Return whether the unfinished line is a person's, and recent."""
-        return self._drafted and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
-
-    def dump(self) -> tuple[int, bool, tuple[float, float], tuple[int, bool]]:
-        return self._length, self._drafted, (self.typed_at, self.person_at), self._reader
-
-    def restore(self, length: int, drafted: bool, typed: Sequence[float], reader: Sequence[int]) -> None:
-        self._length, self._drafted = length, drafted
-        self.typed_at, self.person_at = typed
-        self._reader = reader[0], bool(reader[1])
+        return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
 
 
 def _length_after(token: bytes, length: int) -> int:

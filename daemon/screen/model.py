@@ -7,12 +7,12 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.measures import SCROLLBACK, scrollback_bytes
-from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
 from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
@@ -40,6 +40,25 @@ class TerminalState(NamedTuple):
     row: int = 0
     open_rows: int = 0
     columns: int = 0
+
+
+@dataclass
+class ModelState:
+    """A model without the log. Positions are those of the log, sizes are columns and rows.
+
+    `resizes`: position and size of each resize that the model has not reached. `snapshots`: by position the state of a
+    terminal there, None if the model has not reached it. `screen`: the bytes that restore the emulator in the size
+    `drawn`. `completed`: the number of the newest line that scrolled off. `used`: see `vt.grid`.
+    """
+
+    position: int
+    size: tuple[int, int]
+    resizes: list[tuple[int, int, int]]
+    snapshots: list[tuple[int, TerminalState | None]]
+    drawn: tuple[int, int]
+    screen: bytes
+    completed: int
+    used: list[str]
 
 
 class Model:
@@ -155,32 +174,29 @@ class Model:
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the model as plain data."""
         emulator = self.emulator
-        return {
-            "position": self.position,
-            "size": [self.columns, self.rows],
-            "resizes": [list(resize) for resize in self._resizes],
-            "marks": list(self._snapshots.items()),
-            "drawn": [emulator.columns, emulator.rows],
-            "screen": replay(emulator, lines=emulator.scrollback.lines, clear=False).decode("latin-1"),
-            "completed": emulator.scrollback.completed,
-            "used": sorted(emulator.screen.used),
-        }
+        return ModelState(
+            position=self.position,
+            size=(self.columns, self.rows),
+            resizes=list(self._resizes),
+            snapshots=list(self._snapshots.items()),
+            drawn=(emulator.columns, emulator.rows),
+            screen=replay(emulator, lines=emulator.scrollback.lines, clear=False),
+            completed=emulator.scrollback.completed,
+            used=sorted(emulator.screen.used),
+        )
 
     def restore(self, state: ModelState) -> None:
         """Continue from the result of `dump`; the log must have the bytes from its position on."""
-        self.position = state["position"]
-        self.columns, self.rows = state["size"]
-        self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
-        for at, shown in state["marks"]:
-            if not shown:
-                insort(self._ahead, at)
-            self._snapshots[at] = TerminalState(shown[0], shown[1], Stacks(*shown[2]), *shown[3:]) if shown else None
-        self.emulator = self._new(*state["drawn"])
-        self.emulator.feed(state["screen"].encode("latin-1"))
-        self.emulator.scrollback.renumber(state["completed"])
-        self.emulator.screen.used = set(state["used"])
+        self.position = state.position
+        self.columns, self.rows = state.size
+        self._resizes = deque(state.resizes)
+        self._snapshots = dict(state.snapshots)
+        self._ahead = sorted(position for position, shown in state.snapshots if shown is None)
+        self.emulator = self._new(*state.drawn)
+        self.emulator.feed(state.screen)
+        self.emulator.scrollback.renumber(state.completed)
+        self.emulator.screen.used = set(state.used)
 
     def snapshot(self, position: int) -> None:
         """Remember the state at `position`, from which a client may need a repaint later."""

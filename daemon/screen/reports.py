@@ -10,6 +10,7 @@ import os
 import re
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from sesh.schema import ReportFacts
 from sesh.wording import of_report, one_line
@@ -73,7 +74,7 @@ def _bytes(value: str) -> bytes:
 class Reports:
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0  # the process group that reported last
-    changed_at: int = -1  # position of the last change
+    changed_at: Annotated[int, range(-1, 1 << 62)] = -1  # position of the last change
     speaks: bool = False  # reports override other declarations
 
     def take(self, report: Report, group: int, at: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 
 from sesh import processes
 from sesh.daemon.events import Events
@@ -16,8 +17,6 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.queue import RunQueue
 from sesh.stored import Facts
 from sesh.wording import plain
-
-Begun = tuple[int, float, float, str | None, str]
 
 MAX_COMMAND = 4096  # characters; the rest is cut
 _END = b"\x1b]133;D"
@@ -35,14 +34,24 @@ the end, a match can start at one place only."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A command that runs. `start`: the position of its output. `number`: 0 if it has no text."""
+
+    start: int
+    started: float  # seconds since 1970
+    began_at: float  # monotonic
+    text: str | None
+    number: int
+    cwd: str
+
+
 class CommandMarks:
     """Records the commands that people type; a `--run` records its own."""
 
     def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
         self._facts, self._pump, self._runs, self._events = facts, pump, runs, events
-        self.begun: Begun | None = None
-        """The active command: start of its output, start time (wall clock, monotonic), text, directory."""
-        self.number = 0  # of the newest command with a text
+        self.begun: Begun | None = None  # the active command
 
     def handle(self, body: bytes, position: int) -> None:
         """Handle a mark that ends at `position` of the log. `body`: everything after `133;`."""
@@ -58,29 +67,29 @@ class CommandMarks:
         command = parse_command(body)
         pid = self._pump.pty.foreground() if self._pump.pty is not None else 0
         cwd = processes.directory_of(pid) or processes.directory_of(int(self._facts["pid"]))
-        self.begun = (position, time.time(), time.monotonic(), command, cwd)
+        number = self._runs.history.next_number() if command is not None else 0
+        self.begun = Begun(position, time.time(), time.monotonic(), command, number, cwd)
         if command is None:
             self._events.add("command_started")
         else:
-            self.number = self._runs.history.next_number()
-            self._events.add("command_started", command=[command], n=self.number)
+            self._events.add("command_started", command=[command], n=number)
 
     def _end(self, body: bytes, position: int) -> None:
-        if self.begun is None:
+        begun, self.begun = self.begun, None
+        if begun is None:
             return
-        (start, moment, since, command, cwd), self.begun = self.begun, None
         digits = body[2:].partition(b";")[0]
         code = int(digits) if digits.isdigit() and len(digits) < 4 else None
-        if command is None:
+        if begun.text is None:
             self._events.add("command_ended", exit_code=code)
             return
-        duration = time.monotonic() - since
+        duration = time.monotonic() - begun.began_at
         pty = self._pump.pty
-        data = self._pump.log.bytes(start, position)  # the log may have dropped its beginning
+        data = self._pump.log.bytes(begun.start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
         output = own_output(data, translated=pty is None or pty.translates())
-        self._runs.history.add(self.number, [command], cwd, moment, duration, code, output)
-        self._events.add("command_ended", exit_code=code, command=[command], n=self.number)
+        self._runs.history.add(begun.number, [begun.text], begun.cwd, begun.started, duration, code, output)
+        self._events.add("command_ended", exit_code=code, command=[begun.text], n=begun.number)
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:

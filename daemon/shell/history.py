@@ -5,13 +5,12 @@ They come from `--run` and from shell integration (see `command_marks`).
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from typing import Any
+from dataclasses import dataclass, field
 
 from sesh.about import SESH
 from sesh.daemon.shell.run import Run
 from sesh.errors import NotFound, SeshError, rebuild
-from sesh.schema import RunFacts
+from sesh.schema import ErrorFacts, RunFacts
 
 MAX_ENTRIES = 100  # commands kept, and answers; the oldest is dropped
 MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones
@@ -19,37 +18,51 @@ MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest o
 _FACTS_SIZE = 150  # characters of an entry's JSON besides command and directory
 
 
-class History:
-    def __init__(self) -> None:
-        self.count = 0
-        self.last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
-        self.entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)  # each with its output
-        self.answers: OrderedDict[str, tuple[int, dict[str, Any]]] = OrderedDict()
-        """The number of a run and its answer, by the run's key."""
+@dataclass
+class Command:
+    """A command that has ended. `output`: empty if it was dropped."""
 
-    def find(self, number: int, session: str) -> tuple[RunFacts, bytes]:
-        """Return a command and its output. Raises NotFound; its message names `session`."""
-        for entry, output in self.entries:
-            if entry["n"] == number:
-                if entry["output_bytes"] and not output:  # dropped, or restored without output
+    facts: RunFacts
+    output: bytes = b""
+
+
+@dataclass
+class Answered:
+    """The answer to the run of this number: its result, or an error."""
+
+    number: int
+    result: RunFacts | None
+    error: ErrorFacts | None
+
+
+@dataclass
+class History:
+    """`last`: the run that was active at the session's end, with its `key`. `answers`: by the keys of runs."""
+
+    count: int = 0
+    last: RunFacts | None = None
+    commands: list[Command] = field(default_factory=list)
+    answers: dict[str, Answered] = field(default_factory=dict)
+
+    def find(self, number: int, session: str) -> Command:
+        """Return a command. Raises NotFound; its message names `session`."""
+        for command in self.commands:
+            if command.facts["n"] == number:
+                if command.facts["output_bytes"] and not command.output:  # dropped, or restored without output
                     message = f"the output of command {number} is not kept any more"
                     raise NotFound(message, hint=f"see: {SESH} --logs {session}")
-                return entry, output
+                return command
         raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
 
     def newest(self, budget: int) -> list[RunFacts]:
         """Return the newest commands that fit into `budget` characters, the oldest first."""
         newest: list[RunFacts] = []
-        for entry, _ in reversed(self.entries):
+        for entry in (command.facts for command in reversed(self.commands)):
             budget -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
             if budget < 0:
                 break
             newest.append(entry)
         return newest[::-1]
-
-    def restore(self, count: int, entries: list[tuple[RunFacts, bytes]]) -> None:
-        self.count = count
-        self.entries.extend(entries)
 
     def next_number(self) -> int:
         self.count += 1
@@ -68,34 +81,33 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self.entries.append((entry, output[-MAX_OUTPUT:]))
+        self.commands = [*self.commands, Command(entry, output[-MAX_OUTPUT:])][-MAX_ENTRIES:]
         budget = MAX_OUTPUT_IN_ALL
-        for index in range(len(self.entries) - 1, -1, -1):
-            entry, output = self.entries[index]
-            budget -= len(output)
-            if budget < 0 and output:
-                self.entries[index] = (entry, b"")
+        for command in reversed(self.commands):
+            budget -= len(command.output)
+            if budget < 0:
+                command.output = b""
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
         """Keep the first answer to a run that has a key."""
         if run.key and run.key not in self.answers:
-            plain_answer = {"error": answer.facts()} if isinstance(answer, SeshError) else dict(answer)
-            self.answers[run.key] = run.number, plain_answer
+            error, result = (answer.facts(), None) if isinstance(answer, SeshError) else (None, answer)
+            self.answers[run.key] = Answered(run.number, result, error)
             if len(self.answers) > MAX_ENTRIES:
-                self.answers.popitem(last=False)
+                del self.answers[next(iter(self.answers))]
 
     def answer_again(self, run: Run) -> bool:
         """Repeat the answer to a caller that reconnects; return False if there was no answer yet."""
         if run.key not in self.answers or run.request is None:
             return False
-        number, answer = self.answers[run.key]
-        if "error" in answer:
-            run.request.refuse(rebuild(answer["error"]))
+        answer = self.answers[run.key]
+        if answer.result is None:
+            run.request.refuse(rebuild(answer.error))
             return True
-        rows = ((entry["output_bytes"], output) for entry, output in self.entries if entry["n"] == number)
+        rows = ((each.facts["output_bytes"], each.output) for each in self.commands if each.facts["n"] == answer.number)
         size, output = next(rows, (0, b""))
         first = size - len(output)
         since = run.sent or 0
-        truncated = answer["truncated"] or first > since
-        run.request.respond(output[max(0, since - first) :], **{**answer, "truncated": truncated})
+        result: RunFacts = {**answer.result, "truncated": answer.result["truncated"] or first > since}
+        run.request.respond(output[max(0, since - first) :], **result)
         return True

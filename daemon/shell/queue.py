@@ -16,12 +16,13 @@ from sesh import processes
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
-from sesh.daemon.pty.pump import Pump
+from sesh.daemon.pty.pump import Pump, Writer
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Begin, Run, RunState
 from sesh.daemon.shell.shells import Shell
+from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
 from sesh.schema import RunFacts
@@ -76,7 +77,7 @@ class RunQueue:
             self._timers.set(run, timeout, lambda: self._time_out(run))
         self._pump.filter = self.filter
         if self.active is None:
-            self._timers.set("run", 0, self.step)
+            self._timers.set(Timer.RUN, 0, self.step)
 
     def interrupt(self, connection: PeerConnection) -> bool:
         """Interrupt a caller's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
@@ -139,7 +140,7 @@ class RunQueue:
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
-        self._timers.clear("run")
+        self._timers.clear(Timer.RUN)
 
     # -- the program's output
 
@@ -177,7 +178,7 @@ class RunQueue:
         run.number = self.history.next_number()
         run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
         self._events.add("command_started", command=run.words, n=run.number)
-        self._timers.set("run", QUIET, self.step)
+        self._timers.set(Timer.RUN, QUIET, self.step)
         if not run.wait:
             self._answer(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
@@ -223,7 +224,7 @@ class RunQueue:
         if run.connection is None or run.connection.closed:
             self._remove(run)  # without an answer: a client that reconnects asks again
         elif shell is None:
-            self._timers.set("run", PROMPT_POLL, self.step)
+            self._timers.set(Timer.RUN, PROMPT_POLL, self.step)
         else:
             self._type(run, shell)
 
@@ -236,8 +237,8 @@ class RunQueue:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
         run.become(RunState.TYPED)
-        self._timers.set("run", BEGIN_TIMEOUT, self.step)
-        self._pump.type("run", run.wrapper.line)
+        self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
+        self._pump.type(Writer.RUN, run.wrapper.line)
         self._pump.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
@@ -249,7 +250,7 @@ class RunQueue:
         run.remove_files()
         run.error = error
         run.become(RunState.WITHDRAWN)
-        self._timers.set("run", MARK_DELAY, self.step)
+        self._timers.set(Timer.RUN, MARK_DELAY, self.step)
 
     def _not_begun(self, run: Run) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it.
@@ -261,12 +262,12 @@ class RunQueue:
         self._pump.show(self._marks.release())
         stopped = shells.output_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
-            self._pump.type("run", b"\x03")
+            self._pump.type(Writer.RUN, b"\x03")
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
         else:
             run.become(RunState.DUE)
-            self._timers.set("run", QUIET, self.step)
+            self._timers.set(Timer.RUN, QUIET, self.step)
 
     def _check_for_end(self, run: Run) -> None:
         """Finish the run if a shell is at its prompt, and silent, although mark E has not come.
@@ -276,7 +277,7 @@ class RunQueue:
         """
         pump = self._pump
         now = time.monotonic()
-        self._timers.set("run", min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
+        self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
@@ -334,4 +335,4 @@ class RunQueue:
             self._waiting.remove(run)
         if run is self.active:
             self.active = None
-            self._timers.set("run", 0, self.step)
+            self._timers.set(Timer.RUN, 0, self.step)

@@ -26,6 +26,7 @@ from sesh.daemon.pty.pty import GATE, Program, Pty, cannot_start
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.daemon.shell.history import Command
 from sesh.errors import InternalError, Interrupted, SeshError
 from sesh.measures import STEADY
 from sesh.schema import LaunchSpec
@@ -153,7 +154,8 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
-        session.runs.history.restore(max(run["n"] for run in earlier), [(run, b"") for run in earlier])
+        session.runs.history.count = max(run["n"] for run in earlier)
+        session.runs.history.commands = [Command(run) for run in earlier]
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     if outbound >= 0:
         session.pump.stdin = StdinPipe(outbound, session.loop)

@@ -20,5 +20,6 @@ separate what they contain:
 `render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
 `render.patch`                   a few cells drawn over a row
-`render.export`                  the screen as text, text with SGR, or data (`screen_data`); the start of `--logs -f`
+`render.screen_data`             the screen as data
+`render.export`                  the screen as text, text with SGR, or data; the start of `--logs -f`
 """

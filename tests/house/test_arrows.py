@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+
+import pytest
 
 from tests.house.source import modules
 
@@ -80,6 +84,19 @@ def circle(graph: Mapping[str, set[str]]) -> list[str]:
     except CycleError as error:
         return list(error.args[1])
     return []
+
+
+@pytest.mark.parametrize(("package", "direction"), [("daemon", 1), ("vt", -1)])
+def test_modules_import_in_the_order_of_their_packages_list(package: str, direction: int) -> None:
+    docstring = import_module(f"sesh.{package}").__doc__ or ""
+    listed = re.findall(r"[\w.]+", " ".join(re.findall(r"^`.+?`(?=  )", docstring, re.MULTILINE)))
+
+    def place(name: str) -> int:
+        """Return the place of a module, or of the listed package that contains it. Raises StopIteration."""
+        return next(place for place, each in enumerate(listed) if below(name, f"sesh.{package}.{each}"))
+
+    inner = [(a, b) for a, b in arrows() if all(below(each, f"sesh.{package}") for each in (a, b))]
+    assert [(a, b) for a, b in inner if (place(b) - place(a)) * direction < 0] == []
 
 
 def test_rooms_import_only_the_rooms_below_them() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.daemon.activity import rules, turn
+from sesh.daemon.activity import rules, screen_work
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -61,8 +61,8 @@ ASKED = "Allow this command? ● 1. Allow once 2. No"
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the durations of the detection."""
-    monkeypatch.setattr(turn, "WORKED_AFTER", 1.2)
-    monkeypatch.setattr(turn, "OVER_AFTER", 1.0)
+    monkeypatch.setattr(screen_work, "WORKED_AFTER", 1.2)
+    monkeypatch.setattr(screen_work, "OVER_AFTER", 1.0)
     monkeypatch.setattr(rules, "QUIET_AFTER", 2.0)
 
 

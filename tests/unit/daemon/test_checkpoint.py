@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.session import Session
+from sesh.daemon.timer import Timer
 from sesh.errors import Refused
 from sesh.store import checkpoints
 from sesh.vt.emulator import Emulator
@@ -153,7 +154,7 @@ def attempt(own: Session) -> None:
 
 def finish(own: Session) -> None:
     """Run the timer of checkpoints as long as it is due."""
-    while own.timers.remaining("checkpoint") == 0:
+    while own.timers.remaining(Timer.CHECKPOINT) == 0:
         own.timers.run()
 
 
@@ -182,7 +183,7 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool
         own = prepared(anew=anew)
         own.checkpoints._next_at = 0.0
         own.checkpoints.write_if_due()
-        assert own.timers.remaining("checkpoint") == 0, "it is under way"
+        assert own.timers.remaining(Timer.CHECKPOINT) == 0, "it is under way"
         with Fault(number, nth) as fault:
             own.checkpoints.write_last()
         kept, _ = restored().last_lines(2000), own.model.catch_up(10)
@@ -239,13 +240,13 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     own.model.step()
     finish(own)
     assert restored().last_lines(1) == ["second 149"]
-    left = own.timers.remaining("checkpoint")
+    left = own.timers.remaining(Timer.CHECKPOINT)
     assert left is not None
     assert 0 < left <= 5
     pauses = []
     with Fault(errno.ENOSPC, full=True):
         for _ in range(8):
-            pauses.append(own.timers.remaining("checkpoint") or 0)
+            pauses.append(own.timers.remaining(Timer.CHECKPOINT) or 0)
             now[0] += pauses[-1]
             with pytest.raises(OSError, match="space"):
                 finish(own)
@@ -255,7 +256,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
         now[0] += 60
         finish(own)
     assert restored().last_lines(1) == ["meanwhile"]
-    assert not own.timers.is_set("checkpoint")
+    assert not own.timers.is_set(Timer.CHECKPOINT)
 
 
 @pytest.mark.parametrize("left", [None, 0, 1, 503, 2000])
@@ -341,7 +342,7 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     while now[0] < 130:
         own.log.append(b"x")
         checkpointer.write_if_due()
-        while own.timers.remaining("checkpoint") == 0:
+        while own.timers.remaining(Timer.CHECKPOINT) == 0:
             own.timers.run()
         if path.exists():
             written.append(now[0])
@@ -352,7 +353,7 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     for _ in range(10):
         now[0] += 1
         own.timers.run()
-    assert not own.timers.is_set("checkpoint"), "nothing is left to do until more is printed"
+    assert not own.timers.is_set(Timer.CHECKPOINT), "nothing is left to do until more is printed"
 
 
 def behind(own: Session, output: bytes) -> None:
@@ -368,7 +369,7 @@ def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder
     own.log.append(b"one\r\n\x1b[31mtwo")
     attempt(own)
     assert own.model.position == 0
-    assert not own.timers.is_set("checkpoint"), "nothing is left to write"
+    assert not own.timers.is_set(Timer.CHECKPOINT), "nothing is left to write"
     same_is_shown(own)
     own.model.resize(60, 20)
     own.log.append(b"\r\nthree")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +61,7 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
                 seen.append(("stepped", None))
         else:
             before, behind = behind, Model(log, 30, 10)
-            behind.restore(json.loads(json.dumps(before.dump())))
+            behind.restore(before.dump())
             assert behind.emulator.scrollback.completed == before.emulator.scrollback.completed
             assert repainting(behind.emulator).finish() == repainting(before.emulator).finish()
     expected = Emulator(30, 10)
@@ -117,7 +115,7 @@ def test_marks_are_bounded() -> None:
     log.append(bytes(10_000))
     for position in range(5000):
         marked.snapshot(position)
-    assert len(marked.dump()["marks"]) == models._MAX_SNAPSHOTS
+    assert len(marked.dump().snapshots) == models._MAX_SNAPSHOTS
 
 
 def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ from sesh.daemon.reload import begin
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.typing import MAX_QUEUED, Text
+from sesh.daemon.timer import Timer
+from sesh.daemon.typed_text import MAX_QUEUED, Text
 from sesh.errors import ProtocolError
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -68,7 +69,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     found = answer(server, link, verb=verb, **{key: value}, **more)
     assert found["error"]["code"] == "usage", found
     assert server.session.waits.all == []
-    assert not server.session.timers.is_set(("run", 1))
+    assert not server.session.timers.is_set((Timer.RUN, 1))
     assert not server.session.runs.all_runs()
     assert server.session.relay.followers == []
 
@@ -108,7 +109,7 @@ def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
             words = {str(each.value) for each in call.args if isinstance(each, ast.Constant)}
             for verb in words & REQUESTS.keys():
                 if getattr(call.func, "attr", "") in ("ask", "asking", "read", "request", "single_request"):
-                    taken = {name.removesuffix("_") for name in signature(getattr(REQUESTS[verb], verb)).parameters}
+                    taken = {name.removesuffix("_") for name in signature(REQUESTS[verb]).parameters}
                     sent = {each.arg for each in call.keywords if each.arg is not None}
                     wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
                     count += 1

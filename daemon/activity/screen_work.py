@@ -1,4 +1,4 @@
-"""Detects the end of a full-screen program's turn: its screen changed for a while, and has stopped changing.
+"""Detects when a full-screen program stops working: its screen changed for a while, and has stopped changing.
 
 An agent sleeps in the same system call whether it waits for its model or for a person. But while it works it changes
 the screen several times a second.
@@ -14,14 +14,14 @@ from sesh.daemon.screen.model import Model
 from sesh.vt.pen import Pen
 
 WORKED_AFTER = 3.0  # seconds of change after which the program counts as working
-OVER_AFTER = 3.0  # seconds without a change after which its turn is over
+OVER_AFTER = 3.0  # seconds without a change after which its work is over
 _PAUSE = 0.9  # seconds without a change after which `WORKED_AFTER` begins again; a check may be 0.4 s late
 DRAW_TIME = 0.01  # seconds that the emulator gets to catch up before the screen is read
 
 Cells = list[tuple[list[str], list[Pen]]]
 
 
-class Work(Enum):
+class WorkState(Enum):
     """The state of a program since the last key, judged by its screen."""
 
     NOTHING = "nothing"
@@ -29,19 +29,19 @@ class Work(Enum):
     OVER = "over"
 
 
-class Turn:
+class ScreenWork:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cells: Cells | None = None
         self._head = 0
         self._began: float | None = None  # time (monotonic) at which the screen began to change without a pause
         self.changed_at = time.monotonic()
-        self.work = Work.NOTHING
+        self.state = WorkState.NOTHING
         self.question = ""
         self._known: frozenset[str] = frozenset()  # rows shown when the program began to work after the last key
 
     def key_pressed(self) -> None:
-        self._began, self.work = None, Work.NOTHING
+        self._began, self.state = None, WorkState.NOTHING
 
     def check(self, head: int, active_at: float) -> None:
         """Check for a change. `head`: the log's head. `active_at`: time (monotonic) of the last output or typing."""
@@ -49,19 +49,19 @@ class Turn:
         if changes:
             if self._began is None or active_at - self.changed_at >= _PAUSE:
                 self._began = active_at
-                if self.work == Work.NOTHING:
+                if self.state == WorkState.NOTHING:
                     self._known = frozenset(question.words_on(self._model.emulator))
             self.changed_at = active_at
             if active_at - self._began >= WORKED_AFTER:
-                self.work = Work.GOES_ON
-        elif self.work == Work.GOES_ON and time.monotonic() - self.changed_at >= OVER_AFTER:
-            self.work, changes = Work.OVER, True
-        if changes and self.work == Work.OVER:
+                self.state = WorkState.GOES_ON
+        elif self.state == WorkState.GOES_ON and time.monotonic() - self.changed_at >= OVER_AFTER:
+            self.state, changes = WorkState.OVER, True
+        if changes and self.state == WorkState.OVER:
             self.question = question.on_screen(self._model.emulator, self._known)
         self._head = head
 
     def restore(self, asked: str) -> None:
-        self.work, self.question = Work.OVER, asked
+        self.state, self.question = WorkState.OVER, asked
 
     def _changes(self) -> bool:
         """Return whether a cell has changed since the last check; True if the emulator cannot catch up."""

@@ -1,4 +1,4 @@
-"""When the turn of a program that shows its work is over. The clock is simulated."""
+"""When a program that shows its work has stopped working. The clock is simulated."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sesh.daemon.activity import turn as module
-from sesh.daemon.activity.turn import Turn, Work
+from sesh.daemon.activity import screen_work as module
+from sesh.daemon.activity.screen_work import ScreenWork, WorkState
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
 
@@ -25,19 +25,19 @@ WORK = [f"thinks {number}" for number in range(10)]
         (list(range(10, 22)), 0.4, False),  # a window that is dragged
     ],
 )
-def test_a_program_that_changed_cells_for_some_seconds_and_changes_none_has_its_turn_over(
+def test_a_program_that_changed_cells_for_some_seconds_and_changes_none_has_stopped_working(
     monkeypatch: pytest.MonkeyPatch, frames: list[str | int], apart: float, over: bool
 ) -> None:
     log, now = OutputLog(), [time.monotonic()]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     model = Model(log, 80, 24)
-    turn = Turn(model)
+    work = ScreenWork(model)
     for frame in frames:
         now[0] += apart
         if isinstance(frame, int):
             model.resize(frame, 24)
         log.append(f"\r{frame} go on?".encode())
-        turn.check(log.head, now[0])
+        work.check(log.head, now[0])
     now[0] += 3.1
-    turn.check(log.head, now[0])
-    assert (turn.work == Work.OVER, bool(turn.question)) == (over, over)
+    work.check(log.head, now[0])
+    assert (work.state == WorkState.OVER, bool(work.question)) == (over, over)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,9 +15,10 @@ from sesh.daemon.clients.connection import Request
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty, is_gate
-from sesh.daemon.pty.pump import LIMIT
+from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
+from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import Answer
 from sesh.vt.modes import BRACKETED_PASTE
@@ -54,7 +55,7 @@ class Typing:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Text | None = None
         self._queued: deque[Request] = deque()
-        self.outcomes: OrderedDict[str, str] = OrderedDict()  # by `key`: why no Enter was typed, or empty
+        self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
     @property
     def pending(self) -> bool:
@@ -130,7 +131,7 @@ class Typing:
                 request.refuse(Refused(message))
 
         waits = pump.input.size + len(data) > protocol.CHUNK
-        pump.type(request, data, taken if waits else None)
+        pump.type(Writer.REQUEST, data, taken if waits else None)
         if not waits:
             taken(True)
 
@@ -145,7 +146,7 @@ class Typing:
         if key:
             self.outcomes[key] = reason
         if len(self.outcomes) > MAX_OUTCOMES:
-            self.outcomes.popitem(last=False)
+            del self.outcomes[next(iter(self.outcomes))]
 
     # -- a text and its Enter
 
@@ -172,7 +173,7 @@ class Typing:
             reason = self._advance(text)
         finally:
             if reason is None:
-                self._session.timers.set("text", POLL, lambda: self._step(text))
+                self._session.timers.set(Timer.TEXT, POLL, lambda: self._step(text))
             else:
                 self._finish(text, reason)
 
@@ -187,13 +188,13 @@ class Typing:
         text.disturbed = text.disturbed or pump.typed_line.person_at > text.began_at
         if pump.running and not text.disturbed and step in (Step.TYPE, Step.WAIT):
             if step is Step.TYPE:
-                pump.type("text", delivery.take(time.monotonic()))
+                pump.type(Writer.REQUEST, delivery.take(time.monotonic()))
             return None
         if reason := self._obstacle(text, step):
-            pump.type("text", b"".join(delivery.pieces))  # even now: a paste needs its end
+            pump.type(Writer.REQUEST, b"".join(delivery.pieces))  # even now: a paste needs its end
         else:
             session.activity.typed(b"\r")
-            pump.type("text", b"\r")
+            pump.type(Writer.REQUEST, b"\r")
         return reason
 
     def _finish(self, text: Text, reason: str) -> None:
