@@ -4,6 +4,7 @@ Each module imports only those below it. Where a row names several modules, semi
 
 `spawn`                      starts a daemon: forks the zygote of its creator's context
 `reload`                     replaces the daemon's code by another version, and keeps the session
+`snapshot`                   the session as data, for another version
 `server`                     signals and connections
 `requests`                   checks and dispatches requests
 `verbs` `typed_text`         one method for each request; those that type

@@ -19,7 +19,7 @@ def broken(*_, **__):
 """
 WAYS = {
     "import": ("loop/loop.py", "broken()"),
-    "format": ("daemon/reload.py", "FORMAT = 99"),
+    "format": ("daemon/snapshot.py", "FORMAT = 99"),
     "load": ("daemon/reload.py", "session_of = broken"),
     "end": ("daemon/reload.py", "session_of = lambda *_, **__: os._exit(3)"),
     "hang": ("daemon/reload.py", "session_of = lambda *_, **__: __import__('time').sleep(1000)"),

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.check import Malformed
-from sesh.daemon import description, reload
+from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
@@ -94,10 +94,10 @@ def served(own: Session) -> Iterator[Server]:
 @contextmanager
 def taken_over(own: Server) -> Iterator[Server]:
     """Yield the server that another sesh makes of a server's snapshot."""
-    with reload.memory_file(reload.encoded(reload.snapshot_of(own))) as file:
-        state = reload.decoded(os.dup(file.fileno()))
+    with reload.memory_file(snapshot.encoded(snapshot.snapshot_of(own))) as file:
+        state = snapshot.decoded(os.dup(file.fileno()))
     state["descriptors"] = replace(state["descriptors"], listener=os.dup(own.listener.socket.fileno()))
-    other = reload.server_of(reload.session_of(state), state)
+    other = reload.server_of(snapshot.session_of(state), state)
     try:
         yield other
     finally:
@@ -140,10 +140,10 @@ def test_a_job_has_the_time_that_was_left() -> None:
 
 def test_a_snapshot_of_other_types_is_refused() -> None:
     with served(session()) as server:
-        text = reload.encoded(reload.snapshot_of(server))
+        text = snapshot.encoded(snapshot.snapshot_of(server))
         for wrong in (text.replace(b'"running"', b'"walking"'), text.replace(b'titled_by": 0', b'titled_by": "0"')):
             with pytest.raises(Malformed), reload.memory_file(wrong) as file:
-                reload.decoded(os.dup(file.fileno()))
+                snapshot.decoded(os.dup(file.fileno()))
 
 
 def started(name: str, columns: int) -> Session:
