@@ -13,14 +13,14 @@ _INEXACT = 0.5
 
 
 def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:
-    """Returns the attempts before the server answered the one that won; later flows are a new shared connection."""
+    """Return the attempts before the server answered the one that won; later flows are a new shared connection."""
     begun = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
     won = min((flow.answered for flow in begun if flow.answered and not flow.closed_by_client), default=inf)
     return [flow for flow in begun if flow.syns[0] < won]
 
 
 def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
-    """Returns where a client exceeded one attempt a second, plus one for each change of an address or a route."""
+    """Return where a client exceeded one attempt a second, plus one for each change of an address or a route."""
     begun = [flow.syns[0] for flow in attempts(flows, since)]
     return [
         f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
@@ -31,7 +31,7 @@ def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ())
 
 
 def ended_for_newer(flows: Sequence[Flow], since: float) -> list[str]:
-    """Returns the attempts that the client closed after the server had accepted them, while a newer one went on.
+    """Return the attempts that the client closed after the server had accepted them, while a newer one went on.
 
     Attempts that only lost a race do not count: when they were accepted, the newer one was under way, and got farther.
     """

@@ -75,6 +75,9 @@ JOB = 'stty -echo; echo "$TOKEN"; read -r code; exit $code'
 # Lines with a number on the other host, without end.
 NUMBERED = "i=0; while :; do i=$((i+1)); echo line-$i-; read -rt 0.02 x; done"
 
+WEIGHTS = {"plain": 6, "yes": 6, "colour": 4, "wide": 2, "screens": 1}
+"""The weights of the kinds of floods: a kind that takes the emulator long comes seldom."""
+
 
 def material() -> dict[str, bytes]:
     """Return a MiB of output of each kind of flood."""
