@@ -32,7 +32,6 @@ def main() -> int:
     parser.add_argument("--only", metavar="PART", action="append", choices=PARTS, help=f"one of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=99, help="the most samples of a row")
     parser.add_argument("--beside", metavar="CHECKOUT", default="", help="another sesh, in turns with this one")
-    parser.add_argument("--json", metavar="FILE", help="write all samples")
     parser.add_argument("--markdown", metavar="FILE", help="the page to put the figures into, if all were measured")
     options = parser.parse_args()
     began, load, failed = time.monotonic(), os.getloadavg()[0], []
@@ -50,9 +49,6 @@ def main() -> int:
     print(f"{page.table(rows)}\n{said}")
     if failed:
         print(f"failed: {', '.join(failed)}")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            file.write(page.as_json(said, rows))
     if options.markdown and not (failed or options.only):
         page.write(options.markdown, said, rows)
     return 1 if failed else 0

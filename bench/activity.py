@@ -103,8 +103,8 @@ def judge(name: str, line: str, expected: str) -> Told:
 
 def missing(line: str) -> bool:
     """Return whether a program that a line names first, or behind a bar, is not there."""
-    words = [word for part in line.split("|") for word in part.strip("( ").split() if "=" not in word[:12]][:1]
-    words += [part.split()[0] for part in line.split("|")[1:]]
+    plain = re.sub(r"^\w+=('[^']*'|\S+) ", "", line)  # without a variable that is set for it
+    words = [part.strip("( ").split()[0] for part in plain.split("|")]
     words += re.findall(r"sudo|vim|nano", line)
     known = subprocess.run(["bash", "-c", 'type "$@"', "bash", *words], capture_output=True, check=False)
     return known.returncode != 0

@@ -139,20 +139,6 @@ class Dtach(Contender):
         return ["dtach", "-a", os.path.join(self.root, session), "-r", "winch"]
 
 
-class Relay(Contender):
-    """The least that a session needs in Python. It shows which part of sesh's time is the interpreter's."""
-
-    def __init__(self, folder: str, python: str) -> None:
-        super().__init__(folder)
-        self.words = [python, "-IS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")]
-
-    def creating(self, session: str, words: Words) -> Words:
-        return [*self.words, "serve", os.path.join(self.root, session), *words]
-
-    def attaching(self, session: str) -> Words:
-        return [*self.words, "attach", os.path.join(self.root, session)]
-
-
 class Plain(Contender):
     """The program on a terminal of its own, with nothing in between."""
 

@@ -15,12 +15,12 @@ _KEYS, _PAUSE = 100, 0.002
 
 
 def echo(field: Field) -> None:
-    """Measure the median of a hundred echoes for every tool, the relay of forty lines and a plain terminal."""
+    """Measure the median of a hundred echoes for every tool and a plain terminal."""
     with field.contenders(*field.makers) as tools:
         takes = {}
         for name, tool in tools.items():
             tool.create("work", ECHOING)
-            takes[name] = partial(_sampled, tool.attach("work", b"" if name in ("dtach", "relay") else READY))
+            takes[name] = partial(_sampled, tool.attach("work", b"" if name == "dtach" else READY))
         time.sleep(1.0)
         field.measure("echo", takes, 9)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from bench import material
-from bench.contenders import Contender, Dtach, Plain, Relay, Screen, Sesh, Tmux
+from bench.contenders import Contender, Dtach, Plain, Screen, Sesh, Tmux
 from bench.rows import BEFORE, OURS, ROWS
 from bench.window import Late, run
 from tests.support import ROOT
@@ -36,8 +36,8 @@ class Field:
             self.makers[BEFORE] = partial(Sesh, program=installed(os.path.join(folder, BEFORE), before)[0])
         self.makers |= {name: maker for name, maker in _PEERS.items() if shutil.which(name)}
         self.tools = tuple(self.makers)
-        """Those that keep sessions; the following two are bounds."""
-        self.makers |= {"relay": partial(Relay, python=self.python), "plain": Plain}
+        """Those that keep sessions."""
+        self.makers["plain"] = Plain
         self.missing = [name for name in _PEERS if name not in self.tools]
 
     @contextmanager

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from functools import partial
 
-from bench.contenders import Contender
+from bench.contenders import Contender, Dtach
 from bench.field import Field
 from bench.material import READY, SIZES
 from bench.rows import KINDS
@@ -32,8 +32,7 @@ class Stage:
             os.mkfifo(path)
             self.pipes.append(os.open(path, os.O_RDWR))
         tool.create("work", ["sh", os.path.join(field.material, "worker.sh"), tool.root, field.material])
-        keeps = type(tool).__name__ != "Dtach"
-        self.window = tool.attach("work", READY if keeps else b"") if attached else None
+        self.window = tool.attach("work", b"" if isinstance(tool, Dtach) else READY) if attached else None
 
     def speed(self, file: str) -> float:
         """Return the MB/s until a file is shown by the client, or written with nobody attached. Raises Late."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Collection
@@ -38,12 +37,6 @@ def write(path: str, conditions: str, rows: Collection[Row]) -> None:
         file.write(f"{before}{mark}\n{picture}\n\n{conditions}\n\n{table(rows, markdown=True)}\n{end}{after}")
     with open(os.path.join(os.path.dirname(path), CHART), "w", encoding="utf-8") as file:
         file.write(chart(rows))
-
-
-def as_json(conditions: str, rows: Collection[Row]) -> str:
-    """Return all samples."""
-    samples = {row.name: {name: [round(each, 4) for each in row.samples[name]] for name in row.samples} for row in rows}
-    return json.dumps({"conditions": conditions, "samples": samples}, indent=1) + "\n"
 
 
 def table(rows: Collection[Row], *, markdown: bool = False) -> str:

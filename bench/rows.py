@@ -11,7 +11,7 @@ OURS, BEFORE = "sesh", "before"
 """The names of this checkout, and of another one that may be measured beside it."""
 PEERS = ("tmux", "screen", "dtach", "pyte", "pyghostty", "avt")
 """The contenders that are compared with sesh. The last three are emulators."""
-ORDER = ("plain", "bare", "typer", "relay", *reversed(PEERS), BEFORE, OURS)
+ORDER = ("plain", "bare", "typer", *reversed(PEERS), BEFORE, OURS)
 """The columns of the table. `bare` is Python that does nothing, `typer` one that imports typer."""
 EVEN = 1.05
 """Ratio up to which two figures are called even."""
