@@ -2,16 +2,13 @@
 
 Each host is a user of its own behind a real sshd on loopback. The hanging ones: a connection that stands and passes
 nothing, no banner, no answer to connecting, a login that does not come to an end, a sesh there that is stopped. It
-prints what the healthy hosts take while all answer, while five hang, and while these five are not known, the last two
-by turns; and what `--watch` costs once it has settled.
+prints what the healthy hosts take while all answer, and while five hang; and what `--watch` costs once it has settled.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import signal
 import statistics
 import sys
@@ -38,9 +35,9 @@ _CHANGED = 5
 class Watched:
     """`sesh --watch --json`: when each host was first listed, and its newest label."""
 
-    def __init__(self, farm: Farm, env: dict[str, str]) -> None:
+    def __init__(self, farm: Farm) -> None:
         self.began = time.monotonic()
-        self.process = farm.home.start("--watch", "--json", env=env)
+        self.process = farm.home.start("--watch", "--json")
         self.first: dict[str, float] = {}
         self.labels: dict[str, str] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -72,7 +69,7 @@ class Watched:
 
 
 class Many:
-    """The hosts, healthy ones and those that hang later, and the figures of each phase."""
+    """The hosts, healthy ones and those that hang later, and what they take."""
 
     def __init__(self, farm: Farm, count: int, hanging: int, rounds: int, seconds: float) -> None:
         self.home, self.farm, self.rounds, self.seconds = farm.home, farm, rounds, seconds
@@ -88,28 +85,18 @@ class Many:
         self.last.sesh("--open", "asks", *_ASKS)
         for far in every:
             assert self.home.sesh(far.at, "--list", timeout=60).code == 0
-        self.figures: dict[str, dict[str, float]] = {}
-        self.env: dict[str, str] = {}
-        """The environment of this phase; its XDG_STATE_HOME says which hosts are known."""
 
-    def phase(self, **known: dict[str, str]) -> None:
-        """Take all figures with each of these sets of known hosts, in turns."""
-        self.figures |= {name: {} for name in known}
+    def figures(self) -> dict[str, float]:
+        """Take all figures, and print them as they come."""
+        found = {}
         for what, measure in self._measures().items():
-            samples: dict[str, list[float]] = {name: [] for name in known}
+            samples = []
             for _ in range(self.rounds):
-                for name, self.env in known.items():
-                    samples[name].append(measure())
-                    rest_until(time.monotonic() + _BETWEEN)
-            for name, each in samples.items():
-                self._tell(name, what, statistics.median(each))
-        for name, self.env in known.items():
-            for what, figure in self._watch().items():
-                self._tell(name, what, figure)
-
-    def _tell(self, name: str, what: str, figure: float) -> None:
-        self.figures[name][what] = figure
-        print(f"{name:8} {what:34} {figure:8.2f}", flush=True)
+                samples.append(measure())
+                rest_until(time.monotonic() + _BETWEEN)
+            found[what] = statistics.median(samples)
+            print(f"{what:36}{found[what]:8.2f}", flush=True)
+        return {**found, **self._watch()}
 
     def _measures(self) -> dict[str, Callable[[], float]]:
         at = f"@{self.last.word}"
@@ -117,7 +104,7 @@ class Many:
             "--list, s": partial(self._ended, "--list", "--json"),
             "--list: healthy hosts missing": self._missing,
             "@group of healthy hosts --list, s": partial(self._ended, "@healthy", "--list", "--json"),
-            "@group of all --list, s": lambda: self._ended("@healthy" if self.env else "@all", "--list", "--json"),
+            "@group of all --list, s": partial(self._ended, "@all", "--list", "--json"),
             "a bare NAME until its prompt, s": partial(self._shown, "only", until=PROMPT),
             "@host NAME until its prompt, s": partial(self._shown, at, "only", until=PROMPT),
             "--next until the question, s": partial(self._shown, "--next", until="go on?"),
@@ -126,17 +113,17 @@ class Many:
 
     def _ended(self, *words: str) -> float:
         began = time.monotonic()
-        self.home.sesh(*words, timeout=90, env=self.env)
+        self.home.sesh(*words, timeout=90)
         return time.monotonic() - began
 
     def _missing(self) -> float:
-        rows = self.home.sesh("--list", "--json", timeout=90, env=self.env).json()
+        rows = self.home.sesh("--list", "--json", timeout=90).json()
         told = {row["host"] for row in rows if "stale" not in row}
         return float(len({far.word for far in self.healthy} - told))
 
     def _shown(self, *words: str, until: str, leave: str = "\x1c") -> float:
         began = time.monotonic()
-        terminal = self.home.terminal(*words, rows=70, columns=120, env=self.env)
+        terminal = self.home.terminal(*words, rows=70, columns=120)
         try:
             terminal.wait_for(until, 30)
         except AssertionError:  # such as a host that did not answer in time on a busy machine, and a question for it
@@ -154,7 +141,7 @@ class Many:
         figures = {
             "--watch: the last host painted, s": self._shown("--watch", until=f"@{self.last.word}", leave="\x1b")
         }
-        watched = Watched(self.farm, self.env)
+        watched = Watched(self.farm)
         try:
             wait_until(lambda: words <= watched.first.keys(), 90)
             figures["--watch: all healthy hosts, s"] = max(watched.first[word] for word in words)
@@ -178,21 +165,9 @@ class Many:
         for number, far in enumerate(self.hanging):
             ways[number % len(ways)](far)
 
-    def without(self) -> dict[str, str]:
-        """Return an environment in which the hanging hosts are not known."""
-        folder = os.path.join(self.home.path, "without")
-        shutil.copytree(os.path.join(self.home.path, ".local/state"), folder)
-        words = {far.word for far in self.hanging}
-        path = os.path.join(folder, "sesh/remotes.json")
-        with open(path, encoding="utf-8") as file:
-            hosts = json.load(file)
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({host: facts for host, facts in hosts.items() if host not in words}, file)
-        return {"XDG_STATE_HOME": folder}
-
 
 def main() -> int:
-    """Print the figures of each phase, and how much slower the healthy hosts become."""
+    """Print the figures of both phases, and how much slower the healthy hosts become."""
     parser = argparse.ArgumentParser(prog="python -m bench.links.many", description=__doc__)
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--hanging", type=int, default=5)
@@ -201,13 +176,12 @@ def main() -> int:
     given = parser.parse_args()
     with measuring() as farm:
         stand = Many(farm, given.hosts, given.hanging, given.rounds, given.seconds)
-        stand.phase(all={})
+        before = stand.figures()
         stand.hang()
-        stand.phase(hang={}, unknown=stand.without())
-    print(f"{'':36}{'all':>8}{'hang':>8}{'unknown':>8}{'late':>8}")
-    for what in stand.figures["all"]:
-        row = [figures[what] for figures in stand.figures.values()]
-        print(f"{what:36}{row[0]:8.2f}{row[1]:8.2f}{row[2]:8.2f}{row[1] - max(row[0], row[2]):8.2f}")
+        hanging = stand.figures()
+    print(f"{'':36}{'all':>8}{'hang':>8}{'late':>8}")
+    for what, figure in hanging.items():
+        print(f"{what:36}{before[what]:8.2f}{figure:8.2f}{figure - before[what]:8.2f}")
     return 0
 
 

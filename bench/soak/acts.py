@@ -31,8 +31,7 @@ class Acts:
 
     def __init__(self, sessions: Sessions, far: SshHost | None, dice: random.Random) -> None:
         self.sessions, self.home, self.far, self.dice = sessions, sessions.home, far, dice
-        self.took: list[float] = []
-        self.output = 0
+        self.attaches = self.output = 0
         self._remote = False
         self.every: dict[str, tuple[Callable[[], None], float]] = {
             "resizes": (self.resize, 3),
@@ -59,7 +58,7 @@ class Acts:
         session = self._any()
         columns, rows = SIZES[0] if self.dice.random() < 0.98 else self.dice.choice(SIZES)
         with Attached(session.name, columns, rows, lines=1000 if self.dice.random() < 0.05 else 0) as client:
-            self.took.append(client.took)
+            self.attaches += 1
             self.sessions.look(session, client.screen)
             if self.dice.random() < 0.8:
                 client.leave()

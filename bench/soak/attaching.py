@@ -13,21 +13,20 @@ PATIENCE = 20.0
 
 
 class Attached:
-    """A client attached to a session over its socket; `took`: seconds until the screen had come."""
+    """A client attached to a session over its socket. `screen`: what came first."""
 
     def __init__(self, name: str, columns: int = 80, rows: int = 24, *, lines: int = 0) -> None:
-        began = time.monotonic()
+        deadline = time.monotonic() + PATIENCE
         self.position = -1
         self.connection = wire.connect(name)
         try:
             hello: Hello = {"columns": columns, "rows": rows, "lines": lines, "client": os.urandom(8).hex()}
-            self.connection.send(wire.hello_frame("attach", **hello), began + PATIENCE)
-            self.welcome = self.connection.expect_welcome(began + PATIENCE)
-            self.screen = self._first_screen(began + PATIENCE)
+            self.connection.send(wire.hello_frame("attach", **hello), deadline)
+            self.welcome = self.connection.expect_welcome(deadline)
+            self.screen = self._first_screen(deadline)
         except BaseException:
             self.connection.close()
             raise
-        self.took = time.monotonic() - began
 
     def _first_screen(self, deadline: float) -> bytes:
         """Return what shows the session: a whole screen (all pieces but the last are full), or output bytes."""

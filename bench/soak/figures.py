@@ -46,8 +46,6 @@ class Record:
     samples: list[Sample] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     acts: dict[str, int] = field(default_factory=dict)
-    took: list[float] = field(default_factory=list)
-    """Seconds from connecting until the screen has come, of each attach cycle."""
 
     @property
     def kept(self) -> list[Sample]:
@@ -88,10 +86,4 @@ class Record:
             *(f"{count:8} {act}" for act, count in sorted(self.acts.items())),
             f"memory of all: {self.slope(lambda sample: sum(sample.memory.values())):.0f} KiB an hour more",
         ]
-        half = len(self.took) // 2
-        for title, part in (("first", self.took[:half]), ("second", self.took[half:])):
-            if len(part) > 1:
-                cuts = statistics.quantiles(part, n=100)
-                p50, p95, p99 = (1000 * cuts[share - 1] for share in (50, 95, 99))
-                lines.append(f"attach, {title} half: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms")
         return "\n".join(lines)

@@ -57,7 +57,7 @@ class Course:
         self.ground, self.say = ground, say
         self.dice = random.Random(seed)
         self.acts = Acts(ground, far, self.dice)
-        self.record = Record(Counter(session.sort for session in ground.every), took=self.acts.took)
+        self.record = Record(Counter(session.sort for session in ground.every))
         self.began = time.monotonic()
 
     def go(self, seconds: float, attaches: float, output: float) -> None:
@@ -68,20 +68,18 @@ class Course:
         self.began = start = time.monotonic()
         rest = PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0  # until what floods have left is packed
         scale = min(1.0, seconds / FEW_ACTS)
-        due = {name: start + every * scale * self.dice.random() for name, (_, every) in self.acts.every.items()}
         sample_due = start
         while (now := time.monotonic()) < start + seconds and len(self.record.faults) < MOST_FAULTS:
             if now >= sample_due:
                 self.sample(rest)
                 sample_due = time.monotonic() + max(seconds / SAMPLES, min(APART, seconds / 8))
                 continue
-            for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - len(self.acts.took))):
+            for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - self.acts.attaches)):
                 self.do("attach cycles", self.acts.attach)
             for _ in range(min(MOST_FLOODS, int((output * (now - start) - self.acts.output) / FLOODS) + 1)):
                 self.do("floods", partial(self.acts.flood, FLOODS))
             for name, (act, every) in self.acts.every.items():
-                if now >= due[name]:
-                    due[name] = now + every * scale
+                if self.dice.random() < ROUND / (every * scale):
                     self.do(name, act)
             rest_until(now + ROUND)
         self.sample(rest)
@@ -133,5 +131,5 @@ class Course:
             for what in self.ground.litter():
                 self.fault(what)
         hours = (time.monotonic() - self.began) / 3600
-        self.record.samples.append(self.ground.sample(hours, len(self.acts.took), self.acts.output))
+        self.record.samples.append(self.ground.sample(hours, self.acts.attaches, self.acts.output))
         self.say(self.record.samples[-1].line())
