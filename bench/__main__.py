@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable
 from importlib.metadata import version
 
 from bench import page
 from bench.echo import echo
 from bench.emulators import emulator, step
-from bench.field import Field, log
+from bench.field import SESSION_TOOLS, Field, log
 from bench.output import output
 from bench.rest import rest
 from bench.rows import ROWS
@@ -45,7 +48,7 @@ def main() -> int:
                 failed.append(name)
                 log(traceback.format_exc())
     rows = [row for row in ROWS.values() if row.samples]
-    said = conditions(load, time.monotonic() - began, field.missing)
+    said = conditions(load, time.monotonic() - began, SESSION_TOOLS)
     print(f"{page.table(rows)}\n{said}")
     if failed:
         print(f"failed: {', '.join(failed)}")
@@ -54,7 +57,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def conditions(load: float, seconds: float, missing: list[str]) -> str:
+def conditions(load: float, seconds: float, peers: Iterable[str]) -> str:
     """Return what the figures depend on, without the name of the machine."""
     model = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
@@ -69,9 +72,18 @@ def conditions(load: float, seconds: float, missing: list[str]) -> str:
         time.strftime("%Y-%m-%d", time.gmtime()),
         f"load before {load:.1f}",
         f"one run of {seconds / 60:.0f} min",
-        *(f"no {name}" for name in missing),
+        *(_version(name) for name in peers),
     ]
     return f"{', '.join(facts)}."
+
+
+def _version(name: str) -> str:
+    """Return what a peer says of its version in its first line."""
+    if not shutil.which(name):
+        return f"no {name}"
+    words = [name, {"tmux": "-V", "screen": "-v"}.get(name, "--help")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines()[0].strip()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ Take = Callable[[], float]
 """Takes one sample."""
 
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache", "node_modules")
-_PEERS: dict[str, Callable[[str], Contender]] = {"tmux": Tmux, "screen": Screen, "dtach": Dtach}
+SESSION_TOOLS: dict[str, Callable[[str], Contender]] = {"tmux": Tmux, "screen": Screen, "dtach": Dtach}
 
 
 class Field:
@@ -34,11 +34,10 @@ class Field:
         self.makers: dict[str, Callable[[str], Contender]] = {OURS: partial(Sesh, program=self.program)}
         if before:
             self.makers[BEFORE] = partial(Sesh, program=installed(os.path.join(folder, BEFORE), before)[0])
-        self.makers |= {name: maker for name, maker in _PEERS.items() if shutil.which(name)}
+        self.makers |= {name: maker for name, maker in SESSION_TOOLS.items() if shutil.which(name)}
         self.tools = tuple(self.makers)
         """Those that keep sessions."""
         self.makers["plain"] = Plain
-        self.missing = [name for name in _PEERS if name not in self.tools]
 
     @contextmanager
     def contenders(self, *names: str) -> Iterator[dict[str, Contender]]:
