@@ -95,6 +95,7 @@ VERBS = {
     "--list --json": "--list --json",
     "--send": "--send work x",
     "--run": "--run shell -- true",
+    "--exec": "--exec -- true",
     "--status": "--status work",
     "--screen": "--screen work",
     "--logs": "--logs work",
