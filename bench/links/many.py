@@ -52,11 +52,12 @@ class Watched:
                     self.first.setdefault(row["host"], now)
                     self.labels[row["host"]] = row["labels"].get("n", "")
 
-    def change(self, far: SshHost, value: str) -> float:
+    def change(self, far: SshHost) -> float:
         """Change a host's label; return the seconds until it is told."""
+        value = str(time.monotonic_ns())
         far.sesh("--label", "work", f"n={value}")
         began = time.monotonic()
-        wait_until(lambda: value in self.labels.get(far.word, ""), 60)
+        wait_until(lambda: self.labels.get(far.word) == value, 60)
         return time.monotonic() - began
 
     def close(self) -> float:
@@ -146,7 +147,7 @@ class Many:
             wait_until(lambda: words <= watched.first.keys(), 90)
             figures["--watch: all healthy hosts, s"] = max(watched.first[word] for word in words)
             rest_until(time.monotonic() + _SETTLES)
-            changes = [watched.change(far, far.word) for far in self.healthy[-_CHANGED:]]
+            changes = [watched.change(far) for far in self.healthy[-_CHANGED:]]
             figures["--watch: a change shown, worst, s"] = max(changes)
             figures["@host NAME beside --watch, s"] = self._shown(f"@{self.last.word}", "only", until=PROMPT)
             pids = [watched.process.pid, *self.home.processes()]

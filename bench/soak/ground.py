@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -144,18 +144,16 @@ class Sessions:
 @contextmanager
 def host(home: Home) -> Iterator[tuple[Farm, SshHost] | None]:
     """Yield a host behind a network that can be cut; None if this machine cannot make one."""
-    try:
-        ground = Ground()
-    except pytest.skip.Exception:
-        yield None
-        return
-    farm = Farm(ground, home)
-    try:
-        yield farm, farm.host("box", proxied=True)
+    with ExitStack() as stack:
+        reached = None
+        with suppress(pytest.skip.Exception):
+            ground = Ground()
+            stack.callback(ground.close)
+            farm = Farm(ground, home)
+            stack.callback(farm.close)
+            reached = farm, farm.host("box", proxied=True)
+        yield reached
         home.leave()
-    finally:
-        farm.close()
-        ground.close()
 
 
 def answers(name: str) -> bool:
