@@ -1,4 +1,7 @@
-"""The router between namespaces, in a process of its own: a busy test does not make the network slow."""
+"""`python -m bench.network.router PIPE NAMESPACE,NAME,NETWORK…`: the router between namespaces.
+
+It is a process of its own, so that a busy test does not make the network slow. PIPE is an inherited descriptor.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,17 @@ import heapq
 import os
 import select
 import struct
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+
+from bench.network.rules import Flow
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF, _TUN_WITHOUT_HEADER = 0x400454CA, 0x1001  # IFF_TUN | IFF_NO_PI
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCP = 6
-
-
-@dataclass
-class Flow:
-    """A TCP connection as its packets show it; moments are those of time.monotonic(), 0 for what did not happen."""
-
-    client: str
-    """Address and port of the side that began it."""
-    syns: list[float] = field(default_factory=list)
-    """When the client asked for it: more than once if no answer came."""
-    accepted: float = 0.0
-    """When the client got the server's SYN-ACK."""
-    answered: float = 0.0
-    """When the client got the first bytes of the server."""
-    closed_by_client: float = 0.0
-    closed_by_server: float = 0.0
-    forgotten: float = 0.0
-    """When the router forgot it."""
 
 
 @dataclass
@@ -60,7 +48,7 @@ class Router:
     This process is in the last namespace afterwards.
     """
 
-    def __init__(self, places: list[tuple[str, str, str]]) -> None:
+    def __init__(self, places: list[list[str]]) -> None:
         self._devices = {name: _opened(namespace, name, network) for namespace, name, network in places}
         self._trip = 0.0
         self._due: list[tuple[float, int, _Device, bytes, _Segment | None]] = []
@@ -181,7 +169,7 @@ def _opened(namespace: str, name: str, network: str) -> _Device:
     return _Device(descriptor, bytes(int(number) for number in network.split(".")))
 
 
-def main(pipe: Connection, places: list[tuple[str, str, str]]) -> None:
+def main(pipe: Connection, places: list[list[str]]) -> None:
     """Send "" once the devices are there, or why they are not; then route."""
     try:
         router = Router(places)
@@ -191,3 +179,7 @@ def main(pipe: Connection, places: list[tuple[str, str, str]]) -> None:
         return
     pipe.send("")
     router.run(pipe)
+
+
+if __name__ == "__main__":
+    main(Connection(int(sys.argv[1])), [place.split(",") for place in sys.argv[2:]])

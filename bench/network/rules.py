@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import inf
 
-from bench.network.router import Flow
-
 _INEXACT = 0.5
 """The tolerance in attempts, because a busy machine may start one ssh later than another."""
+
+
+@dataclass
+class Flow:
+    """A TCP connection as its packets show it; moments are those of time.monotonic(), 0 for what did not happen."""
+
+    client: str
+    """Address and port of the side that began it."""
+    syns: list[float] = field(default_factory=list)
+    """When the client asked for it: more than once if no answer came."""
+    accepted: float = 0.0
+    """When the client got the server's SYN-ACK."""
+    answered: float = 0.0
+    """When the client got the first bytes of the server."""
+    closed_by_client: float = 0.0
+    closed_by_server: float = 0.0
+    forgotten: float = 0.0
+    """When the router forgot it."""
 
 
 def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bench.network import router
+from bench.network.rules import Flow
 from tests.remote.farm import Farm, SshHost
 from tests.remote.sshd import Sshd
-from tests.support import Home, need
+from tests.support import ROOT, Home, need
 
 HOST = "10.91.3.1"
 NETWORKS = {"wlan0": "10.91.1", "eth0": "10.91.2"}
@@ -78,12 +78,11 @@ class Stand:
         """The last number of the address that a device has."""
         self.here, self.there = Namespace(), Namespace()
         self.sshd: Sshd | None = None
-        places = [(self.here.path, name, network) for name, network in NETWORKS.items()]
-        places.append((self.there.path, "net0", HOST.rpartition(".")[0]))
-        spawning = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawning.Pipe()
-        self._router = spawning.Process(target=router.main, args=(theirs, places), daemon=True)
-        self._router.start()
+        places = [f"{self.here.path},{name},{network}" for name, network in NETWORKS.items()]
+        places.append(f"{self.there.path},net0,{HOST.rpartition('.')[0]}")
+        self._pipe, theirs = multiprocessing.Pipe()
+        command = [sys.executable, "-m", "bench.network.router", str(theirs.fileno()), *places]
+        self._router = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
         theirs.close()
         if error := self._pipe.recv():
             self.close()
@@ -104,7 +103,7 @@ class Stand:
         if self.sshd:
             self.sshd.remove()
         self._pipe.close()
-        self._router.join()
+        self._router.wait()
         self.here.close()
         self.there.close()
 
@@ -127,7 +126,7 @@ class Stand:
         """Drop packets of all connections that were begun, as a NAT that has forgotten them."""
         self._command("forget")
 
-    def flows(self) -> list[router.Flow]:
+    def flows(self) -> list[Flow]:
         """Return the TCP connections so far, the oldest first."""
         return list(self._command("flows"))
 
