@@ -155,7 +155,7 @@ if __name__ == "__main__":
     _parser.add_argument("words", nargs="*")
     _words = _parser.parse_args().words
     _home = Home()
-    _home.strict = False
+    _home.strict, _home.patience = False, 2.0  # a server of tmux outlives its session
     try:
         sys.exit(main(_home, _words))
     finally:
