@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.soak import programs
-from bench.soak.attached import Attached
+from bench.soak.attaching import Attached
 from bench.soak.ground import SETTLING, Session, Sessions, answers
 from sesh import wire
 from sesh.api import Session as Api

@@ -12,7 +12,7 @@ import pytest
 
 from bench.rest import pss
 from bench.soak import programs
-from bench.soak.attached import Attached
+from bench.soak.attaching import Attached
 from bench.soak.figures import Sample
 from sesh import wire
 from sesh.client.shown import MAX_TERMINALS
