@@ -16,7 +16,7 @@ TIMES := .pytest_cache/seconds.json
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
-.PHONY: help run test test-on test-packages fidelity fuzz soak check bench bench-quick man pyz install uninstall clean
+.PHONY: help run test test-on test-packages fidelity fuzz soak check bench man pyz install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
@@ -26,7 +26,7 @@ help:
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
-	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
+	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make pyz        write sesh.pyz: one file that any Python from 3.10 on runs, with nothing installed'
 	@echo 'make install    install ~/.local/bin/sesh: with pipx, with uv, or in an environment of its own'
@@ -102,12 +102,8 @@ check: $(STAMP)
 	$(BIN)/pytest -q -m 'not soak' tests/house
 
 bench: $(STAMP)
-	@sh tests/packages.sh tmux screen dtach
-	$(BIN)/python -m bench --json bench.json --markdown docs/BENCHMARKS.md $(ARGS)
-
-bench-quick: $(STAMP)
-	@sh tests/packages.sh tmux screen dtach
-	$(BIN)/python -m bench --quick --compare bench/TABLES.md $(ARGS)
+	@for tool in tmux screen dtach; do command -v $$tool >/dev/null || sh .ci/packages.sh $$tool || true; done
+	$(BIN)/python -m bench --markdown docs/BENCHMARKS.md $(ARGS)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
@@ -122,5 +118,5 @@ uninstall:
 	@FORCE='$(FORCE)' sh install/uninstall.sh
 
 clean:
-	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build/lib build/bdist.* bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build/lib build/bdist.* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

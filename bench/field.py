@@ -1,112 +1,85 @@
-"""The setting of a benchmark: its directories, its contenders, its sessions, and how many samples are wanted."""
+"""The setting of a benchmark: the contenders that there are, what they print, and the one way to take samples."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
+import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 from bench import material
-from bench.contenders import Contender, Plain, Relay, Sesh, missing, peers
-from bench.figures import OTHER
-from bench.window import Window, run, timed
+from bench.contenders import Contender, Dtach, Plain, Screen, Sesh, Tmux
+from bench.rows import BEFORE, OURS, ROWS
+from bench.window import Late, run
+from tests.support import ROOT
 
-SUSTAINED = 256 << 20
+Take = Callable[[], float]
+"""Takes one sample."""
+
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache", "node_modules")
+SESSION_TOOLS: dict[str, Callable[[str], Contender]] = {"tmux": Tmux, "screen": Screen, "dtach": Dtach}
 
 
 class Field:
-    """The contenders side by side; a context manager that ends everything.
+    """The contenders of one run. `rounds`: the most samples of a row; `before`: another checkout, maybe empty."""
 
-    `quick`: fewer rounds; `sustained`: with large files; `other`: the program of another sesh.
-    """
+    def __init__(self, folder: str, rounds: int, before: str) -> None:
+        self.folder, self.rounds = folder, rounds
+        self.program, self.python = installed(os.path.join(folder, OURS), ROOT)
+        self.material = os.path.join(folder, "material")
+        material.write(self.material)
+        self.makers: dict[str, Callable[[str], Contender]] = {OURS: partial(Sesh, program=self.program)}
+        if before:
+            self.makers[BEFORE] = partial(Sesh, program=installed(os.path.join(folder, BEFORE), before)[0])
+        self.makers |= {name: maker for name, maker in SESSION_TOOLS.items() if shutil.which(name)}
+        self.tools = tuple(self.makers)
+        """Those that keep sessions."""
+        self.makers["plain"] = Plain
 
-    def __init__(self, program: str, python: str, *, quick: bool, sustained: bool, other: str = "") -> None:
-        self.python, self.quick = python, quick
-        self.root = tempfile.mkdtemp(prefix="b")
-        self.material = os.path.join(self.root, "material")
-        os.mkdir(self.material)
-        sizes = {"": material.BURST, ".long": SUSTAINED} if sustained else {"": material.BURST}
-        self.bytes = material.write(self.material, sizes)
-        self.sesh = Sesh(self.root, program)
-        self.seshes = [self.sesh, *([Sesh(self.root, other, OTHER)] if other else [])]
-        self.plain = Plain(self.root)
-        self.relay = Relay(self.root, python)
-        self.peers = peers(self.root)
-        self.missing = missing()
-        self._sessions = 0
-        self.brief = False
-        """True while fewer samples are taken, because there are many rows."""
-
-    def __enter__(self) -> Field:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for contender in self.tools:
-            with contextlib.suppress(Exception):
-                contender.quit()
-        shutil.rmtree(self.root, ignore_errors=True)
-
-    @property
-    def tools(self) -> list[Contender]:
-        """sesh, the other one if there is one, and the peers."""
-        return [*self.seshes, *self.peers]
-
-    @property
-    def everyone(self) -> list[Contender]:
-        """All of `tools`, and the plain PTY."""
-        return [*self.tools, self.plain]
-
-    @property
-    def printing(self) -> list[Contender]:
-        """Contenders whose output is measured. A quick run leaves out screen, which takes longest and never leads."""
-        return [tool for tool in self.tools if not (self.quick and tool.name == "screen")]
-
-    def log(self, line: str) -> None:
-        """Prints a line about the progress."""
-        print(line, file=sys.stderr, flush=True)
-
-    def rounds(self, many: int, few: int) -> int:
-        """Returns how many rounds of samples are taken."""
-        if self.brief:
-            return max(1, few // 2)
-        return few if self.quick else many
-
-    @property
-    def seconds(self) -> float:
-        """How long a row may take."""
-        return 2.5 if self.quick or self.brief else 15.0
-
-    def bare(self) -> float:
-        """Milliseconds of processor time of the interpreter alone."""
-        return timed([self.python, "-IS", "-c", "pass"], self.sesh.environment)[1] * 1000
-
-    def name(self) -> str:
-        """A name for a new session."""
-        self._sessions += 1
-        return f"s{self._sessions}"
-
-    def create(self, contender: Contender, words: list[str]) -> str:
-        """Creates a detached session that runs `words`; returns its name."""
-        name = self.name()
-        run(contender.create(name, words), contender.environment)
-        return name
-
-    @contextlib.contextmanager
-    def session(self, contender: Contender, words: list[str]) -> Iterator[str]:
-        """Yields the name of a detached session, which ends with the block; an empty name for the plain PTY."""
-        if contender is self.plain:
-            yield ""
-            return
-        name = self.create(contender, words)
+    @contextmanager
+    def contenders(self, *names: str) -> Iterator[dict[str, Contender]]:
+        """Yield contenders without sessions, by name; end all of their processes at the end of the block."""
+        made = {name: self.makers[name](self.folder) for name in names}
         try:
-            yield name
+            yield made
         finally:
-            with contextlib.suppress(Exception):
-                contender.kill(name)
+            for contender in made.values():
+                contender.end()
 
-    def enter(self, contender: Contender, name: str, words: list[str]) -> Window:
-        """Opens a window on a session; for the plain PTY, on the program itself."""
-        return Window(contender.attach(name) if name else words, contender.environment)
+    def measure(self, key: str, takes: Mapping[str, Take], most: int = 21) -> None:
+        """Take the samples of a row in rounds, one contender after the other. Leave out a contender that fails."""
+        failed = set()
+        for _ in range(min(self.rounds, most)):
+            for name, take in takes.items():
+                if name not in failed:
+                    try:
+                        ROWS[key].samples.setdefault(name, []).append(take())
+                    except Late as error:
+                        failed.add(name)
+                        log(f"  {ROWS[key].title}: {name} is left out: {error}")
+        for name in failed:
+            ROWS[key].samples.pop(name, None)
+
+    def bare(self, code: str, processor: bool = False) -> Take:
+        """Return a sample of the interpreter alone with a line of code: milliseconds, also of processor time."""
+        words = [self.python, "-c", code]
+        return lambda: run(words, {"PATH": os.defpath})[processor]
+
+
+def installed(folder: str, checkout: str) -> tuple[str, str]:
+    """Install a checkout with pip in an environment of its own; return the program and the interpreter."""
+    log(f"installing {checkout}")
+    source, environment = os.path.join(folder, "source"), os.path.join(folder, "venv")
+    shutil.copytree(checkout, source, symlinks=True, ignore=_LEFT_OUT)
+    python = os.path.join(environment, "bin", "python")
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", source], check=True)
+    return os.path.join(environment, "bin", "sesh"), python
+
+
+def log(line: str) -> None:
+    """Print a line about the progress."""
+    print(line, file=sys.stderr, flush=True)

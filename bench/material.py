@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import random
-import textwrap
 
-KINDS = ("plain", "colour", "full-screen")
-BURST = 8 << 20
-MARKS = "@`^~|"
-"""Characters that are not in the material. So a terminal draws a mark made of them whole, and never patches it."""
+from bench.rows import KINDS
 
-WORKER = """\
+SIZES = {"burst": 8 << 20, "sustained": 64 << 20}
+READY, CONTENT = b"@@READY@@", b"@@CONTENT@@"
+"""The mark that a program prints first, and one that stands for the content of a screen."""
+SLEEPING = ["sleep", "100000"]
+ECHOING = ["sh", "-c", "stty raw -echo; printf @@READY@@; exec cat"]
+FLOODING = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
+
+_WORKER = """\
 stty -echo 2>/dev/null
 exec 3<>"$1/orders" 4<>"$1/done"
 printf '@@READY@@\\r\\n'
@@ -22,8 +25,7 @@ while read -r file mark <&3; do
 done
 """
 """$1: a directory with the pipes `orders` and `done`; $2: where the material lies. An order: a file and a mark."""
-
-SHOWING = """\
+_SHOWING = """\
 import os, signal, sys
 def show(*_):
     os.write(1, b"\\r\\n@@CONTENT@@\\r\\n")
@@ -36,78 +38,76 @@ while True:
     signal.pause()
 """
 """Prints so many lines and a mark, and the mark again on a request to redraw (dtach keeps no screen)."""
-
-FRAMES = """\
+_FRAMES = """\
 import os, sys
-with open(os.path.join(sys.argv[1], "full-screen"), "rb") as file:
+with open(os.path.join(sys.argv[1], "burst-frames"), "rb") as file:
     frames = file.read(1 << 17).rpartition(b"\\x1b[H")[0].replace(b"\\x1b[H", b"\\x1b[H\\x1b[24;1H@@CONTENT@@\\x1b[H")
 while True:
     os.write(1, frames)
 """
 """Draws full screens without end, each with the mark in its last row."""
 
-READY = b"@@READY@@"
-"""The mark that the worker and the echoing program print first."""
-ECHOING = ["sh", "-c", "stty raw -echo; printf @@READY@@; exec cat"]
-SLEEPING = ["sleep", "100000"]
+_LETTERS = {
+    "latin": "etaoinshrdlucmfwypvbgkjqxz",
+    "accents": "etaoinshrdlucmfwypvbgkjqxz" + "àâäçéèêëîïôöùûüßñ" * 2,
+    "cyrillic": "".join(map(chr, range(0x430, 0x450))),
+    "cjk": "".join(map(chr, range(0x4E00, 0x9FA6))),
+}
+_EMOJI = ["😀", "🚀", "👍🏽", "👩\u200d👩\u200d👧", "🇫🇷", "❤️", "⌚", "👩🏻\u200d💻", "✅", "⚠️", "🎉", "#️⃣"]
+_MARKS = ("", "", "\u0301", "\u0308", "\u0323\u0302")
 
 
-def _words(random_: random.Random, columns: int) -> str:
+def _words(chance: random.Random, columns: int) -> str:
     line = ""
     while len(line) < columns:
-        line += "".join(random_.choices("etaoinshrdlucmfwypvbgkjqxz", k=random_.randint(2, 9))) + " "
+        line += "".join(chance.choices(_LETTERS["latin"], k=chance.randint(2, 9))) + " "
     return line[:columns]
 
 
-def _plain(random_: random.Random) -> bytes:
-    lines = [_words(random_, random_.randint(20, 76)) + "\n" for _ in range(2000)]
-    return "".join(lines).encode()
+def _plain(chance: random.Random) -> str:
+    return "".join(_words(chance, chance.randint(20, 76)) + "\n" for _ in range(2000))
 
 
-def _colour(random_: random.Random) -> bytes:
-    lines = []
-    for _ in range(2000):
-        line = ""
-        for _ in range(5):
-            sgr = random_.choice(["31", "1;32", "38;5;208", "0", "4;36", "38;2;120;200;90", "2;37"])
-            line += f"\x1b[{sgr}m{_words(random_, random_.randint(4, 14))}"
-        lines.append(line + "\x1b[0m\n")
-    return "".join(lines).encode()
+def _colour(chance: random.Random) -> str:
+    pens = ["31", "1;32", "38;5;208", "0", "4;36", "38;2;120;200;90", "2;37"]
+    parts = (f"\x1b[{chance.choice(pens)}m{_words(chance, chance.randint(4, 14))}" for _ in range(10_000))
+    return "".join(part + "\x1b[0m\n" * (number % 5 == 4) for number, part in enumerate(parts))
 
 
-def _full_screen(random_: random.Random) -> bytes:
-    frames = []
-    for _ in range(40):
-        frame = "\x1b[H"
-        for row in range(1, 24):
-            frame += f"\x1b[{row};1H\x1b[{random_.choice(['0', '1;32', '7', '38;5;33'])}m{_words(random_, 24)}"
-            frame += f"\x1b[0m {random_.randint(0, 99999):>8} \x1b[36m{_words(random_, 36)}\x1b[K"
-        frames.append(frame)
-    return "".join(frames).encode()
+def _frames(chance: random.Random) -> str:
+    text = ""
+    for row in list(range(1, 24)) * 40:
+        text += "\x1b[H" * (row == 1)
+        text += f"\x1b[{row};1H\x1b[{chance.choice(['0', '1;32', '7', '38;5;33'])}m{_words(chance, 24)}"
+        text += f"\x1b[0m {chance.randint(0, 99999):>8} \x1b[36m{_words(chance, 36)}\x1b[K"
+    return text
 
 
-_MAKERS = {"plain": _plain, "colour": _colour, "full-screen": _full_screen}
+def _scripts(chance: random.Random) -> str:
+    """Return lines in many scripts, some longer than the screen is wide."""
+    scripts = [["".join(chance.choices(letters, k=6)) for _ in range(400)] for letters in _LETTERS.values()]
+    scripts.append(["".join(char + chance.choice(_MARKS) for char in word) for word in scripts[0]])
+    scripts.append([*_EMOJI, *scripts[0][:8]])
+    lines = (" ".join(chance.choices(words, k=chance.randint(4, 12)))[:70] for _ in range(300) for words in scripts)
+    return "".join(f"{line}\n" for line in lines)
+
+
+_MAKERS = {"plain": _plain, "colour": _colour, "frames": _frames, "scripts": _scripts}
 
 
 def piece(kind: str) -> bytes:
-    """Returns some 100 KB, which the material of a kind repeats."""
-    return _MAKERS[kind](random.Random(kind))
+    """Return some 100 KB, which the material of a kind repeats."""
+    return _MAKERS[kind](random.Random(kind)).encode()
 
 
-def write(folder: str, sizes: dict[str, int]) -> dict[str, int]:
-    """Writes the files of a benchmark; returns how many bytes of each a terminal is sent (`\\n` comes as `\\r\\n`).
-
-    `sizes`: how many bytes of each kind to write, by the suffix of the file's name.
-    """
-    written = {}
+def write(folder: str) -> None:
+    """Write the files that are printed (`burst-plain`, …), and the programs."""
+    os.mkdir(folder)
     for kind in KINDS:
         block = piece(kind)
-        for suffix, size in sizes.items():
-            data = block * (size // len(block) + 1)
-            with open(os.path.join(folder, kind + suffix), "wb") as file:
-                file.write(data)
-            written[kind + suffix] = len(data) + data.count(b"\n")
-    for name, text in (("worker.sh", WORKER), ("showing.py", SHOWING), ("frames.py", FRAMES)):
+        for length, size in SIZES.items():
+            with open(os.path.join(folder, f"{length}-{kind}"), "wb") as file:
+                file.write(block * (size // len(block) + 1))
+    for name, text in (("worker.sh", _WORKER), ("showing.py", _SHOWING), ("frames.py", _FRAMES)):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as script:
-            script.write(textwrap.dedent(text))
-    return written
+            script.write(text)

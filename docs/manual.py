@@ -1,6 +1,6 @@
 """The manual page, generated from the verbs' own help: `make man` writes docs/sesh.1.
 
-The rest is here: the description, keys, variables and files.
+The variables come from docs/CONFIG.md, the rest is here: the description, keys and files.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 
 import typer
 
@@ -17,7 +18,8 @@ from sesh.cli.app import CODES, EVERYWHERE, built
 from sesh.cli.verbs import GROUPS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
-SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."
+_SETTINGS = os.path.join(os.path.dirname(PATH), "CONFIG.md")
+SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, the verbs, or CONFIG.md."
 
 _RELEASED = "2026-11-23"
 """The day of this version, as in the changelog."""
@@ -41,32 +43,6 @@ _KEYS = (
     (
         "Ctrl-C",
         "While sesh waits for a job: send SIGINT to the job. The third within 2 s stops waiting; the job goes on.",
-    ),
-)
-_VARIABLES = (
-    ("SESH_DIR", "Directory for sockets and session records; must be yours, mode 0700. Default: ~/.sesh."),
-    ("SESH_DETACH_KEY", "The detach key: C-\\, C-b d (two keys), or none. Overrides detach_key."),
-    ("SESH_JSON", "1: as if you gave --json with every verb."),
-    ("SESH_DEBUG", "1: show tracebacks, and note in debug.log, in SESH_DIR, what goes wrong in daemons and commands."),
-    ("SESH_EVENT_LOG", "A file for remote events, as JSON Lines. See --events --log."),
-    ("SESH_WORK_LOG", "Directory for the work logs of the MCP server, or none. Default: ~/.local/state/sesh/work."),
-    ("SESH_SESSION", "Set inside a session: its name, for prompts."),
-    ("SESH_ENV_FILE", "Set inside a session: the file from which the shell integration takes new values."),
-    ("SESH_SSH, SESH_IDENTITY, SESH_PROXYJUMP", "The ssh program (ssh or autossh), a key file, hosts to go through."),
-    (
-        "SESH_PERSIST, SESH_KEEPALIVE",
-        "How long shared connections stay open (8h), and seconds between keepalives (30).",
-    ),
-    ("SESH_COMPRESSION", "yes or no: whether ssh compresses. Default: yes."),
-    (
-        "SESH_CTRL_DIR",
-        "Directory for the sockets of shared connections. Default: under XDG_RUNTIME_DIR, else SESH_DIR.",
-    ),
-    ("SESH_NO_SYNC", "1: push no files before a session starts on another host."),
-    ("NO_COLOR", "No colours in sesh's own output."),
-    (
-        "XDG_CONFIG_HOME, XDG_STATE_HOME",
-        "Base directories of the files below. Defaults: ~/.config, ~/.local/state.",
     ),
 )
 _TABLES = ("groups", "remotes", "hooks")
@@ -109,13 +85,22 @@ def page() -> str:
     for title, rows in (
         ("KEYS", _KEYS),
         ("EXIT STATUS", CODES),
-        ("ENVIRONMENT", _VARIABLES),
+        ("ENVIRONMENT", list(_variables())),
         ("FILES", _FILES),
         ("EXAMPLES", _EXAMPLES),
     ):
         parts += [f".SH {title}", *_terms(rows)]
     parts += [".SH SEE ALSO", f".BR ssh (1),\n.BR ssh_config (5),\n.BR tmux (1),\n.UR {_HOME}\n.UE"]
     return "\n".join(parts) + "\n"
+
+
+def _variables() -> Iterator[tuple[str, str]]:
+    """Yield the variables of the page about settings: their names, meanings and defaults."""
+    with open(_SETTINGS, encoding="utf-8") as file:
+        section = file.read().partition("\n## Environment\n")[2].partition("\n## ")[0]
+    for names, meaning, default in re.findall(r"^\| `(.*?)` \| (.*?) \| (.*?) ?\|$", section, re.MULTILINE):
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", meaning)
+        yield names.replace("`", ""), f"{plain[0].upper()}{plain[1:]}." + f" Default: {default}." * bool(default)
 
 
 def _verb(verb: Verb) -> str:

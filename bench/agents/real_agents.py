@@ -2,32 +2,15 @@
 
 They are installed in a folder of their own, named by AGENTS:
 
-    npm install @openai/codex @google/gemini-cli @qwen-code/qwen-code opencode-ai
+    npm install @openai/codex @google/gemini-cli @qwen-code/qwen-code opencode-ai @anthropic-ai/claude-code
     python3 -m venv aider && aider/bin/pip install aider-chat
-
-Those that no number was found with: in one folder
-
-    npm install node@22 @mariozechner/pi-coding-agent @nanocollective/nanocoder
-
-and in another, with a Python of 3.12 or newer for vibe and kimi,
-
-    npm install --prefix claude @anthropic-ai/claude-code        # cline: cline, cn: @continuedev/cli,
-                                                                 # copilot: @github/copilot, grok: @vibe-kit/grok-cli
-    python3.12 -m venv vibe && vibe/bin/pip install mistral-vibe
-    python3.12 -m venv kimi && kimi/bin/pip install "kimi-cli<1.50"      # later ones only fetch a successor
-
-`python -m bench.agents.real_agents codex HOME PORT` writes what the agent needs into HOME and prints the command line
-that starts it there, as a shell takes it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import shlex
 import subprocess
-import sys
 from dataclasses import dataclass, field
 
 _CODEX = """model = "stand-in"
@@ -47,21 +30,22 @@ request_max_retries = 0
 [projects."{project}"]
 trust_level = "trusted"
 """
-_GEMINI = {
-    "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+_QUIET = {
     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False, "disableUpdateNag": True},
     "privacy": {"usageStatisticsEnabled": False},
     "telemetry": {"enabled": False},
     "ide": {"enabled": False, "hasSeenNudge": True},
+}
+"""What gemini and qwen have in common."""
+_GEMINI = {
+    **_QUIET,
+    "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
     "ui": {"hideTips": True},
     "model": {"name": "gemini-2.5-flash"},
 }
 _QWEN = {
+    **_QUIET,
     "security": {"auth": {"selectedType": "openai"}, "folderTrust": {"enabled": False}},
-    "general": {"disableAutoUpdate": True, "enableAutoUpdate": False, "disableUpdateNag": True},
-    "privacy": {"usageStatisticsEnabled": False},
-    "telemetry": {"enabled": False},
-    "ide": {"enabled": False, "hasSeenNudge": True},
     "model": {"name": "stand-in"},
 }
 _OPENCODE = {
@@ -80,13 +64,21 @@ _OPENCODE = {
         }
     },
 }
+_AIDER = """--model openai/stand-in --no-git --no-check-update --no-show-model-warnings --no-gitignore
+--analytics-disable --no-show-release-notes --no-detect-urls --edit-format diff --map-tokens 0"""
+_CLAUDE = {
+    "hasCompletedOnboarding": True,
+    "theme": "dark",
+    "customApiKeyResponses": {"approved": ["dummy"]},
+    "projects": {"{project}": {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}},
+}
 
 
 @dataclass(frozen=True)
 class RealAgent:
-    """How one is started: its program below AGENTS, its words, environment and files ("{url}", "{project}" filled in).
+    """How one is started: its program below AGENTS, its words, variables and files.
 
-    `ready` is an expression for its screen once it takes prompts.
+    "{url}" and "{project}" are filled in. `ready`: an expression for its screen once it takes prompts.
     """
 
     program: str
@@ -127,84 +119,12 @@ AGENTS = {
     ),
     "aider": RealAgent(
         "aider/bin/aider",
-        (
-            "--model",
-            "openai/stand-in",
-            "--no-git",
-            "--no-check-update",
-            "--no-show-model-warnings",
-            "--no-gitignore",
-            "--analytics-disable",
-            "--no-show-release-notes",
-            "--no-detect-urls",
-            "--edit-format",
-            "diff",
-            "--map-tokens",
-            "0",
-        ),
+        tuple(_AIDER.split()),
         env={"OPENAI_API_KEY": "dummy", "OPENAI_API_BASE": "{url}/v1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         ready=r"(?m)^\w*>",
     ),
-}
-
-_CLAUDE = {
-    "hasCompletedOnboarding": True,
-    "theme": "dark",
-    "customApiKeyResponses": {"approved": ["dummy"]},
-    "projects": {"{project}": {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}},
-}
-_CLINE_LOCAL = {"provider": "openai-compatible", "apiKey": "dummy", "model": "stand-in", "baseUrl": "{url}/v1"}
-_CLINE = {
-    "version": 1,
-    "lastUsedProvider": "openai-compatible",
-    "modes": {},
-    "providers": {
-        "openai-compatible": {
-            "settings": _CLINE_LOCAL,
-            "updatedAt": "2026-01-01T00:00:00.000Z",
-            "tokenSource": "manual",
-        }
-    },
-}
-_CLINE_NOTICES = {"shown": {"cline-cli-cline-pass-intro": True, "cline-cli-desktop-launch": True}}
-_CONTINUE = """name: local
-version: 0.0.1
-models:
-  - {name: stand-in, provider: openai, model: stand-in, apiBase: "{url}/v1", apiKey: dummy, roles: [chat]}
-"""
-_KIMI = """default_model = "stand-in"
-telemetry = false
-
-[providers.local]
-type = "openai_legacy"
-base_url = "{url}/v1"
-api_key = "dummy"
-
-[models.stand-in]
-provider = "local"
-model = "stand-in"
-max_context_size = 1000000
-"""
-_VIBE = """active_model = "stand-in"
-enable_telemetry = false
-enable_update_checks = false
-
-[[providers]]
-name = "local"
-api_base = "{url}/v1"
-api_key_env_var = ""
-
-[[models]]
-name = "stand-in"
-provider = "local"
-alias = "stand-in"
-"""
-_LOCAL = {"baseUrl": "{url}/v1", "apiKey": "dummy"}
-_PI = {"providers": {"local": {**_LOCAL, "api": "openai-completions", "models": [{"id": "stand-in"}]}}}
-_NANOCODER = {"nanocoder": {"providers": [{"name": "local", "models": ["stand-in"], **_LOCAL}]}}
-AGENTS |= {
     "claude": RealAgent(
-        "claude/node_modules/@anthropic-ai/claude-code-linux-x64/claude",
+        "node_modules/.bin/claude",
         env={
             "ANTHROPIC_API_KEY": "dummy",
             "ANTHROPIC_BASE_URL": "{url}",
@@ -214,64 +134,17 @@ AGENTS |= {
         files={".claude.json": json.dumps(_CLAUDE)},
         ready="❯",
     ),
-    "cline": RealAgent(
-        "cline/node_modules/.bin/cline",
-        ("--tui", "--auto-approve", "false"),
-        files={
-            ".cline/data/settings/providers.json": json.dumps(_CLINE),
-            ".cline/data/settings/cli-notices.json": json.dumps(_CLINE_NOTICES),
-        },
-        ready="What can I do",
-    ),
-    "cn": RealAgent(
-        "cn/node_modules/.bin/cn",
-        ("--config", "{project}/../continue.yaml"),
-        files={"continue.yaml": _CONTINUE},
-        ready="Ask anything",
-    ),
-    "copilot": RealAgent(
-        "copilot/node_modules/@github/copilot-linux-x64/copilot",
-        env={
-            "COPILOT_OFFLINE": "true",
-            "COPILOT_AUTO_UPDATE": "false",
-            "COPILOT_PROVIDER_BASE_URL": "{url}/v1",
-            "COPILOT_PROVIDER_API_KEY": "dummy",
-            "COPILOT_MODEL": "stand-in",
-        },
-        ready="Interactive ·",
-    ),
-    "grok": RealAgent(
-        "grok/node_modules/.bin/grok",
-        env={"GROK_API_KEY": "dummy", "GROK_BASE_URL": "{url}/v1", "GROK_MODEL": "stand-in"},
-        ready="❯",
-    ),
-    "kimi": RealAgent("kimi/bin/kimi", files={".kimi/config.toml": _KIMI}, ready="stand-in"),
-    "vibe": RealAgent("vibe/bin/vibe", ("--trust",), files={".vibe/config.toml": _VIBE}, ready="stand-in"),
-    "pi": RealAgent(
-        "node_modules/.bin/pi",
-        ("--provider", "local", "--model", "stand-in"),
-        files={".pi/agent/models.json": json.dumps(_PI)},
-        ready="stand-in",
-    ),
-    "nanocoder": RealAgent(
-        "node_modules/node/bin/node",
-        ("{agents}/node_modules/@nanocollective/nanocoder/dist/cli.js",),
-        files={"project/agents.config.json": json.dumps(_NANOCODER)},
-        ready="What would you like",
-    ),
 }
-"""Agents that were not used to choose the numbers of the rule `stopped`; pi asks for no permission."""
 
 
 def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str], str]:
-    """Writes an agent's files into `home`: its command, what it needs in its environment, and its directory."""
+    """Write an agent's files into `home`; return its command, its variables, and its directory."""
     agent, project = AGENTS[name], os.path.join(home, "project")
     os.makedirs(project, exist_ok=True)
     subprocess.run(["git", "init", "-q", project], check=True)
 
     def filled(text: str) -> str:
-        text = text.replace("{url}", f"http://127.0.0.1:{port}").replace("{project}", project)
-        return text.replace("{agents}", os.environ["AGENTS"])
+        return text.replace("{url}", f"http://127.0.0.1:{port}").replace("{project}", project)
 
     for path, text in agent.files.items():
         target = os.path.join(home, path)
@@ -279,15 +152,4 @@ def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str],
         with open(target, "w", encoding="utf-8") as file:
             file.write(filled(text))
     env = {"HOME": home, "NO_PROXY": "127.0.0.1", **{key: filled(value) for key, value in agent.env.items()}}
-    return [os.path.join(os.environ["AGENTS"], agent.program), *map(filled, agent.words)], env, project
-
-
-if __name__ == "__main__":
-    _parser = argparse.ArgumentParser(description=__doc__)
-    _parser.add_argument("agent", choices=AGENTS)
-    _parser.add_argument("home", type=os.path.realpath)
-    _parser.add_argument("port", type=int)
-    _given = _parser.parse_args()
-    _command, _env, _project = prepare(_given.agent, _given.home, _given.port)
-    _words = ["env", *(f"{key}={value}" for key, value in _env.items()), *_command]
-    sys.stdout.write(f"cd {shlex.quote(_project)} && {shlex.join(_words)}\n")
+    return [os.path.join(os.environ["AGENTS"], agent.program), *agent.words], env, project

@@ -26,7 +26,7 @@ _LINES = "".join(f"{number:3} what stands in this line was there before\n" for n
 
 
 def typed(seconds: float) -> Iterator[tuple[float, bytes]]:
-    """Returns the pauses and keys of some seconds of editing; they are the same each time."""
+    """Yield the pauses and keys of some seconds of editing; the same each time."""
     chance, now = random.Random(7), 0.0
     while now < seconds:
         for key in _phrase(chance):

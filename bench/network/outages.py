@@ -7,15 +7,13 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.network.stand import Stand
 from bench.network.watched import Watched, watch
 
-AWAY = 2.0
-"""Seconds without an address, with the device down, or stopped."""
-LOST_PACKETS = 6.0
-QUIET = 1.5
-"""Seconds in which nothing flows before a NAT forgets."""
+AWAY, LOST_PACKETS, QUIET = 2.0, 6.0, 1.5
+"""Seconds without an address, with the device down, or stopped; in which packets are lost; before a NAT forgets."""
 _ON_ITS_WAY = 0.02
 
 JUMPS = """
@@ -59,19 +57,11 @@ def _nat(stand: Stand, clients: Clients, number: int) -> float:
 def _lost(stand: Stand, clients: Clients, number: int) -> float:
     stand.darken()
     watch(clients, LOST_PACKETS)
-    stand.lighten()
+    stand.darken(dark=False)
     return time.monotonic()
 
 
-def _stopped(stand: Stand, clients: Clients, number: int) -> float:
-    return _sleep(stand, clients, jump=False)
-
-
-def _slept(stand: Stand, clients: Clients, number: int) -> float:
-    return _sleep(stand, clients, jump=True)
-
-
-def _sleep(stand: Stand, clients: Clients, *, jump: bool) -> float:
+def _sleep(stand: Stand, clients: Clients, number: int, *, jump: bool) -> float:
     stand.forget()
     watch(clients, _ON_ITS_WAY)
     home = stand.farm.home
@@ -79,10 +69,9 @@ def _sleep(stand: Stand, clients: Clients, *, jump: bool) -> float:
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     watch(clients, AWAY)
-    for client in clients:
-        if jump:
-            with open(os.path.join(home.path, f"clock.{client.terminal.pid}"), "ab", buffering=0) as clock:
-                clock.write(b"j")
+    for client in clients if jump else ():
+        with open(os.path.join(home.path, f"clock.{client.terminal.pid}"), "ab", buffering=0) as clock:
+            clock.write(b"j")
     moment = time.monotonic()
     for pid in stopped:
         os.kill(pid, signal.SIGCONT)
@@ -102,23 +91,24 @@ class Outage:
     `announced`: the system or the person signals that moment. `quiet`: the program must print nothing by itself.
     """
 
-    what: str
     happen: Callable[[Stand, Clients, int], float]
     announced: bool = True
     quiet: bool = False
 
     def allowed(self, alone: float, trip: float) -> float:
-        """Returns the seconds until which new output has to show on the terminal, if ssh alone takes `alone`."""
+        """Return the seconds until which new output has to show on the terminal, if ssh alone takes `alone`."""
         return alone + trip + (0.5 if self.announced else 1.2)
 
 
 OUTAGES = {
-    "address": Outage("address removed, one added 2 s later", _address),
-    "route": Outage("route changed to another device", _route),
-    "interface": Outage("interface down, up 2 s later", _interface),
-    "nat": Outage("NAT forgot the connections, a key", _nat, announced=False, quiet=True),
-    "lost": Outage("all packets lost for 6 s", _lost, announced=False),
-    "stopped": Outage("stopped, connections die, SIGCONT", _stopped),
-    "slept": Outage("the same, and the clock jumps", _slept),
-    "sshd": Outage("sshd restarted", _sshd),
+    "address": Outage(_address),
+    "route": Outage(_route),
+    "interface": Outage(_interface),
+    "nat": Outage(_nat, announced=False, quiet=True),
+    "lost": Outage(_lost, announced=False),
+    "stopped": Outage(partial(_sleep, jump=False)),
+    "slept": Outage(partial(_sleep, jump=True)),
+    "sshd": Outage(_sshd),
 }
+"""By name. `address`: removed, and the same or another one added; `nat`: it forgets, and a key is typed; `stopped`: the
+connections die meanwhile; `slept`: the clock jumps, too."""

@@ -1,14 +1,6 @@
-"""`python -m bench.network.router DEVICE…`: the router between namespaces, in a process of its own.
+"""`python -m bench.network.router PIPE NAMESPACE,NAME,NETWORK…`: the router between namespaces.
 
-Each word is `NAMESPACE,NAME,NETWORK`: in the namespace at that path it makes a TUN device, behind which lies the
-network (its first three numbers). It passes IPv4 packets on after half of a round trip. A line on its input is a
-command, its answer one line of JSON:
-
-    trip SECONDS        the round trip from now on
-    dark yes|no         whether all packets are dropped
-    dark NAME yes|no    the same for one device
-    forget              as a NAT that has lost its memory: packets of all connections that were begun are dropped
-    flows               the TCP connections so far, as `Flow` has them
+It is a process of its own, so that a busy test does not make the network slow. PIPE is an inherited descriptor.
 """
 
 from __future__ import annotations
@@ -16,55 +8,25 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import heapq
-import json
 import os
 import select
 import struct
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from bench.network.rules import Flow
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF, _TUN_WITHOUT_HEADER = 0x400454CA, 0x1001  # IFF_TUN | IFF_NO_PI
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCP = 6
-_MOST_TURNS = 80
-
-
-@dataclass
-class Flow:
-    """A TCP connection as its packets show it; moments are those of time.monotonic(), 0 for what did not happen."""
-
-    client: str = ""
-    """Address and port of the side that began it."""
-    syns: list[float] = field(default_factory=list)
-    """When the client asked for it: more than once if no answer came."""
-    accepted: float = 0.0
-    """When the client got the server's SYN-ACK."""
-    answered: float = 0.0
-    """When the client got the first bytes of the server."""
-    closed_by_client: float = 0.0
-    closed_by_server: float = 0.0
-    turns: list[tuple[float, str, int]] = field(default_factory=list)
-    """The beginning of what each side said, `client` or `server`, until the other spoke, and its bytes."""
-    forgotten: float = 0.0
-    """When the router forgot it."""
-    dropped: int = 0
-    """Packets that did not pass."""
-
-    def said(self, side: str, size: int, now: float) -> None:
-        """Note bytes that a side has sent."""
-        if self.turns and self.turns[-1][1] == side:
-            at, _, before = self.turns[-1]
-            self.turns[-1] = (at, side, before + size)
-        elif len(self.turns) < _MOST_TURNS:
-            self.turns.append((now, side, size))
 
 
 @dataclass
 class _Device:
     descriptor: int
-    name: str
     network: bytes
     dark: bool = False
 
@@ -80,52 +42,83 @@ class _Segment:
 
 
 class Router:
-    """Devices, and the packets on their way between them."""
+    """TUN devices in namespaces, and the packets on their way between them. Its methods are called over a pipe.
 
-    def __init__(self, devices: list[_Device]) -> None:
-        self._devices = {device.descriptor: device for device in devices}
-        self._networks = {device.network: device for device in devices}
+    `places`: for each device the path of its namespace, its name, and the network (its first three numbers) behind it.
+    This process is in the last namespace afterwards.
+    """
+
+    def __init__(self, places: list[list[str]]) -> None:
+        self._devices = {name: _opened(namespace, name, network) for namespace, name, network in places}
         self._trip = 0.0
-        self._dark = False
         self._due: list[tuple[float, int, _Device, bytes, _Segment | None]] = []
         self._count = 0
         self._flows: list[Flow] = []
         self._open: dict[bytes, Flow] = {}
         """The newest flow of two addresses and ports, those of the client first."""
 
-    def run(self) -> None:
-        """Serves until its input ends."""
+    def run(self, pipe: Connection) -> None:
+        """Pass packets on, and obey, until the other end of the pipe is closed."""
+        by_descriptor = {device.descriptor: device for device in self._devices.values()}
         while True:
             left = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
-            ready, _, _ = select.select([0, *self._devices], [], [], left)
-            for descriptor in ready:
-                if descriptor:
-                    self._take(self._devices[descriptor])
+            for ready in select.select([pipe.fileno(), *by_descriptor], [], [], left)[0]:
+                if device := by_descriptor.get(ready):
+                    self._take(device)
+                else:
+                    try:
+                        name, *words = pipe.recv()
+                    except EOFError:
+                        return
+                    pipe.send(getattr(self, name)(*words))
             self._deliver()
-            if 0 in ready and not self._obey():
-                return
+
+    # -- what is done to the network
+
+    def set_trip(self, seconds: float) -> None:
+        """Set the round trip."""
+        self._trip = seconds
+
+    def darken(self, device: str, dark: bool) -> None:
+        """Drop the packets of a device, or of all if none is named; or let them pass again."""
+        for name, each in self._devices.items():
+            each.dark = dark if device in ("", name) else each.dark
+
+    def forget(self) -> None:
+        """Drop packets of all connections that were begun, as a NAT does that has lost its memory."""
+        for flow in self._flows:
+            flow.forgotten = flow.forgotten or time.monotonic()
+
+    def flows(self) -> list[Flow]:
+        """Return the TCP connections so far, the oldest first."""
+        return self._flows
+
+    # -- packets
 
     def _take(self, device: _Device) -> None:
         try:
             packet = os.read(device.descriptor, 1 << 16)
         except OSError:
             return
-        target = self._networks.get(packet[16:19])
+        target = next((each for each in self._devices.values() if each.network == packet[16:19]), None)
         if packet[0] >> 4 != 4 or target is None or packet[12:15] != device.network:
             return  # a packet with an address that is not of its network is dropped by any provider
         now = time.monotonic()
         segment = self._segment(packet, now)
-        if self._dropped(device, segment):
+        if _dropped(device, segment):
             return
-        if segment is not None:
-            self._note_sent(segment, now)
+        if segment is not None and segment.flags & (_FIN | _RST):
+            if segment.from_client:
+                segment.flow.closed_by_client = segment.flow.closed_by_client or now
+            else:
+                segment.flow.closed_by_server = segment.flow.closed_by_server or now
         self._count += 1
         heapq.heappush(self._due, (now + self._trip / 2, self._count, target, packet, segment))
 
     def _deliver(self) -> None:
         while self._due and self._due[0][0] <= time.monotonic():
             _, _, device, packet, segment = heapq.heappop(self._due)
-            if self._dropped(device, segment):
+            if _dropped(device, segment):
                 continue
             if segment is not None and not segment.from_client:
                 now = time.monotonic()
@@ -138,17 +131,8 @@ class Router:
             except OSError:
                 pass  # EIO: the device is down
 
-    def _dropped(self, device: _Device, segment: _Segment | None) -> bool:
-        if segment is not None and segment.flow.forgotten:
-            pass
-        elif not (self._dark or device.dark):
-            return False
-        if segment is not None:
-            segment.flow.dropped += 1
-        return True
-
     def _segment(self, packet: bytes, now: float) -> _Segment | None:
-        """Returns the facts about a TCP packet; a SYN begins a new flow."""
+        """Return the facts about a TCP packet; a SYN begins a new flow."""
         begin = (packet[0] & 15) * 4
         if packet[9] != _TCP or len(packet) < begin + 20:
             return None
@@ -158,7 +142,8 @@ class Router:
         if flags & (_SYN | _ACK) == _SYN:
             flow = self._open.get(source + target)
             if flow is None or flow.forgotten or flow.accepted:
-                flow = self._open[source + target] = Flow(_address(source))
+                address = ".".join(str(byte) for byte in source[:4])
+                flow = self._open[source + target] = Flow(f"{address}:{int.from_bytes(source[4:], 'big')}")
                 self._flows.append(flow)
             flow.syns.append(now)
         if flow := self._open.get(source + target):
@@ -167,45 +152,13 @@ class Router:
             return _Segment(flow, False, flags, size)
         return None
 
-    def _note_sent(self, segment: _Segment, now: float) -> None:
-        flow = segment.flow
-        if segment.size > 0:
-            flow.said("client" if segment.from_client else "server", segment.size, now)
-        if segment.flags & (_FIN | _RST):
-            if segment.from_client:
-                flow.closed_by_client = flow.closed_by_client or now
-            else:
-                flow.closed_by_server = flow.closed_by_server or now
 
-    # -- commands
-
-    def _obey(self) -> bool:
-        line = os.read(0, 1 << 12)
-        for words in (each.split() for each in line.decode().splitlines()):
-            answer: object = time.monotonic()
-            if words[0] == "trip":
-                self._trip = float(words[1])
-            elif words[0] == "dark" and len(words) == 3:
-                for device in self._devices.values():
-                    device.dark = words[2] == "yes" if device.name == words[1] else device.dark
-            elif words[0] == "dark":
-                self._dark = words[1] == "yes"
-            elif words[0] == "forget":
-                for flow in self._flows:
-                    flow.forgotten = flow.forgotten or time.monotonic()
-            else:
-                answer = [asdict(flow) for flow in self._flows]
-            os.write(1, json.dumps(answer).encode() + b"\n")
-        return line != b""
+def _dropped(device: _Device, segment: _Segment | None) -> bool:
+    return device.dark or (segment is not None and segment.flow.forgotten > 0)
 
 
-def _address(source: bytes) -> str:
-    return ".".join(str(byte) for byte in source[:4]) + f":{struct.unpack('>H', source[4:])[0]}"
-
-
-def _opened(word: str) -> _Device:
-    """The device that a word names; this process is in that namespace afterwards."""
-    namespace, name, network = word.split(",")
+def _opened(namespace: str, name: str, network: str) -> _Device:
+    """Make a TUN device in a namespace; this process is in that namespace afterwards."""
     entrance = os.open(namespace, os.O_RDONLY)
     library = ctypes.CDLL(None, use_errno=True)
     if library.setns(entrance, _CLONE_NEWNET):
@@ -213,20 +166,20 @@ def _opened(word: str) -> _Device:
     os.close(entrance)
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _TUN_WITHOUT_HEADER))
-    return _Device(descriptor, name, bytes(int(number) for number in network.split(".")))
+    return _Device(descriptor, bytes(int(number) for number in network.split(".")))
 
 
-def main() -> None:
-    """Prints `ready` once the devices are there, or why they are not."""
+def main(pipe: Connection, places: list[list[str]]) -> None:
+    """Send "" once the devices are there, or why they are not; then route."""
     try:
-        router = Router([_opened(word) for word in sys.argv[1:]])
+        router = Router(places)
         os.setpriority(os.PRIO_PROCESS, 0, -10)  # a busy machine does not make the network slow
     except OSError as error:
-        print(error, flush=True)
+        pipe.send(str(error))
         return
-    print("ready", flush=True)
-    router.run()
+    pipe.send("")
+    router.run(pipe)
 
 
 if __name__ == "__main__":
-    main()
+    main(Connection(int(sys.argv[1])), [place.split(",") for place in sys.argv[2:]])

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import inf
-
-from bench.network.router import Flow
 
 _INEXACT = 0.5
 """The tolerance in attempts, because a busy machine may start one ssh later than another."""
 
 
+@dataclass
+class Flow:
+    """A TCP connection as its packets show it; moments are those of time.monotonic(), 0 for what did not happen."""
+
+    client: str
+    """Address and port of the side that began it."""
+    syns: list[float] = field(default_factory=list)
+    """When the client asked for it: more than once if no answer came."""
+    accepted: float = 0.0
+    """When the client got the server's SYN-ACK."""
+    answered: float = 0.0
+    """When the client got the first bytes of the server."""
+    closed_by_client: float = 0.0
+    closed_by_server: float = 0.0
+    forgotten: float = 0.0
+    """When the router forgot it."""
+
+
 def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:
-    """Returns the attempts before the server answered the one that won; later flows are a new shared connection."""
+    """Return the attempts before the server answered the one that won; later flows are a new shared connection."""
     begun = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
     won = min((flow.answered for flow in begun if flow.answered and not flow.closed_by_client), default=inf)
     return [flow for flow in begun if flow.syns[0] < won]
 
 
 def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
-    """Returns where a client exceeded one attempt a second, plus one for each change of an address or a route."""
+    """Return where a client exceeded one attempt a second, plus one for each change of an address or a route."""
     begun = [flow.syns[0] for flow in attempts(flows, since)]
     return [
         f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
@@ -31,7 +48,7 @@ def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ())
 
 
 def ended_for_newer(flows: Sequence[Flow], since: float) -> list[str]:
-    """Returns the attempts that the client closed after the server had accepted them, while a newer one went on.
+    """Return the attempts that the client closed after the server had accepted them, while a newer one went on.
 
     Attempts that only lost a race do not count: when they were accepted, the newer one was under way, and got farther.
     """

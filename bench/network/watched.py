@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from bench.network.stand import Stand
-from tests.support import Terminal, wait_until
+from tests.support import wait_until
 
 _COUNTS = "import time\nn = 0\nwhile True:\n    n += 1\n    print(f'#{n}#', flush=True)\n    time.sleep(0.25)\n"
 _ECHOES = "import os, tty\ntty.setraw(0)\nn = 0\nwhile True:\n    print(f'#{n}#', flush=True, end='\\r\\n')\n"
@@ -25,20 +25,21 @@ class Watched:
         far = stand.far
         done = far.sesh("--open", name, "--", python, "-ISc", _ECHOES if quiet else _COUNTS)
         assert done.code == 0, done
-        self.terminal = self._attached()
+        self.attach()
 
-    def _attached(self) -> Terminal:
+    def attach(self) -> None:
+        """Attach, also after the client has ended."""
         self._newest, self._read = -1, 0
-        terminal = self._stand.farm.home.terminal(f"@{self._stand.far.word}", self.name)
-        wait_until(lambda: _newest(terminal) >= 0, 40, pause=terminal.pump, portrait=terminal.portrait)
-        return terminal
+        self.terminal = self._stand.farm.home.terminal(f"@{self._stand.far.word}", self.name)
+        self._wait_for(0)
 
-    def attach_again(self) -> None:
-        """Attaches again, after the client has ended."""
-        self.terminal = self._attached()
+    def _wait_for(self, number: int) -> None:
+        terminal = self.terminal
+        what = f"{self.name} shows {number}"
+        wait_until(lambda: self.newest() >= number, 40, pause=terminal.pump, portrait=terminal.portrait, what=what)
 
     def newest(self, wait: float = 0) -> int:
-        """Returns the highest number that the terminal has shown."""
+        """Return the highest number that the terminal has shown."""
         while self.terminal.pump(wait):
             wait = 0
         found = _NUMBER.findall(self.terminal.raw, max(0, self._read - 20))
@@ -47,15 +48,14 @@ class Watched:
         return self._newest
 
     def go_on(self) -> None:
-        """Waits until the program's next number is shown."""
+        """Wait until the program's next number is shown."""
         wanted = self.newest() + 1
         if self.quiet:
             self.terminal.type("k")
-        pump, portrait = self.terminal.pump, self.terminal.portrait
-        wait_until(lambda: self.newest() >= wanted, 40, pause=pump, portrait=portrait, what=f"{self.name} goes on")
+        self._wait_for(wanted)
 
     def numbers(self) -> list[int]:
-        """Returns all numbers on the terminal, scrollback included, from the top."""
+        """Return all numbers on the terminal, scrollback included, from the top."""
         return [int(number) for number in re.findall(r"#(\d+)#", self.terminal.text())]
 
     def close(self) -> None:
@@ -63,12 +63,8 @@ class Watched:
         self._stand.far.sesh("--kill", self.name)
 
 
-def _newest(terminal: Terminal) -> int:
-    return max((int(number) for number in _NUMBER.findall(terminal.raw)), default=-1)
-
-
 def watch(clients: Sequence[Watched], seconds: float) -> None:
-    """Lets so much time pass, and reads what comes."""
+    """Let so much time pass, and read what comes."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         for client in clients:
@@ -76,13 +72,13 @@ def watch(clients: Sequence[Watched], seconds: float) -> None:
 
 
 def go_on(clients: Sequence[Watched]) -> None:
-    """Waits until every terminal shows what the program prints now."""
+    """Wait until every terminal shows what the program prints now."""
     for client in clients:
         client.go_on()
 
 
 def new_output(clients: Sequence[Watched], moment: float, patience: float) -> list[float]:
-    """Returns the seconds from the moment until each terminal shows a number that is new since this call.
+    """Return the seconds from the moment until each terminal shows a number that is new since this call.
 
     For a terminal that shows none, this is `patience`.
     """

@@ -1,8 +1,8 @@
 """`make soak HOURS=n`, or `python -m bench.soak`: sessions for hours, and what is left of everything at the end.
 
 Sessions of several kinds are attached to, flooded, resized, renamed, reloaded; clients and creators are killed, links
-are cut. Now and then all of it stops, and memory, descriptors, files and processes are counted. The exit code is 1
-where one of them grows beyond its bound, or where anything came out otherwise than it should.
+are cut. Now and then all of it stops, and memory, descriptors and processes are counted. The exit code is 1 where one
+of them grows beyond its bound, or where anything came out otherwise than it should.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from tests.support import Home
 
 
 def main() -> int:
-    """Runs the soak; returns 1 if something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.partition("\n")[0])
+    """Run the soak; return 1 if something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--hours", type=float, default=1.0, help="how long it lasts (default: 1)")
     parser.add_argument("--sessions", type=int, default=50, help="how many sessions (default: 50)")
-    parser.add_argument("--attaches", type=float, default=25.0, help="attach cycles a second (default: 25)")
-    parser.add_argument("--megabytes", type=float, default=2.5, help="MB of output a second (default: 2.5)")
     parser.add_argument("--seed", type=int, default=1, help="decides what is done when (default: 1)")
     words = parser.parse_args()
     for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` leave them ignored, and children inherit that
@@ -33,15 +31,7 @@ def main() -> int:
     os.environ.update(home.env)
     os.chdir(home.path)
     try:
-        record = soak(
-            home,
-            hours=words.hours,
-            sessions=words.sessions,
-            attaches=words.attaches,
-            megabytes=words.megabytes,
-            seed=words.seed,
-            say=lambda text: print(text, flush=True),
-        )
+        record = soak(home, hours=words.hours, sessions=words.sessions, seed=words.seed, say=print)
     finally:
         home.close()
     wrong = [*record.faults, *record.growth()]

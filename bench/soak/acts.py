@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import subprocess
+import termios
 import time
 import zlib
 from collections.abc import Callable
@@ -23,7 +24,6 @@ from tests.support import Terminal, wait_until
 DETACH = b"\x1c"
 FLOOD_ENDS = 60.0
 SIZES = ((80, 24), (132, 43), (40, 12), (80, 25))
-NUMBERED = "i=0; while :; do i=$((i+1)); echo line-$i-; read -rt 0.02 x; done"
 
 
 class Acts:
@@ -31,16 +31,13 @@ class Acts:
 
     def __init__(self, sessions: Sessions, far: SshHost | None, dice: random.Random) -> None:
         self.sessions, self.home, self.far, self.dice = sessions, sessions.home, far, dice
-        self.took: list[float] = []
-        self.output = 0
+        self.attaches = self.output = 0
         self._remote = False
         self.every: dict[str, tuple[Callable[[], None], float]] = {
             "resizes": (self.resize, 3),
             "runs": (self.run, 1),
             "renames": (self.rename, 7),
-            "clients": (self.client, 8),
-            "killed clients": (self.killed_client, 8),
-            "closed windows": (self.closed_window, 15),
+            "clients": (self.client, 4),
             "jobs": (self.job, 15),
             "jobs whose creator was killed": (self.abandoned_job, 20),
             "killed creators": (self.killed_creator, 20),
@@ -52,32 +49,29 @@ class Acts:
             self.every["cut links"] = (self.cut_link, 45)
 
     def _any(self, *kinds: str) -> Session:
-        chosen = self.sessions.of(*kinds) if kinds else self.sessions.every
-        return self.dice.choice(chosen)
+        return self.dice.choice(self.sessions.of(*kinds) if kinds else self.sessions.every)
 
     # -- clients
 
     def attach(self) -> None:
-        """Attaches to any session, takes the screen, and detaches, or vanishes; the cheap cycle."""
+        """Attach to any session, take the screen, and detach, or vanish; the cheap cycle."""
         session = self._any()
         columns, rows = SIZES[0] if self.dice.random() < 0.98 else self.dice.choice(SIZES)
-        lines = 1000 if self.dice.random() < 0.05 else 0
-        read_only = self.dice.random() < 0.1
-        with Attached(session.name, columns=columns, rows=rows, lines=lines, read_only=read_only) as client:
-            self.took.append(client.took)
+        with Attached(session.name, columns, rows, lines=1000 if self.dice.random() < 0.05 else 0) as client:
+            self.attaches += 1
             self.sessions.look(session, client.screen)
             if self.dice.random() < 0.8:
                 client.leave()
 
     def resize(self) -> None:
-        """A client changes its size some times; in the end the session has the last size."""
+        """Change a client's size some times; in the end the session has the last size."""
         session = self._any()
         with Attached(session.name) as client:
             for _ in range(self.dice.randrange(1, 30)):
                 client.resize(self.dice.randrange(20, 200), self.dice.randrange(5, 60))
             for last in (self.dice.choice(SIZES), SIZES[0]):
                 client.resize(*last)
-                wait_until(partial(has_size, session, last), SETTLING, what=f"{session} has the size {last}")
+                wait_until(partial(_has_size, session, last), SETTLING, what=f"{session} has the size {last}")
             client.leave()
 
     def _terminal(self, *words: str) -> Terminal:
@@ -86,37 +80,22 @@ class Acts:
         command = [home.launcher] if mark else home.command
         return Terminal([*command, *words], env=home.env, cwd=home.path, mark=mark)
 
-    def _shows(self, terminal: Terminal, session: Session) -> None:
-        terminal.wait_for_raw(session.token.encode(), SETTLING)
-
     def client(self) -> None:
-        """The real client on a terminal, left by the detach key."""
-        session = self._any()
+        """Attach the real client on a terminal; it is left by the detach key, killed, or its terminal goes away."""
+        session, end = self._any(), self.dice.choice(("key", "kill", "close"))
         with self._terminal(session.name) as terminal:
-            before = terminal.termios()
-            self._shows(terminal, session)
-            terminal.type(DETACH)
-            assert terminal.exit_code(SETTLING) == 0, terminal.portrait()
-            assert terminal.termios() == before, "the terminal is not as it was"
-            assert b"[detached from" in terminal.raw, terminal.portrait()
-
-    def killed_client(self) -> None:
-        """The real client, ended by SIGKILL at some moment."""
-        session = self._any()
-        with self._terminal(session.name) as terminal:
-            if self.dice.random() < 0.7:
-                self._shows(terminal, session)
-            terminal.signal(signal.SIGKILL)
-            assert terminal.exit_code(SETTLING) == -signal.SIGKILL
-
-    def closed_window(self) -> None:
-        """The real client, whose terminal goes away."""
-        session = self._any()
-        with self._terminal(session.name) as terminal:
-            self._shows(terminal, session)
+            terminal.wait_for_raw(session.token.encode(), SETTLING)
+            if end == "kill":
+                terminal.signal(signal.SIGKILL)
+                assert terminal.exit_code(SETTLING) == -signal.SIGKILL
+            elif end == "key":
+                terminal.type(DETACH)
+                assert terminal.exit_code(SETTLING) == 0, terminal.portrait()
+                assert terminal.termios()[3] & termios.ICANON, "the terminal is left in raw mode"
+                assert b"[detached from" in terminal.raw, terminal.portrait()
 
     def follower(self) -> None:
-        """Events and logs are followed for a moment, while somebody attaches."""
+        """Follow events and logs for a moment, while somebody attaches."""
         session = self._any("steady")
         for words in (("--events", session.name, "--json"), ("--logs", session.name, "-f")):
             process = self.home.start(*words)
@@ -125,17 +104,17 @@ class Acts:
                 with Attached(session.name) as client:
                     client.leave()
                 assert process.stdout.readline(), words
-            self.sessions.gone(process)
+            process.kill()
+            process.communicate()
 
     # -- output
 
     def flood(self, size: int) -> None:
-        """A program prints some MiB to a client that counts every byte, or with no client."""
+        """Have a program print some MiB to a client that counts every byte, or with no client."""
         session = self._any("flood")
         self.flooded(session)
-        kind = self.dice.choices(*zip(*programs.WEIGHTS.items(), strict=True))[0]
-        data = self.sessions.material[kind]
-        times = max(1, size // programs.MIB)
+        (kind,) = self.dice.choices(*zip(*programs.WEIGHTS.items(), strict=True))
+        data, times = self.sessions.material[kind], size // programs.MIB
         session.floods += 1
         session.flooding = True
         line = f"{kind} {times}\n".encode()
@@ -152,55 +131,52 @@ class Acts:
         self.output += len(data) * times
 
     def flooded(self, session: Session) -> None:
-        """Waits until the last flood of a session is over, and its end on the screen."""
+        """Wait until the last flood of a session is over, and its end on the screen."""
         end = b"%s END %07d" % (session.token.encode(), session.floods)
-        wait_until(lambda: end in self._screen(session), FLOOD_ENDS, what=f"{end!r} on the screen")
-        session.flooding = False
 
-    def _screen(self, session: Session) -> bytes:
-        return wire.ask(session.name, "screen", timeout=FLOOD_ENDS)[1]
+        def shown() -> bool:
+            return end in wire.ask(session.name, "screen", timeout=FLOOD_ENDS)[1]
+
+        wait_until(shown, FLOOD_ENDS, what=f"{end!r} on the screen")
+        session.flooding = False
 
     # -- the life of sessions
 
     def run(self) -> None:
-        """A live shell runs a command; its output and its code."""
+        """Run a command in a live shell: its output and its code."""
         session, number = self._any("shell"), self.dice.randrange(1 << 30)
-        code = number % 3
-        done = Api(session.name).run(f"echo {session.token} $(({number} + 1)); (exit {code})", timeout=SETTLING)
-        assert (done.output, done.exit_code) == (f"{session.token} {number + 1}\n", code), done
+        done = Api(session.name).run(f"echo {session.token} $(({number} + 1)); (exit {number % 3})", timeout=SETTLING)
+        assert (done.output, done.exit_code) == (f"{session.token} {number + 1}\n", number % 3), done
 
     def rename(self) -> None:
-        """A session gets another name, or its first name back."""
+        """Give a session another name, or its first name back."""
         session = self._any()
         new = session.token if session.name != session.token else f"{session.token}-renamed"
-        done = self.home.sesh("--rename", session.name, new)
-        assert (done.code, done.stderr) == (0, ""), done
+        self._done("--rename", session.name, new)
         session.name = new
         assert answers(new)
 
+    def _done(self, *words: str) -> None:
+        done = self.home.sesh(*words)
+        assert (done.code, done.stderr) == (0, ""), done
+
     def reload(self, session: Session | None = None, *, flooded: bool = False) -> None:
-        """A daemon reloads: the process and the program stay the same. `flooded`: it may also refuse."""
+        """Reload a daemon: the process and the program stay the same. `flooded`: it may also refuse."""
         session = session or self.dice.choice([each for each in self.sessions.every if each.reloads])
-        before = self.pids(session)
+        before = _pids(session)
         done = self.home.sesh("--reload", session.name, "--json", timeout=60)
         if not (flooded and "goes on unchanged" in done.stdout):
             assert (done.code, done.json().get("reloaded")) == (0, [session.name]), done
-        assert self.pids(session) == before, f"{session} has other pids"
-
-    @staticmethod
-    def pids(session: Session) -> tuple[int, int]:
-        status = wire.ask(session.name, "status", timeout=60)[0]["session"]
-        return status["daemon_pid"] or 0, status["pid"] or 0
+        assert _pids(session) == before, f"{session} has other pids"
 
     def job(self) -> None:
-        """A job from beginning to end: output and code."""
+        """Run a job from beginning to end: output and code."""
         done = self.home.sesh("--exec", "brief", "--print", "--", "sh", "-c", "echo brief; exit 7", timeout=SETTLING)
         assert (done.code, done.stdout.split(), done.stderr) == (7, ["brief"], ""), done
 
     def abandoned_job(self) -> None:
-        """A job whose creator was killed is ended; its exit code is found; another job takes its place."""
-        session = self._any("job")
-        code = self.dice.randrange(1, 120)
+        """End a job whose creator was killed; its exit code is found; another job takes its place."""
+        session, code = self._any("job"), self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
         wire.ask(session.name, "send", f"{code}\n".encode(), timeout=SETTLING)
         waiter.communicate(timeout=SETTLING)
@@ -209,41 +185,37 @@ class Acts:
         self.sessions.create(session)
 
     def killed_creator(self) -> None:
-        """A command that creates a session is killed at some moment: the session exists completely or not at all."""
+        """Kill a command that creates a session, at some moment: the session exists completely or not at all."""
         process = self.home.start("--open", "half", "--", "sleep", "1000")
         try:
             process.wait(self.dice.random() * 0.2)
         except subprocess.TimeoutExpired:
-            pass
-        process.kill()
+            process.kill()
         process.communicate()
         wait_until(self._half_decided, SETTLING, what="a session whose creator was killed runs, or nothing of it does")
         self.end_half()
 
     def end_half(self) -> None:
-        """Ends the session whose creator was killed, if it exists."""
+        """End the session whose creator was killed, if it exists."""
         if answers("half"):
-            done = self.home.sesh("--kill", "half")
-            assert (done.code, done.stderr) == (0, ""), done
+            self._done("--kill", "half")
 
     def _half_decided(self) -> bool:
-        """Whether the session runs, or nothing of it is left."""
         left = [name for name in os.listdir(self.home.directory) if name.startswith("half")]
         return not left or answers("half")
 
     def restart(self) -> None:
-        """A session is killed, and created again under its name."""
+        """Kill a session, and create it again under its name."""
         session = self._any("brief")
-        done = self.home.sesh("--kill", session.name)
-        assert (done.code, done.stderr) == (0, ""), done
+        self._done("--kill", session.name)
         self.sessions.create(session)
 
     # -- the network
 
     def cut_link(self) -> None:
-        """A client of a session on a host loses its link, and comes back: no line is lost or doubled."""
+        """Cut the link of a client of a session on a host: it comes back, and no line is lost or doubled."""
         assert self.far is not None
-        words = [] if self._remote else ["--", "bash", "-c", NUMBERED]
+        words = [] if self._remote else ["--", "bash", "-c", programs.NUMBERED]
         with self._terminal(self.far.at, "numbers", *words) as terminal:
             self._remote = True
             terminal.wait_for_raw(b"line-", SETTLING)
@@ -260,7 +232,11 @@ class Acts:
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
 
 
-def has_size(session: Session, wanted: tuple[int, int]) -> bool:
-    """Whether a session has that size."""
+def _has_size(session: Session, wanted: tuple[int, int]) -> bool:
     summary = wire.ask(session.name, "summary", timeout=SETTLING)[0]["session"]
     return (summary["columns"], summary["rows"]) == wanted
+
+
+def _pids(session: Session) -> tuple[int, int]:
+    status = wire.ask(session.name, "status", timeout=60)[0]["session"]
+    return status["daemon_pid"] or 0, status["pid"] or 0

@@ -13,30 +13,24 @@ PATIENCE = 20.0
 
 
 class Attached:
-    """A client attached to a session over its socket; `took`: seconds until the screen had come."""
+    """A client attached to a session over its socket. `screen`: what came first."""
 
-    def __init__(
-        self, name: str, *, columns: int = 80, rows: int = 24, lines: int = 0, read_only: bool = False
-    ) -> None:
-        began = time.monotonic()
+    def __init__(self, name: str, columns: int = 80, rows: int = 24, *, lines: int = 0) -> None:
+        deadline = time.monotonic() + PATIENCE
         self.position = -1
         self.connection = wire.connect(name)
         try:
-            deadline = began + PATIENCE
-            hello: Hello = {"columns": columns, "rows": rows, "lines": lines, "read_only": read_only}
-            hello["client"] = os.urandom(8).hex()
+            hello: Hello = {"columns": columns, "rows": rows, "lines": lines, "client": os.urandom(8).hex()}
             self.connection.send(wire.hello_frame("attach", **hello), deadline)
             self.welcome = self.connection.expect_welcome(deadline)
             self.screen = self._first_screen(deadline)
         except BaseException:
             self.connection.close()
             raise
-        self.took = time.monotonic() - began
 
     def _first_screen(self, deadline: float) -> bytes:
-        """Returns what shows the session: a whole screen (all pieces but the last are full), or output bytes."""
-        screen = b""
-        whole = False
+        """Return what shows the session: a whole screen (all pieces but the last are full), or output bytes."""
+        screen, whole = b"", False
         while not whole or self.position < self.welcome["position"]:
             kind, payload = self.connection.receive(deadline)
             if kind == protocol.NOTICE:  # what was missed is shown, and nothing more comes until a key is pressed
@@ -53,29 +47,29 @@ class Attached:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the connection without a message, as if the client was killed; does nothing after `leave`."""
+        """Close the connection without a message, as if the client was killed; do nothing after `leave`."""
         self.connection.close()
 
     def _take(self, kind: int, payload: bytes) -> bytes:
-        """Takes the output of a frame, which must begin where the last frame ended."""
+        """Take the output of a frame, which must begin where the last frame ended."""
         if kind == protocol.EXIT:
             raise AssertionError(f"the session has ended: {payload!r}")
+        if kind not in (protocol.SCREEN, protocol.OUTPUT):
+            return b""
+        position, data = protocol.split_number(payload)
         if kind == protocol.SCREEN:
-            position = protocol.split_number(payload)[0]
             assert position >= self.position, f"a screen of {position}, after {self.position}"
             self.position = position
-        elif kind == protocol.OUTPUT:
-            position, data = protocol.split_number(payload)
-            assert position == self.position, f"output at {position}, expected at {self.position}"
-            self.position += len(data)
-            return data
-        return b""
+            return b""
+        assert position == self.position, f"output at {position}, expected at {self.position}"
+        self.position += len(data)
+        return data
 
     def resize(self, columns: int, rows: int) -> None:
         self.connection.send(protocol.frame(protocol.RESIZE, protocol.size_payload(columns, rows)))
 
     def checksum(self, size: int) -> int:
-        """Returns the CRC of the next bytes of output."""
+        """Return the CRC of the next bytes of output."""
         checksum, deadline = 0, time.monotonic() + PATIENCE + size / 1e6
         while size > 0:
             data = self._take(*self.connection.receive(deadline))[:size]
@@ -84,11 +78,9 @@ class Attached:
         return checksum
 
     def leave(self) -> None:
-        """Detaches as Ctrl-\\ does, and waits until the daemon has answered."""
-        deadline = time.monotonic() + PATIENCE
-        self.connection.send(protocol.message(protocol.DETACH, {}), deadline)
-        while True:
-            kind, payload = self.connection.receive(deadline)
-            if kind == protocol.DETACH:
-                break
+        """Detach as Ctrl-\\ does, and wait until the daemon has answered."""
+        self.connection.send(protocol.message(protocol.DETACH, {}))
+        kind, payload = self.connection.receive(time.monotonic() + PATIENCE)
+        while kind != protocol.DETACH:
             self._take(kind, payload)
+            kind, payload = self.connection.receive(time.monotonic() + PATIENCE)

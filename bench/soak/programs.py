@@ -5,8 +5,7 @@ They count in seven digits: a line, and the memory that holds it, never gets lon
 
 from __future__ import annotations
 
-import zlib
-
+MIB = 1 << 20
 FILLED = 10_500
 """Lines that a steady program prints at once when it starts: the scrollback is full from there on."""
 
@@ -73,21 +72,23 @@ done
 # A job that ends with the code that it is told.
 JOB = 'stty -echo; echo "$TOKEN"; read -r code; exit $code'
 
-MIB = 1 << 20
-WEIGHTS = {"plain": 6, "yes": 6, "colour": 4, "wide": 2, "noise": 1, "screens": 1}
+# Lines with a number on the other host, without end.
+NUMBERED = "i=0; while :; do i=$((i+1)); echo line-$i-; read -rt 0.02 x; done"
+
+WEIGHTS = {"plain": 6, "yes": 6, "colour": 4, "wide": 2, "screens": 1}
 """The weights of the kinds of floods: a kind that takes the emulator long comes seldom."""
 
 
 def material() -> dict[str, bytes]:
-    """A MiB of output of each kind."""
-    plain = b"".join(b"line %07d of a flood, as compilers and logs print them\r\n" % n for n in range(19_000))
-    colour = b"".join(
-        b"\x1b[3%dm%07d\x1b[0m \x1b[1;38;5;%dmwarning:\x1b[m some words\r\n" % (n % 8, n, n % 256)
-        for n in range(22_000)
-    )
-    screens = b"".join(b"\x1b[%d;%dH\x1b[4%dm%07d\x1b[K" % (n % 24 + 1, n % 70 + 1, n % 8, n) for n in range(50_000))
+    """Return a MiB of output of each kind of flood."""
     wide = "".join(f"{n:07d} Grüße, 日本語のテキスト, привет, 🙂\r\n" for n in range(18_000)).encode()
-    noise = zlib.compress(plain, 0)[:MIB].translate(None, b"\x05\x07\x0e")
-    yes = b"y\r\n" * (MIB // 3)
-    kinds = {"plain": plain, "colour": colour, "screens": screens, "wide": wide, "noise": noise, "yes": yes}
+    kinds = {
+        "plain": b"".join(b"line %07d of a flood, as compilers and logs print them\r\n" % n for n in range(19_000)),
+        "yes": b"y\r\n" * (MIB // 3),
+        "colour": b"".join(b"\x1b[3%dm%07d\x1b[0m \x1b[1;38;5;%dmwarning\x1b[m\r\n" % (n % 8, n, n % 256)
+                           for n in range(26_000)),
+        "wide": wide,
+        "screens": b"".join(b"\x1b[%d;%dH\x1b[4%dm%07d\x1b[K" % (n % 24 + 1, n % 70 + 1, n % 8, n)
+                            for n in range(50_000)),
+    }  # fmt: skip
     return {name: data[:MIB] for name, data in kinds.items()}

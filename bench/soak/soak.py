@@ -25,8 +25,8 @@ FEW_ACTS = 120.0
 MOST_AT_ONCE, MOST_FLOODS = 100, 5
 """The most attach cycles and floods in one round, if the soak has fallen behind."""
 MOST_FAULTS = 20
-SAMPLES, FEW_SAMPLES, LONG_APART = 60, 8, 60.0
-"""The most samples; the fewest, in a soak that is too short for the most; and then the most seconds between two."""
+SAMPLES, APART = 60, 60.0
+"""The most samples, and the most seconds between two."""
 
 
 def soak(
@@ -34,20 +34,18 @@ def soak(
     *,
     hours: float,
     sessions: int,
-    attaches: float,
-    megabytes: float,
+    attaches: float = 25.0,
+    megabytes: float = 2.5,
     seed: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> Record:
-    """Runs a soak in this process, whose environment is that of `home`."""
+    """Run a soak in this process, whose environment is that of `home`. `attaches`, `megabytes`: of each second."""
     with host(home) as reached:
         if reached is None:
             say("no host can be made here: no link is cut")
         else:
             reached[0].strict = False
-        ground = Sessions(home, sessions)
-        say(f"{len(ground.every)} sessions; seed {seed}")
-        course = Course(ground, reached[1] if reached else None, seed, say)
+        course = Course(Sessions(home, sessions), reached[1] if reached else None, seed, say)
         course.go(hours * 3600, attaches, megabytes * 1e6)
         return course.record
 
@@ -59,93 +57,79 @@ class Course:
         self.ground, self.say = ground, say
         self.dice = random.Random(seed)
         self.acts = Acts(ground, far, self.dice)
-        self.record = Record(Counter(session.sort for session in ground.every), took=self.acts.took)
+        self.record = Record(Counter(session.sort for session in ground.every))
         self.began = time.monotonic()
-        self.rest = 0.0
-        """Seconds of quiet before a sample."""
 
     def go(self, seconds: float, attaches: float, output: float) -> None:
-        """Does rounds for `seconds`, with so many attach cycles and bytes of output a second."""
+        """Do rounds for `seconds`, with so many attach cycles and bytes of output a second."""
         for session in self.ground.every:
             if session.reloads:
                 self.do("reloads", partial(self.acts.reload, session))
         self.began = start = time.monotonic()
-        self.rest = PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0
+        rest = PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0  # until what floods have left is packed
         scale = min(1.0, seconds / FEW_ACTS)
-        due = {name: start + every * scale * self.dice.random() for name, (_, every) in self.acts.every.items()}
         sample_due = start
         while (now := time.monotonic()) < start + seconds and len(self.record.faults) < MOST_FAULTS:
             if now >= sample_due:
-                self.sample()
-                sample_due = time.monotonic() + max(seconds / SAMPLES, min(LONG_APART, seconds / FEW_SAMPLES))
+                self.sample(rest)
+                sample_due = time.monotonic() + max(seconds / SAMPLES, min(APART, seconds / 8))
                 continue
-            for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - len(self.acts.took))):
+            for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - self.acts.attaches)):
                 self.do("attach cycles", self.acts.attach)
             for _ in range(min(MOST_FLOODS, int((output * (now - start) - self.acts.output) / FLOODS) + 1)):
                 self.do("floods", partial(self.acts.flood, FLOODS))
             for name, (act, every) in self.acts.every.items():
-                if now >= due[name]:
-                    due[name] = now + every * scale
+                if self.dice.random() < ROUND / (every * scale):
                     self.do(name, act)
             rest_until(now + ROUND)
-        self.sample()
+        self.sample(rest)
 
     def do(self, name: str, act: Callable[[], None]) -> None:
-        """Does one act. If it fails, notes the fault, and creates lost sessions again."""
+        """Do one act. If it fails, note the fault, and create lost sessions again."""
         self.record.acts[name] = self.record.acts.get(name, 0) + 1
         try:
             act()
         except Exception as error:
-            self.fault(
-                f"{name}: {type(error).__name__}: {error}\n{''.join(traceback.format_tb(error.__traceback__)[-2:])}"
-            )
+            where = "".join(traceback.format_tb(error.__traceback__)[-2:])
+            self.fault(f"{name}: {type(error).__name__}: {error}\n{where}")
             for session in self.ground.every:
                 self.mend(session)
 
     def mend(self, session: Session) -> None:
-        """Creates a session again if it is lost, and notes a fault."""
-        if answers(session.name):
-            return
-        self.fault(f"{session} is lost")
-        self.ground.home.sesh("--kill", session.name)
-        self.ground.create(session)
+        """Create a session again if it is lost, and note a fault."""
+        if not answers(session.name):
+            self.fault(f"{session} is lost")
+            self.ground.home.sesh("--kill", session.name)
+            self.ground.create(session)
 
     def fault(self, text: str) -> None:
-        """Notes a fault, and prints it."""
+        """Note a fault, and print it."""
         self.record.faults.append(f"after {time.monotonic() - self.began:.0f} s: {text}")
         self.say(self.record.faults[-1])
 
     def tidy(self) -> bool:
-        """Returns whether every file and process belongs to a session."""
+        """Return whether every file and process belongs to a session."""
         self.acts.end_half()  # its daemon may have come up after its creator was killed
         return not self.ground.litter()
 
-    def sample(self) -> None:
-        """Waits until all is quiet, and counts."""
+    def sample(self, rest: float) -> None:
+        """Wait until all is quiet, and `rest` seconds more; look for faults and litter, and count."""
         for session in self.ground.of("flood"):
             self.do("ends of floods", partial(self.acts.flooded, session))
         try:
             wait_until(self.ground.settled, SETTLING, what="nobody is attached any more")
         except AssertionError as error:
             self.fault(str(error))
-        rest_until(time.monotonic() + self.rest)  # until what floods have left is packed
+        rest_until(time.monotonic() + rest)
         for session in self.ground.every:
-            try:
-                for line in self.ground.faults(session):
-                    if not any(line in fault for fault in self.record.faults):
-                        self.fault(f"{session}: {line}")
-            except Exception as error:
-                self.fault(f"{session}: {type(error).__name__}: {error}")
-        hours = (time.monotonic() - self.began) / 3600
+            for line in self.ground.faults(session):
+                if not any(line in fault for fault in self.record.faults):
+                    self.fault(f"{session}: {line}")
         try:
             wait_until(self.tidy, SETTLING, 0.5)
         except AssertionError:
             for what in self.ground.litter():
                 self.fault(what)
-        sample = self.ground.sample(hours, len(self.acts.took), self.acts.output)
-        self.record.samples.append(sample)
-        memory = "  ".join(f"{kind} {value / 1024:.1f}" for kind, value in sorted(sample.memory.items()))
-        self.say(
-            f"{hours:7.3f} h  {sample.attaches} attaches  {sample.output / 1e9:.3f} GB  "
-            f"MiB: {memory}  descriptors {sample.descriptors}  files {sample.files}  processes {sample.processes}"
-        )
+        hours = (time.monotonic() - self.began) / 3600
+        self.record.samples.append(self.ground.sample(hours, self.acts.attaches, self.acts.output))
+        self.say(self.record.samples[-1].line())

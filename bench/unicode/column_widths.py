@@ -5,7 +5,6 @@ python -m bench.unicode.column_widths
 
 from __future__ import annotations
 
-import argparse
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -73,5 +72,4 @@ def module() -> str:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
     MODULE.write_text(module(), encoding="utf-8")

@@ -35,8 +35,8 @@ _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
 }
-"""Widths on which xterm and kitty agree against wcwidth (`python -m bench.unicode.widths`): prepended concatenation
-marks, such as number signs, have width 0, the Hangul filler has 2."""
+"""Widths on which xterm and kitty agree against wcwidth: prepended concatenation marks, such as number signs, have
+width 0, the Hangul filler has 2."""
 
 _VIRAMAS = (
     "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u17d2\u1a60\u1b44\u1bab\ua806"
