@@ -38,6 +38,7 @@ from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.measures import STEADY
 from sesh.names import printable
+from sesh.requests import ReloadAnswer
 from sesh.stored import Facts
 
 FORMAT = 8  # of the snapshot; a sesh refuses any other
@@ -138,7 +139,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {
 Caller = tuple[int, int]  # the descriptor of the connection that asked, -1 if closed; the number of its request
 
 
-def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
+def begin(server: Server, request: Request[ReloadAnswer], python: str, path: list[str]) -> None:
     """Start a reload; the other sesh answers the request. Raises Busy, Refused.
 
     `python`, `path`: the other sesh's interpreter and module search path.
@@ -166,7 +167,7 @@ def _busy(server: Server, reason: str) -> Busy:
 @dataclass
 class _Reload:
     server: Server
-    request: Request
+    request: Request[ReloadAnswer]
     python: str
     path: list[str]
 
@@ -288,7 +289,8 @@ def take_over(memory: int, caller: Caller) -> None:
         os.set_inheritable(descriptor, False)
         connection.role = "request"
         server.admit(connection)
-        connection.respond(number, name=session.name, version=__version__)
+        answer: ReloadAnswer = {"name": session.name, "version": __version__}
+        connection.respond(number, answer)
     server.begin()
     server.run()
     os._exit(0)

@@ -22,9 +22,10 @@ from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
+from sesh.requests import ReloadAnswer
 from sesh.store import results
 
-Reload = Callable[["Server", Request, str, list[str]], None]
+Reload = Callable[["Server", Request[ReloadAnswer], str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait

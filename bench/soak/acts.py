@@ -15,7 +15,7 @@ from functools import partial
 from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.ground import SETTLING, Session, Sessions, answers
-from sesh import wire
+from sesh import requests, wire
 from sesh.api import Session as Api
 from tests.remote.farm import SshHost
 from tests.support import Terminal, wait_until
@@ -141,12 +141,12 @@ class Acts:
         line = f"{kind} {times}\n".encode()
         if self.dice.random() < 0.5:
             with Attached(session.name) as client:
-                wire.ask(session.name, "send", line, timeout=SETTLING)
+                wire.ask(session.name, requests.SEND, line, timeout=SETTLING)
                 expected = zlib.crc32(data * times)
                 assert client.checksum(len(data) * times) == expected, f"{session}: {times} times {kind} differ"
                 client.leave()
         else:
-            wire.ask(session.name, "send", line, timeout=SETTLING)
+            wire.ask(session.name, requests.SEND, line, timeout=SETTLING)
             if session.reloads and self.dice.random() < 0.1:
                 self.reload(session, flooded=True)
         self.output += len(data) * times
@@ -158,7 +158,7 @@ class Acts:
         session.flooding = False
 
     def _screen(self, session: Session) -> bytes:
-        return wire.ask(session.name, "screen", timeout=FLOOD_ENDS)[1]
+        return wire.ask(session.name, requests.SCREEN, timeout=FLOOD_ENDS)[1]
 
     # -- the life of sessions
 
@@ -189,7 +189,7 @@ class Acts:
 
     @staticmethod
     def pids(session: Session) -> tuple[int, int]:
-        status = wire.ask(session.name, "status", timeout=60)[0]["session"]
+        status = wire.ask(session.name, requests.STATUS, timeout=60)[0]["session"]
         return status["daemon_pid"] or 0, status["pid"] or 0
 
     def job(self) -> None:
@@ -202,7 +202,7 @@ class Acts:
         session = self._any("job")
         code = self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
-        wire.ask(session.name, "send", f"{code}\n".encode(), timeout=SETTLING)
+        wire.ask(session.name, requests.SEND, f"{code}\n".encode(), timeout=SETTLING)
         waiter.communicate(timeout=SETTLING)
         assert waiter.returncode == code, (waiter.returncode, code)
         wait_until(lambda: session.name not in self.home.names(), SETTLING)
@@ -262,5 +262,5 @@ class Acts:
 
 def has_size(session: Session, wanted: tuple[int, int]) -> bool:
     """Whether a session has that size."""
-    summary = wire.ask(session.name, "summary", timeout=SETTLING)[0]["session"]
+    summary = wire.ask(session.name, requests.SUMMARY, timeout=SETTLING)[0]["session"]
     return (summary["columns"], summary["rows"]) == wanted

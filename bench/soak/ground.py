@@ -13,7 +13,7 @@ import pytest
 
 from bench.soak import figures, programs
 from bench.soak.attaching import Attached
-from sesh import about, wire
+from sesh import about, requests, wire
 from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
 from sesh.store import own, records
@@ -145,7 +145,7 @@ class Sessions:
 
     def faults(self, session: Session) -> list[str]:
         """Returns the faults that a daemon has logged."""
-        status = wire.ask(session.name, "status", timeout=SETTLING)[0]["session"]
+        status = wire.ask(session.name, requests.STATUS, timeout=SETTLING)[0]["session"]
         assert status["state"] == "running", status
         return list(status["faults"])
 
@@ -215,7 +215,7 @@ def host(home: Home) -> Iterator[tuple[Farm, SshHost] | None]:
 def answers(name: str) -> bool:
     """Whether a session of that name runs and answers."""
     try:
-        wire.ask(name, "summary", timeout=SETTLING)
+        wire.ask(name, requests.SUMMARY, timeout=SETTLING)
     except SeshError:
         return False
     return True

@@ -97,5 +97,6 @@ class History:
         first = size - len(output)
         since = run.sent or 0
         truncated = answer["truncated"] or first > since
-        run.request.respond(output[max(0, since - first) :], **{**answer, "truncated": truncated})
+        facts: RunFacts = {**answer, "truncated": truncated}  # type: ignore[typeddict-item]  # `add_answer` kept RunFacts
+        run.request.respond(facts, output[max(0, since - first) :])
         return True

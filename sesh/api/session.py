@@ -242,11 +242,10 @@ class Session:
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
-        begin = since if since is not None else "sent"
         limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
             "exit_": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
-            "begin": begin, "limit": limit,
+            "since": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:
             with self._stream(stop, limit) as stream, stop.calling(stream.cut):

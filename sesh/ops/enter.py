@@ -17,6 +17,7 @@ from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Changes, Entered, op
+from sesh.requests import LABEL
 from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
@@ -124,7 +125,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += ["the command"] if spec.get("command") is not None else []
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
-        find.ask(name, "label", set=labels)
+        find.ask(name, LABEL, set=labels)
         caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))

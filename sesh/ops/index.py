@@ -30,6 +30,7 @@ from sesh.reach.op import op
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
+from sesh.requests import EVENTS
 from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing
@@ -144,7 +145,7 @@ def _events_of(name: str) -> wire.Connection | None:
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
+        connection.send(wire.hello_frame("request") + wire.asking(EVENTS, 1), time.monotonic() + _PATIENCE)
     except SeshError:
         connection.close()
         return None

@@ -8,7 +8,6 @@ from typing import Any
 from sesh import errors, paths, processes, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.messages import Answer
 from sesh.names import printable
 from sesh.ops import dormant
 from sesh.outcomes import Overview
@@ -18,6 +17,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
+from sesh.requests import LOGS, SCREEN, STATUS, LogsAnswer
 from sesh.schema import Status, Styled, Summary
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
@@ -51,7 +51,7 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
     try:
-        summary = find.described(find.read(name, "status", timeout=_STATUS_TIMEOUT)[0])
+        summary: Summary = find.read(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
@@ -88,7 +88,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """Return the visible rows as text and its lines, or as runs of cells (json). Raises UsageError, NotFound."""
     check_format(form)
     try:
-        answer, data = find.read(name, "screen", timeout=_SCREEN_TIMEOUT, format=form)
+        answer, data = find.read(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
         continued = answer["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
@@ -140,17 +140,17 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     Raises NotFound.
     """
 
-    def ask(left: int, until: int) -> tuple[Answer, bytes]:
-        return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
+    def ask(left: int, until: int) -> tuple[LogsAnswer, bytes]:
+        return find.read(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
         texts, answer = in_turns(ask, lines)
     except NotFound:
         return dormant.last_lines(name, lines, ansi=ansi)
-    return texts, answer.get("alternate") is True
+    return texts, answer["alternate"]
 
 
-def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
+def in_turns(ask: Callable[[int, int], tuple[LogsAnswer, bytes]], lines: int) -> tuple[list[str], LogsAnswer]:
     """Request the last lines page by page; return them, and the answer for the newest page.
 
     `ask(count, until)`: requests up to `count` lines before number `until`.
@@ -162,7 +162,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
     while data:
         pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
         left -= len(pages[-1])
-        if left <= 0 or not answer.get("first"):
+        if left <= 0 or not answer["first"]:
             break
         answer, data = ask(left, answer["first"])
     return [text for page in reversed(pages) for text in page], newest

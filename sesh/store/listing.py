@@ -18,6 +18,7 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.names import natural
+from sesh.requests import SUMMARY
 from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
 from sesh.stored import Record
@@ -104,7 +105,7 @@ def _ask(name: str) -> wire.Connection | None:
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.asking("summary", 1))
+        connection.send(wire.hello_frame("request") + wire.asking(SUMMARY, 1))
     except SeshError:
         connection.close()
         return None
@@ -118,11 +119,9 @@ def _answer(connection: wire.Connection | None, deadline: float) -> Summary | No
     with connection:
         try:
             connection.expect_welcome(deadline)
-            response, _ = connection.answer(1, deadline)
+            return connection.answer(SUMMARY, 1, deadline)[0]["session"]
         except (SeshError, OSError):
             return None
-    session = response.get("session")
-    return session if isinstance(session, dict) and isinstance(session.get("name"), str) else None
 
 
 # -- a session whose daemon does not answer
