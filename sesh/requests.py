@@ -203,6 +203,17 @@ class _Notes(TypedDict, total=False):
     notes: list[tuple[Sentence, bool]]
 
 
+class _Question(_Notes):
+    question: Sentence
+    answers: list[tuple[str, Sentence]]
+    default: str
+
+
+class _Entered(_Notes):
+    name: Name
+    session_id: str
+
+
 @final
 class ResultAnswer(_Notes):
     """The op has returned; its result is in DATA. Each answer is `ok`, but this one has no other key."""
@@ -211,21 +222,16 @@ class ResultAnswer(_Notes):
 
 
 @final
-class QuestionAnswer(_Notes):
+class QuestionAnswer(_Question, total=False):
     """A choice for the user: `answers` (letter, meaning), the `default` letter, and text to show `above`."""
 
-    question: Sentence
-    answers: list[tuple[str, Sentence]]
-    default: str
     above: Styled
 
 
 @final
-class EnteredAnswer(_Notes):
-    """The link leads to a session's daemon from now on."""
+class EnteredAnswer(_Entered, total=False):
+    """The link leads to a session's daemon from now on. The caller may keep the other facts."""
 
-    name: Name
-    session_id: str
     daemon_pid: int | None
     cwd: Text | None
     command: list[Text]

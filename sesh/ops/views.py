@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from sesh import errors, paths, processes, protocol
@@ -144,28 +145,33 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
         return find.read(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
-        texts, answer = in_turns(ask, lines)
+        texts, newest, _ = in_turns(ask, lines)
     except NotFound:
         return dormant.last_lines(name, lines, ansi=ansi)
-    return texts, answer["alternate"]
+    return texts, newest["alternate"]
 
 
-def in_turns(ask: Callable[[int, int], tuple[LogsAnswer, bytes]], lines: int) -> tuple[list[str], LogsAnswer]:
-    """Request the last lines page by page; return them, and the answer for the newest page.
+def in_turns(
+    ask: Callable[[int, int], tuple[LogsAnswer, bytes]], lines: int, most: float = inf
+) -> tuple[list[str], LogsAnswer, bool]:
+    """Request the last lines page by page, until they have `most` bytes.
 
-    `ask(count, until)`: requests up to `count` lines before number `until`.
+    `ask(count, until)`: requests up to `count` lines before number `until`. Return the lines, the answer for the newest
+    page, and whether there are older lines.
     """
-    answer, data = ask(lines, protocol.MOST)
-    newest = answer
-    pages = list[list[str]]()
-    left = lines
-    while data:
-        pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
-        left -= len(pages[-1])
-        if left <= 0 or not answer["first"]:
-            break
-        answer, data = ask(left, answer["first"])
-    return [text for page in reversed(pages) for text in page], newest
+    newest: LogsAnswer | None = None
+    pages: list[list[str]] = []
+    left, until, size = lines, protocol.MOST, 0
+    while True:
+        answer, data = ask(left, until)
+        newest = newest or answer
+        if data:
+            pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
+            left -= len(pages[-1])
+            size += len(data)
+        until = answer["first"]
+        if not data or not answer["older"] or left <= 0 or size >= most:
+            return [text for page in reversed(pages) for text in page], newest, answer["older"]
 
 
 def _last_that_fit(texts: list[str]) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypedDict
 
-from sesh import errors, protocol, wire, wording
+from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
 from sesh.messages import Words
@@ -38,7 +38,7 @@ class Conditions(TypedDict):
 _GRACE = 0.5  # seconds after the timeout until a daemon without an answer counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
-_WAIT, _LOGS = 9, 10  # ids of requests; `Connection.request` uses smaller ones
+_WAIT = 9  # the id of the request
 
 
 class _Match(Exception):
@@ -147,9 +147,8 @@ class _Wait:
             summary, _ = stream.connection.request(SUMMARY, deadline=late)
             self._columns = summary["session"]["columns"] or self._columns
             if self._since == "start" and self._lines is None:
-                lines, answer = in_turns(self._lines_before, _ALL_LINES)
-                position = answer["position"]
-                self._test([(text, position) for text in lines])
+                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_ANSWER)
+                self._test([(text, newest["position"]) for text in lines])
             words["follow"] = True
         if self._deadline is not None:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
@@ -200,90 +199,53 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
-        self._newest: LogsAnswer | None = None  # the answer with the newest page of existing lines
-        self._pages: list[list[str]] = []  # the existing lines, the newest page first
-        self._size = 0  # bytes of the pages
-        self._early: list[tuple[int, bytes]] = []  # output received before the existing lines
-        self._carried = bytearray()
-        self._over = False  # the session has ended: no output follows the existing lines
 
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
-            for kind, number, data in self._stream.frames(self._ask):
+            for kind, position, data in self._stream.frames(self._ask):
                 if kind == protocol.OUTPUT:
-                    self._take(number, data)
-                elif kind == protocol.DATA:
-                    protocol.carry(self._carried, data)
+                    self._write_new(position, data)
                 elif kind == protocol.RESPONSE:
-                    if number == _LOGS:
-                        self._take_page(self._stream.connection.response(LOGS, data))
-                    else:
-                        self._stream.connection.response(WAIT, data)
-                        self._over = True
-                    if self._over and self._lines is not None:
-                        break
+                    self._stream.connection.response(WAIT, data)
+                    break
         except Ended as ended:  # the session ended while the link was down, or before its answer
-            position, data = self._stream.ended_output(ended)
-            if self._lines is None and self._newest is not None:
-                self._begin(self._newest)
-            self._lines = self._lines or LineReader(position, _COLUMNS)
-            self._take(position, data)
+            self._write_new(*self._stream.ended_output(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
     def _ask(self) -> None:
-        """Subscribe to output before requesting the existing lines, so that no output between them is missed."""
-        self._early, self._carried, self._over = [], bytearray(), False
-        self._newest = None
-        self._pages = []
-        self._size = 0
-        words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
-        requests = wire.asking(WAIT, _WAIT, **words)
+        self._stream.greet()
+        existing: list[str] = []
         if self._lines is None:
-            words = {"lines": max(1, self._count), "ansi": self._ansi, "until": protocol.MOST, "end": True}
-            requests += wire.asking(LOGS, _LOGS, **words)
-        self._stream.greet(requests)
+            self._lines, existing = self._existing()
+        words: Words = {"follow": True, "from": self._lines.position}
+        self._stream.connection.send(wire.asking(WAIT, _WAIT, **words))
+        if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
+            self._write(existing)
 
-    def _take_page(self, answer: LogsAnswer) -> None:
-        """Store a page of existing lines; request the page before it, or begin to write."""
+    def _existing(self) -> tuple[LineReader, list[str]]:
+        """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
-        text = self._carried.decode("utf-8", "replace")
-        text = wording.without_controls(text) if connection.far else text
-        page = text.removesuffix("\n").split("\n") if answer["lines"] else []
-        self._newest, self._size, self._carried = self._newest or answer, self._size + len(self._carried), bytearray()
-        self._pages.append(page)
-        stored = sum(map(len, self._pages))
-        older = answer["first"] if answer["older"] and stored < self._count else None
-        if page and older and self._size < protocol.LARGEST_ANSWER:
-            words: Words = {"lines": self._count - stored, "ansi": self._ansi, "until": older}
-            connection.send(wire.asking(LOGS, _LOGS, **words), None)
-            return
-        if older:
+
+        def ask(count: int, until: int) -> tuple[LogsAnswer, bytes]:
+            return connection.request(LOGS, lines=count, ansi=self._ansi, until=until, end=until == protocol.MOST)
+
+        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_ANSWER)
+        if older and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
-            self._note(f"the last {stored:,} lines come before the new ones; {more}")
-        self._begin(self._newest)
+            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
+        if connection.far:
+            lines = list(map(wording.without_controls, lines))
+        unfinished = lines.pop() if newest.get("open") and lines else ""
+        lines += [""] * newest.get("blank", 0)
+        start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")
+        reader = LineReader(newest["position"], newest.get("columns", _COLUMNS), start)
+        return reader, lines[-self._count :] if self._count else []
 
-    def _begin(self, answer: LogsAnswer) -> None:
-        """Write the existing lines and the output received meanwhile; the cursor's line is unfinished."""
-        lines = [line for page in reversed(self._pages) for line in page]
-        unfinished = lines.pop() if answer.get("open") and lines else ""
-        lines += [""] * answer.get("blank", 0)
-        if self._count and lines:
-            self._write(lines[-self._count :])
-        start = unfinished.encode() + answer.get("start", "").encode("latin-1", "replace")
-        self._lines = LineReader(answer["position"], answer.get("columns", _COLUMNS), start)
-        for early in self._early:
-            self._take(*early)
-
-    def _take(self, position: int, data: bytes) -> None:
-        """Write the lines completed by a block of output; skip bytes that the existing lines have."""
-        lines = self._lines
-        if lines is None:
-            self._early.append((position, data))
-            if sum(len(block) for _, block in self._early) > protocol.LARGEST_ANSWER:
-                raise errors.malformed("OUTPUT", "came instead of the last lines")
-            return
+    def _write_new(self, position: int, data: bytes) -> None:
+        """Write the lines that output completes; skip bytes that were written before."""
+        lines = self._lines = self._lines or LineReader(position, _COLUMNS)
         if position > lines.position:
             skipped = position - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")

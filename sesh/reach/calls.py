@@ -95,7 +95,7 @@ def _reply(caller: Caller, question: QuestionAnswer) -> str:
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default, question["above"])
+    return caller.ask(question["question"], answers, default, question.get("above", ""))
 
 
 # -- results

@@ -266,8 +266,8 @@ class HostTarget(Target):
             answer["name"],
             time.time(),
             id=answer["session_id"] or None,
-            cwd=answer["cwd"],
-            command=answer["command"],
+            cwd=answer.get("cwd"),
+            command=answer.get("command"),
             home=link.home or None,
         )
 

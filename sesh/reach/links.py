@@ -197,7 +197,7 @@ def attempt_session(destination: Destination, attempt: Attempt) -> Link:
     if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap = round(time.monotonic() - lost.heard_at, 3)
-    joined = None if "result" in answer else answer["daemon_pid"]
+    joined = None if "result" in answer else answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
     if "result" in answer:
