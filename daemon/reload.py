@@ -57,7 +57,7 @@ def snapshot_of(server: Server) -> Snapshot:
     marks = findings.marks
     return {
         "format": FORMAT,
-        "facts": {**session.facts, "deadline": time.time() + left if left is not None else None},
+        "facts": {**session.facts, "ends_at": time.time() + left if left is not None else None},
         "clock": (STEADY.origin, STEADY.step),
         "size": clients.size,
         "log": (session.log.base, _text(session.log.bytes(session.log.base))),
@@ -90,8 +90,8 @@ def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
         raise ValueError(f"a session of format {state.get('format')}, not {FORMAT}")
     STEADY.origin, STEADY.step = state["clock"]
     facts: Facts = state["facts"]
-    if facts["deadline"] is not None:
-        facts["deadline"] += STEADY.now() - time.time()
+    if facts["ends_at"] is not None:
+        facts["ends_at"] += STEADY.now() - time.time()
     columns, rows, width, height = state["size"]
     pty = Pty(state["pty"][0], state["pty"][1], facts["pid"]) if state["pty"] is not None and with_descriptors else None
     session = Session(facts, (columns, rows, width, height), pty)

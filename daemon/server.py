@@ -66,7 +66,7 @@ class Server:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        deadline = self.session.facts["deadline"]
+        deadline = self.session.facts["ends_at"]
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)

@@ -246,7 +246,7 @@ class EndedAnswer(_Notes):
 
 
 EntryAnswer = EnteredAnswer | EndedAnswer
-OpAnswer = QuestionAnswer | EnteredAnswer | EndedAnswer | ResultAnswer
+OpAnswer = QuestionAnswer | EndedAnswer | EnteredAnswer | ResultAnswer  # a check takes the first that fits
 
 
 SUMMARY = Verb("summary", SessionAnswer, reads=True)

@@ -240,7 +240,7 @@ def _session_of(agent: str = "") -> Record | None:
 # -- events of an agent's hooks
 
 
-def take(agent: str, text: str) -> None:
+def report_event(agent: str, text: str) -> None:
     """Report one event to the session; the caller sets the timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sesh import descriptors, errors, paths, protocol, stdin, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, Refused, SeshError
+from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import Words
 from sesh.names import subject
 from sesh.ops import enter
@@ -254,32 +254,29 @@ def run(
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
     forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
-    begun = False
     try:
-        with interrupts.stop_on_first():
-            target.sync()
-        with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
-            begun, stream.deadline = True, late
-            reports = not stdin and target.caller.hears_questions
-            waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
-            if sink is None:
-                target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
-            try:
-                result, output = waiter.result()
-            finally:
-                target.caller.status("")
-            if not data.get("keep"):
-                target.note_ended(stream.name)
-            return stream.name, result, output
+        with errors.failing_with(ExitCode.SESH_FAILED):
+            with interrupts.stop_on_first():
+                target.sync()
+            stream = target.begin(enter.job, interrupts, deadline, **data, stdin=stdin)
     except errors.Ended as ended:  # the job ended before the wait began
         if sink is not None:
             sink.take(ended.output)
             sink.end()
         return ended.name, ended.result, ended.output
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED
-        raise
+    with errors.failing_with(ExitCode.UNKNOWN), stream:
+        stream.deadline = late
+        reports = not stdin and target.caller.hears_questions
+        waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
+        if sink is None:
+            target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
+        try:
+            result, output = waiter.result()
+        finally:
+            target.caller.status("")
+    if not data.get("keep"):
+        target.note_ended(stream.name)
+    return stream.name, result, output
 
 
 @op(reads=True)

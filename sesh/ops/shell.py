@@ -6,8 +6,8 @@ import os
 import re
 import select
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 
 from sesh import errors, measures, protocol, wire
@@ -45,17 +45,6 @@ def without_sequences(output: bytes) -> bytes:
 # -- running a command
 
 
-@contextmanager
-def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """Make errors within the block exit with 125, or with 255 if the command may have run (`asked`)."""
-    try:
-        yield
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.UNKNOWN if asked else ExitCode.SESH_FAILED
-        raise
-
-
 def run(
     stream: Stream,
     words: Sequence[str],
@@ -74,9 +63,10 @@ def run(
     if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
-    ended with its session during the outage, its facts have `output_lost`. Raises Busy, and errors as `run_errors`.
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors
+    exit with 125, or with 255 if the command may have run.
     """
-    with run_errors():
+    with errors.failing_with(ExitCode.SESH_FAILED):
         if stream.host is None and listing.in_front(stream.name):
             raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
         command = _Run(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)

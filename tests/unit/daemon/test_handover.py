@@ -81,6 +81,6 @@ def test_a_session_is_the_same_after_json_and_goes_on(
 
 def test_a_job_has_the_time_that_was_left() -> None:
     own = session()
-    own.facts["deadline"] = 2000.25
+    own.facts["ends_at"] = 2000.25
     own.timers.set("timeout", 60, lambda: None)
-    assert (through_json(own).facts["deadline"] or 0) - STEADY.now() == pytest.approx(60, abs=5)
+    assert (through_json(own).facts["ends_at"] or 0) - STEADY.now() == pytest.approx(60, abs=5)
