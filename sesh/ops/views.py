@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from sesh import errors, paths, processes, protocol
+from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.names import printable
@@ -60,10 +60,8 @@ def status(caller: Caller, name: str) -> Status:
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
-    session["current"] = False
-    if tty := processes.controlling_tty():
-        here = listing.current(tty)
-        session["current"] = here is not None and here["name"] == session["name"]
+    here = listing.current()
+    session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
         session["link"] = "up"
     return session
