@@ -246,7 +246,8 @@ class Connection:
     ) -> tuple[Answer, bytes]:
         """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. Raises as `send` and `outcome`.
+        `greets`: send HELLO in the same write. Raises Unknown if the request may have been carried out, else as `send` and
+        `answer`.
         """
         hello = hello_frame("request") if greets else b""
         while True:
@@ -254,7 +255,7 @@ class Connection:
             asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(hello + asked, deadline)
-                return self.outcome(verb, self._requests, deadline, changes=words.get("probe") is not True)
+                return self._outcome(verb, self._requests, deadline)
             except errors.Reloaded:
                 self.come_back()
                 hello = hello_frame("request")
@@ -267,19 +268,16 @@ class Connection:
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
-    def outcome(
-        self, verb: Verb[Answer], number: int, deadline: float | None, *, changes: bool = True
-    ) -> tuple[Answer, bytes]:
+    def _outcome(self, verb: Verb[Answer], number: int, deadline: float | None) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
-        If the request `changes` something, wait `GRACE` longer, because the daemon may answer that it came too late.
+        If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
         Raises Unknown if the request may have been carried out, else as `answer`.
         """
-        changes = changes and not verb.reads
         try:
-            return self.answer(verb, number, None if deadline is None else deadline + (GRACE if changes else 0.0))
+            return self.answer(verb, number, None if deadline is None else deadline + (0.0 if verb.reads else GRACE))
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or not changes or isinstance(error, errors.Reloaded):
+            if error.answered or verb.reads or isinstance(error, errors.Reloaded):
                 raise
             if self.unread(error):
                 error.message += "; nothing was done"
