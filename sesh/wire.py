@@ -246,8 +246,8 @@ class Connection:
     ) -> tuple[Answer, bytes]:
         """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. Raises Unknown if the request may have been carried out, else as `send` and
-        `answer`.
+        `greets`: send HELLO in the same write. Raises Unknown if the request may have been carried out; else as `send`
+        and `answer`.
         """
         hello = hello_frame("request") if greets else b""
         while True:
