@@ -88,7 +88,7 @@ def texts(found: Any) -> list[str]:
 
 
 @given(st.sampled_from([*KINDS, *VERBS]), _VALUES)
-def test_a_frame_passes_in_its_shape_or_is_an_error(kind: int | requests.Verb[Any], value: Any) -> None:
+def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | requests.Verb[Any], value: Any) -> None:
     """A RESPONSE has the shape that its verb says, or an error of the host."""
     far, payload = _far(), json.dumps(value).encode()
     try:
