@@ -20,6 +20,7 @@ from sesh.daemon.timer import Timer
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
 from sesh.messages import Message
+from sesh.requests import NoAnswer
 from sesh.schema import JobResult
 from sesh.store import records, results
 
@@ -42,7 +43,7 @@ class Ending:
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
-        self.requests: list[Request] = []  # `kill` requests, answered when nothing of the session is left
+        self.requests: list[Request[NoAnswer]] = []  # `kill` requests, answered when nothing of the session is left
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
 
@@ -183,7 +184,7 @@ class Ending:
         if outcome == Phase.LEFT:
             guard(records.forget_ended, "the removal of old sessions")
         for request in self.requests:
-            request.respond()
+            request.respond({})
         self.requests.clear()
 
     # -- connections that wait for the end
@@ -212,7 +213,7 @@ class Ending:
             result = description.outcome(session)
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
-            wait.request.respond(output, position=session.log.head, **result)
+            wait.request.respond({"position": session.log.head, **result}, output)
         session.waits.forget(connection)
 
     def _has_more(self, connection: PeerConnection) -> bool:

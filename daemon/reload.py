@@ -30,6 +30,7 @@ from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, snapsho
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
+from sesh.requests import ReloadAnswer
 
 POLL = 0.01  # seconds between two steps
 TRIAL_TIMEOUT = 20.0  # seconds for the trial and for pending requests; then the reload is refused
@@ -38,7 +39,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {
 Caller = tuple[int, int]  # the descriptor of the connection that asked, -1 if closed; the number of its request
 
 
-def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
+def begin(server: Server, request: Request[ReloadAnswer], python: str, path: list[str]) -> None:
     """Start a reload; the other sesh answers the request. Raises Busy.
 
     `python`, `path`: the other sesh's interpreter and module search path.
@@ -58,7 +59,7 @@ def begin(server: Server, request: Request, python: str, path: list[str]) -> Non
     next_step()
 
 
-def _steps(server: Server, request: Request, python: str, path: list[str]) -> Iterator[None]:
+def _steps(server: Server, request: Request[ReloadAnswer], python: str, path: list[str]) -> Iterator[None]:
     """Yield after each step; the last step executes the other sesh. Raises Busy, Refused."""
     deadline = time.monotonic() + TRIAL_TIMEOUT
     unchanged = f"{server.session.name} goes on unchanged"
@@ -101,7 +102,7 @@ def _check_reloadable(server: Server) -> None:
         raise _busy(server, "runs a command of --run")
 
 
-def _execute(server: Server, request: Request, program: Callable[[str, int, Caller], list[str]]) -> None:
+def _execute(server: Server, request: Request[ReloadAnswer], program: Callable[[str, int, Caller], list[str]]) -> None:
     """Ask all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
     caller = request.connection
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -167,7 +168,8 @@ def take_over(memory: int, caller: Caller) -> None:
         os.set_inheritable(descriptor, False)
         connection.role = "request"
         server.admit(connection)
-        connection.respond(number, name=session.name, version=__version__)
+        answer: ReloadAnswer = {"name": session.name, "version": __version__}
+        connection.respond(number, answer)
     server.begin()
     server.run()
     os._exit(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from sesh import check, names
 from sesh.about import __version__
@@ -45,7 +46,7 @@ class Requests:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
         self._verbs = Verbs(session, handler, ending, files, reload)
-        self._deferred: set[Request] = set()  # waiting for the emulator
+        self._deferred: set[Request[Any]] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)
@@ -66,14 +67,14 @@ class Requests:
             refusal = UsageError(f"a malformed request: {error}")
             connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
             return
-        request = Request(connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by"))
+        request: Request[Any] = Request(connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by"))
         self._guard(self._begin, request)
 
-    def _unknown(self, request: Request) -> None:
+    def _unknown(self, request: Request[Any]) -> None:
         verb = names.printable(request.verb)
         raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {verb}")
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: Request[Any]) -> None:
         """Call a request's method, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
         if request.verb in NEEDS_SCREEN:
@@ -81,11 +82,11 @@ class Requests:
         else:
             request.call(request)
 
-    def _check_deadline(self, request: Request) -> None:
+    def _check_deadline(self, request: Request[Any]) -> None:
         if request.begin_by is not None and uptime() > request.begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
-    def _when_drawn(self, request: Request, seconds: float, position: int, until: float) -> None:
+    def _when_drawn(self, request: Request[Any], seconds: float, position: int, until: float) -> None:
         """Call a request's method once the emulator has drawn the log up to `position`, or at `until` at the latest.
 
         The emulator gets `seconds` now, and `STEP_TIME` at each later check.
@@ -100,14 +101,14 @@ class Requests:
         again = partial(self._when_drawn, seconds=STEP_TIME, position=position, until=until)
         session.timers.set(request, _POLL, lambda: self._guard(again, request))
 
-    def _guard(self, call: Callable[[Request], object], request: Request) -> None:
+    def _guard(self, call: Callable[[Request[Any]], object], request: Request[Any]) -> None:
         """Call `call` with a request; answer the request with the error that it raises."""
         try:
             call(request)
         except Exception as error:
             self.fail(request, error)
 
-    def fail(self, request: Request, error: Exception) -> None:
+    def fail(self, request: Request[Any], error: Exception) -> None:
         """Answer a request with an error; log one that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.verb}", error)

@@ -23,9 +23,10 @@ from sesh.daemon.timer import Timer
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
+from sesh.requests import ReloadAnswer
 from sesh.store import results
 
-Reload = Callable[["Server", Request, str, list[str]], None]
+Reload = Callable[["Server", Request[ReloadAnswer], str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait
@@ -66,7 +67,7 @@ class Server:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        deadline = self.session.facts["deadline"]
+        deadline = self.session.facts["ends_at"]
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)

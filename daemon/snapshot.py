@@ -109,7 +109,7 @@ def snapshot_of(server: Server) -> Snapshot:
     attributes: Any = {path: attrgetter(path)(session) for path in Attributes.__annotations__}
     return {
         "format": FORMAT,
-        "facts": {**session.facts, "deadline": STEADY.now() + left if left is not None else None},
+        "facts": {**session.facts, "ends_at": STEADY.now() + left if left is not None else None},
         "clock": vars(STEADY),
         "log_base": session.log.base,
         "log": session.log.bytes(session.log.base),

@@ -20,7 +20,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import Answer
+from sesh.requests import AskedAnswer, SendAnswer
 from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
@@ -36,7 +36,7 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 class Text:
     """A text that is being typed. `reader`, `asks_since`: the terminal's reader and the question's time before that."""
 
-    request: Request
+    request: Request[SendAnswer]
     key: str
     delivery: Delivery
     reader: tuple[int, bool]
@@ -51,10 +51,10 @@ class Typing:
     One text at a time is delivered; keys do not wait for it. `begin` begins a request that has waited.
     """
 
-    def __init__(self, session: Session, begin: Callable[[Request], None]) -> None:
+    def __init__(self, session: Session, begin: Callable[[Request[SendAnswer]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Text | None = None
-        self._queued: deque[Request] = deque()
+        self._queued: deque[Request[SendAnswer]] = deque()
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
     @property
@@ -65,7 +65,7 @@ class Typing:
 
     def send(
         self,
-        request: Request,
+        request: Request[SendAnswer],
         key: str = "",
         since: str | None = None,
         question: str = "",
@@ -103,11 +103,11 @@ class Typing:
         else:
             self._type(request, text + b"\r" if enter else text, key, more=more)
 
-    def asked(self, request: Request, since: str | None = None, question: str = "") -> None:
+    def asked(self, request: Request[AskedAnswer], since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
-        request.respond(**self._check_question(since, question, types=False))
+        request.respond(self._check_question(since, question, types=False))
 
-    def interrupt(self, request: Request, key: str = "") -> None:
+    def interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         session = self._session
         if self._repeats(request, key):
@@ -116,16 +116,16 @@ class Typing:
             session.life.interrupt()
             session.pty.signal_foreground(signal.SIGINT)
         self._keep_outcome(key, "")
-        request.respond()
+        request.respond({})
 
-    def _type(self, request: Request, data: bytes, key: str, *, more: bool) -> None:
+    def _type(self, request: Request[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")
         pump, position = self._pump, self._pump.sent_at
 
         def taken(whole: bool) -> None:
             if whole:
-                request.respond(position=position)
+                request.respond({"position": position})
             else:
                 message = f"the program of {self._session.name} ended before it read all its input"
                 request.refuse(Refused(message))
@@ -135,11 +135,11 @@ class Typing:
         if not waits:
             taken(True)
 
-    def _repeats(self, request: Request, key: str) -> bool:
+    def _repeats(self, request: Request[SendAnswer], key: str) -> bool:
         """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
-            request.respond(position=self._pump.sent_at, reason=reason)
+            request.respond({"position": self._pump.sent_at, "reason": reason})
         return reason is not None
 
     def _keep_outcome(self, key: str, reason: str) -> None:
@@ -150,7 +150,7 @@ class Typing:
 
     # -- a text and its Enter
 
-    def _deliver(self, request: Request, text: bytes, pty: Pty, key: str) -> None:
+    def _deliver(self, request: Request[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
@@ -200,7 +200,7 @@ class Typing:
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
         self._keep_outcome(text.key, reason)
-        text.request.respond(position=self._pump.sent_at, reason=reason)
+        text.request.respond({"position": self._pump.sent_at, "reason": reason})
         while self._queued and self._active is None:
             self._begin(self._queued.popleft())
 
@@ -265,7 +265,7 @@ class Typing:
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_question(self, since: str | None, question: str, *, types: bool) -> Answer:
+    def _check_question(self, since: str | None, question: str, *, types: bool) -> AskedAnswer:
         """Return the session's question. Raises Refused if it asks none, or another than `since` and `question` say."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:

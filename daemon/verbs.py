@@ -23,9 +23,26 @@ from sesh.daemon.timer import Timer
 from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY
-from sesh.messages import Answer, Message
+from sesh.messages import Message
 from sesh.names import printable
-from sesh.schema import Seconds
+from sesh.requests import (
+    DetachAnswer,
+    FeedAnswer,
+    HistoryAnswer,
+    LabelAnswer,
+    LogsAnswer,
+    ModesAnswer,
+    NoAnswer,
+    ReloadAnswer,
+    RenameAnswer,
+    ScreenAnswer,
+    SessionAnswer,
+    SwitchAnswer,
+    TellAnswer,
+    TypedAnswer,
+    WaitAnswer,
+)
+from sesh.schema import RunFacts, Seconds
 from sesh.vt.render.export import continued, export, follow_state
 
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one answer to `logs` at most
@@ -34,7 +51,7 @@ MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[[Request, str, list[str]], None]  # request, Python's path, its module search path
+Reload = Callable[[Request[ReloadAnswer], str, list[str]], None]  # request, Python's path, its module search path
 
 
 class Verbs:
@@ -48,13 +65,13 @@ class Verbs:
 
     # -- requests that read
 
-    def summary(self, request: Request) -> None:
-        request.respond(session=description.summary(self._session))
+    def summary(self, request: Request[SessionAnswer]) -> None:
+        request.respond({"session": description.summary(self._session)})
 
-    def status(self, request: Request) -> None:
-        request.respond(session=description.status(self._session))
+    def status(self, request: Request[SessionAnswer]) -> None:
+        request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: Request, format_: str | None = None) -> None:
+    def screen(self, request: Request[ScreenAnswer], format_: str | None = None) -> None:
         form = format_ or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
@@ -62,25 +79,24 @@ class Verbs:
         model.catch_up(0)
         emulator = model.emulator
         row, column = emulator.cursor
-        request.respond(
-            export(emulator, form),
-            columns=emulator.columns,
-            rows=emulator.rows,
-            cursor={"row": row, "column": column},
-            position=model.position,
-            title=self._session.findings.title,
-            alternate=emulator.alternate,
-            continued=continued(emulator),
-        )
+        answer: ScreenAnswer = {
+            "columns": emulator.columns,
+            "rows": emulator.rows,
+            "cursor": {"row": row, "column": column},
+            "position": model.position,
+            "title": self._session.findings.title,
+            "alternate": emulator.alternate,
+            "continued": continued(emulator),
+        }
+        request.respond(answer, export(emulator, form))
 
-    def modes(self, request: Request) -> None:
-        """Answer with the modes that change the bytes of keys. `cursor`: application cursor keys (DECCKM)."""
+    def modes(self, request: Request[ModesAnswer]) -> None:
         self._session.model.catch_up(0)
-        request.respond(cursor=self._session.model.emulator.mode(1) is True)
+        request.respond({"cursor": self._session.model.emulator.mode(1) is True})
 
     def logs(
         self,
-        request: Request,
+        request: Request[LogsAnswer],
         lines: int | None = None,
         until: int | None = None,
         *,
@@ -96,33 +112,37 @@ class Verbs:
         model, emulator = self._session.model, self._session.model.emulator
         model.catch_up(0)
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
-        state: Answer = {"lines": len(page), "position": model.position, "alternate": emulator.alternate}
-        state["first"] = first
-        state["older"] = first > emulator.scrollback.dropped
+        answer: LogsAnswer = {
+            "lines": len(page),
+            "position": model.position,
+            "alternate": emulator.alternate,
+            "first": first,
+            "older": first > emulator.scrollback.dropped,
+        }
         if end:
-            state = {**state, **follow_state(emulator)}
-        request.respond("".join(f"{line}\n" for line in page).encode("utf-8", "replace"), **state)
+            answer = {**answer, **follow_state(emulator)}
+        request.respond(answer, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
 
-    def history(self, request: Request, n: int | None = None) -> None:
+    def history(self, request: Request[HistoryAnswer], n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
-            request.respond(protocol.encode({"commands": [command.facts for command in history.commands]}))
+            request.respond({}, protocol.encode({"commands": [command.facts for command in history.commands]}))
             return
         command = history.find(n, self._session.name)
-        request.respond(command.output, **command.facts)
+        request.respond({**command.facts}, command.output)  # type: ignore[typeddict-unknown-key]
 
-    def typed(self, request: Request) -> None:
+    def typed(self, request: Request[TypedAnswer]) -> None:
         """Answer with the time of the last key on a terminal that shows notifications, None for never."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
-        request.respond(at=STEADY.wall_time(client.typed_at) if client is not None else None, watched=watched)
+        request.respond({"at": STEADY.wall_time(client.typed_at) if client is not None else None, "watched": watched})
 
     # -- requests that are answered later
 
     def wait(  # noqa: PLR0913 (so many conditions)
         self,
-        request: Request,
+        request: Request[WaitAnswer],
         from_: Position | None = None,
         else_: int | None = None,
         since: Position | None = None,
@@ -162,7 +182,7 @@ class Verbs:
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
 
-    def events(self, request: Request, since: int | None = None) -> None:
+    def events(self, request: Request[WaitAnswer], since: int | None = None) -> None:
         """Send each event after number `since` as a DATA frame; answer at the session's end."""
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
@@ -171,7 +191,7 @@ class Verbs:
 
     def run(
         self,
-        request: Request,
+        request: Request[RunFacts],
         key: str = "",
         since: int | None = None,
         timeout: Seconds | None = None,
@@ -188,14 +208,14 @@ class Verbs:
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
         session.runs.add(Run(command, request, wait=wait, key=key, sent=since if wait else None), timeout)
 
-    def run_interrupt(self, request: Request) -> None:
+    def run_interrupt(self, request: Request[NoAnswer]) -> None:
         if self._session.runs.interrupt(request.connection):
             self._session.life.interrupt()
-        request.respond()
+        request.respond({})
 
     # -- requests that change the session
 
-    def detach(self, request: Request, which: str | None = None) -> None:
+    def detach(self, request: Request[DetachAnswer], which: str | None = None) -> None:
         """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all."""
         clients = self._session.clients
         chosen = list(clients.all)
@@ -203,38 +223,38 @@ class Verbs:
             chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
         for client in chosen:
             self._handler.detach(client, "detached")
-        request.respond(detached=len(chosen))
+        request.respond({"detached": len(chosen)})
 
-    def kill(self, request: Request, session_id: str | None = None) -> None:
+    def kill(self, request: Request[NoAnswer], session_id: str | None = None) -> None:
         """End the session, and answer when its processes are gone. Refuse if `session_id` names another session."""
         if session_id and session_id != self._session.facts["id"]:
             raise paths.absent(self._session.name)
         self._ending.requests.append(request)
         self._ending.end_session()
 
-    def rename(self, request: Request, to: str = "") -> None:
+    def rename(self, request: Request[RenameAnswer], to: str = "") -> None:
         new = names.check_name(to)
         if new != self._session.name:
             self._files.rename(new)
-        request.respond(name=new)
+        request.respond({"name": new})
 
-    def label(self, request: Request, set_: Mapping[str, str] = NOTHING) -> None:
+    def label(self, request: Request[LabelAnswer], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
         if changes := [names.check_label(f"{key}={value}") for key, value in set_.items()]:
             labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
             description.change(session, {**session.facts, "labels": labels})
-        request.respond(labels=session.facts["labels"])
+        request.respond({"labels": session.facts["labels"]})
 
-    def resume(self, request: Request, command: Sequence[str] = ()) -> None:
+    def resume(self, request: Request[NoAnswer], command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
         resume = names.check_resume([*command]) or None
         if resume != (self._session.facts["resume"] or None):
             description.change(self._session, {**self._session.facts, "resume": resume})
-        request.respond()
+        request.respond({})
 
-    def state(self, request: Request, state: str = "", question: str = "", *, hook: bool = False) -> None:
+    def state(self, request: Request[NoAnswer], state: str = "", question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session = self._session
         if state not in protocol.STATES:
@@ -242,9 +262,11 @@ class Verbs:
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
         session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
-        request.respond()
+        request.respond({})
 
-    def switch(self, request: Request, to: str = "", host: str | None = None, *, probe: bool = False) -> None:
+    def switch(
+        self, request: Request[SwitchAnswer], to: str = "", host: str | None = None, *, probe: bool = False
+    ) -> None:
         """Switch the client that typed last to another session. `probe`: only answer whether one is attached."""
         client = self._session.clients.leader
         name = names.check_name(to)
@@ -255,9 +277,9 @@ class Verbs:
         if client is not None and not probe:
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
-        request.respond(switched=client is not None)
+        request.respond({"switched": client is not None})
 
-    def tell(self, request: Request, name: str = "", state: str = "", question: str = "") -> None:
+    def tell(self, request: Request[TellAnswer], name: str = "", state: str = "", question: str = "") -> None:
         """Show a notification on the client that typed last, unless it is about this session and somebody watches."""
         session = self._session
         of_another = name != session.name
@@ -265,9 +287,11 @@ class Verbs:
         if client is not None:
             news: Message = {"name": name[:MAX_NEWS], "state": state[:MAX_NEWS], "question": question[:MAX_NEWS]}
             client.connection.queue(protocol.message(protocol.TELL, news))
-        request.respond(told=client is not None)
+        request.respond({"told": client is not None})
 
-    def feed(self, request: Request, at: int | None = None, *, ends: bool = False, mends: bool = False) -> None:
+    def feed(
+        self, request: Request[FeedAnswer], at: int | None = None, *, ends: bool = False, mends: bool = False
+    ) -> None:
         """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it.
 
         `ends`: close stdin after these bytes. `mends`: the feeder will come back if its link is lost.
@@ -279,11 +303,11 @@ class Verbs:
         stdin.linger = RELINK_TIME if mends else 0.0
         session.timers.clear(Timer.STDIN)
         if not stdin.open:
-            request.respond(received=stdin.received, open=False)
+            request.respond({"received": stdin.received, "open": False})
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: Request, python: str = "", path: Sequence[str] = ()) -> None:
+    def reload(self, request: Request[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> None:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         self._reload(request, python, [*path])
 

@@ -18,7 +18,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.timer import Timer
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
-from sesh.messages import Answer
+from sesh.requests import MetAnswer, WaitAnswer
 
 MAX_WAITS = 16  # of one connection; more are refused
 QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived
@@ -36,7 +36,7 @@ class Wait:
     `until`: time (monotonic) at which the wait is refused.
     """
 
-    request: Request
+    request: Request[WaitAnswer]
     output: bool = False
     prompt: bool = False
     since: int | None = None
@@ -93,10 +93,10 @@ class Waits:
         reader, position = wait.request.connection.reader, self._pump.log.head
         if next_check <= 0 and (reader is None or reader.position >= position):
             self.all.remove(wait)
-            answer: Answer = {"met": met, "position": position}
+            answer: MetAnswer = {"met": met, "position": position}
             if met == "waiting":
                 answer["question"] = self._activity.standing().question
-            wait.request.respond(**answer)
+            wait.request.respond(answer)
             return math.inf
         time_left = wait.until - time.monotonic()
         if time_left <= 0:

@@ -35,15 +35,16 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import Answer, Hello, OpRequest, Welcome
+from sesh.messages import Hello, OpRequest, Welcome
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
+from sesh.requests import OP, EnteredAnswer, OpAnswer
 from sesh.store import recent, records, results
 
-Answered = tuple[Answer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
+Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
@@ -194,8 +195,8 @@ class Bridge:
             caller.audience = self._audience
             answer, output, daemon = self._carry_out(caller, words, data)
         except Question as asked:
-            question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
-            answer = {**question, "above": asked.above}
+            choices = list(asked.answers)
+            answer = {"question": asked.text, "answers": choices, "default": asked.default, "above": asked.above}
             output = b""
         except BrokenPipeError:
             raise  # the client is gone
@@ -212,7 +213,7 @@ class Bridge:
         return daemon
 
     def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> Answered:
-        if request.get("verb") != "op":
+        if request.get("verb") != OP:
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
         arguments = checked_arguments(op, protocol.value(data) if data else {})
@@ -220,10 +221,10 @@ class Bridge:
             return _enter(caller, op, arguments, request)
         result = op(caller, **arguments)
         if not inspect.isgenerator(result):
-            return {}, calls.encoded(result), None
+            return {"ok": True}, calls.encoded(result), None
         for item in result:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
-        return {}, b"", None
+        return {"ok": True}, b"", None
 
 
 def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
@@ -364,7 +365,7 @@ def _has_id(name: str, session_id: str) -> bool:
     return (records.readable(name) or {}).get("id") == session_id
 
 
-def _entry_answer(name: str, session_id: str) -> Answer:
+def _entry_answer(name: str, session_id: str) -> EnteredAnswer:
     """Return the answer for an entered session, with the facts that the client caches."""
     record = records.readable(name) or {}
     command = record.get("command") or []

@@ -97,40 +97,41 @@ class Config:
 
     # -- reading the file
 
-    def take(self, tables: Mapping[str, object]) -> None:
+    def set_all(self, tables: Mapping[str, object]) -> None:
+        """Set the settings of a file; warn about each that is wrong."""
         for key, value in tables.items():
             if key not in KEYS:
                 match = get_close_matches(key, KEYS, 1)
                 more = f"did you mean {match[0]}?" if match else f"known: {', '.join(KEYS)}"
                 self.warn(f"unknown key {printable(key)}; {more}")
             elif key not in _TABLES:
-                self._try(key, partial(self._take_value, key, value))
+                self._try(key, partial(self._set_value, key, value))
             elif not isinstance(value, dict):
                 self.warn(f"{key} must be a table: write [{key}]")
             else:
                 for name, entry in value.items():
-                    self._try(f"{key}.{printable(name)}", partial(getattr(self, f"_take_{key}"), name, entry))
+                    self._try(f"{key}.{printable(name)}", partial(getattr(self, f"_set_{key}"), name, entry))
         self._try("groups", partial(self.hosts_of, [*self.groups]))
 
-    def _try(self, place: str, take: Callable[[], object]) -> None:
+    def _try(self, place: str, setter: Callable[[], object]) -> None:
         try:
-            take()
+            setter()
         except check.Malformed as error:
             self.warn(placed(place, str(error)))
         except UsageError as error:
             self.warn(f"{place}: {error.message}")
 
-    def _take_value(self, key: str, value: Any) -> None:
+    def _set_value(self, key: str, value: Any) -> None:
         check.checked_here(_TYPES[key], value)
         if key in _PARSED:
             _PARSED[key](value)
         setattr(self, key, value)
 
-    def _take_groups(self, name: str, members: object) -> None:
+    def _set_groups(self, name: str, members: object) -> None:
         hosts = [check_host(member.removeprefix("@")) for member in check.checked_here(list[str], members)]
         self.groups[check_host(name)] = list(dict.fromkeys(hosts))
 
-    def _take_remotes(self, name: str, facts: object) -> None:
+    def _set_remotes(self, name: str, facts: object) -> None:
         check_host(name.replace("*", "x").replace("?", "x"))
         remote: _Remote = check.checked_here(_Remote, facts, exact=True)
         try:
@@ -159,7 +160,7 @@ def load(path: str | None = None) -> Config:
     except (Refused, OSError, ValueError, RecursionError) as error:
         config.warn(f"not read, the defaults hold: {getattr(error, 'strerror', None) or error}")
         return config
-    config.take(tables)
+    config.set_all(tables)
     return config
 
 

@@ -112,6 +112,17 @@ def naming_host(host: str | None) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def failing_with(code: ExitCode) -> Iterator[None]:
+    """Give `code` to an error that leaves the block without an exit code of its own."""
+    try:
+        yield
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED:
+            error.exit_code = code
+        raise
+
+
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
     """The command line is wrong."""
 

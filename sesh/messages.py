@@ -3,22 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sesh.schema import (
-    Code,
-    ErrorFacts,
-    From,
-    JobResult,
-    Latin,
-    Moment,
-    Name,
-    Pid,
-    RunFacts,
-    Sentence,
-    Size,
-    Status,
-    Styled,
-    Text,
-)
+from sesh.schema import Code, Name, Pid, Size, Text
 
 
 class Near(TypedDict, total=False):
@@ -134,73 +119,3 @@ class Welcome(TypedDict, total=False):
     auth_sock: Text
     renewed: Mapping[str, Text]
     uptime: float
-
-
-class CursorPlace(TypedDict):
-    """A cursor's row and column, from 0."""
-
-    row: Size
-    column: Size
-
-
-class Answer(From, total=False):
-    """A RESPONSE: an `error`, or some of the keys below. `notes`: lines for the user, and whether to show
-    each again on the first screen; `question`: a choice for the user, with `answers` (letter, meaning), a `default`,
-    and text `above`."""
-
-    id: int | None
-    ok: bool
-    error: ErrorFacts
-    notes: list[tuple[Sentence, bool]]
-    question: Sentence
-    answers: list[tuple[str, Sentence]]
-    default: str
-    above: Styled
-    session: Status
-    name: Name
-    session_id: str
-    result: JobResult
-    run: RunFacts | None
-    met: str
-    signal: Code | None
-    reason: str | None
-    daemon_pid: int | None
-    lines: int
-    first: int
-    older: bool
-    columns: Size
-    rows: Size
-    title: str
-    open: bool
-    blank: int
-    alternate: bool
-    start: Latin
-    cursor: bool | CursorPlace
-    continued: list[int]
-    line: bool
-    labels: dict[str, str]
-    clients: int
-    detached: int
-    received: int
-    switched: bool
-    at: float | None
-    watched: bool
-    told: bool
-    since: Moment | None
-    hides: bool
-    version: str
-    exit_code: Code | None
-    duration: float | None
-    timed_out: bool
-    truncated: bool
-    output_bytes: int
-    position: int | None
-    n: int
-    command: list[Text]
-    cwd: Text | None
-    started: float
-    key: str
-    output_lost: bool
-    session_ended: bool
-    cpu: float | None
-    memory: int | None

@@ -66,8 +66,6 @@ INPUT_WINDOW = 256 << 10
 """Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon stops reading."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
-READ_ONLY = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
-"""The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
 
 HELLO, WELCOME = 0x01, 0x02
@@ -166,6 +164,12 @@ def parse(payload: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise errors.ProtocolError("the other side sent a message that is not a JSON object")
     return values
+
+
+def answered_number(payload: bytes) -> int:
+    """Return the id of the request that a RESPONSE answers, -1 if it has none. Raises as `parse`."""
+    number = parse(payload).get("id")
+    return number if isinstance(number, int) else -1
 
 
 def carry(held: bytearray, payload: bytes) -> None:

@@ -47,7 +47,8 @@ class Record(TypedDict, total=False):
 
 
 class Facts(TypedDict):
-    """A daemon's facts of its session, without the program's state; `created`, `deadline`: seconds since 1970.
+    """A daemon's facts of its session, without the program's state; `created`, and `ends_at` (when a job
+    times out): seconds since 1970.
 
     `persist`: write checkpoints, and keep the session if it ends without a client, as `outlive` says (never, failed,
     always). `resume`: the command that starts it again; `resumed`: that command runs instead of a shell; `env`: names
@@ -66,7 +67,7 @@ class Facts(TypedDict):
     persist: bool
     outlive: str | None
     scrollback: int
-    deadline: float | None
+    ends_at: float | None
     pid: int
     resume: list[str] | None
     resumed: bool

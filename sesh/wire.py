@@ -17,9 +17,10 @@ from sesh import check, descriptors, errors, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Answer, Hello, Introduction, Message, Switch, Welcome
+from sesh.messages import Hello, Introduction, Message, Switch, Welcome
 from sesh.names import check_name
-from sesh.schema import Event
+from sesh.requests import Answer, Verb
+from sesh.schema import ErrorFacts, Event
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.WELCOME: ("WELCOME", Welcome),
-    protocol.RESPONSE: ("RESPONSE", Answer),
     protocol.NOTICE: ("NOTICE", Message),
     protocol.TELL: ("TELL", Message),
     protocol.EXIT: ("EXIT", Message),
@@ -164,15 +164,24 @@ class Connection:
         return frames
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """Return the JSON of a frame; DATA is an event. Raises ProtocolError.
-
-        Only a host's frames are checked against their types: a daemon's socket is the user's own.
-        """
-        values = protocol.parse(payload)
-        if not self.far:
-            return values
+        """Return the JSON of a frame other than RESPONSE; DATA is an event. Raises ProtocolError."""
         name, hint = _MESSAGES[kind]
-        return check.checked_from_host(hint, values, name)
+        return self._checked(hint, protocol.parse(payload), name)
+
+    def response(self, verb: Verb[Answer], payload: bytes) -> Answer:
+        """Return the answer in the RESPONSE to a request. Raises the error in it, ProtocolError."""
+        values = protocol.parse(payload)
+        if "error" in values:
+            raise self._error(values)
+        answer: Answer = self._checked(verb.answer, values, "RESPONSE")
+        return answer
+
+    def _error(self, values: Mapping[str, object]) -> errors.SeshError:
+        return errors.rebuild(self._checked(ErrorFacts, values.get("error"), "RESPONSE.error"))
+
+    def _checked(self, hint: Any, values: Any, name: str) -> Any:
+        """Check a host's data against its type: a daemon's socket is the user's own, and needs no check."""
+        return check.checked_from_host(hint, values, name) if self.far else values
 
     # -- the daemon's WELCOME
 
@@ -192,7 +201,7 @@ class Connection:
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
         """Store a WELCOME and return True; return False for other frames. Raises the error if HELLO was refused."""
         if kind == protocol.RESPONSE:
-            raise errors.rebuild(self.message(kind, payload).get("error"))
+            raise self._error(protocol.parse(payload))
         if kind != protocol.WELCOME:
             return False
         before = self.welcome.get("id")
@@ -227,11 +236,18 @@ class Connection:
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
-        self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
+        self,
+        verb: Verb[Answer],
+        data: bytes = b"",
+        deadline: float | None = None,
+        *,
+        greets: bool = False,
+        **words: Any,
     ) -> tuple[Answer, bytes]:
         """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. Raises as `send` and `outcome`.
+        `greets`: send HELLO in the same write. Raises Unknown if the request may have been carried out; else as `send`
+        and `answer`.
         """
         hello = hello_frame("request") if greets else b""
         while True:
@@ -239,30 +255,29 @@ class Connection:
             asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(hello + asked, deadline)
-                return self.outcome(verb, self._requests, deadline, changes=words.get("probe") is not True)
+                return self._outcome(verb, self._requests, deadline)
             except errors.Reloaded:
                 self.come_back()
                 hello = hello_frame("request")
 
     def single_request(
-        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+        self, verb: Verb[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
     ) -> tuple[Answer, bytes]:
         """Request one verb, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
-    def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
+    def _outcome(self, verb: Verb[Answer], number: int, deadline: float | None) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
-        If the request `changes` something, wait `GRACE` longer, because the daemon may answer that it came too late.
+        If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
         Raises Unknown if the request may have been carried out, else as `answer`.
         """
-        changes = changes and verb not in protocol.READ_ONLY
         try:
-            return self.answer(number, None if deadline is None else deadline + (GRACE if changes else 0.0))
+            return self.answer(verb, number, None if deadline is None else deadline + (0.0 if verb.reads else GRACE))
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or not changes or isinstance(error, errors.Reloaded):
+            if error.answered or verb.reads or isinstance(error, errors.Reloaded):
                 raise
             if self.unread(error):
                 error.message += "; nothing was done"
@@ -280,10 +295,10 @@ class Connection:
             return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread
 
-    def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
-        """Return the answer to a request and its bytes; skip other answers and OUTPUT.
+    def answer(self, verb: Verb[Answer], number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
+        """Return the answer to the request with this number and its bytes; skip other answers and OUTPUT.
 
-        Raises the error in the answer, and as `receive`.
+        Raises as `response` and `receive`.
         """
         carried = bytearray()
         while True:
@@ -293,9 +308,8 @@ class Connection:
             elif kind == protocol.DATA:
                 protocol.carry(carried, payload)
             elif kind == protocol.RESPONSE:
-                response: Answer = self.message(kind, payload)
-                if response.get("id") == number:
-                    return checked(response), bytes(carried)
+                if protocol.answered_number(payload) == number:
+                    return self.response(verb, payload), bytes(carried)
                 carried.clear()
 
 
@@ -316,13 +330,6 @@ def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None 
         words["begin_by"] = begin_by
     asked = protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
     return protocol.data_frames(data) + asked
-
-
-def checked(answer: Answer) -> Answer:
-    """Return the answer. Raises its error, if it has one."""
-    if "error" in answer:
-        raise errors.rebuild(answer["error"])
-    return answer
 
 
 def connect(name: str, timeout: float = 5.0) -> Connection:
@@ -382,7 +389,7 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 
 def ask(
-    name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    name: str, verb: Verb[Answer], /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
     """Request one verb from the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
     return connect(name).single_request(verb, data, timeout=timeout, **words)

@@ -22,7 +22,8 @@ from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.messages import Answer, Words
+from sesh.messages import Words
+from sesh.requests import TELL, TYPED, Answer, Verb
 from sesh.schema import Event
 from sesh.store import recent
 from sesh.stored import Facts
@@ -159,21 +160,22 @@ def _notify_terminal(name: str, news: News) -> bool:
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
     for session in sessions[:MOST_ASKED]:
-        answer = _ask(session, "typed")
-        if session == name and answer.get("watched") is True:
+        if (answer := _ask(session, TYPED)) is None:
+            continue
+        if session == name and answer["watched"]:
             return True
-        at = answer.get("at")
-        if isinstance(at, (int, float)):
-            typed.append((at, session))
+        if answer["at"] is not None:
+            typed.append((answer["at"], session))
     words: Words = {"name": name, "state": news.event, "question": news.question}
-    return any(_ask(session, "tell", **words).get("told") is True for _, session in sorted(typed, reverse=True))
+    answers = (_ask(session, TELL, **words) for _, session in sorted(typed, reverse=True))
+    return any(answer is not None and answer["told"] for answer in answers)
 
 
-def _ask(session: str, verb: str, **words: Any) -> Answer:
-    """Return a daemon's answer; an empty one after an error."""
+def _ask(session: str, verb: Verb[Answer], **words: Any) -> Answer | None:
+    """Return a daemon's answer; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(verb, timeout=_TIMEOUT, **words)[0]
-    return {}
+    return None
 
 
 def _detach() -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import EAGAIN
-from typing import TYPE_CHECKING
+from typing import Any, Generic
 
 from sesh import protocol
 from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
-from sesh.messages import Answer
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from sesh.requests import Answer
 
 READ_SIZE = 1 << 16
 FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled
@@ -199,9 +196,9 @@ class PeerConnection(FrameSocket):
             self.due_ack = 0
             self.flush()
 
-    def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
-        answer = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values})
-        self.queue(protocol.data_frames(data), answer)
+    def respond(self, request: int, answer: Mapping[str, Any], data: bytes = b"") -> None:
+        response = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **answer})
+        self.queue(protocol.data_frames(data), response)
         self.unanswered -= 1
 
     def refuse(self, request: int, error: SeshError) -> None:
@@ -210,18 +207,18 @@ class PeerConnection(FrameSocket):
 
 
 @dataclass(eq=False)
-class Request:
+class Request(Generic[Answer]):
     """One REQUEST, with its DATA. `call`: carries it out; `begin_by`: see `Envelope`."""
 
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[Request], None]
+    call: Callable[[Request[Any]], None]
     verb: str = ""
     begin_by: float | None = None
 
-    def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
-        self.connection.respond(self.number, data, **values)
+    def respond(self, answer: Answer, data: bytes = b"") -> None:
+        self.connection.respond(self.number, answer, data)  # type: ignore[arg-type]  # each Answer is a TypedDict
 
     def refuse(self, error: SeshError) -> None:
         self.connection.refuse(self.number, error)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from sesh.loop.loop import WRITE, Loop
+from sesh.requests import FeedAnswer
 
 
 class StdinPipe:
@@ -23,14 +24,16 @@ class StdinPipe:
         self.feeder: object = None
         self.linger = 0.0
         self.waiting = memoryview(b"")
-        self._respond: Callable[..., None] | None = None
+        self._respond: Callable[[FeedAnswer], None] | None = None
         self.ends = False
 
     @property
     def open(self) -> bool:
         return self.descriptor >= 0
 
-    def feed(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:
+    def feed(
+        self, feeder: object, respond: Callable[[FeedAnswer], None], offset: int, data: bytes, *, ends: bool
+    ) -> None:
         """Write bytes that start at `offset` of the input; call `respond` when the pipe has them."""
         self.feeder, self._respond, self.ends = feeder, respond, ends
         fresh = data[max(0, self.received - offset) :]
@@ -72,4 +75,4 @@ class StdinPipe:
     def _answer(self) -> None:
         respond, self._respond = self._respond, None
         if respond is not None:
-            respond(received=self.received, open=self.open)
+            respond({"received": self.received, "open": self.open})

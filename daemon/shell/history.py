@@ -108,6 +108,6 @@ class History:
         size, output = next(rows, (0, b""))
         first = size - len(output)
         since = run.sent or 0
-        result: RunFacts = {**answer.result, "truncated": answer.result["truncated"] or first > since}
-        run.request.respond(output[max(0, since - first) :], **result)
+        facts: RunFacts = {**answer.result, "truncated": answer.result["truncated"] or first > since}
+        run.request.respond(facts, output[max(0, since - first) :])
         return True

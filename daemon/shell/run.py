@@ -39,7 +39,7 @@ class Run:
     """A command of `--run`. `wait`: answer when the command has ended, not when it has begun."""
 
     def __init__(
-        self, words: list[str], request: Request | None, *, wait: bool, key: str, sent: int | None = None
+        self, words: list[str], request: Request[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
         self.words, self.request, self.wait = words, request, wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
@@ -89,7 +89,7 @@ class Run:
             return
         if self.sent is not None:
             facts = {**facts, "from": self.sent, "truncated": self.output.base > self.sent}
-        request.respond(self.text(self.sent or 0), **facts)
+        request.respond(facts, self.text(self.sent or 0))
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
         """Return the result for the caller. `reason`: why the session ended, if its end ended the command."""

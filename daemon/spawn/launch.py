@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, descriptors, directories, errors, machine, names, paths, processes, programs, wire
+from sesh import about, descriptors, directories, errors, machine, names, paths, processes, programs, requests, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
@@ -59,8 +59,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _fork(deadline)
         try:
-            connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
-            connection.answer(0, deadline)
+            connection.send(wire.asking(requests.START, 1, json.dumps(spec).encode()), deadline)
+            connection.answer(requests.START, 0, deadline)
         except BaseException as error:
             connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
             connection.close()

@@ -182,7 +182,7 @@ def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),
         "scrollback": measures.clamped(spec.get("scrollback"), 0, measures.MOST_SCROLLBACK, measures.SCROLLBACK),
-        "deadline": created + limit if limit is not None else None,
+        "ends_at": created + limit if limit is not None else None,
         "pid": 0,
     }
 

@@ -16,15 +16,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from sesh import descriptors, errors, protocol, wire
+from sesh import descriptors, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable, silent_host
 from sesh.link.health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import Answer, Introduction, Near, Welcome
+from sesh.messages import Introduction, Near, Welcome
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import Say, SshOutput
+from sesh.requests import OP, OpAnswer
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SESSION_TIMEOUT = 60.0  # seconds for the bridge to enter or create a session
@@ -146,7 +147,7 @@ class Link(wire.Connection):
 
     def open_session(
         self, request: bytes, introduction: Introduction | None, timeout: float, silence: float
-    ) -> tuple[Answer, bytes]:
+    ) -> tuple[OpAnswer, bytes]:
         """Connect this link to a session, whose daemon then replaces the bridge at the other end.
 
         `request`: the frames to send. `introduction`: the HELLO for the daemon, which the request contains too (see
@@ -164,18 +165,18 @@ class Link(wire.Connection):
             silent_at = min(deadline, began + silence)
             if not self._frames and not descriptors.polled([(self.inbound, select.POLLIN)], silent_at):
                 raise TimedOut(f"{host} does not answer")
-            answer, output = self.answer(self._requests, deadline)
+            answer, output = self.answer(OP, self._requests, deadline)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
             if isinstance(error, TimedOut):
                 raise Lost(f"{host} does not answer") from error
             raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
-        if "question" not in answer:
-            if not answer.get("name"):
-                raise errors.malformed("RESPONSE", ".name is missing")
+        if "name" in answer:
             self.welcome = {}
-            self.peer = wire.Peer(answer["name"], str(answer.get("session_id") or ""), introduction, self.peer.ahead)
+            self.peer = wire.Peer(answer["name"], introduced=introduction, ahead=self.peer.ahead)
+        if "session_id" in answer:
+            self.peer.session_id = answer["session_id"]
         return answer, output
 
     def incompatible(self) -> ProtocolError:

@@ -11,7 +11,7 @@ from typing import Literal, overload
 
 from sesh import check
 from sesh.api.results import Met, Result, Sent, result_of
-from sesh.errors import Busy, NotFound, Silent, UsageError, rebuild
+from sesh.errors import Busy, ExitCode, NotFound, Silent, UsageError, failing_with
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -86,10 +86,7 @@ class Session:
 
     def exists(self) -> bool:
         """Return whether the session runs or is kept; False for a lost one."""
-        try:
-            return self._target.call(session_ops.there, name=self.name)
-        except NotFound:
-            return False
+        return self._target.call(session_ops.there, name=self.name)
 
     def status(self) -> Status:
         """Return everything known about the session: the keys of `sesh --status NAME --json`. Raises NotFound."""
@@ -97,8 +94,7 @@ class Session:
 
     def kill(self) -> None:
         """End the session and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
-        for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
-            raise rebuild(error)
+        self._target.call(session_ops.kill, names=[self.name])
 
     def run(
         self,
@@ -123,7 +119,7 @@ class Session:
         stop = stop or Stop()
         interrupts = Interrupts(tie=False, message=stop.message)
         with (
-            shell.run_errors(),
+            failing_with(ExitCode.SESH_FAILED),
             closing(interrupts),
             self._stream(stop, limit) as stream,
             stop.calling(interrupts.stop),
@@ -242,11 +238,10 @@ class Session:
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
-        begin = since if since is not None else "sent"
         limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
             "exit_": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
-            "begin": begin, "limit": limit,
+            "since": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:
             with self._stream(stop, limit) as stream, stop.calling(stream.cut):

@@ -26,6 +26,7 @@ from sesh.quitkey import quit_key
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
+from sesh.requests import SWITCH, WAIT
 from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection
@@ -167,7 +168,7 @@ def _switch_over(cli: Invocation, target: Target, current: Record, name: str, co
 
 def _show_ended(cli: Invocation, target: Target, name: str, connection: Connection) -> int:
     """Print the last screen and the end of an exited session; return its exit code."""
-    end, _ = connection.single_request("wait")
+    end, _ = connection.single_request(WAIT)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
     outcome = AttachmentEnd.ended(name, cli.line.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
@@ -176,8 +177,8 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
     """Switch the client of the current session; return whether a client could switch. `probe`: only ask."""
-    answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
-    return bool(answer.get("switched"))
+    answer, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
+    return answer["switched"]
 
 
 def _refuse_own(name: str, connection: Connection) -> None:

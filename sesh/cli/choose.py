@@ -91,7 +91,7 @@ def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> N
     deadline = time.monotonic() + timeout
     while index.pending and not enough() and time.monotonic() < deadline:
         polled([(index.inbound, select.POLLIN)], deadline)
-        index.take()
+        index.update()
 
 
 def _silent(index: SessionIndex) -> list[str]:
@@ -136,7 +136,7 @@ def next_(ctx: Context, *, label: Labelled = None) -> int:
             if time.monotonic() >= deadline:
                 break
             polled([(index.inbound, select.POLLIN)], deadline)
-            index.take()
+            index.update()
         silent = _silent(index)
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
@@ -180,5 +180,5 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
             if interrupts.inbound in ready:
                 os.read(interrupts.inbound, 16)
                 return ExitCode.INTERRUPTED
-            if index.take():
+            if index.update():
                 print_at = min(print_at, time.monotonic() + DEBOUNCE)

@@ -15,7 +15,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
-from sesh.errors import ENDS, NotFound, UsageError
+from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, bytes_of
 from sesh.names import check_name, printable, subject
 from sesh.ops import shell
@@ -56,7 +56,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
-        shell.run_errors(),
+        failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
         cli.find(name).open_stream(name, timeout) as stream,
         Interrupts(tie=False, message=left) as interrupts,
@@ -66,7 +66,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
-    with shell.run_errors(asked=True):
+    with failing_with(ExitCode.UNKNOWN):
         if live is not None:
             live.take(output, last=True)
             output = b""

@@ -72,15 +72,15 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "waiting": waiting,
         "idle": idle,
         "pattern": search.checked(pattern) if pattern is not None else None,
-        "begin": _begin(start, several=several, since_start=since_start),
-        "limit": timeout,
+        "since": _since(start, several=several, since_start=since_start),
+        "timeout": timeout,
     }
     if several:
         return _wait_for_several(cli, given, dict(label or ()), conditions, first=any_)
     return _wait_for(cli, given[0], conditions)
 
 
-def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
+def _since(start: int | None, *, several: bool, since_start: bool) -> int | str:
     """Return the position from which output counts, or `start` or `sent`. Raises UsageError."""
     if start is None:
         return "start" if since_start else "sent"
@@ -102,7 +102,7 @@ def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["limit"]) as stream:
+        with target.open_stream(name, conditions["timeout"]) as stream:
             return met(stream, conditions)
     except NotFound as missing:
         return after_end(target, name, missing, conditions)

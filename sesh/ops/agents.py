@@ -25,6 +25,7 @@ from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.protocol import STATES
+from sesh.requests import RESUME, STATE, STATUS
 from sesh.store import listing
 from sesh.stored import Record
 
@@ -208,7 +209,7 @@ def report(state: str, question: str) -> str:
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
-    wire.ask(name, "state", state=state, question=question)
+    wire.ask(name, STATE, state=state, question=question)
     return name
 
 
@@ -239,7 +240,7 @@ def _session_of(agent: str = "") -> Record | None:
 # -- events of an agent's hooks
 
 
-def take(agent: str, text: str) -> None:
+def report_event(agent: str, text: str) -> None:
     """Report one event to the session; the caller sets the timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)
@@ -252,15 +253,15 @@ def take(agent: str, text: str) -> None:
     compacted = name == "SessionStart" and event.get("source") == "compact"  # the agent is still working
     if not compacted and not (name == "Notification" and kind == "permission_prompt" and _waits(session)):
         question = _question(event) if state == "waiting" else ""
-        wire.ask(session, "state", state=state, question=question, hook=True)
+        wire.ask(session, STATE, state=state, question=question, hook=True)
     if name not in ("SessionStart", "Notification", "SessionEnd") or event.get("source") in ("resume", "compact"):
         # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
         word = event["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
-            wire.ask(session, "resume", command=[*_RESUME[agent], word])
+            wire.ask(session, RESUME, command=[*_RESUME[agent], word])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
-        wire.ask(session, "resume", command=[])  # only the shell is left to restart
+        wire.ask(session, RESUME, command=[])  # only the shell is left to restart
 
 
 def _waits(name: str) -> bool:
@@ -268,7 +269,7 @@ def _waits(name: str) -> bool:
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
-    activity = wire.ask(name, "status")[0]["session"].get("activity")
+    activity = wire.ask(name, STATUS)[0]["session"]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 

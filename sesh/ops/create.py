@@ -20,6 +20,7 @@ from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.requests import SUMMARY
 from sesh.schema import LaunchSpec, Spec
 from sesh.store import records
 from sesh.stored import Record
@@ -196,7 +197,7 @@ def _is_in(name: str, root: str) -> bool:
     if record is None:  # the session is starting: its daemon answers once it has written the record
         try:
             if (connection := find.running(name)) is not None:
-                connection.single_request("summary", timeout=find.PATIENCE)
+                connection.single_request(SUMMARY, timeout=find.PATIENCE)
         except SeshError:
             return False
         record = records.readable(name)

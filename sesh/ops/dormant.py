@@ -90,13 +90,11 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
     `unchanged`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing
-    has to be confirmed, so that no single key deletes the output. Raises Exists if no person can be asked. Raises
-    Refused if the person declines, and after closing, then with the session's exit code. Also raises as `create.start`.
+    has to be confirmed, so that no single key deletes the output. Raises Refused if the person declines, and after
+    closing, then with the session's exit code. Also raises as `create.start`.
     """
     if not unchanged:
         return start(caller, launch_spec, name, summary, again=False)
-    if not caller.can_ask:
-        raise find.occupied(summary)
     session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)

@@ -7,6 +7,8 @@ is taken, or if its session was lost or has ended.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from sesh import errors, measures, paths, wording
 from sesh.about import SESH
@@ -17,6 +19,7 @@ from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Changes, Entered, op
+from sesh.requests import LABEL
 from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
@@ -48,6 +51,8 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
         if summary is None and near:
             hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
             raise Refused(f"no session {name}", hint=hint)
+        if summary is not None and _asks_no_change(spec) and not caller.can_ask:
+            raise find.occupied(summary)
         launch_spec = create.launch_spec(caller, spec)
         try:
             if summary is not None:
@@ -83,23 +88,33 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     kept. Raises CannotStart, Refused, UsageError, Unreachable.
     """
     spec = spec or {}
+    launch_spec = partial(create.launch_spec, caller, spec)
+    created, _ = ensure(caller, name, launch_spec, again=_asks_no_change(spec))
+    if not created:
+        apply(caller, name, spec)
+    return created
+
+
+def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, again: bool) -> tuple[bool, bool]:
+    """Make sure that a session runs; return whether it was started, and whether it was dormant before.
+
+    `again`: restart a dormant session, do not replace it. Raises as `open_`.
+    """
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
-        launch_spec = create.launch_spec(caller, spec)
         try:
             if (summary := find.dormant(name)) is not None:
-                dormant.start(caller, launch_spec, name, summary, again=_asks_no_change(spec)).close()
+                dormant.start(caller, launch_spec(), name, summary, again=again).close()
             else:
-                create.start(launch_spec, name).close()
-            return True
+                create.start(launch_spec(), name).close()
+            return True, summary is not None
         except Exists:  # another process was faster, or the session is ending
             if time.monotonic() > deadline:
                 raise
             time.sleep(create.PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
-    apply(caller, name, spec)
-    return False
+    return False, False
 
 
 def _summary(name: str) -> Summary | None:
@@ -124,7 +139,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += ["the command"] if spec.get("command") is not None else []
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
-        find.ask(name, "label", set=labels)
+        find.ask(name, LABEL, set=labels)
         caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
@@ -242,7 +257,7 @@ def job(
     Without a name, it gets the lowest free number. An error without an exit code of its own gets 125.
     """
     name = check_name(name) if name is not None else None
-    try:
+    with errors.failing_with(ExitCode.SESH_FAILED):
         launch_spec = create.launch_spec(caller, spec or {})
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
@@ -253,9 +268,6 @@ def job(
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
         return name, dormant.start(caller, launch_spec, name, summary, again=False)
-    except SeshError as error:
-        error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
-        raise
 
 
 @op(changes=lambda _, name: Changes(running=name))

@@ -20,6 +20,7 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.reach.workers import Workers
 from sesh.remote import eventlog
+from sesh.requests import EVENTS
 from sesh.schema import Event, JobResult
 from sesh.stop import Stop
 from sesh.store import records, results
@@ -39,7 +40,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
     def ask() -> None:
         nonlocal since
-        began = stream.greet(wire.asking("events", _EVENTS, since=since)).get("events")
+        began = stream.greet(wire.asking(EVENTS, _EVENTS, since=since)).get("events")
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
@@ -49,7 +50,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
                 since = event.get("seq", since)
                 yield event
             elif kind == protocol.RESPONSE:
-                wire.checked(stream.connection.message(kind, payload))
+                stream.connection.response(EVENTS, payload)
                 return
     except Ended as ended:
         yield from _last_events(stream.name, ended.result, since)

@@ -19,7 +19,7 @@ from math import inf
 from sesh import directories, errors, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_followed, polled, watch_directory
-from sesh.errors import Late, SeshError, TimedOut, Unreachable
+from sesh.errors import Late, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.names import natural
 from sesh.ops import lookup
@@ -30,6 +30,7 @@ from sesh.reach.op import op
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
+from sesh.requests import EVENTS
 from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing
@@ -58,7 +59,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     poll_at = -inf
     with closing(_ChangeWatch()) as watch:
         while True:
-            changed = watch.take()
+            changed = watch.changed()
             polls = time.monotonic() >= poll_at
             current = [] if polls else [row for row in rows or () if watch.keeps(row) and row.get("id") not in changed]
             before = rows
@@ -104,11 +105,11 @@ class _ChangeWatch:
         """
         return row.get("id") in self._followed or row["state"] == "running"
 
-    def take(self) -> set[str]:
+    def changed(self) -> set[str]:
         """Return the ids of the sessions that have changed since the last call."""
         if self._directory >= 0 and polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
-        changed = set()
+        changed: set[str] = set()
         for session_id, connection in list(self._followed.items()):
             try:
                 while len(data := os.read(connection.inbound, _BLOCK)) == _BLOCK:
@@ -133,23 +134,9 @@ class _ChangeWatch:
         for session_id in names.keys() - self._followed.keys():
             if len(self._followed) >= most_followed():
                 return  # the poll covers the rest
-            if (connection := _events_of(names[session_id])) is not None:
+            if (connection := listing.asked(names[session_id], EVENTS)) is not None:
+                os.set_blocking(connection.inbound, False)
                 self._followed[session_id] = connection
-
-
-def _events_of(name: str) -> wire.Connection | None:
-    """Return a connection subscribed to a session's events; None if the session has just ended."""
-    try:
-        connection = wire.connect(name, timeout=_PATIENCE)
-    except SeshError:
-        return None
-    try:
-        connection.send(wire.hello_frame("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
-    except SeshError:
-        connection.close()
-        return None
-    os.set_blocking(connection.inbound, False)
-    return connection
 
 
 @op()
@@ -183,8 +170,8 @@ class Report:
 class SessionIndex:
     """Live index of sessions on several machines; a context manager.
 
-    Wait until `inbound` is readable, at most `due` seconds, then call `take`. `hosts`: follow only these; None for this
-    machine and the known remotes. `machines`: the latest report of each machine, with the key None for this one.
+    Wait until `inbound` is readable, at most `due` seconds, then call `update`. `hosts`: follow only these; None for
+    this machine and the known remotes. `machines`: the latest report of each machine, with the key None for this one.
     `pending`: machines without a report yet; `machines` has cached sessions for these.
     """
 
@@ -205,10 +192,10 @@ class SessionIndex:
 
     @property
     def due(self) -> float:
-        """Seconds until `take` is due even without a report."""
+        """Seconds until `update` is due even without a report."""
         return max(0.0, self._look_at - time.monotonic())
 
-    def take(self) -> bool:
+    def update(self) -> bool:
         """Read the workers' reports; return whether anything may have changed.
 
         Raises the error if the sessions of this machine cannot be listed.

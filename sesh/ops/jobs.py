@@ -14,8 +14,8 @@ from typing import Protocol
 
 from sesh import descriptors, errors, paths, protocol, stdin, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, Refused, SeshError
-from sesh.messages import Answer, Words
+from sesh.errors import ExitCode, NotFound, Refused
+from sesh.messages import Words
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
@@ -24,6 +24,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
+from sesh.requests import FEED, INTERRUPT, KILL, WAIT, FeedAnswer
 from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
 
@@ -121,7 +122,7 @@ class _Waiter:
                 self._serve(number)
             elif kind == protocol.OUTPUT:
                 self._take(data)
-            elif kind == protocol.RESPONSE and (result := self._handle_answer(data)) is not None:
+            elif kind == protocol.RESPONSE and (result := self._handle_answer(number, data)) is not None:
                 return result
         raise AssertionError  # `frames` never ends
 
@@ -139,8 +140,8 @@ class _Waiter:
             words["from"] = position
         requests = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
         if self._reports:
-            requests += wire.asking("wait", _QUESTION, waiting=True)
-        connection.send(wire.hello_frame("request") + wire.asking("wait", _WAIT, **words) + requests)
+            requests += wire.asking(WAIT, _QUESTION, waiting=True)
+        connection.send(wire.hello_frame("request") + wire.asking(WAIT, _WAIT, **words) + requests)
         try:
             connection.expect_welcome(self._stream.deadline)
         except errors.TimedOut as error:
@@ -178,24 +179,25 @@ class _Waiter:
         elif self._output is not None:
             self._output.write()
 
-    def _handle_answer(self, data: bytes) -> JobResult | None:
+    def _handle_answer(self, number: int, data: bytes) -> JobResult | None:
         """Handle an answer; return the job's result if the answer has it."""
-        response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
-        if response.get("id") == _FEED and self._forwarder is not None:
-            self._forwarder.answered(response)
-        elif response.get("id") == _SIGNAL:
+        connection = self._stream.connection
+        if number == _FEED and self._forwarder is not None:
+            self._forwarder.answered(connection.response(FEED, data))
+        elif number == _SIGNAL:
             del self._unanswered[:1]  # answers arrive in the order of the requests
-        elif response.get("id") == _QUESTION and response.get("met") == "waiting":
+        elif number == _QUESTION and "met" in (asked := connection.response(WAIT, data)):
             self._reports = False
             if self._output is not None:
                 self._output.leave_line()
-            question = str(response.get("question") or "")
+            question = asked.get("question", "")
             feeding = "to feed it this input, use --stdin"
             self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
-        elif response.get("id") == _WAIT:
-            if wire.checked(response).get("exit_code") is None:
+        elif number == _WAIT:
+            end = connection.response(WAIT, data)
+            if "met" in end or end["exit_code"] is None:
                 raise errors.malformed("RESPONSE", ".exit_code is missing")
-            return response  # type: ignore[return-value]  # `wire` checked it
+            return end  # type: ignore[return-value]  # the other keys of a JobResult are optional
         return None
 
     def _forward(self, signals: bytes) -> None:
@@ -226,11 +228,11 @@ class _Waiter:
 
 
 def _interrupt(key: str) -> bytes:
-    return wire.asking("interrupt", _SIGNAL, key=key)
+    return wire.asking(INTERRUPT, _SIGNAL, key=key)
 
 
 def _end() -> bytes:
-    return wire.asking("kill", _SIGNAL)
+    return wire.asking(KILL, _SIGNAL)
 
 
 def run(
@@ -252,32 +254,29 @@ def run(
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
     forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
-    begun = False
     try:
-        with interrupts.stop_on_first():
-            target.sync()
-        with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
-            begun, stream.deadline = True, late
-            reports = not stdin and target.caller.hears_questions
-            waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
-            if sink is None:
-                target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
-            try:
-                result, output = waiter.result()
-            finally:
-                target.caller.status("")
-            if not data.get("keep"):
-                target.note_ended(stream.name)
-            return stream.name, result, output
+        with errors.failing_with(ExitCode.SESH_FAILED):
+            with interrupts.stop_on_first():
+                target.sync()
+            stream = target.begin(enter.job, interrupts, deadline, **data, stdin=stdin)
     except errors.Ended as ended:  # the job ended before the wait began
         if sink is not None:
             sink.take(ended.output)
             sink.end()
         return ended.name, ended.result, ended.output
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED
-        raise
+    with errors.failing_with(ExitCode.UNKNOWN), stream:
+        stream.deadline = late
+        reports = not stdin and target.caller.hears_questions
+        waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
+        if sink is None:
+            target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
+        try:
+            result, output = waiter.result()
+        finally:
+            target.caller.status("")
+    if not data.get("keep"):
+        target.note_ended(stream.name)
+    return stream.name, result, output
 
 
 @op(reads=True)
@@ -325,10 +324,10 @@ class _StdinForwarder:
             return
         words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
         with suppress(errors.Unreachable):  # the job may have ended, and its answer waits to be read
-            connection.send(wire.asking("feed", _FEED, self._chunk, **words))
+            connection.send(wire.asking(FEED, _FEED, self._chunk, **words))
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: FeedAnswer) -> None:
         """Record that the job took the chunk, or takes no more."""
-        self._over = self._ends or answer.get("open") is not True
+        self._over = self._ends or not answer["open"]
         self._sent += len(self._chunk or b"")
         self._chunk = None

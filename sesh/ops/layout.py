@@ -12,14 +12,14 @@ import os
 from collections.abc import Sequence
 
 from sesh import check, programs, wording
-from sesh.errors import Exists, SeshError, UsageError, placed
+from sesh.errors import SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, is_resume
-from sesh.ops import create, dormant, lookup
+from sesh.ops import create, enter, lookup
 from sesh.outcomes import LayoutEntry, Made
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import Spec, Summary
+from sesh.schema import LaunchSpec, Spec, Summary
 from sesh.store import listing
 
 VERSION = 1
@@ -108,28 +108,19 @@ def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
 
 def _make(caller: Caller, entry: LayoutEntry) -> Made:
     name = check_name(str(entry["name"]))
+    labels = [f"{key}={value}" for key, value in entry["labels"].items()]
+    command = None if _is_shell(entry["command"]) else entry["command"]
+    spec: Spec = {"directory": entry["directory"], "command": command, "label": labels}
+
+    def launch_spec() -> LaunchSpec:
+        return {**create.launch_spec(caller, spec), "resume": entry["resume"]}
+
     row: Made = {"name": name, "created": False}
     try:
-        if (connection := find.running(name)) is not None:
-            connection.close()
-            if find.ended(name):
-                raise find.taken(name)
-            return row
-        labels = [f"{key}={value}" for key, value in entry["labels"].items()]
-        command = None if _is_shell(entry["command"]) else entry["command"]
-        spec: Spec = {"directory": entry["directory"], "command": command, "label": labels}
-        launch_spec = create.launch_spec(caller, spec)
-        launch_spec["resume"] = entry["resume"]
-        if (summary := find.dormant(name)) is not None:
-            dormant.start(caller, launch_spec, name, summary, again=True).close()
-            row["again"] = True
-        else:
-            create.start(launch_spec, name).close()
+        row["created"], again = enter.ensure(caller, name, launch_spec, again=True)
     except SeshError as error:
-        if isinstance(error, Exists) and not find.ended(name):
-            return row  # another process was faster
         return {**row, "error": error.facts()}
-    return {**row, "created": True}
+    return {**row, "again": True} if again else row
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:

@@ -11,13 +11,14 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
 from sesh.keys import bytes_of, is_cursor
-from sesh.messages import Answer, Words
+from sesh.messages import Words
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
+from sesh.requests import ASKED, MODES, SEND, SendAnswer
 from sesh.wire import Connection
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
@@ -59,7 +60,7 @@ def type_into(
             return _type(stream.connection, text, last)
         answer = _type_once(stream, text if enter else text + last, words)
         if enter and last:
-            stream.connection.request("send", last, _soon(), more=True, keys=True)
+            stream.connection.request(SEND, last, _soon(), more=True, keys=True)
         return _outcome(len(text) + enter + len(last), answer)
 
 
@@ -72,16 +73,16 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
 
 def _type(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
     """Type a text, each piece as it arrives, then keys."""
-    first: Answer | None = None
+    first: SendAnswer | None = None
     size = 0
     for chunk in _chunks(text, last):
-        answer, _ = connection.request("send", chunk, _soon(), more=first is not None, keys=text == b"")
+        answer, _ = connection.request(SEND, chunk, _soon(), more=first is not None, keys=text == b"")
         first = first or answer
         size += len(chunk)
     return _outcome(size, first or {})
 
 
-def _outcome(size: int, answer: Answer) -> Sent:
+def _outcome(size: int, answer: SendAnswer) -> Sent:
     return {"bytes": size, "position": answer.get("position"), "typed": True}
 
 
@@ -102,18 +103,18 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     These words let the daemon refuse the request if the question has changed since. Raises Refused if the question does
     not match.
     """
-    reply = connection.request("asked", deadline=_soon())[0]
-    question = str(reply.get("question"))
+    asked, _ = connection.request(ASKED, deadline=_soon())
+    question = asked["question"]
     if pattern != _ANY:
         with search.Pattern(pattern) as expression:
             matches = any(expression.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
-    return {"since": str(reply.get("since")), "question": question}
+    return {"since": asked["since"], "question": question}
 
 
-def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
+def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
     """Type a text, and return the answer. Raises NotSubmitted.
 
     After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.
@@ -121,7 +122,7 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
-            answer, _ = stream.connection.request("send", text, time.monotonic() + _ENTER_TIMEOUT, **words)
+            answer, _ = stream.connection.request(SEND, text, time.monotonic() + _ENTER_TIMEOUT, **words)
             break
         except (errors.Lost, errors.Unknown) as error:
             is_lost = isinstance(error, errors.Lost) or isinstance(error.__cause__, errors.Lost)
@@ -138,8 +139,8 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> Answer:
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Return whether the terminal has echo off, as for a password. Raises as `answer`."""
     with _open_stream(target, name) as stream:
-        state, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
-        return state.get("hides") is True
+        state, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
+        return state["hides"]
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
@@ -150,14 +151,14 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     """
     with _open_stream(target, name) as stream:
         words: Words = {"since": since, "question": question}
-        state, _ = stream.connection.request("asked", deadline=_soon(), **words)
-        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state.get("line") is True})
+        state, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
+        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state["line"]})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:
     application = False  # DECCKM, which changes the bytes of cursor keys
     if any(map(is_cursor, keys)):
-        application = connection.request("modes", deadline=_soon())[0].get("cursor") is True
+        application = connection.request(MODES, deadline=_soon())[0]["cursor"]
     return b"".join(bytes_of(key, application=application) for key in keys)
 
 

@@ -19,6 +19,7 @@ from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
+from sesh.requests import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.schema import ErrorFacts, Summary
 from sesh.store import listing, recent, records
 from sesh.stored import Record
@@ -66,8 +67,8 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
-    answer, _ = find.ask(name, "detach", which=which)
-    return {"name": name, "detached": answer.get("detached")}
+    answer, _ = find.ask(name, DETACH, which=which)
+    return {"name": name, "detached": answer["detached"]}
 
 
 @op(changes=lambda _, result: Changes(renamed=(result["renamed_from"], result["name"])))
@@ -85,7 +86,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         if find.dormant(old) is not None:
             dormant.rename(old, new)
         else:
-            find.ask(old, "rename", to=new)
+            find.ask(old, RENAME, to=new)
     except Exists:
         occupant = find.dormant(new)
         raise find.taken(new) if occupant is None else find.occupied(occupant) from None
@@ -96,8 +97,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Set labels, and remove labels whose value is empty; return all labels of the session."""
-    answer, _ = find.ask(check_name(name), "label", set=labels)
-    return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
+    return find.ask(check_name(name), LABEL, set=labels)[0]["labels"]
 
 
 @op()
@@ -111,7 +111,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     if find.dormant(check_name(name)) is not None:
         dormant.resume_with(name, command)
     else:
-        find.ask(name, "resume", command=command)
+        find.ask(name, RESUME, command=command)
     return {"name": name}
 
 
@@ -141,7 +141,7 @@ def _reload(name: str) -> None:
     with find.required(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
         find.welcomed(connection, name, any_protocol=True)
-        connection.request("reload", deadline=deadline, python=sys.executable, path=path)
+        connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
 
 
 # -- ending
@@ -217,12 +217,12 @@ def end(name: str, session_id: str = "") -> None:
             return
         connection = find.required(name)  # another process has started it again, or ended it
     with connection:
-        request = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
+        request = wire.asking(KILL, 1, begin_by=connection.not_after(deadline), session_id=session_id)
         try:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
-            connection.answer(1, deadline)
+            connection.answer(KILL, 1, deadline)
         except errors.Unreachable:
             if record is not None and records.here(record) and not _await_death(record, deadline):
                 raise

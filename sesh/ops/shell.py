@@ -6,14 +6,14 @@ import os
 import re
 import select
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.messages import Answer, Words
+from sesh.messages import Words
 from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
@@ -21,6 +21,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.requests import HISTORY, RUN, RUN_INTERRUPT, WAIT
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
@@ -44,17 +45,6 @@ def without_sequences(output: bytes) -> bytes:
 # -- running a command
 
 
-@contextmanager
-def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """Make errors within the block exit with 125, or with 255 if the command may have run (`asked`)."""
-    try:
-        yield
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.UNKNOWN if asked else ExitCode.SESH_FAILED
-        raise
-
-
 def run(
     stream: Stream,
     words: Sequence[str],
@@ -73,9 +63,10 @@ def run(
     if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
-    ended with its session during the outage, its facts have `output_lost`. Raises Busy, and errors as `run_errors`.
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors
+    exit with 125, or with 255 if the command may have run.
     """
-    with run_errors():
+    with errors.failing_with(ExitCode.SESH_FAILED):
         if stream.host is None and listing.in_front(stream.name):
             raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
         command = _Run(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
@@ -144,7 +135,7 @@ class _Run:
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
-        for kind, _, data in self._stream.frames(self._ask, others=self._watched, until=until):
+        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=until):
             if kind == LATE:
                 raise errors.TimedOut("timed out")
             if kind == READY:
@@ -154,13 +145,13 @@ class _Run:
                 self._live.take(data)
             elif kind == protocol.DATA:
                 protocol.carry(self._carried, data)
-            elif kind == protocol.RESPONSE:
-                answer: Answer = self._stream.connection.message(kind, data)
-                if answer.get("id") == _RUN:
-                    return wire.checked(answer), bytes(self._carried)  # type: ignore[return-value]
-                if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
+            elif kind == protocol.RESPONSE and number == _RUN:
+                return self._stream.connection.response(RUN, data), bytes(self._carried)
+            elif kind == protocol.RESPONSE and number == _QUESTION:
+                answer = self._stream.connection.response(WAIT, data)
+                if "met" in answer and self._tell is not None:
                     tell, self._tell = self._tell, None  # tell the person only once
-                    tell(str(answer.get("question") or ""))
+                    tell(answer.get("question", ""))
         raise AssertionError  # `frames` never ends
 
     def _watched(self) -> Watched:
@@ -197,16 +188,16 @@ class _Run:
             self._words["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
-            frames = wire.asking("wait", _QUESTION, waiting=True, from_now=from_now)
+            frames = wire.asking(WAIT, _QUESTION, waiting=True, from_now=from_now)
         begin_by = self._stream.connection.not_after(deadline)
-        return frames + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
+        return frames + wire.asking(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
         """Interrupt the command."""
         if self._delivery is _Delivery.SENT:
             self._delivery = _Delivery.FOLLOWED
         with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
-            self._stream.connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
+            self._stream.connection.send(wire.asking(RUN_INTERRUPT, _INTERRUPT), time.monotonic() + 1)
 
     def failed(self, error: SeshError) -> SeshError:
         """Return the error to raise: its message and exit code say whether the command may have run."""
@@ -251,7 +242,7 @@ class _Run:
 def history(_caller: Caller, name: str) -> list[Command]:
     """Return the commands run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = protocol.parse(find.read(name, "history", n=None)[1])["commands"]
+        commands = protocol.parse(find.read(name, HISTORY, n=None)[1])["commands"]
     except NotFound:
         commands = dormant.history(name)
     return [_dated(facts) for facts in commands]
@@ -261,7 +252,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
     try:
-        answer, output = find.read(name, "history", n=number)
+        answer, output = find.read(name, HISTORY, n=number)
     except NotFound:
         if find.dormant(name) is None:
             raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
-from sesh import errors, paths, processes, protocol
+from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.messages import Answer
 from sesh.names import printable
 from sesh.ops import dormant
 from sesh.outcomes import Overview
@@ -18,6 +18,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
+from sesh.requests import LOGS, SCREEN, STATUS, LogsAnswer
 from sesh.schema import Status, Styled, Summary
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
@@ -51,7 +52,7 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
     try:
-        summary = find.described(find.read(name, "status", timeout=_STATUS_TIMEOUT)[0])
+        summary: Summary = find.read(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
@@ -59,10 +60,8 @@ def status(caller: Caller, name: str) -> Status:
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
-    session["current"] = False
-    if tty := processes.controlling_tty():
-        here = listing.current(tty)
-        session["current"] = here is not None and here["name"] == session["name"]
+    here = listing.current()
+    session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
         session["link"] = "up"
     return session
@@ -88,7 +87,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """Return the visible rows as text and its lines, or as runs of cells (json). Raises UsageError, NotFound."""
     check_format(form)
     try:
-        answer, data = find.read(name, "screen", timeout=_SCREEN_TIMEOUT, format=form)
+        answer, data = find.read(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
         continued = answer["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
@@ -140,32 +139,37 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     Raises NotFound.
     """
 
-    def ask(left: int, until: int) -> tuple[Answer, bytes]:
-        return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
+    def ask(left: int, until: int) -> tuple[LogsAnswer, bytes]:
+        return find.read(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
-        texts, answer = in_turns(ask, lines)
+        texts, newest, _ = in_turns(ask, lines)
     except NotFound:
         return dormant.last_lines(name, lines, ansi=ansi)
-    return texts, answer.get("alternate") is True
+    return texts, newest["alternate"]
 
 
-def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
-    """Request the last lines page by page; return them, and the answer for the newest page.
+def in_turns(
+    ask: Callable[[int, int], tuple[LogsAnswer, bytes]], lines: int, most: float = inf
+) -> tuple[list[str], LogsAnswer, bool]:
+    """Request the last lines page by page, until they have `most` bytes.
 
-    `ask(count, until)`: requests up to `count` lines before number `until`.
+    `ask(count, until)`: requests up to `count` lines before number `until`. Return the lines, the answer for the newest
+    page, and whether there are older lines.
     """
-    answer, data = ask(lines, protocol.MOST)
-    newest = answer
-    pages = list[list[str]]()
-    left = lines
-    while data:
-        pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
-        left -= len(pages[-1])
-        if left <= 0 or not answer.get("first"):
-            break
-        answer, data = ask(left, answer["first"])
-    return [text for page in reversed(pages) for text in page], newest
+    newest: LogsAnswer | None = None
+    pages: list[list[str]] = []
+    left, until, size = lines, protocol.MOST, 0
+    while True:
+        answer, data = ask(left, until)
+        newest = newest or answer
+        if data:
+            pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
+            left -= len(pages[-1])
+            size += len(data)
+        until = answer["first"]
+        if not data or not answer["older"] or left <= 0 or size >= most:
+            return [text for page in reversed(pages) for text in page], newest, answer["older"]
 
 
 def _last_that_fit(texts: list[str]) -> int:

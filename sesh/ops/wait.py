@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TypedDict
 
-from sesh import errors, protocol, wire, wording
+from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import Answer, Words
+from sesh.messages import Words
 from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
 from sesh.outcomes import Condition
@@ -18,6 +18,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
+from sesh.requests import LOGS, SUMMARY, WAIT, EndAnswer, LogsAnswer, WaitAnswer
 from sesh.schema import JobResult
 from sesh.vt.lines import Line, LineReader
 
@@ -30,14 +31,14 @@ class Conditions(TypedDict):
     waiting: bool  # the program waits for a person
     idle: float | None  # seconds without output
     pattern: str | None  # an expression that a line has to match
-    begin: int | str  # where to begin in the output: a position, `sent` (at the last `--send`), `start` (all kept)
-    limit: float | None  # timeout in seconds
+    since: int | str  # where to begin in the output: a position, `sent` (at the last `--send`), `start` (all kept)
+    timeout: float | None  # seconds
 
 
 _GRACE = 0.5  # seconds after the timeout until a daemon without an answer counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
-_WAIT, _LOGS = 9, 10  # ids of requests; `Connection.request` uses smaller ones
+_WAIT = 9  # the id of the request
 
 
 class _Match(Exception):
@@ -53,31 +54,34 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
 
     Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
     """
-    name, limit = stream.name, conditions["limit"]
-    deadline = stream.deadline if stream.deadline is not None or limit is None else time.monotonic() + limit
+    name, timeout = stream.name, conditions["timeout"]
+    deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
+        if "met" in answer:
+            return _condition(answer["met"], answer.get("question") or None, answer["position"])
+        end = _end(answer)
+    except Ended as ended:
+        end = _end(ended.result)
     except _Match as match:
-        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position, "reason": None}
+        return _condition("for", match.text, match.position)
     except TimedOut as late:
-        within = "in time" if limit is None else f"within {limit:g} s"
+        within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if (kind := answer.get("met")) in ("prompt", "idle", "waiting"):
-        question = str(answer.get("question") or "") or None
-        position = answer.get("position")
-        return {"met": str(kind), "match": question, "exit_code": None, "position": position, "reason": None}
     if not for_end(conditions):
-        raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
-    return _end(answer)
+        raise Refused(f"{name} ended ({end['exit_code']}) before the condition was met")
+    return end
 
 
-def _end(facts: Answer | JobResult) -> Condition:
-    code = facts.get("exit_code") or 0
-    position = facts.get("position")
-    reason = facts.get("reason")
-    return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": reason}
+def _condition(met: str, match: str | None, position: int) -> Condition:
+    return {"met": met, "match": match, "exit_code": None, "position": position, "reason": None}
+
+
+def _end(facts: EndAnswer | JobResult) -> Condition:
+    code, position = facts["exit_code"] or 0, facts.get("position")
+    return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
 
 
 def for_end(conditions: Conditions) -> bool:
@@ -108,7 +112,7 @@ class _Wait:
     """One wait. It searches the output in this process, and continues after a reconnect."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
-        self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
+        self._stream, self._conditions, self._since = stream, conditions, conditions["since"]
         self._pattern, self._deadline = pattern, deadline
         self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
@@ -116,25 +120,23 @@ class _Wait:
         self._columns = _COLUMNS
         self._head: int | None = None  # the position of the output when the wait began
 
-    def answer(self) -> Answer | JobResult:
-        """Return the daemon's answer, or the session's result if it ended. Raises _Match, TimedOut."""
+    def answer(self) -> WaitAnswer:
+        """Return the daemon's answer. Raises _Match, TimedOut, Ended."""
         try:
-            for kind, position, data in self._stream.frames(self._ask, until=self._late):
+            for kind, number, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # the daemon is stopped or stuck
                     raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         raise TimedOut("timed out")  # output arrives faster than it can be searched
-                    self._search(position, data)
-                elif kind == protocol.RESPONSE:
-                    answer: Answer = self._stream.connection.message(kind, data)
-                    if answer.get("id") == _WAIT:
-                        return wire.checked(answer)
+                    self._search(number, data)
+                elif kind == protocol.RESPONSE and number == _WAIT:
+                    return self._stream.connection.response(WAIT, data)
         except Ended as ended:
             position, data = self._stream.ended_output(ended)
             if self._searches and data:
                 self._search(position, data)
-            return ended.result
+            raise
         raise AssertionError  # `frames` never ends
 
     def _ask(self) -> None:
@@ -142,25 +144,24 @@ class _Wait:
         welcome = stream.greet(until=late)
         words: Words = {"idle": conditions["idle"], "prompt": conditions["prompt"], "waiting": conditions["waiting"]}
         if self._searches:
-            summary, _ = stream.connection.request("summary", deadline=late)
-            self._columns = int(find.described(summary).get("columns") or self._columns)
-            if self._begin == "start" and self._lines is None:
-                lines, answer = in_turns(self._lines_before, _ALL_LINES)
-                position = int(answer.get("position") or 0)
-                self._test([(text, position) for text in lines])
+            summary, _ = stream.connection.request(SUMMARY, deadline=late)
+            self._columns = summary["session"]["columns"] or self._columns
+            if self._since == "start" and self._lines is None:
+                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_ANSWER)
+                self._test([(text, newest["position"]) for text in lines])
             words["follow"] = True
         if self._deadline is not None:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
-            words |= {"from": self._lines.position, "since": self._begin}
+            words |= {"from": self._lines.position, "since": self._since}
         else:  # `else`: the position from which output counts if `from` is `sent` and nothing was sent
-            words |= {"from": self._begin, "else": self._head}
+            words |= {"from": self._since, "else": self._head}
         if self._head is None:
             self._head = welcome.get("position")
-        stream.connection.send(wire.asking("wait", _WAIT, **words), late)
+        stream.connection.send(wire.asking(WAIT, _WAIT, **words), late)
 
-    def _lines_before(self, count: int, until: int) -> tuple[Answer, bytes]:
-        return self._stream.connection.request("logs", deadline=self._late, lines=count, until=until)
+    def _lines_before(self, count: int, until: int) -> tuple[LogsAnswer, bytes]:
+        return self._stream.connection.request(LOGS, deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
         """Search output; skip bytes already searched."""
@@ -198,90 +199,53 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
         self._lines: LineReader | None = None
-        self._newest: Answer = {}  # the answer with the newest page of existing lines
-        self._pages: list[list[str]] = []  # the existing lines, the newest page first
-        self._size = 0  # bytes of the pages
-        self._early: list[tuple[int, bytes]] = []  # output received before the existing lines
-        self._carried = bytearray()
-        self._over = False  # the session has ended: no output follows the existing lines
 
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
             for kind, position, data in self._stream.frames(self._ask):
                 if kind == protocol.OUTPUT:
-                    self._take(position, data)
-                elif kind == protocol.DATA:
-                    protocol.carry(self._carried, data)
+                    self._write_new(position, data)
                 elif kind == protocol.RESPONSE:
-                    answer: Answer = wire.checked(self._stream.connection.message(kind, data))
-                    if answer.get("id") == _LOGS:
-                        self._take_page(answer)
-                    else:
-                        self._over = True
-                    if self._over and self._lines is not None:
-                        break
+                    self._stream.connection.response(WAIT, data)
+                    break
         except Ended as ended:  # the session ended while the link was down, or before its answer
-            position, data = self._stream.ended_output(ended)
-            if self._lines is None and self._pages:
-                self._begin(self._newest)
-            self._lines = self._lines or LineReader(position, _COLUMNS)
-            self._take(position, data)
+            self._write_new(*self._stream.ended_output(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
     def _ask(self) -> None:
-        """Subscribe to output before requesting the existing lines, so that no output between them is missed."""
-        self._early, self._carried, self._over = [], bytearray(), False
-        self._newest = {}
-        self._pages = []
-        self._size = 0
-        words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
-        requests = wire.asking("wait", _WAIT, **words)
+        self._stream.greet()
+        existing: list[str] = []
         if self._lines is None:
-            words = {"lines": max(1, self._count), "ansi": self._ansi, "until": protocol.MOST, "end": True}
-            requests += wire.asking("logs", _LOGS, **words)
-        self._stream.greet(requests)
+            self._lines, existing = self._existing()
+        words: Words = {"follow": True, "from": self._lines.position}
+        self._stream.connection.send(wire.asking(WAIT, _WAIT, **words))
+        if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
+            self._write(existing)
 
-    def _take_page(self, answer: Answer) -> None:
-        """Store a page of existing lines; request the page before it, or begin to write."""
+    def _existing(self) -> tuple[LineReader, list[str]]:
+        """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
-        text = self._carried.decode("utf-8", "replace")
-        text = wording.without_controls(text) if connection.far else text
-        page = text.removesuffix("\n").split("\n") if answer.get("lines") else []
-        self._newest, self._size, self._carried = self._newest or answer, self._size + len(self._carried), bytearray()
-        self._pages.append(page)
-        stored = sum(map(len, self._pages))
-        older = answer.get("first") if answer.get("older") and stored < self._count else None
-        if page and older and self._size < protocol.LARGEST_ANSWER:
-            words: Words = {"lines": self._count - stored, "ansi": self._ansi, "until": older}
-            connection.send(wire.asking("logs", _LOGS, **words), None)
-            return
-        if older:
+
+        def ask(count: int, until: int) -> tuple[LogsAnswer, bytes]:
+            return connection.request(LOGS, lines=count, ansi=self._ansi, until=until, end=until == protocol.MOST)
+
+        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_ANSWER)
+        if older and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
-            self._note(f"the last {stored:,} lines come before the new ones; {more}")
-        self._begin(self._newest)
+            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
+        if connection.far:
+            lines = list(map(wording.without_controls, lines))
+        unfinished = lines.pop() if newest.get("open") and lines else ""
+        lines += [""] * newest.get("blank", 0)
+        start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")
+        reader = LineReader(newest["position"], newest.get("columns", _COLUMNS), start)
+        return reader, lines[-self._count :] if self._count else []
 
-    def _begin(self, answer: Answer) -> None:
-        """Write the existing lines and the output received meanwhile; the cursor's line is unfinished."""
-        lines = [line for page in reversed(self._pages) for line in page]
-        unfinished = lines.pop() if answer.get("open") and lines else ""
-        lines += [""] * int(answer.get("blank") or 0)
-        if self._count and lines:
-            self._write(lines[-self._count :])
-        start = unfinished.encode() + str(answer.get("start") or "").encode("latin-1", "replace")
-        self._lines = LineReader(int(answer.get("position") or 0), int(answer.get("columns") or _COLUMNS), start)
-        for early in self._early:
-            self._take(*early)
-
-    def _take(self, position: int, data: bytes) -> None:
-        """Write the lines completed by a block of output; skip bytes that the existing lines have."""
-        lines = self._lines
-        if lines is None:
-            self._early.append((position, data))
-            if sum(len(block) for _, block in self._early) > protocol.LARGEST_ANSWER:
-                raise errors.malformed("OUTPUT", "came instead of the last lines")
-            return
+    def _write_new(self, position: int, data: bytes) -> None:
+        """Write the lines that output completes; skip bytes that were written before."""
+        lines = self._lines = self._lines or LineReader(position, _COLUMNS)
         if position > lines.position:
             skipped = position - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")

@@ -18,10 +18,10 @@ from sesh.about import CALLED
 from sesh.check import Check
 from sesh.errors import ExitCode, ProtocolError, TimedOut, Unknown, Unreachable, silent_host
 from sesh.link.health import LinkHealth
-from sesh.messages import Answer
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op, Result
 from sesh.remote.ssh.link import Link
+from sesh.requests import OP, EntryAnswer, OpAnswer, QuestionAnswer, ResultAnswer
 
 MOST_NOTES = 100  # with one answer; further notes are dropped
 MOST_QUESTIONS = 20  # for one request; the next one is an error
@@ -32,7 +32,7 @@ def frames(
     name: str, data: Mapping[str, object], *, asks: bool = False, answers: Sequence[str] = (), **more: Any
 ) -> bytes:
     """Return the frames of a request. `answers`: replies so far. `more`: `Words`, if the op enters a session."""
-    return wire.asking("op", REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)
+    return wire.asking(OP, REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)
 
 
 def request(
@@ -44,12 +44,12 @@ def request(
     """
     host = link.destination.host
 
-    def ask(answers: list[str]) -> tuple[Answer, bytes]:
+    def ask(answers: list[str]) -> tuple[OpAnswer, bytes]:
         if not link.take_sent():
             link.send(frames(op.wire_name, data, asks=caller.can_ask, answers=answers), deadline)
         link.keepalive = LinkHealth(time.monotonic())
         try:
-            return link.answer(REQUEST, deadline)
+            return link.answer(OP, REQUEST, deadline)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
@@ -66,7 +66,9 @@ def request(
     return result
 
 
-def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
+def answered(
+    caller: Caller, ask: Callable[[list[str]], tuple[OpAnswer, bytes]]
+) -> tuple[EntryAnswer | ResultAnswer, bytes]:
     """Call `ask` until its answer is no question; return that answer. Show the notes of each.
 
     `ask`: sends the request with the person's replies so far. Raises ProtocolError after too many questions.
@@ -78,18 +80,18 @@ def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -
             caller.note(text)
             if again:
                 caller.remember(text)
-        if "question" not in answer:
+        if "question" in answer:
+            replies.append(_reply(caller, answer))
+        else:
             return answer, data
-        replies.append(_reply(caller, answer))
     raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
 
 
-def _reply(caller: Caller, question: Answer) -> str:
+def _reply(caller: Caller, question: QuestionAnswer) -> str:
     """Ask the person a question of the other side. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
-    answers = question.get("answers", [])
-    default = question.get("default", "")
+    answers, default = question["answers"], question["default"]
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")

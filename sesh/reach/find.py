@@ -11,9 +11,10 @@ from typing import Any
 from sesh import errors, measures, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
-from sesh.messages import Answer, Welcome
+from sesh.messages import Welcome
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
+from sesh.requests import SUMMARY, Answer, Verb
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
@@ -72,7 +73,9 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def ask(
+    name: str, verb: Verb[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+) -> tuple[Answer, bytes]:
     """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
@@ -81,7 +84,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
         return connection.request(verb, data, deadline, **words)
 
 
-def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def read(name: str, verb: Verb[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """Send a request that changes nothing; unlike `ask`, raise NotFound if the session ends before it answers."""
     try:
         return ask(name, verb, timeout=timeout, **words)
@@ -108,17 +111,9 @@ def welcomed(
         raise errors.silent_daemon(name) from None
 
 
-def described(answer: Answer) -> Summary:
-    """Return the summary in a daemon's answer. Raises ProtocolError if it is missing."""
-    session = answer.get("session")
-    if isinstance(session, dict):
-        return session
-    raise errors.malformed("RESPONSE", ".session is missing")
-
-
 def summary(connection: wire.Connection, timeout: float) -> Summary:
     """Request a session's summary over a new connection, and close it."""
-    return described(connection.single_request("summary", timeout=timeout)[0])
+    return connection.single_request(SUMMARY, timeout=timeout)[0]["session"]
 
 
 # -- a session without a daemon

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from typing import Any, TypeVar
 
-from sesh import errors, wire
+from sesh import errors
 from sesh.about import CALLED
 from sesh.check import Check
 from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable, naming_host
 from sesh.link.health import Health
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
-from sesh.messages import Answer
 from sesh.protocol import DATA
 from sesh.reach import calls, links
 from sesh.reach.caller import YES_NO, Caller
@@ -30,6 +29,7 @@ from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.remote.sync import sync
+from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
 from sesh.wire import Connection
 
@@ -246,7 +246,7 @@ class HostTarget(Target):
             try:
                 for kind, _, payload in stream.frames(ask):
                     if kind != DATA:
-                        wire.checked(stream.connection.message(kind, payload))
+                        stream.connection.response(OP, payload)
                         return
                     check = Check(far=True)
                     item: Item = calls.checked(op, payload, check)
@@ -259,13 +259,13 @@ class HostTarget(Target):
 
     # -- the host among the known remotes
 
-    def _note_entered(self, link: Link, answer: Answer) -> None:
+    def _note_entered(self, link: Link, answer: EnteredAnswer) -> None:
         """Cache the facts of the session that a link has entered."""
         known.saw(
             self.host,
             answer["name"],
             time.time(),
-            id=answer.get("session_id") or None,
+            id=answer["session_id"] or None,
             cwd=answer.get("cwd"),
             command=answer.get("command"),
             home=link.home or None,

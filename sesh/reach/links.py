@@ -13,10 +13,10 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.about import SESH
-from sesh.errors import Ended, LocalFault, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, TimedOut, Unreachable, malformed
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
-from sesh.messages import Answer, Introduction, Near, Words
+from sesh.messages import Introduction, Near, Words
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
@@ -26,6 +26,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import SESSION_TIMEOUT, START_TIMEOUT, Early, Link
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.ssh.words import AuthenticationFailed
+from sesh.requests import EntryAnswer, OpAnswer
 from sesh.stop import Stop
 
 _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
@@ -99,7 +100,7 @@ class EntryRequest:
 
 def enter_session(
     caller: Caller, link: Link, entry: EntryRequest, deadline: float | None = None, stop: Stop | None = None
-) -> tuple[Answer, bytes]:
+) -> tuple[EntryAnswer, bytes]:
     """Connect a link to a session's daemon; return the host's answer and its output.
 
     The answer has the `result` if the session has ended. `stop`: cancels. Closes the link and raises NotFound, Lost,
@@ -107,13 +108,16 @@ def enter_session(
     """
     silence = START_TIMEOUT if entry.op == ATTACH else inf  # creating a session may take long
 
-    def ask(answers: list[str]) -> tuple[Answer, bytes]:
+    def ask(answers: list[str]) -> tuple[OpAnswer, bytes]:
         timeout = seconds_left(deadline, SESSION_TIMEOUT)
         return link.open_session(entry.frames(caller, answers), entry.introduction, timeout, silence)
 
     try:
         with (stop or Stop()).calling(link.abort), link_errors(link.destination, deadline):
-            return calls.answered(caller, ask)
+            answer, output = calls.answered(caller, ask)
+            if "name" not in answer:
+                raise malformed("RESPONSE", ".name is missing")
+            return answer, output
     except BaseException:
         link.close()
         raise
@@ -193,7 +197,7 @@ def attempt_session(destination: Destination, attempt: Attempt) -> Link:
     if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap = round(time.monotonic() - lost.heard_at, 3)
-    joined = answer.get("daemon_pid")
+    joined = None if "result" in answer else answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
     if "result" in answer:

@@ -14,7 +14,7 @@ from sesh.messages import Welcome
 from sesh.reach import find
 from sesh.wire import Connection
 
-Frame = tuple[int, int, bytes]  # its kind, the position of OUTPUT or the descriptor of READY, the data
+Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
 Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
 
 READY = -1  # not a frame: a watched descriptor is ready
@@ -125,7 +125,7 @@ class Stream:
                 if fresh:
                     yield kind, position, fresh
             elif kind in (protocol.DATA, protocol.RESPONSE):
-                yield kind, 0, payload
+                yield kind, protocol.answered_number(payload) if kind == protocol.RESPONSE else 0, payload
         self._look_after_link(ready)
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:

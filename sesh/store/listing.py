@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from sesh import paths, processes, wire
 from sesh.about import SESH
@@ -18,6 +19,7 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.names import natural
+from sesh.requests import SUMMARY, Verb
 from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
 from sesh.stored import Record
@@ -86,7 +88,7 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         pending: list[wire.Connection | None] = []
         for name in left[: most_connections()]:
             try:
-                pending.append(_ask(name))
+                pending.append(asked(name))
             except OSError as error:
                 if not (pending and paths.lacks_descriptors(error)):
                     raise
@@ -97,14 +99,17 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         del left[: len(pending)]
 
 
-def _ask(name: str) -> wire.Connection | None:
-    """Request the summary from a daemon; None if it does not listen. Raises OSError if descriptors run out."""
+def asked(name: str, verb: Verb[Any] = SUMMARY) -> wire.Connection | None:
+    """Return a connection to a daemon with one request, number 1; None if it does not listen.
+
+    Raises OSError if descriptors run out.
+    """
     try:
         connection = wire.connect(name, _CONNECT_TIMEOUT)
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.asking("summary", 1))
+        connection.send(wire.hello_frame("request") + wire.asking(verb, 1))
     except SeshError:
         connection.close()
         return None
@@ -118,11 +123,9 @@ def _answer(connection: wire.Connection | None, deadline: float) -> Summary | No
     with connection:
         try:
             connection.expect_welcome(deadline)
-            response, _ = connection.answer(1, deadline)
+            return connection.answer(SUMMARY, 1, deadline)[0]["session"]
         except (SeshError, OSError):
             return None
-    session = response.get("session")
-    return session if isinstance(session, dict) and isinstance(session.get("name"), str) else None
 
 
 # -- a session whose daemon does not answer
@@ -144,7 +147,7 @@ def unanswered(name: str) -> Summary | None:
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
     if _recovered(name, record):
-        answer = _answer(_ask(name), time.monotonic() + PATIENCE)
+        answer = _answer(asked(name), time.monotonic() + PATIENCE)
         if answer is not None:
             return answer
     elif records.read(name) is None:

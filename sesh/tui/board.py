@@ -126,7 +126,7 @@ class _Board:
                     self._press(key)
             if self._calls.inbound in ready:
                 self._calls.take()
-            reported = self._index.take()
+            reported = self._index.update()
             if reported:
                 self._update()
             changed = bool(keys or ready or reported)

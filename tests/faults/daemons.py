@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol, wire
+from sesh import protocol, requests, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
-from sesh.messages import Answer
 from sesh.processes import start_time
 from sesh.schema import LaunchSpec
 from sesh.store import records
@@ -158,7 +157,7 @@ class Daemons:
         """Run a shell script as a job to its end; return its result and its output."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
             connection.hello("request")
-            result, output = connection.request("wait", output=True)
+            result, output = connection.request(requests.WAIT, output=True)
         return dict(result), output.decode("latin-1")
 
     def attach(self, name: str, **hello: Any) -> Client:
@@ -172,13 +171,13 @@ class Daemons:
         """Return the daemon's pid; 0 if the session has ended already."""
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
-    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Answer:
+    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
         """Return the answer to one verb."""
-        return wire.ask(name, verb, data, **words)[0]
+        return wire.ask(name, getattr(requests, verb.upper()), data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
         """Return the text that a verb answers with."""
-        return wire.ask(name, verb, **words)[1].decode()
+        return wire.ask(name, getattr(requests, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """Wait until the screen contains a text; return the screen."""

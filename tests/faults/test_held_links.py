@@ -41,7 +41,7 @@ class Host:
         with SessionIndex(Caller(), ["evil"]) as index:
             while index.pending or not holds(index.machines["evil"]):
                 assert select.select([index.inbound], [], [], 10)[0], "it says nothing more"
-                index.take()
+                index.update()
             return index.machines["evil"]
 
     def processes(self) -> set[int]:

@@ -38,7 +38,7 @@ def daemon_facts(**facts: object) -> Facts:
     plain: dict[str, object] = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
         "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
-        "deadline": None, "pid": os.getpid(), "resume": None,
+        "ends_at": None, "pid": os.getpid(), "resume": None,
         "resumed": False, "env": [],
     }  # fmt: skip
     return cast("Facts", plain | facts)

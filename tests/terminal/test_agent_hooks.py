@@ -120,7 +120,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
     monkeypatch.setattr(wire, "ask", ask)
     monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
-        agents.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
+        agents.report_event(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
         assert (stands["state"], stands["question"] or None) == (state, question), event
     assert stands["command"] == RESUME[name]
     for event, words, word in (
@@ -128,7 +128,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
         ("SessionStart", {"source": "resume"}, "other-1"),
         ("SessionEnd", {"reason": "clear"}, "other-1"),
     ):
-        agents.take(name, json.dumps({"hook_event_name": event, "session_id": "other-1", **words}))
+        agents.report_event(name, json.dumps({"hook_event_name": event, "session_id": "other-1", **words}))
         assert stands["command"] == [*RESUME[name][:-1], word], event
 
 

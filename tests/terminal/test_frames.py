@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import protocol, wire
+from sesh import protocol, requests, wire
 from sesh.daemon.requests import REQUESTS
-from sesh.messages import Answer, Message, Welcome
+from sesh.messages import Message, Welcome
 from tests.support import Result
 from tests.support.typed import differences
 
@@ -57,18 +57,15 @@ OTHERS = {"asked", "feed", "kill", "events"}
 
 
 def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
-    """Send a request, and return the RESPONSE as received."""
+    """Send a request, and return the keys of its answer as received, which are those of its type."""
     connection.send(wire.asking(verb, 1, data, **words))
-    return response(connection)
-
-
-def response(connection: wire.Connection, number: int = 1) -> dict[str, Any]:
     deadline = time.monotonic() + 20
     while True:
         kind, payload = connection.receive(deadline)
-        if kind == protocol.RESPONSE and (found := protocol.parse(payload))["id"] == number:
-            assert "error" not in found, found
-            assert list(differences(found, Answer)) == []
+        if kind == protocol.RESPONSE:
+            found = protocol.parse(payload)
+            assert (found.pop("id"), found.pop("ok", None)) == (1, True), found
+            assert list(differences(found, getattr(requests, verb.upper()).answer)) == []
             return found
 
 
@@ -86,8 +83,13 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
     with greeted("work") as connection:
         for verb, words, data, keys in ASKED:
             found = answered(connection, verb, words, data)
-            assert found.keys() - {"id", "ok"} == keys, verb
+            assert found.keys() == keys, verb
     assert {verb for verb, *_ in ASKED} | OTHERS == {*REQUESTS}
+
+
+def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
+    for verb, part in REQUESTS.items():
+        assert get_args(get_type_hints(getattr(part, verb))["request"]) == (getattr(requests, verb.upper()).answer,)
 
 
 TOLD = {

@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import descriptors, directories, paths, protocol, wire
+from sesh import descriptors, directories, paths, protocol, requests, wire
 from sesh.errors import Refused, TimedOut, Unreachable
 
 
@@ -84,7 +84,7 @@ def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> Non
     thread.start()
     try:
         with pytest.raises(TimedOut):
-            connection.answer(1, soon(0.2))
+            connection.answer(requests.SUMMARY, 1, soon(0.2))
     finally:
         stop.set()
         connection.close()

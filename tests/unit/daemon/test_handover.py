@@ -132,10 +132,10 @@ def test_a_session_is_the_same_after_json_and_goes_on(
 
 def test_a_job_has_the_time_that_was_left() -> None:
     own = session()
-    own.facts["deadline"] = 2000.25
+    own.facts["ends_at"] = 2000.25
     own.timers.set(Timer.TIMEOUT, 60, lambda: None)
     with served(own) as server, taken_over(server) as copy:
-        assert (copy.session.facts["deadline"] or 0) - STEADY.now() == pytest.approx(60, abs=5)
+        assert (copy.session.facts["ends_at"] or 0) - STEADY.now() == pytest.approx(60, abs=5)
 
 
 def test_a_snapshot_of_other_types_is_refused() -> None:
