@@ -23,6 +23,8 @@ from sesh.vt.render.viewport import Viewport
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
+_SCHEME_REPORTS, _ASK_SCHEME = 2031, "\x1b[?996n"
+"""The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
@@ -233,8 +235,12 @@ class Relay:
         )
 
     def _status(self, since: int) -> str:
-        """Return the sequences of reports for a terminal that shows the output up to `since`; -1: none."""
-        return self._reports.sequences(since, self.model.position, every=True)
+        """Return the sequences of reports for a terminal that shows the output up to `since`; -1: none.
+
+        A terminal that attaches is asked for its colour scheme if the program wants to be told of changes.
+        """
+        asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
+        return self._reports.sequences(since, self.model.position, every=True) + asked
 
     def _complete(self, client: Client, screen: bytes) -> None:
         """Send a client its whole screen, or the rest of it, and make it live.

@@ -131,6 +131,29 @@ def test_a_reply_to_nobodys_question_is_not_typed_into_the_shell(terminal: Open)
     assert typed == [f"{PROMPT} echo a$((1+{number}))b" for number in range(len(replies))]
 
 
+_FOLLOW_COLOURS = """
+import os, tty
+tty.setraw(0)
+os.write(1, b"\\x1b[?2031hfollows")
+got = b""
+while not got.endswith(b"n"):
+    got += os.read(0, 99)
+os.write(1, b" told " + repr(got).encode())
+"""
+
+
+def test_a_program_that_follows_the_colours_is_told_those_of_a_new_terminal(
+    home: Home, sesh: Sesh, terminal: Open
+) -> None:
+    """A program that began without a terminal kept the wrong theme for good."""
+    assert sesh("--new", "work", "-d", "-k", "--", sys.executable, "-c", _FOLLOW_COLOURS).code == 0
+    wait_until(lambda: "follows" in sesh("--screen", "work").stdout)
+    window = terminal("work")
+    window.wait_for_raw(b"\x1b[?996n")
+    window.type(b"\x1b[?997;2n")
+    window.wait_for(r"told .*997;2n")
+
+
 def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home: Home) -> None:
     command = shlex.join([*home.command, "work", "--", *asker(home, r"\x1b[c", when="on key")])
     with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:
