@@ -61,7 +61,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         rng = random.Random(seed)
         terminal = Terminal()
         display = Display(terminal)  # type: ignore[arg-type]  # it has the methods that are called
-        view = TerminalView(display, Channel(on_link=False), Timers(), None)
+        view = TerminalView(display, Channel(on_link=False), Timers(), "never")
         play(rng, view)
         goodbye: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost

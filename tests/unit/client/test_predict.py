@@ -215,7 +215,8 @@ def test_after_a_miss_nothing_is_shown_until_all_is_echoed() -> None:
 def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_before_anything_is_guessed() -> None:
     with patch("time.monotonic", itertools.count(10.0, 2.0).__next__):
         person = predicting().type(b"a")
-        person.seen.feed(person.predictor.withdraw() + person.predictor.handle(protocol.PONG, b""))
+        person.seen.feed(person.predictor.withdraw())
+        person.predictor.ask()
         person.answer()
         person.type(b"a")
         person.run(1)
