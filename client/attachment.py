@@ -23,7 +23,7 @@ from sesh.client.keys import Event
 from sesh.client.options import AttachOptions, first_frame, introduction
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
-from sesh.client.view import FRAMES, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
 from sesh.link.health import Health
@@ -189,8 +189,7 @@ class Attachment:
     @property
     def watched(self) -> AttachedLink | None:
         """The link to watch and replace, from the first WELCOME until the client leaves; None before and after."""
-        live = self.phase in (AttachmentPhase.GREETING, AttachmentPhase.ATTACHED, AttachmentPhase.OFFLINE)
-        return self.link if live and self.session_id else None
+        return self.link if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
 
     def look_after_link(self, ready: Container[int]) -> None:
         """Run the link's timers and attempts; act on their result."""
@@ -259,8 +258,6 @@ class Attachment:
             self.channel.input.hold(data)
         else:
             self.channel.type(data)
-            if self.link is not None:
-                self.view.follow_round_trip(self.link.round_trip)
             self.view.typed(self.channel.input.number, data)
 
     def redisplay(self) -> None:
@@ -297,12 +294,12 @@ class Attachment:
         if kind == protocol.PONG and self.link is not None:
             self.link.heard(payload)
             self.view.follow_round_trip(self.link.round_trip)
-        if kind in FRAMES:
-            self.view.handle(kind, payload)
-        elif kind == protocol.RELOADED:
+        if kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.message(kind, payload))
+        else:
+            self.view.handle(kind, payload)
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome

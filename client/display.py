@@ -10,7 +10,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.client.undo import Undo
 from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
-from sesh.wording import plain
+from sesh.wording import cut, plain
 
 MAX_PENDING = 1 << 20  # bytes waiting for the terminal at which the daemon is no longer read
 _WRITE_TIMEOUT = 1.0
@@ -68,7 +68,8 @@ class Display:
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now."""
-        del self.queue[: self.terminal.write(self.queue)]
+        if self.queue:
+            del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
@@ -91,8 +92,10 @@ class Display:
         drawing.
         """
         columns, _ = self.terminal.grid()
-        # ECH, not EL: EL would break the row off from a wrapped line above it
-        row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX%s\x1b[0m" % (_LAST_ROW, columns, _fitted(text, columns).encode())
+        line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
+        # ECH, not EL: EL would break the row off from a wrapped line above it. Without auto-wrap, because a terminal
+        # may draw a character wider than expected.
+        row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
         self.covered = True
         self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
         self.flush()
@@ -104,7 +107,7 @@ class Display:
     def rule(self, text: str) -> None:
         """Print a line above the next output. The terminal must not show the session yet."""
         columns, _ = self.terminal.grid()
-        line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
+        line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
     # -- leaving
@@ -118,7 +121,7 @@ class Display:
         if self.started and not self._restore(farewell):
             return  # the terminal takes nothing
         if unknown or farewell.get("queries") is True:
-            self.terminal.discard(_LATE_REPLIES)
+            self.terminal.drop_input(_LATE_REPLIES)
         if line:
             self.line(line)
 
@@ -147,17 +150,6 @@ class Display:
     def resume(self) -> None:
         """Get the terminal ready for the next SCREEN: enter the alternate screen again, or clear the main one."""
         self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
-
-
-def _fitted(text: str, columns: int) -> str:
-    """Return the text between two spaces, cut to the columns. Each non-ASCII character counts as wide."""
-    shown, room = "", columns - 2
-    for character in filter(str.isprintable, text):
-        room -= 1 if character.isascii() else 2
-        if room < 0:
-            break
-        shown += character
-    return f" {shown} "
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:

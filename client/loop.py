@@ -53,12 +53,9 @@ class ClientLoop:
             self._handle_signals()
         if terminal.inbound in ready and attachment.phase is not AttachmentPhase.LEAVING:
             self._read_keys()
-        if attachment.display.queue and terminal.outbound in ready:
-            attachment.display.flush()
-        connection = channel.connection
-        if connection is not None and channel.unsent and connection.outbound in ready:
-            channel.send()
-        if connection is not None and connection is channel.connection and connection.inbound in ready:
+        attachment.display.flush()
+        channel.send()
+        if channel.connection is not None and channel.connection.inbound in ready:
             attachment.received()
         attachment.timers.run()
         attachment.look_after_link(ready)

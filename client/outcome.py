@@ -89,7 +89,8 @@ class AttachmentEnd(Exception):
             return f"{self.name} {ENDS[self.reason]}"
         why = f" ({self.reason})" if self.reason in (TIMED_OUT, BY_KERNEL) else ""
         if self.signal:
-            return f"{self.name} ended by {_signal_name(self.signal)}{why}"
+            known = next((each.name for each in signal.Signals if each == self.signal), f"signal {self.signal}")
+            return f"{self.name} ended by {known}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
     def _left(self, words: str, waiting: Callable[[str], int]) -> str:
@@ -103,10 +104,3 @@ class AttachmentEnd(Exception):
         line = f"{left}{runs}; {for_host(SESH, self.host)} {words} returns"
         count = waiting(self.name if self.host is None else "") if self.reason != "hangup" else 0
         return f"{line}; {count} waiting: {CALLED} --next" if count else line
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

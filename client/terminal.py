@@ -155,11 +155,6 @@ class RawTerminal:
         except OSError:
             return b""
 
-    def drop_input(self) -> None:
-        """Drop unread input."""
-        with suppress(termios.error):  # a terminal that is gone has none
-            termios.tcflush(self.inbound, termios.TCIFLUSH)
-
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write the bytes that the terminal takes now; return their number. A terminal that is gone takes all bytes."""
         try:
@@ -177,12 +172,11 @@ class RawTerminal:
                 return False
         return True
 
-    def discard(self, seconds: float) -> None:
-        """Drop input for this many seconds: the terminal's late replies to a program's queries."""
-        deadline = time.monotonic() + seconds
-        while descriptors.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
-            if time.monotonic() >= deadline:
-                return
+    def drop_input(self, after: float = 0.0) -> None:
+        """Drop unread input, and what comes within `after` seconds."""
+        time.sleep(after)
+        with suppress(termios.error):  # a terminal that is gone has none
+            termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def take_signals(self) -> set[int]:
         """Return the signals received since the last call; of SIGTSTP and SIGCONT only the later one.

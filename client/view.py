@@ -23,8 +23,6 @@ from sesh.loop.timers import Timers
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
-"""The kinds of frame that a view handles; PONG is one, because it comes after all output so far."""
 _PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
 DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn again
@@ -65,14 +63,13 @@ class TerminalView:
     # -- from the daemon
 
     def handle(self, kind: int, payload: bytes) -> None:
-        """Show a frame, skip it, or keep it under the line."""
+        """Show a frame, skip it, or keep it under the line; pass it to the predictor if it is about that."""
         if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
             if not self._withholds(kind, payload):
                 self._show(kind, payload)
-        elif kind == protocol.PONG:
-            if self._skip is Skip.UNTIL_PONG and payload == _MARK:
-                self._skip = Skip.UNTIL_SCREEN  # the next screen answers the last request
-        elif self._predictor is not None:
+        elif kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
+            self._skip = Skip.UNTIL_SCREEN  # the PONG comes after all earlier frames: the next screen is the answer
+        elif kind in (protocol.ECHOED, protocol.MODEL) and self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))
 
     def _withholds(self, kind: int, payload: bytes) -> bool:

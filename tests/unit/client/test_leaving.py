@@ -35,8 +35,8 @@ class Terminal:
         self.write(data)
         return True
 
-    def discard(self, _seconds: float) -> None:
-        """Discard nothing, because nobody types."""
+    def drop_input(self, _seconds: float) -> None:
+        """Drop nothing, because nobody types."""
 
     def grid(self) -> tuple[int, int]:
         return COLUMNS, ROWS
