@@ -9,8 +9,9 @@ from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
-HELD = 1 << 20
-"""Bytes of unsent input at which the terminal is no longer read. Without a link, further input is dropped."""
+LIMIT, HELD = 16 << 20, 1 << 20
+"""Bytes of unsent input. At LIMIT the terminal is no longer read, so nor is the detach key. Without a link, input
+beyond HELD is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
@@ -37,7 +38,7 @@ class UnacknowledgedInput:
 
     @property
     def full(self) -> bool:
-        return len(self._unsent) >= HELD
+        return len(self._unsent) >= LIMIT
 
     def add(self, data: bytes) -> list[bytes]:
         """Queue input; return the frames to send now."""
