@@ -137,7 +137,8 @@ def test_a_late_answer_to_an_earlier_ping_is_not_that_of_the_newest() -> None:
     assert first != clock.link.unanswered == newest
     clock.now += 1.1
     clock.heard(pong=True)
-    assert (clock.link.round_trip, clock.link.unanswered) == (pytest.approx(0.1), b"")
+    assert clock.link.round_trip == pytest.approx(0.1)
+    assert not clock.link.unanswered
 
 
 @given(st.floats(0, 40))
