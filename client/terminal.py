@@ -174,7 +174,7 @@ class RawTerminal:
 
     def drop_input(self, after: float = 0.0) -> None:
         """Drop unread input, and what comes within `after` seconds."""
-        time.sleep(after)
+        descriptors.polled((), time.monotonic() + after)
         with suppress(termios.error):  # a terminal that is gone has none
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
