@@ -17,8 +17,7 @@ from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.link.health import Health
-from sesh.messages import Hello, Introduction, Message
+from sesh.messages import Hello, Introduction
 from sesh.quitkey import KEY, quit_key
 
 Connect = Callable[[str, str | None], wire.Connection]
@@ -72,18 +71,15 @@ class _Client:
         loop = self._begin(connection, name, host, replace=self._options.replace)
         self._attachment.view.first_notice = self._options.first_notice
         line, ended = "", False
-        farewell: Message = {}
         try:
             outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
             while outcome.kind is EndKind.SWITCH:
-                loop, failure = self._switched(loop, outcome)
-                outcome = loop.run(failure=failure)
-            self._complete(outcome)
-            line = outcome.line()
-            farewell = self._attachment.farewell
+                loop = self._switched(loop, outcome)
+                outcome = loop.run()
+            line = outcome.line(self._options.words_for, self._options.waiting)
             ended = outcome.kind is EndKind.ENDED
         finally:
-            self._display.leave(line, farewell)
+            self._display.leave(line, self._attachment.farewell)
             self._close(ended=ended)
         return outcome
 
@@ -92,21 +88,23 @@ class _Client:
         self._attachment.connect(connection, replace=replace)
         return ClientLoop(self._attachment)
 
-    def _switched(self, loop: ClientLoop, outcome: AttachmentEnd) -> tuple[ClientLoop, str | None]:
-        """Return the loop of the next session; if that session cannot be shown, return `loop` and the reason."""
-        attachment = self._attachment
+    def _switched(self, loop: ClientLoop, outcome: AttachmentEnd) -> ClientLoop:
+        """Return the loop of the next session; if that session cannot be shown, stay, and return `loop`."""
+        attachment, reason = self._attachment, ""
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
             connection = self._connect_to(name, host)
         except SeshError as error:
-            return loop, "" if isinstance(error, UsageError) else str(error)
+            reason = str(error)
         except KeyboardInterrupt as interrupt:
             if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
                 signal.raise_signal(interrupt.args[0])  # ends the loop
-            return loop, ""
-        self._display.suspend(attachment.farewell)
-        self._close(ended=False)
-        return self._begin(connection, name, host), None
+        else:
+            self._display.suspend(attachment.farewell)
+            self._close(ended=False)
+            return self._begin(connection, name, host)
+        attachment.stay(reason)
+        return loop
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
@@ -123,18 +121,6 @@ class _Client:
             attachment.link.reopen.close()
         attachment.channel.close()
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
-
-    def _complete(self, outcome: AttachmentEnd) -> None:
-        """Add to the final outcome: the running program, waiting sessions and the state of the link."""
-        attachment, link = self._attachment, self._attachment.link
-        outcome.words = self._options.words_for(outcome.name)
-        outcome.early = outcome.kind is EndKind.DETACHED and not attachment.session_id
-        if outcome.kind is EndKind.DETACHED and not outcome.early and outcome.reason not in ("replaced", "hangup"):
-            outcome.runs = str(attachment.farewell.get("command") or "")
-            outcome.waiting = self._options.waiting(outcome.name if outcome.host is None else "")
-        if link is not None and not outcome.early:
-            outcome.round_trip, outcome.heard_time = attachment.channel.round_trip.smoothed, link.heard_time
-            outcome.undelivered = link.health is not Health.UP and not attachment.channel.input.arrived
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Container
 from math import inf
 
 from sesh import measures
-from sesh.client.options import AttachOptions
 from sesh.client.view import TerminalView
 from sesh.errors import Late, LoginRefused
 from sesh.keys import Key, pressed
@@ -23,11 +22,10 @@ _ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
 class AttachedLink:
-    """The current link of an attachment. `reopen` watches and replaces it."""
+    """The current link of an attachment. `reopen` watches and replaces it. `leaves`: names the key that leaves."""
 
-    def __init__(self, reopen: Reopen, view: TerminalView, host: str, options: AttachOptions) -> None:
-        self.reopen, self._view, self._host = reopen, view, host
-        self._leaves = options.leaves(without="Ctrl-C")
+    def __init__(self, reopen: Reopen, view: TerminalView, host: str, leaves: str) -> None:
+        self.reopen, self._view, self._host, self._leaves = reopen, view, host, leaves
         self._doubted_at, self._line = inf, ""
         """When doubt began (monotonic), and the line on the last row."""
 
@@ -37,8 +35,12 @@ class AttachedLink:
         return min(self.reopen.due, inf if self._line else self._doubted_at + SAY_AFTER)
 
     @property
-    def health(self) -> Health:
-        return self.reopen.health.state
+    def up(self) -> bool:
+        return self.reopen.health.state is Health.UP
+
+    @property
+    def round_trip(self) -> float:
+        return self.reopen.health.round_trip
 
     @property
     def heard_time(self) -> float:
@@ -55,48 +57,44 @@ class AttachedLink:
         self._doubted_at, self._line = inf, ""
         self.reopen.restored()
 
-    def heard(self, *, pong: bool = False) -> None:
-        """Note that bytes came over the link. `pong`: they contain a PONG."""
-        self.reopen.health.heard(time.monotonic(), pong=pong)
+    def heard(self, pong: bytes = b"") -> None:
+        """Note that bytes came over the link. `pong`: the payload of a PONG."""
+        health = self.reopen.health
+        health.heard(time.monotonic(), pong=pong != b"" and pong == health.unanswered)
         self._doubted_at = inf
         if self._line:
             self._line = ""
             self._view.redraw()
 
-    def typed(self, keys: bytes, round_trip: float) -> None:
+    def typed(self, keys: bytes) -> None:
         """Note typed keys; Enter starts an attempt at once while the link does not answer."""
-        self.reopen.health.round_trip = round_trip
-        self.reopen.health.sent(time.monotonic())
-        if self.health is not Health.UP and pressed(keys, *_ENTER):
-            self.reopen.attempts.enter_pressed(time.monotonic())
+        now = time.monotonic()
+        self.reopen.health.sent(now)
+        if not self.up and pressed(keys, *_ENTER):
+            self.reopen.attempts.enter_pressed(now)
 
     def run(self, ready: Container[int]) -> Result | None:
         """Run what is due; return the next connection, or the final error."""
         result = self.reopen.run(ready)
         now = time.monotonic()
-        self._doubted_at = inf if self.health is Health.UP else min(self._doubted_at, now)
+        self._doubted_at = inf if self.up else min(self._doubted_at, now)
         if now >= self._doubted_at + SAY_AFTER:
             self._show_line()
         return result
 
     def _show_line(self) -> None:
         """Draw a line over the last row that says since when and why the link is doubted, and which keys work."""
-        since, reason, leaves = f"since {self.since}", self.reopen.reason, self._leaves
+        reason, display = self.reopen.reason, self._view.display
         if reason in ("", Late.reason):
-            state, place, why = "no answer", f" from {self._host}", ""
-        else:
-            state, place, why = "no link", f" to {self._host}", f" ({reason})"
-        texts = [  # from the longest to the shortest; each names the key that leaves
-            f"{state}{place} {since}{why}; Enter tries now, {leaves}",
-            f"{state} {since}{why}; Enter tries, {leaves}",
-            *([f"{reason}; {leaves}"] if why else []),  # the reason may have a URL to log in at
-            f"{state}; Enter tries, {leaves}",
-        ]
-        room = self._view.display.terminal.grid()[0] - 2
-        text = next((text for text in texts if len(text) <= room), texts[-1])
-        if text != self._line or not self._view.display.covered:
+            why, state, short = "", f"no answer from {self._host}", "no answer"
+        else:  # the reason may have a URL to log in at
+            why, state, short = f" ({reason})", f"no link to {self._host}", reason
+        text = f"{state} since {self.since}{why}; Enter tries now, {self._leaves}"
+        if len(text) > display.terminal.grid()[0] - 2:
+            text = f"{short}; Enter tries, {self._leaves}"
+        if text != self._line or not display.covered:
             self._view.take_back()
-            self._view.display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now
+            display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now
             self._line = text
 
     def login_lines(self, reason: Exception) -> list[str]:

@@ -1,6 +1,6 @@
 """One attachment to one session: handles the terminal's input and the daemon's frames (see `client.loop`).
 
-greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnded`; `ClientLoop.run` returns
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnd`; `ClientLoop.run` returns it
   ▲  ▲                 │  │ link lost
   │  └── link doubted ─┘  ▼
   └───── next link ──── offline; if the host refuses the login, the user logs in
@@ -23,7 +23,7 @@ from sesh.client.keys import Event
 from sesh.client.options import AttachOptions, first_frame, introduction
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
-from sesh.client.view import FRAMES, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
 from sesh.link.health import Health
@@ -33,8 +33,6 @@ from sesh.messages import Hello, Message
 from sesh.wire import Connection
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
-_DETACH_DRAIN, _END_DRAIN = 0.2, 10.0
-"""Seconds without progress after which unwritten output is dropped, after a detach and after the program's end."""
 _CTRL_C = Key.parse("C-c")
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
@@ -45,17 +43,6 @@ class AttachmentPhase(Enum):
     ATTACHED = "the session shows"
     OFFLINE = "the link is lost; input is kept"
     LEAVING = "the daemon was asked to let the client go"
-
-
-class AttachmentEnded(Exception):
-    """Ends an attachment; raised anywhere below the loop, which catches it.
-
-    `drain`: seconds without progress after which unwritten output is dropped.
-    """
-
-    def __init__(self, outcome: AttachmentEnd, drain: float = 0.0) -> None:
-        super().__init__(outcome)
-        self.outcome, self.drain = outcome, drain
 
 
 class Attachment:
@@ -81,11 +68,12 @@ class Attachment:
         self.phase = AttachmentPhase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
-        self.view = TerminalView(display, self.channel, self.timers, options if host is not None else None)
+        predicts = options.predict if host is not None and not options.read_only else "never"
+        self.view = TerminalView(display, self.channel, self.timers, predicts)
         self.link: AttachedLink | None = None
         if host is not None and watch_link is not None:
-            reopen = watch_link(host, self.channel.ping, self._describe)
-            self.link = AttachedLink(reopen, self.view, host, options)
+            reopen = watch_link(host, self._ping, self._describe)
+            self.link = AttachedLink(reopen, self.view, host, options.leaves(without="Ctrl-C"))
 
     # -- connections
 
@@ -116,6 +104,11 @@ class Attachment:
         heard_at = self.link.reopen.health.heard_at if self.link is not None else 0.0
         return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
 
+    def _ping(self) -> None:
+        """Send the link's newest PING."""
+        if self.link is not None:
+            self.channel.send(protocol.frame(protocol.PING, self.link.reopen.health.unanswered))
+
     def _unanswered(self) -> None:
         if not self.session_id:
             raise silent_daemon(self.name)
@@ -130,7 +123,7 @@ class Attachment:
         elif self.link is not None:
             self._go_offline()
         else:
-            self.leave(EndKind.LOST, drain=_END_DRAIN)
+            self.leave(EndKind.LOST)
 
     def _reloaded(self) -> None:
         """Connect to the reloaded daemon, or replace the link if there is one. Raises SeshError if this fails."""
@@ -159,10 +152,10 @@ class Attachment:
             self.connect(result)
             self.handle_frames()
         elif isinstance(result, Ended):
-            raise AttachmentEnded(AttachmentEnd.ended(self.name, self.host, result.result))
+            raise AttachmentEnd.ended(self.name, self.host, result.result)
         elif isinstance(result, SeshError):
             said = result.line(self.host) if isinstance(result, NotFound) else ""
-            raise AttachmentEnded(AttachmentEnd(EndKind.LOST, self.name, self.host, reason=str(result), said=said))
+            raise AttachmentEnd(EndKind.LOST, self.name, self.host, reason=str(result), said=said)
         else:
             raise result  # a bug: it must not vanish with the thread of the attempt
 
@@ -196,26 +189,30 @@ class Attachment:
     @property
     def watched(self) -> AttachedLink | None:
         """The link to watch and replace, from the first WELCOME until the client leaves; None before and after."""
-        live = self.phase in (AttachmentPhase.GREETING, AttachmentPhase.ATTACHED, AttachmentPhase.OFFLINE)
-        return self.link if live and self.session_id else None
+        return self.link if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
 
     def look_after_link(self, ready: Container[int]) -> None:
         """Run the link's timers and attempts; act on their result."""
         if (link := self.watched) is None:
             return
         result = link.run(ready)
-        if link.health is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
+        if link.reopen.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if result is not None:
             self._replace(result)
 
     # -- the end
 
-    def leave(
-        self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "", drain: float = 0.0
-    ) -> NoReturn:
-        """End the attachment. `number`: the signal. `drain`: as in `AttachmentEnded`."""
-        raise AttachmentEnded(AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number), drain)
+    def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> NoReturn:
+        """End the attachment. `number`: the signal."""
+        raise AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
+
+    def complete(self, end: AttachmentEnd) -> None:
+        """Add to the end: the running program, and the state of the link."""
+        end.early, end.runs = not self.session_id, str(self.farewell.get("command") or "")
+        if self.link is not None and not end.early:
+            end.round_trip, end.heard_time = self.link.round_trip, self.link.heard_time
+            end.undelivered = not (self.link.up or self.channel.input.arrived)
 
     def detach(self) -> None:
         """Ask the daemon to detach; leave after its answer or a short timeout.
@@ -229,7 +226,7 @@ class Attachment:
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str) -> None:
-        """Continue after a failed SWITCH, and show the reason over the session's screen."""
+        """Continue after a failed SWITCH, and show the reason over the session's screen, unless it is empty."""
         self.farewell = {}
         self.view.say(reason)
         if not self.display.started:
@@ -253,7 +250,7 @@ class Attachment:
             self.leave(EndKind.LOST)
         keys = has_keys(data)  # not only a report of mouse or focus
         if keys and self.link is not None:
-            self.link.typed(data, self.channel.round_trip.smoothed)
+            self.link.typed(data)
         if self.options.read_only:
             if keys and not offline:
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
@@ -294,14 +291,15 @@ class Attachment:
                 self._handle_welcome()
             return
         self.channel.take(kind, payload)
-        if kind == protocol.PONG and self.channel.round_trip.answered(payload, time.monotonic()) and self.link:
-            self.link.heard(pong=True)
-        if kind in FRAMES:
-            self.view.handle(kind, payload)
-        elif kind == protocol.RELOADED:
+        if kind == protocol.PONG and self.link is not None:
+            self.link.heard(payload)
+            self.view.follow_round_trip(self.link.round_trip)
+        if kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.message(kind, payload))
+        else:
+            self.view.handle(kind, payload)
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome
@@ -315,7 +313,8 @@ class Attachment:
             return
         if self.link is not None:
             self.link.begin()
-            self.channel.ping()
+            self.link.reopen.health.measure(time.monotonic())
+            self._ping()
         since = self._shown.since(self.host, self.session_id)
         if since and self.options.replay:  # separate new output from the earlier one in the scrollback
             self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
@@ -334,11 +333,11 @@ class Attachment:
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            raise AttachmentEnded(AttachmentEnd.ended(self.name, self.host, message), _END_DRAIN)
+            raise AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.farewell = message
-            self.leave(reason=str(message.get("reason") or ""), drain=_DETACH_DRAIN)
+            self.leave(reason=str(message.get("reason") or ""))
         elif self.phase is AttachmentPhase.ATTACHED:
             self.farewell, host = message, message.get("host")
             name = str(message.get("name") or "")
-            raise AttachmentEnded(AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None))
+            raise AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)

@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
-from math import inf
 
 from sesh import protocol
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
 LIMIT, HELD = 16 << 20, 1 << 20
-"""Bytes of unsent input. At LIMIT the terminal is no longer read. Without a link, input beyond HELD is dropped."""
+"""Bytes of unsent input. At LIMIT the terminal is no longer read, so nor is the detach key. Without a link, input
+beyond HELD is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes received over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes above which no PONG or GOT is queued: a daemon that reads nothing would make the queue endless."""
 _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETACH
-
-_ON, _OFF = 0.030, 0.020
-"""Round trip in seconds above which prediction begins, and below which it ends."""
-_SAMPLES = 3
-"""The round trip is the minimum of this many newest samples: load makes a sample longer, nothing makes one shorter."""
-_LONGEST_ROUND_TRIP = 1.0  # seconds at which a sample is capped, because a later PONG came after an outage
-_PING_EVERY = 3.0
-"""Seconds between two PINGs while keys are typed; on a slow link more of them would cost as much as the keys."""
-
-
-class RoundTrip:
-    """The round trip of a link. Pure.
-
-    `smoothed`: in seconds, 0 if unknown. `long`: true from `smoothed` above `_ON` until `smoothed` is at most `_OFF`.
-    """
-
-    def __init__(self) -> None:
-        self.smoothed = 0.0
-        self.long = False
-        self._samples: list[float] = []
-        self._count, self._unanswered, self._pinged_at = 0, b"", -inf
-
-    def wants_ping(self, now: float) -> bool:
-        return now - self._pinged_at >= _PING_EVERY
-
-    def ping(self, now: float) -> bytes:
-        """Return the payload of a PING that is sent now."""
-        self._count, self._pinged_at = self._count + 1, now
-        self._unanswered = b"%d" % self._count
-        return self._unanswered
-
-    def answered(self, payload: bytes, now: float) -> bool:
-        """Take in a PONG; return whether it answers the newest PING."""
-        if not payload or payload != self._unanswered:
-            return False
-        self._unanswered = b""
-        self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_ROUND_TRIP)][-_SAMPLES:]
-        self.smoothed = min(self._samples)
-        self.long = self.smoothed > (_OFF if self.long else _ON)
-        return True
 
 
 class UnacknowledgedInput:
@@ -125,7 +84,6 @@ class Channel:
 
     def __init__(self, *, on_link: bool) -> None:
         self.connection: Connection | None = None
-        self.round_trip = RoundTrip()
         self.input = UnacknowledgedInput()
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
@@ -179,12 +137,6 @@ class Channel:
 
     def type(self, data: bytes) -> None:
         self.send(b"".join(self.input.add(data)))
-        if self._on_link and self.round_trip.wants_ping(time.monotonic()):
-            self.ping()
-
-    def ping(self) -> None:
-        """Send a PING: its PONG shows that the link works, and measures the round trip."""
-        self.send(protocol.frame(protocol.PING, self.round_trip.ping(time.monotonic())))
 
     def _answer(self, data: bytes) -> None:
         if len(self.unsent) <= _MAX_ANSWERS:

@@ -10,7 +10,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.client.undo import Undo
 from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
-from sesh.wording import plain
+from sesh.wording import cut, plain
 
 MAX_PENDING = 1 << 20  # bytes waiting for the terminal at which the daemon is no longer read
 _WRITE_TIMEOUT = 1.0
@@ -31,8 +31,8 @@ BELL = b"\a"
 class Display:
     """A queue of bytes for the terminal, and the settings that they changed.
 
-    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row. An incomplete UTF-8
-    character is held back: a terminal would print a replacement character for it, which may wrap.
+    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row. `queue`: bytes that the
+    terminal has not taken yet.
     """
 
     def __init__(self, terminal: RawTerminal) -> None:
@@ -45,66 +45,41 @@ class Display:
     def _reset(self) -> None:
         """Forget the state: the terminal does not show the session."""
         self.started = self.covered = False
-        self._queue = bytearray()
-        self._undo = Undo()
-        self._character = self._tail = b""
-
-    @property
-    def pending(self) -> int:
-        """Bytes waiting for the terminal."""
-        return len(self._queue)
-
-    @property
-    def unfinished(self) -> bool:
-        """True if the output ends inside a sequence or a character."""
-        return self._undo.unfinished or self._character != b""
-
-    @property
-    def in_string(self) -> bool:
-        """True if the output ends inside a control string, such as an image."""
-        return self._undo.in_string
+        self.queue = bytearray()
+        self.undo = Undo()
+        self._tail = b""
 
     # -- output
 
-    def screen(self, data: bytes, before: bytes = b"") -> None:
-        """Show bytes that draw the whole screen; drop an incomplete character."""
-        self._character = b""
-        self.show(data, before)
-
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
-        """Show output; queue the bytes that the terminal does not take now. Raises OSError if it has gone.
-
-        `before`, `after`: bytes to draw around the output that change no setting.
-        """
-        data = self._character + data
-        end = len(data) - _unfinished_character(data)
-        data, self._character = data[:end], data[end:]
+        """Show output. `before`, `after`: bytes to draw around the output that change no setting."""
         if self.covered:
             self.covered, before = False, _CLEAR + before
         if data:
             self.started = True
-            self._undo.feed(data)
+            self.undo.feed(data)
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after if before or after else data)
         self.notify()
 
     def draw(self, data: bytes) -> None:
-        """Write or queue bytes that change no setting. Raises OSError if the terminal has gone."""
-        self._queue += data if self._queue or not data else data[self.terminal.write(data) :]
+        """Write or queue bytes that change no setting."""
+        self.queue += data if self.queue or not data else data[self.terminal.write(data) :]
 
     def flush(self) -> None:
-        """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
-        del self._queue[: self.terminal.write(self._queue)]
+        """Write as much of the queue as the terminal takes now."""
+        if self.queue:
+            del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
-        if seconds and self.terminal.write_all(bytes(self._queue), seconds):
-            self._queue.clear()
+        if self.terminal.write_all(self.queue, seconds):
+            self.queue = bytearray()
 
     def notify(self, sequence: bytes = b"") -> None:
         """Send a notification as soon as the output is between two sequences; of several, only the newest is kept."""
         self._notification = sequence or self._notification
-        if self._notification and self.started and not self.unfinished:
+        if self._notification and self.started and not self.undo.unfinished:
             self.draw(self._notification)
             self._notification = b""
 
@@ -117,8 +92,10 @@ class Display:
         drawing.
         """
         columns, _ = self.terminal.grid()
-        # ECH, not EL: EL would break the row off from a wrapped line above it
-        row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX%s\x1b[0m" % (_LAST_ROW, columns, _fitted(text, columns).encode())
+        line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
+        # ECH, not EL: EL would break the row off from a wrapped line above it. Without auto-wrap, because a terminal
+        # may draw a character wider than expected.
+        row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
         self.covered = True
         self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
         self.flush()
@@ -130,7 +107,7 @@ class Display:
     def rule(self, text: str) -> None:
         """Print a line above the next output. The terminal must not show the session yet."""
         columns, _ = self.terminal.grid()
-        line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
+        line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
     # -- leaving
@@ -144,19 +121,19 @@ class Display:
         if self.started and not self._restore(farewell):
             return  # the terminal takes nothing
         if unknown or farewell.get("queries") is True:
-            self.terminal.discard(_LATE_REPLIES)
+            self.terminal.drop_input(_LATE_REPLIES)
         if line:
             self.line(line)
 
     def _restore(self, farewell: Message) -> bool:
         """Restore the settings, go to an empty row, and drop the queue; return False if the terminal takes nothing."""
-        alternate = self._undo.alternate
+        alternate = self.undo.alternate
         rows_below = farewell.get("rows_below")
-        if self._queue or not isinstance(rows_below, int):
+        if self.queue or not isinstance(rows_below, int):
             # The row is unknown, so go to the last one. But leaving the alternate screen returns to the row from which
             # the program entered it, which is the last used one as a rule.
             rows_below = 0 if alternate else _LAST_ROW
-        undo = (_CLEAR if self.covered else b"") + self._undo.undo(self.terminal.grid()[0])
+        undo = (_CLEAR if self.covered else b"") + self.undo.undo(self.terminal.grid()[0])
         if rows_below > 0:
             undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
         fresh = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
@@ -167,34 +144,12 @@ class Display:
     def suspend(self, farewell: Message | None = None) -> None:
         """Restore the terminal for a while, if it shows the session. `farewell`: as in `leave`."""
         if self.started:
-            self._was_alternate = self._undo.alternate
+            self._was_alternate = self.undo.alternate
             self._restore(farewell or {})
 
     def resume(self) -> None:
         """Get the terminal ready for the next SCREEN: enter the alternate screen again, or clear the main one."""
         self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
-
-
-def _unfinished_character(data: bytes) -> int:
-    """Return the length of an incomplete UTF-8 character at the end of `data`; 0 without one."""
-    for length, byte in enumerate(reversed(data[-4:]), 1):
-        if byte < 0x80:
-            return 0
-        if byte >= 0xC0:  # a lead byte
-            whole = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return length if length < whole else 0
-    return 0
-
-
-def _fitted(text: str, columns: int) -> str:
-    """Return the text between two spaces, cut to the columns. Each non-ASCII character counts as wide."""
-    shown, room = "", columns - 2
-    for character in filter(str.isprintable, text):
-        room -= 1 if character.isascii() else 2
-        if room < 0:
-            break
-        shown += character
-    return f" {shown} "
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import select
 import signal
 import time
 from math import inf
 
-from sesh.client.attachment import Attachment, AttachmentEnded, AttachmentPhase
+from sesh.client.attachment import Attachment, AttachmentPhase
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.descriptors import polled
-from sesh.paths import lacks_descriptors
+
+_DRAIN, _DRAIN_AFTER_DETACH = 10.0, 0.2
+"""Seconds without progress after which unwritten output is dropped: after the session's end, and after any other."""
 
 
 class ClientLoop:
@@ -24,33 +25,25 @@ class ClientLoop:
         self.attachment, self._terminal = attachment, attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self, *, typed_ahead: bytes = b"", failure: str | None = None) -> AttachmentEnd:
+    def run(self, *, typed_ahead: bytes = b"") -> AttachmentEnd:
         """Carry bytes until the attachment ends; may be called again after a failed SWITCH.
 
-        `typed_ahead`: a key typed before the terminal was raw, used if it is the detach key. `failure`: why a SWITCH
-        failed, or empty to show nothing; None if no SWITCH failed.
+        `typed_ahead`: a key typed before the terminal was raw, used if it is the detach key.
 
         Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
         """
-        attachment, display = self.attachment, self.attachment.display
+        attachment = self.attachment
         try:
             if ("detach",) in self._keys.feed(typed_ahead):
                 attachment.detach()
-            if failure is not None:
-                attachment.stay(failure)
             attachment.handle_frames()
             while True:
                 self._turn()
-        except AttachmentEnded as end:
-            outcome = end.outcome
-            with contextlib.suppress(OSError):  # the terminal may be gone
-                attachment.view.take_back()
-                display.drain(end.drain)
-        except OSError as error:
-            if lacks_descriptors(error):
-                raise
-            outcome = AttachmentEnd(EndKind.DETACHED, attachment.name, attachment.host, reason="hangup")
-        return outcome
+        except AttachmentEnd as end:
+            attachment.complete(end)
+            attachment.view.take_back()
+            attachment.display.drain(_DRAIN if end.kind in (EndKind.ENDED, EndKind.LOST) else _DRAIN_AFTER_DETACH)
+            return end
 
     def _turn(self) -> None:
         """Wait for events, and handle them."""
@@ -60,12 +53,9 @@ class ClientLoop:
             self._handle_signals()
         if terminal.inbound in ready and attachment.phase is not AttachmentPhase.LEAVING:
             self._read_keys()
-        if attachment.display.pending and terminal.outbound in ready:
-            attachment.display.flush()
-        connection = channel.connection
-        if connection is not None and channel.unsent and connection.outbound in ready:
-            channel.send()
-        if connection is not None and connection is channel.connection and connection.inbound in ready:
+        attachment.display.flush()
+        channel.send()
+        if channel.connection is not None and channel.connection.inbound in ready:
             attachment.received()
         attachment.timers.run()
         attachment.look_after_link(ready)
@@ -84,7 +74,7 @@ class ClientLoop:
         A descriptor without events is left out, because it would still report its hangup.
         """
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
-        connection, pending = channel.connection, attachment.display.pending
+        connection, pending = channel.connection, len(attachment.display.queue)
         others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()
         wanted = dict.fromkeys((terminal.signals, *others), select.POLLIN)
         if attachment.phase is not AttachmentPhase.LEAVING and not (connection and channel.input.full):

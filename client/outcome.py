@@ -1,9 +1,9 @@
-"""The outcome of an attachment, and its closing line."""
+"""The end of an attachment, and its closing line."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,16 +25,15 @@ class EndKind(Enum):
     SWITCH = "switch"
 
 
-@dataclass
-class AttachmentEnd:
-    """The end of an attachment to session `name` on `host`.
+@dataclass(eq=False)
+class AttachmentEnd(Exception):
+    """The end of an attachment to session `name` on `host`; raised below the client's loop, which returns it.
 
     `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `reason`: why the
     attachment ended. `said`: the host's message about a session that no longer exists. `early`: the user left before
-    the daemon answered. `runs`: the program that runs on after a detach. `waiting`: the number of other sessions that
-    wait for the user. `words`: the words to type for the session; its name if empty. `round_trip`: the link's, in
-    seconds; 0 if unknown. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0 without a
-    link. `undelivered`: keys may not have reached the program.
+    the daemon answered. `runs`: the program that runs on after a detach. `round_trip`: the link's, in seconds; 0 if
+    unknown. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0 without a link.
+    `undelivered`: keys may not have reached the program.
     """
 
     kind: EndKind
@@ -48,15 +47,12 @@ class AttachmentEnd:
     heard_time: float = 0.0
     early: bool = False
     runs: str = ""
-    waiting: int = 0
-    words: str = ""
     undelivered: bool = False
 
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
         """Return the outcome for an ended program, from the daemon's EXIT or a stored result; values are untrusted."""
-        code = end.get("code", end.get("exit_code"))
-        number = end.get("signal")
+        code, number = end.get("code", end.get("exit_code")), end.get("signal")
         return cls(
             EndKind.ENDED,
             name,
@@ -66,31 +62,38 @@ class AttachmentEnd:
             reason=str(end.get("reason") or ""),
         )
 
-    def line(self) -> str:
-        """Return the closing line, without its brackets."""
-        line = self.said or (self._lost() if self.kind is EndKind.LOST else self._ended() or self._left())
+    def line(self, words_for: Callable[[str], str] = str, waiting: Callable[[str], int] = lambda _: 0) -> str:
+        """Return the closing line, without its brackets.
+
+        `words_for`: returns the words to type for a session. `waiting`: counts the sessions of this machine that wait
+        for the user, except the named one.
+        """
+        if self.said:
+            line = self.said
+        elif self.kind is EndKind.LOST:
+            line = self._lost(words_for(self.name))
+        else:
+            line = self._ended() if self.kind is EndKind.ENDED else self._left(words_for(self.name), waiting)
         return f"{line}; keys typed last may not have arrived" if self.undelivered else line
 
-    def _lost(self) -> str:
+    def _lost(self, words: str) -> str:
         if self.host:
             why = f" ({self.reason})" if self.reason else ""
             return f"lost the link to @{self.host}{why}; {self.name} may still run there"
-        return f"{self.name} was lost: its daemon died; {CALLED} {self.words or self.name} restarts it"
+        return f"{self.name} was lost: its daemon died; {CALLED} {words} restarts it"
 
     def _ended(self) -> str:
-        """Return the line for an ended program; empty if it runs on."""
-        if self.kind is not EndKind.ENDED:
-            return ""
         if self.reason == "killed":
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:
             return f"{self.name} {ENDS[self.reason]}"
         why = f" ({self.reason})" if self.reason in (TIMED_OUT, BY_KERNEL) else ""
         if self.signal:
-            return f"{self.name} ended by {_signal_name(self.signal)}{why}"
+            known = next((each.name for each in signal.Signals if each == self.signal), f"signal {self.signal}")
+            return f"{self.name} ended by {known}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
-    def _left(self) -> str:
+    def _left(self, words: str, waiting: Callable[[str], int]) -> str:
         """Return the line after a detach: the running program, how to return, the number of waiting sessions."""
         left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
         if self.early:
@@ -98,12 +101,6 @@ class AttachmentEnd:
         if self.reason == "replaced":
             return f"{left}: replaced by another client"
         runs = f": {self.runs} runs on" if self.runs else ""
-        line = f"{left}{runs}; {for_host(SESH, self.host)} {self.words or self.name} returns"
-        return f"{line}; {self.waiting} waiting: {CALLED} --next" if self.waiting else line
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        line = f"{left}{runs}; {for_host(SESH, self.host)} {words} returns"
+        count = waiting(self.name if self.host is None else "") if self.reason != "hangup" else 0
+        return f"{line}; {count} waiting: {CALLED} --next" if count else line

@@ -171,22 +171,19 @@ class Predictor:
         """The row and the columns that guesses cover; no columns if only the cursor was moved."""
 
     def handle(self, kind: int, payload: bytes) -> bytes:
-        """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
+        """Handle ECHOED or MODEL; return the bytes to draw."""
         if kind == protocol.MODEL:
             self._take_model(*protocol.split_number(payload))
-        elif kind == protocol.PONG:
-            self._ask()
-        else:
-            number, _, flags = protocol.split_echoed(payload)
-            self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
-            if number:  # else the flags alone have changed
-                self._guesses.echoed(number)
-            return self._redraw()
-        return b""
+            return b""
+        number, _, flags = protocol.split_echoed(payload)
+        self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
+        if number:  # else the flags alone have changed
+            self._guesses.echoed(number)
+        return self._redraw()
 
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess the effect of the input sent under this number; return the bytes to draw."""
-        self._ask()
+        self.ask()
         self._guesses.typed(number, data)
         return self._redraw()
 
@@ -211,7 +208,7 @@ class Predictor:
 
     # -- the model
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
         """Request a model from the daemon, unless there is one or a request is pending."""
         now = time.monotonic()
         if self._model is None and self._asked is None and now - self._asked_at >= _ASK_EVERY:

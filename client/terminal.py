@@ -81,13 +81,11 @@ class RawTerminal:
     # -- the line discipline
 
     def raw(self) -> None:
-        """Set raw mode. Raises OSError if the terminal is gone."""
-        _repeated(lambda: tty.setraw(self.inbound, termios.TCSANOW))
+        _change_settings(lambda: tty.setraw(self.inbound, termios.TCSANOW))
 
     def cooked(self) -> None:
-        """Restore the original termios settings, unless the terminal is gone."""
-        with suppress(OSError):
-            _repeated(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
+        """Restore the original termios settings."""
+        _change_settings(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -103,8 +101,7 @@ class RawTerminal:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            with suppress(OSError):  # the next read notices that the terminal is gone
-                self.raw()
+            self.raw()
             self.take_signals()
 
     def await_enter(self) -> bool:
@@ -121,10 +118,7 @@ class RawTerminal:
         return line != b""
 
     def suspend(self) -> None:
-        """Restore the terminal and stop this process by SIGTSTP; once continued, set raw mode again.
-
-        Raises OSError if the terminal has gone meanwhile.
-        """
+        """Restore the terminal and stop this process by SIGTSTP; once continued, set raw mode again."""
         self.cooked()
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
@@ -161,35 +155,28 @@ class RawTerminal:
         except OSError:
             return b""
 
-    def drop_input(self) -> None:
-        """Drop unread input."""
-        with suppress(termios.error):  # a terminal that is gone has none
-            termios.tcflush(self.inbound, termios.TCIFLUSH)
-
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write the bytes that the terminal takes now; return their number. Raises OSError if the terminal has gone."""
+        """Write the bytes that the terminal takes now; return their number. A terminal that is gone takes all bytes."""
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:
             return 0
-
-    def write_all(self, data: bytes, seconds: float) -> bool:
-        """Write all of `data`; return False if the terminal takes nothing for this many seconds, or has gone."""
-        view = memoryview(data)
-        try:
-            while view := view[self.write(view) :]:
-                if not descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
-                    return False
         except OSError:
-            return False
+            return len(data)  # the next read notices that the terminal is gone
+
+    def write_all(self, data: bytes | bytearray, seconds: float) -> bool:
+        """Write all of `data`; return False if the terminal takes nothing for this many seconds."""
+        view = memoryview(data)
+        while view := view[self.write(view) :]:
+            if not descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
+                return False
         return True
 
-    def discard(self, seconds: float) -> None:
-        """Drop input for this many seconds: the terminal's late replies to a program's queries."""
-        deadline = time.monotonic() + seconds
-        while descriptors.polled([(self.inbound, select.POLLIN)], deadline) and self.read() != b"":
-            if time.monotonic() >= deadline:
-                return
+    def drop_input(self, after: float = 0.0) -> None:
+        """Drop unread input, and what comes within `after` seconds."""
+        descriptors.polled((), time.monotonic() + after)
+        with suppress(termios.error):  # a terminal that is gone has none
+            termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def take_signals(self) -> set[int]:
         """Return the signals received since the last call; of SIGTSTP and SIGCONT only the later one.
@@ -205,8 +192,8 @@ class RawTerminal:
         return set(signals) - {signal.SIGTSTP if continued else signal.SIGCONT}
 
 
-def _repeated(change: Callable[[], object]) -> None:
-    """Call `change`, and again after EINTR.
+def _change_settings(change: Callable[[], object]) -> None:
+    """Call `change`, and again after EINTR. Ignore another error: the next read notices that the terminal is gone.
 
     In a background process, tcsetattr stops the process, and returns EINTR once it is in the foreground.
     """
@@ -216,7 +203,7 @@ def _repeated(change: Callable[[], object]) -> None:
             return
         except termios.error as error:
             if error.args[0] != errno.EINTR:
-                raise OSError(*error.args) from error
+                return
 
 
 def _interrupt(number: int, _frame: object) -> None:

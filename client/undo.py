@@ -20,26 +20,26 @@ _TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039",
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
-_FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
-"""The bytes that reset the cursor's shape and the terminal's character set, by kind of change."""
 _COMMANDS = {
     8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
 }  # fmt: skip
 """The bytes that reset what an OSC has set, by its number: link, progress, pointer, state."""
 _LAST_ROW = b"\x1b[9999;1H"
-_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"  # resets pen, charset, keypad and cursor; sent in any case
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b)B\x1b*B\x1b+B\x1b>\x1b[?25h\x1b[0 q"
+"""Resets pen, charsets (a 96-character set is in one of the same slots), keypad and cursor; sent in any case."""
 
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly
     rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
-    rb"|(?P<title>2[23][0-9;]*t)|(?P<shape>[0-9]* q)|(?P<tabs>[0-9;]*g))"
+    rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
-    rb"|(?P<charset>[)*+\-./])[ -/]*[0-~]|(?P<coding>%@)|(?P<tab>H)|(?P<reset>c))"
+    rb"|(?P<coding>%@)|(?P<tab>H)|(?P<reset>c))"
 )
-"""Matches a change of a setting, except of those that `undo` always resets (margins, pen, G0, keypad)."""
+"""Matches a change of a setting, except of those that `undo` always resets (margins, pen, charsets, keypad, cursor)."""
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
+_UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _LONGEST, _HEAD = 8 << 10, 16
 """Most bytes kept of an unfinished sequence; of a longer one only the first _HEAD, enough to tell its kind."""
 _MAX_PUSHES = 10
@@ -51,7 +51,7 @@ class Undo:
 
     def __init__(self) -> None:
         self._carry = b""
-        """The incomplete sequence at the end of the stream."""
+        """The incomplete sequence or character at the end of the stream."""
         self._titled, self._title_pushes = False, list[int]()
         """Whether a title was set while no title was pushed; the kinds of the pushed titles (XTWINOPS 22)."""
         self._reset()
@@ -73,7 +73,7 @@ class Undo:
 
     @property
     def unfinished(self) -> bool:
-        """True if the stream ends inside a sequence."""
+        """True if the stream ends inside a sequence or a character."""
         return self._carry != b""
 
     @property
@@ -109,11 +109,8 @@ class Undo:
             final = text[-1:].replace(b"n", b"m")
             value = {b"s": b"0", b"p": b""}.get(final, number)
             self._resets[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
-        elif kind == "charset":  # 96-character sets go to the same G1 to G3
-            slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text, text)
-            self._resets[slot] = b"\x1b%sB" % slot
-        elif kind in _FIXED:
-            self._resets[text[-1:]] = _FIXED[kind]
+        elif kind == "coding":
+            self._resets[text] = b"\x1b%G"
         elif kind == "reset":
             self._reset()
         else:
@@ -203,10 +200,11 @@ def _numbers(parameters: bytes) -> list[int]:
 
 
 def _unfinished_at(data: bytes) -> int:
-    """Return the index of an incomplete sequence at the end of the data; without one, the data's length."""
+    """Return the index of an incomplete sequence or character at the end of the data, else the data's length."""
     last = data.rfind(b"\x1b")
     before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # `last` may begin the ST of a string
     for start in (before, last):
         if start >= 0 and _UNFINISHED.match(data, start):
             return start
-    return len(data)
+    character = _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
+    return character.start() if character else len(data)

@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING
 from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_NOTIFICATION, Display, notification
-from sesh.client.options import AttachOptions
 from sesh.loop.timers import Timers
 
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL, protocol.PONG))
-"""The kinds of frame that a view handles; PONG is one, because it comes after all output so far."""
+_PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
 DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn again
 _LONGEST = 4096  # characters; a longer line of sesh's own is cut
@@ -41,11 +39,10 @@ class Skip(Enum):
 
 
 class TerminalView:
-    """Turns frames into bytes for the display. `remote`: the options on a link, else None."""
+    """Turns frames into bytes for the display. `predicts`: when to show keys before their echo."""
 
-    def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
-        self.display, self._channel, self._timers = display, channel, timers
-        self._predicts = "never" if remote is None or remote.read_only else remote.predict
+    def __init__(self, display: Display, channel: Channel, timers: Timers, predicts: str) -> None:
+        self.display, self._channel, self._timers, self._predicts = display, channel, timers, predicts
         self._predictor: Predictor | None = None
         self.position = 0
         """Position of the first byte of output not shown yet."""
@@ -61,21 +58,18 @@ class TerminalView:
     def continues(self) -> bool:
         """True if the terminal needs only the output from `position` on: nothing is covered or incomplete."""
         display = self.display
-        return display.started and not (display.covered or display.unfinished) and self._skip is Skip.NOTHING
+        return display.started and not (display.covered or display.undo.unfinished) and self._skip is Skip.NOTHING
 
     # -- from the daemon
 
     def handle(self, kind: int, payload: bytes) -> None:
-        """Show a frame, skip it, or keep it under the line."""
+        """Show a frame, skip it, or keep it under the line; pass it to the predictor if it is about that."""
         if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
             if not self._withholds(kind, payload):
                 self._show(kind, payload)
-            return
-        if kind == protocol.PONG:
-            if self._skip is Skip.UNTIL_PONG and payload == _MARK:
-                self._skip = Skip.UNTIL_SCREEN  # the next screen answers the last request
-            self._follow_round_trip()
-        if self._predictor is not None:
+        elif kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
+            self._skip = Skip.UNTIL_SCREEN  # the PONG comes after all earlier frames: the next screen is the answer
+        elif kind in (protocol.ECHOED, protocol.MODEL) and self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))
 
     def _withholds(self, kind: int, payload: bytes) -> bool:
@@ -103,7 +97,7 @@ class TerminalView:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
             self.position, notice, self.first_notice = position, self.first_notice, ""
-            self.display.screen(data, self._withdrawn())
+            self.display.show(data, self._withdrawn())
             self.say(notice)
             return
         data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
@@ -124,19 +118,21 @@ class TerminalView:
     def typed(self, number: int, data: bytes) -> None:
         """Show the predicted effect of input sent under this number."""
         self.end_line()
-        self._follow_round_trip()
         if self._predictor is not None:
             self.display.draw(self._predictor.typed(number, data))
 
-    def _follow_round_trip(self) -> None:
-        """Start prediction on a long round trip, stop it on a short one."""
-        if self._predicts != "always" and (self._predicts == "never" or not self._channel.round_trip.long):
+    def follow_round_trip(self, seconds: float) -> None:
+        """Start prediction on a long round trip, stop it on a short one; in between, change nothing."""
+        limit = _PREDICT_FROM if self._predictor is None else _PREDICT_UNTIL
+        if self._predicts == "never" or (self._predicts != "always" and seconds <= limit):
             self.display.draw(self._withdrawn())
             self._predictor = None
-        elif self._predictor is None:
+            return
+        if self._predictor is None:
             from sesh.client.predict import Predictor  # loads pyte
 
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
+        self._predictor.ask()
 
     # -- the line
 
@@ -173,7 +169,7 @@ class TerminalView:
         self._timers.set("line", _QUIET, self._request)
 
     def _request(self) -> None:
-        if self.display.in_string:  # a screen sent now would break off an image
+        if self.display.undo.in_string:  # a screen sent now would break off an image
             self._await_quiet()
         else:
             self._channel.send(protocol.frame(protocol.REDRAW))

@@ -12,12 +12,14 @@ from math import inf
 PATIENCE = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
 QUIET = 3.0  # a PING is sent after this many seconds without a byte
 KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
+KEY_PACE = 3.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
 LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
 BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
 PING_PACE = 0.1  # least seconds between two PINGs after signs
 _STALE = 0.05  # seconds after a PING in which other bytes prove nothing: the host may have sent them before the PING
 _LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
+_SAMPLES = 3  # the round trip is the minimum of the newest samples: load makes one longer, nothing makes one shorter
 _STOPPED = 2.0  # seconds; if `act` is called later than this, the process was stopped or the machine slept
 
 
@@ -30,7 +32,8 @@ class Health(Enum):
 class LinkHealth:
     """The health of one link. `patience`: a PONG may take this many seconds plus 1.5 round trips.
 
-    `round_trip`: in seconds, 0 while unknown; measured by PINGs, and overwritten by a client with better measurements.
+    `round_trip`: in seconds, 0 while unknown. `unanswered`: the payload of the newest PING until its PONG comes; a PONG
+    with another payload answers an earlier PING, and counts as any other byte.
     """
 
     def __init__(self, now: float, *, patience: float | None = None) -> None:
@@ -38,6 +41,8 @@ class LinkHealth:
         self.state = Health.UP
         self.heard_at = now
         self.round_trip = 0.0
+        self.unanswered = b""
+        self._pings, self._samples = 0, list[float]()
         self._ping_at, self._doubt_at, self._lost_at = now + QUIET, inf, inf
         self._pinged_at = now
 
@@ -47,13 +52,15 @@ class LinkHealth:
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
     def heard(self, now: float, *, pong: bool = False) -> None:
-        """Record received bytes. `pong`: they contain a PONG."""
+        """Record received bytes. `pong`: they contain the PONG of the newest PING."""
         if self.state is Health.LOST:
             return
         self.heard_at = now
         awaits_pong = self._lost_at < inf
         if pong:
-            self.round_trip = min(now - self._pinged_at, _LONGEST_TRIP)
+            self.unanswered = b""
+            self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_TRIP)][-_SAMPLES:]
+            self.round_trip = min(self._samples)
         if pong or not awaits_pong or now >= self._pinged_at + _STALE:
             self.state, self._doubt_at, self._lost_at = Health.UP, inf, inf
             self._ping_at = min(now + QUIET, self._pinged_at + BUSY_PACE)
@@ -61,7 +68,8 @@ class LinkHealth:
     def sent(self, now: float) -> None:
         """Record a sent key, which the daemon answers with an ACK."""
         if self._lost_at == inf:
-            self._ping_at = min(self._ping_at, max(now, self.heard_at + KEY_SILENCE))
+            ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_PACE)
+            self._ping_at = min(self._ping_at, max(now, ping_at))
 
     def sign(self, now: float) -> None:
         """Test the link: an address or a route has changed, this process was stopped, or the machine slept."""
@@ -75,13 +83,20 @@ class LinkHealth:
         self.state = Health.LOST
         self._ping_at = self._doubt_at = self._lost_at = inf
 
+    def measure(self, now: float) -> bytes:
+        """Return the payload of a PING to send now, which measures the round trip."""
+        self._pings += 1
+        self._pinged_at, self.unanswered = now, b"%d" % self._pings
+        return self.unanswered
+
     def act(self, now: float) -> bool:
-        """Update `state`; return whether to send a PING."""
+        """Update `state`; return whether to send a PING, with the payload `unanswered`."""
         if now > self.due + _STOPPED:
             self.sign(now)
         pings = now >= self._ping_at
         if pings:
-            self._pinged_at, self._ping_at, self._lost_at = now, inf, now + LOST_AFTER
+            self.measure(now)
+            self._ping_at, self._lost_at = inf, now + LOST_AFTER
             self._doubt_at = min(self._doubt_at, now + self._patience + 1.5 * self.round_trip)
         if now >= self._lost_at:
             self.closed()

@@ -1,16 +1,15 @@
-"""Input is numbered, bounded and sent again where a connection broke; the round trip of a link is measured."""
+"""Input is numbered, bounded and sent again where a connection broke."""
 
 from __future__ import annotations
 
 from unittest.mock import patch
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client import channel
-from sesh.client.channel import RoundTrip, UnacknowledgedInput
+from sesh.client.channel import UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
@@ -59,39 +58,3 @@ def test_while_nothing_can_be_sent_it_keeps_a_beginning(pieces: list[bytes]) -> 
         went += frames
         frames = read(typed.acknowledge(went[-1][0]))
     assert b"".join(data for _, data in went) == whole[:1000]
-
-
-def measured(*milliseconds: float) -> RoundTrip:
-    trip = RoundTrip()
-    for each in milliseconds:
-        assert trip.answered(trip.ping(0.0), each / 1000)
-    return trip
-
-
-def test_a_round_trip_is_long_with_hysteresis() -> None:
-    times = [25.0]
-    assert not measured(*times).long
-    for milliseconds, expected in ((200, True), (25, True), (10, False)):
-        times += [milliseconds] * 3
-        assert measured(*times).long is expected
-
-
-def test_one_long_sample_is_a_busy_machine() -> None:
-    assert not measured(8, 8, 400).long
-
-
-def test_an_answer_counts_once_and_a_late_one_as_a_second() -> None:
-    trip = RoundTrip()
-    payload = trip.ping(0.0)
-    assert len(payload) <= 2, "it goes over slow links"
-    assert trip.answered(payload, 60.0)
-    assert not trip.answered(payload, 0.0)
-    assert trip.smoothed == pytest.approx(1.0)
-    assert not trip.wants_ping(1.0)
-    assert trip.wants_ping(10.0)
-
-
-@given(st.lists(st.floats(20.1, 29.9), max_size=50), st.booleans())
-def test_a_round_trip_between_the_margins_changes_nothing(times: list[float], slow: bool) -> None:
-    """A round trip that varies between the margins does not switch prediction on and off."""
-    assert measured(200 if slow else 5, *times).long is slow

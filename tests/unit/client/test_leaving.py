@@ -35,8 +35,8 @@ class Terminal:
         self.write(data)
         return True
 
-    def discard(self, _seconds: float) -> None:
-        """Discard nothing, because nobody types."""
+    def drop_input(self, _seconds: float) -> None:
+        """Drop nothing, because nobody types."""
 
     def grid(self) -> tuple[int, int]:
         return COLUMNS, ROWS
@@ -61,7 +61,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         rng = random.Random(seed)
         terminal = Terminal()
         display = Display(terminal)  # type: ignore[arg-type]  # it has the methods that are called
-        view = TerminalView(display, Channel(on_link=False), Timers(), None)
+        view = TerminalView(display, Channel(on_link=False), Timers(), "never")
         play(rng, view)
         goodbye: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client.predict import FOLLOW_TIMEOUT, MOST_GUESSED, Predictor
+from sesh.client.view import TerminalView
+from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 
@@ -215,12 +217,20 @@ def test_after_a_miss_nothing_is_shown_until_all_is_echoed() -> None:
 def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_before_anything_is_guessed() -> None:
     with patch("time.monotonic", itertools.count(10.0, 2.0).__next__):
         person = predicting().type(b"a")
-        person.seen.feed(person.predictor.withdraw() + person.predictor.handle(protocol.PONG, b""))
+        person.seen.feed(person.predictor.withdraw())
+        person.predictor.ask()
         person.answer()
         person.type(b"a")
         person.run(1)
         person.come(1000)
         assert person.type(b"b").row == "$ aa|"
+
+
+def test_a_round_trip_that_varies_between_the_margins_does_not_switch_prediction_on_and_off() -> None:
+    view = TerminalView(Mock(), Mock(), Timers(), "adaptive")
+    for seconds, expected in ((0.025, False), (0.2, True), (0.025, True), (0.01, False), (0.025, False)):
+        view.follow_round_trip(seconds)
+        assert (view._predictor is not None) is expected
 
 
 def test_a_model_that_is_ahead_of_the_output_gets_none_twice() -> None:

@@ -127,7 +127,7 @@ def test_late_answers_are_thrown_away(line: tuple[int, int]) -> None:
     master, slave = line
     with RawTerminal(slave, slave) as terminal:
         os.write(master, b"\x1b[?62;22c")
-        terminal.discard(0.05)
+        terminal.drop_input(0.05)
         os.write(master, b"x")
         assert terminal.read() == b"x"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +113,32 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     assert clock.state() is not Health.LOST
     clock.heard(pong=True)
     assert clock.state() is Health.UP
+
+
+def test_the_round_trip_is_measured_while_keys_are_typed_and_one_long_sample_is_a_busy_machine() -> None:
+    clock = Clock()
+    for seconds in (60.0, 0.2, 0.3, 0.4, 0.5):
+        clock.link.measure(clock.now)
+        clock.now += seconds
+        clock.heard(pong=True)
+        clock.link.sent(clock.now)
+    assert clock.link.round_trip == pytest.approx(0.3)
+    for _ in range(100):
+        clock.run(0.1)
+        clock.heard()
+        clock.link.sent(clock.now)
+    assert len(clock.pings) == 3, "one in three seconds"
+
+
+def test_a_late_answer_to_an_earlier_ping_is_not_that_of_the_newest() -> None:
+    clock = Clock()
+    first, newest = clock.link.measure(START), clock.link.measure(START + 1)
+    assert len(newest) <= 2, "it goes over slow links"
+    assert first != clock.link.unanswered == newest
+    clock.now += 1.1
+    clock.heard(pong=True)
+    assert clock.link.round_trip == pytest.approx(0.1)
+    assert not clock.link.unanswered
 
 
 @given(st.floats(0, 40))
