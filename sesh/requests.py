@@ -1,7 +1,7 @@
 """The requests to a daemon and to a bridge, each with the type of its answer: the JSON of its RESPONSE.
 
 `daemon.verbs` and `daemon.typed_text` have a method for each verb, whose parameters are the keys of the request. It
-answers with the type that this table names, the asker gets this type, and `sesh.wire` checks a host's answer against it.
+answers with the type that this table names. The asker gets this type; `sesh.wire` checks a host's answer against it.
 """
 
 from __future__ import annotations

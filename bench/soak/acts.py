@@ -134,7 +134,6 @@ class Acts:
         """Wait until the last flood of a session is over, and its end on the screen."""
         end = b"%s END %07d" % (session.token.encode(), session.floods)
 
-
         def shown() -> bool:
             return end in wire.ask(session.name, requests.SCREEN, timeout=FLOOD_ENDS)[1]
 
