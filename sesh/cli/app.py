@@ -131,9 +131,9 @@ def _flag(words: list[str], text: str, **more: Any) -> TyperOption:
 
 
 def _set_view(ctx: Any, option: Any, given: bool) -> None:
-    """Set an option of the line's view."""
+    """Set an option with which the verb attaches."""
     if given:
-        ctx.obj.line.view = replace(ctx.obj.line.view, **{option.name: True})
+        ctx.obj.view = replace(ctx.obj.view, **{option.name: True})
 
 
 def run(cli: Invocation) -> int:
@@ -144,14 +144,9 @@ def run(cli: Invocation) -> int:
     overview = typer.Context(group(), info_name=CALLED, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
-
-            def invoke(cli: Invocation) -> int:
-                ctx.obj = cli
-                return int(command.invoke(ctx))
-
-            if len(cli.line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
-                return int(load("fanout.run")(cli, ctx.params, invoke))
-            return invoke(cli)
+            if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+                return int(load("fanout.run")(cli, ctx.params, run))
+            return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help
         return shown.exit_code
     except typer.TyperException as error:

@@ -10,8 +10,8 @@ from typer import Argument, Option
 
 from sesh import errors, stdin, wording
 from sesh.about import CALLED, SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_facts
 from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
@@ -35,11 +35,11 @@ def export(ctx: Context) -> int:
     cli = ctx.obj
     entries = cli.target.call(layout.sessions)
     for entry in entries:
-        entry["host"] = entry["host"] or cli.line.host
+        entry["host"] = entry["host"] or cli.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.line.json:
-        return printing.value(exported)
-    printing.text(json.dumps(wording.encodable(exported), indent=2))
+        return cli.out.value(exported)
+    cli.out.text(json.dumps(wording.encodable(exported), indent=2))
     return 0
 
 
@@ -56,10 +56,10 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
     cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
-    if (host := cli.line.host) is not None:
+    if (host := cli.host) is not None:
         for other in sorted({entry["host"] or "" for entry in entries} - {"", host}):
             hint = f"to create them: {CALLED} --import, without @{host}"
-            cli.person.note(f"the sessions on @{other} are skipped; {hint}")
+            cli.note(f"the sessions on @{other} are skipped; {hint}")
         entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
@@ -89,9 +89,9 @@ def restore(
     cli = ctx.obj
     target = cli.find(*(names or ()))
     target.sync()
-    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.line.host)
+    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
     if not rows and not cli.line.json:
-        printing.text("no session is lost")
+        cli.out.text("no session is lost")
     return _report(cli, rows, "started")
 
 
@@ -125,24 +125,24 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 def _with_host(rows: list[Made], host: str | None) -> list[Made]:
     for row in rows:
         if "error" in row:
-            row["error"] = printing.error_facts(errors.rebuild(row["error"]), host)
+            row["error"] = error_facts(errors.rebuild(row["error"]), host)
     return [{"name": row["name"], "host": host, **row} for row in rows]
 
 
 def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
     failed = any("error" in row for row in rows)
     if cli.line.json:
-        printing.value({"ok": not failed, "sessions": rows})
+        cli.out.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
         name = wording.title((row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
-            cli.person.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
+            cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
         elif row.get("awaits_enter"):
-            printing.text(f"{name} waits for Enter to run again{command}")
+            cli.out.text(f"{name} waits for Enter to run again{command}")
         else:
             again = " again" if row.get("again") else ""
             words = f"{'started' if again else done} {name}{again}{command}"
-            printing.text(words if row["created"] else f"{name} already runs")
+            cli.out.text(words if row["created"] else f"{name} already runs")
     return int(failed)

@@ -12,6 +12,7 @@ from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.cli.gather import on_each
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_facts
 from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -46,12 +47,12 @@ def doctor(ctx: Context) -> int:
             {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
             for host, rows in found.items()
         ]
-        printing.value(every[0] if len(every) == 1 else every)
+        cli.out.value(every[0] if len(every) == 1 else every)
     else:
-        _print_findings(found)
+        _print_findings(cli, found)
         counts = [f"{states.count(state)} {state}s" for state in (ERROR, WARNING) if state in states]
         works = "sesh does not work" if ERROR in states else "sesh works"
-        printing.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
+        cli.out.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
     return int(ERROR in states)
 
 
@@ -74,19 +75,19 @@ def _check(target: Target) -> list[Finding]:
     ]
 
 
-def _print_findings(found: dict[str | None, list[Finding]]) -> None:
+def _print_findings(cli: Invocation, found: dict[str | None, list[Finding]]) -> None:
     coloured = printing.coloured()
     for host, rows in found.items():
         if len(found) > 1:
-            printing.text(f"@{host}")
+            cli.out.text(f"@{host}")
         for finding in rows:
             state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
             shown = f"{state:<8}"
             if coloured and state in _COLOURS:
                 shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
-            printing.text(f"{shown} {check:<12} {wording.plain(finding['message'])}")
+            cli.out.text(f"{shown} {check:<12} {wording.plain(finding['message'])}")
             if finding["remedy"]:
-                printing.text(f"{'':<21} -> {wording.plain(finding['remedy'])}")
+                cli.out.text(f"{'':<21} -> {wording.plain(finding['remedy'])}")
 
 
 def sweep(
@@ -116,16 +117,17 @@ def sweep(
       sesh @gpu sweep
     """
     cli = ctx.obj
-    asks, ends = cli.person.can_ask, all_
+    asks, ends = cli.can_ask, all_
     if older is None:
         older = 0.0 if asks else _DEFAULT_AGE
     found = on_each(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
     wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
     if not cli.line.json:
-        _print_leftovers(wanted)
+        pieces = [(_prefix(host), piece) for host, pieces in wanted.items() for piece in pieces]
+        cli.out.table([(measures.short(each["age"]), each["kind"], prefix + each["what"]) for prefix, each in pieces])
     if asks and wanted and not ends and not dry_run:
         running = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
-        ends = cli.person.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
+        ends = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not ends
     if not dry_run:
         found |= on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
@@ -136,45 +138,38 @@ def sweep(
         for host, rows in found.items():
             _print_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
     elif len(answers) == 1:
-        printing.value(answers[0])
+        cli.out.value(answers[0])
     else:
-        printing.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
+        cli.out.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
     return int(any(failed))
 
 
 def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, object]:
     """Return the JSON for a machine."""
     if isinstance(found, SeshError):
-        return {"host": host, "error": printing.error_facts(found, host)}
+        return {"host": host, "error": error_facts(found, host)}
     for piece in found:
         piece.setdefault("cleared", False)
         if "error" in piece:
-            piece["error"] = printing.error_facts(rebuild(piece["error"]), host)
+            piece["error"] = error_facts(rebuild(piece["error"]), host)
     return {"ok": all("error" not in piece for piece in found), "host": host, "dry_run": dry_run, "pieces": found}
-
-
-def _print_leftovers(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
-    rows = [(host, row) for host, rows in wanted.items() for row in rows]
-    cells = [(measures.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}") for host, row in rows]
-    for line in printing.aligned(cells):
-        printing.text(wording.plain(line))
 
 
 def _print_result(cli: Invocation, prefix: str, found: Found, *, dry_run: bool, older: str) -> None:
     if isinstance(found, SeshError):
-        cli.person.note(f"{prefix}{found}")
+        cli.note(f"{prefix}{found}")
         return
     if not found:
-        printing.text(f"{prefix}no leftovers{older}")
+        cli.out.text(f"{prefix}no leftovers{older}")
     elif dry_run:
-        printing.text(f"{prefix}{len(found)} found; nothing changed")
+        cli.out.text(f"{prefix}{len(found)} found; nothing changed")
     else:
         for piece in found:
             if "error" in piece:
-                cli.person.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
+                cli.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
         left = sum(piece.get("left") == "it still runs" for piece in found)
         more = f"; {left} still run: --all ends them" if left else ""
-        printing.text(f"{prefix}{sum(piece['cleared'] for piece in found)} of {len(found)} cleared{more}")
+        cli.out.text(f"{prefix}{sum(piece['cleared'] for piece in found)} of {len(found)} cleared{more}")
 
 
 def _prefix(host: str | None) -> str:

@@ -22,7 +22,8 @@ class Verb(NamedTuple):
     """One verb.
 
     `name`: without dashes. `place`: its function, as `module.function` of this package. `short`: the short form, with
-    its dash. `command`: the words after `--` are a command. `attaches`: it may attach to a session.
+    its dash. `command`: the words after `--` are a command. `attaches`: it may attach to a session. `follows`: it
+    prints what happens until it is stopped.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Verb(NamedTuple):
     hosts: Hosts = Hosts.ONE
     command: bool = False
     attaches: bool = False
+    follows: bool = False
 
     @property
     def dashed(self) -> str:
@@ -69,7 +71,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "See what goes on": (
         Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts=ALL),
-        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH),
+        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH, follows=True),
         Verb("screen", "Print what the screen shows now", "views.screen", "", EACH),
         Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH),
         Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL),

@@ -10,9 +10,9 @@ from typer import Option
 
 from sesh import wording
 from sesh.about import SESH
-from sesh.cli import printing
 from sesh.cli.gather import gather, target_of
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_facts
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_name, subject
@@ -94,7 +94,7 @@ def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
 def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     answer = _wait_until_met(cli.find(name), name, conditions)
     if cli.line.json:
-        printing.value(_row((cli.line.host, name), answer))
+        cli.out.value(_row((cli.host, name), answer))
     else:
         _print(cli, answer, name)
     return answer["exit_code"] or 0
@@ -115,11 +115,11 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
         detail = wording.plain(answer["match"])
     elif answer["exit_code"] is not None:
         detail = str(answer["exit_code"])
-    printing.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
+    cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
     if (reason := answer.get("reason")) == BY_KERNEL:
-        cli.person.note(f"{subject(session)} was {reason}")
+        cli.note(f"{subject(session)} was {reason}")
     elif reason == TIMED_OUT:
-        cli.person.note(f"{subject(session)} {reason}")
+        cli.note(f"{subject(session)} {reason}")
 
 
 def _wait_for_several(
@@ -136,12 +136,12 @@ def _wait_for_several(
 
     answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
     if cli.line.json:
-        printing.value([_row(place, answer) for place, answer in answers.items()])
+        cli.out.value([_row(place, answer) for place, answer in answers.items()])
     else:
         for (host, name), answer in answers.items():
             session = wording.title((host, name))
             if isinstance(answer, SeshError):
-                cli.person.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
             else:
                 _print(cli, answer, session, f"{session}: ")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
@@ -151,7 +151,7 @@ def _wait_for_several(
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
     host, name = place
     if isinstance(answer, SeshError):
-        facts = printing.error_facts(answer, host)
+        facts = error_facts(answer, host)
         return {"session": name, "host": host, "error": facts, "exit_code": int(answer.exit_code)}
     return {"session": name, "host": host, **answer}
 
@@ -178,17 +178,17 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
     lists: dict[str | None, Sequence[Summary]] = {}
-    for host, answer in lookup.summaries(cli.person, cli.line.hosts, named=True):
+    for host, answer in lookup.summaries(cli, cli.line.hosts, named=True):
         if isinstance(answer, SeshError):
             raise answer
         lists[host] = answer
     if not cli.line.hosts:
         lists[None] = cli.target.call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli.person):
+        for host, rows, reason in lookup.lists(cli):
             if not reason:
                 lists[host] = rows
             elif any(views.has_labels(row, labels) for row in rows):
-                cli.person.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
+                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [
         (host, row["name"])
