@@ -119,10 +119,6 @@ def skill(ctx: Context) -> int:
       sesh skill
       mkdir -p ~/.claude/skills/sesh && sesh skill > ~/.claude/skills/sesh/SKILL.md
     """
-    cli = ctx.obj
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
-    if cli.line.json:
-        return cli.out.value({"skill": text})
-    cli.out.write(text.encode())
-    return 0
+    return ctx.obj.out.show({"skill": text}, text.removesuffix("\n"))

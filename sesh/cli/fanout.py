@@ -6,7 +6,6 @@ import os
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,10 +20,10 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.output import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
+from sesh.reach.cancelling import Interrupts
+from sesh.stop import Stop
 
-_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 _MOST = 32  # hosts at a time; if the verb follows, all of them
-_LEAVING = 3.0  # seconds for the threads of stopped hosts to end, each with its ssh
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
@@ -38,9 +37,7 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
         several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
         verb = cli.line.verb.dashed or f"{CALLED} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
-    fan_out = _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow")))
-    fan_out.run()
-    return fan_out.finish()
+    return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
 
 
 class HostOutput(Output):
@@ -104,15 +101,14 @@ class _FanOut(Gathering[str, int]):
     def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], *, follows: bool) -> None:
         hosts = cli.line.hosts
         super().__init__(cli, {host: partial(self._run_on, host) for host in hosts})
-        for number in _SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, lambda number, _: self.calls.put(partial(self._signalled, number)))
         self._run_verb, self._follows = run_verb, follows
         self._room = threading.Semaphore(len(hosts) if follows else _MOST)
         self._outputs: dict[str, HostOutput] = {}
         self._each: dict[str, Invocation] = {}
         self._stdin: IO[bytes] | None = None
         self._copying = threading.Lock()
+        self._interrupts = Interrupts(tie=True, message="interrupted")
+        self._broken: BrokenPipeError | None = None
         self.signals: set[int] = set()
         lock = threading.Lock()
         prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
@@ -122,14 +118,16 @@ class _FanOut(Gathering[str, int]):
             self._each[host] = Invocation(replace(cli.line, hosts=[host]), out)
             self._each[host].open_stdin = self._open_stdin
 
-    def _run_on(self, host: str) -> int:
+    def _run_on(self, host: str, stop: Stop) -> int:
         """Run the verb on a host, in its thread; return the exit code."""
         cli = self._each[host]
+        cli.stop = stop
         with self._room:
-            cli.stop.check()
+            stop.check()
             try:
                 return self._run_verb(cli)
-            except BrokenPipeError:
+            except BrokenPipeError as error:
+                self._broken = error
                 raise
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
@@ -145,50 +143,50 @@ class _FanOut(Gathering[str, int]):
         return os.open(self._stdin.name, os.O_RDONLY)
 
     def take(self, host: str, answer: int | SeshError) -> None:
-        """Take the exit code of a host, or print its error."""
-        if host in self.answers:
-            return
+        """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
+        if self._broken is not None:
+            raise self._broken
         super().take(host, answer)
         if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):
             self._report(host, answer)
         self._outputs[host].end()
 
     def _report(self, host: str, error: SeshError) -> None:
-        if self._cli.line.json or str(error) != "interrupted":  # the summary says that of each host
-            self._outputs[host].report(error, self._cli.line.verb, host)
+        if self.cli.line.json or str(error) != "interrupted":  # the summary says that of each host
+            self._outputs[host].report(error, self.cli.line.verb, host)
 
-    def _signalled(self, number: int) -> None:
-        """Pass a signal on to the verbs that wait for it, and stop the others."""
-        self.signals.add(number)
-        if number in (signal.SIGINT, signal.SIGQUIT):
-            printing.fresh_line()
-        for host, cli in self._each.items():
-            interrupts = cli.interrupts
-            try:
-                if interrupts is None:
-                    raise Interrupted("interrupted")
-                interrupts.deliver(number)
-            except Interrupted as stopped:
-                stopped.echoed = False
-                self.take(host, stopped)
-                cli.stop.stop()
+    def signalled(self) -> None:
+        """Pass signals on to the verbs that wait for them, and stop the others."""
+        for number in self._interrupts.read():
+            self.signals.add(number)
+            if number == signal.SIGINT:
+                printing.fresh_line()
+            for host in [host for host in self.cli.line.hosts if host not in self.answers]:
+                interrupts = self._each[host].interrupts
+                try:
+                    if interrupts is None:
+                        raise Interrupted("interrupted")
+                    interrupts.deliver(number)
+                except Interrupted as stopped:
+                    stopped.echoed = False
+                    self.workers.end(host)
+                    self.take(host, stopped)
 
-    def finish(self) -> int:
-        """Print the JSON of all hosts, or a row for each on stderr; return the exit code. Raises UsageError."""
-        until = time.monotonic() + _LEAVING
-        for thread in self.threads if self.signals else ():
-            thread.join(max(0.0, until - time.monotonic()))
+    def run_all(self) -> int:
+        """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
+        with self._interrupts:
+            self.run(self._interrupts.inbound)
         wrong = {host: answer for host, answer in self.answers.items() if isinstance(answer, UsageError)}
         if len(wrong) == len(self.answers) and not any(error.answered for error in wrong.values()):
             raise next(iter(wrong.values()))
         for host, error in wrong.items():
             if not error.answered:
                 self._report(host, error)
-        codes = {host: _code(self.answers[host]) for host in self._cli.line.hosts}
+        codes = {host: _code(self.answers[host]) for host in self.cli.line.hosts}
         rows = [row for host, code in codes.items() for row in self._outputs[host].rows(code)]
-        if rows or (self._cli.line.json and not self._follows):
-            self._cli.out.value(rows)
-        elif not self._cli.line.json and (set(codes.values()) != {ExitCode.INTERRUPTED}):
+        if rows or (self.cli.line.json and not self._follows):
+            self.cli.out.value(rows)
+        elif not self.cli.line.json and (set(codes.values()) != {ExitCode.INTERRUPTED}):
             table = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
         if ended := self.signals & {signal.SIGTERM, signal.SIGHUP}:

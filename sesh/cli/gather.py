@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+import select
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Generic, NoReturn, TypeVar
+from math import inf
+from typing import Generic, TypeVar
 
 from sesh import reach
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import sesh_error
+from sesh.descriptors import polled
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
+from sesh.reach.workers import Workers
+from sesh.stop import Stop
 
 _STATUS_DELAY = 0.5  # seconds before the status line appears
 _MAX_NAMED = 5  # hosts beyond it are counted, not named
@@ -24,55 +28,50 @@ Answer = TypeVar("Answer")
 
 
 class Gathering(Generic[Key, Answer]):
-    """Functions that are called at once, in threads; `answers` has what they returned, or their errors.
+    """Functions that are called at once; `answers` has what they returned, or their errors."""
 
-    `calls`: the main thread calls what is put here, by the other threads or by signal handlers.
-    """
-
-    def __init__(self, cli: Invocation, work: Mapping[Key, Callable[[], Answer]]) -> None:
-        self._cli, self._work = cli, work
+    def __init__(self, cli: Invocation, work: Mapping[Key, Callable[[Stop], Answer]]) -> None:
+        self.cli, self._work = cli, work
         self.answers: dict[Key, Answer | SeshError] = {}
-        self.calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self.threads = [threading.Thread(target=self._call, args=(key,), daemon=True) for key in work]
+        self.workers: Workers[Key, Answer] = Workers()
 
-    def run(self, *, first: bool = False) -> None:
+    def run(self, signals: int = -1, *, first: bool = False) -> None:
         """Call the functions until all have answered. `first`: until one has, without an error.
 
-        Threads that still run then, or after Ctrl-C, end with this process.
+        `signals`: call `signalled` when this descriptor is readable.
         """
-        for thread in self.threads:
-            thread.start()
-        try:
+        say_at = time.monotonic() + _STATUS_DELAY
+        with self.workers as workers, ExitStack() as undo:
+            undo.callback(self.cli.status, "")
+            for key, function in self._work.items():
+                workers.begin(key, partial(_answer, function))
             while len(self.answers) < len(self._work):
-                try:
-                    call = self.calls.get(timeout=_STATUS_DELAY)
-                except Empty:
-                    if hosts := [key for key in self._work if isinstance(key, str) and key not in self.answers]:
-                        self._cli.status(_waiting_line(hosts))
-                    call = self.calls.get()
-                call()
+                watched = [(each, select.POLLIN) for each in (workers.inbound, signals) if each >= 0]
+                ready = polled(watched, None if say_at == inf else say_at)
+                if not ready:
+                    say_at = inf
+                    self.cli.status(_waiting_line([key for key in self._work if key not in self.answers]))
+                if signals in ready:
+                    self.signalled()
+                for key, answer in workers.take():
+                    self.take(key, answer)
                 if first and any(not isinstance(answer, SeshError) for answer in self.answers.values()):
                     break
-        finally:
-            self._cli.status("")
 
     def take(self, key: Key, answer: Answer | SeshError) -> None:
-        """Take the answer of a function; only its first one counts."""
-        self.answers.setdefault(key, answer)
+        """Take the answer of a function."""
+        self.answers[key] = answer
 
-    def _call(self, key: Key) -> None:
-        try:
-            answer: Answer | SeshError = self._work[key]()
-        except BrokenPipeError as error:
-            self.calls.put(partial(_raise, error))
-            return
-        except Exception as error:
-            answer = sesh_error(error)
-        self.calls.put(partial(self.take, key, answer))
+    def signalled(self) -> None:
+        """Handle signals."""
+
+
+def _answer(function: Callable[[Stop], Answer], stop: Stop) -> Iterator[Answer]:
+    yield function(stop)
 
 
 def gather(
-    cli: Invocation, work: Mapping[Key, Callable[[], Answer]], *, first: bool = False
+    cli: Invocation, work: Mapping[Key, Callable[[Stop], Answer]], *, first: bool = False
 ) -> dict[Key, Answer | SeshError]:
     """Call all functions at once; return the answers or errors, in the order of the keys.
 
@@ -88,17 +87,17 @@ def gather(
 class _HostCaller(Caller):
     """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
 
-    def __init__(self, cli: Invocation, host: str | None) -> None:
-        self.local, self._host = cli.line.local, host
+    def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
+        self.local, self.stop, self._host = cli.local, stop, host
 
     def note(self, line: str) -> None:
         """Print a note."""
         printing.note(f"@{self._host}: {line}" if self._host is not None else line, self._host)
 
 
-def target_of(cli: Invocation, host: str | None) -> Target:
-    """Return the target for one of several hosts, for use in a thread. Raises InvalidHost."""
-    return reach.target_of(_HostCaller(cli, host), host)
+def asking(cli: Invocation, host: str | None, ask: Callable[[Target], Answer]) -> Callable[[Stop], Answer]:
+    """Return the function that calls `ask` with the target for a host, in the thread of that host."""
+    return lambda stop: ask(reach.target_of(_HostCaller(cli, host, stop), host))
 
 
 def on_each(
@@ -110,14 +109,11 @@ def on_each(
     """
     if len(cli.line.hosts) < 2:
         return {host: ask(cli.target_of(host)) for host in hosts}
-    return gather(cli, {host: partial(ask, target_of(cli, host)) for host in hosts})
+    return gather(cli, {host: asking(cli, host, ask) for host in hosts})
 
 
-def _waiting_line(hosts: Sequence[str]) -> str:
-    """Return the status line that names the hosts without an answer yet."""
+def _waiting_line(keys: Sequence[object]) -> str:
+    """Return the status line that names the hosts without an answer yet; empty for other keys."""
+    hosts = [key for key in keys if isinstance(key, str)]
     more = f" and {len(hosts) - _MAX_NAMED} more" if len(hosts) > _MAX_NAMED else ""
-    return f"waiting for {', '.join(hosts[:_MAX_NAMED])}{more}"
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
+    return f"waiting for {', '.join(hosts[:_MAX_NAMED])}{more}" if hosts else ""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from sesh import errors, wording
-from sesh.cli.gather import gather, target_of
+from sesh.cli.gather import on_each
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_facts
+from sesh.cli.output import error_row
 from sesh.cli.words import Context, Names, number
 from sesh.errors import SeshError
 from sesh.ops import search
@@ -62,10 +61,10 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
     """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.line.hosts}
-    for host, answer in gather(cli, asked).items():
+    answers = on_each(cli, cli.line.hosts, lambda target: target.call(search.grep, names=names, **query))
+    for host, answer in answers.items():
         if isinstance(answer, SeshError):
-            rows.append({"host": host, "error": error_facts(answer, host), "exit_code": answer.exit_code})
+            rows.append(error_row(answer, host))
             failed.append(f"@{host}: {answer.line(host)}")
         else:
             rows += [{**hit, "host": host} for hit in answer["hits"]]

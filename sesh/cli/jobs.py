@@ -27,9 +27,7 @@ Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")
 Printed = Annotated[bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")]
 Keep = Annotated[
     bool,
-    Option(
-        "--keep", help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed."
-    ),
+    Option("--keep", help="Leave it in the list after its end: sesh NAME shows its last screen, until it is killed."),
 ]
 Limit = Annotated[
     float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End it after {TIME}, with exit code 124.")

@@ -37,14 +37,11 @@ def export(ctx: Context) -> int:
     for entry in entries:
         entry["host"] = entry["host"] or cli.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    if cli.line.json:
-        return cli.out.value(exported)
-    cli.out.text(json.dumps(wording.encodable(exported), indent=2))
-    return 0
+    return cli.out.show(exported, json.dumps(wording.encodable(exported), indent=2))
 
 
 def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", show_default=False)] = None) -> int:
-    """Create the sessions of an export that are missing, and start those again that have ended or are lost.
+    """Create the missing sessions of an export, and restart those that have ended or are lost.
 
     Without FILE, or with -, it reads stdin. The exit code is 1 if any of them failed.
 
@@ -74,11 +71,11 @@ def restore(
     *,
     yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False,
 ) -> int:
-    """Start sessions again that a reboot or a crash has ended, each in its directory, below its old screen.
+    """Restart the sessions that a reboot or a crash has ended, each in its directory, below its old screen.
 
     A shell starts at once, and so does the command of resume-with; any other command starts when you press Enter in it,
-    or at once with -y. Sessions that ended by themselves are left alone. A restored session gets the
-    environment of this command; values of --env are not kept.
+    or at once with -y. Sessions that ended by themselves stay as they are. A restored session gets the environment of
+    this command; values of --env are not kept.
 
     Examples:
       sesh restore

@@ -11,7 +11,7 @@ from sesh import errors, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_facts
+from sesh.cli.output import error_row
 from sesh.cli.table import Table
 from sesh.cli.verbs import load
 from sesh.errors import NotFound, SeshError, for_host
@@ -60,8 +60,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     for group in groups:
         sessions = [row for row in group.sessions if has_labels(row, wanted)]
         if group.error is not None:
-            facts = error_facts(group.error, group.host)
-            rows.append({"host": group.host, "error": facts, "exit_code": group.error.exit_code})
+            rows.append(error_row(group.error, group.host))
         rows += sessions
         if not cli.line.json and (sessions or group.reason or several):
             _print(cli, table, group, sessions)

@@ -101,6 +101,11 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
     return errors.InternalError(f"internal error: {described}", hint=hint, exit_code=code)
 
 
+def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:
+    """Return the row for an error in a list of JSON; `more`: what the row is about."""
+    return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(error.exit_code)}
+
+
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
     facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}

@@ -36,9 +36,8 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
     both cases it asks first on a terminal. With --label and several hosts it needs -y.
 
-    A NAME that this machine does not have is looked up on known remotes. On a terminal sesh asks before it ends that
-    session; a script ends it without a question, unless it has --local. Each NAME is tried; the exit code is 1 if any
-    was not found.
+    If this machine has no session NAME, known remotes are asked for it, unless --local is given. On a terminal sesh
+    asks before it ends a session that it found there. Each NAME is tried; the exit code is 1 if any was not found.
 
     Examples:
       sesh kill work
@@ -82,7 +81,7 @@ def _check_asked(cli: Invocation, *, yes: bool) -> None:
 
 
 def kill_all(ctx: Context, *, yes: Yes = False) -> int:
-    """End all sessions on this machine, or on @HOST, and none of another.
+    """End all sessions on this machine, or on @HOST.
 
     On a terminal it asks first. With several hosts it needs -y.
 
@@ -128,7 +127,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
 
 
 def resume_with(ctx: Context, name: AnyName = None) -> int:
-    """Set the command that starts NAME again once it has ended or was lost; `--` alone removes it.
+    """Set the command that restarts NAME after its end or loss; `--` alone removes it.
 
     Without NAME it sets the command of the session in which it runs, as in a hook.
 

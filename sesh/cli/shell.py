@@ -172,7 +172,7 @@ def send(
         Option(
             "--question",
             metavar="REGEX",
-            help="Only if it waits for a person, and its question matches REGEX; . matches any question.",
+            help="Type only if it waits with a question that matches REGEX; . matches any question.",
         ),
     ] = None,
     force: Annotated[

@@ -35,21 +35,16 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    answers = on_each(cli, cli.line.hosts or [None], _check)
-    found = {host: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for host, rows in answers.items()}
-    for host, rows in found.items():
-        for finding in rows:
-            finding["message"] = wording.one_line(str(finding["message"]))
-            finding["remedy"] = for_host(finding["remedy"], host) if finding["remedy"] else None
-    states = [finding["state"] for rows in found.values() for finding in rows]
+    findings = _check(cli.target_of(cli.host))
+    for finding in findings:
+        finding["message"] = wording.one_line(str(finding["message"]))
+        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.host)) if finding["remedy"] else None
+    states = [finding["state"] for finding in findings]
     if cli.line.json:
-        every = [
-            {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
-            for host, rows in found.items()
-        ]
-        cli.out.value(every[0] if len(every) == 1 else every)
+        cli.out.value({"ok": ERROR not in states, "host": cli.host, "checks": findings})
     else:
-        _print_findings(cli, found)
+        for finding in findings:
+            cli.out.text(_shown(finding))
         counts = [f"{states.count(state)} {state}s" for state in (ERROR, WARNING) if state in states]
         works = "sesh does not work" if ERROR in states else "sesh works"
         cli.out.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
@@ -75,19 +70,14 @@ def _check(target: Target) -> list[Finding]:
     ]
 
 
-def _print_findings(cli: Invocation, found: dict[str | None, list[Finding]]) -> None:
-    coloured = printing.coloured()
-    for host, rows in found.items():
-        if len(found) > 1:
-            cli.out.text(f"@{host}")
-        for finding in rows:
-            state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
-            shown = f"{state:<8}"
-            if coloured and state in _COLOURS:
-                shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
-            cli.out.text(f"{shown} {check:<12} {wording.plain(finding['message'])}")
-            if finding["remedy"]:
-                cli.out.text(f"{'':<21} -> {wording.plain(finding['remedy'])}")
+def _shown(finding: Finding) -> str:
+    """Return a finding as one line, and its remedy as another."""
+    state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
+    shown = f"{state:<8}"
+    if printing.coloured() and state in _COLOURS:
+        shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
+    remedy = f"\n{'':<21} -> {finding['remedy']}" if finding["remedy"] else ""
+    return f"{shown} {check:<12} {finding['message']}{remedy}"
 
 
 def sweep(

@@ -90,8 +90,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH),
         Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", "-K", EACH),
-        Verb("resume-with", "Set the command that starts a session again", "sessions.resume_with", command=True),
-        Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH),
+        Verb("resume-with", "Set the command that restarts a session", "sessions.resume_with", command=True),
+        Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
         Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
@@ -108,7 +108,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill"),
     ),
     "Setup": (
-        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=ALL),
+        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=EACH),
         Verb("shell-init", "Print the shell integration", "setup.shell_init"),
         Verb("completions", "Print the completion script for a shell", "setup.completions"),
         Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH),

@@ -110,14 +110,14 @@ def logs(
         return cli.out.value({"session": name, "host": cli.host, "lines": lines})
     cli.out.lines(lines[-limit:])
     if len(lines) > limit:
-        cli.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.host)} N")
+        cli.note(f"the last {limit} lines; more: {SESH} --logs {name} N")
     return 0
 
 
 def status(ctx: Context, name: AnyName = None) -> int:
     """Print everything known about a session; without NAME, the one that you are in.
 
-    The exit code is 0 also for one that has ended or is lost, and 1 if there is none; --json has its state.
+    The exit code is 1 if there is no such session. One that has ended or is lost gives 0; see `state` with --json.
 
     Examples:
       sesh status work
@@ -128,10 +128,8 @@ def status(ctx: Context, name: AnyName = None) -> int:
     target = cli.find(name)
     session = target.call(views.status, name=name)
     session["host"] = cli.host
-    if cli.line.json:
-        return cli.out.value(session)
-    cli.out.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.host))
-    return 0
+    described = "\n".join(_described(session, time.time() + target.clock))
+    return cli.out.show(session, for_host(described, cli.host))
 
 
 def _described(session: Status, now: float) -> list[str]:

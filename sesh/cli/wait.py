@@ -10,9 +10,9 @@ from typer import Option
 
 from sesh import wording
 from sesh.about import SESH
-from sesh.cli.gather import gather, target_of
+from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_facts
+from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_name, subject
@@ -50,8 +50,8 @@ def wait(  # noqa: PLR0913 (so many conditions)
 ) -> int:
     """Wait until one of the conditions holds, and print which.
 
-    Output counts from the last send or run, else from now on. Given several sessions, it waits until one holds for
-    each, and exits with the first code that is not 0.
+    Output counts from the last send or run, else from now on. With several sessions it waits until one condition holds
+    for each, and exits with the first code that is not 0.
 
     Examples:
       sesh wait build --exit
@@ -102,7 +102,7 @@ def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["limit"]) as stream:
+        with target.open_stream(name, conditions["limit"]) as stream, target.caller.stop.calling(stream.cut):
             return met(stream, conditions)
     except NotFound as missing:
         return after_end(target, name, missing, conditions)
@@ -129,12 +129,12 @@ def _wait_for_several(
     labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
-    def wait_at(place: Place) -> Condition:
+    def wait_at(place: Place, target: Target) -> Condition:
         if (error := places[place]) is not None:
             raise error
-        return _wait_until_met(target_of(cli, place[0]), place[1], conditions)
+        return _wait_until_met(target, place[1], conditions)
 
-    answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
+    answers = gather(cli, {place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
     if cli.line.json:
         cli.out.value([_row(place, answer) for place, answer in answers.items()])
     else:
@@ -151,8 +151,7 @@ def _wait_for_several(
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
     host, name = place
     if isinstance(answer, SeshError):
-        facts = error_facts(answer, host)
-        return {"session": name, "host": host, "error": facts, "exit_code": int(answer.exit_code)}
+        return error_row(answer, host, session=name)
     return {"session": name, "host": host, **answer}
 
 
@@ -196,7 +195,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         for row in rows
         if views.has_labels(row, labels) and row["state"] in states
     ]
-    jobs_of = {host: partial(target_of(cli, host).call, jobs.ended, labels=labels) for host in lists if kept}
+    jobs_of = {host: asking(cli, host, lambda target: target.call(jobs.ended, labels=labels)) for host in lists if kept}
     for where, ended in gather(cli, jobs_of).items():
         if isinstance(ended, SeshError):
             raise ended

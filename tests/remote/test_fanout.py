@@ -8,10 +8,8 @@ import signal
 
 import pytest
 
-from sesh.cli import fanout
+from sesh.cli import app, fanout
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import CommandLine
-from sesh.cli.output import Output
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
@@ -214,14 +212,17 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     wait_until(lambda: not home.processes())
 
 
-def test_ctrl_c_at_any_moment_ends_all_and_no_other_begins(
+def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def begin(line: CommandLine, out: Output | None = None) -> Invocation:
-        os.kill(os.getpid(), signal.SIGINT)
-        return Invocation(line, out)
+    run = app.run
 
-    monkeypatch.setattr(fanout, "Invocation", begin)
+    def interrupted(cli: Invocation) -> int:
+        if len(cli.line.hosts) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return run(cli)
+
+    monkeypatch.setattr(app, "run", interrupted)
     monkeypatch.setattr(fanout, "_MOST", 1)
     for far in hosts:
         far.fall_silent()
