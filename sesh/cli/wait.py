@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
-from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
+from sesh.errors import BY_KERNEL, ENDS, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_name, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
@@ -76,8 +76,9 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "limit": timeout,
     }
     if several:
-        return _wait_for_several(cli, given, dict(label or ()), conditions, first=any_)
-    return _wait_for(cli, given[0], conditions)
+        return _report(cli, _wait_for_several(cli, given, dict(label or ()), conditions, first=any_), several=True)
+    target = cli.find(given[0])
+    return _report(cli, {(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
 
 
 def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
@@ -91,15 +92,6 @@ def _begin(start: int | None, *, several: bool, since_start: bool) -> int | str:
     return start
 
 
-def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
-    answer = _wait_until_met(cli.find(name), name, conditions)
-    if cli.line.json:
-        cli.out.value(_row((cli.host, name), answer))
-    else:
-        _print(cli, answer, name)
-    return answer["exit_code"] or 0
-
-
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
         with target.open_stream(name, conditions["limit"]) as stream, target.caller.stop.calling(stream.cut):
@@ -108,23 +100,9 @@ def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condit
         return after_end(target, name, missing, conditions)
 
 
-def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -> None:
-    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
-    detail = ""
-    if answer["match"] is not None:
-        detail = wording.plain(answer["match"])
-    elif answer["exit_code"] is not None:
-        detail = str(answer["exit_code"])
-    cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
-    if (reason := answer.get("reason")) == BY_KERNEL:
-        cli.note(f"{subject(session)} was {reason}")
-    elif reason == TIMED_OUT:
-        cli.note(f"{subject(session)} {reason}")
-
-
 def _wait_for_several(
     cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
-) -> int:
+) -> dict[Place, Condition | SeshError]:
     """Wait for all sessions, each in a thread, or only for the first whose condition holds."""
     labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
@@ -134,18 +112,32 @@ def _wait_for_several(
             raise error
         return _wait_until_met(target, place[1], conditions)
 
-    answers = gather(cli, {place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+    return gather(cli, {place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+
+
+def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
+    """Print the condition that holds for each session, or its error; return the first exit code that is not 0."""
     if cli.line.json:
-        cli.out.value([_row(place, answer) for place, answer in answers.items()])
+        rows = [_row(place, answer) for place, answer in answers.items()]
+        cli.out.value(rows if several else rows[0])
     else:
         for (host, name), answer in answers.items():
-            session = wording.title((host, name))
+            session = wording.title((host, name)) if several else name
             if isinstance(answer, SeshError):
                 cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
             else:
-                _print(cli, answer, session, f"{session}: ")
+                _print(cli, answer, session, f"{session}: " if several else "")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
     return next((code for code in codes if code), 0)
+
+
+def _print(cli: Invocation, answer: Condition, session: str, prefix: str) -> None:
+    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
+    fact = answer["exit_code"] if answer["match"] is None else answer["match"]
+    detail = "" if fact is None else wording.plain(fact)
+    cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
+    if (reason := answer.get("reason")) in (BY_KERNEL, TIMED_OUT):
+        cli.note(f"{subject(session)} {ENDS[reason]}")
 
 
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
