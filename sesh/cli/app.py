@@ -10,9 +10,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh.about import CALLED, SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
+from sesh.cli.words import Context
 from sesh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 class Command(TyperCommand):
     """The command of a verb; it takes `--json` and `--local` too."""
 
+    context_class = Context
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line, with `[-- CMD…]` if the verb takes a command."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
@@ -63,17 +65,9 @@ class Command(TyperCommand):
         self.help = (self.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
         super().format_help_text(ctx, formatter)
 
-    def get_help(self, ctx: Any) -> str:
-        """Return the help, as JSON if wanted."""
-        return _json_if_wanted(super().get_help(ctx), ctx.obj)
-
 
 class VerbGroup(TyperGroup):
     """The overview: all verbs, by group."""
-
-    def get_help(self, ctx: Any) -> str:
-        """Return the overview, as JSON if wanted."""
-        return _json_if_wanted(super().get_help(ctx), ctx.obj)
 
     def format_help(self, _: Any, formatter: HelpFormatter) -> None:
         """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
@@ -96,10 +90,6 @@ def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
     formatter.write_heading(title)
     with formatter.indentation():
         formatter.write_dl(rows)
-
-
-def _json_if_wanted(text: str, cli: Invocation | None) -> str:
-    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.line.json else text
 
 
 @cache
@@ -141,7 +131,7 @@ def run(cli: Invocation) -> int:
     line = cli.line
     command = built(cli.line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
-    overview = typer.Context(group(), info_name=CALLED, obj=cli)
+    overview = Context(group(), info_name=CALLED, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
