@@ -100,18 +100,6 @@ def asking(cli: Invocation, host: str | None, ask: Callable[[Target], Answer]) -
     return lambda stop: ask(reach.target_of(_HostCaller(cli, host, stop), host))
 
 
-def on_each(
-    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], Answer]
-) -> dict[str | None, Answer | SeshError]:
-    """Call `ask` for each machine; return the answers or errors.
-
-    With a single machine, its error is raised, and the person may be asked to log in.
-    """
-    if len(cli.line.hosts) < 2:
-        return {host: ask(cli.target_of(host)) for host in hosts}
-    return gather(cli, {host: asking(cli, host, ask) for host in hosts})
-
-
 def _waiting_line(keys: Sequence[object]) -> str:
     """Return the status line that names the hosts without an answer yet; empty for other keys."""
     hosts = [key for key in keys if isinstance(key, str)]
