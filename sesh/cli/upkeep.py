@@ -126,16 +126,14 @@ def sweep(
         return int(bool(failed))
     for piece in failed:
         cli.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
-    cli.out.text(
-        prefix + _summary(pieces, dry_run=dry_run, older=f" older than {measures.exact(older)}" if older else "")
-    )
+    cli.out.text(prefix + _summary(pieces, older, dry_run=dry_run))
     return int(bool(failed))
 
 
-def _summary(pieces: list[LeftoverFacts], *, dry_run: bool, older: str) -> str:
-    """Return in words how many leftovers were cleared; `older`: the age that the person gave."""
+def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:
+    """Return in words how many leftovers were cleared; `older`: their least age in seconds."""
     if not pieces:
-        return f"no leftovers{older}"
+        return f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
     if dry_run:
         return f"{len(pieces)} found; nothing changed"
     left = sum(piece.get("left") == "it still runs" for piece in pieces)
