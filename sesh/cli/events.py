@@ -63,7 +63,7 @@ def events(
             _print(cli, follow_all(cli.target))
             return 0
         check_name(name)
-        with cli.find(name).open_stream(name) as stream:
+        with cli.find(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
             stream.audience = cli.audience
             _print(cli, follow(stream, since))
     except DaemonDied as died:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -19,11 +21,13 @@ from sesh.cli.gather import Gathering
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
+from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
 from sesh.reach.cancelling import Interrupts
 from sesh.stop import Stop
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
+_LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
@@ -109,6 +113,7 @@ class _FanOut(Gathering[str, int]):
         self._copying = threading.Lock()
         self._interrupts = Interrupts(tie=True, message="interrupted")
         self._broken: BrokenPipeError | None = None
+        self._stopped: dict[str, Interrupted] = {}
         self.signals: set[int] = set()
         lock = threading.Lock()
         prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
@@ -117,13 +122,13 @@ class _FanOut(Gathering[str, int]):
             self._outputs[host] = out = HostOutput(host, shown, lock, json=cli.line.json, follows=follows)
             self._each[host] = Invocation(replace(cli.line, hosts=[host]), out)
             self._each[host].open_stdin = self._open_stdin
+            self._each[host].stop.message = "interrupted"
 
-    def _run_on(self, host: str, stop: Stop) -> int:
+    def _run_on(self, host: str, _stop: Stop) -> int:
         """Run the verb on a host, in its thread; return the exit code."""
         cli = self._each[host]
-        cli.stop = stop
         with self._room:
-            stop.check()
+            cli.stop.check()
             try:
                 return self._run_verb(cli)
             except BrokenPipeError as error:
@@ -146,6 +151,8 @@ class _FanOut(Gathering[str, int]):
         """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
         if self._broken is not None:
             raise self._broken
+        if isinstance(answer, Interrupted) and answer.exit_code == ExitCode.INTERRUPTED:
+            answer = self._stopped.get(host, answer)
         super().take(host, answer)
         if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):
             self._report(host, answer)
@@ -162,15 +169,23 @@ class _FanOut(Gathering[str, int]):
             if number == signal.SIGINT:
                 printing.fresh_line()
             for host in [host for host in self.cli.line.hosts if host not in self.answers]:
-                interrupts = self._each[host].interrupts
+                cli = self._each[host]
                 try:
-                    if interrupts is None:
+                    if (interrupts := cli.interrupts) is None:
                         raise Interrupted("interrupted")
                     interrupts.deliver(number)
                 except Interrupted as stopped:
                     stopped.echoed = False
-                    self.workers.end(host)
-                    self.take(host, stopped)
+                    self._stopped.setdefault(host, stopped)
+                    cli.stop.stop()
+        until = time.monotonic() + _LEAVING
+        while (late := self._stopped.keys() - self.answers) and time.monotonic() < until:
+            polled([(self.workers.inbound, select.POLLIN)], until)
+            for host, answer in self.workers.take():
+                self.take(host, answer)
+        for host in late:
+            self.workers.end(host)
+            self.take(host, self._stopped[host])
 
     def run_all(self) -> int:
         """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""

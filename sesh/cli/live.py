@@ -42,6 +42,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
     except NotFound:
         write(target.call(views.logs, name=name, lines=count, ansi=ansi))
         return
-    with stream:
+    with stream, cli.stop.calling(stream.cut):
         stream.audience = cli.audience
         LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()

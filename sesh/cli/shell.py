@@ -58,6 +58,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         _suggesting_job(cli, name),
         cli.find(name).open_stream(name, timeout) as stream,
         cli.catching(tie=False, message=left) as interrupts,
+        cli.stop.calling(stream.cut),
     ):
         stream.pause = interrupts.sleep
         tell = note_question if cli.hears_questions and not no_wait else None

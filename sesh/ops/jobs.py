@@ -255,7 +255,10 @@ def run(
     try:
         with interrupts.stop_on_first():
             target.sync()
-        with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin is not None) as stream:
+        with (
+            target.begin(enter.job, interrupts, deadline, **data, stdin=stdin is not None) as stream,
+            target.caller.stop.calling(stream.cut),
+        ):
             begun, stream.deadline = True, late
             reports = stdin is None and target.caller.hears_questions
             waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)

@@ -224,7 +224,7 @@ class HostTarget(Target):
         """
         caller = self.caller
         host = self.destination
-        stop = stop or Stop()
+        stop = stop or caller.stop
         lists = changed is not None
 
         def way(destination: Destination, attempt: Attempt) -> Link:
