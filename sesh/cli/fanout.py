@@ -28,6 +28,7 @@ from sesh.stop import Stop
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
+_UNREAD = -1  # the code of a verb whose output nobody reads any more
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
@@ -112,7 +113,6 @@ class _FanOut(Gathering[str, int]):
         self._stdin: IO[bytes] | None = None
         self._copying = threading.Lock()
         self._interrupts = Interrupts(tie=True, message="interrupted")
-        self._broken: BrokenPipeError | None = None
         self._stopped: dict[str, Interrupted] = {}
         self.signals: set[int] = set()
         lock = threading.Lock()
@@ -131,9 +131,8 @@ class _FanOut(Gathering[str, int]):
             cli.stop.check()
             try:
                 return self._run_verb(cli)
-            except BrokenPipeError as error:
-                self._broken = error
-                raise
+            except BrokenPipeError:
+                return _UNREAD
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
 
@@ -149,8 +148,8 @@ class _FanOut(Gathering[str, int]):
 
     def take(self, host: str, answer: int | SeshError) -> None:
         """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
-        if self._broken is not None:
-            raise self._broken
+        if answer == _UNREAD:
+            raise BrokenPipeError
         if isinstance(answer, Interrupted) and answer.exit_code == ExitCode.INTERRUPTED:
             answer = self._stopped.get(host, answer)
         super().take(host, answer)
