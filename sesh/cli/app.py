@@ -25,7 +25,7 @@ START = (  # the examples at the top of the overview
     ("sesh", "List your sessions, here and on known remotes."),
 )
 EVERYWHERE = (
-    ("@HOST", "Run it on that host, over ssh; comes first on the line."),
+    ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
 )
@@ -80,7 +80,7 @@ class VerbGroup(TyperGroup):
         for group, verbs in GROUPS.items():
             _write(formatter, group, [(f"{verb.typed:<{width}}", verb.summary) for verb in verbs])
         rows = [*EVERYWHERE, ("--help, -h", "Show this page, or that of the verb.")]
-        _write(formatter, "With every verb, which may have dashes: --VERB", rows)
+        _write(formatter, "With every verb; VERB and --VERB are the same", rows)
         codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)
         formatter.write_text(f"Exit codes: {codes}.")
         formatter.write_text(f"Environment: {VARIABLES}")

@@ -23,20 +23,19 @@ from sesh.store.results import command_json
 _PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 
-Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")]
-Printed = Annotated[bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")]
+Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
+Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
 Keep = Annotated[
-    bool,
-    Option("--keep", help="Leave it in the list after its end: sesh NAME shows its last screen, until it is killed."),
+    bool, Option("--keep", help="Keep the session in the list until it is killed: sesh NAME shows its last screen.")
 ]
 Limit = Annotated[
-    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End it after {TIME}, with exit code 124.")
+    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End CMD after {TIME}, with exit code 124.")
 ]
-Stdin = Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")]
+Stdin = Annotated[bool, Option("--stdin", help="Feed CMD the standard input of sesh.")]
 Tie = Annotated[
     bool,
     Option(
-        "--tie", help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
+        "--tie", help="End CMD, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
     ),
 ]
 

@@ -36,8 +36,8 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
     both cases it asks first on a terminal. With --label and several hosts it needs -y.
 
-    If this machine has no session NAME, known remotes are asked for it, unless --local is given. On a terminal sesh
-    asks before it ends a session that it found there. Each NAME is tried; the exit code is 1 if any was not found.
+    A NAME that this machine does not have is looked up on known remotes, except with --local. On a terminal sesh asks
+    before it ends a session there. Each NAME is tried; the exit code is 1 if any was not found.
 
     Examples:
       sesh kill work

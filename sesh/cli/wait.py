@@ -32,20 +32,20 @@ def wait(  # noqa: PLR0913 (so many conditions)
     *,
     any_: Annotated[bool, Option("--any", help="Wait only for the first of several sessions.")] = False,
     label: Labelled = None,
-    exit_: Annotated[bool, Option("--exit", help="It has ended; exit with its exit code (the default).")] = False,
-    prompt: Annotated[bool, Option("--prompt", help="Its shell is at its prompt.")] = False,
-    waiting: Annotated[bool, Option("--waiting", help="It waits for a person.")] = False,
+    exit_: Annotated[bool, Option("--exit", help="The session has ended; exit with its code (the default).")] = False,
+    prompt: Annotated[bool, Option("--prompt", help="The shell is at its prompt.")] = False,
+    waiting: Annotated[bool, Option("--waiting", help="The program waits for a person.")] = False,
     idle: Annotated[
-        float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"It has printed nothing for {TIME}.")
+        float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"Nothing was printed for {TIME}.")
     ] = None,
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     start: Annotated[
         int | None,
         Option(
-            "--from", metavar="POS", parser=number, help="Look at output after POS, which `sesh send --json` prints."
+            "--from", metavar="POS", parser=number, help="Search output after POS, which `sesh send --json` prints."
         ),
     ] = None,
-    since_start: Annotated[bool, Option("--since-start", help="Look at all output that is kept.")] = False,
+    since_start: Annotated[bool, Option("--since-start", help="Search all output that is kept.")] = False,
     timeout: Timeout = None,
 ) -> int:
     """Wait until one of the conditions holds, and print which.

@@ -138,7 +138,7 @@ Env = Annotated[
 ]
 Size = Annotated[
     str | None,
-    Option("--size", metavar="COLUMNSxROWS", help="Its columns and rows until a terminal attaches, as 200x50."),
+    Option("--size", metavar="COLUMNSxROWS", help="The columns and rows until a terminal attaches, as 200x50."),
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]
