@@ -48,15 +48,17 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
 class HostOutput(Output):
     """The output of one of several hosts: lines after the host's name, or JSON with the host.
 
-    `lock`: one host prints at a time. `follows`: print JSON values as they come, else collect them in `values`.
+    `cli`: the command line of all hosts, whose status line goes before anything is printed. `lock`: one host prints at
+    a time. `follows`: print JSON values as they come, else collect them in `values`.
     """
 
     several = True
 
-    def __init__(self, host: str, prefix: bytes, lock: threading.Lock, *, json: bool, follows: bool) -> None:
-        super().__init__(json=json)
+    def __init__(self, cli: Invocation, host: str, prefix: bytes, lock: threading.Lock, *, follows: bool) -> None:
+        super().__init__(json=cli.line.json)
         self.values: list[Any] = []
-        self._host, self._prefix, self._lock, self._follows = host, b"" if json else prefix, lock, follows
+        self._cli, self._host, self._lock, self._follows = cli, host, lock, follows
+        self._prefix = b"" if self.json else prefix
         self._unfinished = b""
         self._ended = False
 
@@ -65,8 +67,10 @@ class HostOutput(Output):
         with self._lock:
             *lines, unfinished = (self._unfinished + data).split(b"\n")
             pieces, self._unfinished = printing.pieces(unfinished) if self._prefix else ([], unfinished)
-            if not self._ended:
-                printing.write(b"".join(self._prefix + line + b"\n" for line in [*lines, *pieces]))
+            lines += pieces
+            if lines and not self._ended:
+                self._cli.status("")
+                printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
 
     def value(self, thing: object) -> int:
         """Print a JSON value, or collect it."""
@@ -81,6 +85,7 @@ class HostOutput(Output):
 
     def note(self, line: str, host: str | None = None) -> None:
         """Print a note after the host's name."""
+        self._cli.status("")
         super().note(f"{self._host}: {line}", host)
 
     def end(self) -> None:
@@ -119,7 +124,7 @@ class _FanOut(Gathering[str, int]):
         prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
         for host, colour in zip(hosts, cycle(_COLOURS), strict=False):
             shown = prefix.format(colour, host).encode()
-            self._outputs[host] = out = HostOutput(host, shown, lock, json=cli.line.json, follows=follows)
+            self._outputs[host] = out = HostOutput(cli, host, shown, lock, follows=follows)
             self._each[host] = Invocation(replace(cli.line, hosts=[host]), out)
             self._each[host].open_stdin = self._open_stdin
             self._each[host].stop.message = "interrupted"

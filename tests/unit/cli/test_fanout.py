@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sesh.cli import printing
 from sesh.cli.fanout import HostOutput
+from sesh.cli.invocation import Invocation
+from sesh.cli.line import split
 
 PIECES = st.lists(
     st.sampled_from([b"", b"\n", b"a", "ä".encode(), b"long" * 5_000]) | st.binary(max_size=9), max_size=30
@@ -19,7 +21,7 @@ PIECES = st.lists(
 @given(PIECES)
 def test_every_line_is_shown_once_at_the_latest_at_the_end(pieces: list[bytes]) -> None:
     shown: list[bytes] = []
-    out = HostOutput("host", b"host: ", Lock(), json=False, follows=False)
+    out = HostOutput(Invocation(split([])), "host", b"host: ", Lock(), follows=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(printing, "write", shown.append)
         for piece in pieces:
