@@ -9,6 +9,7 @@ from sesh import machine, processes
 from sesh.outcomes import Command
 from sesh.schema import JobResult, Summary
 from sesh.stored import Facts, Record
+from sesh.vt.render.screen_data import Run, Screen
 
 
 def summary(**facts: object) -> Summary:
@@ -55,3 +56,16 @@ def job_result(**facts: object) -> JobResult:
 def command(**facts: object) -> Command:
     """Return a command of a session's history with no facts but its number."""
     return cast("Command", dict.fromkeys(Command.__required_keys__) | {"n": 1} | facts)
+
+
+def run(text: str, column: int = 0, **attributes: object) -> Run:
+    """Return a run of cells."""
+    return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
+
+
+def screen(*cells: list[Run], cursor: int = 0) -> Screen:
+    """Return a screen of these rows; the cursor is at the beginning of row `cursor`."""
+    return {
+        "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True, "style": 0},
+        "title": "", "alternate": False, "colours": {}, "continued": [], "cells": list(cells),
+    }  # fmt: skip
