@@ -20,9 +20,10 @@ def main() -> int:
     except BrokenPipeError:
         return _SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:
-        from sesh.cli import line, printing
+        from sesh.cli import line, output
 
-        return printing.report(error, line.split(argv))
+        split = line.split(argv)
+        return output.Output(json=split.json).report(error, split.verb)
 
 
 def start() -> None:

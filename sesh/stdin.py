@@ -1,4 +1,4 @@
-"""Read the standard input of this process."""
+"""Read the standard input of this process, or a copy of it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from sesh.errors import Refused
 _BLOCK = 1 << 16
 
 
-def block(size: int) -> bytes | None:
+def block(size: int, descriptor: int = 0) -> bytes | None:
     """Read at most `size` bytes of stdin; empty at its end, None if no bytes are available yet. Raises Refused.
 
     None is possible only for a non-blocking stdin, such as Node.js may leave to its children.
     """
     try:
-        return os.read(0, size)
+        return os.read(descriptor, size)
     except BlockingIOError:
         return None
     except OSError as error:
         raise Refused(f"cannot read stdin: {error.strerror}") from error
 
 
-def blocks(size: int = _BLOCK) -> Iterator[bytes]:
+def blocks(size: int = _BLOCK, descriptor: int = 0) -> Iterator[bytes]:
     """Yield stdin in blocks of at most `size` bytes. Raises Refused."""
-    while (data := block(size)) != b"":
+    while (data := block(size, descriptor)) != b"":
         if data is None:
-            select.select([0], [], [])
+            select.select([descriptor], [], [])
         else:
             yield data
 

@@ -11,7 +11,6 @@ from typer import Argument, Option
 
 from sesh import programs
 from sesh.about import CALLED
-from sesh.cli import printing
 from sesh.cli.words import Context, among
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
@@ -42,7 +41,7 @@ def state(
     if cli.line.hosts:
         hint = f"attach to the session, and type in it: {CALLED} --state STATE"
         raise UsageError("--state works only inside a session, and takes no host", hint=hint)
-    return printing.done(cli.line, name=agents.report(state, " ".join(text or [])), state=state)
+    return cli.out.done(name=agents.report(state, " ".join(text or [])), state=state)
 
 
 def integrate(
@@ -73,18 +72,18 @@ def integrate(
         changed = agents.integrate(agent, remove=remove)
     except agents.ByHand:
         if not (cli.line.json or remove):
-            printing.text(agents.snippet(agent))
+            cli.out.text(agents.snippet(agent))
         raise
     if not cli.line.json:
         state = "no hooks of sesh in" if remove else "hooks of sesh in"
-        printing.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
+        cli.out.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
     if changed and not (remove or cli.line.json):
-        printing.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
+        cli.out.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
         if programs.find(agent) is None:
-            printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
+            cli.out.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
     if not remove and agents.disabled(agent):
-        cli.person.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
-    return printing.done(cli.line, agent=agent, path=path, changed=changed)
+        cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
+    return cli.out.done(agent=agent, path=path, changed=changed)
 
 
 def mcp(ctx: Context) -> int:
@@ -120,10 +119,6 @@ def skill(ctx: Context) -> int:
       sesh skill
       mkdir -p ~/.claude/skills/sesh && sesh skill > ~/.claude/skills/sesh/SKILL.md
     """
-    cli = ctx.obj
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
-    if cli.line.json:
-        return printing.value({"skill": text})
-    printing.write(text.encode())
-    return 0
+    return ctx.obj.out.show({"skill": text}, text.removesuffix("\n"))

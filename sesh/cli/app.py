@@ -10,9 +10,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh.about import CALLED, SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
+from sesh.cli.words import Context
 from sesh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ START = (  # the examples at the top of the overview
     ("sesh", "List your sessions, here and on known remotes."),
 )
 EVERYWHERE = (
-    ("@HOST", "Run it on that host, over ssh; comes first on the line."),
+    ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
 )
@@ -53,6 +53,8 @@ SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 class Command(TyperCommand):
     """The command of a verb; it takes `--json` and `--local` too."""
 
+    context_class = Context
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line, with `[-- CMD…]` if the verb takes a command."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
@@ -63,17 +65,9 @@ class Command(TyperCommand):
         self.help = (self.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
         super().format_help_text(ctx, formatter)
 
-    def get_help(self, ctx: Any) -> str:
-        """Return the help, as JSON if wanted."""
-        return _json_if_wanted(super().get_help(ctx), ctx.obj)
-
 
 class VerbGroup(TyperGroup):
     """The overview: all verbs, by group."""
-
-    def get_help(self, ctx: Any) -> str:
-        """Return the overview, as JSON if wanted."""
-        return _json_if_wanted(super().get_help(ctx), ctx.obj)
 
     def format_help(self, _: Any, formatter: HelpFormatter) -> None:
         """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
@@ -86,7 +80,7 @@ class VerbGroup(TyperGroup):
         for group, verbs in GROUPS.items():
             _write(formatter, group, [(f"{verb.typed:<{width}}", verb.summary) for verb in verbs])
         rows = [*EVERYWHERE, ("--help, -h", "Show this page, or that of the verb.")]
-        _write(formatter, "With every verb, which may have dashes: --VERB", rows)
+        _write(formatter, "With every verb; VERB and --VERB are the same", rows)
         codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)
         formatter.write_text(f"Exit codes: {codes}.")
         formatter.write_text(f"Environment: {VARIABLES}")
@@ -96,10 +90,6 @@ def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
     formatter.write_heading(title)
     with formatter.indentation():
         formatter.write_dl(rows)
-
-
-def _json_if_wanted(text: str, cli: Invocation | None) -> str:
-    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.line.json else text
 
 
 @cache
@@ -131,9 +121,9 @@ def _flag(words: list[str], text: str, **more: Any) -> TyperOption:
 
 
 def _set_view(ctx: Any, option: Any, given: bool) -> None:
-    """Set an option of the line's view."""
+    """Set an option with which the verb attaches."""
     if given:
-        ctx.obj.line.view = replace(ctx.obj.line.view, **{option.name: True})
+        ctx.obj.view = replace(ctx.obj.view, **{option.name: True})
 
 
 def run(cli: Invocation) -> int:
@@ -141,17 +131,12 @@ def run(cli: Invocation) -> int:
     line = cli.line
     command = built(cli.line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
-    overview = typer.Context(group(), info_name=CALLED, obj=cli)
+    overview = Context(group(), info_name=CALLED, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
-
-            def invoke(cli: Invocation) -> int:
-                ctx.obj = cli
-                return int(command.invoke(ctx))
-
-            if len(cli.line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
-                return int(load("fanout.run")(cli, ctx.params, invoke))
-            return invoke(cli)
+            if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+                return int(load("fanout.run")(cli, ctx.params, run))
+            return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help
         return shown.exit_code
     except typer.TyperException as error:

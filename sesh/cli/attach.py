@@ -49,7 +49,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     options = _options(cli)
     current = listing.current()
     if current is not None:
-        _check_switch(current, cli.line.view, name, target.host)
+        _check_switch(current, cli.view, name, target.host)
     if sync:
         target.sync()
     if current is None and target.host is not None:
@@ -64,7 +64,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     if current is not None:
         return _switch_over(cli, target, current, name, connection)
     recent.remember(name, target.host)
-    options.first_notice = cli.person.first_notice
+    options.first_notice = cli.first_notice
     target.log_attached(name)
     connector = _Connector(cli, target)
     outcome = run_client(
@@ -75,8 +75,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
 
 
 def _options(cli: Invocation) -> AttachOptions:
-    settings = cli.person.settings()
-    view = cli.line.view
+    settings = cli.settings()
+    view = cli.view
     return AttachOptions(
         read_only=view.read_only,
         replace=view.replace,
@@ -99,8 +99,8 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.person.note_on_entry(f"SESH_DETACH_KEY is ignored: {error}")
-    return DetachKey.parse(cli.person.settings().detach_key or _DETACH_KEY)
+            cli.note_on_entry(f"SESH_DETACH_KEY is ignored: {error}")
+    return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
 class _Connector:
@@ -170,8 +170,8 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
     """Print the last screen and the end of an exited session; return its exit code."""
     end, _ = connection.single_request(WAIT)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = AttachmentEnd.ended(name, cli.line.host, end)
-    printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
+    outcome = AttachmentEnd.ended(name, target.host, end)
+    cli.out.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
     return _exit_code(outcome)
 
 

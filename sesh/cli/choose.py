@@ -74,7 +74,7 @@ def _chosen(
         verb = cli.line.verb.dashed or "--pick"
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     picks = order is SortOrder.RECENT
-    with SessionIndex(cli.person, hosts or None) as index:
+    with SessionIndex(cli, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
         if picks:
             _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
@@ -82,7 +82,7 @@ def _chosen(
                 missing = "no session has these labels" if wanted else "there are no sessions"
                 raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
-        view = board.View(order, wanted, creates, cli.person.settings().quiet, printing.coloured())
+        view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
 
 
@@ -107,7 +107,7 @@ def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
 def _enter(cli: Invocation, row: Row) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is not None:
-        cli.line.set_host(row.host)
+        cli.host = row.host
         if row.session["state"] == "running":
             return go.attach(cli, row.name)
     return go.go(cli, row.name)
@@ -129,7 +129,7 @@ def next_(ctx: Context, *, label: Labelled = None) -> int:
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
-    with SessionIndex(cli.person, cli.line.hosts or None) as index:
+    with SessionIndex(cli, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
         deadline = time.monotonic() + _QUESTION_DELAY
         while not (waiting := _waiting(rows := index.sessions(wanted))) and _any_works(rows):
@@ -142,7 +142,7 @@ def next_(ctx: Context, *, label: Labelled = None) -> int:
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
-    cli.line.set_host(chosen[0])
+    cli.host = chosen[0]
     return go.attach(cli, chosen[1])
 
 
@@ -167,13 +167,13 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli.person, cli.line.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:
                 rows: list[Summary] = [{**row, "host": key[0]} for key, row in index.sessions(wanted).items()]
                 if rows != printed:
-                    printing.value(rows)
+                    cli.out.value(rows)
                 printed, print_at = rows, inf
             ready = polled(watched, min(print_at, time.monotonic() + index.due))
             check_audience(ready, printing.STDOUT)

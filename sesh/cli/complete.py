@@ -91,7 +91,7 @@ def answer() -> int:
     kind = _CLASSES.get(os.environ[VARIABLE].removeprefix("complete_"))
     if kind is None:
         return 1
-    printing.text(kind(app.group(), {}, PROGRAM, VARIABLE).complete())  # type: ignore[abstract]
+    printing.write(f"{kind(app.group(), {}, PROGRAM, VARIABLE).complete()}\n".encode())  # type: ignore[abstract]
     return 0
 
 

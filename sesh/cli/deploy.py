@@ -9,7 +9,6 @@ from typer import Argument, Option
 
 from sesh import wording
 from sesh.about import CALLED, __version__
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context
 from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
@@ -37,9 +36,7 @@ def deploy(
       sesh deploy @box
       sesh deploy @web1 @web2
     """
-    cli = ctx.obj
-    _take_hosts(cli, hosts or [])
-    return _deploy(cli, cli.line.hosts, force=force)
+    return _deploy(ctx.obj, _given(ctx.obj, hosts or []), force=force)
 
 
 def upgrade(ctx: Context) -> int:
@@ -59,13 +56,10 @@ def upgrade(ctx: Context) -> int:
     hosts = known.hosts()
     if not hosts:
         if not cli.line.json:
-            cli.person.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
-        return printing.done(cli.line, hosts=[])
-    if (
-        cli.person.can_ask
-        and not cli.line.json
-        and not cli.person.agrees(f"deploy sesh {__version__} to {_named(hosts)}?")
-    ):
+            cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
+        return cli.out.done(hosts=[])
+    question = f"deploy sesh {__version__} to {_named(hosts)}?"
+    if cli.can_ask and not cli.line.json and not cli.agrees(question):
         raise Refused("nothing was deployed")
     return _deploy(cli, hosts, upgrading=True)
 
@@ -87,10 +81,10 @@ def forget(
       sesh forget --remove @box
     """
     cli = ctx.obj
-    _take_hosts(cli, hosts or [])
+    chosen = _given(cli, hosts or [])
     removed: dict[str, list[str]] = {}
     failed: dict[str, SeshError] = {}
-    for host in cli.line.hosts:
+    for host in chosen:
         try:
             if remove:
                 removed[host] = cli.target_of(host).call(undeploy.remove)
@@ -105,13 +99,13 @@ def forget(
         _retire_connection(cli, host)
     if not cli.line.json:
         for host, paths in removed.items():
-            printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
+            cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
     if failed:
         *others, last = failed
         for host in others:
-            cli.person.note(failed[host].line(host))
+            cli.note(failed[host].line(host))
         raise failed[last]
-    return printing.done(cli.line, hosts=list(cli.line.hosts), **({"removed": removed} if remove else {}))
+    return cli.out.done(hosts=chosen, **({"removed": removed} if remove else {}))
 
 
 def _named(hosts: Sequence[str]) -> str:
@@ -121,37 +115,38 @@ def _named(hosts: Sequence[str]) -> str:
 def _retire_connection(cli: Invocation, host: str) -> None:
     """End the shared connection to a host, unless it is in use."""
     try:
-        master.retire(links.destination_of(cli.person, host))
+        master.retire(links.destination_of(cli, host))
     except InvalidHost:
         return  # ssh no longer knows the host
     except SeshError as error:
-        cli.person.note(f"a shared connection to @{host} may stay open: {error}")
+        cli.note(f"a shared connection to @{host} may stay open: {error}")
 
 
-def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
-    """Add `@HOST` words to the hosts of the line. Raises UsageError for a word without `@`, or without any host."""
+def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
+    """Return the hosts of the line and of `words`. Raises UsageError for a word without `@`, or without any host."""
     for word in words:
         if word[:1] != "@":
             raise UsageError(f"a host begins with @: {CALLED} {cli.line.verb.dashed} @{printable(word)}")
-    cli.line.hosts = [*cli.line.hosts, *cli.person.settings().hosts_of([check_host(word[1:]) for word in words])]
-    if not cli.line.hosts:
-        hosts = _named(known.hosts())
-        hint = f"known: {hosts}" if hosts else ""
+    hosts = [*cli.line.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
+    if not hosts:
+        remotes = _named(known.hosts())
+        hint = f"known: {remotes}" if remotes else ""
         raise UsageError(f"no host given; write: {CALLED} {cli.line.verb.dashed} @HOST", hint=hint)
+    return hosts
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
     had_sesh = {host for host in hosts if known.of(host).get("version")}
-    results = fleet.deploy_all([links.destination_of(cli.person, host) for host in hosts], force=force)
+    results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]
     if cli.line.json:
-        printing.value({"ok": not failed, "hosts": rows})
+        cli.out.value({"ok": not failed, "hosts": rows})
     elif older:
         command = " ".join([CALLED, *(f"@{host}" for host in older), "--reload"])
-        cli.person.note(f"running sessions keep their old version until: {command}")
+        cli.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 
 

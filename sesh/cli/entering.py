@@ -8,7 +8,6 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli import go as going
-from sesh.cli import printing
 from sesh.cli.attach import attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
@@ -102,7 +101,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
         target.sync()
         answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
         if not cli.line.json:
-            printing.text(answer["name"])
+            cli.out.text(answer["name"])
         return _report_session(cli, answer["name"], created=answer["created"])
     return attach_terminal(
         cli,
@@ -139,8 +138,8 @@ def open_(
 def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print the session if JSON is wanted; return 0. Tell the person if a new session has the name of a verb."""
     if created and find_verb(name) is not None:
-        cli.person.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
-    return printing.done(cli.line, name=name, session=name, host=cli.line.host, created=created)
+        cli.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
+    return cli.out.done(name=name, session=name, host=cli.host, created=created)
 
 
 def here(
@@ -158,7 +157,7 @@ def here(
       sesh @gpu here
     """
     cli = ctx.obj
-    directory = checked_directory(cli.person, ".") if directory is None else directory
+    directory = checked_directory(cli, ".") if directory is None else directory
     session = cli.target.call(create.here, directory=directory)
     name = session["name"]
     spec = cli.line.spec(None if session["there"] else session["directory"])

@@ -63,11 +63,11 @@ def events(
             _print(cli, follow_all(cli.target))
             return 0
         check_name(name)
-        with cli.find(name).open_stream(name) as stream:
-            stream.audience = cli.person.audience
+        with cli.find(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
+            stream.audience = cli.audience
             _print(cli, follow(stream, since))
     except DaemonDied as died:
-        cli.person.note(str(died))
+        cli.note(str(died))
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0
@@ -76,14 +76,14 @@ def events(
 def _print(cli: Invocation, items: Iterable[Event]) -> None:
     for event in items:
         if "note" in event:
-            cli.person.note(str(event["note"]))
+            cli.note(str(event["note"]))
         elif cli.line.json:
-            printing.value({**event, "host": cli.line.host})
+            cli.out.value({**event, "host": cli.host})
         else:
             shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
             moment = measures.local_time(event.get("ts"))
             cells = (moment, str(event.get("session")), str(event.get("event")), _facts(shown))
-            printing.text(wording.plain("  ".join(cells).rstrip()))
+            cli.out.text(wording.plain("  ".join(cells).rstrip()))
 
 
 def _log(cli: Invocation, name: str | None) -> int:
@@ -91,12 +91,11 @@ def _log(cli: Invocation, name: str | None) -> int:
     log = cli.target.call(read_log, name=name)
     if cli.line.json:
         for event in log["events"]:
-            printing.value(event)
+            cli.out.value(event)
     elif log["events"]:
-        for line in printing.aligned([_LOG_HEADINGS, *map(_cells, log["events"])]):
-            printing.text(line)
+        cli.out.table([_LOG_HEADINGS, *map(_cells, log["events"])])
     else:
-        cli.person.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
+        cli.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
     return 0
 
 

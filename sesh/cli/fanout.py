@@ -1,291 +1,223 @@
-"""Run a verb on several hosts, in a child process for each; print their output and a summary.
-
-The children are forks, because 32 forks take 200 MiB and 32 interpreters would take 670. A child has no terminal, so
-nothing in it prompts, and each signal reaches it once, from its parent.
-"""
+"""Run a verb on several hosts, in a thread for each; print their output and a summary."""
 
 from __future__ import annotations
 
-import gc
-import json
 import os
-import selectors
+import select
 import signal
 import tempfile
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from enum import Enum
 from functools import partial
 from itertools import cycle
-from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from sesh import stdin
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.gather import STATUS_DELAY, waiting_line
+from sesh.cli.gather import Gathering
 from sesh.cli.invocation import Invocation
-from sesh.cli.person import Person
+from sesh.cli.output import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
-from sesh.errors import SIGNAL_BASE, ExitCode, UsageError, no_process
-from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
+from sesh.descriptors import polled
+from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
+from sesh.reach.cancelling import Interrupts
+from sesh.stop import Stop
 
-_FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-_MAX_CHILDREN = 32  # at a time; if the verb follows, all of them run at once
-_BLOCK = 1 << 16
-_LIFELINE = 3  # the child's end of a pipe, at which EOF means that the parent has ended
+_MOST = 32  # hosts at a time; if the verb follows, all of them
+_LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
+_UNREAD = -1  # the code of a verb whose output nobody reads any more
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
-class Form(Enum):
-    """How the output of a host is printed."""
-
-    LINES = "lines, each prefixed with its host"
-    OBJECTS = "JSON, an object a line"
-    LIST = "JSON, one list of all values at the end"
-
-
-def run(cli: Invocation, words: Mapping[str, Any], verb: Callable[[Invocation], int]) -> int:
+def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host of the line; return 0 if all succeeded.
 
-    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or needs a
-    confirmation, for which no child can ask.
+    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or if all hosts'
+    verbs raised one.
     """
-    _check(cli, words)
-    follows = cli.line.verb.name == "events" or bool(words.get("follow"))
-    form = Form.LINES
-    if cli.line.json or words.get("form") == "json":
-        form = Form.OBJECTS if follows else Form.LIST
-    Person.parent_watched = cli.person.watched  # the children, as forks, inherit it
-    gc.freeze()  # else a garbage collection in a child would copy all pages with objects
-    reads = words.get("stdin") or (cli.line.verb.name == "send" and [*(words.get("text") or ())] == ["-"])
-    with _copied_stdin() if reads else nullcontext("") as stdin:
-        children = _Children(cli.line.hosts, form, lambda host: _run_verb(cli, host, verb), stdin)
-        status = (lambda _: None) if follows else cli.person.status
-        children.run(len(cli.line.hosts) if follows else _MAX_CHILDREN, status)
-    if form is Form.LIST:
-        printing.value([row for host in cli.line.hosts for row in children.values(host)])
-    elif form is Form.LINES:
-        _print_summary(children.codes)
-    return _exit_code(cli, {*children.codes.values()}, children.signals)
-
-
-def _check(cli: Invocation, words: Mapping[str, Any]) -> None:
     if cli.line.verb.hosts is Hosts.ONE:
         several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
         verb = cli.line.verb.dashed or f"{CALLED} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
-    unnamed = cli.line.verb.name == "kill-all" or (cli.line.verb.name == "kill" and words.get("label"))
-    if unnamed and not words.get("yes"):
-        raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
+    return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
 
 
-def _run_verb(cli: Invocation, host: str, verb: Callable[[Invocation], int]) -> int:
-    """Run the verb for one host, in its child; return the exit code."""
-    try:
-        return verb(Invocation(replace(cli.line, hosts=[host])))
-    except BrokenPipeError:
-        return SIGNAL_BASE + signal.SIGPIPE
-    except (Exception, KeyboardInterrupt) as error:
-        return printing.report(error, cli.line, host)
+class HostOutput(Output):
+    """The output of one of several hosts: lines after the host's name, or JSON with the host.
+
+    `cli`: the command line of all hosts, whose status line goes before anything is printed. `lock`: one host prints at
+    a time. `follows`: print JSON values as they come, else collect them in `values`.
+    """
+
+    several = True
+
+    def __init__(self, cli: Invocation, host: str, prefix: bytes, lock: threading.Lock, *, follows: bool) -> None:
+        super().__init__(json=cli.line.json)
+        self.values: list[Any] = []
+        self._cli, self._host, self._lock, self._follows = cli, host, lock, follows
+        self._prefix = b"" if self.json else prefix
+        self._unfinished = b""
+        self._ended = False
+
+    def write(self, data: bytes) -> None:
+        """Print the lines that the data completes, and pieces of a long one."""
+        with self._lock:
+            *lines, unfinished = (self._unfinished + data).split(b"\n")
+            pieces, self._unfinished = printing.pieces(unfinished) if self._prefix else ([], unfinished)
+            lines += pieces
+            if lines and not self._ended:
+                self._cli.status("")
+                printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+
+    def value(self, thing: object) -> int:
+        """Print a JSON value, or collect it."""
+        if self._follows:
+            return super().value(thing)
+        self.values.append(thing)
+        return ExitCode.OK
+
+    def json_line(self, thing: object) -> bytes:
+        """Return the line for a JSON object, with the host."""
+        return super().json_line({"host": self._host, **thing} if isinstance(thing, dict) else thing)
+
+    def note(self, line: str, host: str | None = None) -> None:
+        """Print a note after the host's name."""
+        self._cli.status("")
+        super().note(f"{self._host}: {line}", host)
+
+    def end(self) -> None:
+        """Print an unfinished line, and nothing from now on."""
+        if self._unfinished:
+            self.write(b"\n")
+        self._ended = True
+
+    def rows(self, code: int) -> list[Any]:
+        """Return the rows for the list of all hosts: those of a list, or an object with host and exit code."""
+        rows: list[Any] = []
+        for value in self.values:
+            rows += value if isinstance(value, list) else [{"host": self._host, "exit_code": code, **value}]
+        return rows
 
 
-@contextmanager
-def _copied_stdin() -> Iterator[str]:
-    """Copy stdin to a file, which each child opens for itself; yield its path."""
-    with tempfile.NamedTemporaryFile() as file:
-        for data in stdin.blocks():
-            file.write(data)
-        file.flush()
-        yield file.name
+class _FanOut(Gathering[str, int]):
+    """The runs of a verb on several hosts.
+
+    `signals`: those received. They are passed on to the hosts whose verb waits for them; any other host is stopped.
+    """
+
+    def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], *, follows: bool) -> None:
+        hosts = cli.line.hosts
+        super().__init__(cli, {host: partial(self._run_on, host) for host in hosts})
+        self._run_verb, self._follows = run_verb, follows
+        self._room = threading.Semaphore(len(hosts) if follows else _MOST)
+        self._outputs: dict[str, HostOutput] = {}
+        self._each: dict[str, Invocation] = {}
+        self._stdin: IO[bytes] | None = None
+        self._copying = threading.Lock()
+        self._interrupts = Interrupts(tie=True, message="interrupted")
+        self._stopped: dict[str, Interrupted] = {}
+        self.signals: set[int] = set()
+        lock = threading.Lock()
+        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
+        for host, colour in zip(hosts, cycle(_COLOURS), strict=False):
+            shown = prefix.format(colour, host).encode()
+            self._outputs[host] = out = HostOutput(cli, host, shown, lock, follows=follows)
+            self._each[host] = Invocation(replace(cli.line, hosts=[host]), out)
+            self._each[host].open_stdin = self._open_stdin
+            self._each[host].stop.message = "interrupted"
+
+    def _run_on(self, host: str, _stop: Stop) -> int:
+        """Run the verb on a host, in its thread; return the exit code."""
+        cli = self._each[host]
+        with self._room:
+            cli.stop.check()
+            try:
+                return self._run_verb(cli)
+            except BrokenPipeError:
+                return _UNREAD
+            except Exception as error:
+                raise sesh_error(error, cli.line.verb) from error
+
+    def _open_stdin(self) -> int:
+        """Open a copy of stdin, for one of the hosts."""
+        with self._copying:
+            if self._stdin is None:
+                self._stdin = tempfile.NamedTemporaryFile()
+                for data in stdin.blocks():
+                    self._stdin.write(data)
+                self._stdin.flush()
+        return os.open(self._stdin.name, os.O_RDONLY)
+
+    def take(self, host: str, answer: int | SeshError) -> None:
+        """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
+        if answer == _UNREAD:
+            raise BrokenPipeError
+        if isinstance(answer, Interrupted) and answer.exit_code == ExitCode.INTERRUPTED:
+            answer = self._stopped.get(host, answer)
+        super().take(host, answer)
+        if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):
+            self._report(host, answer)
+        self._outputs[host].end()
+
+    def _report(self, host: str, error: SeshError) -> None:
+        if self.cli.line.json or str(error) != "interrupted":  # the summary says that of each host
+            self._outputs[host].report(error, self.cli.line.verb, host)
+
+    def signalled(self) -> None:
+        """Pass signals on to the verbs that wait for them, and stop the others."""
+        for number in self._interrupts.read():
+            self.signals.add(number)
+            if number == signal.SIGINT:
+                printing.fresh_line()
+            for host in [host for host in self.cli.line.hosts if host not in self.answers]:
+                cli = self._each[host]
+                try:
+                    if (interrupts := cli.interrupts) is None:
+                        raise Interrupted("interrupted")
+                    interrupts.deliver(number)
+                except Interrupted as stopped:
+                    stopped.echoed = False
+                    self._stopped.setdefault(host, stopped)
+                    cli.stop.stop()
+        until = time.monotonic() + _LEAVING
+        while (late := self._stopped.keys() - self.answers) and time.monotonic() < until:
+            polled([(self.workers.inbound, select.POLLIN)], until)
+            for host, answer in self.workers.take():
+                self.take(host, answer)
+        for host in late:
+            self.workers.end(host)
+            self.take(host, self._stopped[host])
+
+    def run_all(self) -> int:
+        """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
+        with self._interrupts:
+            self.run(self._interrupts.inbound)
+        wrong = {host: answer for host, answer in self.answers.items() if isinstance(answer, UsageError)}
+        if len(wrong) == len(self.answers) and not any(error.answered for error in wrong.values()):
+            raise next(iter(wrong.values()))
+        for host, error in wrong.items():
+            if not error.answered:
+                self._report(host, error)
+        codes = {host: _code(self.answers[host]) for host in self.cli.line.hosts}
+        rows = [row for host, code in codes.items() for row in self._outputs[host].rows(code)]
+        if rows or (self.cli.line.json and not self._follows):
+            self.cli.out.value(rows)
+        elif not self.cli.line.json and (set(codes.values()) != {ExitCode.INTERRUPTED}):
+            table = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
+            printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
+        if ended := self.signals & {signal.SIGTERM, signal.SIGHUP}:
+            return SIGNAL_BASE + max(ended)
+        if self.signals and ExitCode.INTERRUPTED in codes.values():
+            return ExitCode.INTERRUPTED
+        return ExitCode.USAGE if len(wrong) == len(codes) else int(any(codes.values()))
 
 
-def _print_summary(codes: Mapping[str, int]) -> None:
-    """Print a row for each host on stderr, unless Ctrl-C has interrupted all of them."""
-    if ExitCode.INTERRUPTED in codes.values():
-        printing.fresh_line()
-    if any(code != ExitCode.INTERRUPTED for code in codes.values()):
-        rows = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
-        printing.write(printing.encoded("\n".join([*rows, ""])), printing.STDERR)
+def _code(answer: int | SeshError) -> int:
+    return int(answer.exit_code) if isinstance(answer, SeshError) else answer
 
 
 def _verdict(code: int) -> str:
     return f"{'interrupted' if code == ExitCode.INTERRUPTED else 'failed'} ({code})" if code else "ok"
-
-
-def _exit_code(cli: Invocation, codes: set[int], signals: set[int]) -> int:
-    if ended := signals & {signal.SIGTERM, signal.SIGHUP}:
-        return SIGNAL_BASE + max(ended)
-    if ExitCode.INTERRUPTED in codes and signals:
-        return ExitCode.INTERRUPTED
-    runs_command = cli.line.verb.name in ("exec", "run")  # the command's own exit code may be 2
-    if not runs_command and all(code == ExitCode.USAGE for code in codes):
-        return ExitCode.USAGE
-    return int(any(codes))
-
-
-class _Children:
-    """The children of a fan-out. Signals are forwarded to them, and they end with this process.
-
-    `codes`: the exit code of each host; INTERRUPTED for a child that was never started. `signals`: signals received;
-    after the first, no more children start.
-    """
-
-    def __init__(self, hosts: Sequence[str], form: Form, work: Callable[[str], int], stdin: str) -> None:
-        self.codes = dict.fromkeys(hosts, int(ExitCode.INTERRUPTED))
-        self.signals: set[int] = set()
-        self._form, self._work, self._stdin = form, work, stdin
-        self._waiting, self._running = deque(hosts), dict[int, str]()
-        self._buffers: dict[str, bytearray] = {host: bytearray() for host in hosts}
-        self._selector = selectors.DefaultSelector()
-        self._lifeline, _ = os.pipe()  # the other end stays open until this process ends
-        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
-        colours = zip(hosts, cycle(_COLOURS), strict=False)
-        self._prefixes = {host: prefix.format(colour, host).encode() for host, colour in colours}
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, the kernel discards the children's exit codes
-        for number in _FORWARDED:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._forward)
-
-    def _forward(self, number: int, _frame: FrameType | None) -> None:
-        self.signals.add(number)
-        self._waiting.clear()
-        for pid in self._running:
-            os.kill(pid, number)
-
-    def run(self, limit: int, status: Callable[[str], object]) -> None:
-        """Start the children, at most `limit` at a time, and print their output until all have ended.
-
-        `status`: is called with a line that names the hosts that still run, and with "" before output is printed.
-        """
-        while True:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # a signal during a fork would miss the child
-            try:
-                while self._waiting and len(self._running) < limit:
-                    self._start(self._waiting.popleft())
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-            if not self._running:
-                return
-            if not (ready := self._selector.select(STATUS_DELAY)):
-                status(waiting_line([*self._running.values()]))
-                ready = self._selector.select()
-                status("")
-            for key, _ in ready:
-                pid, take = key.data
-                self._read(pid, take, key.fd)
-
-    def _start(self, host: str) -> None:
-        pipes = [os.pipe(), os.pipe()]
-        outputs = [outbound for _, outbound in pipes]
-        pid = fork(lambda: _run_child(lambda: self._work(host), self._stdin, outputs, self._lifeline))
-        self._running[pid] = host
-        takers = (self._stdout_taker(host), Lines(partial(_note, host)).take)
-        for (inbound, outbound), take in zip(pipes, takers, strict=True):
-            os.close(outbound)
-            self._selector.register(inbound, selectors.EVENT_READ, (pid, take))
-
-    def _stdout_taker(self, host: str) -> Callable[[bytes], object]:
-        """Return the function that takes the stdout of a host."""
-        if self._form is Form.LIST:
-            return self._buffers[host].extend
-        show = self._print if self._form is Form.LINES else _print_objects
-        return Lines(partial(show, host)).take
-
-    def _read(self, pid: int, take: Callable[[bytes], object], descriptor: int) -> None:
-        """Read and print output; once both streams have ended, take the exit code."""
-        data = os.read(descriptor, _BLOCK)
-        take(data)
-        if data:
-            return
-        self._selector.unregister(descriptor)
-        os.close(descriptor)
-        if not any(key.data[0] == pid for key in self._selector.get_map().values()):
-            host = self._running.pop(pid)  # before `waitpid` frees the pid, which another process may get
-            _, status = os.waitpid(pid, 0)
-            ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            self.codes[host] = SIGNAL_BASE + ended_by if ended_by else os.WEXITSTATUS(status)
-
-    def values(self, host: str) -> list[Any]:
-        """Return the JSON that a host printed: the rows of a list, or its value with host and exit code."""
-        code = self.codes[host]
-        try:
-            value = json.loads(self._buffers[host])
-        except ValueError:
-            kind = "interrupted" if code == ExitCode.INTERRUPTED else "internal"
-            value = {"error": {"code": kind, "message": f"{host} printed nothing"}}
-        if isinstance(value, list):
-            return value
-        return [{"host": host, **value, "exit_code": value.get("exit_code", code)}]
-
-    def _print(self, host: str, lines: list[bytes]) -> None:
-        printing.write(b"".join(self._prefixes[host] + line + b"\n" for line in lines))
-
-
-def _print_objects(host: str, lines: list[bytes]) -> None:
-    for line in lines:
-        printing.value({"host": host, **json.loads(line)})
-
-
-def _note(host: str, lines: list[bytes]) -> None:
-    for line in lines:
-        text = line.decode("utf-8", "replace").removeprefix(f"{CALLED}: ")
-        if text != "interrupted":  # the exit code says so for all hosts
-            printing.note(f"{host}: {text}")
-
-
-class Lines:
-    """Splits output into lines, and shows them."""
-
-    def __init__(self, show: Callable[[list[bytes]], object]) -> None:
-        self._show, self._unfinished = show, b""
-
-    def take(self, data: bytes) -> None:
-        """Take more output. Empty data is the end, which completes an unfinished line."""
-        *lines, unfinished = (self._unfinished + data).split(b"\n")
-        pieces, self._unfinished = printing.pieces(unfinished)
-        last = [self._unfinished] if self._unfinished and not data else []
-        self._show([*lines, *pieces, *last])
-
-
-def fork(work: Callable[[], int]) -> int:
-    """Fork a child that exits with the result of `work`; return its pid. Raises Refused if the fork fails."""
-    try:
-        pid = os.fork()
-    except OSError as error:
-        raise no_process(error) from error
-    if pid:
-        return pid
-    code = 1
-    try:
-        code = work()
-    except KeyboardInterrupt:
-        code = SIGNAL_BASE + signal.SIGINT
-    finally:
-        os._exit(code)
-
-
-def _run_child(work: Callable[[], int], stdin: str, outputs: list[int], lifeline: int) -> int:
-    """Set up descriptors and signals of a child, and do its work; return the exit code."""
-    os.setsid()
-    if stdin:
-        os.dup2(os.open(stdin, os.O_RDONLY), 0)
-    for descriptor, stream in enumerate(outputs, 1):
-        os.dup2(stream, descriptor)
-    os.dup2(lifeline, _LIFELINE)
-    os.closerange(_LIFELINE + 1, 1 << 16)
-    for number in _FORWARDED:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()  # the thread gets no signals: they are still blocked
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    return work()
-
-
-def _end_with_parent() -> None:
-    """End this child when its parent ends, even by SIGKILL, because nothing would read its output."""
-    os.read(_LIFELINE, 1)
-    os.kill(os.getpid(), signal.SIGTERM)

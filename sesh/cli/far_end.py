@@ -11,5 +11,5 @@ from sesh.cli.invocation import Invocation
 def bridge(cli: Invocation) -> int:
     """Serve the far end of a link."""
     if os.isatty(0) or os.isatty(1):
-        cli.person.note("--bridge is for sesh on another machine; it reads frames from stdin")
+        cli.note("--bridge is for sesh on another machine; it reads frames from stdin")
     return link_end.serve()

@@ -2,92 +2,106 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+import select
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import TypeVar
+from math import inf
+from typing import Generic, TypeVar
 
 from sesh import reach
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import InternalError, SeshError
+from sesh.descriptors import polled
+from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
+from sesh.reach.workers import Workers
+from sesh.stop import Stop
 
-STATUS_DELAY = 0.5  # seconds before the status line appears
+_STATUS_DELAY = 0.5  # seconds before the status line appears
 _MAX_NAMED = 5  # hosts beyond it are counted, not named
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
+class Gathering(Generic[Key, Answer]):
+    """Functions that are called at once; `answers` has what they returned, or their errors."""
+
+    def __init__(self, cli: Invocation, work: Mapping[Key, Callable[[Stop], Answer]]) -> None:
+        self.cli, self._work = cli, work
+        self.answers: dict[Key, Answer | SeshError] = {}
+        self.workers: Workers[Key, Answer] = Workers()
+
+    def run(self, signals: int = -1, *, first: bool = False) -> None:
+        """Call the functions until all have answered. `first`: until one has, without an error.
+
+        `signals`: call `signalled` when this descriptor is readable.
+        """
+        say_at = time.monotonic() + _STATUS_DELAY
+        with self.workers as workers, ExitStack() as undo:
+            undo.callback(self.cli.status, "")
+            for key, function in self._work.items():
+                workers.begin(key, partial(_answer, function))
+            while len(self.answers) < len(self._work):
+                watched = [(each, select.POLLIN) for each in (workers.inbound, signals) if each >= 0]
+                ready = polled(watched, None if say_at == inf else say_at)
+                if not ready:
+                    say_at = inf
+                    self.cli.status(_waiting_line([key for key in self._work if key not in self.answers]))
+                if signals in ready:
+                    self.signalled()
+                for key, answer in workers.take():
+                    self.take(key, answer)
+                if first and any(not isinstance(answer, SeshError) for answer in self.answers.values()):
+                    break
+
+    def take(self, key: Key, answer: Answer | SeshError) -> None:
+        """Take the answer of a function."""
+        self.answers[key] = answer
+
+    def signalled(self) -> None:
+        """Handle signals."""
+
+
+def _answer(function: Callable[[Stop], Answer], stop: Stop) -> Iterator[Answer]:
+    yield function(stop)
+
+
+def gather(
+    cli: Invocation, work: Mapping[Key, Callable[[Stop], Answer]], *, first: bool = False
+) -> dict[Key, Answer | SeshError]:
+    """Call all functions at once; return the answers or errors, in the order of the keys.
+
+    `first`: return only the first answer, unless there are only errors.
+    """
+    gathering = Gathering(cli, work)
+    gathering.run(first=first)
+    answers = {key: gathering.answers[key] for key in work if key in gathering.answers}
+    found = [key for key, answer in answers.items() if not isinstance(answer, SeshError)] if first else []
+    return {key: answers[key] for key in found or answers}
+
+
 class _HostCaller(Caller):
     """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
 
-    def __init__(self, cli: Invocation, host: str | None) -> None:
-        self.local, self._host = cli.line.local, host
+    def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
+        self.local, self.stop, self._host = cli.local, stop, host
 
     def note(self, line: str) -> None:
         """Print a note."""
         printing.note(f"@{self._host}: {line}" if self._host is not None else line, self._host)
 
 
-def target_of(cli: Invocation, host: str | None) -> Target:
-    """Return the target for one of several hosts, for use in a thread. Raises InvalidHost."""
-    return reach.target_of(_HostCaller(cli, host), host)
+def asking(cli: Invocation, host: str | None, ask: Callable[[Target], Answer]) -> Callable[[Stop], Answer]:
+    """Return the function that calls `ask` with the target for a host, in the thread of that host."""
+    return lambda stop: ask(reach.target_of(_HostCaller(cli, host, stop), host))
 
 
-def gather(
-    cli: Invocation, work: Mapping[Key, Callable[[], Answer]], *, first: bool = False
-) -> dict[Key, Answer | SeshError]:
-    """Call all functions at once, in threads; return the answers or errors, in the order of the keys.
-
-    `first`: return only the first answer, unless there are only errors. Threads still running then, or after Ctrl-C,
-    end with this process.
-    """
-    finished: SimpleQueue[tuple[Key, Answer | SeshError]] = SimpleQueue()
-
-    def answer(key: Key) -> None:
-        try:
-            finished.put((key, work[key]()))
-        except SeshError as error:
-            finished.put((key, error))
-        except Exception as error:
-            finished.put((key, InternalError(f"internal error: {type(error).__name__}: {error}")))
-
-    for key in work:
-        threading.Thread(target=answer, args=(key,), daemon=True).start()
-    answers: dict[Key, Answer | SeshError] = {}
-    try:
-        while len(answers) < len(work):
-            try:
-                key, result = finished.get(timeout=STATUS_DELAY)
-            except Empty:
-                if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
-                    cli.person.status(waiting_line(hosts))
-                key, result = finished.get()
-            answers[key] = result
-            if first and not isinstance(result, SeshError):
-                return {key: result}
-    finally:
-        cli.person.status("")
-    return {key: answers[key] for key in work}
-
-
-def on_each(
-    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], Answer]
-) -> dict[str | None, Answer | SeshError]:
-    """Call `ask` for each machine; return the answers or errors.
-
-    With a single machine, its error is raised, and the person may be asked to log in.
-    """
-    if len(cli.line.hosts) < 2:
-        return {host: ask(cli.target_of(host)) for host in hosts}
-    return gather(cli, {host: partial(ask, target_of(cli, host)) for host in hosts})
-
-
-def waiting_line(hosts: Sequence[str]) -> str:
-    """Return the status line that names the hosts without an answer yet."""
+def _waiting_line(keys: Sequence[object]) -> str:
+    """Return the status line that names the hosts without an answer yet; empty for other keys."""
+    hosts = [key for key in keys if isinstance(key, str)]
     more = f" and {len(hosts) - _MAX_NAMED} more" if len(hosts) > _MAX_NAMED else ""
-    return f"waiting for {', '.join(hosts[:_MAX_NAMED])}{more}"
+    return f"waiting for {', '.join(hosts[:_MAX_NAMED])}{more}" if hosts else ""

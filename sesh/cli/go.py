@@ -32,11 +32,11 @@ def go(
         return back(cli)
     check_name(name)
     spec = cli.line.spec(directory, env, label)
-    if cli.line.view.read_only and directory is None and cli.line.tail is None:
+    if cli.view.read_only and directory is None and cli.line.tail is None:
         return attach(cli, name)  # a new shell has nothing to watch
     similar = "" if cli.line.create else similar_verb(name)
     if find_verb(name) is not None:
-        cli.person.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 
     def entered(target: Target) -> Entered:
         return target.enter(enter.go, name=name, spec=spec, near=similar)
@@ -67,12 +67,12 @@ def _attach_to(cli: Invocation, target: Target, name: str) -> int:
 
 def back(cli: Invocation) -> int:
     """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
-    if cli.line.host is not None:
+    if cli.host is not None:
         return _attach_to(cli, cli.target, "-")
     for host, name in enter.recent():
         if host is None and contains_this_terminal(name):
             continue
-        cli.line.set_host(host)
+        cli.host = host
         try:
             return _attach_to(cli, cli.target, name)
         except NotFound:
@@ -80,5 +80,5 @@ def back(cli: Invocation) -> int:
         except SeshError as error:
             error.message = f"cannot go back to {name}: {error.message}"
             raise
-    cli.line.set_host(None)
+    cli.host = None
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")

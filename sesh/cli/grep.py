@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from sesh import errors, wording
-from sesh.cli import printing
-from sesh.cli.gather import gather, target_of
+from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_row
 from sesh.cli.words import Context, Names, number
 from sesh.errors import SeshError
 from sesh.ops import search
-from sesh.outcomes import Hit
+from sesh.outcomes import Hit, Hits
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 from sesh.store import listing
@@ -50,11 +49,11 @@ def grep(
     rows, failed = (_on_hosts if len(cli.line.hosts) > 1 else _on_one)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.line.json:
-        printing.value(rows)
-    else:
-        _print(hits)
+        cli.out.value(rows)
+    elif hits:
+        cli.out.text("\n".join(_shown(hits)))
     for line in failed:
-        cli.person.note(line)
+        cli.note(line)
     return 0 if hits else 1
 
 
@@ -62,10 +61,13 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
     """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-    asked = {host: partial(target_of(cli, host).call, search.grep, names=names, **query) for host in cli.line.hosts}
-    for host, answer in gather(cli, asked).items():
+
+    def ask(target: Target) -> Hits:
+        return target.call(search.grep, names=names, **query)
+
+    for host, answer in gather(cli, {host: asking(cli, host, ask) for host in cli.line.hosts}).items():
         if isinstance(answer, SeshError):
-            rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
+            rows.append(error_row(answer, host))
             failed.append(f"@{host}: {answer.line(host)}")
         else:
             rows += [{**hit, "host": host} for hit in answer["hits"]]
@@ -86,11 +88,11 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
         failed = cli.on_each(names, search_in)
     else:
         failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, []).items()}
-    return rows, [error.line(cli.line.host) for error in failed.values()]
+    return rows, [error.line(cli.host) for error in failed.values()]
 
 
-def _print(hits: Sequence[Hit]) -> None:
-    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
+def _shown(hits: Sequence[Hit]) -> list[str]:
+    """Return lines as grep prints them: `session:line:text`, `session-line-text` for context, `--` between groups."""
     next_line: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
@@ -104,5 +106,4 @@ def _print(hits: Sequence[Hit]) -> None:
         out.append(f"{name}:{line}:{wording.plain(hit['text'])}")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["after"], line + 1)]
         next_line = name, line + len(hit["after"]) + 1
-    if out:
-        printing.text("\n".join(out))
+    return out

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from sesh import errors, reach
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.line import CommandLine
+from sesh.cli.line import CommandLine, View
+from sesh.cli.output import Output
 from sesh.cli.person import Person
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_host, check_name
 from sesh.reach import find
+from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
+from sesh.stop import Stop
 from sesh.store import listing
 
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 
 
-class Invocation:
-    """A command line, and where its sessions are."""
+class Invocation(Person):
+    """A command line while it executes: where its session is, and its caller.
 
-    def __init__(self, line: CommandLine) -> None:
-        self.line, self.person = line, Person(line)
-        line.hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
-        if line.hosts:
-            line.hosts = self.person.settings().hosts_of(line.hosts)  # resolves groups
+    `host`: the host of the line, or the one on which `find` has found the session. `view`: typer sets it. `interrupts`:
+    the signals of the verb's wait, while it waits. `open_stdin`: returns the descriptor of its standard input.
+    """
+
+    def __init__(self, line: CommandLine, out: Output | None = None) -> None:
+        super().__init__(out or Output(json=line.json), line.host)
+        self.local, self.view, self.stop = line.local, View(), Stop()
+        self.open_stdin: Callable[[], int] = lambda: 0
+        self.interrupts: Interrupts | None = None
+        hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
+        self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
+        self.host = self.line.host
 
     @property
     def target(self) -> Target:
-        """The target of the line: its host, else this machine."""
-        return reach.target_of(self.person, self.line.host, offer=not self.line.json)
+        """The target of the verb: its host, else this machine."""
+        return reach.target_of(self, self.host, offer=not self.line.json)
 
     def target_of(self, host: str | None) -> Target:
         """Return the target for a host, None for this machine; never offer to deploy sesh to it."""
-        return reach.target_of(self.person, host)
+        return reach.target_of(self, host)
 
     def places(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
         """Return the host of each session (None for this machine), or the error of the search for it.
@@ -43,35 +55,35 @@ class Invocation:
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has.
         """
-        places: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
-        absent = [] if self.line.hosts else [name for name in places if not find.is_here(name)]
+        places: dict[str, str | SeshError | None] = dict.fromkeys(names, self.host)
+        absent = [] if self.host is not None else [name for name in places if not find.is_here(name)]
         if absent:
             from sesh.ops import lookup
 
-            found = lookup.located(self.person, absent)
+            found = lookup.located(self, absent)
             if not creates:
-                lookup.note_unknown(self.person, found)
+                lookup.note_unknown(self, found)
             for name, place in found.items():
                 try:
-                    places[name] = lookup.host_of(self.person, name, place, "" if creates else self.line.verb.dashed)
+                    places[name] = lookup.host_of(self, name, place, "" if creates else self.line.verb.dashed)
                 except SeshError as error:
                     places[name] = error
         return places
 
     def find(self, *names: str | None, creates: bool = False) -> Target:
-        """Return the target that has the session, and make it the target of the line.
+        """Return the target that has the session, and make it the target of the verb.
 
-        Without a name, or with several, return the target of the line as it is. `creates`: see `places`. Raises
-        NotFound, Refused.
+        Without a name, or with several, return the target of the line. `creates`: see `places`. Raises NotFound,
+        Refused.
         """
         name = names[0] if len(names) == 1 else None
-        if name is not None and not self.line.hosts:
+        if name is not None and self.host is None:
             host = self.places([name], creates=creates)[name]
             if isinstance(host, SeshError):
                 raise host
             if host is not None:
                 self._note_host(name, host)
-                self.line.set_host(host)
+                self.host = host
         return self.target
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
@@ -85,13 +97,13 @@ class Invocation:
             try:
                 if isinstance(host, SeshError):
                     raise host
-                if host != self.line.host:
+                if host != self.host:
                     self._note_host(name, str(host), confirm=confirm)
                 groups.setdefault(host, []).append(name)
             except SeshError as error:
                 failed[name] = error
         for host, group in groups.items():
-            target = self.target if host == self.line.host else self.target_of(host)
+            target = self.target if host == self.host else self.target_of(host)
             try:
                 refused = {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
             except SeshError as error:
@@ -105,10 +117,10 @@ class Invocation:
 
     def _note_host(self, name: str, host: str, *, confirm: bool = False) -> None:
         """Print the host of a session, or, if `confirm`, ask whether to end the session. Raises Refused."""
-        if not confirm or self.line.json or not self.person.can_ask:
+        if not confirm or self.line.json or not self.can_ask:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            self.person.remember(f"{name} on @{host}")
-        elif not self.person.agrees(f"{name} runs on @{host}. End it?"):
+            self.remember(f"{name} on @{host}")
+        elif not self.agrees(f"{name} runs on @{host}. End it?"):
             raise Refused("nothing was done")
 
     def session(self, name: str | None) -> str:
@@ -116,6 +128,15 @@ class Invocation:
         verb = self.line.verb.dashed
         if name is not None:
             return check_name(name)
-        if self.line.host is not None:
-            raise UsageError(f"no session given; write: {CALLED} @{self.line.host} {verb} NAME")
+        if self.host is not None:
+            raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
         return listing.required(verb)
+
+    @contextmanager
+    def catching(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
+        """Record signals within the block; `fanout` passes on those of the process. For the words, see `Interrupts`."""
+        with Interrupts(tie=tie, message=message) as self.interrupts:
+            try:
+                yield self.interrupts
+            finally:
+                self.interrupts = None

@@ -11,34 +11,31 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import Output
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import check_name, printable, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
-from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
 _PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 
-Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")]
-Printed = Annotated[bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")]
+Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
+Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
 Keep = Annotated[
-    bool,
-    Option(
-        "--keep", help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed."
-    ),
+    bool, Option("--keep", help="Keep the session in the list until it is killed: sesh NAME shows its last screen.")
 ]
 Limit = Annotated[
-    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End it after {TIME}, with exit code 124.")
+    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End CMD after {TIME}, with exit code 124.")
 ]
-Stdin = Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")]
+Stdin = Annotated[bool, Option("--stdin", help="Feed CMD the standard input of sesh.")]
 Tie = Annotated[
     bool,
     Option(
-        "--tie", help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
+        "--tie", help="End CMD, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
     ),
 ]
 
@@ -101,24 +98,25 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.Unknown) else ExitCode.SESH_FAILED
         raise
     if not cli.line.json:
-        printing.text(name)
-        if cli.person.watched:
+        cli.out.text(name)
+        if cli.watched:
             ways = f"its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}"
-            cli.person.note(f"{subject(name)} runs; {ways}")
-    return printing.done(cli.line, name=name, session=name, host=cli.line.host, created=True)
+            cli.note(f"{subject(name)} runs; {ways}")
+    return cli.out.done(name=name, session=name, host=cli.host, created=True)
 
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 after a timeout."""
-    sink = FollowedOutput(lines=cli.line.json) if follow else None
-    with Interrupts(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
+    sink = FollowedOutput(cli.out) if follow else None
+    source = cli.open_stdin() if stdin else None
+    with cli.catching(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.line.json
-        job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=stdin)
+        job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=source)
     exited = result.get("reason") == "exited"
-    ctrl_c = interrupts.typed and cli.person.watched
+    ctrl_c = interrupts.typed and cli.watched
     try:
         if sink is not None:
-            printing.write(sink.pending)
+            cli.out.write(sink.pending)
         if ctrl_c:
             printing.fresh_line()
         elif sink is not None and not exited:
@@ -128,8 +126,8 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be the job's own code
         raise
     quiet = not (printed or follow or cli.line.json)
-    if quiet and exited and cli.person.watched and (code or result.get("position")):
-        cli.person.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
+    if quiet and exited and cli.watched and (code or result.get("position")):
+        cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
     return code
 
 
@@ -139,44 +137,44 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     timed_out = result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.line.json:
-        facts = command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
-        printing.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
+        facts = command_json(name, cli.host, cli.line.tail, {**result, "exit_code": code}, output)
+        cli.out.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
     if printed:
         on_terminal = os.isatty(printing.STDOUT)
-        printing.write(QueryRemover().take(output) if on_terminal else output)
+        cli.out.write(QueryRemover().take(output) if on_terminal else output)
         if on_terminal and ending and output[-1:] not in (b"", b"\n"):
-            printing.write(b"\n")  # so that the note starts a new line
+            cli.out.write(b"\n")  # so that the note starts a new line
         if result.get("truncated"):
-            cli.person.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
+            cli.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
     if ending:
-        cli.person.note(f"{subject(name)} {ending}")
+        cli.note(f"{subject(name)} {ending}")
     return code
 
 
 class FollowedOutput:
-    """Buffers output for stdout: `\\r\\n` becomes `\\n`; with `lines`, each line becomes a JSON object.
+    """Buffers output for stdout: `\\r\\n` becomes `\\n`; if JSON is wanted, each line becomes an object.
 
     Queries are removed if stdout is a terminal, because the terminal's replies would become input of the shell.
     """
 
     descriptor = printing.STDOUT
 
-    def __init__(self, *, lines: bool) -> None:
+    def __init__(self, out: Output) -> None:
         self.pending = b""
-        self._lines = lines
-        self._remover = QueryRemover() if not lines and os.isatty(self.descriptor) else None
+        self._out = out
+        self._remover = QueryRemover() if not out.json and os.isatty(self.descriptor) else None
         self._buffer = b""
         self._line_open = False
 
     def take(self, data: bytes) -> None:
-        """Take output; hold back a final `\\r` until the next byte, and with `lines` an unfinished line."""
+        """Take output; hold back a final `\\r` until the next byte, and for JSON an unfinished line."""
         data = self._buffer + (data if self._remover is None else self._remover.take(data))
-        if self._lines:
+        if self._out.json:
             *rows, unfinished = data.split(b"\n")
             pieces, self._buffer = printing.pieces(unfinished)
-            self.pending += b"".join(map(_object, [*(row.removesuffix(b"\r") for row in rows), *pieces]))
+            self.pending += b"".join(map(self._object, [*(row.removesuffix(b"\r") for row in rows), *pieces]))
         else:
             self._buffer = b"\r" if data.endswith(b"\r") else b""
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
@@ -184,20 +182,19 @@ class FollowedOutput:
     def end(self) -> None:
         """Release the buffer, because the output has ended."""
         data, self._buffer = self._buffer, b""
-        self.pending += _object(data.removesuffix(b"\r")) if self._lines and data else data
+        self.pending += self._object(data.removesuffix(b"\r")) if self._out.json and data else data
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
         piece, self.pending = self.pending[:_PIPE_BUF], self.pending[_PIPE_BUF:]
-        printing.write(piece)
+        self._out.write(piece)
         self._line_open = piece[-1:] != b"\n"
 
     def leave_line(self) -> None:
         """End an unfinished line on a terminal, so that a note starts a new one."""
         if self._line_open and os.isatty(self.descriptor):
-            printing.write(b"\n")
+            self._out.write(b"\n")
             self._line_open = False
 
-
-def _object(row: bytes) -> bytes:
-    return printing.json_line({"line": row.decode("utf-8", "replace")})
+    def _object(self, row: bytes) -> bytes:
+        return self._out.json_line({"line": row.decode("utf-8", "replace")})

@@ -10,8 +10,8 @@ from typer import Argument, Option
 
 from sesh import errors, stdin, wording
 from sesh.about import CALLED, SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_facts
 from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
@@ -35,16 +35,13 @@ def export(ctx: Context) -> int:
     cli = ctx.obj
     entries = cli.target.call(layout.sessions)
     for entry in entries:
-        entry["host"] = entry["host"] or cli.line.host
+        entry["host"] = entry["host"] or cli.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    if cli.line.json:
-        return printing.value(exported)
-    printing.text(json.dumps(wording.encodable(exported), indent=2))
-    return 0
+    return cli.out.show(exported, json.dumps(wording.encodable(exported), indent=2))
 
 
 def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", show_default=False)] = None) -> int:
-    """Create the sessions of an export that are missing, and start those again that have ended or are lost.
+    """Create the missing sessions of an export, and restart those that have ended or are lost.
 
     Without FILE, or with -, it reads stdin. The exit code is 1 if any of them failed.
 
@@ -56,10 +53,10 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
     cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
-    if (host := cli.line.host) is not None:
+    if (host := cli.host) is not None:
         for other in sorted({entry["host"] or "" for entry in entries} - {"", host}):
             hint = f"to create them: {CALLED} --import, without @{host}"
-            cli.person.note(f"the sessions on @{other} are skipped; {hint}")
+            cli.note(f"the sessions on @{other} are skipped; {hint}")
         entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
@@ -74,11 +71,11 @@ def restore(
     *,
     yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False,
 ) -> int:
-    """Start sessions again that a reboot or a crash has ended, each in its directory, below its old screen.
+    """Restart the sessions that a reboot or a crash has ended, each in its directory, below its old screen.
 
     A shell starts at once, and so does the command of resume-with; any other command starts when you press Enter in it,
-    or at once with -y. Sessions that ended by themselves are left alone. A restored session gets the
-    environment of this command; values of --env are not kept.
+    or at once with -y. Sessions that ended by themselves stay as they are. A restored session gets the environment of
+    this command; values of --env are not kept.
 
     Examples:
       sesh restore
@@ -89,9 +86,9 @@ def restore(
     cli = ctx.obj
     target = cli.find(*(names or ()))
     target.sync()
-    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.line.host)
+    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
     if not rows and not cli.line.json:
-        printing.text("no session is lost")
+        cli.out.text("no session is lost")
     return _report(cli, rows, "started")
 
 
@@ -125,24 +122,24 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 def _with_host(rows: list[Made], host: str | None) -> list[Made]:
     for row in rows:
         if "error" in row:
-            row["error"] = printing.error_facts(errors.rebuild(row["error"]), host)
+            row["error"] = error_facts(errors.rebuild(row["error"]), host)
     return [{"name": row["name"], "host": host, **row} for row in rows]
 
 
 def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
     failed = any("error" in row for row in rows)
     if cli.line.json:
-        printing.value({"ok": not failed, "sessions": rows})
+        cli.out.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
         name = wording.title((row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
-            cli.person.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
+            cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
         elif row.get("awaits_enter"):
-            printing.text(f"{name} waits for Enter to run again{command}")
+            cli.out.text(f"{name} waits for Enter to run again{command}")
         else:
             again = " again" if row.get("again") else ""
             words = f"{'started' if again else done} {name}{again}{command}"
-            printing.text(words if row["created"] else f"{name} already runs")
+            cli.out.text(words if row["created"] else f"{name} already runs")
     return int(failed)

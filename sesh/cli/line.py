@@ -20,13 +20,13 @@ class View:
     no_detach_key: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class CommandLine:
     """A command line.
 
     `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
     arguments and options. `tail`: the words after `--`, None without a `--`. `create`: `-A` was given. `json`: `--json`
-    or `SESH_JSON` was given. `local`: `--local` was given. `view`: typer sets it.
+    or `SESH_JSON` was given. `local`: `--local` was given.
     """
 
     verb: Verb
@@ -36,16 +36,11 @@ class CommandLine:
     create: bool
     json: bool
     local: bool
-    view: View = View()
 
     @property
     def host(self) -> str | None:
         """The only host of the line; None for this machine, and for several hosts."""
         return self.hosts[0] if len(self.hosts) == 1 else None
-
-    def set_host(self, host: str | None) -> None:
-        """Set the target of the line to a host, or to this machine (None)."""
-        self.hosts = [host] if host is not None else []
 
     def spec(
         self,

@@ -18,7 +18,7 @@ def follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
 
     Raises Refused inside that session: it would print its own output endlessly.
     """
-    current = listing.current() if cli.line.host is None and os.isatty(printing.STDOUT) else None
+    current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:
         hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
@@ -30,17 +30,18 @@ def follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
 
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    write = _print_objects if cli.line.json else printing.lines
+    def write(lines: list[str]) -> None:
+        if cli.line.json:
+            cli.out.write(b"".join(cli.out.json_line({"line": line}) for line in lines))
+        else:
+            cli.out.lines(lines)
+
     target = cli.target
     try:
         stream = target.open_stream(name)
     except NotFound:
         write(target.call(views.logs, name=name, lines=count, ansi=ansi))
         return
-    with stream:
-        stream.audience = cli.person.audience
-        LiveLog(stream, count, ansi=ansi, write=write, note=cli.person.note).follow()
-
-
-def _print_objects(lines: list[str]) -> None:
-    printing.write(b"".join(printing.json_line({"line": line}) for line in lines))
+    with stream, cli.stop.calling(stream.cut):
+        stream.audience = cli.audience
+        LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()

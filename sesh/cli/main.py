@@ -8,7 +8,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
-from sesh.errors import SeshError
+from sesh.errors import SeshError, naming_host
 from sesh.quitkey import quit_key
 
 
@@ -21,15 +21,15 @@ def run(argv: list[str]) -> int:
         quit_key.arm()
     else:
         quit_key.release()
-    try:
+    with naming_host(line.host):
         cli = Invocation(line)
-        try:
-            return _dispatch(cli)
-        finally:
-            discard_typeahead(cli.person)
+    try:
+        return _dispatch(cli)
     except SeshError as error:
-        error.host = error.host or line.host
+        error.host = error.host or cli.host
         raise
+    finally:
+        discard_typeahead(cli)
 
 
 def _dispatch(cli: Invocation) -> int:

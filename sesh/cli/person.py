@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sesh import descriptors
 from sesh.cli import printing
-from sesh.cli.line import CommandLine
+from sesh.cli.output import Output
 from sesh.errors import for_host
 from sesh.reach.caller import Answers, Caller
 
@@ -21,16 +21,16 @@ _CONNECTING_AFTER = 0.5  # seconds
 class Person(Caller):
     """The caller at this process's streams: notes go to stderr, questions to the terminal.
 
-    With `--json` no status line is shown. `told_question`: a command that sesh waited for has asked the person.
+    `host`: where the verb is done, to be named in notes; None for this machine. With `--json`, and for one of several
+    hosts, no status line is shown. `told_question`: a command that sesh waited for has asked the person.
     """
 
     audience = printing.STDOUT
-    parent_watched = False  # set in a child of `fanout` if a person sees what its parent prints
 
-    def __init__(self, line: CommandLine) -> None:
-        self._line, self.local = line, line.local
-        self.can_ask = printing.on_terminal()
-        self.watched = not line.json and os.isatty(printing.STDERR)
+    def __init__(self, out: Output, host: str | None) -> None:
+        self.out, self.host = out, host
+        self.can_ask = not out.several and printing.on_terminal()
+        self.watched = not out.several and not out.json and os.isatty(printing.STDERR)
         self.told_question = False
         self._remembered: list[str] = []
         self._status_shown = False
@@ -39,17 +39,17 @@ class Person(Caller):
     @property
     def hears_questions(self) -> bool:  # type: ignore[override]
         """True if a person sees notes at once, or if a command may be waiting for our piped input."""
-        return os.isatty(printing.STDERR) or self.parent_watched or self.piped
+        return os.isatty(printing.STDERR) or self.piped
 
     @property
     def piped(self) -> bool:  # type: ignore[override]
         """True if stdin is a pipe with unread bytes, and JSON is not wanted."""
-        return not self._line.json and printing.from_pipe() and descriptors.unread(0) > 0
+        return not self.out.json and printing.from_pipe() and descriptors.unread(0) > 0
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
         self.status("")
-        printing.note(line, self._line.host)
+        self.out.note(line, self.host)
 
     def show_ssh_line(self, line: str) -> None:
         """Print a line of ssh while it connects, if a person sees it."""
@@ -61,7 +61,7 @@ class Person(Caller):
         """Show a status line in the row of the cursor, if a person sees it; an empty line removes it."""
         if self._status_shown or (line and self.watched and not printing.dumb()):
             columns = printing.width(printing.STDERR)
-            shown = for_host(line, self._line.host)[: columns - 1]
+            shown = for_host(line, self.host)[: columns - 1]
             printing.write(printing.encoded(f"\r{shown}\x1b[K"), printing.STDERR)
             self._status_shown = bool(line)
 
@@ -102,8 +102,8 @@ class Person(Caller):
         self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
-        answers = [(letter, for_host(meaning, self._line.host)) for letter, meaning in answers]
-        return questions.ask(for_host(question, self._line.host), answers, default, dumb=printing.dumb())
+        answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
+        return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
 
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
         """Print the question of a command."""

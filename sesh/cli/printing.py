@@ -1,25 +1,20 @@
-"""Output: results on stdout, notes on stderr, JSON if wanted."""
+"""Write to the standard streams, and ask what they are."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
 import stat
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sesh import errors, log, names, wording
+from sesh import names, wording
 from sesh.about import CALLED
-from sesh.cli.line import CommandLine
-from sesh.errors import ExitCode, Refused, SeshError, for_host, limit_hint
-from sesh.outcomes import PrintedError
+from sesh.errors import ExitCode, Refused, for_host
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
-_SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -46,16 +41,6 @@ def pieces(line: bytes) -> tuple[list[bytes], bytes]:
         cut.append(line[:end])
         line = line[end:]
     return cut, line
-
-
-def text(line: str) -> None:
-    """Print one line, or several, on stdout."""
-    write(encoded(line) + b"\n")
-
-
-def lines(texts: Sequence[str]) -> None:
-    """Print lines of a session on stdout."""
-    write("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -87,65 +72,9 @@ def interrupted() -> int:
     return ExitCode.INTERRUPTED
 
 
-def value(thing: object) -> int:
-    """Print one JSON value on stdout, in one line; return the exit code 0."""
-    write(json_line(thing))
-    return ExitCode.OK
-
-
-def done(line: CommandLine, **facts: object) -> int:
-    """Print `{"ok": true, …}` if JSON is wanted, else nothing; return the exit code 0."""
-    return value({"ok": True, **facts}) if line.json else ExitCode.OK
-
-
 def json_line(thing: object) -> bytes:
     """Return a line of JSON in UTF-8: invalid bytes become U+FFFD, control characters (C1 too) are escaped."""
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
-
-
-def report(cause: BaseException, line: CommandLine, host: str | None = None) -> int:
-    """Print the error of a command; return the exit code. With SESH_DEBUG, log it and print its traceback."""
-    if isinstance(cause, SeshError):
-        error = cause
-    elif isinstance(cause, KeyboardInterrupt):
-        error = errors.Interrupted(str(cause) or "interrupted")
-    else:
-        error = _unexpected(cause, runs_command=line.verb.name in ("exec", "run"))
-    if log.wanted():
-        log.write_error(f"command {line.verb.dashed}".rstrip(), cause)
-        traceback.print_exception(type(cause), cause, cause.__traceback__)
-    try:
-        if isinstance(error, errors.Interrupted) and error.echoed:
-            fresh_line()
-        if line.json:
-            value({"error": error_facts(error, host)})
-        else:
-            note(error.line(host))
-    except (BrokenPipeError, Refused):
-        note(str(error))  # stdout is closed or full; stderr may not be
-    return int(error.exit_code)
-
-
-def _unexpected(cause: BaseException, *, runs_command: bool) -> SeshError:
-    """Return the error for an exception that no verb expects.
-
-    `runs_command`: the verb exits with the code of a command (--exec, --run). So sesh's own code is 125 if the command
-    did not run, and 255 if it may have run.
-    """
-    if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
-        file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
-        hint = limit_hint(cause) or "try again when the system has recovered"
-        return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if runs_command else None)
-    described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
-    hint = "set SESH_DEBUG=1 to see more"
-    code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED
-    return errors.InternalError(f"internal error: {described}", hint=hint, exit_code=code)
-
-
-def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
-    """Return an error as JSON shows it."""
-    facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
-    return {**facts, "typed": True} if error.typed else facts
 
 
 def encoded(line: str) -> bytes:

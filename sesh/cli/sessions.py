@@ -9,7 +9,6 @@ from typer import Argument
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import AnyName, Context, Labelled, Name, Names, Yes
 from sesh.errors import Refused, SeshError, UsageError
@@ -28,7 +27,7 @@ def detach(ctx: Context, name: AnyName = None) -> int:
       sesh detach work
     """
     cli = ctx.obj
-    return printing.done(cli.line, **cli.find(name).call(sessions.detach, name=name))
+    return cli.out.done(**cli.find(name).call(sessions.detach, name=name))
 
 
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
@@ -37,9 +36,8 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
     both cases it asks first on a terminal. With --label and several hosts it needs -y.
 
-    A NAME that this machine does not have is looked up on known remotes. On a terminal sesh asks before it ends that
-    session; a script ends it without a question, unless it has --local. Each NAME is tried; the exit code is 1 if any
-    was not found.
+    A NAME that this machine does not have is looked up on known remotes, except with --local. On a terminal sesh asks
+    before it ends a session there. Each NAME is tried; the exit code is 1 if any was not found.
 
     Examples:
       sesh kill work
@@ -55,7 +53,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     elif yes and not names:
         names = [cli.session(None)]
     if not names:
-        return printing.done(cli.line, killed=cli.target.call(sessions.kill)["killed"])
+        return cli.out.done(killed=cli.target.call(sessions.kill)["killed"])
 
     def end(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
         return target.call(sessions.kill, names=some)["failed"]
@@ -66,17 +64,24 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
 
 def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
+    _check_asked(cli, yes=yes)
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)
-    if cli.person.can_ask and not yes and not cli.person.agrees(f"end {', '.join(names)}?"):
+    if cli.can_ask and not yes and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
 
 
+def _check_asked(cli: Invocation, *, yes: bool) -> None:
+    """Raise UsageError on one of several hosts without -y, because there nobody is asked."""
+    if cli.out.several and not yes:
+        raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
+
+
 def kill_all(ctx: Context, *, yes: Yes = False) -> int:
-    """End all sessions on this machine, or on @HOST, and none of another.
+    """End all sessions on this machine, or on @HOST.
 
     On a terminal it asks first. With several hosts it needs -y.
 
@@ -86,6 +91,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
       sesh @web kill-all -y
     """
     cli = ctx.obj
+    _check_asked(cli, yes=yes)
     answer = cli.target.call(sessions.kill_all, ask=not yes)
     return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
 
@@ -104,7 +110,7 @@ def rename(
     cli = ctx.obj
     old, wanted = (None, name) if new is None else (name, new)
     check_name(wanted)
-    return printing.done(cli.line, **cli.find(old).call(sessions.rename, name=old, new=wanted))
+    return cli.out.done(**cli.find(old).call(sessions.rename, name=old, new=wanted))
 
 
 def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:
@@ -117,11 +123,11 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
     cli = ctx.obj
     check_name(name)
     changes = dict(map(check_label, labels))
-    return printing.done(cli.line, name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
+    return cli.out.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 
 
 def resume_with(ctx: Context, name: AnyName = None) -> int:
-    """Set the command that starts NAME again once it has ended or was lost; `--` alone removes it.
+    """Set the command that restarts NAME after its end or loss; `--` alone removes it.
 
     Without NAME it sets the command of the session in which it runs, as in a hook.
 
@@ -131,11 +137,11 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
       sesh resume-with agent --
     """
     cli = ctx.obj
-    if cli.line.tail is None or (name is None and cli.line.host is not None):
+    if cli.line.tail is None or (name is None and cli.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
     answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
-    return printing.done(cli.line, **answer, resume=cli.line.tail or None)
+    return cli.out.done(**answer, resume=cli.line.tail or None)
 
 
 def reload(ctx: Context, names: Names = None) -> int:
@@ -152,9 +158,9 @@ def reload(ctx: Context, names: Names = None) -> int:
     answer = cli.find(*(names or ())).call(sessions.reload, names=names or [])
     if not cli.line.json:
         for name in answer["reloaded"]:
-            printing.text(f"{name} runs the installed sesh now")
+            cli.out.text(f"{name} runs the installed sesh now")
         if not (answer["reloaded"] or answer["failed"]):
-            printing.text("no session runs")
+            cli.out.text("no session runs")
     return _report(cli, answer["reloaded"], _errors(answer["failed"]), "reloaded")
 
 
@@ -165,12 +171,12 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
     """Print the outcome for several sessions; return the exit code. `key`: the JSON key of those that succeeded."""
     if not failed:
-        return printing.done(cli.line, **{key: list(done)})
+        return cli.out.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
+    message = "; ".join([*ended, *(error.line(cli.host) for error in failed.values())])
     if cli.line.json:
         error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
-        printing.value({"ok": False, key: list(done), "error": error})
+        cli.out.value({"ok": False, key: list(done), "error": error})
     else:
-        cli.person.note(message)
+        cli.note(message)
     return 1

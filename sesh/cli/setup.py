@@ -11,7 +11,7 @@ from typer import Argument
 from sesh import completions as package
 from sesh import protocol
 from sesh.about import PROGRAM, SESH, __version__
-from sesh.cli import app, printing
+from sesh.cli import app
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, find_verb
 from sesh.cli.words import Context, among
@@ -61,8 +61,7 @@ def help_(
     cli = ctx.obj
     assert ctx.parent is not None  # noqa: S101 (verbs are called by the group)
     if verb is None:
-        printing.text(ctx.parent.get_help())
-        return 0
+        return cli.out.text(ctx.parent.get_help())
     if (found := find_verb(verb)) not in VERBS:
         raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
     return app.run(Invocation(replace(cli.line, verb=found, words=["--help"])))
@@ -74,11 +73,7 @@ def version(ctx: Context) -> int:
     Examples:
       sesh --version
     """
-    cli = ctx.obj
-    if cli.line.json:
-        return printing.value({"version": __version__, "protocol": protocol.PROTOCOL})
-    printing.text(f"{PROGRAM} {__version__}")
-    return 0
+    return ctx.obj.out.show({"version": __version__, "protocol": protocol.PROTOCOL}, f"{PROGRAM} {__version__}")
 
 
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
@@ -86,7 +81,4 @@ def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(_SHELLS)}")
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
-    if cli.line.json:
-        return printing.value({"shell": shell, "script": script})
-    printing.write(script.encode())
-    return 0
+    return cli.out.show({"shell": shell, "script": script}, script.removesuffix("\n"))

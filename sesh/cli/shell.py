@@ -12,7 +12,6 @@ from typer import Argument, Option
 
 from sesh import measures, paths, stdin
 from sesh.about import SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
@@ -22,7 +21,6 @@ from sesh.ops import shell
 from sesh.ops.send import type_into
 from sesh.outcomes import Command
 from sesh.protocol import CHUNK
-from sesh.reach.cancelling import Interrupts
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
@@ -49,20 +47,21 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.line.tail):
         raise UsageError("a command may not hold a NUL")
-    live = None if cli.line.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
+    live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
     def note_question(question: str) -> None:
-        cli.person.tell_question(name, question, "--run passes none on, --exec --stdin does")
+        cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
         cli.find(name).open_stream(name, timeout) as stream,
-        Interrupts(tie=False, message=left) as interrupts,
+        cli.catching(tie=False, message=left) as interrupts,
+        cli.stop.calling(stream.cut),
     ):
         stream.pause = interrupts.sleep
-        tell = note_question if cli.person.hears_questions and not no_wait else None
+        tell = note_question if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
@@ -86,22 +85,22 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
     if facts.get("output_lost"):
-        cli.person.note(f"{name} and the command ended while the link was down; the output is lost")
+        cli.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
     if cli.line.json:
-        printing.value(command_json(name, cli.line.host, cli.line.tail, facts, output))
+        cli.out.value(command_json(name, cli.host, cli.line.tail, facts, output))
     elif waited:
-        printing.write(output)
+        cli.out.write(output)
         if facts.get("truncated"):
-            cli.person.note("the command wrote more; only the end was kept")
-        if facts.get("session_ended") and cli.person.watched:
+            cli.note("the command wrote more; only the end was kept")
+        if facts.get("session_ended") and cli.watched:
             reason = facts.get("reason") or ""
             if reason == "exited":
-                cli.person.note(f"the command ended the shell of {name}, and with it the session")
+                cli.note(f"the command ended the shell of {name}, and with it the session")
             else:
-                cli.person.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
+                cli.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
         if facts.get("timed_out"):
-            cli.person.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
+            cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 
@@ -128,17 +127,17 @@ def history(
     facts = target.call(shell.history_output, name=name, number=n)
     output = facts["output"] if ansi else shell.without_sequences(facts["output"])
     if cli.line.json:
-        return printing.value({**facts, "output": output.decode("utf-8", "replace")})
-    printing.write(output)
+        return cli.out.value({**facts, "output": output.decode("utf-8", "replace")})
+    cli.out.write(output)
     return 0
 
 
 def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     if cli.line.json:
-        return printing.value(commands)
+        return cli.out.value(commands)
     if not commands:
         integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
-        cli.person.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
+        cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     rows = []
     for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]
@@ -147,8 +146,7 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
         line = f"{one_line(first)} …" if rest else one_line(first)  # joined lines would be another command
         began = measures.local_time(command["started"]) or "-"
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
-    for row in printing.aligned(rows):
-        printing.text(row)
+    cli.out.table(rows)
     return 0
 
 
@@ -175,7 +173,7 @@ def send(
         Option(
             "--question",
             metavar="REGEX",
-            help="Only if it waits for a person, and its question matches REGEX; . matches any question.",
+            help="Type only if it waits with a question that matches REGEX; . matches any question.",
         ),
     ] = None,
     force: Annotated[
@@ -202,6 +200,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
         bytes_of(pressed)  # refuses an unknown key before stdin is read
-    typed = stdin.blocks(CHUNK) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = stdin.blocks(CHUNK, cli.open_stdin()) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
-    return printing.done(cli.line, name=name, **sent)
+    return cli.out.done(name=name, **sent)

@@ -10,8 +10,7 @@ from typer import Option
 from sesh import measures, wording
 from sesh.about import CALLED, __version__
 from sesh.cli import printing
-from sesh.cli.gather import on_each
-from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_facts
 from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -23,8 +22,6 @@ from sesh.remote import known
 _COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
-Found = list[LeftoverFacts] | SeshError
-
 
 def doctor(ctx: Context) -> int:
     """Check the setup and suggest fixes; exits with 1 if sesh cannot work.
@@ -34,24 +31,19 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    answers = on_each(cli, cli.line.hosts or [None], _check)
-    found = {host: [error_row("link", rows)] if isinstance(rows, SeshError) else rows for host, rows in answers.items()}
-    for host, rows in found.items():
-        for finding in rows:
-            finding["message"] = wording.one_line(str(finding["message"]))
-            finding["remedy"] = for_host(finding["remedy"], host) if finding["remedy"] else None
-    states = [finding["state"] for rows in found.values() for finding in rows]
+    findings = _check(cli.target_of(cli.host))
+    for finding in findings:
+        finding["message"] = wording.one_line(str(finding["message"]))
+        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.host)) if finding["remedy"] else None
+    states = [finding["state"] for finding in findings]
     if cli.line.json:
-        every = [
-            {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
-            for host, rows in found.items()
-        ]
-        printing.value(every[0] if len(every) == 1 else every)
+        cli.out.value({"ok": ERROR not in states, "host": cli.host, "checks": findings})
     else:
-        _print_findings(found)
+        for finding in findings:
+            cli.out.text(_shown(finding))
         counts = [f"{states.count(state)} {state}s" for state in (ERROR, WARNING) if state in states]
         works = "sesh does not work" if ERROR in states else "sesh works"
-        printing.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
+        cli.out.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
     return int(ERROR in states)
 
 
@@ -74,19 +66,14 @@ def _check(target: Target) -> list[Finding]:
     ]
 
 
-def _print_findings(found: dict[str | None, list[Finding]]) -> None:
-    coloured = printing.coloured()
-    for host, rows in found.items():
-        if len(found) > 1:
-            printing.text(f"@{host}")
-        for finding in rows:
-            state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
-            shown = f"{state:<8}"
-            if coloured and state in _COLOURS:
-                shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
-            printing.text(f"{shown} {check:<12} {wording.plain(finding['message'])}")
-            if finding["remedy"]:
-                printing.text(f"{'':<21} -> {wording.plain(finding['remedy'])}")
+def _shown(finding: Finding) -> str:
+    """Return a finding as one line, and its remedy as another."""
+    state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
+    shown = f"{state:<8}"
+    if printing.coloured() and state in _COLOURS:
+        shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
+    remedy = f"\n{'':<21} -> {finding['remedy']}" if finding["remedy"] else ""
+    return f"{shown} {check:<12} {finding['message']}{remedy}"
 
 
 def sweep(
@@ -107,8 +94,9 @@ def sweep(
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
     The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal;
-    without one it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
-    without files, a bridge without its link). The exit code is 1 if something could not be cleared.
+    without one, and with several hosts, it clears only what is older than a week, or than --older, and leaves processes
+    that still run (a daemon without files, a bridge without its link). The exit code is 1 if something could not be
+    cleared.
 
     Examples:
       sesh sweep --dry-run
@@ -116,66 +104,38 @@ def sweep(
       sesh @gpu sweep
     """
     cli = ctx.obj
-    asks, ends = cli.person.can_ask, all_
     if older is None:
-        older = 0.0 if asks else _DEFAULT_AGE
-    found = on_each(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
-    wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
-    if not cli.line.json:
-        _print_leftovers(wanted)
-    if asks and wanted and not ends and not dry_run:
-        running = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
-        ends = cli.person.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
-        dry_run = not ends
-    if not dry_run:
-        found |= on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
-    answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
-    failed = ["error" in answer or not answer["ok"] for answer in answers]
-    if not cli.line.json:
-        older_than = f" older than {measures.exact(older)}" if older else ""
-        for host, rows in found.items():
-            _print_result(cli, _prefix(host), rows, dry_run=dry_run, older=older_than)
-    elif len(answers) == 1:
-        printing.value(answers[0])
-    else:
-        printing.value([{**answer, "exit_code": int(bad)} for answer, bad in zip(answers, failed, strict=True)])
-    return int(any(failed))
-
-
-def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, object]:
-    """Return the JSON for a machine."""
-    if isinstance(found, SeshError):
-        return {"host": host, "error": printing.error_facts(found, host)}
-    for piece in found:
+        older = 0.0 if cli.can_ask else _DEFAULT_AGE
+    target = cli.target_of(cli.host)
+    found = target.call(leftovers, older=older)
+    prefix = f"@{cli.host}: " if cli.host is not None and not cli.out.several else ""
+    if found and not cli.line.json:
+        cli.out.table([(measures.short(each["age"]), each["kind"], prefix + each["what"]) for each in found])
+    if cli.can_ask and found and not all_ and not dry_run:
+        running = sum(piece["pid"] is not None for piece in found)
+        all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
+        dry_run = not all_
+    pieces = target.call(clear, wanted=found, ends=all_) if found and not dry_run else found
+    for piece in pieces:
         piece.setdefault("cleared", False)
         if "error" in piece:
-            piece["error"] = printing.error_facts(rebuild(piece["error"]), host)
-    return {"ok": all("error" not in piece for piece in found), "host": host, "dry_run": dry_run, "pieces": found}
+            piece["error"] = error_facts(rebuild(piece["error"]), cli.host)
+    failed = [piece for piece in pieces if "error" in piece]
+    if cli.line.json:
+        cli.out.value({"ok": not failed, "host": cli.host, "dry_run": dry_run, "pieces": pieces})
+        return int(bool(failed))
+    for piece in failed:
+        cli.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
+    cli.out.text(prefix + _summary(pieces, older, dry_run=dry_run))
+    return int(bool(failed))
 
 
-def _print_leftovers(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
-    rows = [(host, row) for host, rows in wanted.items() for row in rows]
-    cells = [(measures.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}") for host, row in rows]
-    for line in printing.aligned(cells):
-        printing.text(wording.plain(line))
-
-
-def _print_result(cli: Invocation, prefix: str, found: Found, *, dry_run: bool, older: str) -> None:
-    if isinstance(found, SeshError):
-        cli.person.note(f"{prefix}{found}")
-        return
-    if not found:
-        printing.text(f"{prefix}no leftovers{older}")
-    elif dry_run:
-        printing.text(f"{prefix}{len(found)} found; nothing changed")
-    else:
-        for piece in found:
-            if "error" in piece:
-                cli.person.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
-        left = sum(piece.get("left") == "it still runs" for piece in found)
-        more = f"; {left} still run: --all ends them" if left else ""
-        printing.text(f"{prefix}{sum(piece['cleared'] for piece in found)} of {len(found)} cleared{more}")
-
-
-def _prefix(host: str | None) -> str:
-    return f"@{host}: " if host is not None else ""
+def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:
+    """Return in words how many leftovers were cleared; `older`: their least age in seconds."""
+    if not pieces:
+        return f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
+    if dry_run:
+        return f"{len(pieces)} found; nothing changed"
+    left = sum(piece.get("left") == "it still runs" for piece in pieces)
+    more = f"; {left} still run: --all ends them" if left else ""
+    return f"{sum(piece['cleared'] for piece in pieces)} of {len(pieces)} cleared{more}"

@@ -22,7 +22,8 @@ class Verb(NamedTuple):
     """One verb.
 
     `name`: without dashes. `place`: its function, as `module.function` of this package. `short`: the short form, with
-    its dash. `command`: the words after `--` are a command. `attaches`: it may attach to a session.
+    its dash. `command`: the words after `--` are a command. `attaches`: it may attach to a session. `follows`: it
+    prints what happens until it is stopped.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Verb(NamedTuple):
     hosts: Hosts = Hosts.ONE
     command: bool = False
     attaches: bool = False
+    follows: bool = False
 
     @property
     def dashed(self) -> str:
@@ -69,7 +71,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "See what goes on": (
         Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts=ALL),
-        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH),
+        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH, follows=True),
         Verb("screen", "Print what the screen shows now", "views.screen", "", EACH),
         Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH),
         Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL),
@@ -78,21 +80,21 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     ),
     "Run commands, and drive a session": (
         Verb("open", "Start NAME unless it runs, without going to it", "entering.open_", "", EACH, command=True),
-        Verb("rename", "Rename a session", "sessions.rename"),
         Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
         Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True),
         Verb("send", "Type text and keys into a session", "shell.send", "", EACH),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
+        Verb("rename", "Rename a session", "sessions.rename"),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
     ),
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH),
         Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", "-K", EACH),
-        Verb("resume-with", "Set the command that starts a session again", "sessions.resume_with", command=True),
-        Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH),
+        Verb("resume-with", "Set the command that restarts a session", "sessions.resume_with", command=True),
+        Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=EACH),
     ),
     "Other machines": (
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL),
@@ -106,7 +108,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill"),
     ),
     "Setup": (
-        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=ALL),
+        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=EACH),
         Verb("shell-init", "Print the shell integration", "setup.shell_init"),
         Verb("completions", "Print the completion script for a shell", "setup.completions"),
         Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH),

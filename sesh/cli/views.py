@@ -9,7 +9,6 @@ from typer import Argument, Option
 
 from sesh import measures, wording
 from sesh.about import SESH
-from sesh.cli import printing
 from sesh.cli.verbs import load
 from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among, number
 from sesh.errors import UsageError, for_host
@@ -68,14 +67,14 @@ def screen(
     name = cli.session(name)
     views.check_format(form)
     target = cli.find(name)
-    head = {"session": name, "host": cli.line.host, "format": form}
+    head = {"session": name, "host": cli.host, "format": form}
     if form == "json":
-        return printing.value({**head, **views.cells(target, name)})
+        return cli.out.value({**head, **views.cells(target, name)})
     drawn = views.drawn(target, name, form)
     if cli.line.json:
-        return printing.value({**head, **drawn})
+        return cli.out.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
-    printing.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
+    cli.out.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
     return 0
 
 
@@ -105,20 +104,20 @@ def logs(
     limit = _DEFAULT_LINES if count is None else count
     if follow:
         return int(load("live.follow")(cli, name, limit, ansi=ansi))
-    asks_more = count is None and cli.person.watched
+    asks_more = count is None and cli.watched
     lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
     if cli.line.json:
-        return printing.value({"session": name, "host": cli.line.host, "lines": lines})
-    printing.lines(lines[-limit:])
+        return cli.out.value({"session": name, "host": cli.host, "lines": lines})
+    cli.out.lines(lines[-limit:])
     if len(lines) > limit:
-        cli.person.note(f"the last {limit} lines; more: {for_host(f'{SESH} --logs {name}', cli.line.host)} N")
+        cli.note(f"the last {limit} lines; more: {SESH} --logs {name} N")
     return 0
 
 
 def status(ctx: Context, name: AnyName = None) -> int:
     """Print everything known about a session; without NAME, the one that you are in.
 
-    The exit code is 0 also for one that has ended or is lost, and 1 if there is none; --json has its state.
+    The exit code is 1 if there is no such session. One that has ended or is lost gives 0; see `state` with --json.
 
     Examples:
       sesh status work
@@ -128,11 +127,9 @@ def status(ctx: Context, name: AnyName = None) -> int:
     name = cli.session(name)
     target = cli.find(name)
     session = target.call(views.status, name=name)
-    session["host"] = cli.line.host
-    if cli.line.json:
-        return printing.value(session)
-    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.line.host))
-    return 0
+    session["host"] = cli.host
+    described = "\n".join(_described(session, time.time() + target.clock))
+    return cli.out.show(session, for_host(described, cli.host))
 
 
 def _described(session: Status, now: float) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from typer import Option
 
 from sesh import wording
 from sesh.about import SESH
-from sesh.cli import printing
-from sesh.cli.gather import gather, target_of
+from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
+from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
-from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
+from sesh.errors import BY_KERNEL, ENDS, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_name, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
@@ -32,26 +32,26 @@ def wait(  # noqa: PLR0913 (so many conditions)
     *,
     any_: Annotated[bool, Option("--any", help="Wait only for the first of several sessions.")] = False,
     label: Labelled = None,
-    exit_: Annotated[bool, Option("--exit", help="It has ended; exit with its exit code (the default).")] = False,
-    prompt: Annotated[bool, Option("--prompt", help="Its shell is at its prompt.")] = False,
-    waiting: Annotated[bool, Option("--waiting", help="It waits for a person.")] = False,
+    exit_: Annotated[bool, Option("--exit", help="The session has ended; exit with its code (the default).")] = False,
+    prompt: Annotated[bool, Option("--prompt", help="The shell is at its prompt.")] = False,
+    waiting: Annotated[bool, Option("--waiting", help="The program waits for a person.")] = False,
     idle: Annotated[
-        float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"It has printed nothing for {TIME}.")
+        float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"Nothing was printed for {TIME}.")
     ] = None,
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     start: Annotated[
         int | None,
         Option(
-            "--from", metavar="POS", parser=number, help="Look at output after POS, which `sesh send --json` prints."
+            "--from", metavar="POS", parser=number, help="Search output after POS, which `sesh send --json` prints."
         ),
     ] = None,
-    since_start: Annotated[bool, Option("--since-start", help="Look at all output that is kept.")] = False,
+    since_start: Annotated[bool, Option("--since-start", help="Search all output that is kept.")] = False,
     timeout: Timeout = None,
 ) -> int:
     """Wait until one of the conditions holds, and print which.
 
-    Output counts from the last send or run, else from now on. Given several sessions, it waits until one holds for
-    each, and exits with the first code that is not 0.
+    Output counts from the last send or run, else from now on. With several sessions it waits until one condition holds
+    for each, and exits with the first code that is not 0.
 
     Examples:
       sesh wait build --exit
@@ -76,8 +76,9 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "timeout": timeout,
     }
     if several:
-        return _wait_for_several(cli, given, dict(label or ()), conditions, first=any_)
-    return _wait_for(cli, given[0], conditions)
+        return _report(cli, _wait_for_several(cli, given, dict(label or ()), conditions, first=any_), several=True)
+    target = cli.find(given[0])
+    return _report(cli, {(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
 
 
 def _since(start: int | None, *, several: bool, since_start: bool) -> int | str:
@@ -91,68 +92,58 @@ def _since(start: int | None, *, several: bool, since_start: bool) -> int | str:
     return start
 
 
-def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
-    answer = _wait_until_met(cli.find(name), name, conditions)
-    if cli.line.json:
-        printing.value(_row((cli.line.host, name), answer))
-    else:
-        _print(cli, answer, name)
-    return answer["exit_code"] or 0
-
-
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["timeout"]) as stream:
+        with target.open_stream(name, conditions["timeout"]) as stream, target.caller.stop.calling(stream.cut):
             return met(stream, conditions)
     except NotFound as missing:
         return after_end(target, name, missing, conditions)
 
 
-def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -> None:
-    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
-    detail = ""
-    if answer["match"] is not None:
-        detail = wording.plain(answer["match"])
-    elif answer["exit_code"] is not None:
-        detail = str(answer["exit_code"])
-    printing.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
-    if (reason := answer.get("reason")) == BY_KERNEL:
-        cli.person.note(f"{subject(session)} was {reason}")
-    elif reason == TIMED_OUT:
-        cli.person.note(f"{subject(session)} {reason}")
-
-
 def _wait_for_several(
     cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
-) -> int:
+) -> dict[Place, Condition | SeshError]:
     """Wait for all sessions, each in a thread, or only for the first whose condition holds."""
     labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
-    def wait_at(place: Place) -> Condition:
+    def wait_at(place: Place, target: Target) -> Condition:
         if (error := places[place]) is not None:
             raise error
-        return _wait_until_met(target_of(cli, place[0]), place[1], conditions)
+        return _wait_until_met(target, place[1], conditions)
 
-    answers = gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
+    return gather(cli, {place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+
+
+def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
+    """Print the condition that holds for each session, or its error; return the first exit code that is not 0."""
     if cli.line.json:
-        printing.value([_row(place, answer) for place, answer in answers.items()])
+        rows = [_row(place, answer) for place, answer in answers.items()]
+        cli.out.value(rows if several else rows[0])
     else:
         for (host, name), answer in answers.items():
-            session = wording.title((host, name))
+            session = wording.title((host, name)) if several else name
             if isinstance(answer, SeshError):
-                cli.person.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
             else:
-                _print(cli, answer, session, f"{session}: ")
+                _print(cli, answer, session, f"{session}: " if several else "")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
     return next((code for code in codes if code), 0)
+
+
+def _print(cli: Invocation, answer: Condition, session: str, prefix: str) -> None:
+    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
+    fact = answer["exit_code"] if answer["match"] is None else answer["match"]
+    detail = "" if fact is None else wording.plain(fact)
+    cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
+    if (reason := answer.get("reason")) in (BY_KERNEL, TIMED_OUT):
+        cli.note(f"{subject(session)} {ENDS[reason]}")
 
 
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
     host, name = place
     if isinstance(answer, SeshError):
-        facts = printing.error_facts(answer, host)
-        return {"session": name, "host": host, "error": facts, "exit_code": int(answer.exit_code)}
+        return error_row(answer, host, session=name)
     return {"session": name, "host": host, **answer}
 
 
@@ -178,17 +169,17 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
     lists: dict[str | None, Sequence[Summary]] = {}
-    for host, answer in lookup.summaries(cli.person, cli.line.hosts, named=True):
+    for host, answer in lookup.summaries(cli, cli.line.hosts, named=True):
         if isinstance(answer, SeshError):
             raise answer
         lists[host] = answer
     if not cli.line.hosts:
         lists[None] = cli.target.call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli.person):
+        for host, rows, reason in lookup.lists(cli):
             if not reason:
                 lists[host] = rows
             elif any(views.has_labels(row, labels) for row in rows):
-                cli.person.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
+                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [
         (host, row["name"])
@@ -196,7 +187,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         for row in rows
         if views.has_labels(row, labels) and row["state"] in states
     ]
-    jobs_of = {host: partial(target_of(cli, host).call, jobs.ended, labels=labels) for host in lists if kept}
+    jobs_of = {host: asking(cli, host, lambda target: target.call(jobs.ended, labels=labels)) for host in lists if kept}
     for where, ended in gather(cli, jobs_of).items():
         if isinstance(ended, SeshError):
             raise ended

@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from sesh import config, paths
 from sesh.cli.invocation import Invocation
+from sesh.cli.printing import json_line
 from sesh.errors import SeshError, UsageError
 from sesh.measures import parse_seconds
 from sesh.names import check_label, is_decimal, natural, printable
@@ -31,6 +32,11 @@ class Context(typer.Context):
     """The context of a verb, which typer passes to the verb's function as first parameter."""
 
     obj: Invocation
+
+    def get_help(self) -> str:
+        """Return the help of the verb, or the overview; as JSON if wanted."""
+        text = super().get_help()
+        return json_line({"help": text}).decode().rstrip() if self.obj.line.json else text
 
 
 def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
@@ -132,7 +138,7 @@ Env = Annotated[
 ]
 Size = Annotated[
     str | None,
-    Option("--size", metavar="COLUMNSxROWS", help="Its columns and rows until a terminal attaches, as 200x50."),
+    Option("--size", metavar="COLUMNSxROWS", help="The columns and rows until a terminal attaches, as 200x50."),
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]

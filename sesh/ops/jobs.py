@@ -30,7 +30,6 @@ from sesh.store import results
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
-STDIN = 0
 _CHUNK = 64 << 10
 _GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
 
@@ -166,7 +165,7 @@ class _Waiter:
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
         if self._forwarder is not None and self._forwarder.hungry:
-            watched.append((STDIN, select.POLLIN))
+            watched.append((self._forwarder.descriptor, select.POLLIN))
         return watched, True
 
     def _serve(self, descriptor: int) -> None:
@@ -174,7 +173,7 @@ class _Waiter:
             self._forward(self._interrupts.read())
         elif descriptor == self._interrupts.terminal:
             self._forward(self._interrupts.hangup())
-        elif descriptor == STDIN and self._forwarder is not None:
+        elif self._forwarder is not None and descriptor == self._forwarder.descriptor:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
             self._output.write()
@@ -242,31 +241,31 @@ def run(
     *,
     sink: Sink | None = None,
     wanted: bool = True,
-    stdin: bool = False,
+    stdin: int | None = None,
 ) -> tuple[str, JobResult, bytes]:
     """Run a job to its end; return its name, its result, and its output.
 
-    `data`: the arguments of `enter.job`. `wanted`: collect the output, or the end of a long output. `stdin`: feed the
-    job from our stdin. An error without an exit code of its own gets 125 if the job did not run, and 255 if the end of
-    the job is unknown.
+    `data`: the arguments of `enter.job`. `wanted`: collect the output, or the end of a long output. `stdin`: the
+    descriptor of the input for the job. An error without an exit code of its own gets 125 if the job did not run, and
+    255 if the end of the job is unknown.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
-    forwarder = _StdinForwarder(mends=target.host is not None) if stdin else None
+    forwarder = _StdinForwarder(stdin, mends=target.host is not None) if stdin is not None else None
     try:
         with errors.failing_with(ExitCode.SESH_FAILED):
             with interrupts.stop_on_first():
                 target.sync()
-            stream = target.begin(enter.job, interrupts, deadline, **data, stdin=stdin)
+            stream = target.begin(enter.job, interrupts, deadline, **data, stdin=stdin is not None)
     except errors.Ended as ended:  # the job ended before the wait began
         if sink is not None:
             sink.take(ended.output)
             sink.end()
         return ended.name, ended.result, ended.output
-    with errors.failing_with(ExitCode.UNKNOWN), stream:
+    with errors.failing_with(ExitCode.UNKNOWN), stream, target.caller.stop.calling(stream.cut):
         stream.deadline = late
-        reports = not stdin and target.caller.hears_questions
+        reports = stdin is None and target.caller.hears_questions
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
         if sink is None:
             target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
@@ -298,8 +297,8 @@ def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
 class _StdinForwarder:
     """Forward stdin to a job, one chunk at a time. `mends`: after a lost link, the unanswered chunk is sent again."""
 
-    def __init__(self, *, mends: bool) -> None:
-        self._mends = mends
+    def __init__(self, descriptor: int, *, mends: bool) -> None:
+        self.descriptor, self._mends = descriptor, mends
         self._sent = 0
         # The chunk without an answer. The first is empty: it tells the daemon which connection feeds the job.
         self._chunk: bytes | None = b""
@@ -312,7 +311,7 @@ class _StdinForwarder:
     def read(self, connection: wire.Connection) -> None:
         """Read a chunk of stdin, or its end, and send it."""
         try:
-            self._chunk = stdin.block(_CHUNK)
+            self._chunk = stdin.block(_CHUNK, self.descriptor)
         except Refused:
             self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""

@@ -15,6 +15,7 @@ from sesh.config import Config
 from sesh.errors import SeshError
 from sesh.names import subject
 from sesh.reach.origin import Origin
+from sesh.stop import Stop
 
 Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
 
@@ -31,6 +32,7 @@ class Caller:
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # ask no remote
     session_id: str | None = None  # the id for a session that the op creates
+    stop = Stop()  # for another thread to cancel the calls to a host; nobody stops this one
     _warned: frozenset[str] = frozenset()
 
     def note(self, line: str) -> None:

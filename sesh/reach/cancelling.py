@@ -105,6 +105,14 @@ class Interrupts(Stop):
         finally:
             self._stops_on_first, self.message = False, before
 
+    def deliver(self, number: int) -> None:
+        """Record a signal that another thread has caught. Raises Interrupted if it stops the wait."""
+        if number == signal.SIGQUIT or (number != signal.SIGINT and not self.tie):
+            raise errors.Interrupted(self.message)
+        self._count(number, None)
+        if self._wakeup >= 0:
+            os.write(self._wakeup, bytes((number,)))
+
     def pressed(self, now: float) -> None:
         """Count a Ctrl-C. Raises Interrupted for the third in a row."""
         if self._pressed_at and now - self._pressed_at[0] > _AGAIN:

@@ -55,7 +55,7 @@ class HostTarget(Target):
         data = named(op, args, kwargs)
         early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
         with naming_host(self.host):
-            with self._open(early) as link:
+            with self._open(early) as link, self.caller.stop.calling(link.abort):
                 self.clock = link.clock
                 result = calls.request(self.caller, link, op, data)
             self._note_changes(op.changes(data, result), data)
@@ -111,7 +111,7 @@ class HostTarget(Target):
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
                         link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
                     entry.reached = True
-                    answer, output = links.enter_session(self.caller, link, entry, deadline)
+                    answer, output = links.enter_session(self.caller, link, entry, deadline, self.caller.stop)
                     break
                 except errors.Lost:
                     if not entry.session_id:
@@ -152,7 +152,7 @@ class HostTarget(Target):
                     ask=caller.can_ask,
                     deadline=deadline,
                     early=early,
-                    stop=stop,
+                    stop=stop or caller.stop,
                     patience=known.stale_after(self.host),
                     say=caller.show_ssh_line,
                 )
@@ -224,7 +224,7 @@ class HostTarget(Target):
         """
         caller = self.caller
         host = self.destination
-        stop = stop or Stop()
+        stop = stop or caller.stop
         lists = changed is not None
 
         def way(destination: Destination, attempt: Attempt) -> Link:

@@ -27,7 +27,7 @@ from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
 from sesh.tui.rows import Row, Selection, SortOrder, drawn, matching, ordered
-from sesh.vt.render.screen_data import Screen
+from sesh.vt.render.screen_data import ScreenText
 from sesh.wording import activity_facts, columns, cut, plain
 
 _PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
@@ -273,7 +273,7 @@ class _Board:
             hints = (f"Enter create a session: {row.title}",)
         return f"\x1b[2m{cut(next((hint for hint in hints if columns(hint) <= width), hints[-1]), width)}"
 
-    def _screen(self) -> Screen | str | None:
+    def _screen(self) -> ScreenText | str | None:
         """Return the screen of the selected session, or the reason why it has none."""
         row = self._selection.row
         if row is None or row.session is None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
 
 from sesh import wording
+from sesh.ops import views
 from sesh.ops.index import Key
-from sesh.ops.views import cells
 from sesh.tui.calls import Calls
-from sesh.vt.render.screen_data import Run, Screen
+from sesh.vt.render.screen_data import ScreenText
 
 _LOCAL_INTERVAL, _REMOTE_INTERVAL = 1.0, 4.0  # seconds between fetches of the screen that is shown
 _MAX_FETCHES = 8  # at a time; further ones wait for the next `want`
-_ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
-_UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
 
 
 class Previews:
     """The screens of sessions by host and name, or the reason why there is none."""
 
     def __init__(self, calls: Calls) -> None:
-        self.screens: dict[Key, Screen | str] = {}
+        self.screens: dict[Key, ScreenText | str] = {}
         self._calls = calls
         self._fetched_at: dict[Key, float] = {}
         self._asked: set[Key] = set()
@@ -33,14 +31,14 @@ class Previews:
         if now < due:
             return due - now
 
-        def show(screen: Screen | None, problem: str) -> None:
+        def show(screen: ScreenText | None, problem: str) -> None:
             self.screens[key] = problem if screen is None else screen
             self._fetched_at[key] = time.monotonic()
             self._asked.discard(key)
 
         if key not in self._asked and len(self._asked) < _MAX_FETCHES:
             self._asked.add(key)
-            self._calls.begin(key[0], lambda target: cells(target, key[1]), show)
+            self._calls.begin(key[0], lambda target: views.drawn(target, key[1], "ansi"), show)
         return _LOCAL_INTERVAL
 
     def forget(self, key: Key) -> None:
@@ -48,44 +46,25 @@ class Previews:
         self._fetched_at.pop(key, None)
 
 
-def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
-    """Return `rows` rows of a screen, clipped to `columns`: its lower part, with the row of the cursor."""
+def drawn(screen: ScreenText | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
+    """Return `rows` rows of a screen, clipped to `columns`: those above its last blank ones."""
     if screen is None or isinstance(screen, str):
         return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
-    lines = screen["cells"]
-    used = max((number for number, runs in enumerate(lines) if runs), default=-1)
-    last = max(used, int(screen["cursor"]["row"])) + 1
-    first = max(0, last - rows)
-    shown = [_row(runs, columns, coloured=coloured) for runs in lines[first : first + rows]]
+    shown = [_row(line, columns, coloured=coloured) for line in screen["text"].rstrip("\n").split("\n")[-rows:]]
     return shown + [""] * (rows - len(shown))
 
 
-def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
-    row, end = "", 0
-    for run in runs:
-        start = int(run["column"])
-        if start >= columns:
+def _row(line: str, columns: int, *, coloured: bool) -> str:
+    """Clip a row that may have SGR and links; drop the links, and without `coloured` the SGR."""
+    row = ""
+    for index, piece in enumerate(re.split(wording.STYLES, line)):
+        if index % 2:  # between two texts
+            row += piece if coloured and piece.endswith("m") else ""
+            continue
+        text = wording.plain(piece)
+        clipped = wording.cut(text, columns, mark="")
+        row += clipped
+        columns -= wording.columns(clipped)
+        if clipped != text:
             break
-        text = wording.cut(wording.plain(run["text"]), columns - start, mark="")
-        codes = _codes(run, coloured=coloured)
-        row += " " * (start - end) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
-        end = start + wording.columns(text)
-    return row
-
-
-def _codes(run: Run, *, coloured: bool) -> str:
-    codes = [code for key, code in _ATTRIBUTES.items() if run.get(key)]
-    codes += ["8"] if run.get("conceal") else []
-    codes += [_UNDERLINES[run["underline"]]] if run.get("underline") in _UNDERLINES else []
-    if coloured:
-        codes += [_colour(38, run["fg"])] if "fg" in run else []
-        codes += [_colour(48, run["bg"])] if "bg" in run else []
-    return ";".join(codes)
-
-
-def _colour(kind: int, value: int | str) -> str:
-    """Return the SGR parameters of a colour: one of the 256, or `#rrggbb`."""
-    if isinstance(value, int):
-        return f"{kind};5;{value}"
-    parts = (str(int(value[index : index + 2], 16)) for index in (1, 3, 5))
-    return f"{kind};2;{';'.join(parts)}"
+    return f"{row}\x1b[m" if "\x1b" in row else row

@@ -8,14 +8,12 @@ key rings the bell.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted
+from sesh.reach.caller import Answers
 from sesh.tui.console import Console
 from sesh.wording import columns, plain
-
-Answers = Sequence[tuple[str, str]]
 
 _DECLINING = ("q", "n", "c")  # Quit, No, Cancel
 _STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 
 import pytest
 
-from sesh.cli import fanout
-from sesh.processes import parent_of
+from sesh.cli import app, fanout
+from sesh.cli.invocation import Invocation
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
@@ -137,7 +136,7 @@ def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home,
     tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
     wait_until(lambda: begun(hosts) and begun(hosts, "tied"))
     children = [pid for each in (process, tied) for pid in processes.descendants(each.pid)]
-    for each, number, code in ((process, signal.SIGTERM, 143), (tied, signal.SIGKILL, -9)):
+    for each, number, code in ((process, signal.SIGKILL, -9), (tied, signal.SIGTERM, 143)):
         each.send_signal(number)
         assert each.wait(30) == code
     wait_until(lambda: not any(map(processes.exists, children)))
@@ -198,13 +197,13 @@ def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
 def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There are more hosts than children: the last hosts begin as others end, though the first never answers."""
-    monkeypatch.setattr(fanout, "_MAX_CHILDREN", 2)
+    """There are more hosts than threads: the last hosts begin as others end, though the first never answers."""
+    monkeypatch.setattr(fanout, "_MOST", 2)
     hosts = [beside(f"h{number}") for number in range(rounds(4, 50))]
     hosts[0].fall_silent()
     done = home.start(*[host.at for host in hosts], "--open", "work", "--", "cat")
     wait_until(lambda: all(host.names() for host in hosts[1:]))
-    wait_until(lambda: [parent_of(pid) for pid in processes.descendants(done.pid)].count(done.pid) == 1)
+    wait_until(lambda: len(processes.descendants(done.pid)) == 1)
     done.send_signal(signal.SIGINT)
     _, said = done.communicate(timeout=30)
     summary = rows(said.decode())[-len(hosts) :]
@@ -213,29 +212,18 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     wait_until(lambda: not home.processes())
 
 
-@pytest.mark.parametrize("moment", ["before", "parent", "child"])
-def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
-    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, moment: str
+def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fork = fanout.fork
+    run = app.run
 
-    def interrupted(work: Callable[[], int]) -> int:
-        parent = os.getpid()
+    def interrupted(cli: Invocation) -> int:
+        if len(cli.line.hosts) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return run(cli)
 
-        def begun() -> int:
-            if moment == "child":
-                os.kill(parent, signal.SIGINT)
-            return work()
-
-        if moment == "before":
-            os.kill(parent, signal.SIGINT)
-        pid = fork(begun)
-        if moment == "parent":
-            os.kill(parent, signal.SIGINT)
-        return pid
-
-    monkeypatch.setattr(fanout, "fork", interrupted)
-    monkeypatch.setattr(fanout, "_MAX_CHILDREN", 1)
+    monkeypatch.setattr(app, "run", interrupted)
+    monkeypatch.setattr(fanout, "_MOST", 1)
     for far in hosts:
         far.fall_silent()
     done = home.sesh(*BOTH, "--status", "work", "--json")

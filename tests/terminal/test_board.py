@@ -58,7 +58,7 @@ def test_sessions_come_and_go_arrows_choose_the_screen_is_shown_and_enter_attach
     opened.wait_for(re.compile(rf"^>.* 2/2\n alpha +detached .*│ {PROMPT}", re.MULTILINE))
     opened.type("\x1b[B")
     opened.wait_for(re.compile(r"alpha .*│ compiling all\n"))
-    assert b"\x1b[38;5;1mcompiling\x1b[m" in opened.raw
+    assert b"31mcompiling\x1b[m" in opened.raw
     sesh("--open", "web-site")
     opened.wait_for(re.compile(r" 3/3\n alpha .*\n build .*\n web-site +detached"))
     other = terminal("alpha")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.cli import printing
-from sesh.cli.fanout import Lines
+from sesh.cli.fanout import HostOutput
+from sesh.cli.invocation import Invocation
+from sesh.cli.line import split
 
 PIECES = st.lists(
     st.sampled_from([b"", b"\n", b"a", "ä".encode(), b"long" * 5_000]) | st.binary(max_size=9), max_size=30
@@ -16,11 +21,17 @@ PIECES = st.lists(
 @given(PIECES)
 def test_every_line_is_shown_once_at_the_latest_at_the_end(pieces: list[bytes]) -> None:
     shown: list[bytes] = []
-    lines = Lines(shown.extend)
-    for piece in filter(None, pieces):
-        lines.take(piece)
-    lines.take(b"")
+    out = HostOutput(Invocation(split([])), "host", b"host: ", Lock(), follows=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "write", shown.append)
+        for piece in pieces:
+            out.write(piece)
+        out.end()
+        out.write(b"late\n")
+    lines = b"".join(shown).removesuffix(b"\n").split(b"\n") if any(shown) else []
+    assert all(line.startswith(b"host: ") for line in lines)
+    lines = [line.removeprefix(b"host: ") for line in lines]
     whole = b"".join(pieces)
     if len(whole) <= printing.MAX_PIECE:
-        assert b"\n".join(shown).rstrip(b"\n") == whole.rstrip(b"\n")
-    assert b"".join(shown) == whole.replace(b"\n", b"")
+        assert b"\n".join(lines) == whole.removesuffix(b"\n")
+    assert b"".join(lines) == whole.replace(b"\n", b"")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import FollowedOutput, report
 from sesh.cli.line import split
+from sesh.cli.output import Output
 from sesh.errors import Interrupted
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult
@@ -41,7 +42,7 @@ def test_a_signal_waits_to_be_polled_or_interrupts_a_wait_that_cannot_pass_it_on
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\xff", b"bc"])), st.data())
 def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(parts)
-    output, lines = FollowedOutput(lines=False), FollowedOutput(lines=True)
+    output, lines = FollowedOutput(Output(json=False)), FollowedOutput(Output(json=True))
     while whole:
         size = data.draw(st.integers(1, len(whole)))
         output.take(whole[:size])
@@ -59,7 +60,7 @@ def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: lis
 @pytest.mark.parametrize("text", ["xyz", "aä€😀", "\udc80"])
 def test_a_line_of_json_without_an_end_comes_in_pieces_and_is_not_kept(text: str) -> None:
     """The whole line was kept, and copied for each block."""
-    output, whole = FollowedOutput(lines=True), text.encode("utf-8", "surrogateescape") * 50_000
+    output, whole = FollowedOutput(Output(json=True)), text.encode("utf-8", "surrogateescape") * 50_000
     for start in range(0, len(whole), 7_001):
         output.take(whole[start : start + 7_001])
     assert output.pending.count(b"\n") == len(whole) // (1 << 16)
