@@ -19,12 +19,11 @@ from importlib.metadata import Distribution
 from sesh import about
 from sesh.about import __version__
 from sesh.errors import Refused
-from sesh.remote.deploy.install import MANIFEST, START
+from sesh.remote.deploy.install import START
 
 REQUIRED = ("ptyprocess", "pyte", "rich", "tomli", "typer", "wcwidth")  # sesh's requirements without optional fabric
+_UNUSED = ("markdown-it-py", "pygments")  # rich needs them to render Markdown and code, which sesh does not
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
-# Pygments' lexers would be a fifth of the bundle, and sesh highlights no code.
-_LEFT_OUT = re.compile(r"pygments/lexers/(?!__init__|_mapping)")
 _UNWANTED = re.compile(r"(.*/)?(__pycache__/.*|\..*)|/.*")
 _METADATA = re.compile(r"[^/]+\.dist-info/(METADATA|.*(licen|copying).*)", re.IGNORECASE)
 _START = b"""\
@@ -46,7 +45,6 @@ start()
 @dataclass(frozen=True)
 class Bundle:
     name: str  # the name of its directory on a host, VERSION-HASH
-    size: int  # bytes of its unpacked files
     archive: bytes
 
 
@@ -73,24 +71,19 @@ def files() -> dict[str, bytes]:
 
 
 def packed(contents: dict[str, bytes]) -> Bundle:
-    """Pack the files of a version with a manifest, which has a line `sha256 path` for each file.
-
-    A host verifies its copy by the manifest. The hash of the manifest is part of the bundle's name.
-    """
-    contents = dict(sorted({**contents, START: _START}.items()))
-    manifest = "".join(f"{hashlib.sha256(data).hexdigest()} {path}\n" for path, data in contents.items()).encode()
-    whole = io.BytesIO()
+    """Pack the files of a version. Its name has a hash of them, as archives of other machines may differ in form."""
+    whole, digest = io.BytesIO(), hashlib.sha256()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in {MANIFEST: manifest, **contents}.items():
+        for path, data in sorted({**contents, START: _START}.items()):
+            digest.update(f"{hashlib.sha256(data).hexdigest()} {path}\n".encode())
             member = zipfile.ZipInfo(path, EPOCH)
             member.external_attr = 0o644 << 16
             archive.writestr(member, data, zipfile.ZIP_DEFLATED)
-    name = f"{__version__}-{hashlib.sha256(manifest).hexdigest()[:12]}"
-    return Bundle(name, sum(map(len, contents.values())), whole.getvalue())
+    return Bundle(f"{__version__}-{digest.hexdigest()[:12]}", whole.getvalue())
 
 
 def _packages() -> list[Distribution]:
-    """Find the packages that sesh requires, directly or through another package."""
+    """Find the packages that sesh uses, directly or through another package."""
     packages: dict[str, Distribution] = {}
     wanted = list(REQUIRED)
     for name in wanted:
@@ -102,7 +95,7 @@ def _packages() -> list[Distribution]:
             continue  # required on another system only
         for requirement in packages[name].requires or ():
             required = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
-            if "extra ==" not in requirement and required not in wanted:
+            if "extra ==" not in requirement and required not in (*wanted, *_UNUSED):
                 wanted.append(required)
     return [packages[name] for name in sorted(packages)]
 
@@ -114,10 +107,9 @@ def _files(package: Distribution) -> dict[str, bytes]:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
     found = {}
     for path in package.files:
-        name = path.as_posix()
-        is_code = name.endswith(".py") and not _LEFT_OUT.match(name)
-        located = str(path.locate())
-        if (is_code or _METADATA.fullmatch(name)) and not _UNWANTED.fullmatch(name) and os.path.isfile(located):
+        name, located = path.as_posix(), str(path.locate())
+        is_wanted = name.endswith(".py") or _METADATA.fullmatch(name)
+        if is_wanted and not _UNWANTED.fullmatch(name) and os.path.isfile(located):
             with open(located, "rb") as file:
                 found[name] = file.read()
     info = next(name.split("/")[0] for name in found if ".dist-info/" in name)

@@ -6,7 +6,6 @@ SshCarrier uses the user's ssh, over a shared connection, or the host's `via` co
 from __future__ import annotations
 
 import shlex
-import threading
 from typing import NamedTuple, Protocol
 
 from sesh.errors import Refused, Unreachable
@@ -37,15 +36,18 @@ class Carrier(Protocol):
         """Write a new file on the host. Raises SeshError."""
 
     def close(self) -> None:
-        """Close the connection; calls of other threads fail."""
+        """Close the connection."""
 
 
 class SshCarrier:
-    """A carrier over ssh or a `via` command. `own_master`: `close` ends the shared connection too."""
+    """A carrier over a shared connection or a `via` command.
 
-    def __init__(self, destination: Destination, *, own_master: bool = False) -> None:
-        self._destination, self._own_master = destination, own_master
-        self._closed = threading.Event()
+    Where the user's configuration has no shared connection, sesh opens its own, and `close` ends it.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self._owns = destination.via is None and not master.is_shared(destination)
+        self._destination = destination.with_own_connection() if self._owns else destination
 
     def run(self, line: str) -> CommandResult:
         return self._exchange(line)
@@ -56,16 +58,35 @@ class SshCarrier:
             raise Refused(shown(done.err) or f"{path} was not written")
 
     def close(self) -> None:
-        self._closed.set()
-        if self._own_master:
+        if self._owns:
             master.close(self._destination)
+
+    def is_open(self) -> bool:
+        """Return whether no login is needed."""
+        return self._destination.via is not None or master.is_alive(self._destination)
+
+    def log_in(self, *, ask: bool = False) -> None:
+        """Open the shared connection; replace one that does not answer. `ask`: ssh may prompt. Raises SeshError."""
+        if self._destination.via is not None:
+            return
+        if self.is_open() and not self._answers():
+            master.close(self._destination, ends_links=False)  # links over it continue if the network comes back
+        master.ensure(self._destination, ask=ask, timeout=None if ask else TIMEOUT)
+
+    def _answers(self) -> bool:
+        """Return whether the host answers over the shared connection, which may be stale."""
+        argv = ssh.command(self._destination, "exec true")
+        try:
+            exchange(piped(argv, ask=False), self._destination.host, timeout=ANSWER_TIMEOUT)
+        except TimeoutError:
+            return False
+        return True
 
     def _exchange(self, line: str, data: bytes = b"") -> CommandResult:
         argv = ssh.command(self._destination, line)
         host = self._destination.host
         try:
-            process = piped(argv, ask=False)
-            printed = exchange(process, host, data, silence=TIMEOUT, closed=self._closed)
+            printed = exchange(piped(argv, ask=False), host, data, silence=TIMEOUT)
         except TimeoutError as error:
             raise Unreachable(f"{host} stopped answering") from error
         except OSError as error:
@@ -74,27 +95,3 @@ class SshCarrier:
         if result.code == ssh.FAILED and self._destination.via is None:
             raise words.failure(self._destination, result.err)
         return result
-
-
-def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier:
-    """Connect by ssh or the destination's `via` command. `ask`: ssh may prompt. Raises SeshError.
-
-    If the host has no shared connection, open one, which ends when the carrier is closed.
-    """
-    if destination.via is not None:
-        return SshCarrier(destination)
-    own = not master.is_shared(destination)
-    shared = destination.with_own_connection() if own else destination
-    if master.is_alive(shared) and not _answers(shared):
-        master.close(shared, ends_links=False)  # links over it continue if the network comes back
-    master.ensure(shared, ask=ask, timeout=None if ask else TIMEOUT)
-    return SshCarrier(shared, own_master=own)
-
-
-def _answers(destination: Destination) -> bool:
-    """Return whether the host answers over the shared connection, which may be stale."""
-    try:
-        exchange(piped(ssh.command(destination, "exec true"), ask=False), destination.host, timeout=ANSWER_TIMEOUT)
-    except TimeoutError:
-        return False
-    return True

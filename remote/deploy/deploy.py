@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from functools import partial
 from typing import Annotated, TypedDict
 
 from sesh import check, protocol
@@ -21,10 +20,9 @@ from sesh.errors import SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
+from sesh.remote.deploy.carrier import Carrier, SshCarrier
 from sesh.remote.deploy.install import Order
 from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
-from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
 
@@ -72,27 +70,21 @@ class Failure(TypedDict):
 
 
 def deploy(
-    destination: Destination,
-    *,
-    force: bool = False,
-    progress: Callable[[str], object] = lambda _: None,
-    connect: Callable[[], Carrier] | None = None,
+    destination: Destination, *, force: bool = False, progress: Callable[[str], object] = lambda _: None
 ) -> DeployedHost:
     """Install this version on a host; do nothing if the host already uses it. Raises DeployError.
 
-    `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step. `connect`:
-    opens the connection, which is closed at the end.
+    `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step.
     """
     host = destination.host
     began = time.monotonic()
     eventlog.log("deploy_start", host=host)
     work = _Deploy(destination, force, progress)
     try:
-        deployed = work.run(connect or partial(open_carrier, destination))
-    except (SeshError, OSError) as error:
-        failure = work.failure(error)
-        eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.stderr or str(failure))
-        raise failure from (None if failure is error else error)
+        deployed = work.run()
+    except DeployError as error:
+        eventlog.log("deploy_failed", host=host, step=error.step, stderr=error.stderr or str(error))
+        raise
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
@@ -100,8 +92,9 @@ def deploy(
 
 
 def open_carrier(destination: Destination) -> Carrier:
-    """Connect by fabric, or by ssh as a fallback. Raises SeshError."""
-    if destination.via is None and not master.is_alive(destination) and not known.asks(destination.host):
+    """Connect by fabric, or by ssh as a fallback and where no login is needed. Raises SeshError."""
+    by_ssh = SshCarrier(destination)
+    if not by_ssh.is_open() and not known.asks(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 
@@ -109,7 +102,8 @@ def open_carrier(destination: Destination) -> Carrier:
                 return carrier
         except ModuleNotFoundError:
             pass  # a deployed copy has no fabric
-    return connect_by_ssh(destination)
+    by_ssh.log_in()
+    return by_ssh
 
 
 class _Deploy:
@@ -118,8 +112,7 @@ class _Deploy:
     carrier: Carrier
 
     def __init__(self, destination: Destination, force: bool, progress: Callable[[str], object]) -> None:
-        self.host = destination.host
-        self.has_shell = destination.via is None
+        self.destination, self.host = destination, destination.host
         self.force, self.progress = force, progress
         self.step = ""
 
@@ -127,28 +120,41 @@ class _Deploy:
         self.step = step
         self.progress(step)
 
-    def run(self, connect: Callable[[], Carrier]) -> DeployedHost:
+    def run(self) -> DeployedHost:
+        """Carry out all steps. Raises DeployError."""
+        try:
+            self.begin("connect")
+            with closing(open_carrier(self.destination)) as self.carrier:
+                return self.install()
+        except DeployError:
+            raise
+        except Unreachable as error:
+            step = "connect" if self.step == "detect_platform" else self.step  # the first command may log in
+            raise DeployError(step, str(error), code=error.code) from error
+        except (SeshError, OSError) as error:
+            code = getattr(error, "code", None)
+            raise DeployError(self.step, f"{self.host}: {shown(str(error))}", code=code) from error
+
+    def install(self) -> DeployedHost:
+        """Install the version over the open connection, unless the host uses it already."""
+        self.begin("detect_platform")
+        package = bundle.build()
+        order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
+        state = self.carry_out(order)
         deployed: DeployedHost = {"host": self.host, "ok": True, "version": __version__}
-        self.begin("connect")
-        with closing(connect()) as self.carrier:
-            self.begin("detect_platform")
-            package = bundle.build()
-            order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
-            order["room"] = 3 * package.size  # for the archive, its files, and their bytecode
-            state = self.carry_out(order)
-            deployed |= {"python": state["python"], "platform": state["platform"], "path": state["path"]}
-            if not state["scratch"]:
-                return {**deployed, "bytes": 0, "changed": False}
-            self.begin("upload")
-            order |= {"scratch": state["scratch"], "sha256": hashlib.sha256(package.archive).hexdigest()}
-            try:
-                self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
-            except SeshError:
-                with suppress(SeshError):
-                    self.carry_out(order)  # this fails because the hash differs, and removes the scratch directory
-                raise
-            self.begin("unpack")
-            self.carry_out(order)
+        deployed |= {"python": state["python"], "platform": state["platform"], "path": state["path"]}
+        if not state["scratch"]:
+            return {**deployed, "bytes": 0, "changed": False}
+        self.begin("upload")
+        order |= {"scratch": state["scratch"], "sha256": hashlib.sha256(package.archive).hexdigest()}
+        try:
+            self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
+        except SeshError:
+            with suppress(SeshError):
+                self.carry_out(order)  # this fails because the hash differs, and removes the scratch directory
+            raise
+        self.begin("unpack")
+        self.carry_out(order)
         return {**deployed, "bytes": len(package.archive), "changed": True}
 
     def carry_out(self, order: Order) -> DeployState:
@@ -159,7 +165,7 @@ class _Deploy:
         row = rest.split("\n")[0].strip() if found else ""
         if not row:
             last = last_line(result.err) or last_line(result.out.replace(order["token"], "")) or "it printed nothing"
-            if not self.has_shell:
+            if self.destination.via is not None:
                 raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err, code="unreachable")
             message = f"{self.host} gives no answer (exit {result.code}): {last}; {login_files_hint(self.host)}"
             raise DeployError(self.step, message, result.err)
@@ -175,14 +181,4 @@ class _Deploy:
         if failed["step"] not in STEPS:
             raise malformed("the answer", "names no step of a deploy")
         reason = f"{self.host}: {shown(failed['reason'])}"
-        stderr = failed["stderr"] or result.err
-        raise DeployError(failed["step"], reason, stderr, foreign=failed["foreign"])
-
-    def failure(self, error: SeshError | OSError) -> DeployError:
-        """Convert an error to the DeployError of the current step."""
-        if isinstance(error, DeployError):
-            return error
-        if isinstance(error, Unreachable):
-            step = "connect" if self.step == "detect_platform" else self.step  # the first command may log in
-            return DeployError(step, str(error), code=error.code if step == "connect" else None)
-        return DeployError(self.step, f"{self.host}: {shown(str(error))}", code=getattr(error, "code", None))
+        raise DeployError(failed["step"], reason, failed["stderr"] or result.err, foreign=failed["foreign"])

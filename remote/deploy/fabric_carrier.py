@@ -14,7 +14,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, CommandResult
@@ -44,12 +44,10 @@ _FOLLOWED = {
 
 
 class FabricCarrier:
-    def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
-        self._host, self._connection, self._closed = destination.host, connection, False
+    def __init__(self, host: str, connection: fabric.Connection) -> None:
+        self._host, self._connection = host, connection
 
     def run(self, line: str) -> CommandResult:
-        if self._closed:
-            raise Unreachable("the connection was closed")  # otherwise fabric would log in again
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
         try:
             done = self._connection.run(line, watchers=[_Bound()], **options)
@@ -68,7 +66,6 @@ class FabricCarrier:
             raise self._lost(f"cannot write {path}: {shown(str(error)) or 'the connection was lost'}") from error
 
     def close(self) -> None:
-        self._closed = True
         with suppress(*_LOST):  # the connection is already lost
             self._connection.close()
 
@@ -90,15 +87,10 @@ class _Bound(invoke.watchers.StreamWatcher):
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no types
-    """paramiko's transport, except that it never prompts, and that SFTP has a timeout too."""
+    """paramiko's transport, except that it never prompts."""
 
     def auth_interactive_dumb(self, *_: object, **__: object) -> NoReturn:
         raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
-
-    def open_channel(self, *words: Any, **options: Any) -> paramiko.Channel:
-        channel = super().open_channel(*words, **options)
-        channel.settimeout(TIMEOUT)
-        return channel
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
@@ -119,13 +111,13 @@ def connect(destination: Destination) -> FabricCarrier | None:
         if timeout := getattr(socket, "TCP_USER_TIMEOUT", 0):
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
         connection.transport.set_keepalive(KEEPALIVE)
-        connection.sftp()
+        connection.sftp().get_channel().settimeout(TIMEOUT)
     except (*_LOST, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
         connection.client.close()
         if isinstance(error, TimeoutError):
             raise silent_host(destination.host) from error
         return None
-    return FabricCarrier(destination, connection)
+    return FabricCarrier(destination.host, connection)
 
 
 def is_plain(destination: Destination) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from sesh.about import CALLED, __version__
 from sesh.errors import Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
-from sesh.remote.deploy.carrier import Carrier, connect_by_ssh
-from sesh.remote.deploy.deploy import STEPS, DeployError, deploy, open_carrier
+from sesh.remote.deploy.carrier import SshCarrier
+from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import AuthenticationFailed
@@ -28,11 +28,10 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 
 @dataclass
 class HostResult:
-    """The result for one host. `outcome`: the facts of the deploy, or the error. `carrier`: its open connection."""
+    """The result for one host. `outcome`: the facts of the deploy, or the error."""
 
     destination: Destination
     outcome: DeployedHost | DeployError
-    carrier: Carrier | None = None
 
     @property
     def error(self) -> DeployError | None:
@@ -68,52 +67,46 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         for result in asking:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                result.carrier = connect_by_ssh(result.destination, ask=True)
+                SshCarrier(result.destination).log_in(ask=True)
             except SeshError as error:
                 result.outcome = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
-        _deploy_at_once([result for result in asking if result.carrier], force)
+        _deploy_at_once([result for result in asking if result.needs_login], force)
     except KeyboardInterrupt as error:
-        for result in results:
-            if result.carrier:
-                result.carrier.close()  # the command on the host keeps running
+        for destination in destinations:
+            with suppress(SeshError):  # ssh refuses the host
+                SshCarrier(destination).close()  # the command on the host keeps running
         raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
 
 
 def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
-    """Deploy to hosts in parallel, over open connections or new ones without prompts."""
+    """Deploy to hosts in parallel, without prompts."""
     room = threading.BoundedSemaphore(MAX_AT_ONCE)
-    ended = queue.SimpleQueue[HostResult]()
     with _bars() as bars:
 
         def run(result: HostResult, task: Any) -> None:
-            def connect() -> Carrier:
-                result.carrier = result.carrier or open_carrier(result.destination)
-                return result.carrier
-
             def progress(step: str) -> None:
                 text = _SHOWN.get(step, step.replace("_", " "))
                 bars.update(task, completed=STEPS.index(step), description=text)
 
             with room:
                 try:
-                    result.outcome = deploy(result.destination, force=force, progress=progress, connect=connect)
+                    result.outcome = deploy(result.destination, force=force, progress=progress)
                 except DeployError as error:
                     result.outcome = error
-                finally:
-                    result.carrier = None
-                    bars.update(task, visible=False)
-                    ended.put(result)
+            bars.update(task, visible=False)
+            if not result.needs_login:
+                _print(result, bars)
 
+        threads = []
         for result in results:
             task = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
             # A daemon thread, so that the process need not wait for a host after Ctrl-C.
-            threading.Thread(target=run, args=(result, task), daemon=True).start()
-        for _ in results:
-            result = ended.get()
-            if not result.needs_login:
-                _print(result, bars)
+            threads.append(threading.Thread(target=run, args=(result, task), daemon=True))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
 
 
 def _bars() -> Any:

@@ -35,7 +35,6 @@ class Order(TypedDict, total=False):
     name: str  # the name of the version's directory
     program: str
     force: bool
-    room: int  # bytes that must be free
     trials: list[list[str]]  # arguments of the commands that must succeed
     scratch: str
     sha256: str  # of the archive
@@ -43,11 +42,10 @@ class Order(TypedDict, total=False):
 
 SYSTEMS = ("Linux", "Darwin")
 SIGNATURE = "# sesh's launcher, written by sesh --deploy"  # the second line of ~/.local/bin/sesh
-ARCHIVE, MANIFEST, START, TEMPORARY = "archive", "MANIFEST", "start.py", ".tmp-"
+ARCHIVE, START, TEMPORARY = "archive", "start.py", ".tmp-"
 STALE = 3600.0  # seconds without a change, then a scratch directory is removed, as its deploy was killed
 TRIAL_TIMEOUT = 60.0  # seconds for each trial; the first run on a small board is slow
 SYNC_TIMEOUT = 20.0  # seconds to flush the new version to the disk, then the deploy continues anyway
-_NOT_COMPILED = re.compile("/(pygments|markdown_it)/")  # sesh never imports them
 _SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")  # removed for a trial, so that it uses no session or setting of the user
 
 
@@ -87,7 +85,7 @@ class Installer:
         try:
             if "scratch" in self.order:
                 self.install(self.order["scratch"])
-            elif before != self.launcher(self.final) or not self.is_whole():
+            elif before != self.launcher(self.final) or not self.works():
                 self.step = "upload"
                 scratch = self.new_scratch()
         except BaseException:
@@ -104,33 +102,23 @@ class Installer:
 
     def launcher_before(self) -> bytes:
         """Return the current ~/.local/bin/sesh, empty if it is missing. Raises Failed if it must not be replaced."""
-        try:
-            text = _read(self.program)
-        except FileNotFoundError:
-            return b""
-        except OSError:
-            text = b"a link or a directory"
-        if text.split(b"\n")[1:2] != [SIGNATURE.encode()] and not self.order["force"]:
-            self.step = "switch"
-            raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it", foreign=True)
-        return text if os.access(self.program, os.X_OK) else b"does not run"
+        text = b""
+        if os.path.lexists(self.program):
+            if stat.S_ISREG(os.lstat(self.program).st_mode):
+                text = _read(self.program)
+            if text.split(b"\n")[1:2] != [SIGNATURE.encode()] and not self.order["force"]:
+                self.step = "switch"
+                raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it", foreign=True)
+        return text
 
-    def is_whole(self) -> bool:
-        """Return whether the version is complete and unchanged.
-
-        The manifest has the hash of each file, and the directory's name has the hash of the manifest.
-        """
-        try:
-            manifest = _read(os.path.join(self.final, MANIFEST))
-            if not self.final.endswith(hashlib.sha256(manifest).hexdigest()[:12]):
-                return False
-            files = [line.split(" ", 1) for line in manifest.decode().splitlines()]
-            return all(hashlib.sha256(_read(os.path.join(self.final, name))).hexdigest() == sha for sha, name in files)
-        except OSError:
-            return False
+    def works(self) -> bool:
+        """Return whether the version is installed and starts."""
+        start = os.path.join(self.final, START)
+        words = [self.python, "-I", "-S", "-B", start, "--version"]
+        return os.path.isfile(start) and subprocess.run(words, capture_output=True, check=False).returncode == 0
 
     def new_scratch(self) -> str:
-        """Make a directory for the archive. Raises Failed if another user could change it, or the disk is full."""
+        """Make a directory for the archive. Raises Failed if another user could change it."""
         os.makedirs(self.versions, 0o755, exist_ok=True)
         for folder in (self.home, self.data, self.versions):
             status = os.stat(folder) if folder == self.home else os.lstat(folder)
@@ -141,8 +129,6 @@ class Installer:
             with contextlib.suppress(OSError):  # another deploy has just removed it
                 if name.startswith(TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
                     shutil.rmtree(path, ignore_errors=True)
-        if shutil.disk_usage(self.versions).free < self.order["room"]:
-            raise Failed(f"not enough space in {self.versions}: it needs {(self.order['room'] >> 20) + 1} MB")
         return tempfile.mkdtemp(prefix=TEMPORARY, dir=self.versions)
 
     def install(self, scratch: str) -> None:
@@ -167,7 +153,6 @@ class Installer:
         compileall.compile_dir(
             os.path.join(version, "lib"),
             quiet=2,
-            rx=_NOT_COMPILED,
             stripdir=version,
             prependdir=self.final,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files of a version never change
@@ -206,7 +191,7 @@ class Installer:
         folder = os.path.dirname(self.program)
         unfinished = os.path.join(folder, ".sesh-new")
         os.makedirs(folder, 0o755, exist_ok=True)
-        lock = os.open(self.versions, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(self.versions, os.O_RDONLY)
         try:
             with contextlib.suppress(OSError):  # the file system has no locks
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -216,7 +201,7 @@ class Installer:
                 # After a power loss the launcher must not run empty files. `-f` flushes only this file system, because
                 # others may be busy.
                 subprocess.run(["sync", "-f", self.versions], timeout=SYNC_TIMEOUT, capture_output=True, check=False)
-            if not self.is_whole():  # another deploy may have been faster
+            if not self.works():  # otherwise sessions may run from it
                 if os.path.lexists(self.final):
                     os.rename(self.final, os.path.join(scratch, "broken"))
                 os.rename(version, self.final)
@@ -228,13 +213,12 @@ class Installer:
 
 
 def _read(path: str) -> bytes:
-    """Return the content of a file; raise OSError for a symbolic link, and do not block on a fifo."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(path, "rb") as file:
         return file.read()
 
 
 def _write(path: str, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with open(os.open(path, flags, 0o755), "wb") as file:
         file.write(content)
 
@@ -244,15 +228,9 @@ def carry_out(order: Order) -> dict[str, object]:
     installer = Installer(order)
     try:
         return installer.run()
-    except Failed as error:
-        reason = str(error)
-        stderr = error.stderr
-        foreign = error.foreign
-    except (OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
-        reason = str(error)
-        stderr = repr(error)
-        foreign = False
-    return {"step": installer.step, "reason": reason, "stderr": stderr, "foreign": foreign}
+    except (Failed, OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
+        failed = error if isinstance(error, Failed) else Failed(str(error), repr(error))
+    return {"step": installer.step, "reason": str(failed), "stderr": failed.stderr, "foreign": failed.foreign}
 
 
 def main() -> None:

@@ -48,9 +48,9 @@ def is_work_log(path: str) -> bool:
 
 
 def is_version(path: str) -> bool:
-    """Return whether a directory is a deployed version: VERSION-HASH with a MANIFEST."""
+    """Return whether a directory is a deployed version: VERSION-HASH with a start.py."""
     is_named = _VERSION.fullmatch(os.path.basename(path)) is not None
-    return is_named and not os.path.islink(path) and os.path.isfile(os.path.join(path, "MANIFEST"))
+    return is_named and not os.path.islink(path) and os.path.isfile(os.path.join(path, "start.py"))
 
 
 def _begin(path: str) -> bytes | None:

@@ -29,7 +29,7 @@ def versions(far: SshHost) -> list[str]:
 
 def deployed(far: SshHost, version: str, code: str) -> None:
     """Lay out an earlier deploy of that version, whose program is `code`."""
-    for name, text in {"start.py": code, "MANIFEST": "", "lib/sesh/about.py": ""}.items():
+    for name, text in {"start.py": code, "lib/sesh/about.py": ""}.items():
         far.write(f"{VERSIONS}/{version}/{name}", text)
     path = os.path.join(far.home, VERSIONS, version, "start.py")
     words = f"exec python3 -IS '{path}' \"$@\""

@@ -173,8 +173,6 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
     folder = ".local/share/sesh/versions"
     for version in (OLD, NEW, NEWEST, "mine"):
         home.write(f"{folder}/{version}/start.py", "import signal; signal.pause()\n")
-        if version != "mine":
-            home.write(f"{folder}/{version}/MANIFEST", "")
         then = time.time() - HOURS
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/{NEWEST}/start.py\n", mode=0o755)
@@ -196,7 +194,7 @@ def deployed(home: Home, version: str) -> tuple[str, list[str]]:
         target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
         shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=os.symlink)
     home.write(".local/bin/sesh", "#!/bin/sh\n", mode=0o755)
-    home.write(os.path.join(versions, version, "MANIFEST"), "")
+    home.write(os.path.join(versions, version, "start.py"), "")
     os.utime(os.path.join(versions, version), (0, 0))
     code = f"import sys; sys.path.insert(0, {lib!r}); from sesh.__main__ import start; start()"
     return versions, [sys.executable, "-c", code]

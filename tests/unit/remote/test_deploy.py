@@ -16,10 +16,11 @@ import pytest
 
 from sesh.errors import Interrupted, Unreachable
 from sesh.remote.deploy import carrier, deploy, fabric_carrier, fleet, install, survey
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
-ORDER: install.Order = {"name": "x", "program": "sesh", "force": False, "room": 1, "token": TOKEN}
+ORDER: install.Order = {"name": "x", "program": "sesh", "force": False, "token": TOKEN}
 
 
 class Scripted:
@@ -41,9 +42,9 @@ class Scripted:
 def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
     """Return the step and the message of a failed deploy to a host that gives this answer."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
-    way = Scripted(out, code, err)
+    monkeypatch.setattr(deploy, "open_carrier", lambda _: Scripted(out, code, err))
     with pytest.raises(deploy.DeployError) as caught:
-        deploy.deploy(Destination("box"), connect=lambda: way)
+        deploy.deploy(Destination("box"))
     return caught.value.step, str(caught.value)
 
 
@@ -107,18 +108,18 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
 def test_a_deploy_that_is_stopped_says_that_it_may_go_on_and_closes_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    closed = threading.Event()
+    ends, closed = threading.Event(), list[str]()
 
     class Endless(Scripted):
         def run(self, line: str) -> carrier.CommandResult:
             os.kill(os.getpid(), signal.SIGINT)
-            assert closed.wait(30)
+            ends.wait(30)
             raise Unreachable("box stopped answering")
 
-        def close(self) -> None:
-            closed.set()
-
-    monkeypatch.setattr(fleet, "open_carrier", lambda *_, **__: Endless(""))
+    box = Destination("box", settings={"controlpath": ["~/own"], "controlmaster": ["no"]})
+    monkeypatch.setattr(deploy, "open_carrier", lambda _: Endless(""))
+    monkeypatch.setattr(master, "close", lambda destination: closed.append(destination.setting("controlpath")))
     with pytest.raises(Interrupted, match="may still be carried out"):
-        fleet.deploy_all([Destination("box")])
-    assert closed.is_set()
+        fleet.deploy_all([box])
+    ends.set()
+    assert closed == ["none"], "the connection of sesh's own"
