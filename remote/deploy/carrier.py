@@ -1,12 +1,12 @@
 """A carrier runs commands on a host and puts files on it. It never prompts.
 
-SshCarrier uses the user's ssh, over a shared connection, or the host's `via` command; FabricCarrier uses fabric.
+This one uses the user's ssh, over a shared connection, or the host's `via` command; FabricCarrier uses fabric.
 """
 
 from __future__ import annotations
 
 import shlex
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sesh.errors import Refused, Unreachable
 from sesh.remote.deploy.survey import shell_line, shown
@@ -24,38 +24,40 @@ class CommandResult(NamedTuple):
     err: str  # the end of stderr
 
 
-class Carrier(Protocol):
-    def run(self, line: str) -> CommandResult:
-        """Run a line in the host's login shell, without input.
-
-        Raises Unreachable if the connection fails or is silent for TIMEOUT seconds, ProtocolError if the host prints
-        too much.
-        """
-
-    def put(self, data: bytes, path: str) -> None:
-        """Write a new file on the host. Raises SeshError."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
-class SshCarrier:
-    """A carrier over a shared connection or a `via` command.
-
-    Where the user's configuration has no shared connection, sesh opens its own, and `close` ends it.
-    """
+class Carrier:
+    """Where the user's configuration has no shared connection, sesh opens its own, and `close` ends it."""
 
     def __init__(self, destination: Destination) -> None:
         self._owns = destination.via is None and not master.is_shared(destination)
         self._destination = destination.with_own_connection() if self._owns else destination
 
     def run(self, line: str) -> CommandResult:
-        return self._exchange(line)
+        """Run a line in the host's login shell, without input.
+
+        Raises Unreachable if the connection fails or is silent for TIMEOUT seconds, ProtocolError if the host prints
+        too much.
+        """
+        return self._run(line)
 
     def put(self, data: bytes, path: str) -> None:
-        done = self._exchange(shell_line(f"exec cat > {shlex.quote(path)}"), data)
+        """Write a new file on the host. Raises SeshError."""
+        done = self._run(shell_line(f"exec cat > {shlex.quote(path)}"), data)
         if done.code:
             raise Refused(shown(done.err) or f"{path} was not written")
+
+    def _run(self, line: str, data: bytes = b"") -> CommandResult:
+        argv = ssh.command(self._destination, line)
+        host = self._destination.host
+        try:
+            printed = exchange(piped(argv, ask=False), host, data, silence=TIMEOUT)
+        except TimeoutError as error:
+            raise Unreachable(f"{host} stopped answering") from error
+        except OSError as error:
+            raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
+        result = CommandResult(printed.code, printed.out.decode("utf-8", "replace"), printed.stderr)
+        if result.code == ssh.FAILED and self._destination.via is None:
+            raise words.failure(self._destination, result.err)
+        return result
 
     def close(self) -> None:
         if self._owns:
@@ -81,17 +83,3 @@ class SshCarrier:
         except TimeoutError:
             return False
         return True
-
-    def _exchange(self, line: str, data: bytes = b"") -> CommandResult:
-        argv = ssh.command(self._destination, line)
-        host = self._destination.host
-        try:
-            printed = exchange(piped(argv, ask=False), host, data, silence=TIMEOUT)
-        except TimeoutError as error:
-            raise Unreachable(f"{host} stopped answering") from error
-        except OSError as error:
-            raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
-        result = CommandResult(printed.code, printed.out.decode("utf-8", "replace"), printed.stderr)
-        if result.code == ssh.FAILED and self._destination.via is None:
-            raise words.failure(self._destination, result.err)
-        return result

@@ -20,7 +20,7 @@ from sesh.errors import SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier, SshCarrier
+from sesh.remote.deploy.carrier import Carrier
 from sesh.remote.deploy.install import Order
 from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
 from sesh.remote.ssh.destination import Destination
@@ -93,7 +93,7 @@ def deploy(
 
 def open_carrier(destination: Destination) -> Carrier:
     """Connect by fabric, or by ssh as a fallback and where no login is needed. Raises SeshError."""
-    by_ssh = SshCarrier(destination)
+    by_ssh = Carrier(destination)
     if not by_ssh.is_open() and not known.asks(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier

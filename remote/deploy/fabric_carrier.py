@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, CommandResult
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
 from sesh.remote.deploy.survey import shown
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
@@ -43,9 +43,10 @@ _FOLLOWED = {
 }  # fmt: skip
 
 
-class FabricCarrier:
-    def __init__(self, host: str, connection: fabric.Connection) -> None:
-        self._host, self._connection = host, connection
+class FabricCarrier(Carrier):
+    def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
+        super().__init__(destination)
+        self._host, self._connection = destination.host, connection
 
     def run(self, line: str) -> CommandResult:
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
@@ -117,7 +118,7 @@ def connect(destination: Destination) -> FabricCarrier | None:
         if isinstance(error, TimeoutError):
             raise silent_host(destination.host) from error
         return None
-    return FabricCarrier(destination.host, connection)
+    return FabricCarrier(destination, connection)
 
 
 def is_plain(destination: Destination) -> bool:

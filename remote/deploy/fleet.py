@@ -14,7 +14,7 @@ from sesh.about import CALLED, __version__
 from sesh.errors import Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
-from sesh.remote.deploy.carrier import SshCarrier
+from sesh.remote.deploy.carrier import Carrier
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -67,7 +67,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         for result in asking:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                SshCarrier(result.destination).log_in(ask=True)
+                Carrier(result.destination).log_in(ask=True)
             except SeshError as error:
                 result.outcome = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
@@ -75,7 +75,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     except KeyboardInterrupt as error:
         for destination in destinations:
             with suppress(SeshError):  # ssh refuses the host
-                SshCarrier(destination).close()  # the command on the host keeps running
+                Carrier(destination).close()  # the command on the host keeps running
         raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
 

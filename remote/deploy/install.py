@@ -115,7 +115,7 @@ class Installer:
         """Return whether the version is installed and starts."""
         start = os.path.join(self.final, START)
         words = [self.python, "-I", "-S", "-B", start, "--version"]
-        return os.path.isfile(start) and subprocess.run(words, capture_output=True, check=False).returncode == 0
+        return os.path.isfile(start) and _run(words, TRIAL_TIMEOUT).returncode == 0
 
     def new_scratch(self) -> str:
         """Make a directory for the archive. Raises Failed if another user could change it."""
@@ -167,18 +167,7 @@ class Installer:
         variables["HOME"] = home
         try:
             for arguments in self.order["trials"]:
-                done = subprocess.run(
-                    [launcher, *arguments],
-                    env=variables,
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    timeout=TRIAL_TIMEOUT,
-                    check=False,
-                )
+                done = _run([launcher, *arguments], TRIAL_TIMEOUT, env=variables)
                 if done.returncode:
                     last = (done.stdout.strip() or "it printed nothing").splitlines()[-1]
                     line = f"`{self.order['program']} {' '.join(arguments)}` ended with {done.returncode}: {last}"
@@ -200,7 +189,7 @@ class Installer:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 # After a power loss the launcher must not run empty files. `-f` flushes only this file system, because
                 # others may be busy.
-                subprocess.run(["sync", "-f", self.versions], timeout=SYNC_TIMEOUT, capture_output=True, check=False)
+                _run(["sync", "-f", self.versions], SYNC_TIMEOUT)
             if not self.works():  # otherwise sessions may run from it
                 if os.path.lexists(self.final):
                     os.rename(self.final, os.path.join(scratch, "broken"))
@@ -210,6 +199,22 @@ class Installer:
             with contextlib.suppress(FileNotFoundError):  # it was renamed
                 os.unlink(unfinished)
             os.close(lock)
+
+
+def _run(words: list[str], timeout: float, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program in / without input; return its code, and both outputs as `stdout`."""
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.run(
+        words,
+        stdin=null,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        timeout=timeout,
+        env=env,
+        cwd="/",
+        errors="replace",
+        check=False,
+    )
 
 
 def _read(path: str) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
-import threading
 import time
 
 from sesh import programs
@@ -59,14 +58,12 @@ def exchange(
     *,
     silence: float | None = None,
     timeout: float | None = None,
-    closed: threading.Event | None = None,
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
     A process that ends without reading all of `data` is not an error. Raises ProtocolError if the process prints too
-    much, and TimeoutError after `silence` seconds without a byte, after `timeout` seconds in all, or once `closed` is
-    set. `closed` is needed because a shared connection may hold the pipes of a killed ssh open. On return the process
-    has ended.
+    much, and TimeoutError after `silence` seconds without a byte, or after `timeout` seconds in all. On return the
+    process has ended.
     """
     printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()
@@ -81,8 +78,7 @@ def exchange(
                 ready = [key for key, _ in selector.select(_TICK)]
                 now = time.monotonic()
                 moved = now if ready else moved
-                is_late = now > moved + (silence or now) or now > begun + (timeout or now)
-                if is_late or (closed is not None and closed.is_set()):
+                if now > moved + (silence or now) or now > begun + (timeout or now):
                     raise TimeoutError
                 for key in ready:
                     if key.fileobj is process.stdin:

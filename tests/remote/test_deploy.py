@@ -10,7 +10,7 @@ import pytest
 from sesh.about import __version__
 from sesh.remote import known
 from sesh.remote.deploy import carrier
-from sesh.remote.deploy.carrier import SshCarrier
+from sesh.remote.deploy.carrier import Carrier
 from sesh.remote.deploy.deploy import DeployError, deploy, open_carrier
 from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh import master
@@ -91,7 +91,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
         return
     way = open_carrier(Destination("box"))
-    assert isinstance(way, SshCarrier)
+    assert type(way) is Carrier
     assert way.run("exec sh -c 'echo it; exit 3'") == (3, "it\n", "")
     way.close()
     if "ControlPath" in config:
@@ -104,7 +104,7 @@ def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, m
     master.ensure(Destination("box"))
     far.proxy.strand()
     way = open_carrier(Destination("box"))
-    assert (type(way), way.run("echo it").out) == (SshCarrier, "it\n")
+    assert (type(way), way.run("echo it").out) == (Carrier, "it\n")
 
 
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
@@ -113,7 +113,7 @@ def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> 
     way = open_carrier(Destination("box"))
     assert way.run("echo there").out == "there\n"
     way.close()
-    assert isinstance(way, SshCarrier)
+    assert type(way) is Carrier
     assert "Accepted publickey" in gate.sshd.messages()
 
 
@@ -122,7 +122,7 @@ def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(
     here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA\n")
     way = open_carrier(Destination("box"))
     way.close()
-    assert isinstance(way, SshCarrier)
+    assert type(way) is Carrier
     with open(farm.known_hosts, encoding="utf-8") as file:
         lines = file.read().splitlines()
     assert lines == ["other ssh-ed25519 AAAA", f"[127.0.0.1]:{far.port} {far.sshd.host_key}"]

@@ -118,6 +118,7 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on_and_closes_its_connecti
 
     box = Destination("box", settings={"controlpath": ["~/own"], "controlmaster": ["no"]})
     monkeypatch.setattr(deploy, "open_carrier", lambda _: Endless(""))
+    monkeypatch.setattr(fleet, "_print", lambda *_: None)
     monkeypatch.setattr(master, "close", lambda destination: closed.append(destination.setting("controlpath")))
     with pytest.raises(Interrupted, match="may still be carried out"):
         fleet.deploy_all([box])
