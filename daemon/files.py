@@ -57,11 +57,7 @@ class SessionFiles:
         session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(session_id, files=remove)
-        own = [records.agent_path(session_id)]
-        if remove:
-            # The listener does not find these if the record or the socket was removed before.
-            own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
-            own += records.scrollback_paths(session_id)
-        for path in own:
+        # The listener does not find these if the record or the socket was removed before.
+        for path in (records.file_of(session_id, kind) for kind in (records.FILES if remove else ("agent",))):
             if os.path.lexists(path):
                 os.unlink(path)

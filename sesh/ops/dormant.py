@@ -55,7 +55,7 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 def _terminal(name: str) -> Emulator:
     """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
     summary = find.dormant(name)
-    if summary is None and (job := results.of_job(name)) is not None:
+    if summary is None and (job := results.newest(name, is_job=True)) is not None:
         terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
         terminal.feed(results.output(job))
         return terminal

@@ -281,7 +281,7 @@ def run(
 @op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
     """Return the result of the last job of this name, with its `output`. Raises NotFound."""
-    last = results.of_job(name)
+    last = results.newest(name, is_job=True)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
     return {**last, "output": results.output(last)}

@@ -27,25 +27,29 @@ LEAST_READ = 4 << 20  # bytes of scrollback to read even if the session keeps fe
 _GAP = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
 
 
+def _scrollback(session_id: str, file: int) -> str:
+    return records.file_of(session_id, f"scrollback{file}")
+
+
 # -- writing
 
 
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
     """Replace the checkpoint of a session in one step. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
-    files.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
+    files.write_whole(records.file_of(session_id, "checkpoint"), first + b"\n" + screen)
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
     """Append to a scrollback file; return `off` with its new size. Raises OSError, see `files.write_after`."""
-    files.write_after(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
+    files.write_after(_scrollback(session_id, off["file"]), off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
 
 def drop(session_id: str, file: int) -> None:
     """Remove a scrollback file. Raises OSError."""
     try:
-        os.unlink(records.scrollback_paths(session_id)[file])
+        os.unlink(_scrollback(session_id, file))
     except FileNotFoundError:
         return
 
@@ -77,7 +81,7 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     off = scrolled_off(header)
     if not off["bytes"]:
         return header, screen
-    path = records.scrollback_paths(str(session_id))[off["file"]]
+    path = _scrollback(str(session_id), off["file"])
     start = max(0, off["bytes"] - max(LEAST_READ, measures.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
     lines = files.read_own(path, size, whole=False, start=start) or b""
@@ -98,7 +102,7 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
     """Return the header of a checkpoint, and at least the first `most` bytes of its screen."""
     if not is_id(session_id):
         return None
-    path = records.checkpoint_path(session_id)
+    path = records.file_of(session_id, "checkpoint")
     content = files.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None

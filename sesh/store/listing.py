@@ -169,17 +169,12 @@ def _recovered(name: str, record: Record) -> bool:
 def _dormant(name: str, record: Record) -> Summary:
     """Return the summary of a session without a daemon, which has ended or is lost."""
     ended = record.get("exit_code") is not None
-    summary = _recorded(name, record, "exited" if ended else "lost")
+    summary = _ended(name, record) if ended else _recorded(name, record, "lost")
     header = checkpoints.header(record.get("id"))
     summary["cwd"] = header.get("cwd") or summary["cwd"]
     summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
-    if ended:
-        state = record.get("state") or "done"
-        since = record.get("ended")
-        summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
-        summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
-    else:
+    if not ended:
         summary["responding"] = False
         reason = "crash" if record.get("boot") == boot_id() else "reboot"
         summary["lost"] = {"reason": reason, "saved": header.get("written")}
@@ -194,23 +189,29 @@ def _recorded(name: str, record: Record, state: str) -> Summary:
     }  # fmt: skip
 
 
+def _ended(name: str, record: Record) -> Summary:
+    since, state = record.get("ended"), record.get("state") or "done"
+    summary = _recorded(name, record, "exited")
+    summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
+    summary["ended"], summary["reason"] = since, record.get("reason")
+    return summary
+
+
 def of_job(name: str) -> Summary | None:
     """Return the summary of the last job of this name from its result; None without a result."""
-    job = results.of_job(name)
+    job = results.newest(name, is_job=True)
     if job is None:
         return None
-    at, duration = float(job.get("ended") or 0), float(job.get("duration") or 0)
+    at = float(job.get("ended") or 0)
     ended = stamp(at)
-    summary: Summary = {**dict.fromkeys(KEYS)}  # type: ignore[typeddict-item]  # a result lacks most facts
-    return {
-        **summary, "name": name, "state": "exited", "attached": 0, "current": False, "labels": job.get("labels") or {},
-        "shell": False, "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
-        "cwd": job.get("directory"), "command": job.get("command"), "exit_code": job.get("exit_code"),
-        "reason": job.get("reason"), "columns": job.get("columns"), "rows": job.get("rows"),
-        "activity": {
-            "state": job.get("state") or "done", "why": "exit", "since": ended, "question": None, "kind": None,
-        },
+    record: Record = {
+        "created": stamp(max(0.0, at - float(job.get("duration") or 0))), "last_activity": ended, "ended": ended,
+        "cwd": job.get("directory") or "", "command": job.get("command") or [], "labels": job.get("labels") or {},
+        "exit_code": job.get("exit_code"), "reason": job.get("reason"), "state": job.get("state"),
     }  # fmt: skip
+    if "columns" in job and "rows" in job:
+        record["columns"], record["rows"] = job["columns"], job["rows"]
+    return _ended(name, record)
 
 
 # -- the session of a terminal

@@ -14,6 +14,7 @@ from sesh.errors import Refused
 from sesh.stored import Record
 
 KEPT_SECONDS = 7 * 86400.0  # a session that ended without a client is removed this many seconds after its end
+FILES = ("agent", "checkpoint", "env", "scrollback0", "scrollback1")  # `.KIND.ID`
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 
 
@@ -76,24 +77,19 @@ def wake(record: Record) -> bool:
 # -- the files of a session, by its id
 
 
+def file_of(session_id: str, kind: str) -> str:
+    """Return the path of a session's file of a kind in `FILES`."""
+    return os.path.join(paths.directory(), f".{kind}.{session_id}")
+
+
 def agent_path(session_id: str) -> str:
     """Return the path of the link to the ssh agent of the session's newest client."""
-    return os.path.join(paths.directory(), f".agent.{session_id}")
-
-
-def checkpoint_path(session_id: str) -> str:
-    return os.path.join(paths.directory(), f".checkpoint.{session_id}")
-
-
-def scrollback_paths(session_id: str) -> tuple[str, str]:
-    """Return the paths of the two scrollback files; the header of the checkpoint says which one is current."""
-    folder = paths.directory()
-    return os.path.join(folder, f".scrollback0.{session_id}"), os.path.join(folder, f".scrollback1.{session_id}")
+    return file_of(session_id, "agent")
 
 
 def environment_path(session_id: str) -> str:
     """Return the path of the file with variables for the session's shells."""
-    return os.path.join(paths.directory(), f".env.{session_id}")
+    return file_of(session_id, "env")
 
 
 def link_agent(session_id: str, target: str) -> None:
@@ -118,8 +114,8 @@ def remove(name: str, session_id: str = "") -> None:
     recognizes its files by the socket.
     """
     session_id = session_id or (readable(name) or {}).get("id") or "none"  # no session has this id
-    own = (agent_path(session_id), checkpoint_path(session_id), environment_path(session_id))
-    for path in (*own, *scrollback_paths(session_id), paths.record_path(name), paths.socket_path(name)):
+    own = (file_of(session_id, kind) for kind in FILES)
+    for path in (*own, paths.record_path(name), paths.socket_path(name)):
         try:
             os.unlink(path)
         except FileNotFoundError:

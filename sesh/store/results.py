@@ -149,14 +149,10 @@ def _all() -> tuple[list[JobResult], list[str]]:
     return sorted(results, key=lambda result: float(result.get("ended") or 0)), damaged
 
 
-def newest(name: str) -> JobResult | None:
-    """Return the result of the last ended session of this name."""
-    return next((result for result in reversed(every()) if result.get("name") == name), None)
-
-
-def of_job(name: str) -> JobResult | None:
-    """Return the result of the last ended job of this name."""
-    return next((result for result in reversed(every()) if result.get("name") == name and result.get("job")), None)
+def newest(name: str, *, is_job: bool = False) -> JobResult | None:
+    """Return the result of the last ended session of this name, or of the last job."""
+    ended = (result for result in reversed(every()) if result.get("name") == name)
+    return next((result for result in ended if result.get("job") or not is_job), None)
 
 
 def labelled(labels: dict[str, str]) -> list[str]:

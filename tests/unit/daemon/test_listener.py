@@ -61,7 +61,7 @@ def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_sta
     """The record was missing for a moment, and the session from lists; its checkpoint was removed for good."""
     claimed = Listener.claim("work")
     record("work")
-    own = [paths.record_path("work"), records.checkpoint_path("00ff"), records.agent_path("00ff")]
+    own = [paths.record_path("work"), records.file_of("00ff", "checkpoint"), records.agent_path("00ff")]
     for path in own[1:]:
         Path(path).write_text("")
     os.unlink(paths.socket_path("work"))
