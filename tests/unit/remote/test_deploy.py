@@ -108,7 +108,7 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
 def test_a_deploy_that_is_stopped_says_that_it_may_go_on_and_closes_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ends, closed = threading.Event(), list[str]()
+    ends, printed, closed = threading.Event(), threading.Event(), list[str]()
 
     class Endless(Scripted):
         def run(self, line: str) -> carrier.CommandResult:
@@ -118,9 +118,10 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on_and_closes_its_connecti
 
     box = Destination("box", settings={"controlpath": ["~/own"], "controlmaster": ["no"]})
     monkeypatch.setattr(deploy, "open_carrier", lambda _: Endless(""))
-    monkeypatch.setattr(fleet, "_print", lambda *_: None)
+    monkeypatch.setattr(fleet, "_print", lambda *_: printed.set())
     monkeypatch.setattr(master, "close", lambda destination: closed.append(destination.setting("controlpath")))
     with pytest.raises(Interrupted, match="may still be carried out"):
         fleet.deploy_all([box])
     ends.set()
+    assert printed.wait(30)
     assert closed == ["none"], "the connection of sesh's own"
