@@ -17,7 +17,7 @@ from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, Unreachable
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import REACHED
@@ -123,9 +123,9 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, early: Early | None = None, patience: float = 0.1) -> Link:
+    def opened(self, request: Request | None = None, patience: float = 0.1) -> Link:
         return open_link(
-            Destination("box"), {}, ask=False, deadline=time.monotonic() + 20, early=early, patience=patience
+            Destination("box"), {}, ask=False, deadline=time.monotonic() + 20, request=request, patience=patience
         )
 
 
@@ -183,7 +183,7 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 def test_a_request_may_have_been_carried_out_once_the_host_has_spoken(
     played: Played, script: str, reached: bool
 ) -> None:
-    played.shared, early = script, Early(b"?")
+    played.shared, request = script, Request("views.status", b"{}")
     with pytest.raises(Unreachable):
-        played.opened(early)
-    assert early.reached is reached
+        played.opened(request)
+    assert request.reached is reached
