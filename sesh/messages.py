@@ -7,6 +7,7 @@ from sesh.schema import (
     Code,
     ErrorFacts,
     From,
+    Id,
     JobResult,
     Latin,
     Moment,
@@ -86,7 +87,7 @@ class OpRequest(Envelope, total=False):
     op: str | None
     asks: bool
     answers: list[str]
-    session_id: str | None
+    session_id: Id
     greeting: dict[str, object]
     pings: bool
 

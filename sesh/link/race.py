@@ -17,7 +17,7 @@ Result = Connection | Exception
 
 @dataclass
 class LostSession:
-    """A session to resume, because its link is lost or doubted."""
+    """A session to enter again, because its link is lost or doubted."""
 
     name: str
     host: str
@@ -32,7 +32,7 @@ class Attempt:
     """One attempt at a connection, in a thread of its own."""
 
     seconds: float = 0.0  # ssh's connect timeout
-    session: Callable[[], LostSession | None] = lambda: None  # returns the session to resume, with its current position
+    session: Callable[[], LostSession | None] = lambda: None  # the session to enter again, as it is now
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO

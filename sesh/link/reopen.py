@@ -24,7 +24,7 @@ _TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may 
 class Reopen:
     """Watches a link to a host, and then each link that replaces it.
 
-    `way` makes one attempt, in a thread. `ping` sends a PING. `session` returns the session to resume.
+    `way` makes one attempt, in a thread. `ping` sends a PING. `session` returns the session to enter again.
     `login_asked` returns whether the last login asked a person: then a link that is only doubted is not replaced.
     `indirect`: see `Attempts`. `patience`: see `LinkHealth`.
 

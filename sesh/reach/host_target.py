@@ -140,7 +140,7 @@ class HostTarget(Target):
                     answer = links.enter_session(self.caller, link, request, deadline)
                     break
                 except errors.Lost:
-                    if not request.words["session_id"]:
+                    if "session_id" not in request.words:
                         raise
                     lost = request.reached = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
@@ -214,10 +214,7 @@ class HostTarget(Target):
     def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
         note = self.caller.note
-        return LinkStream(connection, name, self._stream_reopening, note=note, end_of=self._end_of, deadline=deadline)
-
-    def _stream_reopening(self, stream: LinkStream) -> Reopen:
-        return self.reopening(stream.ping, stream.lost_session)
+        return LinkStream(connection, name, links.attempt_session, note=note, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
@@ -250,16 +247,13 @@ class HostTarget(Target):
             with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
                 return links.attempt_link(destination, attempt)
 
-        def reopening(stream: LinkStream) -> Reopen:
-            patience = _LIST_PATIENCE if changed is not None else None
-            return links.reopening(self.destination, way, stream.ping, patience=patience)
-
         def ask() -> None:
             request = Request(op.wire_name, calls.encoded(words(stream.connection)))
             stream.connection.send(request.frames())
 
         stop.check()
-        stream = LinkStream(self._open(), "", reopening, note=caller.note, changed=changed)
+        patience = _LIST_PATIENCE if changed is not None else None
+        stream = LinkStream(self._open(), "", way, note=caller.note, changed=changed, patience=patience)
         stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):
             try:

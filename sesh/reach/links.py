@@ -26,6 +26,7 @@ from sesh.remote.ssh.opening import START_TIMEOUT
 from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
+LinkWay = Callable[[Destination, Attempt], Link]  # makes one attempt at another link
 _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
 
 
@@ -75,7 +76,9 @@ def entry(
     `session_id`: of the session, or for the session to create. `introduction`: the HELLO for its daemon. `pings`: the
     client sends PINGs, as an attached terminal does.
     """
-    words: Words = {"session_id": session_id, "pings": pings}
+    words: Words = {"pings": pings}
+    if session_id:
+        words["session_id"] = session_id
     if introduction is not None:
         words["greeting"] = introduction
     return Request(op, calls.encoded(arguments), words=words)
@@ -104,18 +107,18 @@ def enter_session(
 
 def reopening(
     destination: Destination,
-    attempt: Callable[[Destination, Attempt], Link],
+    way: LinkWay,
     ping: Callable[[], object] = lambda: None,
     session: Callable[[], LostSession | None] = lambda: None,
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """Return the Reopen that watches and replaces a link to a host. `attempt`: makes one attempt at another link."""
+    """Return the Reopen that watches and replaces a link to a host."""
     proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
     indirect = any(proxy not in ("", "none") for proxy in proxies)
     login_asked = partial(known.asks, destination.host)
     return Reopen(
-        partial(attempt, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
+        partial(way, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
     )
 
 
@@ -160,18 +163,18 @@ def attempt_link(destination: Destination, attempt: Attempt, request: Request | 
 
 
 def attempt_session(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to resume a session by its id. Raises Ended, NotFound, and as `attempt_link`."""
+    """Make one attempt to enter a session again by its id. Raises Ended, NotFound, and as `attempt_link`."""
 
-    def resuming() -> tuple[LostSession, Request]:
+    def again() -> tuple[LostSession, Request]:
         lost = attempt.session()
         assert lost is not None  # noqa: S101 (a stream of a session always describes it)
         arguments = {"name": lost.name}
         return lost, entry(ATTACH, arguments, lost.session_id, lost.hello, pings=lost.hello is not None)
 
-    lost, request = resuming()
+    lost, request = again()
     link = attempt_link(destination, attempt, request if attempt.first else None)
     if not attempt.first:
-        lost, request = resuming()  # more output may have arrived over the doubted link
+        lost, request = again()  # more output may have arrived over the doubted link
     name, joined, ended = lost.name, None, None
     try:
         answer = enter_session(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
