@@ -94,7 +94,7 @@ def connect_by_ssh(destination: Destination, *, ask: bool = False) -> SshCarrier
 def _answers(destination: Destination) -> bool:
     """Return whether the host answers over the shared connection, which may be stale."""
     try:
-        exchange(piped(ssh.command(destination, "exec true"), ask=False), destination.host, timeout=ANSWER_TIMEOUT)
+        exchange(piped(ssh.command(destination, "exec true"), ask=False), destination.host, silence=ANSWER_TIMEOUT)
     except TimeoutError:
         return False
     return True

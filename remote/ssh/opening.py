@@ -22,7 +22,6 @@ from sesh.remote.ssh.words import AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
-_used: dict[str, object] = {}  # by host: the identity of the shared connection of this process's newest link
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
 
@@ -150,7 +149,7 @@ def open_link(
     before = master.identity(destination)
     timeout = None if ask and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
     asked = master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
-    _used[destination.host] = master.identity(destination)
+    destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     opening = _Opening(destination, near, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
@@ -179,7 +178,7 @@ def open_own(destination: Destination, near: Near, attempt: Attempt, request: Re
 
 def drop_shared(destination: Destination) -> None:
     """End the shared connection of a lost link, unless another process has replaced it."""
-    if _used.get(destination.host) == master.identity(destination):
+    if destination.shared == master.identity(destination):
         master.close(destination)
 
 
@@ -189,6 +188,6 @@ def renew_shared(destination: Destination) -> None:
         drop_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARDS):
             master.ensure(destination, ask=False, timeout=START_TIMEOUT)
-            _used[destination.host] = master.identity(destination)
+            destination.shared = master.identity(destination)
     except (SeshError, OSError):
         return  # the next command opens it, or reports the error

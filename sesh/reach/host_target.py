@@ -20,7 +20,7 @@ from sesh.reach import calls, links
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
-from sesh.reach.op import ATTACH, Arguments, Changes, Entered, Op, Result, named
+from sesh.reach.op import ATTACH, Arguments, Changes, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
@@ -64,7 +64,7 @@ class HostTarget(Target):
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
-        data = named(op, args, kwargs)
+        data = by_name(op, args, kwargs)
         request = Request(op.wire_name, calls.encoded(data), asks=self._asks, repeatable=op.reads)
         with naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
@@ -89,7 +89,7 @@ class HostTarget(Target):
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Call an op that enters a session on the host; the returned connection is the link."""
-        data = named(op, args, kwargs)
+        data = by_name(op, args, kwargs)
         request = self._entry(op, data)
         try:
             return self._enter(request)
@@ -101,7 +101,8 @@ class HostTarget(Target):
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(links.entry(ATTACH, {"name": name}, "", None, pings=attaches), deadline)[1]
+        request = links.entry(ATTACH, {"name": name}, asks=self._asks, pings=attaches)
+        return self._enter(request, deadline)[1]
 
     def _begin(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
@@ -119,9 +120,7 @@ class HostTarget(Target):
     def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
         hello = self.introduction
-        request = links.entry(op.wire_name, data, session_id, hello, pings=hello is not None)
-        request.asks = self._asks
-        return request
+        return links.entry(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
 
     def _enter(self, request: Request, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
@@ -183,7 +182,7 @@ class HostTarget(Target):
             self._deploy(missing)
             return self._open(request, deadline)
         if self.named:
-            links.record(host, link)
+            known.record(self.host, str(link.remote_info.get("version") or ""), asks=link.asked)
         else:
             known.end_pause(self.host)
         return link
@@ -218,7 +217,7 @@ class HostTarget(Target):
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = links.entry(ATTACH, {"name": stream.name}, stream.session_id, None, pings=False)
+        request = links.entry(ATTACH, {"name": stream.name}, stream.session_id)
         try:
             with self._open(None, stream.deadline) as link:
                 links.enter_session(self.caller, link, request, stream.deadline)

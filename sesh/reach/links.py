@@ -48,11 +48,6 @@ def origin(destination: Destination) -> Near:
     }
 
 
-def record(destination: Destination, link: Link) -> None:
-    """Record a host as used, with facts from its link."""
-    known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
-
-
 @contextmanager
 def local_faults(destination: Destination) -> Iterator[None]:
     """Convert OSError of this machine to LocalFault."""
@@ -69,19 +64,25 @@ def local_faults(destination: Destination) -> Iterator[None]:
 
 
 def entry(
-    op: str, arguments: Mapping[str, object], session_id: str, introduction: Introduction | None, *, pings: bool
+    op: str,
+    arguments: Mapping[str, object],
+    session_id: str = "",
+    introduction: Introduction | None = None,
+    *,
+    asks: bool = False,
+    pings: bool = False,
 ) -> Request:
     """Return the request to enter a session.
 
-    `session_id`: of the session, or for the session to create. `introduction`: the HELLO for its daemon. `pings`: the
-    client sends PINGs, as an attached terminal does.
+    `session_id`: of the session, or for the session to create. `introduction`: the HELLO for its daemon. `asks`: a
+    person can answer the host's questions. `pings`: the client sends PINGs, as an attached terminal does.
     """
     words: Words = {"pings": pings}
     if session_id:
         words["session_id"] = session_id
     if introduction is not None:
         words["greeting"] = introduction
-    return Request(op, calls.encoded(arguments), words=words)
+    return Request(op, calls.encoded(arguments), asks=asks, words=words)
 
 
 def enter_session(

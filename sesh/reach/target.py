@@ -9,7 +9,7 @@ from sesh.messages import Introduction
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Entered, Op, Result, named
+from sesh.reach.op import Arguments, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.store import results
 from sesh.wire import Connection
@@ -64,7 +64,7 @@ class Target:
 
         Raises Ended if the job has already ended; TimedOut past the deadline (monotonic).
         """
-        name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
+        name, connection = self._begin(op, by_name(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline)
 
     def _begin(
