@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from errno import EAGAIN
 from threading import Lock, Thread
 
 from sesh.errors import Interrupted
@@ -78,21 +79,22 @@ class Race:
         return self._winner is not None
 
     def begin(self, attempt: Attempt, way: Way) -> None:
-        """Begin an attempt. Raises RuntimeError if no thread can be started."""
+        """Begin an attempt."""
         attempt.claim = lambda: self._claim(attempt)
         attempt.first = not self._running
         self._running.append(attempt)
         try:
             Thread(target=self._run, args=(attempt, way), daemon=True).start()
         except RuntimeError:
-            self._running.remove(attempt)
-            raise
+            self._end(attempt, OSError(EAGAIN, "no room for another thread"))
 
     def _run(self, attempt: Attempt, way: Way) -> None:
         try:
-            result: Result = way(attempt)
+            self._end(attempt, way(attempt))
         except Exception as error:
-            result = error
+            self._end(attempt, error)
+
+    def _end(self, attempt: Attempt, result: Result) -> None:
         with self._lock:
             if attempt in self._running:
                 self._running.remove(attempt)

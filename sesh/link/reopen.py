@@ -121,11 +121,8 @@ class Reopen:
         attempts.round_trip = self.health.round_trip
         attempts.schedule(now)
         while (seconds := attempts.begin_due(now)) is not None:
-            try:
-                lost = self.health.state is Health.LOST
-                self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)
-            except RuntimeError as error:  # no thread can be started
-                attempts.failed(now, _reason(error))
+            lost = self.health.state is Health.LOST
+            self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)
 
     def _end_attempts(self) -> None:
         self._race.stop_all()

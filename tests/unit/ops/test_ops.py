@@ -90,7 +90,7 @@ def test_arguments_that_an_op_lacks_or_does_not_know_are_refused(op: Op[..., obj
 
 
 def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> None:
-    assert by_name(sessions.rename, ("old", "new"), {}) == named(sessions.rename, (), {"name": "old", "new": "new"})
+    assert by_name(sessions.rename, ("old", "new"), {}) == by_name(sessions.rename, (), {"name": "old", "new": "new"})
     assert by_name(sessions.rename, ("old",), {"new": "new"}) == {"name": "old", "new": "new"}
     assert by_name(shell.history_output, (), {"name": "a", "number": 1}) == {"name": "a", "number": 1}
 
