@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
@@ -10,10 +11,11 @@ import time
 from dataclasses import dataclass
 from math import inf
 
-from sesh import descriptors, programs
+from sesh import descriptors, paths, programs
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.race import Attempt
 from sesh.messages import Near
+from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
@@ -31,7 +33,6 @@ class _Opening:
     """How to open one link. `say`: receives the lines that ssh prints."""
 
     destination: Destination
-    near: Near
     request: Request | None
     deadline: float
     stop: Stop
@@ -115,8 +116,21 @@ class _Opening:
             hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
             raise programs.cannot_run(argv[0], error, hint) from error
         link = Link(destination, process, stderr)
-        link.greet(self.near, request, self.deadline)
+        link.greet(_near(destination), request, self.deadline)
         return link
+
+
+def _near(destination: Destination) -> Near:
+    """Return the description of this machine for the host, which reads it as an `Origin`."""
+    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+    return {
+        "host": destination.host,
+        "home": paths.home(),
+        "size": list(descriptors.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
+        "term": os.environ.get("TERM") if terminal is not None else None,
+        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
+        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
+    }
 
 
 def _ignore_keys() -> None:
@@ -127,23 +141,20 @@ def _ignore_keys() -> None:
 
 def open_link(
     destination: Destination,
-    near: Near,
     *,
     ask: bool,
     deadline: float | None = None,
     request: Request | None = None,
     stop: Stop | None = None,
-    patience: float = 0.0,
     say: Say = lambda _: None,
 ) -> Link:
     """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
-    `near`: the description of this machine. `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a
-    person any time to log in. `request`: one to send with HELLO; on an error the host has received no more than that.
-    `patience`: after this many seconds of silence on a shared connection that was already open, try an ssh of its own
-    in parallel, which may not prompt; 0: never, for a host whose login needs a person. `say`: receives the lines that
-    ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a
-    resource.
+    `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a person any time to log in. `request`: one
+    to send with HELLO; on an error the host has received no more than that. `say`: receives the lines that ssh prints.
+    If a shared connection that was already open is silent for a while, an ssh of its own is tried in parallel, except
+    for a host whose login needs a person. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if
+    this machine runs out of a resource.
     """
     stop = stop or Stop()
     before = master.identity(destination)
@@ -151,11 +162,12 @@ def open_link(
     asked = master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
     destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
-    opening = _Opening(destination, near, request, until, stop, say)
+    opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
+    patience = known.stale_after(destination.host) if before is not None else inf
     try:
-        link = opening.open(prompts=prompts, patience=patience if before is not None and patience else inf)
+        link = opening.open(prompts=prompts, patience=patience)
     except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
         if prompts or not ask:
             raise
@@ -170,9 +182,9 @@ def open_link(
     return link
 
 
-def open_own(destination: Destination, near: Near, attempt: Attempt, request: Request | None = None) -> Link:
+def open_own(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
     """Open a link over an ssh connection of its own, without prompts. Raises as `open_link`."""
-    opening = _Opening(destination, near, request, time.monotonic() + START_TIMEOUT, attempt.stop, attempt.hear)
+    opening = _Opening(destination, request, time.monotonic() + START_TIMEOUT, attempt.stop, attempt.hear)
     return opening.open(seconds=max(1, round(attempt.seconds)))
 
 

@@ -168,12 +168,10 @@ class HostTarget(Target):
             with caller.connecting(self.host) if self.named else nullcontext(), links.local_faults(host):
                 link = opening.open_link(
                     host,
-                    links.origin(host),
                     ask=self._asks,
                     deadline=deadline or self.deadline,
                     request=request,
                     stop=self.stop,
-                    patience=known.stale_after(self.host),
                     say=caller.show_ssh_line,
                 )
         except errors.NotDeployed as missing:

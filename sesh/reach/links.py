@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-from sesh import descriptors, paths
 from sesh.about import SESH
 from sesh.errors import Ended, LocalFault
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
-from sesh.messages import Answer, Introduction, Near, Words
+from sesh.messages import Answer, Introduction, Words
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
@@ -33,19 +31,6 @@ _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, a
 def destination_of(caller: Caller, host: str) -> Destination:
     """Return the destination for a host, with the user's settings. Raises InvalidHost."""
     return Destination(host, via=caller.settings().via(host))
-
-
-def origin(destination: Destination) -> Near:
-    """Return the description of this machine for the host, which reads it as an `Origin`."""
-    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-    return {
-        "host": destination.host,
-        "home": paths.home(),
-        "size": list(descriptors.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
-        "term": os.environ.get("TERM") if terminal is not None else None,
-        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
-        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
-    }
 
 
 @contextmanager
@@ -144,7 +129,6 @@ def attempt_link(destination: Destination, attempt: Attempt, request: Request | 
                 opening.drop_shared(destination)
                 link = opening.open_link(
                     destination,
-                    origin(destination),
                     ask=attempt.may_prompt,
                     deadline=None if attempt.may_prompt else time.monotonic() + START_TIMEOUT,
                     request=request,
@@ -152,7 +136,7 @@ def attempt_link(destination: Destination, attempt: Attempt, request: Request | 
                     say=attempt.hear,
                 )
             else:
-                link = opening.open_own(destination, origin(destination), attempt, request)
+                link = opening.open_own(destination, attempt, request)
     except AuthenticationFailed as error:
         known.note(host, {"asks": True})
         if attempt.lost:  # so that other lost links to the host do not repeat the refused login

@@ -15,6 +15,7 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, Unreachable
+from sesh.remote import known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
@@ -59,7 +60,7 @@ def through(script: str) -> Destination:
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        open_link(through(script), {}, ask=False, deadline=time.monotonic() + 1)
+        open_link(through(script), ask=False, deadline=time.monotonic() + 1)
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -74,7 +75,7 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(Interrupted):
-        open_link(through(f"echo run >>{runs}; exec sleep 60"), {}, ask=False, stop=stop)
+        open_link(through(f"echo run >>{runs}; exec sleep 60"), ask=False, stop=stop)
     ending.join()
     assert runs.read_text() == "run\n"
 
@@ -123,10 +124,8 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, request: Request | None = None, patience: float = 0.1) -> Link:
-        return open_link(
-            Destination("box"), {}, ask=False, deadline=time.monotonic() + 20, request=request, patience=patience
-        )
+    def opened(self, request: Request | None = None) -> Link:
+        return open_link(Destination("box"), ask=False, deadline=time.monotonic() + 20, request=request)
 
 
 @pytest.fixture
@@ -146,6 +145,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         return [str(path)]
 
     monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
+    monkeypatch.setattr(known, "stale_after", lambda _: 0.1)
     monkeypatch.setattr(master, "close", close)
     monkeypatch.setattr(master, "is_alive", lambda _: True)
     for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
