@@ -158,7 +158,7 @@ def open_link(
     """
     stop = stop or Stop()
     before = master.identity(destination)
-    timeout = None if ask and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
+    timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
     asked = master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
     destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline

@@ -143,8 +143,6 @@ class HostTarget(Target):
                         raise
                     lost = request.reached = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            if lost:
-                self.caller.note(f"reconnected to @{self.host}")
             self._note_entered(link, answer)
         return answer["name"], link
 
@@ -204,6 +202,7 @@ class HostTarget(Target):
         with closing(links.reopening(self.destination, links.attempt_link)) as reopen:
             link = reopen.wait(self.host, sleep, deadline)
         assert isinstance(link, Link)  # noqa: S101 (`attempt_link` returns one)
+        self.caller.note(f"reconnected to @{self.host}")
         return link
 
     # -- a stream
@@ -222,8 +221,8 @@ class HostTarget(Target):
         except Ended as ended:
             return ended
         except SeshError:
-            pass
-        return None
+            return None
+        return None  # it runs
 
     def items(
         self,
