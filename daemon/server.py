@@ -238,12 +238,12 @@ class Server:
             self.handler.input(client, payload)
         elif kind == protocol.HELLO:
             self.handler.hello(connection, protocol.parse(payload))
-        elif not connection.role:
-            raise ProtocolError("a connection did not begin with HELLO")
         elif connection.unsent > MAX_UNSENT and kind in _ANSWERED:
             raise ProtocolError("a connection makes requests and reads no answers")
-        elif kind == protocol.PING:
+        elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))
+        elif not connection.role:
+            raise ProtocolError("a connection did not begin with HELLO")
         elif kind == protocol.DATA:
             connection.data += payload
             if len(connection.data) > MAX_DATA:

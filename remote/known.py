@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from math import inf
 
 from sesh import check, directories, errors, files, measures, paths
 from sesh.check import Check, Malformed
@@ -85,9 +86,9 @@ def asks(host: str) -> bool:
 def stale_after(host: str) -> float:
     """Return after how many seconds without a byte a shared connection counts as stale.
 
-    0 means never: another login would ask a person.
+    Never (infinite) if another login would ask a person.
     """
-    return 0.0 if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
+    return inf if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
 
 
 # -- failures

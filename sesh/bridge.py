@@ -36,7 +36,7 @@ from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
 from sesh.messages import Hello, OpRequest, Welcome
-from sesh.names import LONGEST_ID, is_id, printable
+from sesh.names import printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
@@ -299,11 +299,9 @@ def _refusal(number: object, error: Exception) -> bytes:
 # -- entering sessions
 
 
-def _enter(
-    caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
-) -> Answered:
+def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: OpRequest) -> Answered:
     """Carry out an op that enters a session, only once even if the request is repeated with its `session_id`."""
-    session_id = _checked_id(request.get("session_id"))
+    session_id = request.get("session_id", "")
     with _locked(session_id if op.creates else ""):
         if session_id and (existing := _by_id(session_id)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
@@ -313,7 +311,7 @@ def _enter(
             raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
         name, connection = op(caller, **arguments)
-    if request.get("pings") is True:
+    if request.get("pings"):
         recent.remember(name)
     return _entry_answer(name, session_id), b"", connection
 
@@ -351,14 +349,6 @@ def _by_id(session_id: str) -> Answered | None:
     if current and (dormant := find.dormant(current)) is not None:
         raise find.without_daemon(dormant)
     return None
-
-
-def _checked_id(value: object) -> str:
-    """Return the session id of a request, empty if it has none. Raises UsageError for a malformed one."""
-    session_id = str(value or "")
-    if session_id and not is_id(session_id):
-        raise UsageError(f"the id of a session is letters and digits, {LONGEST_ID} at the most")
-    return session_id
 
 
 def _has_id(name: str, session_id: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sesh.schema import Code, Name, Pid, Size, Text
+from sesh.schema import Code, Id, Name, Pid, Size, Text
 
 
 class Near(TypedDict, total=False):
@@ -71,7 +71,7 @@ class OpRequest(Envelope, total=False):
     op: str | None
     asks: bool
     answers: list[str]
-    session_id: str | None
+    session_id: Id
     greeting: dict[str, object]
     pings: bool
 

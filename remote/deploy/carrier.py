@@ -79,7 +79,7 @@ class Carrier:
         """Return whether the host answers over the shared connection, which may be stale."""
         argv = ssh.command(self._destination, "exec true")
         try:
-            exchange(piped(argv, ask=False), self._destination.host, timeout=ANSWER_TIMEOUT)
+            exchange(piped(argv, ask=False), self._destination.host, silence=ANSWER_TIMEOUT)
         except TimeoutError:
             return False
         return True

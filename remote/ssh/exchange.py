@@ -57,16 +57,14 @@ def exchange(
     data: bytes = b"",
     *,
     silence: float | None = None,
-    timeout: float | None = None,
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
     A process that ends without reading all of `data` is not an error. Raises ProtocolError if the process prints too
-    much, and TimeoutError after `silence` seconds without a byte, or after `timeout` seconds in all. On return the
-    process has ended.
+    much, and TimeoutError after `silence` seconds without a byte. On return the process has ended.
     """
     printed, rest = Printed(host), memoryview(data)
-    begun = moved = time.monotonic()
+    moved = time.monotonic()
     with process, selectors.DefaultSelector() as selector:
         try:
             for stream in filter(None, (process.stdout, process.stderr)):
@@ -78,7 +76,7 @@ def exchange(
                 ready = [key for key, _ in selector.select(_TICK)]
                 now = time.monotonic()
                 moved = now if ready else moved
-                if now > moved + (silence or now) or now > begun + (timeout or now):
+                if now > moved + (silence or now):
                     raise TimeoutError
                 for key in ready:
                     if key.fileobj is process.stdin:
@@ -90,7 +88,7 @@ def exchange(
                 if process.stdin is not None and not process.stdin.closed and not rest:
                     selector.unregister(process.stdin)
                     process.stdin.close()
-            printed.code = process.wait(timeout or silence)
+            printed.code = process.wait(silence)
         except BaseException as error:
             process.kill()
             if isinstance(error, subprocess.TimeoutExpired):

@@ -1,50 +1,57 @@
 """A link: a connection to sesh on a host, over ssh or over the host's `via` command.
 
 At its other end runs `sesh --bridge`, which answers requests or connects the link to a session. A link opens in
-stages: the bridge's first bytes and WELCOME (see `opening`), then maybe a session (`Link.open_session`).
+stages: the bridge's first bytes and WELCOME (see `opening`), then maybe a session (`Link.ask`).
 """
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
-from sesh import descriptors, protocol, wire
+from sesh import errors, protocol, wire
 from sesh.about import CALLED, __version__
-from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable, silent_host
+from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
 from sesh.link.health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import Introduction, Near, Welcome
+from sesh.messages import Near, Welcome, Words
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import Say, SshOutput
+from sesh.remote.ssh.words import REACHED, SshOutput
 from sesh.requests import OP, OpAnswer
 
-START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
-SESSION_TIMEOUT = 60.0  # seconds for the bridge to enter or create a session
-_LOOK = 0.1  # seconds between two looks at ssh's stderr
+_NUMBER = 1  # the id of each request, as a link has only one at a time
 _MAX_NOISE = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
 _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
 _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
 @dataclass
-class Early:
-    """A request sent in one write with HELLO, before the bridge has started.
+class Request:
+    """A request to a bridge.
 
-    The request may be sent twice. So it changes nothing, or it has an id by which the host carries it out only once.
-    `reached`: the host may have carried out the request.
+    `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `words`: keys for the
+    bridge (see `sesh.bridge`), if the op enters a session. `repeatable`: the request changes nothing, or has an id by
+    which the host carries it out only once; so it may be sent in one write with HELLO. `reached`: the host may have
+    carried it out.
     """
 
-    frames: bytes
+    op: str
+    data: bytes
+    asks: bool = False
+    words: Words = field(default_factory=dict)
+    repeatable: bool = True
     reached: bool = False
+
+    def frames(self, answers: Sequence[str] = ()) -> bytes:
+        """Return the frames of the request; `answers`: replies to the host's questions so far."""
+        return wire.asking(OP, _NUMBER, self.data, op=self.op, asks=self.asks, answers=answers, **self.words)
 
 
 class Link(wire.Connection):
@@ -58,12 +65,15 @@ class Link(wire.Connection):
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
         self._process, self._stderr = process, stderr
+        self.output = SshOutput(stderr.fileno())
         self.remote_info: Welcome = {}  # the bridge's WELCOME
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         # If set, `receive` sends PINGs, and a broken link raises Lost, so that it is not taken for the session's end.
         self.keepalive: LinkHealth | None = None
-        self._sent_early = self._spoke = False
+        self._early: Request | None = None  # was sent with HELLO, and is not answered yet
+        self._printed = b""  # by login files, before the bridge's first bytes
+        self._began = False  # the bridge has sent its first bytes
 
     def __enter__(self) -> Link:
         return self
@@ -85,99 +95,81 @@ class Link(wire.Connection):
 
     # -- stages
 
-    def greet(self, near: Near, early: Early | None, deadline: float) -> None:
-        """Send HELLO, and in the same write `early` if that is small enough (see `take_sent`)."""
-        self._sent_early = early is not None and len(early.frames) <= _MOST_EARLY
-        frames = early.frames if early is not None and self._sent_early else b""
-        with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            super().send(wire.hello_frame("bridge", near=near) + frames, deadline)
+    @property
+    def silent(self) -> bool:
+        """True until the host has printed its first byte. BRIDGE_COMMAND prints a line on stderr at once."""
+        return not (self._began or self._printed or REACHED in self.output.text())
 
-    def await_bridge(self, deadline: float, say: Say) -> None:
-        """Wait for the bridge and its WELCOME; `say` receives the lines that ssh prints.
+    def greet(self, near: Near, request: Request | None, deadline: float) -> None:
+        """Send HELLO, and in the same write the request, if it is small and may be sent twice."""
+        frames = request.frames() if request is not None and request.repeatable else b""
+        self._early = request if 0 < len(frames) <= _MOST_EARLY else None
+        with suppress(Unreachable):  # the command has ended, and its output gives the reason
+            super().send(wire.hello_frame("bridge", near=near) + (frames if self._early else b""), deadline)
+
+    def welcomed(self) -> bool:
+        """Read what has arrived; return whether the bridge's WELCOME has. Skips the output of login files.
 
         Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has begun and may go on.
         """
-        self._skip_login_output(deadline, say)
-        host = self.destination.host
         try:
-            self.remote_info = self.expect_welcome(deadline)
-        except TimedOut:
-            raise silent_host(host) from None
+            if self._began:
+                self.read()
+            else:
+                self._skip_login_output()
+            while self._frames and not self.remote_info:
+                if self.accept(*self._frames.popleft()):
+                    self.remote_info = self.welcome
         except Unreachable as error:
-            if error.answered:
+            if error.answered or not self._began:
                 raise
             # If ssh has lost its connection, the bridge may go on, and carry out the request that was sent with HELLO.
             lost = Lost if self._exit_code() == ssh.FAILED else Unreachable
-            raise lost(f"lost the link to @{host}") from error
-        now = time.time()
-        self.clock = self.remote_info.get("now", now) - now
-        self.peer.ahead = self.remote_info.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
+            raise lost(f"lost the link to @{self.destination.host}") from error
+        if self.remote_info:
+            now = time.time()
+            self.clock = self.remote_info.get("now", now) - now
+            self.peer.ahead = self.remote_info.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
+        return bool(self.remote_info)
 
-    def _skip_login_output(self, deadline: float, say: Say) -> None:
-        """Skip the output of login files, up to the bridge's first bytes."""
-        seen = b""
-        output = SshOutput(self._stderr.fileno())
-        while protocol.BRIDGE not in seen:
-            if not descriptors.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
-                output.relay(say)
-                if time.monotonic() < deadline:
-                    continue
-                late = silent_host(self.destination.host)
-                late.reason = output.reason() or late.reason
-                raise late
-            data = os.read(self.inbound, 4096)
-            if not data:
-                raise starting.failure(self.destination, self._exit_code(), output.text(), seen)
-            self._spoke, seen = True, (seen + data)[-_MAX_NOISE:]
-        self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
+    def _skip_login_output(self) -> None:
+        data = os.read(self.inbound, 4096)
+        if not data:
+            raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._printed)
+        self._printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
+        self._printed = self._printed[-_MAX_NOISE:]
+        self._began = bool(mark)
+        self._frames.extend(self.decoder.feed(rest))
 
-    def spoke(self) -> bool:
-        """Return whether the command has printed a byte: the host, or ssh itself on stderr.
-
-        BRIDGE_COMMAND prints a line on stderr at once.
-        """
-        with suppress(ValueError):  # the file is closed
-            self._spoke = self._spoke or os.fstat(self._stderr.fileno()).st_size > 0
-        return self._spoke
-
-    def take_sent(self) -> bool:
-        """Return whether the first request was already sent with HELLO; True only once."""
-        sent, self._sent_early = self._sent_early, False
-        return sent
-
-    def open_session(
-        self, request: bytes, introduction: Introduction | None, timeout: float, silence: float
+    def ask(
+        self, request: Request, answers: Sequence[str] = (), deadline: float | None = None
     ) -> tuple[OpAnswer, bytes]:
-        """Connect this link to a session, whose daemon then replaces the bridge at the other end.
+        """Send a request, unless it was sent with HELLO; return its answer and data.
 
-        `request`: the frames to send. `introduction`: the HELLO for the daemon, which the request contains too (see
-        `Peer`). `timeout`: seconds for the whole answer. `silence`: seconds for its first byte. If the answer is a
-        `question` for the person, the bridge stays. Raises Lost if the bridge does not answer in time, or the link
-        breaks.
+        If the request enters a session, its daemon then replaces the bridge at the other end. If the answer is a
+        `question` for the person, the bridge stays. Raises Lost if the link breaks or goes silent before the answer,
+        TimedOut past the deadline.
         """
-        host = self.destination.host
-        began = time.monotonic()
-        deadline = began + timeout
-        self._requests = 1
+        sent, self._early, self._requests = self._early is request, None, _NUMBER
+        request.reached = True
+        self.keepalive = LinkHealth(time.monotonic())
         try:
-            if not self.take_sent():
-                self.send(request, deadline)
-            silent_at = min(deadline, began + silence)
-            if not self._frames and not descriptors.polled([(self.inbound, select.POLLIN)], silent_at):
-                raise TimedOut(f"{host} does not answer")
-            answer, output = self.answer(OP, self._requests, deadline)
-        except (TimedOut, Unreachable) as error:
+            if not sent:
+                self.send(request.frames(answers), deadline)
+            answer, data = self.answer(OP, _NUMBER, deadline)
+        except Unreachable as error:
             if error.answered:
                 raise
-            if isinstance(error, TimedOut):
-                raise Lost(f"{host} does not answer") from error
-            raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
-        if "name" in answer:
+            hint = f"check what was done: {CALLED} @{self.destination.host}"
+            raise Lost(f"lost the link to @{self.destination.host}", hint=hint) from error
+        self.keepalive = None
+        if request.words and "question" not in answer:
+            if "name" not in answer:
+                raise errors.malformed("RESPONSE", ".name is missing")
             self.welcome = {}
-            self.peer = wire.Peer(answer["name"], introduced=introduction, ahead=self.peer.ahead)
-        if "session_id" in answer:
-            self.peer.session_id = answer["session_id"]
-        return answer, output
+            session_id = str(answer.get("session_id") or "")
+            self.peer = wire.Peer(answer["name"], session_id, request.words.get("greeting"), self.peer.ahead)
+        return answer, data
 
     def incompatible(self) -> ProtocolError:
         """Return the error if the other end (the bridge, and later the daemon) has another protocol number."""
@@ -254,11 +246,14 @@ class Link(wire.Connection):
 
     def close(self) -> None:
         """Close the connection and end its command; a second call does nothing."""
+        if self.inbound < 0:
+            return
+        if self._early is not None and not self.silent and self._process.poll() not in range(ssh.FAILED):
+            self._early.reached = True  # any other exit code is that of a bridge that did not start
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        self.spoke()
         try:
             self._process.wait(0.05)
         except subprocess.TimeoutExpired:

@@ -2,67 +2,101 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
 import tempfile
 import time
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass
 from math import inf
 
-from sesh import descriptors, programs
-from sesh.errors import SeshError, Unreachable
-from sesh.link.race import Attempt, Race
+from sesh import descriptors, paths, programs
+from sesh.errors import SeshError, Unreachable, silent_host
+from sesh.link.race import Attempt
 from sesh.messages import Near
+from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import START_TIMEOUT, Early, Link
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import AuthenticationFailed, Say
 from sesh.stop import Stop
 
-_used: dict[str, object] = {}  # by host: the identity of the shared connection of this process's newest link
+START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
-_TICK = 0.2  # seconds between two looks at a `Stop`
+_LOOK = 0.1  # seconds between two looks at ssh's stderr
 
 
 @dataclass
 class _Opening:
+    """How to open one link. `say`: receives the lines that ssh prints."""
+
     destination: Destination
-    near: Near
-    early: Early | None = None
-    prompts: bool = False  # ssh may ask the person; else ssh has no terminal, and gets none of the terminal's signals
-    seconds: int = 0  # ssh's connect timeout for a connection of its own; 0 for the shared one
-    say: Say = lambda _: None  # receives the lines that ssh prints
-    link: Link | None = field(default=None, init=False)
+    request: Request | None
+    deadline: float
+    stop: Stop
+    say: Say
 
-    @property
-    def silent(self) -> bool:
-        """True until the host sends its first byte."""
-        return self.link is None or not self.link.spoke()
+    def open(self, *, prompts: bool = False, seconds: int = 0, patience: float = inf) -> Link:
+        """Open a link over the shared connection, and exchange HELLO and WELCOME.
 
-    def open(self, deadline: float, stop: Stop) -> Link:
-        """Open a link and exchange HELLO and WELCOME. Raises as `open_link`."""
-        self.link = link = self._start()
+        `prompts`: ssh may ask the person; else ssh has no terminal, and gets none of the terminal's signals. `seconds`:
+        if not 0, use an ssh connection of its own with this connect timeout. `patience`: after this many seconds of
+        silence try one of its own too. If the shared connection is silent to the end, close it to new commands.
+        """
+        before = master.identity(self.destination)
+        links = [self._start(self.request, prompts=prompts, seconds=seconds)]
+        winner: Link | None = None
+
+        def abort() -> None:
+            for link in links:
+                link.abort()
+
         try:
-            with stop.calling(link.abort):
-                link.greet(self.near, self.early, deadline)
-                link.await_bridge(deadline, self.say)
-        except BaseException:
-            if self.early is not None and not self.silent:
-                self.early.reached = True
-            link.close()
-            raise
-        return link
+            with self.stop.calling(abort):
+                winner = self._first(links, time.monotonic() + patience)
+        finally:
+            if len(links) > 1 and links[0].silent and before == master.identity(self.destination):
+                master.close(self.destination, ends_links=False)
+            for link in links:
+                if link is not winner:
+                    link.close()
+        return winner
 
-    def _start(self) -> Link:
-        """Start the link's command. Raises Unreachable, OSError."""
+    def _first(self, links: list[Link], own_at: float) -> Link:
+        """Return the first link that gets WELCOME. If all fail, raise the error of the last one.
+
+        If the first link is silent at `own_at` (monotonic), add one over an ssh connection of its own.
+        """
+        failures: dict[Link, SeshError] = {}
+        while len(failures) < len(links):
+            self.stop.check()
+            running = [link for link in links if link not in failures]
+            until = min(own_at, self.deadline, time.monotonic() + _LOOK)
+            ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
+            for link in running:
+                link.output.relay(self.say)
+                try:
+                    if link.inbound in ready and link.welcomed():
+                        return link
+                except SeshError as error:
+                    failures[link] = error
+            if time.monotonic() >= self.deadline:
+                late = silent_host(self.destination.host)
+                late.reason = links[-1].output.reason() or late.reason
+                raise failures.get(links[-1], late)
+            if time.monotonic() >= own_at and not failures and links[0].silent:
+                links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
+                own_at = inf
+        raise failures[links[-1]]
+
+    def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
+        """Start a link's command, and send HELLO with a request. Raises Unreachable, OSError."""
         destination = self.destination
         stderr = tempfile.TemporaryFile()
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.prompts, own_timeout=self.seconds)
-        environment = ssh.environment(ask=self.prompts)
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
+        environment = ssh.environment(ask=prompts)
         if destination.via is not None:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
@@ -74,14 +108,29 @@ class _Opening:
                 stderr=stderr,
                 bufsize=0,
                 env=environment,
-                start_new_session=not self.prompts,
-                preexec_fn=_ignore_keys if self.prompts and destination.via is None else None,
+                start_new_session=not prompts,
+                preexec_fn=_ignore_keys if prompts and destination.via is None else None,
             )
         except OSError as error:
             stderr.close()
             hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
             raise programs.cannot_run(argv[0], error, hint) from error
-        return Link(destination, process, stderr)
+        link = Link(destination, process, stderr)
+        link.greet(_near(destination), request, self.deadline)
+        return link
+
+
+def _near(destination: Destination) -> Near:
+    """Return the description of this machine for the host, which reads it as an `Origin`."""
+    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+    return {
+        "host": destination.host,
+        "home": paths.home(),
+        "size": list(descriptors.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
+        "term": os.environ.get("TERM") if terminal is not None else None,
+        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
+        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
+    }
 
 
 def _ignore_keys() -> None:
@@ -92,57 +141,56 @@ def _ignore_keys() -> None:
 
 def open_link(
     destination: Destination,
-    near: Near,
     *,
     ask: bool,
     deadline: float | None = None,
-    early: Early | None = None,
+    request: Request | None = None,
     stop: Stop | None = None,
-    patience: float = 0.0,
     say: Say = lambda _: None,
 ) -> Link:
     """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
-    `near`: the description of this machine. `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a
-    person any time to log in. `early`: a request to send with HELLO; on an error the host has received no more than
-    that. `patience`: after this many seconds of silence on a shared connection that was already open, try an ssh of its
-    own in parallel, which may not prompt; 0: never, for a host whose login needs a person. `say`: receives the lines
-    that ssh prints. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out
-    of a resource.
+    `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a person any time to log in. `request`: one
+    to send with HELLO; on an error the host has received no more than that. `say`: receives the lines that ssh prints.
+    If a shared connection that was already open is silent for a while, an ssh of its own is tried in parallel, except
+    for a host whose login needs a person. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if
+    this machine runs out of a resource.
     """
     stop = stop or Stop()
     before = master.identity(destination)
-    timeout = None if ask and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
+    timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
     asked = master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
-    _used[destination.host] = master.identity(destination)
+    destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
+    opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
-    way = _Opening(destination, near, early, prompts=ask and not master.is_shared(destination), say=say)
+    prompts = ask and not master.is_shared(destination)
+    patience = known.stale_after(destination.host) if before is not None else inf
     try:
-        link = _race(way, patience, until, stop) if before is not None and patience else way.open(until, stop)
+        link = opening.open(prompts=prompts, patience=patience)
     except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
-        if way.prompts or not ask:
+        if prompts or not ask:
             raise
-        link = replace(way, prompts=True).open(until, stop)
+        link = opening.open(prompts=True)
     except Unreachable:
         if before is None or master.is_alive(destination):
             raise
         # The shared connection has just ended: reopen it once.
         master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
-        link = way.open(until, stop)
+        link = opening.open()
     link.asked = asked
     return link
 
 
-def open_own(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
+def open_own(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
     """Open a link over an ssh connection of its own, without prompts. Raises as `open_link`."""
-    way = _Opening(destination, near, early, seconds=max(1, round(attempt.seconds)), say=attempt.hear)
-    return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
+    opening = _Opening(destination, request, time.monotonic() + START_TIMEOUT, attempt.stop, attempt.hear)
+    return opening.open(seconds=max(1, round(attempt.seconds)))
 
 
 def drop_shared(destination: Destination) -> None:
     """End the shared connection of a lost link, unless another process has replaced it."""
-    if _used.get(destination.host) == master.identity(destination):
+    if destination.shared == master.identity(destination):
         master.close(destination)
 
 
@@ -152,46 +200,6 @@ def renew_shared(destination: Destination) -> None:
         drop_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARDS):
             master.ensure(destination, ask=False, timeout=START_TIMEOUT)
-            _used[destination.host] = master.identity(destination)
+            destination.shared = master.identity(destination)
     except (SeshError, OSError):
         return  # the next command opens it, or reports the error
-
-
-def _race(way: _Opening, patience: float, deadline: float, stop: Stop) -> Link:
-    """Open a link over the shared connection, and after `patience` seconds of silence over an ssh of its own too.
-
-    Return the first link that gets WELCOME. If the shared connection is silent to the end, close it to new commands.
-    """
-    destination = way.destination
-    before = master.identity(way.destination)
-    own = replace(way, early=None, prompts=False, seconds=ssh.connect_timeout(destination))
-    own_at = time.monotonic() + patience
-    attempts = [Attempt()]
-    failures = dict[Attempt, Exception]()
-    with closing(Race()) as race:
-        try:
-            race.begin(attempts[0], partial(_win, way, deadline))
-            while len(failures) < len(attempts):
-                stop.check()
-                ready = descriptors.polled([(race.descriptor, select.POLLIN)], min(own_at, time.monotonic() + _TICK))
-                for attempt, result in race.results(ready):
-                    if isinstance(result, Link):
-                        return result
-                    assert isinstance(result, Exception)  # noqa: S101 (the attempts return nothing else)
-                    failures[attempt] = result
-                if len(failures) < len(attempts) and time.monotonic() >= own_at:
-                    own_at = inf
-                    if way.silent:
-                        attempts.append(Attempt())
-                        race.begin(attempts[-1], partial(_win, own, deadline))
-        finally:
-            if own_at == inf and way.silent and before == master.identity(destination):
-                master.close(destination, ends_links=False)
-    raise failures[attempts[-1]]
-
-
-def _win(way: _Opening, deadline: float, attempt: Attempt) -> Link:
-    """Open a link and win the race with it."""
-    link = way.open(deadline, attempt.stop)
-    attempt.win(link)
-    return link

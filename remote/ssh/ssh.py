@@ -10,7 +10,6 @@ import hashlib
 import os
 import shlex
 import sys
-import time
 
 from sesh import directories, files, paths, programs
 from sesh.errors import Refused, SeshError
@@ -25,11 +24,6 @@ _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no",
 _BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
 _MAX_SOCKET_PATH = 104 - 1 - 17  # bytes: macOS's limit without NUL and the suffix of ssh's temporary name
 _SOCKET_NAME = 24  # characters of a socket's name, a hash
-
-
-def seconds_left(deadline: float | None, most: float) -> float:
-    """Return the seconds until a deadline (monotonic), at most `most`; `most` without a deadline."""
-    return most if deadline is None else min(most, deadline - time.monotonic())
 
 
 def can_prompt() -> bool:

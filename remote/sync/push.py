@@ -42,7 +42,7 @@ class Push:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
             process = piped(ssh.command(destination, line, ask=self._ask), ask=self._ask)
             try:
-                done = exchange(process, destination.host, timeout=TIMEOUT)
+                done = exchange(process, destination.host, silence=TIMEOUT)
             except TimeoutError as error:
                 master.close(destination)
                 raise silent_host(destination.host) from error

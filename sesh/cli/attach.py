@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING, cast
 
 from sesh import processes, programs
 from sesh.about import SESH
@@ -26,10 +27,14 @@ from sesh.quitkey import quit_key
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
+from sesh.remote import eventlog, known
 from sesh.requests import SWITCH, WAIT
 from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.reach.host_target import HostTarget
 
 Enter = Callable[[Target], Entered]
 
@@ -65,12 +70,14 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
         return _switch_over(cli, target, current, name, connection)
     recent.remember(name, target.host)
     options.first_notice = cli.first_notice
-    target.log_attached(name)
+    if target.host is not None:
+        eventlog.log("connect", host=target.host, session=name)
     connector = _Connector(cli, target)
     outcome = run_client(
         connection, name, host=target.host, options=options, connect=connector.connect, watch_link=connector.watch_link
     )
-    target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_time)
+    if outcome.host is not None:
+        _record_left(outcome, outcome.host)
     return _exit_code(outcome)
 
 
@@ -122,7 +129,19 @@ class _Connector:
 
     def watch_link(self, host: str, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
         """Return the Reopen that watches and replaces a link."""
-        return self._targets[host].reopening(ping, session)
+        target = cast("HostTarget", self._targets[host])  # only a session on a host has a link
+        return target.reopening(ping, session)
+
+
+def _record_left(outcome: AttachmentEnd, host: str) -> None:
+    """Log the end of an attachment to a session of a host, and cache what is known of both."""
+    eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
+    if outcome.kind is EndKind.ENDED:
+        known.drop(host, [outcome.name])
+    elif outcome.heard_time:
+        known.saw(host, outcome.name, outcome.heard_time)
+    if outcome.round_trip:
+        known.note(host, {"round_trip": round(outcome.round_trip, 4)})
 
 
 def _waiting(left: str) -> int:

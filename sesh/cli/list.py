@@ -120,8 +120,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
     """Return the sessions of a host. Raises its error, for a person after a short timeout if sessions are cached."""
     if cli.watched and known.sessions(host) and not known.asks(host):
         try:
-            with cli.connecting(host):
-                return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
+            return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # retry below, where the person can log in, or agree to a deploy
     target = cli.target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from errno import EAGAIN
 from threading import Lock, Thread
 
 from sesh.errors import Interrupted
@@ -17,7 +18,7 @@ Result = Connection | Exception
 
 @dataclass
 class LostSession:
-    """A session to resume, because its link is lost or doubted."""
+    """A session to enter again, because its link is lost or doubted."""
 
     name: str
     host: str
@@ -32,7 +33,7 @@ class Attempt:
     """One attempt at a connection, in a thread of its own."""
 
     seconds: float = 0.0  # ssh's connect timeout
-    session: Callable[[], LostSession | None] = lambda: None  # returns the session to resume, with its current position
+    session: Callable[[], LostSession | None] = lambda: None  # the session to enter again, as it is now
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
@@ -78,21 +79,22 @@ class Race:
         return self._winner is not None
 
     def begin(self, attempt: Attempt, way: Way) -> None:
-        """Begin an attempt. Raises RuntimeError if no thread can be started."""
+        """Begin an attempt."""
         attempt.claim = lambda: self._claim(attempt)
         attempt.first = not self._running
         self._running.append(attempt)
         try:
             Thread(target=self._run, args=(attempt, way), daemon=True).start()
         except RuntimeError:
-            self._running.remove(attempt)
-            raise
+            self._end(attempt, OSError(EAGAIN, "no room for another thread"))
 
     def _run(self, attempt: Attempt, way: Way) -> None:
         try:
-            result: Result = way(attempt)
+            self._end(attempt, way(attempt))
         except Exception as error:
-            result = error
+            self._end(attempt, error)
+
+    def _end(self, attempt: Attempt, result: Result) -> None:
         with self._lock:
             if attempt in self._running:
                 self._running.remove(attempt)

@@ -24,7 +24,7 @@ _TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may 
 class Reopen:
     """Watches a link to a host, and then each link that replaces it.
 
-    `way` makes one attempt, in a thread. `ping` sends a PING. `session` returns the session to resume.
+    `way` makes one attempt, in a thread. `ping` sends a PING. `session` returns the session to enter again.
     `login_asked` returns whether the last login asked a person: then a link that is only doubted is not replaced.
     `indirect`: see `Attempts`. `patience`: see `LinkHealth`.
 
@@ -121,11 +121,8 @@ class Reopen:
         attempts.round_trip = self.health.round_trip
         attempts.schedule(now)
         while (seconds := attempts.begin_due(now)) is not None:
-            try:
-                lost = self.health.state is Health.LOST
-                self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)
-            except RuntimeError as error:  # no thread can be started
-                attempts.failed(now, _reason(error))
+            lost = self.health.state is Health.LOST
+            self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)
 
     def _end_attempts(self) -> None:
         self._race.stop_all()

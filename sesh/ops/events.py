@@ -175,11 +175,10 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
         os.read(watch, 1 << 16)
 
 
-def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
+def follow_all(target: Target) -> Iterator[Event]:
     """Yield the events and notes of `all_events` of a machine, reconnecting after a lost link.
 
-    `stop`: lets another thread end the iteration, which raises Interrupted; for a host only. Raises Unreachable if the
-    host's bridge ends.
+    Raises Unreachable if the host's bridge ends.
     """
     if target.host is None:
         for item in all_events(target.caller):
@@ -194,7 +193,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
     def words(_link: object) -> dict[str, object]:
         return {"since": since, "begun": begun} if begun else {}
 
-    for item in target.items(all_events, words, stop):
+    for item in target.items(all_events, words):
         if "begun" in item:
             begun = item["begun"]
             continue

@@ -40,6 +40,7 @@ POLL = 5.0  # seconds between two polls of all sessions
 DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the reported state of a session that was removed
+_OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _PATIENCE = 0.5  # seconds for a daemon to answer
 _BLOCK = 1 << 16
 _ROWS = 20  # sessions in one item of `follow`
@@ -289,10 +290,11 @@ class _HostReports:
 
         Runs in a worker thread.
         """
-        target = HostTarget(self._caller, self._host)
+        deadline = time.monotonic() + _OPEN_TIMEOUT
+        target = HostTarget(self._caller, self._host, named=False, deadline=deadline, stop=stop)
         changed = partial(self._report_health, stop)
         try:
-            for rows in target.items(follow, self._begin, stop, changed=changed):
+            for rows in target.items(follow, self._begin, changed=changed):
                 if rows:
                     self._change(rows)
                 else:

@@ -24,6 +24,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
+from sesh.remote import known
 from sesh.requests import FEED, INTERRUPT, KILL, WAIT, FeedAnswer
 from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
@@ -273,8 +274,8 @@ def run(
             result, output = waiter.result()
         finally:
             target.caller.status("")
-    if not data.get("keep"):
-        target.note_ended(stream.name)
+    if target.host is not None and not data.get("keep"):
+        known.drop(target.host, [stream.name])
     return stream.name, result, output
 
 

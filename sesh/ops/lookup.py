@@ -13,15 +13,13 @@ from typing import Any
 
 from sesh import descriptors, errors, measures, paths
 from sesh.about import CALLED, SESH
-from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, naming_host, silent_host
+from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import sessions as session_ops
-from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, Caller
+from sesh.reach.host_target import HostTarget
 from sesh.reach.workers import Workers
 from sesh.remote import known
-from sesh.remote.ssh import opening
-from sesh.remote.ssh.link import Early
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
@@ -107,24 +105,11 @@ def sessions_of(
     """Return the sessions of one host, without a prompt.
 
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
-    so record it as used, and ask it even if it has just refused a login. Raises the host's error, or Late at the
-    deadline (monotonic).
+    so record it as used. Raises the host's error, or Late at the deadline (monotonic).
     """
-    destination = links.destination_of(caller, host)
-    op = session_ops.summaries
-    stop = stop or Stop()
-    if named:
-        known.end_pause(host)
-    early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask))
-    origin, patience = links.origin(destination), known.stale_after(host)
-    link = opening.open_link(
-        destination, origin, ask=False, deadline=deadline, early=early, stop=stop, patience=patience
-    )
-    with link, stop.calling(link.abort), naming_host(host):
-        rows = calls.request(caller, link, op, {}, deadline)
-    if named:
-        links.record(destination, link)
-    return [placed(row, host, link.home, link.clock) for row in rows]
+    target = HostTarget(caller, host, named=named, deadline=deadline, stop=stop)
+    rows = target.call(session_ops.summaries)
+    return [placed(row, host, target.home, target.clock) for row in rows]
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:

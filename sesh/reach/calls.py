@@ -1,4 +1,4 @@
-"""Call ops over a link: the request, its answer, and their encoding.
+"""Call ops over a link: the request, the host's questions, the result, and their encoding.
 
 A request has the op's name and its arguments as JSON, with bytes as `{"$bytes": base64}`; the result is encoded in the
 same way. Notes for the person arrive with the answer. An answer may be a question: then the request is sent again with
@@ -8,74 +8,32 @@ the person's reply.
 from __future__ import annotations
 
 import json
-import time
 from binascii import b2a_base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sesh import check, errors, protocol, wire
-from sesh.about import CALLED
+from sesh import check, errors, protocol
 from sesh.check import Check
-from sesh.errors import ExitCode, ProtocolError, TimedOut, Unknown, Unreachable, silent_host
-from sesh.link.health import LinkHealth
+from sesh.errors import ProtocolError
 from sesh.reach.caller import Caller
-from sesh.reach.op import Op, Result
-from sesh.remote.ssh.link import Link
-from sesh.requests import OP, EntryAnswer, OpAnswer, QuestionAnswer, ResultAnswer
+from sesh.reach.op import Op
+from sesh.remote.ssh.link import Link, Request
+from sesh.requests import EntryAnswer, QuestionAnswer, ResultAnswer
 
 MOST_NOTES = 100  # with one answer; further notes are dropped
 MOST_QUESTIONS = 20  # for one request; the next one is an error
-REQUEST = 1  # the id of each request, as a link has only one at a time
-
-
-def frames(
-    name: str, data: Mapping[str, object], *, asks: bool = False, answers: Sequence[str] = (), **more: Any
-) -> bytes:
-    """Return the frames of a request. `answers`: replies so far. `more`: `Words`, if the op enters a session."""
-    return wire.asking(OP, REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)
-
-
-def request(
-    caller: Caller, link: Link, op: Op[..., Result], data: Mapping[str, object], deadline: float | None = None
-) -> Result:
-    """Call an op over a link; return its result.
-
-    `deadline` (monotonic): None to wait until the link is lost.
-    """
-    host = link.destination.host
-
-    def ask(answers: list[str]) -> tuple[OpAnswer, bytes]:
-        if not link.take_sent():
-            link.send(frames(op.wire_name, data, asks=caller.can_ask, answers=answers), deadline)
-        link.keepalive = LinkHealth(time.monotonic())
-        try:
-            return link.answer(OP, REQUEST, deadline)
-        except (TimedOut, Unreachable) as error:
-            if error.answered:
-                raise
-            if isinstance(error, TimedOut):
-                raise silent_host(host) from None
-            hint = f"the request may have been carried out; see: {CALLED} @{host}"
-            message = f"lost the link to @{host} before its answer"
-            raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
-
-    _, answer = answered(caller, ask)
-    passed = Check(far=True)
-    result: Result = checked(op, answer, passed)
-    note_left_out(caller, passed, host)
-    return result
 
 
 def answered(
-    caller: Caller, ask: Callable[[list[str]], tuple[OpAnswer, bytes]]
+    caller: Caller, link: Link, request: Request, deadline: float | None = None
 ) -> tuple[EntryAnswer | ResultAnswer, bytes]:
-    """Call `ask` until its answer is no question; return that answer. Show the notes of each.
+    """Send a request until its answer is no question; return that answer and its data. Show the notes of each.
 
-    `ask`: sends the request with the person's replies so far. Raises ProtocolError after too many questions.
+    Raises ProtocolError after too many questions, and as `Link.ask`.
     """
     replies: list[str] = []
     while len(replies) <= MOST_QUESTIONS:
-        answer, data = ask(replies)
+        answer, data = link.ask(request, replies, deadline)
         for text, again in answer.get("notes", [])[:MOST_NOTES]:
             caller.note(text)
             if again:
@@ -98,12 +56,17 @@ def _reply(caller: Caller, question: QuestionAnswer) -> str:
     return caller.ask(question["question"], answers, default, question.get("above", ""))
 
 
-# -- results
+def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:
+    """Return an op's result from a host, or one item that the op yields, and whether it is whole.
 
-
-def checked(op: Op[..., object], answer: bytes, passed: Check) -> Any:
-    """Return an op's result from a host, or one item that the op yields. Raises ProtocolError if its type is wrong."""
-    return check.checked_from_host(answer_type(op), protocol.value(answer), op.wire_name, passed)
+    Malformed rows are dropped, with a note. Raises ProtocolError if the type is wrong.
+    """
+    passed = Check(far=True)
+    checked = check.checked_from_host(answer_type(op), protocol.value(data), op.wire_name, passed)
+    if count := passed.left_out:
+        rows = "one row was" if count == 1 else f"{count} rows were"
+        caller.note(f"@{host}: {rows} left out: malformed, or too many")
+    return checked, not count
 
 
 def answer_type(op: Op[..., object]) -> Any:
@@ -112,15 +75,8 @@ def answer_type(op: Op[..., object]) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Iterator else hint
 
 
-def note_left_out(caller: Caller, passed: Check, host: str) -> None:
-    """Note how many malformed rows of an answer were dropped, if any."""
-    if count := passed.left_out:
-        rows = "one row was" if count == 1 else f"{count} rows were"
-        caller.note(f"@{host}: {rows} left out: malformed, or too many")
-
-
 def encoded(result: Any) -> bytes:
-    """Return a result as JSON, with bytes as `{"$bytes": base64}`."""
+    """Return arguments or a result as JSON, with bytes as `{"$bytes": base64}`."""
     return json.dumps(result, default=_packed, separators=(",", ":")).encode()
 
 

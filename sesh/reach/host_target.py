@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import CALLED
-from sesh.check import Check
-from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable, naming_host
+from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.health import Health
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
@@ -20,14 +19,13 @@ from sesh.reach import calls, links
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
-from sesh.reach.links import EntryRequest
-from sesh.reach.op import ATTACH, Arguments, Changes, Entered, Op, Result, named
+from sesh.reach.op import ATTACH, Arguments, Changes, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.remote import eventlog, known
+from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.sync import sync
 from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
@@ -35,136 +33,154 @@ from sesh.wire import Connection
 
 Item = TypeVar("Item")
 
-_OPEN_TIMEOUT = 20.0  # seconds for the first link of a list
 _LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
 
 
 class HostTarget(Target):
-    """A host. `offer`: offer to install sesh if the host has none."""
+    """A host.
+
+    `offer`: offer to install sesh if the host has none. `named`: a person named the host, so it is recorded as used.
+    `deadline` (monotonic): for each call; with it nobody is asked. `stop`: lets another thread end a call with
+    Interrupted.
+    """
 
     host: str
-    destination: Destination
+    home = ""  # the home directory on the host at the last call
 
-    def __init__(self, caller: Caller, host: str, *, offer: bool = False) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        host: str,
+        *,
+        offer: bool = False,
+        named: bool = True,
+        deadline: float | None = None,
+        stop: Stop | None = None,
+    ) -> None:
         super().__init__(caller)
-        self.host, self.offer = host, offer
+        self.host, self.offer, self.named = host, offer, named
+        self.deadline, self.stop = deadline, stop or caller.stop
         self.destination = links.destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
-        data = named(op, args, kwargs)
-        early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
+        data = by_name(op, args, kwargs)
+        request = Request(op.wire_name, calls.encoded(data), asks=self._asks, repeatable=op.reads)
         with naming_host(self.host):
-            with self._open(early) as link, self.caller.stop.calling(link.abort):
-                self.clock = link.clock
-                result = calls.request(self.caller, link, op, data)
+            with self._open(request) as link, self.stop.calling(link.abort):
+                self.clock, self.home = link.clock, link.home
+                try:
+                    _, answer = calls.answered(self.caller, link, request, self.deadline)
+                except TimedOut as error:
+                    raise error if error.answered else errors.silent_host(self.host) from None
+                except Lost:
+                    hint = f"the request may have been carried out; see: {CALLED} @{self.host}"
+                    message = f"lost the link to @{self.host} before its answer"
+                    raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
+            result: Result
+            result, _ = calls.result(self.caller, self.host, op, answer)
             self._note_changes(op.changes(data, result), data)
         return result
 
+    @property
+    def _asks(self) -> bool:
+        """Whether ssh and the op may ask the person."""
+        return self.caller.can_ask and self.deadline is None
+
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Call an op that enters a session on the host; the returned connection is the link."""
-        entry = self._entry(op, named(op, args, kwargs))
+        data = by_name(op, args, kwargs)
+        request = self._entry(op, data)
         try:
-            return self._enter(entry)
+            return self._enter(request)
         except KeyboardInterrupt:
-            if not (op.creates and entry.reached):
+            if not (op.creates and request.reached):
                 raise
-            outcome = f"{entry.arguments.get('name') or 'NAME'} may have been created"
+            outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(EntryRequest(ATTACH, {"name": name}, pings=attaches), deadline)[1]
+        request = links.entry(ATTACH, {"name": name}, asks=self._asks, pings=attaches)
+        return self._enter(request, deadline)[1]
 
     def _begin(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
-        entry = self._entry(op, data)
+        request = self._entry(op, data)
         try:
-            return self._enter(entry, deadline, interrupts)
+            return self._enter(request, deadline, interrupts)
         except SeshError as error:
-            if entry.reached and not error.answered and not isinstance(error, Ended):
+            if request.reached and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
             raise
 
-    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> EntryRequest:
+    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return EntryRequest(op.wire_name, data, session_id, self.introduction, pings=self.introduction is not None)
+        hello = self.introduction
+        return links.entry(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
 
-    def _enter(
-        self, entry: EntryRequest, deadline: float | None = None, interrupts: Interrupts | None = None
-    ) -> Entered:
+    def _enter(self, request: Request, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send a request that creates a session again over another link. The
         session id stays the same, so that the host creates no second session. `interrupts`: the first signal stops the
         opening of a link. Raises Ended if the session has ended, Lost if another request got no answer.
         """
-        early = Early(entry.frames(self.caller))
         lost = False
         sleep = interrupts.sleep if interrupts is not None else time.sleep
-        with naming_host(self.host):
+        with naming_host(self.host), self._timed(deadline):
             while True:
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._reopen_link(deadline, sleep) if lost else self._open(early, deadline)
-                    entry.reached = True
-                    answer, output = links.enter_session(self.caller, link, entry, deadline, self.caller.stop)
+                        link = self._reopen_link(deadline, sleep) if lost else self._open(request, deadline)
+                    answer = links.enter_session(self.caller, link, request, deadline, self.stop)
                     break
                 except errors.Lost:
-                    if not entry.session_id:
+                    if "session_id" not in request.words:
                         raise
-                    lost = entry.reached = True
+                    lost = request.reached = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                except (Interrupted, KeyboardInterrupt, errors.ProtocolError):
-                    # Any other error means that the host has not carried out the request.
-                    entry.reached = entry.reached or early.reached
-                    raise
-            if lost:
-                self.caller.note(f"reconnected to @{self.host}")
-            if "result" in answer:
-                link.close()
-                raise Ended(answer["name"], answer["result"], output)
             self._note_entered(link, answer)
         return answer["name"], link
 
-    def _open(
-        self,
-        early: Early | None = None,
-        deadline: float | None = None,
-        *,
-        background: bool = False,
-        stop: Stop | None = None,
-    ) -> Link:
-        """Open a link to sesh on the host. Raises Unreachable, NotDeployed, TimedOut past the deadline, Interrupted.
+    @contextmanager
+    def _timed(self, deadline: float | None) -> Iterator[None]:
+        """Convert the errors of a silent host past the deadline to TimedOut."""
+        try:
+            yield
+        except (Unreachable, TimedOut) as error:
+            if deadline is not None and time.monotonic() >= deadline and not error.answered:
+                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
+            raise
 
-        `early`: a request to send with HELLO. `background`: no person named the host, so do not record it as used.
-        `stop`: cancels.
+    def _open(self, request: Request | None = None, deadline: float | None = None) -> Link:
+        """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.
+
+        `request`: one to send with HELLO. `deadline`: for this link (monotonic).
         """
         caller, host = self.caller, self.destination
         try:
-            with nullcontext() if background else caller.connecting(self.host), links.link_errors(host, deadline):
+            with caller.connecting(self.host) if self.named else nullcontext(), links.local_faults(host):
                 link = opening.open_link(
                     host,
-                    links.origin(host),
-                    ask=caller.can_ask,
-                    deadline=deadline,
-                    early=early,
-                    stop=stop or caller.stop,
-                    patience=known.stale_after(self.host),
+                    ask=self._asks,
+                    deadline=deadline or self.deadline,
+                    request=request,
+                    stop=self.stop,
                     say=caller.show_ssh_line,
                 )
         except errors.NotDeployed as missing:
-            if not (self.offer and caller.can_ask):
+            if not (self.offer and self._asks):
                 raise
             self._deploy(missing)
-            return self._open(early, deadline, background=background, stop=stop)
-        if background:
-            known.end_pause(self.host)
+            return self._open(request, deadline)
+        if self.named:
+            known.record(self.host, str(link.remote_info.get("version") or ""), asks=link.asked)
         else:
-            links.record(host, link)
+            known.end_pause(self.host)
         return link
 
     def _deploy(self, missing: errors.NotDeployed) -> None:
@@ -179,12 +195,14 @@ class HostTarget(Target):
                 raise result.error
 
     def reopening(self, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+        """Return the Reopen that watches an attachment's link, and replaces it."""
         return links.reopening(self.destination, links.attempt_session, ping, session)
 
     def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
         with closing(links.reopening(self.destination, links.attempt_link)) as reopen:
             link = reopen.wait(self.host, sleep, deadline)
         assert isinstance(link, Link)  # noqa: S101 (`attempt_link` returns one)
+        self.caller.note(f"reconnected to @{self.host}")
         return link
 
     # -- a stream
@@ -192,55 +210,46 @@ class HostTarget(Target):
     def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
         note = self.caller.note
-        return LinkStream(connection, name, self._stream_reopening, note=note, end_of=self._end_of, deadline=deadline)
-
-    def _stream_reopening(self, stream: LinkStream) -> Reopen:
-        return self.reopening(stream.ping, stream.lost_session)
+        return LinkStream(connection, name, links.attempt_session, note=note, end_of=self._end_of, deadline=deadline)
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
+        request = links.entry(ATTACH, {"name": stream.name}, stream.session_id)
         try:
-            with self._open(deadline=stream.deadline) as link:
-                entry = EntryRequest(ATTACH, {"name": stream.name}, stream.session_id)
-                answer, output = links.enter_session(self.caller, link, entry, stream.deadline)
+            with self._open(None, stream.deadline) as link:
+                links.enter_session(self.caller, link, request, stream.deadline)
+        except Ended as ended:
+            return ended
         except SeshError:
             return None
-        return Ended(stream.name, answer["result"], output) if "result" in answer else None
+        return None  # it runs
 
     def items(
         self,
         op: Op[..., Iterator[Item]],
         words: Callable[[Link], Mapping[str, object]],
-        stop: Stop | None = None,
         *,
         changed: Callable[[Health], object] | None = None,
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
-        `words`: returns the op's arguments for a new link. `stop`: lets another thread end this with Interrupted.
-        `changed`: only for a list: called when the link's health changes. The host of a list is not recorded as used,
-        and its links are not logged. Raises Unreachable if the first link fails, LoginRefused if a reconnect needs a
-        person, and the op's errors.
+        `words`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's health
+        changes; the links of a list are not logged. Raises Unreachable if the first link fails, LoginRefused if a
+        reconnect needs a person, and the op's errors.
         """
-        caller = self.caller
-        host = self.destination
-        stop = stop or caller.stop
-        lists = changed is not None
+        caller, stop = self.caller, self.stop
 
         def way(destination: Destination, attempt: Attempt) -> Link:
             with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
                 return links.attempt_link(destination, attempt)
 
-        def reopening(stream: LinkStream) -> Reopen:
-            return links.reopening(host, way, stream.ping, patience=_LIST_PATIENCE if lists else None)
-
         def ask() -> None:
-            stream.connection.send(calls.frames(op.wire_name, words(stream.connection)))
+            request = Request(op.wire_name, calls.encoded(words(stream.connection)))
+            stream.connection.send(request.frames())
 
         stop.check()
-        deadline = time.monotonic() + _OPEN_TIMEOUT if lists else None
-        link = self._open(deadline=deadline, background=lists, stop=stop)
-        stream = LinkStream(link, "", reopening, note=caller.note, changed=changed)
+        patience = _LIST_PATIENCE if changed is not None else None
+        stream = LinkStream(self._open(), "", way, note=caller.note, changed=changed, patience=patience)
         stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):
             try:
@@ -248,11 +257,9 @@ class HostTarget(Target):
                     if kind != DATA:
                         stream.connection.response(OP, payload)
                         return
-                    check = Check(far=True)
-                    item: Item = calls.checked(op, payload, check)
-                    calls.note_left_out(caller, check, self.host)
+                    item, whole = calls.result(caller, self.host, op, payload)
                     # An empty list ends a report, so a list that lost all its rows is not passed on.
-                    if item or not check.left_out:
+                    if item or whole:
                         yield item
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
@@ -279,22 +286,6 @@ class HostTarget(Target):
             known.rename(self.host, *changes.renamed)
         if changes.running:
             known.saw(self.host, changes.running, time.time(), command=(data.get("spec") or {}).get("command"))
-
-    def note_ended(self, name: str) -> None:
-        known.drop(self.host, [name])
-
-    def log_attached(self, name: str) -> None:
-        eventlog.log("connect", host=self.host, session=name)
-
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_time: float) -> None:
-        host = host or self.host
-        eventlog.log("disconnect", host=host, session=name, reason=kind)
-        if kind == "ended":
-            known.drop(host, [name])
-        elif heard_time:
-            known.saw(host, name, heard_time)
-        if host == self.host and round_trip:
-            known.note(host, {"round_trip": round(round_trip, 4)})
 
     # -- the user's files
 

@@ -9,8 +9,8 @@ from sesh import errors
 from sesh.errors import Ended, SeshError
 from sesh.link.health import Health
 from sesh.link.race import LostSession
-from sesh.link.reopen import Reopen
 from sesh.names import subject
+from sesh.reach.links import LinkWay, reopening
 from sesh.reach.stream import Stream
 from sesh.remote import eventlog
 from sesh.remote.ssh.link import Link
@@ -20,9 +20,9 @@ from sesh.wire import Connection
 class LinkStream(Stream):
     """A stream to a session's daemon on a host, or, if `name` is empty, to the host's bridge.
 
-    `reopening`: returns the Reopen that watches and replaces the link. `note`: receives a line when the link is lost
-    and when it is back. `changed`: called when the health of a list's link changes; such links are not in the event
-    log.
+    `way`: makes one attempt to replace the link. `note`: receives a line when the link is lost and when it is back.
+    `changed`: called when the health of a list's link changes; such links are not in the event log. `patience`: see
+    `LinkHealth`.
     """
 
     connection: Link
@@ -31,19 +31,20 @@ class LinkStream(Stream):
         self,
         link: Link,
         name: str,
-        reopening: Callable[[LinkStream], Reopen],
+        way: LinkWay,
         *,
         note: Callable[[str], object],
         end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
         changed: Callable[[Health], object] | None = None,
+        patience: float | None = None,
     ) -> None:
         super().__init__(link, name, end_of=end_of, deadline=deadline)
         self.host: str = link.destination.host
         self._note, self._changed = note, changed
         self._state = Health.UP
         self._next: Connection | None = None  # replaces a doubted link
-        self._reopen = reopening(self)
+        self._reopen = reopening(link.destination, way, self.ping, self._lost_session, patience=patience)
         self._log("connect")
         self._take(link)
 
@@ -81,8 +82,10 @@ class LinkStream(Stream):
     def ping(self) -> None:
         self.connection.ping()
 
-    def lost_session(self) -> LostSession:
-        """Return the session to resume over another link."""
+    def _lost_session(self) -> LostSession | None:
+        """Return the session to enter again over another link."""
+        if not self.name:
+            return None
         heard_at = self._reopen.health.heard_at
         return LostSession(self.name, self.host, self.session_id, self.position or 0, heard_at)
 
@@ -98,7 +101,7 @@ class LinkStream(Stream):
         goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
         self._note(f"lost the link to @{self.host}{goes_on}")
         lost_at = time.monotonic()
-        if not self.name:  # for a session, the attempt that resumes it logs both events
+        if not self.name:  # for a session, the attempt that enters it again logs both events
             self._log("disconnect", reason="lost")
         connection = self._reopen.wait(self.host, self.pause, self.deadline)
         if not self.name:

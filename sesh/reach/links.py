@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from math import inf
 
-from sesh import descriptors, paths
 from sesh.about import SESH
-from sesh.errors import Ended, LocalFault, TimedOut, Unreachable, malformed
+from sesh.errors import Ended, LocalFault, malformed
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
-from sesh.messages import Introduction, Near, Words
+from sesh.messages import Introduction, Words
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import SESSION_TIMEOUT, START_TIMEOUT, Early, Link
-from sesh.remote.ssh.ssh import seconds_left
+from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.opening import START_TIMEOUT
 from sesh.remote.ssh.words import AuthenticationFailed
-from sesh.requests import EntryAnswer, OpAnswer
+from sesh.requests import EnteredAnswer
 from sesh.stop import Stop
 
+LinkWay = Callable[[Destination, Attempt], Link]  # makes one attempt at another link
 _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
 
 
@@ -37,33 +34,11 @@ def destination_of(caller: Caller, host: str) -> Destination:
     return Destination(host, via=caller.settings().via(host))
 
 
-def origin(destination: Destination) -> Near:
-    """Return the description of this machine for the host, which reads it as an `Origin`."""
-    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-    return {
-        "host": destination.host,
-        "home": paths.home(),
-        "size": list(descriptors.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
-        "term": os.environ.get("TERM") if terminal is not None else None,
-        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
-        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
-    }
-
-
-def record(destination: Destination, link: Link) -> None:
-    """Record a host as used, with facts from its link."""
-    known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
-
-
 @contextmanager
-def link_errors(destination: Destination, deadline: float | None = None) -> Iterator[None]:
-    """Convert a link's errors past the deadline to TimedOut, and OSError of this machine to LocalFault."""
+def local_faults(destination: Destination) -> Iterator[None]:
+    """Convert OSError of this machine to LocalFault."""
     try:
         yield
-    except (Unreachable, TimedOut) as error:
-        if deadline is not None and time.monotonic() >= deadline and not error.answered:
-            raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
-        raise
     except OSError as error:
         reason = error.strerror or str(error)
         fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint=f"see: {SESH} --doctor")
@@ -74,50 +49,43 @@ def link_errors(destination: Destination, deadline: float | None = None) -> Iter
 # -- entering a session
 
 
-@dataclass
-class EntryRequest:
-    """The request to enter a session over a link: an op, its arguments, and words for the bridge."""
+def entry(
+    op: str,
+    arguments: Mapping[str, object],
+    session_id: str = "",
+    introduction: Introduction | None = None,
+    *,
+    asks: bool = False,
+    pings: bool = False,
+) -> Request:
+    """Return the request to enter a session.
 
-    op: str
-    arguments: Mapping[str, object]
-    session_id: str = ""  # the id of the session, or for the session to create
-    introduction: Introduction | None = None  # the HELLO for its daemon
-    pings: bool = False  # the client sends PINGs, as an attached terminal does
-    reached: bool = False  # the host may have carried the request out
-
-    @classmethod
-    def again(cls, lost: LostSession) -> EntryRequest:
-        """Return the request to resume a session after a lost link."""
-        return cls(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
-
-    def frames(self, caller: Caller, answers: Sequence[str] = ()) -> bytes:
-        """Return the frames of the request; `answers`: replies to the host's questions so far."""
-        words: Words = {"session_id": self.session_id, "pings": self.pings}
-        if self.introduction is not None:
-            words["greeting"] = self.introduction
-        return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
+    `session_id`: of the session, or for the session to create. `introduction`: the HELLO for its daemon. `asks`: a
+    person can answer the host's questions. `pings`: the client sends PINGs, as an attached terminal does.
+    """
+    words: Words = {"pings": pings}
+    if session_id:
+        words["session_id"] = session_id
+    if introduction is not None:
+        words["greeting"] = introduction
+    return Request(op, calls.encoded(arguments), asks=asks, words=words)
 
 
 def enter_session(
-    caller: Caller, link: Link, entry: EntryRequest, deadline: float | None = None, stop: Stop | None = None
-) -> tuple[EntryAnswer, bytes]:
-    """Connect a link to a session's daemon; return the host's answer and its output.
+    caller: Caller, link: Link, request: Request, deadline: float | None = None, stop: Stop | None = None
+) -> EnteredAnswer:
+    """Connect a link to a session's daemon; return the host's answer.
 
-    The answer has the `result` if the session has ended. `stop`: cancels. Closes the link and raises NotFound, Lost,
-    TimedOut past the deadline, Interrupted.
+    `stop`: cancels. Closes the link and raises Ended, NotFound, Lost, TimedOut past the deadline, Interrupted.
     """
-    silence = START_TIMEOUT if entry.op == ATTACH else inf  # creating a session may take long
-
-    def ask(answers: list[str]) -> tuple[OpAnswer, bytes]:
-        timeout = seconds_left(deadline, SESSION_TIMEOUT)
-        return link.open_session(entry.frames(caller, answers), entry.introduction, timeout, silence)
-
     try:
-        with (stop or Stop()).calling(link.abort), link_errors(link.destination, deadline):
-            answer, output = calls.answered(caller, ask)
+        with (stop or Stop()).calling(link.abort), local_faults(link.destination):
+            answer, output = calls.answered(caller, link, request, deadline)
             if "name" not in answer:
                 raise malformed("RESPONSE", ".name is missing")
-            return answer, output
+            if "result" in answer:
+                raise Ended(answer["name"], answer["result"], output)
+            return answer
     except BaseException:
         link.close()
         raise
@@ -128,22 +96,22 @@ def enter_session(
 
 def reopening(
     destination: Destination,
-    attempt: Callable[[Destination, Attempt], Link],
+    way: LinkWay,
     ping: Callable[[], object] = lambda: None,
     session: Callable[[], LostSession | None] = lambda: None,
     *,
     patience: float | None = None,
 ) -> Reopen:
-    """Return the Reopen that watches and replaces a link to a host. `attempt`: makes one attempt at another link."""
+    """Return the Reopen that watches and replaces a link to a host."""
     proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
     indirect = any(proxy not in ("", "none") for proxy in proxies)
     login_asked = partial(known.asks, destination.host)
     return Reopen(
-        partial(attempt, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
+        partial(way, destination), ping, session, login_asked=login_asked, indirect=indirect, patience=patience
     )
 
 
-def attempt_link(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
+def attempt_link(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
     """Make one attempt at a new ssh connection and link; return the link once it has won.
 
     If the last login asked a person, reopen the shared connection instead, without asking. With `attempt.may_prompt`
@@ -154,7 +122,7 @@ def attempt_link(destination: Destination, attempt: Attempt, early: Early | None
     if attempt.lost and (lost := attempt.session()) is not None:
         _log_loss(lost)
     try:
-        with link_errors(destination):
+        with local_faults(destination):
             if known.paused_until(host) and not attempt.may_prompt:
                 reason = known.failure(host)
                 refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
@@ -164,15 +132,14 @@ def attempt_link(destination: Destination, attempt: Attempt, early: Early | None
                 opening.drop_shared(destination)
                 link = opening.open_link(
                     destination,
-                    origin(destination),
                     ask=attempt.may_prompt,
                     deadline=None if attempt.may_prompt else time.monotonic() + START_TIMEOUT,
-                    early=early,
+                    request=request,
                     stop=attempt.stop,
                     say=attempt.hear,
                 )
             else:
-                link = opening.open_own(destination, origin(destination), attempt, early)
+                link = opening.open_own(destination, attempt, request)
     except AuthenticationFailed as error:
         known.note(host, {"asks": True})
         if attempt.lost:  # so that other lost links to the host do not repeat the refused login
@@ -184,25 +151,31 @@ def attempt_link(destination: Destination, attempt: Attempt, early: Early | None
 
 
 def attempt_session(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to resume a session by its id. Raises Ended, NotFound, and as `attempt_link`."""
-    lost = attempt.session()
-    assert lost is not None  # noqa: S101 (a stream of a session always describes it)
-    caller = Caller()  # drops notes and cannot be asked
-    early = Early(EntryRequest.again(lost).frames(caller)) if attempt.first else None
-    link = attempt_link(destination, attempt, early)
-    if early is None:
-        lost = attempt.session() or lost  # more output may have arrived over the doubted link
-    answer, output = enter_session(caller, link, EntryRequest.again(lost), stop=attempt.stop)
+    """Make one attempt to enter a session again by its id. Raises Ended, NotFound, and as `attempt_link`."""
+
+    def again() -> tuple[LostSession, Request]:
+        lost = attempt.session()
+        assert lost is not None  # noqa: S101 (a stream of a session always describes it)
+        arguments = {"name": lost.name}
+        return lost, entry(ATTACH, arguments, lost.session_id, lost.hello, pings=lost.hello is not None)
+
+    lost, request = again()
+    link = attempt_link(destination, attempt, request if attempt.first else None)
+    if not attempt.first:
+        lost, request = again()  # more output may have arrived over the doubted link
+    name, joined, ended = lost.name, None, None
+    try:
+        answer = enter_session(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
+        name, joined = answer["name"], answer.get("daemon_pid")
+    except Ended as error:
+        ended = error
     _log_loss(lost)
     if not (attempt.may_prompt or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap = round(time.monotonic() - lost.heard_at, 3)
-    joined = None if "result" in answer else answer.get("daemon_pid")
-    name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
-    if "result" in answer:
-        link.close()
-        raise Ended(lost.name, answer["result"], output)
+    if ended is not None:
+        raise ended
     return link
 
 

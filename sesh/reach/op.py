@@ -64,7 +64,7 @@ def op(
     return marked
 
 
-def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+def by_name(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
     """Return the arguments of a call by name, for a request."""
     _caller, *bound = inspect.signature(op).bind(None, *args, **kwargs).arguments.items()
     return dict(bound)

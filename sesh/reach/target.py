@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sesh import errors
 from sesh.messages import Introduction
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Entered, Op, Result, named
+from sesh.reach.op import Arguments, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.store import results
 from sesh.wire import Connection
-
-if TYPE_CHECKING:
-    from sesh.link.race import LostSession
-    from sesh.link.reopen import Reopen
 
 
 class Target:
@@ -70,7 +64,7 @@ class Target:
 
         Raises Ended if the job has already ended; TimedOut past the deadline (monotonic).
         """
-        name, connection = self._begin(op, named(op, args, kwargs), interrupts, deadline)
+        name, connection = self._begin(op, by_name(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline)
 
     def _begin(
@@ -87,23 +81,5 @@ class Target:
         result = results.by_id(session_id) if session_id else find.result(stream.name)
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
 
-    # -- only for a host
-
-    def reopening(self, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
-        """Return the Reopen that watches an attachment's link to a host, and replaces it."""
-        raise NotImplementedError("this machine has no links")
-
     def sync(self) -> None:
-        """Push the user's files to a host before a session starts on it."""
-
-    def note_ended(self, name: str) -> None:
-        """Remove an ended job from the cache of a host's sessions."""
-
-    def log_attached(self, name: str) -> None:
-        """Log that a terminal attached to a session of a host."""
-
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_time: float) -> None:
-        """Log the end of an attachment, with the last `name` and `host` of its session, and update the cache.
-
-        `round_trip`: in seconds. `heard_time`: when the link was last heard (seconds since the epoch), 0 for never.
-        """
+        """Push the user's files to the target before a session starts on it: this machine has them."""

@@ -6,7 +6,7 @@ silent host would keep sesh from exiting.
 
 from __future__ import annotations
 
-import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import Queue
 from typing import Any, Generic, TypeVar
 
-from sesh.errors import InternalError, LocalFault, SeshError
+from sesh.errors import InternalError, Interrupted, LocalFault, SeshError
 from sesh.stop import Stop
 
 Key = TypeVar("Key")
@@ -35,10 +35,10 @@ class Workers(Generic[Key, Item]):
         self._stops: dict[Key, Stop] = {}
         self._queue: Queue[tuple[Key, Stop, Any]] = Queue(_MOST_UNREAD)
         self._threads: list[threading.Thread] = []
-        self._waking = threading.Lock()
-        self.inbound, self._outbound = os.pipe()
-        for descriptor in (self.inbound, self._outbound):
-            os.set_blocking(descriptor, False)
+        self._reader, self._writer = socket.socketpair()
+        for end in (self._reader, self._writer):
+            end.setblocking(False)
+        self.inbound = self._reader.fileno()
 
     def __enter__(self) -> Workers[Key, Item]:
         return self
@@ -55,10 +55,8 @@ class Workers(Generic[Key, Item]):
         until = time.monotonic() + _LEAVING
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        with self._waking:
-            os.close(self.inbound)
-            os.close(self._outbound)
-            self._outbound = -1
+        self._reader.close()
+        self._writer.close()
 
     @property
     def running(self) -> set[Key]:
@@ -72,7 +70,7 @@ class Workers(Generic[Key, Item]):
         try:
             thread.start()
         except RuntimeError:
-            self._put(key, stop, LocalFault("this machine has no room for another thread"))
+            self.put(key, stop, LocalFault("this machine has no room for another thread"))
             return
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
@@ -80,15 +78,17 @@ class Workers(Generic[Key, Item]):
         """Stop a worker, and drop its queued items."""
         self._stops.pop(key).stop()
 
-    def put(self, key: Key, stop: Stop, item: Item) -> None:
+    def put(self, key: Key, stop: Stop, item: object) -> None:
         """Queue an item of the worker with this Stop; block while the queue is full. Raises Interrupted if stopped."""
         stop.check()
-        self._put(key, stop, item)
+        self._queue.put((key, stop, item))
+        with suppress(OSError):  # the buffer is full, which wakes the reader too; or `close` was called
+            self._writer.send(b".")
 
     def take(self) -> list[tuple[Key, Item | SeshError]]:
         """Return the queued items with their keys; an error is the last item of its worker."""
         with suppress(BlockingIOError):
-            os.read(self.inbound, 1 << 12)
+            self._reader.recv(1 << 12)
         taken: list[tuple[Key, Item | SeshError]] = []
         for _ in range(self._queue.qsize()):
             key, stop, item = self._queue.get()
@@ -111,11 +111,5 @@ class Workers(Generic[Key, Item]):
             last = LocalFault(f"cannot ask: {error.strerror or error}")
         except Exception as error:  # a bug must not end the other workers
             last = InternalError(f"internal error, {type(error).__name__}: {error}")
-        if not stop.stopped:
-            self._put(key, stop, last)
-
-    def _put(self, key: Key, stop: Stop, item: object) -> None:
-        self._queue.put((key, stop, item))
-        with self._waking, suppress(BlockingIOError):  # a full pipe already wakes the reader
-            if self._outbound >= 0:
-                os.write(self._outbound, b".")
+        with suppress(Interrupted):
+            self.put(key, stop, last)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from sesh import check, protocol, requests, wire, wording
 from sesh.errors import ProtocolError, SeshError
-from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
+from sesh.ops import doctor, jobs, lookup, search, sessions, shell, sweep, views
 from sesh.reach import calls
+from sesh.reach.caller import Caller
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
@@ -75,7 +76,7 @@ WHOLE: dict[Any, Any] = {
 
 def passed(op: Any, value: Any) -> Any:
     """Check a host's answer to an op, and return it."""
-    return calls.checked(op, json.dumps(value).encode(), check.Check(far=True))
+    return calls.result(Caller(), "box", op, json.dumps(value).encode())[0]
 
 
 def texts(found: Any) -> list[str]:
@@ -162,10 +163,11 @@ def test_a_screen_of_another_type_is_refused_and_odd_cells_are_left_out(value: A
 
 
 def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
-    passing = check.Check(far=True)
+    caller = lookup.Gathering()
     many = json.dumps([data.summary()] * (check.MOST_ROWS + 5)).encode()
-    assert len(calls.checked(sessions.summaries, many, passing)) == check.MOST_ROWS
-    assert passing.left_out == 5
+    rows, whole = calls.result(caller, "box", sessions.summaries, many)
+    assert (len(rows), whole) == (check.MOST_ROWS, False)
+    assert caller.notes == ["@box: 5 rows were left out: malformed, or too many"]
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
@@ -219,9 +221,9 @@ def _changed(value: Any, put: str) -> Iterator[Any]:
 
 @pytest.mark.parametrize("op", WHOLE, ids=lambda op: op.wire_name)
 def test_no_part_of_an_answer_lets_in_what_a_terminal_acts_on(op: Any) -> None:
-    passing = check.Check(far=True)
-    assert calls.checked(op, json.dumps(WHOLE[op]).encode(), passing)
-    assert not passing.left_out
+    found, whole = calls.result(Caller(), "box", op, json.dumps(WHOLE[op]).encode())
+    assert found
+    assert whole
     for value in _changed(WHOLE[op], "\x1b]0;t\x07"):
         try:
             found = passed(op, value)

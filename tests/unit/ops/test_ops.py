@@ -16,7 +16,7 @@ from sesh import bridge, check, ops, protocol
 from sesh.errors import UsageError
 from sesh.ops import jobs, sessions, shell
 from sesh.reach import calls
-from sesh.reach.op import Entered, named
+from sesh.reach.op import Entered, by_name
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
@@ -90,9 +90,9 @@ def test_arguments_that_an_op_lacks_or_does_not_know_are_refused(op: Op[..., obj
 
 
 def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> None:
-    assert named(sessions.rename, ("old", "new"), {}) == named(sessions.rename, (), {"name": "old", "new": "new"})
-    assert named(sessions.rename, ("old",), {"new": "new"}) == {"name": "old", "new": "new"}
-    assert named(shell.history_output, (), {"name": "a", "number": 1}) == {"name": "a", "number": 1}
+    assert by_name(sessions.rename, ("old", "new"), {}) == by_name(sessions.rename, (), {"name": "old", "new": "new"})
+    assert by_name(sessions.rename, ("old",), {"new": "new"}) == {"name": "old", "new": "new"}
+    assert by_name(shell.history_output, (), {"name": "a", "number": 1}) == {"name": "a", "number": 1}
 
 
 @given(st.lists(st.binary(max_size=8).filter(lambda word: b"\0" not in word).map(os.fsdecode), max_size=6))

@@ -37,10 +37,3 @@ def test_as_much_as_is_read_comes_whole_and_of_stderr_its_end() -> None:
     printed = exchange.exchange(process, "box")
     assert (process.returncode, bytes(printed.out)) == (3, bytes(most))
     assert (len(printed.err), bytes(printed.err[-4:])) == (kept, b"why\n")
-
-
-def test_what_takes_too_long_in_all_is_ended_though_it_is_never_silent() -> None:
-    process = started("while :; do echo x; sleep 0.05; done")
-    with pytest.raises(TimeoutError):
-        exchange.exchange(process, "box", silence=60, timeout=0.5)
-    assert process.returncode is not None

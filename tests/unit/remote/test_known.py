@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_woul
     known.note("box", {"round_trip": 0.25})
     assert (known.stale_after("box"), known.stale_after("other")) == (2.0, 1.5)
     known.note("box", {"round_trip": 0.001, "asks": True})
-    assert known.stale_after("box") == 0
+    assert known.stale_after("box") == inf
 
 
 def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, Unreachable
+from sesh.remote import known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import REACHED
@@ -59,7 +60,7 @@ def through(script: str) -> Destination:
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        open_link(through(script), {}, ask=False, deadline=time.monotonic() + 1)
+        open_link(through(script), ask=False, deadline=time.monotonic() + 1)
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -74,7 +75,7 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(Interrupted):
-        open_link(through(f"echo run >>{runs}; exec sleep 60"), {}, ask=False, stop=stop)
+        open_link(through(f"echo run >>{runs}; exec sleep 60"), ask=False, stop=stop)
     ending.join()
     assert runs.read_text() == "run\n"
 
@@ -123,10 +124,8 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, early: Early | None = None, patience: float = 0.1) -> Link:
-        return open_link(
-            Destination("box"), {}, ask=False, deadline=time.monotonic() + 20, early=early, patience=patience
-        )
+    def opened(self, request: Request | None = None) -> Link:
+        return open_link(Destination("box"), ask=False, deadline=time.monotonic() + 20, request=request)
 
 
 @pytest.fixture
@@ -146,6 +145,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         return [str(path)]
 
     monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
+    monkeypatch.setattr(known, "stale_after", lambda _: 0.1)
     monkeypatch.setattr(master, "close", close)
     monkeypatch.setattr(master, "is_alive", lambda _: True)
     for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
@@ -183,7 +183,7 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 def test_a_request_may_have_been_carried_out_once_the_host_has_spoken(
     played: Played, script: str, reached: bool
 ) -> None:
-    played.shared, early = script, Early(b"?")
+    played.shared, request = script, Request("views.status", b"{}")
     with pytest.raises(Unreachable):
-        played.opened(early)
-    assert early.reached is reached
+        played.opened(request)
+    assert request.reached is reached
