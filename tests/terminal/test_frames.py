@@ -88,8 +88,8 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
 
 
 def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
-    for verb, part in REQUESTS.items():
-        assert get_args(get_type_hints(getattr(part, verb))["request"]) == (getattr(requests, verb.upper()).answer,)
+    for verb, method in REQUESTS.items():
+        assert get_args(get_type_hints(method)["request"]) == (getattr(requests, verb.upper()).answer,)
 
 
 TOLD = {

@@ -204,7 +204,7 @@ def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) ->
     assert terminal.exit_code() == 0
     again = home.terminal("work")
     again.wait_for("code 1")
-    assert {mark[:1] for mark in re.findall(rb"\x1b\]133;([^\x1b]*)\x1b\\", again.raw)} == {b"A"}
+    assert {mark[:1] for mark in re.findall(rb"\x1b\]133;([^\x1b]*)\x1b\\", again.raw)} == {b"A", b"B"}
     shown = re.sub(rb"\x1b\[[0-9;]*m", b"", again.raw)
     for command in (b"echo one", b"seq 100", b"false"):
         assert re.search(rb"\x1b\]133;A\x1b\\[^\n]*ready> " + command, shown)

@@ -146,7 +146,7 @@ def test_a_program_that_follows_the_colours_is_told_those_of_a_new_terminal(
     home: Home, sesh: Sesh, terminal: Open
 ) -> None:
     """A program that began without a terminal kept the wrong theme for good."""
-    assert sesh("--new", "work", "-d", "-k", "--", sys.executable, "-c", _FOLLOW_COLOURS).code == 0
+    assert sesh("--new", "work", "-d", "--", sys.executable, "-c", _FOLLOW_COLOURS).code == 0
     wait_until(lambda: "follows" in sesh("--screen", "work").stdout)
     window = terminal("work")
     window.wait_for_raw(b"\x1b[?996n")
