@@ -32,9 +32,10 @@ def go(
         return back(cli)
     check_name(name)
     spec = cli.line.spec(directory, env, label)
-    if cli.view.read_only and directory is None and cli.line.tail is None:
+    bare = directory is None and cli.line.tail is None
+    if cli.view.read_only and bare:
         return attach(cli, name)  # a new shell has nothing to watch
-    similar = "" if cli.line.create else similar_verb(name)
+    similar = similar_verb(name) if bare and not cli.line.create else ""
     if find_verb(name) is not None:
         cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 

@@ -27,6 +27,7 @@ from sesh.store import listing
 _Answer = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
 PATIENCE = 2.0  # seconds, then a host counts as silent
+_REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
 _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
 
@@ -156,8 +157,9 @@ def summaries(
         for host in hosts:
             workers.begin(host, partial(_answer, host, deadline, named))
         try:
-            while missing & waited and time.monotonic() < deadline:
-                ready = descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, deadline))
+            last = deadline + _REASON_DELAY
+            while missing & waited and time.monotonic() < last:
+                ready = descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, last))
                 for host, answer in workers.take() if ready else ():
                     missing.discard(host)
                     rows, remark = (answer, "") if isinstance(answer, SeshError) else answer

@@ -187,3 +187,4 @@ def test_a_name_near_to_a_verb_is_created_only_where_that_is_said(home: Home, be
     again = home.terminal("kil")  # the session exists now
     again.wait_for(PROMPT)
     assert home.names() == ["kil"]
+    assert home.terminal("cp", "--", "true").exit_code() == 0  # with a command the name is no slip

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from sesh.errors import Unreachable
+from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -29,13 +30,15 @@ def behind(here: Home, farm: Farm) -> str:
     return go
 
 
-def test_lines_of_a_via_command_are_shown_too(home: Home) -> None:
-    script = home.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
-    home.write(".config/sesh/config.toml", f'[remotes.box]\nvia = "{script}"\n')
-    terminal = home.terminal("@box", "work", columns=120)
+def test_lines_of_a_via_command_are_shown_too(here: Home) -> None:
+    script = here.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
+    here.write(".config/sesh/config.toml", f'[remotes.box]\nvia = "{script}"\n')
+    terminal = here.terminal("@box", "work", columns=120)
     terminal.wait_for(ADDRESS)
     terminal.type(b"\x03")
     assert terminal.exit_code() == 130
+    known.record("box", "")
+    assert ADDRESS in here.sesh("--list").stdout
 
 
 def test_an_address_to_log_in_at_is_shown_while_ssh_waits_and_so_it_is_when_the_link_was_lost(
