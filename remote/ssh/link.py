@@ -72,8 +72,7 @@ class Link(wire.Connection):
         # If set, `receive` sends PINGs, and a broken link raises Lost, so that it is not taken for the session's end.
         self.keepalive: LinkHealth | None = None
         self._early: Request | None = None  # was sent with HELLO, and is not answered yet
-        self._printed = b""  # by login files, before the bridge's first bytes
-        self._began = False  # the bridge has sent its first bytes
+        self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
 
     def __enter__(self) -> Link:
         return self
@@ -98,7 +97,7 @@ class Link(wire.Connection):
     @property
     def silent(self) -> bool:
         """True until the host has printed its first byte. BRIDGE_COMMAND prints a line on stderr at once."""
-        return not (self._began or self._printed or REACHED in self.output.text())
+        return self._noise == b"" and REACHED not in self.output.text()
 
     def greet(self, near: Near, request: Request | None, deadline: float) -> None:
         """Send HELLO, and in the same write the request, if it is small and may be sent twice."""
@@ -113,7 +112,7 @@ class Link(wire.Connection):
         Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has begun and may go on.
         """
         try:
-            if self._began:
+            if self._noise is None:
                 self.read()
             else:
                 self._skip_login_output()
@@ -121,7 +120,7 @@ class Link(wire.Connection):
                 if self.accept(*self._frames.popleft()):
                     self.remote_info = self.welcome
         except Unreachable as error:
-            if error.answered or not self._began:
+            if error.answered or self._noise is not None:
                 raise
             # If ssh has lost its connection, the bridge may go on, and carry out the request that was sent with HELLO.
             lost = Lost if self._exit_code() == ssh.FAILED else Unreachable
@@ -135,10 +134,9 @@ class Link(wire.Connection):
     def _skip_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._printed)
-        self._printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
-        self._printed = self._printed[-_MAX_NOISE:]
-        self._began = bool(mark)
+            raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._noise or b"")
+        noise, mark, rest = ((self._noise or b"") + data).partition(protocol.BRIDGE)
+        self._noise = None if mark else noise[-_MAX_NOISE:]
         self._frames.extend(self.decoder.feed(rest))
 
     def ask(

@@ -18,6 +18,8 @@ TEXT_LIMIT = 1024
 """Characters at which a title or a directory is cut; a link with longer parameters is dropped."""
 LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
 
+REPORTED = {"7": "", "9;4": "0", "22": ""}
+"""The parameters of an OSC that clear what the program has reported: directory, progress, pointer (kitty)."""
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]{1,3}\Z")
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")  # no query, and no push or pop of kitty's
@@ -43,13 +45,12 @@ class Screen(PyteFace):
         """RIS: reset everything, including the scrollback, but not the titles (xterm)."""
         super().reset()
         self.scrollback.clear()
-        self.cwd = ""
+        self.reported = dict.fromkeys(REPORTED, "")
+        """The directory, the progress and the pointer's shape, by the numbers of their OSC."""
         self.palette: dict[int, str] = {}
         """Colours set by OSC 4, by index, as written by the program."""
         self.dynamic: dict[int, str] = {}
         """Colours set by OSC 10 to 19, by number, as written by the program."""
-        self.progress = self.pointer = ""
-        """The parameters of OSC 9;4, and the shape of the mouse pointer (OSC 22)."""
         self.at_input = False
         """The last prompt has ended, and its command has not started (OSC 133 B)."""
 
@@ -64,8 +65,7 @@ class Screen(PyteFace):
             if number != "2":
                 self.icon_name = text
         elif number == "7":
-            self.cwd = _sanitized(rest)
-            self.used.add("cwd")
+            self._report(number, _sanitized(rest))
         elif number == "8":
             params, _, uri = rest.partition(";")
             target = _sanitized(uri, LINK_LIMIT)
@@ -76,15 +76,17 @@ class Screen(PyteFace):
         elif number == "104":
             self._reset_palette(rest)
         elif number == "9" and rest.startswith("4;"):
-            self.progress = _sanitized(rest[2:]) if rest[2:3] != "0" else ""
-            self.used.add("progress")
+            self._report("9;4", _sanitized(rest[2:]))
         elif number == "22" and _SHAPE.match(rest):
-            self.pointer = rest
-            self.used.add("pointer")
+            self._report(number, rest)
         elif number == "133" and not self.alternate:
             self._mark_prompt(rest.partition(";")[0])
         elif _NUMBER.match(number):
             self._dynamic_colours(int(number), rest)
+
+    def _report(self, number: str, text: str) -> None:
+        self.reported[number] = text if text != REPORTED[number] else ""
+        self.used.add(f"OSC {number}")
 
     def _mark_prompt(self, mark: str) -> None:
         """OSC 133 A, B, C, D: a prompt begins in the cursor's line; the input, the output begins; the command ends."""

@@ -21,7 +21,7 @@ from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import STUB, Row
-from sesh.vt.screen import Screen
+from sesh.vt.screen import REPORTED, Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
@@ -382,12 +382,9 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
         out += [_title(icon, title) + f"\x1b[22;{part}t" for part, (icon, title) in screen.titles]
     if screen.title or screen.icon_name or "title" in screen.used:
         out.append(_title(screen.icon_name, screen.title))
-    if screen.cwd or "cwd" in screen.used:
-        out.append(f"\x1b]7;{screen.cwd}\x1b\\")
-    if screen.progress or (over and "progress" in screen.used):
-        out.append(f"\x1b]9;4;{screen.progress or 0}\x1b\\")
-    if screen.pointer or (over and "pointer" in screen.used):
-        out.append(f"\x1b]22;{screen.pointer}\x1b\\")
+    for number, text in screen.reported.items():
+        if text or f"OSC {number}" in screen.used:
+            out.append(f"\x1b]{number};{text or REPORTED[number]}\x1b\\")
     out += [f"\x1b]4;{index};{value}\x1b\\" for index, value in sorted(screen.palette.items())]
     out += [f"\x1b]{index};{value}\x1b\\" for index, value in sorted(screen.dynamic.items())]
     return "".join(out)
