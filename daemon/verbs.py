@@ -1,4 +1,4 @@
-"""The requests that read, follow or change a session, one method each. `typing` has those that type."""
+"""The requests that read, follow or change a session, one method each. `typed_text` has those that type."""
 
 from __future__ import annotations
 

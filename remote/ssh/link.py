@@ -216,14 +216,16 @@ class Link(wire.Connection):
             arrived = super().read()
         except Unreachable as error:
             raise self._lost(error) from error
-        if self.keepalive is not None:
-            pong = any(kind == protocol.PONG for kind, _ in self._frames)
-            self.keepalive.heard(time.monotonic(), pong=pong)
+        if health := self.keepalive:
+            pong = health.unanswered != b"" and (protocol.PONG, health.unanswered) in self._frames
+            health.heard(time.monotonic(), pong=pong)
         return arrived
 
     def ping(self) -> None:
+        """Send the newest PING of `keepalive`."""
+        payload = self.keepalive.unanswered if self.keepalive is not None else b""
         try:
-            super().send(protocol.frame(protocol.PING), time.monotonic() + 1)
+            super().send(protocol.frame(protocol.PING, payload), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return  # the reader still gets the last bytes, and then the end
 
