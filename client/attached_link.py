@@ -71,7 +71,7 @@ class AttachedLink:
         now = time.monotonic()
         self.reopen.health.sent(now)
         if not self.up and pressed(keys, *_ENTER):
-            self.reopen.attempts.enter_pressed(now)
+            self.reopen.schedule.enter_pressed(now)
 
     def run(self, ready: Container[int]) -> Result | None:
         """Run what is due; return the next connection, or the final error."""

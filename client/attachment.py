@@ -212,7 +212,8 @@ class Attachment:
         end.early, end.runs = not self.session_id, str(self.farewell.get("command") or "")
         if self.link is not None and not end.early:
             end.round_trip, end.heard_time = self.link.round_trip, self.link.heard_time
-            end.undelivered = not (self.link.up or self.channel.input.arrived)
+            answered = self.link.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
+            end.undelivered = not (answered or self.channel.input.arrived)
 
     def detach(self) -> None:
         """Ask the daemon to detach; leave after its answer or a short timeout.

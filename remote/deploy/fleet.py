@@ -71,7 +71,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
             except SeshError as error:
                 result.outcome = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
-        _deploy_at_once([result for result in asking if result.needs_login], force)
+        _deploy_at_once([result for result in asking if result.needs_login], force, last=True)
     except KeyboardInterrupt as error:
         for destination in destinations:
             with suppress(SeshError):  # ssh refuses the host
@@ -80,8 +80,8 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     return results
 
 
-def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
-    """Deploy to hosts in parallel, without prompts."""
+def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = False) -> None:
+    """Deploy to hosts in parallel, without prompts. Print all outcomes; if not `last`, except of refused logins."""
     room = threading.BoundedSemaphore(MAX_AT_ONCE)
     with _bars() as bars:
 
@@ -96,7 +96,7 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool) -> None:
                 except DeployError as error:
                     result.outcome = error
             bars.update(task, visible=False)
-            if not result.needs_login:
+            if last or not result.needs_login:
                 _print(result, bars)
 
         threads = []

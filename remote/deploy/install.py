@@ -115,7 +115,9 @@ class Installer:
         """Return whether the version is installed and starts."""
         start = os.path.join(self.final, START)
         words = [self.python, "-I", "-S", "-B", start, "--version"]
-        return os.path.isfile(start) and _run(words, TRIAL_TIMEOUT).returncode == 0
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return os.path.isfile(start) and _run(words, TRIAL_TIMEOUT).returncode == 0
+        return False
 
     def new_scratch(self) -> str:
         """Make a directory for the archive. Raises Failed if another user could change it."""

@@ -34,7 +34,8 @@ from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network
-_TICK = 0.005  # seconds between two looks at a login
+_TICK, _SLOW_TICK, _SOON = 0.005, 0.05, 0.3
+"""Seconds between two looks at a login, and at one that takes longer than `_SOON`: fifty at once would fill a core."""
 _LONGEST_SILENCE = 60.0  # seconds without output from an ssh, then other processes ignore its lock
 _SOCKET = re.compile(r"[0-9a-f]{24}")
 
@@ -184,7 +185,7 @@ class _Login:
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
         """Wait until the socket accepts; return False if its ssh ends before that. Raises Late, Interrupted."""
-        output = SshOutput(lock.fileno())
+        output, began = SshOutput(lock.fileno()), time.monotonic()
         while not ended():
             if is_alive(self.destination):
                 return True
@@ -194,7 +195,7 @@ class _Login:
                 late = silent_host(self.destination.host)
                 late.reason = output.reason() or late.reason
                 raise late
-            self.stop.sleep(_TICK)
+            self.stop.sleep(_TICK if time.monotonic() < began + _SOON else _SLOW_TICK)
         return is_alive(self.destination)
 
 

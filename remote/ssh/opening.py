@@ -86,9 +86,10 @@ class _Opening:
                 late = silent_host(self.destination.host)
                 late.reason = links[-1].output.reason() or late.reason
                 raise failures.get(links[-1], late)
-            if time.monotonic() >= own_at and not failures and links[0].silent:
-                links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
+            if time.monotonic() >= own_at:
                 own_at = inf
+                if not failures and links[0].silent:
+                    links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
         raise failures[links[-1]]
 
     def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:

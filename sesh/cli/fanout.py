@@ -28,6 +28,7 @@ from sesh.stop import Stop
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
+_NOTHING_SAID = ("interrupted", "stopped before it began")  # messages of a stopped verb that has nothing to report
 _UNREAD = -1  # the code of a verb whose output nobody reads any more
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
@@ -85,13 +86,18 @@ class HostOutput(Output):
 
     def note(self, line: str, host: str | None = None) -> None:
         """Print a note after the host's name."""
+        if self._ended:
+            return
         self._cli.status("")
         super().note(f"{self._host}: {line}", host)
 
-    def end(self) -> None:
-        """Print an unfinished line, and nothing from now on."""
+    def finish_line(self) -> None:
+        """Print an unfinished line."""
         if self._unfinished:
             self.write(b"\n")
+
+    def end(self) -> None:
+        """Print nothing from now on. Waits for no other host, which may be printing into a full pipe."""
         self._ended = True
 
     def rows(self, code: int) -> list[Any]:
@@ -129,13 +135,16 @@ class _FanOut(Gathering[str, int]):
             self._each[host].open_stdin = self._open_stdin
             self._each[host].stop.message = "interrupted"
 
-    def _run_on(self, host: str, _stop: Stop) -> int:
+    def _run_on(self, host: str, stop: Stop) -> int:
         """Run the verb on a host, in its thread; return the exit code."""
         cli = self._each[host]
-        with self._room:
+        with self._room, stop.calling(cli.stop.stop):
             cli.stop.check()
             try:
-                return self._run_verb(cli)
+                try:
+                    return self._run_verb(cli)
+                finally:
+                    self._outputs[host].finish_line()
             except BrokenPipeError:
                 return _UNREAD
             except Exception as error:
@@ -155,7 +164,7 @@ class _FanOut(Gathering[str, int]):
         """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
         if answer == _UNREAD:
             raise BrokenPipeError
-        if isinstance(answer, Interrupted) and answer.exit_code == ExitCode.INTERRUPTED:
+        if isinstance(answer, Interrupted) and str(answer) in _NOTHING_SAID:
             answer = self._stopped.get(host, answer)
         super().take(host, answer)
         if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):

@@ -1,6 +1,6 @@
 """Watch a link, and replace it by the first attempt that wins.
 
-bytes, keys, signs ─▶ LinkHealth ─▶ doubted, lost ─▶ Attempts ─▶ Race ─▶ the next connection
+bytes, keys, signs ─▶ LinkHealth ─▶ doubted, lost ─▶ Schedule ─▶ Race ─▶ the next connection
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable, Container
 
 from sesh.descriptors import polled
 from sesh.errors import Ended, Interrupted, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link.attempts import Attempts
 from sesh.link.health import Health, LinkHealth
 from sesh.link.race import Attempt, LostSession, Race, Result, Way
+from sesh.link.schedule import Schedule
 from sesh.link.wake import Wake
 from sesh.wire import Connection
 
@@ -26,7 +26,7 @@ class Reopen:
 
     `way` makes one attempt, in a thread. `ping` sends a PING. `session` returns the session to enter again.
     `login_asked` returns whether the last login asked a person: then a link that is only doubted is not replaced.
-    `indirect`: see `Attempts`. `patience`: see `LinkHealth`.
+    `indirect`: see `Schedule`. `patience`: see `LinkHealth`.
 
     Call `run` at `due` and when one of `descriptors` is readable. Call `restored` when a link has replaced the one
     before. `descriptors` change: read them before each poll.
@@ -45,7 +45,7 @@ class Reopen:
         self._way, self._ping, self._session, self._login_asked = way, ping, session, login_asked
         self._patience = patience
         self.health = LinkHealth(time.monotonic(), patience=patience)
-        self.attempts = Attempts(indirect=indirect)
+        self.schedule = Schedule(indirect=indirect)
         self._race = Race()
         self._wake = Wake()
         # Asked while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
@@ -58,12 +58,12 @@ class Reopen:
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return self.health.due if self._race.decided else min(self.health.due, self.attempts.due)
+        return self.health.due if self._race.decided else min(self.health.due, self.schedule.due)
 
     @property
     def reason(self) -> str:
         """Why there is no link yet: the last line of a running ssh, or the reason of the last failure."""
-        return self._race.last_line or self.attempts.reason
+        return self._race.last_line or self.schedule.reason
 
     # -- facts
 
@@ -79,7 +79,7 @@ class Reopen:
         """Test the link, and attempt another one early."""
         now = time.monotonic()
         self.health.sign(now)
-        self.attempts.sign(now)
+        self.schedule.sign(now)
 
     def closed(self) -> None:
         """Record that the link is closed."""
@@ -91,7 +91,7 @@ class Reopen:
         """Do all that is due; return the next connection, or an error if there will be none.
 
         Even for a link that is only doubted, the result may be a connection, or Ended. A refusal is returned once the
-        link is lost, and again on each call until `attempts.enter_pressed`.
+        link is lost, and again on each call until `schedule.enter_pressed`.
         """
         now = time.monotonic()
         if self._wake.happened(ready):
@@ -101,7 +101,7 @@ class Reopen:
                 self._end_attempts()
                 return result  # a connection, the session's end, or the exception of a bug, which the caller raises
             is_transient = isinstance(result, _TRANSIENT) and not isinstance(result, LoginRefused)
-            self.attempts.failed(now, _reason(result), refusal=None if is_transient else result)
+            self.schedule.failed(now, _reason(result), refusal=None if is_transient else result)
         if self.health.act(now):
             self._ping()
         state = self.health.state
@@ -109,24 +109,24 @@ class Reopen:
             return None  # the daemon already knows the winner, so the winner stays even if the old link answers now
         if state is Health.UP:
             self._end_attempts()
-        elif state is Health.LOST and self.attempts.refusal is not None:
-            return self.attempts.refusal
+        elif state is Health.LOST and self.schedule.refusal is not None:
+            return self.schedule.refusal
         elif state is Health.LOST or not self._person_asked:
             self._attempt(now)
         return None
 
     def _attempt(self, now: float) -> None:
         """Begin the due attempts."""
-        attempts = self.attempts
-        attempts.round_trip = self.health.round_trip
-        attempts.schedule(now)
-        while (seconds := attempts.begin_due(now)) is not None:
+        schedule = self.schedule
+        schedule.round_trip = self.health.round_trip
+        schedule.plan(now)
+        while (seconds := schedule.begin_due(now)) is not None:
             lost = self.health.state is Health.LOST
             self._race.begin(Attempt(seconds, self._session, lost=lost), self._way)
 
     def _end_attempts(self) -> None:
         self._race.stop_all()
-        self.attempts.reset()
+        self.schedule.reset()
 
     def wait(self, host: str, pause: Callable[[float], object], deadline: float | None = None) -> Connection:
         """Wait for the connection that replaces a lost link.

@@ -295,9 +295,11 @@ class HostTarget(Target):
             sync.sync(self.destination, self._connect)
         except Unreachable:
             return  # the next link reports the same error
+        except Interrupted:
+            raise
         except SeshError as error:
             self.caller.note(str(error))
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, ask=self.caller.can_ask)
+            master.ensure(destination, ask=self.caller.can_ask, stop=self.stop)

@@ -91,6 +91,7 @@ class LinkStream(Stream):
 
     def reconnect(self) -> None:
         self.connection.close()
+        self._check_cut()
         connection, self._next = self._next, None
         self._take(connection or self._another())
 
@@ -103,12 +104,21 @@ class LinkStream(Stream):
         lost_at = time.monotonic()
         if not self.name:  # for a session, the attempt that enters it again logs both events
             self._log("disconnect", reason="lost")
-        connection = self._reopen.wait(self.host, self.pause, self.deadline)
+        connection = self._reopen.wait(self.host, self._pause, self.deadline)
         if not self.name:
             self._log("reconnect", gap=round(time.monotonic() - lost_at, 3))
         name = connection.peer.name or self.name
         self._note(f"reconnected to @{self.host}{f'; {self.name} is now called {name}' if name != self.name else ''}")
         return connection
+
+    def _check_cut(self) -> None:
+        """Raise Lost if the stream was cut: it opens no other link."""
+        if self._cut:
+            raise errors.Lost(f"the link to @{self.host} was cut")
+
+    def _pause(self, seconds: float) -> None:
+        self._check_cut()
+        self.pause(seconds)
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:
         return self._reopen.descriptors, self._reopen.due

@@ -37,8 +37,10 @@ class Calls:
         `outcome` must be a new function for each call, because it identifies the call.
         """
 
-        def carry_out(_stop: Stop) -> Iterator[Any]:
-            yield call(reach.target_of(Caller(), host))
+        def carry_out(stop: Stop) -> Iterator[Any]:
+            caller = Caller()
+            caller.stop = stop
+            yield call(reach.target_of(caller, host))
 
         self._workers.begin(outcome, carry_out)
 

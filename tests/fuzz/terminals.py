@@ -84,7 +84,7 @@ def check_bounds(emulator: Emulator) -> None:
     assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
     assert len(emulator.screen.title) <= 1024
     assert len(screen.icon_name) <= 1024
-    assert len(screen.cwd) <= 4096
+    assert len(screen.reported["7"]) <= 4096
     assert len(emulator.pending) <= 1 << 16
     for stack in (screen.titles, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sesh.client import attached_link
-from sesh.link import attempts, health
+from sesh.link import health, schedule
 
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Try a host again after shorter pauses, and tell the user of a loss after `notice_after` seconds."""
-    monkeypatch.setattr(attempts, "PACE", 0.2)
-    monkeypatch.setattr(attempts, "LONGEST_PACE", 0.2)
+    monkeypatch.setattr(schedule, "PACE", 0.2)
+    monkeypatch.setattr(schedule, "LONGEST_PACE", 0.2)
     monkeypatch.setattr(attached_link, "SAY_AFTER", notice_after)
 
 

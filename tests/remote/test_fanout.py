@@ -114,6 +114,7 @@ def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: 
         logs.wait_for(f"{host.word}: hello")
     logs.type(b"\x03")
     assert logs.exit_code() == 130
+    assert "lost the link" not in logs.text(), "a follower that was stopped opened another link"
     assert events.stdout is not None
     for kind in ("created", "exited"):
         told: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,7 +20,8 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import push
 from sesh.remote.sync.sync import sync
 from tests.remote.farm import Farm, SshHost
-from tests.support import Home, wait_until
+from tests.remote.via import Beside
+from tests.support import Home, processes, wait_until
 
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["fish", "csh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
@@ -155,3 +157,17 @@ def test_a_connection_that_has_gone_silent_is_given_up(farm: Farm, here: Home, m
             sync(Destination("box"))
     assert pushed(here, far, "a") == ["a"]
     assert far.read("a") == "more"
+
+
+def test_ctrl_c_in_a_sync_begins_no_job(home: Home, beside: Beside) -> None:
+    """The job ran, since a sync that fails stops nothing else."""
+    far = beside("box")
+    home.write(".config/sesh/sync", "notes\n")
+    home.write("notes", "")
+    far.fall_silent()
+    job = home.start("@box", "--exec", "job", "--", "touch", "ran")
+    wait_until(lambda: processes.descendants(job.pid))
+    job.send_signal(signal.SIGINT)
+    assert job.wait(30) == 130
+    far.end_silence()
+    assert (far.exists("ran"), far.names()) == (False, [])

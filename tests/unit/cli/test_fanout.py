@@ -26,6 +26,7 @@ def test_every_line_is_shown_once_at_the_latest_at_the_end(pieces: list[bytes]) 
         patch.setattr(printing, "write", shown.append)
         for piece in pieces:
             out.write(piece)
+        out.finish_line()
         out.end()
         out.write(b"late\n")
     lines = b"".join(shown).removesuffix(b"\n").split(b"\n") if any(shown) else []

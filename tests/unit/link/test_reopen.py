@@ -12,7 +12,7 @@ import pytest
 
 from sesh import descriptors, wire
 from sesh.errors import Interrupted, LoginRefused, Unreachable
-from sesh.link import attempts, health
+from sesh.link import health, schedule
 from sesh.link.race import Attempt, LostSession, Way
 from sesh.link.reopen import Reopen
 from sesh.link.wake import Wake
@@ -43,7 +43,7 @@ def ways(*steps: Exception | wire.Connection) -> Way:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
-        monkeypatch.setattr(attempts, name, 0.005)
+        monkeypatch.setattr(schedule, name, 0.005)
     for name in ("PATIENCE", "QUIET"):
         monkeypatch.setattr(health, name, 0.005)
 
@@ -114,9 +114,9 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
 
     watch = made(attempt)
     watch.closed()
-    until(watch, lambda: watch.attempts.running == 2)
+    until(watch, lambda: watch.schedule.running == 2)
     answer.wait(30)
-    until(watch, lambda: turns and watch.attempts.running == 1)
+    until(watch, lambda: turns and watch.schedule.running == 1)
     assert turns == [SESSION]
     fail.set()
     assert until(watch, bool) is there
@@ -138,11 +138,11 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
         return there
 
     watch = made(attempt)
-    until(watch, lambda: watch.attempts.running)
+    until(watch, lambda: watch.schedule.running)
     watch.health.heard(time.monotonic(), pong=True)
     assert watch.run(()) is None
     assert ended.is_set()
-    assert not watch.attempts.running
+    assert not watch.schedule.running
     other = made(asking)
     until(other, lambda: other._race.decided)
     other.health.heard(time.monotonic(), pong=True)
@@ -155,7 +155,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
     """When the link was lost an hour later, the client asked for a login without trying first."""
     watch = made(ways(LoginRefused("the agent is locked"), there))
-    until(watch, lambda: watch.attempts.refusal)
+    until(watch, lambda: watch.schedule.refusal)
     watch.health.heard(time.monotonic(), pong=True)
     watch.run(())
     watch.closed()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sesh.errors import LoginRefused
-from sesh.link import attempts
-from sesh.link.attempts import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Attempts
+from sesh.link import schedule
 from sesh.link.health import Health, LinkHealth
+from sesh.link.schedule import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
 from tests.support import rounds
 
 START = 1000.0
@@ -19,9 +19,9 @@ START = 1000.0
 
 def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
     def seconds(round_trip: float, *, indirect: bool = False) -> float:
-        tries = Attempts(indirect=indirect)
+        tries = Schedule(indirect=indirect)
         tries.round_trip = round_trip
-        tries.schedule(START)
+        tries.plan(START)
         found = tries.begin_due(START)
         assert found is not None
         return found
@@ -33,8 +33,8 @@ def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
 
 
 def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first() -> None:
-    tries, now, moments = Attempts(), START, list[float]()
-    tries.schedule(now)
+    tries, now, moments = Schedule(), START, list[float]()
+    tries.plan(now)
     while now < START + 3600:
         now = max(now, tries.due)
         begins = tries.begin_due(now)
@@ -54,8 +54,8 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
 
 def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
     """With two seconds each, no attempt ever logged in once the round trip had become half a second."""
-    tries, now, seconds = Attempts(), START, 0.0
-    tries.schedule(now)
+    tries, now, seconds = Schedule(), START, 0.0
+    tries.plan(now)
     while seconds < LONGEST_CONNECT:
         begins = tries.begin_due(now)
         assert begins is not None
@@ -66,8 +66,8 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs
 
 
 def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_second() -> None:
-    tries = Attempts()
-    tries.schedule(START)
+    tries = Schedule()
+    tries.plan(START)
     for second in range(5):
         tries.begin_due(START + second)
         tries.enter_pressed(START + second + 0.5)
@@ -81,7 +81,7 @@ class Links(RuleBasedStateMachine):
     @initialize(indirect=st.booleans(), round_trip=st.sampled_from([0.0, 0.02, 0.3]))
     def begins(self, indirect: bool, round_trip: float) -> None:
         self.now, self.round_trip = START, round_trip
-        self.link, self.tries = LinkHealth(START), Attempts(indirect=indirect)
+        self.link, self.tries = LinkHealth(START), Schedule(indirect=indirect)
         self.link.round_trip = self.tries.round_trip = round_trip
         self.running = 0
         self.newest, self.signed, self.refused = -inf, -inf, False
@@ -95,7 +95,7 @@ class Links(RuleBasedStateMachine):
             self.tries.reset()
             self.refused = False
         else:
-            self.tries.schedule(self.now)
+            self.tries.plan(self.now)
             while self.tries.begin_due(self.now) is not None:
                 assert not self.refused, "a refusal ends attempts until Enter"
                 gap = self.now - self.newest
@@ -171,7 +171,7 @@ class Links(RuleBasedStateMachine):
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
         if self.link.state is Health.LOST and not self.refused and self.running < AT_ONCE:
-            longest = LONGEST_CONNECT + attempts.LOGIN_TRIPS * max(self.round_trip, attempts.LONG_TRIP)
+            longest = LONGEST_CONNECT + schedule.LOGIN_TRIPS * max(self.round_trip, schedule.LONG_TRIP)
             assert self.tries.due <= max(self.free_since, self.newest) + longest
 
     @invariant()

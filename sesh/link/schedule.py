@@ -22,8 +22,8 @@ LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's c
 LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 
 
-class Attempts:
-    """The attempts to replace a link. `indirect`: ssh connects through a jump host."""
+class Schedule:
+    """The schedule of the attempts to replace a link. `indirect`: ssh connects through a jump host."""
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect, self.round_trip = indirect, 0.0
@@ -38,7 +38,7 @@ class Attempts:
         """When to call `begin_due`; infinite while no attempt may begin."""
         return self._next_at if self.running < AT_ONCE and self.refusal is None else inf
 
-    def schedule(self, now: float) -> None:
+    def plan(self, now: float) -> None:
         """Schedule attempts for a link that is doubted or lost."""
         if self._trouble_at == inf:
             self._trouble_at = self._signed_at = now
