@@ -230,7 +230,7 @@ class QuestionAnswer(_Question, total=False):
 
 @final
 class EnteredAnswer(_Entered, total=False):
-    """The link leads to a session's daemon from now on. The caller may keep the other facts."""
+    """The link carries the frames of a session's daemon from now on. The caller may keep the other facts."""
 
     daemon_pid: int | None
     cwd: Text | None

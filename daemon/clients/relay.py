@@ -237,7 +237,7 @@ class Relay:
     def _status(self, since: int) -> str:
         """Return the sequences of reports for a terminal that shows the output up to `since`; -1: none.
 
-        A terminal that attaches is asked for its colour scheme if the program wants to be told of changes.
+        A terminal that attaches is asked for its colour scheme if the program wants reports of changes.
         """
         asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
         return self._reports.sequences(since, self.model.position, every=True) + asked

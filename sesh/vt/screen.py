@@ -32,13 +32,14 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 class Screen(PyteFace):
-    """A pyte Screen with the whole state of a terminal."""
+    """A pyte Screen with the whole state of a terminal. `cell_height`: in pixels, for images."""
+
+    cell_height = CELL_HEIGHT
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []
         """The stack of XTWINOPS 22, oldest first. An entry is a pair: BOTH, ICON or WINDOW, and (icon name, title)."""
-        self.cell_height = CELL_HEIGHT
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:
