@@ -36,7 +36,7 @@ from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
 from sesh.messages import Hello, OpRequest, Welcome
-from sesh.names import printable
+from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
@@ -310,10 +310,12 @@ def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], 
         if session_id and not op.creates:
             raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
+        # A session that ends just after the op has connected has no record any more; its end is found by its id.
+        before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
         name, connection = op(caller, **arguments)
     if request.get("pings"):
         recent.remember(name)
-    return _entry_answer(name, session_id), b"", connection
+    return _entry_answer(name, before), b"", connection
 
 
 @contextmanager
@@ -337,11 +339,11 @@ def _by_id(session_id: str) -> Answered | None:
     Raises NotFound, with the reason, if the session was lost.
     """
     for _ in range(_TRIES):
-        current = next((name for name in paths.names() if _has_id(name, session_id)), "")
+        current = next((name for name in paths.names() if _id_of(name) == session_id), "")
         connection = find.running(current) if current else None
         if connection is None:
             break
-        if _has_id(current, session_id):
+        if _id_of(current) == session_id:
             return _entry_answer(current, session_id), b"", connection
         connection.close()  # another session has just taken the name
     if result := results.by_id(session_id):
@@ -351,8 +353,8 @@ def _by_id(session_id: str) -> Answered | None:
     return None
 
 
-def _has_id(name: str, session_id: str) -> bool:
-    return (records.readable(name) or {}).get("id") == session_id
+def _id_of(name: str) -> str:
+    return (records.readable(name) or {}).get("id", "")
 
 
 def _entry_answer(name: str, session_id: str) -> EnteredAnswer:

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from sesh import bridge, protocol, requests, wire
 from sesh.errors import NotFound, Unreachable, UsageError
-from sesh.reach import calls
+from sesh.reach import calls, find
 from sesh.reach.origin import Origin
+from sesh.store import records
 from tests.support import Home, rounds
 
 
@@ -178,6 +179,28 @@ def test_what_a_daemon_said_last_passes_though_it_listens_no_more(monkeypatch: p
         led.got(b"the answer" * 1000)
         led.close()
         assert led.codes == [0]
+
+
+def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait over a link, for a job that ended at that moment, found no result: "the daemon died"."""
+    home.sesh("--open", "work", "--", "cat")
+    session_id = home.sesh("--status", "work", "--json").json()["id"]
+    required = find.required
+
+    def ends(name: str) -> wire.Connection:
+        connection = required(name)
+        monkeypatch.setattr(records, "readable", lambda _: None)
+        return connection
+
+    monkeypatch.setattr(find, "required", ends)
+    far_end = Bridge(home)
+    connection = far_end.greeted()
+    connection.send(op("enter.attach", name="work"))
+    answer, _ = connection.answer(requests.OP, 1, deadline())
+    far_end.close()
+    assert answer["session_id"] == session_id  # type: ignore[typeddict-item]
 
 
 def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
