@@ -11,6 +11,7 @@ from __future__ import annotations
 from pyte.screens import Cursor
 from pyte.screens import Screen as PyteScreen
 
+from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.pages import Page, SavedCursor
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr
 from sesh.vt.row import Row, blank
@@ -22,6 +23,8 @@ class Grid(PyteScreen):
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.columns, self.lines, self.scrollback = columns, lines, scrollback
+        self.cell_height = CELL_HEIGHT
+        """The height of a cell in pixels."""
         self.used: set[str] = set()
         """Settings that the program ever changed, such as `tabs` or `mode 2004`; an attached terminal may still have
         them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt import grammar
-from sesh.vt.images import CELL_HEIGHT, kitty_cells, sixel_rows
+from sesh.vt.images import kitty_cells, sixel_rows
 from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
@@ -32,9 +32,7 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 class Screen(PyteFace):
-    """A pyte Screen with the whole state of a terminal. `cell_height`: in pixels, for images."""
-
-    cell_height = CELL_HEIGHT
+    """A pyte Screen with the whole state of a terminal."""
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
