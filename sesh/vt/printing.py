@@ -12,6 +12,8 @@ from sesh.vt.pen import DEFAULT
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import SPACER, STUB
 
+_MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
+
 
 class Printing(Rectangles):
     """Printing characters, REP, G0 to G3."""
@@ -241,10 +243,11 @@ class Printing(Rectangles):
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again; after a control, do nothing (xterm.js).
 
-        The count is limited to the number of cells of the screen. It is limited to the columns of a row if there are
-        left or right margins, or if the grapheme has characters that may join.
+        The count is limited to the number of cells of the screen, and to `_MOST_REPEATED` if there are left or right
+        margins, or if the grapheme has characters that may join.
         """
         if self.joinable:
-            grapheme = self.last_grapheme()[1]
-            plain = not (self.narrow or may_join(grapheme))
-            self._print(grapheme * min(count or 1, self.columns * (self.lines if plain else 1)))
+            grapheme, most = self.last_grapheme()[1], self.columns * self.lines
+            if self.narrow or may_join(grapheme):
+                most = min(most, _MOST_REPEATED)
+            self._print(grapheme * min(count or 1, most))
