@@ -60,7 +60,7 @@ class AttachedLink:
     def heard(self, pong: bytes = b"") -> None:
         """Note that bytes came over the link. `pong`: the payload of a PONG."""
         health = self.reopen.health
-        health.heard(time.monotonic(), pong=pong != b"" and pong == health.unanswered)
+        health.heard(time.monotonic(), pong=health.answered_by(pong))
         self._doubted_at = inf
         if self._line:
             self._line = ""

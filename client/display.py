@@ -64,7 +64,9 @@ class Display:
 
     def draw(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
-        self.queue += data if self.queue or not data else data[self.terminal.write(data) :]
+        if data and not self.queue:
+            data = data[self.terminal.write(data) :]
+        self.queue += data
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now."""

@@ -217,7 +217,7 @@ class Link(wire.Connection):
         except Unreachable as error:
             raise self._lost(error) from error
         if health := self.keepalive:
-            pong = health.unanswered != b"" and (protocol.PONG, health.unanswered) in self._frames
+            pong = any(kind == protocol.PONG and health.answered_by(payload) for kind, payload in self._frames)
             health.heard(time.monotonic(), pong=pong)
         return arrived
 

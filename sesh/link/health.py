@@ -51,6 +51,10 @@ class LinkHealth:
         """When to call `act`."""
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
+    def answered_by(self, pong: bytes) -> bool:
+        """Return whether the payload of a PONG is that of the newest PING."""
+        return pong != b"" and pong == self.unanswered
+
     def heard(self, now: float, *, pong: bool = False) -> None:
         """Record received bytes. `pong`: they contain the PONG of the newest PING."""
         if self.state is Health.LOST:

@@ -222,10 +222,12 @@ def _line(out: Encoder, line: str, columns: int) -> None:
     The text wraps by itself. A new row takes the background: the rest of the last row is erased, unless the row is
     full, when EL would erase its last column. Only an ASCII text tells without drawing whether its last row is full.
     """
-    if not _BACKGROUND.search(line):
+    coloured = _BACKGROUND.search(line) is not None
+    text = without_sgr(line) if coloured else ""
+    if text.isascii():
         out.sequence(PROMPT * line.startswith(PROMPT) + closed(line))
-    elif (text := without_sgr(line)).isascii():
-        out.sequence(PROMPT * line.startswith(PROMPT) + closed(line) + "\x1b[K" * (len(text) % columns > 0))
+        if coloured and len(text) % columns:
+            out.sequence("\x1b[K")
     else:
         _rows(out, wrap(decode(line), columns).rows, erase=False)
         out.set_pen(DEFAULT)
