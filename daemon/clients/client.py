@@ -103,7 +103,7 @@ class Client(Reader):
         self, connection: PeerConnection, number: int, hello: Introduction, snapshot: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._snapshot = snapshot  # called with a position that the terminal may show when the link breaks
+        self._snapshot = snapshot  # called with each position that the terminal may show when its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
@@ -120,7 +120,8 @@ class Client(Reader):
 
     def was_sent(self, size: int) -> None:
         super().was_sent(size)
-        self._snapshot(self.position)
+        if self.window is not None:
+            self._snapshot(self.position)
 
     def ready_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""

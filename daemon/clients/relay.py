@@ -33,6 +33,7 @@ class Relay:
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
         self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
+        model.reached = self._local_positions
         self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
@@ -73,6 +74,9 @@ class Relay:
         self.settle()
 
     # -- the emulator
+
+    def _local_positions(self) -> list[int]:
+        return [client.position for client in self.clients.all if client.window is None and client.gets_output()]
 
     def _follow(self) -> None:
         """Schedule the emulator's next step, unless it may lag."""

@@ -6,14 +6,14 @@ import re
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.measures import SCROLLBACK, scrollback_bytes
-from sesh.vt.emulator import Emulator
+from sesh.vt.emulator import SLICE, Emulator
 from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import replay
@@ -21,7 +21,8 @@ from sesh.vt.render.replay import replay
 PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, the relay runs first
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
 CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
-STEP_TIME, SLICE = 0.008, 256 << 10  # seconds, and bytes, of one step of the emulator
+STEP_TIME = 0.008  # seconds of one step of the emulator
+FIRST_SLICE = 64 << 10  # bytes of the emulator's first step; as long as it parses them whole, twice as many in the next
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
 _MAX_SNAPSHOTS = 1024  # the oldest is dropped
@@ -84,6 +85,9 @@ class Model:
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._snapshots: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
         self._ahead: list[int] = []  # positions of snapshots that it has not reached, sorted
+        self._slice = FIRST_SLICE
+        self.reached: Callable[[], Iterable[int]] = tuple
+        """Returns the positions of local clients. A client's state is remembered when the emulator passes it."""
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
@@ -130,14 +134,19 @@ class Model:
         if not self.lag:
             return
         emulator, start = self.emulator, self.position
-        end = min(start + SLICE, self._log.head if end is None else end)
-        # Stop at the next resize and at the next snapshot.
+        end = min(start + self._slice, self._log.head if end is None else end)
+        # Stop at the next resize, at the next snapshot, and where a local client is.
         while self._ahead and self._ahead[0] <= start:
             del self._ahead[0]
-        end = min(end, self._resizes[0][0] if self._resizes else end, self._ahead[0] if self._ahead else end)
+        reached = list(self.reached())
+        if start in reached:
+            self.snapshot(start)
+        stops = [*self._ahead[:1], *(resize[0] for resize in self._resizes), *reached]
+        end = min(position for position in [*stops, end] if position > start)
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
+        self._slice = min(SLICE, 2 * self._slice) if taken > self._slice // 2 else FIRST_SLICE
         if self.position in self._snapshots:
             self._snapshots[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:

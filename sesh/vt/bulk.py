@@ -2,8 +2,9 @@
 
 Output is split into head, lines and tail. Head and tail have as many lines as the screen has rows: the head brings the
 cursor to the last row, the tail replaces the whole screen. The lines between them never stay on the screen; they are
-drawn, on a screen of one row, only when somebody reads the scrollback. This gives the same result if the lines contain
-only printable text, SGR, tabs, CR and CR LF, since then the pen is the only state that one line passes to the next.
+drawn, on a screen of one row, only when somebody reads the scrollback; lines that it would drop are only counted. This
+gives the same result if the lines contain only printable text, SGR, tabs, CR and CR LF, since then the pen is the only
+state that one line passes to the next.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
-_LONGEST_TAIL = 32 << 10
-"""Most bytes of a tail. With a longer tail, output is parsed as usual, because a tail is drawn without a deadline."""
+_USUAL = 64 << 10  # bytes parsed as usual until bulk output is looked for again
+_LONGEST_END = 16 << 10
+"""Most bytes of head and tail each. With more, output is parsed as usual, because both are drawn without a deadline."""
+_MOST_SGR = 10_000  # SGRs after the last reset: each of them takes time to determine the pen
+_MOST_CELLS = 100_000  # of a screen; on a larger one, output is parsed as usual, because head and tail take too long
 _BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
 _LONGEST_LINE = LINE_LIMIT // 8
@@ -66,40 +70,42 @@ class _Skipping(Scrollback):
 
 
 def feed(parser: Parser, data: bytes, deadline: float | None = None) -> int:
-    """Parse output as `Parser.parse` does, but bulk output faster; return the number of bytes parsed."""
+    """Parse output as `Parser.parse` does, but bulk output faster; return the number of bytes parsed, at least one."""
     parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
     if parts is None:
-        return parser.parse(data, deadline)
-    head, lines, tail, rest = parts
-    fed = parser.parse(head, deadline)
-    if fed < len(head):
-        return fed
+        return parser.parse(data[:_USUAL], deadline)
+    head, lines, tail = parts
+    parser.parse(head)
     if not _scroll_through(parser, lines, tail):
-        return fed + parser.parse(data[fed:], deadline)
-    return len(data) - len(rest) + parser.parse(rest, deadline)
+        return len(head) + parser.parse(data[len(head) : len(head) + _USUAL], deadline)
+    return len(head) + len(lines) + len(tail)
 
 
-def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """Return head, lines, tail and remaining bytes; None if the output is not plain bulk output."""
+def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Return head, lines and tail of the bulk output that `data` begins with; None if it is too short."""
     rows = screen.lines
-    head = data.split(_END, rows)
-    parts = head.pop().rsplit(_END, rows + 1) if len(head) > rows else []
+    if rows * screen.columns > _MOST_CELLS:
+        return None
+    while data.count(b"\x1b", _last_reset(data)) > _MOST_SGR:
+        data = data[: len(data) // 2]
+    other = _NOT_SGR.search(data)
+    if other is not None:
+        data = data[: other.start()]
+    begin = data.split(_END, rows)
+    parts = begin.pop().rsplit(_END, rows + 1) if len(begin) > rows else []
     if len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
         return None
-    lines = parts[0] + _END
-    tail = _END.join([*parts[1:-1], b""])
-    if len(tail) > _LONGEST_TAIL or not (_is_plain(lines) and _is_plain(tail)):
-        return None
-    return _END.join([*head, b""]), lines, tail, parts[-1]
+    head, lines, tail = _END.join([*begin, b""]), parts[0] + _END, _END.join([*parts[1:-1], b""])
+    short = len(head) <= _LONGEST_END and len(tail) <= _LONGEST_END
+    return (head, lines, tail) if short and _is_plain(lines) and _is_plain(tail) else None
 
 
 def _is_plain(data: bytes) -> bool:
-    """Return whether lines have only text, SGR, tabs, CR and CR LF, and none is too long."""
+    """Return whether lines have only text, escapes, tabs, CR and CR LF, and none is too long."""
     half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
     return (
         data.count(b"\n") == data.count(_END)
         and not data.translate(None, _PLAIN)
-        and _NOT_SGR.search(data) is None
         and all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
     )
 
@@ -126,9 +132,14 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
         return False
     if screen.lines > 1:
         screen.scroll_up(screen.lines - 1)
-    for block in _blocks(lines, screen.pen, screen.columns):
-        scrollback.push_block(block)
-    screen.pen = _pen_after(screen.pen, lines)
+    kept = _last_lines(lines, scrollback.max_lines)
+    excess = lines[: len(lines) - len(kept)]
+    if excess:
+        scrollback.skip(excess.count(_END))
+        screen.pen = _pen_after(screen.pen, excess)
+    for part in _blocks(kept):
+        scrollback.push_block(RawLines(part, screen.pen, screen.columns))
+        screen.pen = _pen_after(screen.pen, part)
     screen.rows[-1] = blank(screen.columns, screen.pen.erased)
     screen.scrollback = _Skipping(scrollback, screen.lines - 1)
     try:
@@ -138,21 +149,28 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
     return True
 
 
-def _blocks(lines: bytes, pen: Pen, columns: int) -> Iterator[RawLines]:
+def _last_lines(lines: bytes, count: int) -> bytes:
+    before = lines.rsplit(_END, count + 1)
+    return lines[len(before[0]) + len(_END) :] if len(before) == count + 2 else lines
+
+
+def _blocks(lines: bytes) -> Iterator[bytes]:
     start = 0
     while start < len(lines):
         end = lines.find(_END, start + _BLOCK_BYTES)
         part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
         rest = part.split(_END, _BLOCK_LINES)[_BLOCK_LINES:]
         part = part[: len(part) - sum(map(len, rest))]
-        yield RawLines(part, pen, columns)
-        pen = _pen_after(pen, part)
+        yield part
         start += len(part)
 
 
 def _pen_after(pen: Pen, data: bytes) -> Pen:
     """Return the pen after text with SGR; only SGRs after the last reset count."""
-    reset = max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)
-    for sgr in _SGR.findall(data, reset):
+    for sgr in _SGR.findall(data, _last_reset(data)):
         pen = apply_sgr(pen, sgr.decode())
     return pen
+
+
+def _last_reset(data: bytes) -> int:
+    return max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)

@@ -17,7 +17,7 @@ from sesh.vt.scrollback import Scrollback
 
 SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
 _ALL = 1 << 62  # above every number of lines or characters
-_SLICE = 256 << 10  # bytes that `bulk` gets in one call, to look for lines
+SLICE = 1 << 20  # bytes that `bulk` gets in one call at most, to look for lines
 
 
 def _clamped(size: int) -> int:
@@ -40,7 +40,7 @@ class Emulator(Parser):
         deadline = None if seconds is None else perf_counter() + seconds
         start = 0
         while start < len(data):
-            start += bulk.feed(self, data[start : start + _SLICE], deadline)
+            start += bulk.feed(self, data[start : start + SLICE], deadline)
             if deadline is not None and perf_counter() >= deadline:
                 break
         return start

@@ -153,6 +153,13 @@ class Scrollback:
         self.bytes += block.size
         self._count(block.count)
 
+    def skip(self, count: int) -> None:
+        """Count at least `max_lines` lines as added and dropped again, and drop all lines before them."""
+        self.close()
+        self.completed += count
+        self.scrolled = max(self.scrolled, self.completed)
+        self._forget()
+
     def close(self) -> None:
         """End the open line."""
         if self.open:
