@@ -12,6 +12,7 @@ import pytest
 
 from sesh import protocol
 from sesh.loop.loop import Loop
+from sesh.vt.emulator import Emulator
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until
 
@@ -77,6 +78,28 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons, impat
     assert tail == list(range(tail[0], 200_001))
     reader.type(b"both\n")
     sleeper.wait_output(b"both")
+
+
+def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(
+    daemons: Daemons, impatient: None
+) -> None:
+    lines = f"seq -f '%.0f {'x' * 200}'"
+    daemons.sh("work", f"read go; {lines} 1 3000; echo half of it; read go; {lines} 3001 9000; echo the end; exec cat")
+    sleeper = daemons.attach("work", lines=9000)
+    reader = daemons.attach("work")
+    reader.type(b"\n")
+    reader.wait_output(b"half of it", 30)
+    daemons.show("work")  # the emulator has all of it, the sleeper's socket has not
+    reader.type(b"\n")
+    reader.wait_output(b"the end", 30)
+    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]})
+    while not shown(sleeper).endswith("the end"):
+        sleeper.step()
+    terminal = Emulator(80, 24)
+    first, *others = [payload[8:] for kind, payload in sleeper.frames if kind == protocol.SCREEN]
+    terminal.feed(b"".join([first, sleeper.output, *others]))
+    numbers = [int(line.split()[0]) for line in terminal.last_lines(10_000) if line[:1].isdigit()]
+    assert numbers == list(range(1, 9001))
 
 
 def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(daemons: Daemons, impatient: None) -> None:
