@@ -12,7 +12,7 @@ from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
 from sesh.wording import cut, plain
 
-MAX_PENDING = 1 << 20  # bytes waiting for the terminal at which the daemon is no longer read
+MAX_PENDING = 256 << 10  # bytes waiting for the terminal at which the daemon is no longer read
 _WRITE_TIMEOUT = 1.0
 """Seconds without progress after which the last bytes are dropped when the client leaves."""
 _LATE_REPLIES = 0.1
@@ -48,16 +48,21 @@ class Display:
         self.queue = bytearray()
         self.undo = Undo()
         self._tail = b""
+        self._character = b""
+        """An incomplete character, held back: if anything else followed it, the terminal would draw a sign for it."""
 
     # -- output
 
-    def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
-        """Show output. `before`, `after`: bytes to draw around the output that change no setting."""
+    def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, screen: bool = False) -> None:
+        """Show output. `before`, `after`: bytes to draw around it that change no setting. `screen`: it is a new one."""
         if self.covered:
             self.covered, before = False, _CLEAR + before
         if data:
             self.started = True
             self.undo.feed(data)
+            data = data if screen else self._character + data
+            self._character = self.undo.character
+            data = data[: len(data) - len(self._character)]
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after if before or after else data)
         self.notify()

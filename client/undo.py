@@ -77,6 +77,11 @@ class Undo:
         return self._carry != b""
 
     @property
+    def character(self) -> bytes:
+        """The bytes of an incomplete character that the stream ends with, if any."""
+        return b"" if self._carry[:1] == b"\x1b" else self._carry
+
+    @property
     def in_string(self) -> bool:
         """True if the stream ends inside a control string, such as an image."""
         return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")

@@ -97,7 +97,7 @@ class TerminalView:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
             self.position, notice, self.first_notice = position, self.first_notice, ""
-            self.display.show(data, self._withdrawn())
+            self.display.show(data, self._withdrawn(), screen=True)
             self.say(notice)
             return
         data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link

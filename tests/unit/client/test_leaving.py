@@ -70,3 +70,16 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         display.leave("detached from work", goodbye)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")
+
+
+def test_half_a_character_is_held_back_until_the_rest_or_a_new_screen_comes() -> None:
+    """In the last column, the terminal drew a sign for the half when a screen followed, and scrolled a row off."""
+    terminal = Terminal()
+    display = Display(terminal)  # type: ignore[arg-type]
+    whole = "界".encode()
+    for output in (whole[:1], whole[1:2], whole[2:] + b"\xe9", b"-", whole[:2]):
+        display.show(output)
+    assert terminal.written == whole + b"\xe9-"
+    display.show(b"\x18\x1b[H" + whole[:2], screen=True)
+    display.show(whole[2:])
+    assert terminal.written == whole + b"\xe9-\x18\x1b[H" + whole
