@@ -13,7 +13,7 @@ LIMIT, HELD = 16 << 20, 1 << 20
 """Bytes of unsent input. At LIMIT the terminal is no longer read, so nor is the detach key. Without a link, input
 beyond HELD is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_GOT_EVERY = 4 << 10  # bytes received over a link after which the client sends GOT
+_GOT_EVERY = 4 << 10  # bytes shown over a link after which the client sends GOT
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _MAX_ANSWERS = 64 << 10
 """Unsent bytes above which no PONG or GOT is queued: a daemon that reads nothing would make the queue endless."""
@@ -138,6 +138,16 @@ class Channel:
     def type(self, data: bytes) -> None:
         self.send(b"".join(self.input.add(data)))
 
+    def confirm(self, waiting: int) -> None:
+        """Send GOT over a link for the bytes that the terminal has taken; `waiting`: bytes that it has not taken yet.
+
+        So the bytes in flight include those before a slow terminal, and Ctrl-C does not wait behind more.
+        """
+        taken = self._got - waiting
+        if self._on_link and taken - self._confirmed >= _GOT_EVERY:
+            self._confirmed = taken
+            self._answer(protocol.numbered(protocol.GOT, taken, b""))
+
     def _answer(self, data: bytes) -> None:
         if len(self.unsent) <= _MAX_ANSWERS:
             self.send(data)
@@ -158,11 +168,8 @@ class Channel:
 
     def take(self, kind: int, payload: bytes) -> None:
         """Handle the flow control of a frame: count the screen's bytes, drop acknowledged input, answer a PING."""
-        if kind in _SCREEN and self._on_link:
+        if kind in _SCREEN:
             self._got += max(0, len(payload) - 8)
-            if self._got - self._confirmed >= _GOT_EVERY:
-                self._confirmed = self._got
-                self._answer(protocol.numbered(protocol.GOT, self._got, b""))
         elif kind == protocol.ACK:
             self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))
         elif kind == protocol.PING:

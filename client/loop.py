@@ -57,6 +57,7 @@ class ClientLoop:
         channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.received()
+        channel.confirm(len(attachment.display.queue))
         attachment.timers.run()
         attachment.look_after_link(ready)
 

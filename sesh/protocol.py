@@ -28,8 +28,8 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | RESPONSE | daemon | JSON: id, then either ok or error {code, what, hint, exit}                              |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
-| GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN received (8 bytes); it bounds the |
-|          |        | bytes in flight, so that no key waits for them                                          |
+| GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN that the terminal has taken (8    |
+|          |        | bytes); it bounds the bytes in flight, so that no key waits for them                    |
 | TELL     | daemon | JSON: name, state, question of another session, to notify the user                      |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |

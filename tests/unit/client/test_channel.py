@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client import channel
-from sesh.client.channel import UnacknowledgedInput
+from sesh.client.channel import Channel, UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
@@ -58,3 +58,17 @@ def test_while_nothing_can_be_sent_it_keeps_a_beginning(pieces: list[bytes]) -> 
         went += frames
         frames = read(typed.acknowledge(went[-1][0]))
     assert b"".join(data for _, data in went) == whole[:1000]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 60_000)), max_size=20))
+def test_a_link_is_told_only_of_the_bytes_that_the_terminal_has_taken(steps: list[tuple[int, int]]) -> None:
+    over_link, received, taken = Channel(on_link=True), 0, 0
+    with patch.object(over_link, "send") as sent:
+        for size, waiting in steps:
+            over_link.take(protocol.OUTPUT, bytes(8 + size))
+            received += size
+            over_link.confirm(min(waiting, received))
+            taken = max(taken, received - waiting)
+            confirmed = [protocol.split_number(call.args[0][5:])[0] for call in sent.call_args_list]
+            assert confirmed == sorted(set(confirmed))
+            assert max(confirmed, default=0) <= taken < max(confirmed, default=0) + (4 << 10)
