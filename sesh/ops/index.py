@@ -20,7 +20,7 @@ from sesh import directories, errors, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_followed, polled, watch_directory
 from sesh.errors import Late, TimedOut, Unreachable
-from sesh.link.health import Health
+from sesh.link_health import Health
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.views import has_labels
