@@ -1,6 +1,6 @@
 """Open a link: over the shared connection, over an ssh of its own, or over the first of the two that answers.
 
-`open_link` opens the first link to a host, `attempt_link` makes one attempt to replace a lost one.
+`open_link` opens the first link to a host, `reopen_link` makes one attempt to replace a lost one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from math import inf
 from sesh import descriptors, paths, programs
 from sesh.about import SESH
 from sesh.errors import LocalFault, SeshError, Unreachable, silent_host
-from sesh.link.attempts import Attempt, LostSession
+from sesh.link.attempts import Attempt, Reopen
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Near
 from sesh.remote import known
@@ -34,7 +34,6 @@ from sesh.stop import Stop
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
-LinkWay = Callable[[Destination, Attempt], Link]  # makes one attempt at another link
 
 
 @dataclass
@@ -207,20 +206,15 @@ def local_faults(destination: Destination) -> Iterator[None]:
 # -- replacing a lost link
 
 
-def keeper_of(
-    destination: Destination,
-    way: LinkWay,
-    ping: Callable[[bytes], object] = lambda _: None,
-    session: Callable[[], LostSession | None] = lambda: None,
-) -> LinkKeeper:
-    """Return the keeper of a link to a host."""
+def keeper_of(destination: Destination, reopen: Reopen, ping: Callable[[bytes], object] = lambda _: None) -> LinkKeeper:
+    """Return the keeper of a link to a host. `reopen`, `ping`: see `LinkKeeper`."""
     proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
     indirect = any(proxy not in ("", "none") for proxy in proxies)
     login_asked = partial(known.asks, destination.host)
-    return LinkKeeper(partial(way, destination), ping, session, login_asked=login_asked, indirect=indirect)
+    return LinkKeeper(reopen, ping, login_asked=login_asked, indirect=indirect)
 
 
-def attempt_link(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
+def reopen_link(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
     """Make one attempt at a new ssh connection and link; return the link once it has won.
 
     If the last login asked a person, reopen the shared connection instead, without asking. With `attempt.may_prompt`

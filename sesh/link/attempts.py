@@ -116,7 +116,6 @@ class Attempt:
     """One attempt at a connection, in a thread of its own."""
 
     seconds: float = 0.0  # ssh's connect timeout
-    session: Callable[[], LostSession | None] = lambda: None  # the session to enter again, as it is now
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
     first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
@@ -138,7 +137,7 @@ class Attempt:
             raise Interrupted("another attempt has won")
 
 
-Way = Callable[[Attempt], Connection]  # makes one attempt in a thread and calls the attempt's `win`; may raise Ended
+Reopen = Callable[[Attempt], Connection]  # makes one attempt in a thread and calls the attempt's `win`; may raise Ended
 
 
 class Attempts:
@@ -161,19 +160,19 @@ class Attempts:
         """True from the win of an attempt until `results` returns it."""
         return self._winner is not None
 
-    def begin(self, attempt: Attempt, way: Way) -> None:
+    def begin(self, attempt: Attempt, reopen: Reopen) -> None:
         """Begin an attempt."""
         attempt.claim = lambda: self._claim(attempt)
         attempt.first = not self._running
         self._running.append(attempt)
         try:
-            Thread(target=self._run, args=(attempt, way), daemon=True).start()
+            Thread(target=self._run, args=(attempt, reopen), daemon=True).start()
         except RuntimeError:
             self._end(attempt, OSError(EAGAIN, "no room for another thread"))
 
-    def _run(self, attempt: Attempt, way: Way) -> None:
+    def _run(self, attempt: Attempt, reopen: Reopen) -> None:
         try:
-            self._end(attempt, way(attempt))
+            self._end(attempt, reopen(attempt))
         except Exception as error:
             self._end(attempt, error)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container
 
 from sesh.descriptors import polled
 from sesh.errors import Ended, Interrupted, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link.attempts import Attempt, Attempts, LostSession, Result, Schedule, Way
+from sesh.link.attempts import Attempt, Attempts, Reopen, Result, Schedule
 from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
 from sesh.wire import Connection
@@ -23,9 +23,8 @@ _TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may 
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `way` makes one attempt, in a thread. `ping` sends a PING with a payload. `session` returns the session to enter
-    again. `login_asked` returns whether the last login asked a person: then a link that is only doubted is not
-    replaced. `indirect`: see `Schedule`.
+    `reopen` makes one attempt, in a thread. `ping` sends a PING with a payload. `login_asked` returns whether the last
+    login asked a person: then a link that is only doubted is not replaced. `indirect`: see `Schedule`.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -33,14 +32,13 @@ class LinkKeeper:
 
     def __init__(
         self,
-        way: Way,
+        reopen: Reopen,
         ping: Callable[[bytes], object] = lambda _: None,
-        session: Callable[[], LostSession | None] = lambda: None,
         *,
         login_asked: Callable[[], bool] = lambda: False,
         indirect: bool = False,
     ) -> None:
-        self._way, self._ping, self._session, self._login_asked = way, ping, session, login_asked
+        self._reopen, self._ping, self._login_asked = reopen, ping, login_asked
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=indirect)
         self._attempts = Attempts()
@@ -133,8 +131,7 @@ class LinkKeeper:
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (seconds := schedule.begin_due(now)) is not None:
-            lost = self.health.state is Health.LOST
-            self._attempts.begin(Attempt(seconds, self._session, lost=lost), self._way)
+            self._attempts.begin(Attempt(seconds, lost=self.health.state is Health.LOST), self._reopen)
 
     def _end_attempts(self) -> None:
         self._attempts.stop_all()
@@ -162,8 +159,8 @@ class LinkKeeper:
             pause(0)
 
     def log_in(self) -> Connection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises what `way` raises."""
-        return self._way(Attempt(session=self._session, lost=True, may_prompt=True))
+        """Make one attempt in this thread, in which ssh may prompt. Raises what `reopen` raises."""
+        return self._reopen(Attempt(lost=True, may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()

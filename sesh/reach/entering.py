@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sesh.errors import Ended, malformed
 from sesh.link.attempts import Attempt, LostSession
@@ -67,21 +67,19 @@ def enter(
         raise
 
 
-def enter_again(destination: Destination, attempt: Attempt) -> Link:
-    """Make one attempt to enter a session by its id over another link. Raises Ended, and as `attempt_link`."""
+def enter_again(destination: Destination, describe: Callable[[], LostSession], attempt: Attempt) -> Link:
+    """Make one attempt to enter a session by its id over another link. Raises Ended, and as `reopen_link`.
 
-    def again() -> tuple[LostSession, Request]:
-        lost = attempt.session()
-        assert lost is not None  # noqa: S101 (a stream of a session always describes it)
-        arguments = {"name": lost.name}
-        return lost, entry(ATTACH, arguments, lost.session_id, lost.hello, pings=lost.hello is not None)
-
-    lost, request = again()
+    `describe`: returns the session as it is now.
+    """
+    lost = describe()
+    request = _entry_again(lost)
     if attempt.lost:
         _log_loss(lost)
-    link = opening.attempt_link(destination, attempt, request if attempt.first else None)
+    link = opening.reopen_link(destination, attempt, request if attempt.first else None)
     if not attempt.first:
-        lost, request = again()  # more output may have arrived over the doubted link
+        lost = describe()  # more output may have arrived over the doubted link
+        request = _entry_again(lost)
     name, joined, ended = lost.name, None, None
     try:
         answer = enter(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
@@ -96,6 +94,10 @@ def enter_again(destination: Destination, attempt: Attempt) -> Link:
     if ended is not None:
         raise ended
     return link
+
+
+def _entry_again(lost: LostSession) -> Request:
+    return entry(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
 
 
 def _log_loss(lost: LostSession) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from sesh import errors
@@ -192,12 +193,13 @@ class HostTarget(Target):
 
     def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
         """Return the keeper of an attachment's link."""
-        return opening.keeper_of(self.destination, entering.enter_again, ping, session)
+        return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
     def _another_link(self, sleep: Callable[[float], object]) -> Link:
-        with closing(opening.keeper_of(self.destination, opening.attempt_link)) as keeper:
+        reopen = partial(opening.reopen_link, self.destination)
+        with closing(opening.keeper_of(self.destination, reopen)) as keeper:
             link = keeper.wait(self.host, sleep, self.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`attempt_link` returns one)
+        assert isinstance(link, Link)  # noqa: S101 (`reopen_link` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
@@ -205,8 +207,7 @@ class HostTarget(Target):
 
     def _stream(self, connection: Connection, name: str) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
-        again, note = entering.enter_again, self.caller.note
-        return LinkStream(connection, name, again, note=note, end_of=self._end_of, deadline=self.deadline)
+        return LinkStream(connection, name, note=self.caller.note, end_of=self._end_of, deadline=self.deadline)
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
@@ -235,16 +236,16 @@ class HostTarget(Target):
         """
         caller, stop = self.caller, self.stop
 
-        def way(destination: Destination, attempt: Attempt) -> Link:
+        def reopen(attempt: Attempt) -> Link:
             with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
-                return opening.attempt_link(destination, attempt)
+                return opening.reopen_link(self.destination, attempt)
 
         def ask() -> None:
             request = Request(op.wire_name, calls.encoded(words(stream.connection)))
             stream.connection.send(request.frames())
 
         stop.check()
-        stream = LinkStream(self._open(), "", way, note=caller.note, changed=changed)
+        stream = LinkStream(self._open(), "", note=caller.note, reopen=reopen, changed=changed)
         stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):
             try:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sesh import errors
 from sesh.errors import Ended, SeshError
-from sesh.link.attempts import LostSession
+from sesh.link.attempts import LostSession, Reopen
 from sesh.link_health import Health
 from sesh.names import subject
+from sesh.reach.entering import enter_again
 from sesh.reach.stream import Stream
 from sesh.remote import eventlog
 from sesh.remote.ssh.link import Link
-from sesh.remote.ssh.opening import LinkWay, keeper_of
+from sesh.remote.ssh.opening import keeper_of
 from sesh.wire import Connection
 
 LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
@@ -22,8 +24,8 @@ LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list 
 class LinkStream(Stream):
     """A stream to a session's daemon on a host, or, if `name` is empty, to the host's bridge.
 
-    `way`: makes one attempt to replace the link. `note`: receives a line when the link is lost and when it is back.
-    `changed`: called when the health of a list's link changes; such links are not in the event log, and have
+    `reopen`: makes one attempt to replace the bridge's link. `note`: receives a line when the link is lost and when it is
+    back. `changed`: called when the health of a list's link changes; such links are not in the event log, and have
     `LIST_PATIENCE`.
     """
 
@@ -33,9 +35,9 @@ class LinkStream(Stream):
         self,
         link: Link,
         name: str,
-        way: LinkWay,
         *,
         note: Callable[[str], object],
+        reopen: Reopen | None = None,
         end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
         changed: Callable[[Health], object] | None = None,
@@ -45,7 +47,9 @@ class LinkStream(Stream):
         self._note, self._changed = note, changed
         self._state = Health.UP
         self._next: Connection | None = None  # replaces a doubted link
-        self._keeper = keeper_of(link.destination, way, self._ping, self._lost_session)
+        self._keeper = keeper_of(
+            link.destination, reopen or partial(enter_again, link.destination, self._describe), self._ping
+        )
         self._log("connect")
         self._take(link)
 
@@ -64,7 +68,7 @@ class LinkStream(Stream):
             eventlog.log(event, host=self.host, session=self.name or None, **facts)
 
     def _take(self, connection: Connection) -> None:
-        assert isinstance(connection, Link)  # noqa: S101 (each `way` returns one)
+        assert isinstance(connection, Link)  # noqa: S101 (each `reopen` returns one)
         self.connection = connection
         self.name = connection.peer.name or self.name
         if self._changed is not None:
@@ -84,10 +88,8 @@ class LinkStream(Stream):
     def _ping(self, payload: bytes) -> None:
         self.connection.ping(payload)
 
-    def _lost_session(self) -> LostSession | None:
+    def _describe(self) -> LostSession:
         """Return the session to enter again over another link."""
-        if not self.name:
-            return None
         return LostSession(self.name, self.host, self.session_id, self.position or 0, self._keeper.health.heard_at)
 
     def reconnect(self) -> None:

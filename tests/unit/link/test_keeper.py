@@ -13,12 +13,10 @@ import pytest
 from sesh import descriptors, link_health, wire
 from sesh.errors import Interrupted, LoginRefused, Unreachable
 from sesh.link import attempts
-from sesh.link.attempts import Attempt, LostSession, Way
+from sesh.link.attempts import Attempt, Reopen
 from sesh.link.keeper import LinkKeeper
 from sesh.link.wake import Wake
 from tests.support import wait_until
-
-SESSION = LostSession("work", "box", "abc", 7, 0.0)
 
 
 def connection() -> wire.Connection:
@@ -26,8 +24,8 @@ def connection() -> wire.Connection:
     return wire.Connection(inbound, outbound)
 
 
-def ways(*steps: Exception | wire.Connection) -> Way:
-    """Return a way whose attempts have these results in turn; a connection wins."""
+def ways(*steps: Exception | wire.Connection) -> Reopen:
+    """Return a function whose attempts have these results in turn; a connection wins."""
     rest = list(steps)
 
     def attempt(own: Attempt) -> wire.Connection:
@@ -56,12 +54,12 @@ def there() -> Iterator[wire.Connection]:
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[[Way], LinkKeeper]]:
-    """Yield a function that makes the keeper of a link, whose attempts take a way."""
+def made() -> Iterator[Callable[[Reopen], LinkKeeper]]:
+    """Yield a function that makes the keeper of a link, whose attempts are made by a function."""
     found: list[LinkKeeper] = []
 
-    def make(way: Way, *, asks: bool = False) -> LinkKeeper:
-        found.append(LinkKeeper(way, session=lambda: SESSION, login_asked=lambda: asks))
+    def make(reopen: Reopen, *, asks: bool = False) -> LinkKeeper:
+        found.append(LinkKeeper(reopen, login_asked=lambda: asks))
         return found[-1]
 
     yield make
@@ -90,7 +88,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
 ) -> None:
     """Each attempt greeted the session, and the last one took the place of the others."""
     answer, fail = threading.Barrier(3), threading.Event()
-    turns: list[LostSession | None] = []
+    turns: list[Attempt] = []
     closed: list[wire.Connection] = []
     outcomes: list[Exception | wire.Connection] = [Unreachable("it broke"), there]
 
@@ -105,7 +103,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
         except Interrupted:
             closed.append(spare)
             raise
-        turns.append(one.session())
+        turns.append(one)
         fail.wait(30)
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -117,10 +115,10 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
     until(keeper, lambda: keeper.schedule.running == 2)
     answer.wait(30)
     until(keeper, lambda: turns and keeper.schedule.running == 1)
-    assert turns == [SESSION]
+    assert len(turns) == 1
     fail.set()
     assert until(keeper, bool) is there
-    assert turns == [SESSION] * 2
+    assert len(turns) == 2
     assert [each.inbound for each in closed] == [-1], "the connection of the one that lost"
 
 
