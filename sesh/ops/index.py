@@ -291,7 +291,7 @@ class _HostReports:
         Runs in a worker thread.
         """
         deadline = time.monotonic() + _OPEN_TIMEOUT
-        target = HostTarget(self._caller, self._host, named=False, deadline=deadline, stop=stop)
+        target = HostTarget(self._caller, self._host, named=False, stop=stop).until(deadline)
         changed = partial(self._report_health, stop)
         try:
             for rows in target.items(follow, self._begin, changed=changed):

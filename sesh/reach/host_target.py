@@ -44,7 +44,7 @@ class HostTarget(Target):
     """A host.
 
     `offer`: offer to install sesh if the host has none. `named`: a person named the host, so it is recorded as used.
-    `deadline`: of a target for which ssh and the ops ask nobody. `stop`: lets another thread end a call with
+    `asks`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
     Interrupted.
     """
 
@@ -58,13 +58,12 @@ class HostTarget(Target):
         *,
         offer: bool = False,
         named: bool = True,
-        deadline: float | None = None,
+        asks: bool = True,
         stop: Stop | None = None,
     ) -> None:
         super().__init__(caller)
         self.host, self.offer, self.named = host, offer, named
-        self.deadline, self.stop = deadline, stop or caller.stop
-        self._asks = caller.can_ask and deadline is None
+        self.stop, self._asks = stop or caller.stop, asks and caller.can_ask
         self.destination = destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:

@@ -24,9 +24,9 @@ LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list 
 class LinkStream(Stream):
     """A stream to a session's daemon on a host, or, if `name` is empty, to the host's bridge.
 
-    `reopen`: makes one attempt to replace the bridge's link. `note`: receives a line when the link is lost and when it is
-    back. `changed`: called when the health of a list's link changes; such links are not in the event log, and have
-    `LIST_PATIENCE`.
+    `note`: receives a line when the link is lost and when it is back. `reopen`: makes one attempt to replace the link
+    to a bridge. `changed`: called when the health of a list's link changes; such links are not in the event log, and
+    have `LIST_PATIENCE`.
     """
 
     connection: Link
