@@ -146,7 +146,7 @@ class Attachment:
         self.timers.clear("welcome")
         self.phase = AttachmentPhase.OFFLINE
         if self.keeper is not None:
-            self.keeper.closed()
+            self.keeper.link_closed()
 
     def _replace(self, result: Result) -> None:
         """Continue over another link, or end the attachment with the error."""

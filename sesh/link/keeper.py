@@ -91,7 +91,7 @@ class LinkKeeper:
         if enter and not self.up:
             self.schedule.enter_pressed(now)
 
-    def closed(self) -> None:
+    def link_closed(self) -> None:
         """Record that the link is closed."""
         self.health.closed()
 
@@ -143,7 +143,7 @@ class LinkKeeper:
         `pause` may raise to end the wait. Raises TimedOut past the deadline (monotonic), LoginRefused if a person has
         to log in, and any error that is not transient.
         """
-        self.closed()
+        self.link_closed()
         ready: list[int] = []
         while True:
             result = self.run(ready)

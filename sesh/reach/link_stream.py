@@ -100,7 +100,7 @@ class LinkStream(Stream):
 
     def _another(self) -> Connection:
         """Wait for the connection that replaces a lost link; note the loss and the reconnect."""
-        self._keeper.closed()
+        self._keeper.link_closed()
         self._note_state()
         goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
         self._note(f"lost the link to @{self.host}{goes_on}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh import protocol, wire
 from sesh.link_health import BUSY_PACE, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
 
 START = 1000.0
@@ -140,6 +142,17 @@ def test_a_late_answer_to_an_earlier_ping_is_not_that_of_the_newest() -> None:
     clock.now += 0.05
     clock.link.heard(clock.now, [first, newest])
     assert clock.link.round_trip == pytest.approx(0.1)
+
+
+def test_a_connection_tells_its_health_of_each_byte_and_of_the_newest_pong() -> None:
+    connection = wire.Connection(-1, -1)
+    connection.health = LinkHealth(time.monotonic() - 1)
+    ping = connection.health.measure(time.monotonic() - 1)
+    connection.feed(protocol.frame(protocol.PONG, b"another"))
+    assert connection.health.heard_at > time.monotonic() - 1
+    assert not connection.health.round_trip
+    connection.feed(protocol.frame(protocol.PONG, ping))
+    assert connection.health.round_trip
 
 
 @given(st.floats(0, 40))

@@ -111,7 +111,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
         return outcome
 
     keeper = made(attempt)
-    keeper.closed()
+    keeper.link_closed()
     until(keeper, lambda: keeper.schedule.running == 2)
     answer.wait(30)
     until(keeper, lambda: turns and keeper.schedule.running == 1)
@@ -156,7 +156,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     until(keeper, lambda: keeper.schedule.refusal)
     keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
     keeper.run(())
-    keeper.closed()
+    keeper.link_closed()
     assert until(keeper, bool) is there
 
 
