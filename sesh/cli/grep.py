@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from sesh import errors, wording
-from sesh.cli.gather import asking, gather
+from sesh.cli import printing
+from sesh.cli.gather import on_hosts
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import Context, Names, number
 from sesh.errors import SeshError
 from sesh.ops import search
-from sesh.outcomes import Hit, Hits
+from sesh.outcomes import Hit
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 from sesh.store import listing
@@ -61,17 +62,15 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
     """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-
-    def ask(target: Target) -> Hits:
-        return target.call(search.grep, names=names, **query)
-
-    for host, answer in gather(cli, {host: asking(cli, host, ask) for host in cli.line.hosts}).items():
+    answers = on_hosts(cli, cli.line.hosts, lambda target: target.call(search.grep, names=names, **query))
+    for host, answer in answers.items():
         if isinstance(answer, SeshError):
             rows.append(error_row(answer, host))
-            failed.append(f"@{host}: {answer.line(host)}")
+            wrong = [answer]
         else:
             rows += [{**hit, "host": host} for hit in answer["hits"]]
-            failed += [f"@{host}: {errors.rebuild(facts).line(host)}" for facts in answer["failed"].values()]
+            wrong = [errors.rebuild(facts) for facts in answer["failed"].values()]
+        failed += [printing.on_host(host, error.line(host)) for error in wrong]
     return rows, failed
 
 

@@ -94,7 +94,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=EACH),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
     ),
     "Other machines": (
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL),

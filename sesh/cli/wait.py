@@ -10,6 +10,7 @@ from typer import Option
 
 from sesh import wording
 from sesh.about import SESH
+from sesh.cli import printing
 from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
@@ -124,7 +125,7 @@ def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, 
         for (host, name), answer in answers.items():
             session = wording.title((host, name)) if several else name
             if isinstance(answer, SeshError):
-                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+                cli.note(printing.on_host(host, answer.line(host)))
             else:
                 _print(cli, answer, session, f"{session}: " if several else "")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
