@@ -19,6 +19,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.gather import Gathering
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import CommandLine
 from sesh.cli.output import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
@@ -28,7 +29,7 @@ from sesh.stop import Stop
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
-_NOTHING_SAID = ("interrupted", "stopped before it began")  # messages of a stopped verb that has nothing to report
+_BLOCK = 1 << 16
 _UNREAD = -1  # the code of a verb whose output nobody reads any more
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
@@ -108,6 +109,47 @@ class HostOutput(Output):
         return rows
 
 
+class _StdinCopy:
+    """A copy of stdin for each host; the first host that wants one has all of stdin read into a file."""
+
+    def __init__(self) -> None:
+        self._reading = threading.Lock()
+        self._file: IO[bytes] | None = None
+
+    def open(self, stop: Stop) -> int:
+        """Return the descriptor of a new copy. Raises Interrupted if the host is stopped before stdin has ended."""
+        with self._reading, Interrupts(tie=False, message="") as stopped, stop.calling(stopped.stop):
+            self._file = self._file or _copied(stopped)
+            return os.open(self._file.name, os.O_RDONLY)
+
+
+def _copied(stopped: Interrupts) -> IO[bytes]:
+    """Return a temporary file with all of stdin. Raises Interrupted."""
+    file = tempfile.NamedTemporaryFile()
+    while True:
+        polled([(0, select.POLLIN), (stopped.inbound, select.POLLIN)], None)
+        stopped.check()
+        if (data := stdin.block(_BLOCK)) == b"":
+            file.flush()
+            return file
+        file.write(data or b"")
+
+
+class _HostInvocation(Invocation):
+    """The command line of one of several hosts, with an output of its own."""
+
+    out: HostOutput
+
+    def __init__(self, line: CommandLine, out: HostOutput, copy: _StdinCopy) -> None:
+        super().__init__(line, out)
+        self.stop.message = ""
+        self._copy = copy
+
+    def open_stdin(self) -> int:
+        """Return the descriptor of a copy of stdin."""
+        return self._copy.open(self.stop)
+
+
 class _FanOut(Gathering[str, int]):
     """The runs of a verb on several hosts.
 
@@ -119,61 +161,43 @@ class _FanOut(Gathering[str, int]):
         super().__init__(cli, {host: partial(self._run_on, host) for host in hosts})
         self._run_verb, self._follows = run_verb, follows
         self._room = threading.Semaphore(len(hosts) if follows else _MOST)
-        self._outputs: dict[str, HostOutput] = {}
-        self._each: dict[str, Invocation] = {}
-        self._stdin: IO[bytes] | None = None
-        self._copying = threading.Lock()
-        self._interrupts = Interrupts(tie=True, message="interrupted")
-        self._stopped: dict[str, Interrupted] = {}
+        self._interrupts = Interrupts(tie=True, message="")
         self.signals: set[int] = set()
-        lock = threading.Lock()
+        self._hosts: dict[str, _HostInvocation] = {}
+        lock, copy = threading.Lock(), _StdinCopy()
         prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
         for host, colour in zip(hosts, cycle(_COLOURS), strict=False):
-            shown = prefix.format(colour, host).encode()
-            self._outputs[host] = out = HostOutput(cli, host, shown, lock, follows=follows)
-            self._each[host] = Invocation(replace(cli.line, hosts=[host]), out)
-            self._each[host].open_stdin = self._open_stdin
-            self._each[host].stop.message = "interrupted"
+            out = HostOutput(cli, host, prefix.format(colour, host).encode(), lock, follows=follows)
+            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, copy)
 
     def _run_on(self, host: str, stop: Stop) -> int:
         """Run the verb on a host, in its thread; return the exit code."""
-        cli = self._each[host]
+        cli = self._hosts[host]
         with self._room, stop.calling(cli.stop.stop):
             cli.stop.check()
             try:
                 try:
                     return self._run_verb(cli)
                 finally:
-                    self._outputs[host].finish_line()
+                    cli.out.finish_line()
             except BrokenPipeError:
                 return _UNREAD
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
 
-    def _open_stdin(self) -> int:
-        """Open a copy of stdin, for one of the hosts."""
-        with self._copying:
-            if self._stdin is None:
-                self._stdin = tempfile.NamedTemporaryFile()
-                for data in stdin.blocks():
-                    self._stdin.write(data)
-                self._stdin.flush()
-        return os.open(self._stdin.name, os.O_RDONLY)
-
     def take(self, host: str, answer: int | SeshError) -> None:
         """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
         if answer == _UNREAD:
             raise BrokenPipeError
-        if isinstance(answer, Interrupted) and str(answer) in _NOTHING_SAID:
-            answer = self._stopped.get(host, answer)
         super().take(host, answer)
         if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):
             self._report(host, answer)
-        self._outputs[host].end()
+        self._hosts[host].out.end()
 
     def _report(self, host: str, error: SeshError) -> None:
-        if self.cli.line.json or str(error) != "interrupted":  # the summary says that of each host
-            self._outputs[host].report(error, self.cli.line.verb, host)
+        says_more = error.message or not isinstance(error, Interrupted)  # the summary says which hosts were interrupted
+        if self.cli.line.json or says_more:
+            self._hosts[host].out.report(error, self.cli.line.verb, host)
 
     def signalled(self) -> None:
         """Pass signals on to the verbs that wait for them, and stop the others."""
@@ -181,24 +205,20 @@ class _FanOut(Gathering[str, int]):
             self.signals.add(number)
             if number == signal.SIGINT:
                 printing.fresh_line()
-            for host in [host for host in self.cli.line.hosts if host not in self.answers]:
-                cli = self._each[host]
-                try:
-                    if (interrupts := cli.interrupts) is None:
-                        raise Interrupted("interrupted")
-                    interrupts.deliver(number)
-                except Interrupted as stopped:
-                    stopped.echoed = False
-                    self._stopped.setdefault(host, stopped)
-                    cli.stop.stop()
+            for host in self._hosts.keys() - self.answers:
+                _deliver(self._hosts[host], number)
         until = time.monotonic() + _LEAVING
-        while (late := self._stopped.keys() - self.answers) and time.monotonic() < until:
+        while (late := self._stopped()) and time.monotonic() < until:
             polled([(self.workers.inbound, select.POLLIN)], until)
             for host, answer in self.workers.take():
                 self.take(host, answer)
         for host in late:
             self.workers.end(host)
-            self.take(host, self._stopped[host])
+            self.take(host, Interrupted(self._hosts[host].stop.message))
+
+    def _stopped(self) -> list[str]:
+        """Return the hosts that were stopped and have not answered yet."""
+        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self.answers]
 
     def run_all(self) -> int:
         """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
@@ -210,8 +230,8 @@ class _FanOut(Gathering[str, int]):
         for host, error in wrong.items():
             if not error.answered:
                 self._report(host, error)
-        codes = {host: _code(self.answers[host]) for host in self.cli.line.hosts}
-        rows = [row for host, code in codes.items() for row in self._outputs[host].rows(code)]
+        codes = {host: _code(self.answers[host]) for host in self._hosts}
+        rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
         if rows or (self.cli.line.json and not self._follows):
             self.cli.out.value(rows)
         elif not self.cli.line.json and (set(codes.values()) != {ExitCode.INTERRUPTED}):
@@ -222,6 +242,18 @@ class _FanOut(Gathering[str, int]):
         if self.signals and ExitCode.INTERRUPTED in codes.values():
             return ExitCode.INTERRUPTED
         return ExitCode.USAGE if len(wrong) == len(codes) else int(any(codes.values()))
+
+
+def _deliver(cli: Invocation, number: int) -> None:
+    """Pass a signal on to a verb that waits for it; stop any other verb."""
+    try:
+        if (interrupts := cli.interrupts) is None:
+            raise Interrupted("")
+        interrupts.deliver(number)
+    except Interrupted as stopped:
+        if not cli.stop.stopped:
+            cli.stop.message = stopped.message
+            cli.stop.stop()
 
 
 def _code(answer: int | SeshError) -> int:

@@ -79,7 +79,7 @@ def back(cli: Invocation) -> int:
         except NotFound:
             continue  # the session has ended, or was lost
         except SeshError as error:
-            error.message = f"cannot go back to {name}: {error.message}"
+            error.message = f"cannot go back to {name}: {error.message or error}"
             raise
     cli.host = None
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")

@@ -28,13 +28,12 @@ class Invocation(Person):
     """A command line while it executes: where its session is, and its caller.
 
     `host`: the host of the line, or the one on which `find` has found the session. `view`: typer sets it. `interrupts`:
-    the signals of the verb's wait, while it waits. `open_stdin`: returns the descriptor of its standard input.
+    the signals of the verb's wait, while it waits.
     """
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
         super().__init__(out or Output(json=line.json), line.host)
         self.local, self.view, self.stop = line.local, View(), Stop()
-        self.open_stdin: Callable[[], int] = lambda: 0
         self.interrupts: Interrupts | None = None
         hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
         self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
@@ -131,6 +130,10 @@ class Invocation(Person):
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
         return listing.required(verb)
+
+    def open_stdin(self) -> int:
+        """Return the descriptor of the verb's standard input."""
+        return 0
 
     @contextmanager
     def catching(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
