@@ -18,12 +18,7 @@ from sesh.reach.target import Target
 
 
 def go(
-    cli: Invocation,
-    name: str,
-    directory: str | None = None,
-    *,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
 ) -> int:
     """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
     if name == "-":
