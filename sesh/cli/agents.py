@@ -37,11 +37,7 @@ def state(
       sesh state working
       sesh state done -- "$summary"
     """
-    cli = ctx.obj
-    if cli.line.hosts:
-        hint = f"attach to the session, and type in it: {CALLED} --state STATE"
-        raise UsageError("--state works only inside a session, and takes no host", hint=hint)
-    return cli.out.done(name=agents.report(state, " ".join(text or [])), state=state)
+    return ctx.obj.out.done(name=agents.report(state, " ".join(text or [])), state=state)
 
 
 def integrate(
@@ -62,9 +58,6 @@ def integrate(
       sesh integrate codex --remove
     """
     cli = ctx.obj
-    if cli.line.hosts:
-        hint = f"for a host: ssh -t {cli.line.hosts[0]} sesh --integrate {agent}"
-        raise UsageError("--integrate is for this machine", hint=hint)
     if agent not in agents.AGENTS:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(agents.AGENTS)}")
     path = agents.settings(agent)
@@ -86,7 +79,7 @@ def integrate(
     return cli.out.done(agent=agent, path=path, changed=changed)
 
 
-def mcp(ctx: Context) -> int:
+def mcp(_: Context) -> int:
     """Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host.
 
     Needs the extra `mcp`: make install EXTRAS=mcp.
@@ -95,10 +88,6 @@ def mcp(ctx: Context) -> int:
       sesh mcp
       claude mcp add sesh -- sesh mcp
     """
-    cli = ctx.obj
-    if cli.line.hosts:
-        message = f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}"
-        raise UsageError(message, hint=f"write: {CALLED} --mcp")
     if util.find_spec("mcp") is None or util.find_spec("mcp.server.mcpserver") is None:
         hint = f"install it with: {sys.executable} -m pip install 'mcp>=2,<3'"
         raise Refused("--mcp needs version 2 of the Model Context Protocol SDK", hint=hint)

@@ -131,6 +131,9 @@ def run(cli: Invocation) -> int:
     overview = Context(group(), info_name=CALLED, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
+            if line.hosts and line.verb.hosts is Hosts.NONE:
+                hint = f"see: {CALLED} {line.verb.name} --help"
+                raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
             if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
                 return int(load("fanout.run")(cli, ctx.params, run))
             return int(command.invoke(ctx))

@@ -41,7 +41,7 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
     verbs raised one.
     """
     if cli.line.verb.hosts is Hosts.ONE:
-        several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
+        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
         verb = cli.line.verb.dashed or f"{CALLED} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
     return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
@@ -110,29 +110,27 @@ class HostOutput(Output):
 
 
 class _StdinCopy:
-    """A copy of stdin for each host; the first host that wants one has all of stdin read into a file."""
+    """All of stdin in a file, which the first host that wants it writes."""
 
     def __init__(self) -> None:
-        self._reading = threading.Lock()
+        self._writing = threading.Lock()
         self._file: IO[bytes] | None = None
 
     def open(self, stop: Stop) -> int:
-        """Return the descriptor of a new copy. Raises Interrupted if the host is stopped before stdin has ended."""
-        with self._reading, Interrupts(tie=False, message="") as stopped, stop.calling(stopped.stop):
-            self._file = self._file or _copied(stopped)
+        """Return a descriptor of the file, to read it from its start. Raises Interrupted if `stop` comes first."""
+        with self._writing, Interrupts(tie=False, message="") as stopped, stop.calling(stopped.stop):
+            if self._file is None:
+                file = tempfile.NamedTemporaryFile()
+                while (data := self._read(stopped)) != b"":
+                    file.write(data or b"")
+                file.flush()
+                self._file = file
             return os.open(self._file.name, os.O_RDONLY)
 
-
-def _copied(stopped: Interrupts) -> IO[bytes]:
-    """Return a temporary file with all of stdin. Raises Interrupted."""
-    file = tempfile.NamedTemporaryFile()
-    while True:
+    def _read(self, stopped: Interrupts) -> bytes | None:
         polled([(0, select.POLLIN), (stopped.inbound, select.POLLIN)], None)
         stopped.check()
-        if (data := stdin.block(_BLOCK)) == b"":
-            file.flush()
-            return file
-        file.write(data or b"")
+        return stdin.block(_BLOCK)
 
 
 class _HostInvocation(Invocation):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from operator import itemgetter
 from typing import Annotated, cast
 
 from typer import Option
@@ -13,6 +12,7 @@ from sesh.about import CALLED, __version__
 from sesh.cli import output, printing
 from sesh.cli.gather import on_hosts
 from sesh.cli.invocation import Invocation
+from sesh.cli.printing import on_host
 from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -80,21 +80,20 @@ def _shown(finding: Finding) -> str:
     return f"{shown} {check:<12} {finding['message']}{remedy}"
 
 
-def sweep(
-    ctx: Context,
-    *,
-    older: Annotated[
-        float | None,
-        Option(
-            "--older",
-            metavar="TIME",
-            parser=parsed(partial(measures.parse_seconds, least=0)),
-            help=f"Only what is older than {TIME}; without a terminal 7d.",
-        ),
-    ] = None,
-    all_: Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")] = False,
-) -> int:
+Older = Annotated[
+    float | None,
+    Option(
+        "--older",
+        metavar="TIME",
+        parser=parsed(partial(measures.parse_seconds, least=0)),
+        help=f"Only what is older than {TIME}; without a terminal 7d.",
+    ),
+]
+All = Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")]
+
+
+def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryRun = False) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
     The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal,
@@ -112,31 +111,32 @@ def sweep(
         older = 0.0 if cli.can_ask else _DEFAULT_AGE
     answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
     found = {host: pieces for host, pieces in answers.items() if not isinstance(pieces, SeshError) and pieces}
+    pieces = sorted(((host, each) for host in found for each in found[host]), key=_age, reverse=True)
     if not cli.line.json:
-        listed = [
-            (each["age"], each["kind"], printing.on_host(host, each["what"])) for host in found for each in found[host]
-        ]
-        listed.sort(key=itemgetter(0), reverse=True)
-        cli.out.table([(measures.short(age), kind, what) for age, kind, what in listed])
-    if cli.can_ask and found and not all_ and not dry_run:
-        running = sum(each["pid"] is not None for pieces in found.values() for each in pieces)
+        cli.out.table(
+            [(measures.short(each["age"]), each["kind"], on_host(host, each["what"])) for host, each in pieces]
+        )
+    if cli.can_ask and pieces and not all_ and not dry_run:
+        running = sum(each["pid"] is not None for _, each in pieces)
         all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not all_
     if not dry_run:
         answers |= on_hosts(cli, [*found], lambda target: target.call(clear, wanted=found[target.host], ends=all_))
-    rows = [_outcome(host, answer, dry_run=dry_run) for host, answer in answers.items()]
-    codes = [int(not row.get("ok")) for row in rows]
-    if not cli.line.json:
+    rows = [_row(host, answer, dry_run=dry_run) for host, answer in answers.items()]
+    if cli.line.json:
+        several = [{"exit_code": int(not row.get("ok")), **row} for row in rows]
+        cli.out.value(several if len(rows) > 1 else rows[0])
+    else:
         for host, answer in answers.items():
             _report(cli, host, answer, older, dry_run=dry_run)
-    elif len(rows) == 1:
-        cli.out.value(rows[0])
-    else:
-        cli.out.value([{**row, "exit_code": code} for row, code in zip(rows, codes, strict=True)])
-    return max(codes)
+    return int(any(not row.get("ok") for row in rows))
 
 
-def _outcome(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, object]:
+def _age(piece: tuple[str | None, LeftoverFacts]) -> float:
+    return piece[1]["age"]
+
+
+def _row(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, object]:
     """Return the JSON for a machine."""
     if isinstance(answer, SeshError):
         return output.error_row(answer, host)
@@ -150,10 +150,10 @@ def _outcome(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, ob
 def _report(cli: Invocation, host: str | None, answer: _Swept, older: float, *, dry_run: bool) -> None:
     """Print what was cleared on a machine, and what could not be; `older`: the least age in seconds."""
     if isinstance(answer, SeshError):
-        cli.note(printing.on_host(host, answer.line(host)))
+        cli.note(on_host(host, answer.line(host)))
         return
     for piece in _failed(answer):
-        cli.note(printing.on_host(host, f"{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}"))
+        cli.note(on_host(host, f"{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}"))
     if not answer:
         summary = f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
     elif dry_run:
@@ -162,7 +162,7 @@ def _report(cli: Invocation, host: str | None, answer: _Swept, older: float, *, 
         left = sum(piece.get("left") == "it still runs" for piece in answer)
         more = f"; {left} still run: --all ends them" if left else ""
         summary = f"{sum(piece['cleared'] for piece in answer)} of {len(answer)} cleared{more}"
-    cli.out.text(printing.on_host(host, summary))
+    cli.out.text(on_host(host, summary))
 
 
 def _failed(pieces: list[LeftoverFacts]) -> list[LeftoverFacts]:
