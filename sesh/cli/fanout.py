@@ -23,7 +23,7 @@ from sesh.cli.line import CommandLine
 from sesh.cli.output import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
 from sesh.reach.cancelling import Interrupts
 from sesh.stop import Stop
 
@@ -32,13 +32,13 @@ _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they cam
 _BLOCK = 1 << 16
 _UNREAD = -1  # the code of a verb whose output nobody reads any more
 _COLOURS = (36, 33, 35, 32, 34, 31)
+_printing = threading.Lock()  # one host prints at a time
 
 
 def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host of the line; return 0 if all succeeded.
 
-    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or if all hosts'
-    verbs raised one.
+    `words`: the values of the verb's parameters. Raises UsageError, also if the verb takes one host only.
     """
     if cli.line.verb.hosts is Hosts.ONE:
         several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
@@ -50,23 +50,24 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
 class HostOutput(Output):
     """The output of one of several hosts: lines after the host's name, or JSON with the host.
 
-    `cli`: the command line of all hosts, whose status line goes before anything is printed. `lock`: one host prints at
-    a time. `follows`: print JSON values as they come, else collect them in `values`.
+    `cli`: the command line of all hosts, whose status line goes before anything is printed. `follows`: print JSON
+    values as they come, else collect them in `values`.
     """
 
     several = True
 
-    def __init__(self, cli: Invocation, host: str, prefix: bytes, lock: threading.Lock, *, follows: bool) -> None:
+    def __init__(self, cli: Invocation, host: str, colour: int, *, follows: bool) -> None:
         super().__init__(json=cli.line.json)
         self.values: list[Any] = []
-        self._cli, self._host, self._lock, self._follows = cli, host, lock, follows
-        self._prefix = b"" if self.json else prefix
+        self._cli, self._host, self._follows = cli, host, follows
+        prefix = f"\x1b[{colour}m{host}: \x1b[0m" if printing.coloured() else f"{host}: "
+        self._prefix = b"" if self.json else prefix.encode()
         self._unfinished = b""
         self._ended = False
 
     def write(self, data: bytes) -> None:
         """Print the lines that the data completes, and pieces of a long one."""
-        with self._lock:
+        with _printing:
             *lines, unfinished = (self._unfinished + data).split(b"\n")
             pieces, self._unfinished = printing.pieces(unfinished) if self._prefix else ([], unfinished)
             lines += pieces
@@ -162,10 +163,9 @@ class _FanOut(Gathering[str, int]):
         self._interrupts = Interrupts(tie=True, message="")
         self.signals: set[int] = set()
         self._hosts: dict[str, _HostInvocation] = {}
-        lock, copy = threading.Lock(), _StdinCopy()
-        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
+        copy = _StdinCopy()
         for host, colour in zip(hosts, cycle(_COLOURS), strict=False):
-            out = HostOutput(cli, host, prefix.format(colour, host).encode(), lock, follows=follows)
+            out = HostOutput(cli, host, colour, follows=follows)
             self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, copy)
 
     def _run_on(self, host: str, stop: Stop) -> int:
@@ -184,18 +184,16 @@ class _FanOut(Gathering[str, int]):
                 raise sesh_error(error, cli.line.verb) from error
 
     def take(self, host: str, answer: int | SeshError) -> None:
-        """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
+        """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
         if answer == _UNREAD:
             raise BrokenPipeError
+        if isinstance(answer, UsageError) and not (answer.answered or isinstance(answer, InvalidHost)):
+            raise answer  # the command line is wrong for all hosts
         super().take(host, answer)
-        if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):
-            self._report(host, answer)
-        self._hosts[host].out.end()
-
-    def _report(self, host: str, error: SeshError) -> None:
-        says_more = error.message or not isinstance(error, Interrupted)  # the summary says which hosts were interrupted
-        if self.cli.line.json or says_more:
-            self._hosts[host].out.report(error, self.cli.line.verb, host)
+        out = self._hosts[host].out
+        if isinstance(answer, SeshError) and (answer.message or out.json):  # no message: interrupted, says the summary
+            out.report(answer, self.cli.line.verb, host)
+        out.end()
 
     def signalled(self) -> None:
         """Pass signals on to the verbs that wait for them, and stop the others."""
@@ -222,12 +220,6 @@ class _FanOut(Gathering[str, int]):
         """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
         with self._interrupts:
             self.run(self._interrupts.inbound)
-        wrong = {host: answer for host, answer in self.answers.items() if isinstance(answer, UsageError)}
-        if len(wrong) == len(self.answers) and not any(error.answered for error in wrong.values()):
-            raise next(iter(wrong.values()))
-        for host, error in wrong.items():
-            if not error.answered:
-                self._report(host, error)
         codes = {host: _code(self.answers[host]) for host in self._hosts}
         rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
         if rows or (self.cli.line.json and not self._follows):
@@ -239,7 +231,7 @@ class _FanOut(Gathering[str, int]):
             return SIGNAL_BASE + max(ended)
         if self.signals and ExitCode.INTERRUPTED in codes.values():
             return ExitCode.INTERRUPTED
-        return ExitCode.USAGE if len(wrong) == len(codes) else int(any(codes.values()))
+        return int(any(codes.values()))
 
 
 def _deliver(cli: Invocation, number: int) -> None:
