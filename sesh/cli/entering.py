@@ -11,14 +11,13 @@ from sesh.cli import go as going
 from sesh.cli.attach import attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
-from sesh.cli.words import AnyName, Context, Detached, Directory, Env, Label, Name, Size
+from sesh.cli.words import AnyName, Context, Detached, Directory, Env, Label, Name, NameOrLast, Size
 from sesh.errors import UsageError
-from sesh.names import check_name
 from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
-def go(ctx: Context, name: AnyName = None, directory: Directory = None, *, env: Env = None, label: Label = None) -> int:
+def go(ctx: Context, name: NameOrLast, directory: Directory = None, *, env: Env = None, label: Label = None) -> int:
     """Attach to NAME, here or on a known remote.
 
     If there is none, create it here, in DIR with CMD or your shell. A session with CMD ends when CMD does, and its
@@ -32,12 +31,10 @@ def go(ctx: Context, name: AnyName = None, directory: Directory = None, *, env: 
       sesh -
       sesh -A kill
     """
-    if name is None:
-        raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
     return going.go(ctx.obj, name, directory, env=env or (), label=label or ())
 
 
-def attach(ctx: Context, name: Name) -> int:
+def attach(ctx: Context, name: NameOrLast) -> int:
     """Attach to NAME, which must exist.
 
     Examples:
@@ -73,8 +70,6 @@ def new(  # noqa: PLR0913 (a session has that many options)
     choices = [word for word, chosen in (("join", join), ("replace", replace), ("new", new_name)) if chosen]
     if len(choices) > 1:
         raise UsageError("--join, --replace and --new-name cannot be combined")
-    if name is not None:
-        check_name(name)
     choice = choices[0] if choices else ""
     spec = cli.line.spec(directory, env, label, size)
     target = cli.target
@@ -103,7 +98,6 @@ def open_(
       sesh open web ~/site --label team=web -- make serve
     """
     cli = ctx.obj
-    check_name(name)
     target = cli.target
     target.sync()
     created = target.call(enter.open_, name=name, spec=cli.line.spec(directory, env, label, size))

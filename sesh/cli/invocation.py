@@ -13,7 +13,7 @@ from sesh.cli.line import CommandLine, View
 from sesh.cli.output import Output
 from sesh.cli.person import Person
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import check_host, check_name
+from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
@@ -123,10 +123,10 @@ class Invocation(Person):
             raise Refused("nothing was done")
 
     def session(self, name: str | None) -> str:
-        """Return `name`, or by default the session that sesh runs in. Raises UsageError, InvalidName."""
+        """Return `name`, or by default the session that sesh runs in. Raises UsageError."""
         verb = self.line.verb.dashed
         if name is not None:
-            return check_name(name)
+            return name
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
         return listing.required(verb)

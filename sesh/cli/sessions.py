@@ -125,7 +125,6 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
       sesh label work team=
     """
     cli = ctx.obj
-    check_name(name)
     changes = dict(map(check_label, labels))
     return cli.out.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 

@@ -16,7 +16,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import BY_KERNEL, ENDS, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import check_name, subject
+from sesh.names import subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -63,7 +63,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
       sesh wait --label team=web --waiting --any
     """
     cli = ctx.obj
-    given = [check_name(name) for name in names or []]
+    given = names or []
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
