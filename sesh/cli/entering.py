@@ -11,13 +11,15 @@ from sesh.cli import go as going
 from sesh.cli.attach import attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
-from sesh.cli.words import AnyName, Context, Detached, Directory, Env, Label, Name, NameOrLast, Size
+from sesh.cli.words import AnyName, AnyNameOrLast, Context, Detached, Directory, Env, Label, Name, NameOrLast, Size
 from sesh.errors import UsageError
 from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
-def go(ctx: Context, name: NameOrLast, directory: Directory = None, *, env: Env = None, label: Label = None) -> int:
+def go(
+    ctx: Context, name: AnyNameOrLast = None, directory: Directory = None, *, env: Env = None, label: Label = None
+) -> int:
     """Attach to NAME, here or on a known remote.
 
     If there is none, create it here, in DIR with CMD or your shell. A session with CMD ends when CMD does, and its
@@ -31,6 +33,8 @@ def go(ctx: Context, name: NameOrLast, directory: Directory = None, *, env: Env 
       sesh -
       sesh -A kill
     """
+    if name is None:
+        raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
     return going.go(ctx.obj, name, directory, env=env or (), label=label or ())
 
 

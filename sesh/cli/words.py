@@ -113,6 +113,7 @@ Name = Annotated[str, Argument(metavar="NAME", parser=check_name, **_NAME)]
 AnyName = Annotated[str | None, Argument(metavar="NAME", parser=check_name, **_NAME)]
 Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAME)]
 NameOrLast = Annotated[str, Argument(metavar="NAME", **_NAME)]  # `-` is the session attached last
+AnyNameOrLast = Annotated[str | None, Argument(metavar="NAME", **_NAME)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
 Labelled = Annotated[
