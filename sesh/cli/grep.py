@@ -47,7 +47,7 @@ def grep(
     if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     query: dict[str, Any] = {"pattern": pattern, "context": context or 0, "ignore_case": ignore_case}
-    rows, failed = (_on_hosts if len(cli.line.hosts) > 1 else _on_one)(cli, names, query)
+    rows, failed = (_on_one if names and len(cli.line.hosts) < 2 else _on_hosts)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.line.json:
         cli.out.value(rows)
@@ -59,10 +59,10 @@ def grep(
 
 
 def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
+    """Search on this machine or on each host of the line; return the hits and errors, and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-    answers = on_hosts(cli, cli.line.hosts, lambda target: target.call(search.grep, names=names, **query))
+    answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(search.grep, names=names, **query))
     for host, answer in answers.items():
         if isinstance(answer, SeshError):
             rows.append(error_row(answer, host))
@@ -75,7 +75,7 @@ def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> t
 
 
 def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on the line's target, and on known remotes for NAMEs that it lacks; return as `_on_hosts` does."""
+    """Search sessions of the line's target, and on known remotes those that it lacks; return as `_on_hosts` does."""
     rows: list[Any] = []
 
     def search_in(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
@@ -83,11 +83,7 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
         rows.extend({**hit, "host": target.host} for hit in answer["hits"])
         return answer["failed"]
 
-    if names:
-        failed = cli.on_each(names, search_in)
-    else:
-        failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, []).items()}
-    return rows, [error.line(cli.host) for error in failed.values()]
+    return rows, [error.line(cli.host) for error in cli.on_each(names, search_in).values()]
 
 
 def _shown(hits: Sequence[Hit]) -> list[str]:

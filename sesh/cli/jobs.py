@@ -22,7 +22,6 @@ from sesh.store.results import command_json
 
 _PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
-
 Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
 Keep = Annotated[

@@ -111,7 +111,8 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
         older = 0.0 if cli.can_ask else _DEFAULT_AGE
     answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
     found = {host: pieces for host, pieces in answers.items() if not isinstance(pieces, SeshError) and pieces}
-    pieces = sorted(((host, each) for host in found for each in found[host]), key=_age, reverse=True)
+    pieces = [(host, each) for host in found for each in found[host]]
+    pieces.sort(key=lambda piece: piece[1]["age"], reverse=True)
     if not cli.line.json:
         cli.out.table(
             [(measures.short(each["age"]), each["kind"], on_host(host, each["what"])) for host, each in pieces]
@@ -130,10 +131,6 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
         for host, answer in answers.items():
             _report(cli, host, answer, older, dry_run=dry_run)
     return int(any(not row.get("ok") for row in rows))
-
-
-def _age(piece: tuple[str | None, LeftoverFacts]) -> float:
-    return piece[1]["age"]
 
 
 def _row(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, object]:
