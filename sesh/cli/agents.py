@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import util
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from sesh import programs
 from sesh.about import CALLED
 from sesh.cli.words import Context, among
-from sesh.errors import Refused, UsageError
-from sesh.names import printable
+from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.protocol import STATES
 from sesh.wording import plain
@@ -42,9 +41,7 @@ def state(
 
 def integrate(
     ctx: Context,
-    agent: Annotated[
-        str, Argument(metavar="claude|codex|gemini", show_default=False, autocompletion=among(*agents.AGENTS))
-    ],
+    agent: Annotated[Literal["claude", "codex", "gemini"], Argument(metavar="claude|codex|gemini", show_default=False)],
     *,
     remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,
 ) -> int:
@@ -58,8 +55,6 @@ def integrate(
       sesh integrate codex --remove
     """
     cli = ctx.obj
-    if agent not in agents.AGENTS:
-        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(agents.AGENTS)}")
     path = agents.settings(agent)
     try:
         changed = agents.integrate(agent, remove=remove)
