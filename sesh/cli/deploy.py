@@ -48,11 +48,6 @@ def upgrade(ctx: Context) -> int:
       sesh upgrade
     """
     cli = ctx.obj
-    if cli.line.hosts:
-        raise UsageError(
-            "--upgrade takes no host: it deploys to all known remotes",
-            hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
-        )
     hosts = known.hosts()
     if not hosts:
         if not cli.line.json:

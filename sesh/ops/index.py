@@ -278,7 +278,7 @@ class _HostReports:
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
-        self._caller = lookup.Gathering()
+        self._caller = lookup.NoteCollector()
         self._rows: dict[str, Summary] = {}
         self._sizes: dict[str, int] = {}  # approximate characters of each row
         self._home, self._clock, self._remark = "", 0.0, ""

@@ -90,7 +90,7 @@ def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
 # -- asking one host
 
 
-class Gathering(Caller):
+class NoteCollector(Caller):
     """A caller for a worker thread: it collects notes, and the main thread prints them."""
 
     def __init__(self) -> None:
@@ -177,7 +177,7 @@ def summaries(
 
 def _answer(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Answer]:
     """Yield a host's answer, and cache it even if it comes after the timeout; runs in a worker thread."""
-    caller = Gathering()
+    caller = NoteCollector()
     try:
         rows = sessions_of(caller, host, deadline, stop, named=named)
     except (Unreachable, TimedOut) as error:
