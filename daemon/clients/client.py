@@ -42,17 +42,14 @@ class Live:
 class Due:
     """The client gets nothing until it has read everything that was sent to it; then it gets a screen.
 
-    If it has just attached (`attach`), the scrollback comes before the screen, otherwise the lines that it missed.
-
-    `before_drawn` is None while the terminal shows the output up to the client's position (-1: no output). If the
-    terminal shows drawn screens, this is its state before the first of them, and the client gets no missed lines.
-    `drawing` is the screen while it is drawn in parts.
+    Before the screen it gets the scrollback if it has just attached, else the lines that it missed. A terminal that
+    shows drawn screens misses no lines; any other shows the output up to the client's position (-1: no output).
     """
 
     mode: ClassVar[str] = "aside"
-    before_drawn: TerminalState | None = None
-    attach: bool = False
-    drawing: Drawing | None = None
+    before_drawn: TerminalState | None = None  # if the terminal shows drawn screens: its state before the first one
+    attach: bool = False  # the client has just attached
+    drawing: Drawing | None = None  # the screen, while it is drawn in parts
 
 
 @dataclass(frozen=True)
@@ -66,23 +63,18 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Terminal:
-    """What a client says about its terminal and its attachment in HELLO.
-
-    The `token` identifies the client when it reconnects. `tells`: the terminal shows notifications. `remote`: the
-    client is attached over a link. `replays`: it gets scrollback when it attaches. `lines`: the most lines that it
-    gets when it attaches, or after it was late.
-    """
+    """What a client says in HELLO about its terminal and its attachment."""
 
     pid: int
     tty: str
     machine: str
     auth_sock: str
-    token: str
-    tells: bool
+    token: str  # identifies the client when it reconnects
+    tells: bool  # the terminal shows notifications
     read_only: bool
-    remote: bool
-    replays: bool
-    lines: int
+    remote: bool  # attached over a link
+    replays: bool  # gets scrollback when it attaches
+    lines: int  # the most lines that it gets when it attaches, or after it was late
 
     @classmethod
     def of(cls, hello: Introduction) -> Terminal:
@@ -167,20 +159,20 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """A client that has left: the number of its last INPUT, and whether its terminal shows exactly the raw output."""
+    """What is remembered of a client that has left."""
 
-    last_input: int = 0
-    exact: bool = True
+    last_input: int = 0  # the number of its last INPUT
+    exact: bool = True  # its terminal shows the raw output up to its position
 
 
 class Clients:
-    """The attached clients of one session. `resized` is called with the session's new size."""
+    """The attached clients of one session, and its size."""
 
     def __init__(self, size: Size) -> None:
         self.all: list[Client] = []
         self.size = size
-        self.resized: Observers[[Size]] = Observers()
-        self.last_number = 0
+        self.resized: Observers[[Size]] = Observers()  # called with the session's new size
+        self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
     def __len__(self) -> int:

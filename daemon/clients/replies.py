@@ -157,9 +157,9 @@ class ReplyFilter:
         is_new = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
         if passed_as_key and is_new:
             begun, given = b"", 0
-        if self._state is _State.KEYS and not begun and b"\x1b" not in data:
+        if self._state is _State.KEYS and not (begun or pieces) and b"\x1b" not in data:
             self._begun, self._given, self.typed = b"", 0, bool(data)
-            return b"".join((*pieces, data)) if pieces else data
+            return data
         whole, start = begun + data, 0
         while start < len(whole):
             end, passes = self._next(whole, start, now)

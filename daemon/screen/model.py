@@ -29,37 +29,28 @@ _MAX_SNAPSHOTS = 1024  # the oldest is dropped
 
 
 class TerminalState(NamedTuple):
-    """The state of a terminal at a position of the log, which a later repaint of that terminal starts from.
+    """The state of a terminal at a position of the log. A later repaint of that terminal starts from it."""
 
-    `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: if the screen
-    begins within a line, the number of rows of this line that have scrolled off, at a width of `columns`.
-    """
-
-    scrolled: int = 0
+    scrolled: int = 0  # lines that have scrolled off
     alternate: bool = False
-    stacks: Stacks = Stacks()
-    row: int = 0
-    open_rows: int = 0
+    stacks: Stacks = Stacks()  # pushed modes
+    row: int = 0  # the cursor's
+    open_rows: int = 0  # rows that have scrolled off of the line that the screen begins within
     columns: int = 0
 
 
 @dataclass
 class ModelState:
-    """What a reload keeps of a model. Positions are those of the log, sizes are columns and rows.
-
-    `resizes`: position and size of each resize that the emulator has not reached. `snapshots`: see `Model.snapshot`.
-    `screen`: the bytes that restore an emulator of the size `drawn`. `completed`: the number of the newest line that
-    scrolled off. `used`: see `vt.grid`.
-    """
+    """What a reload keeps of a model. Positions are those of the log, sizes are columns and rows."""
 
     position: int
     size: tuple[int, int]
-    resizes: list[tuple[int, int, int]]
-    snapshots: list[tuple[int, TerminalState | None]]
-    drawn: tuple[int, int]
-    screen: bytes
-    completed: int
-    used: list[str]
+    resizes: list[tuple[int, int, int]]  # those that the emulator has not reached: position, size
+    snapshots: list[tuple[int, TerminalState | None]]  # see `Model.snapshot`
+    drawn: tuple[int, int]  # the emulator's size
+    screen: bytes  # restores the emulator
+    completed: int  # the number of the newest line that has scrolled off
+    used: list[str]  # see `vt.grid`
 
 
 class Model:
