@@ -1,8 +1,8 @@
 """Known remotes: the hosts that sesh was used on or deployed to. Every lookup asks them.
 
-`remotes.json` caches the facts of each host (`stored.KnownHost`) by the name that the user types; docs/SECURITY.md
-describes the file. A damaged file counts as empty, and a function that cannot write returns False. If the directory is
-unsafe, every function raises Refused.
+The file `remotes.json` caches facts of each host (`KnownHost`) by the name that the user types; docs/SECURITY.md
+describes it. A damaged file counts as empty. A function that changes facts returns False if it cannot write them. Every
+function raises Refused if the directory of the file is unsafe.
 """
 
 from __future__ import annotations
@@ -14,21 +14,64 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from math import inf
+from typing import TypedDict
 
 from sesh import check, directories, errors, files, measures, paths
 from sesh.check import Check, Malformed
 from sesh.errors import Refused
 from sesh.names import check_host, printable
-from sesh.stored import HostFailure, KeptSession, KnownHost
-
-Hosts = dict[str, KnownHost]
-Rows = list[KeptSession]
+from sesh.schema import Moment, Name, Text
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
 
 _MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
 _LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written
 _STALE_AFTER = 1.5  # seconds without a byte, plus two round trips, then a shared connection counts as stale
+
+
+class HostFailure(TypedDict):
+    """The last failure of a host to answer."""
+
+    at: float  # seconds since 1970
+    reason: str
+    refused: bool  # the host refused the login
+
+
+class _CachedName(TypedDict):
+    name: Name
+
+
+class CachedSession(_CachedName, total=False):
+    """A session of a host: the keys of its `Summary` that are cached."""
+
+    id: str
+    state: str
+    cwd: Text
+    created: Moment
+    last_activity: Moment
+    home: Text
+    pid: int
+    exit_code: int
+    clock: float
+    command: list[Text]
+    labels: dict[str, str]
+    seen: float  # when it was last known to run, if that was after the host's last list (seconds since 1970)
+
+
+class KnownHost(TypedDict, total=False):
+    """The facts of a host."""
+
+    last_used: Moment
+    version: str  # of its sesh
+    asks: bool  # the last login asked a person
+    round_trip: float  # seconds
+    listed: float  # when the host last listed its sessions, in seconds since 1970
+    sessions: list[CachedSession]  # that list, with later changes to single sessions
+    failure: HostFailure  # absent once the host has answered
+
+
+Hosts = dict[str, KnownHost]
+Rows = list[CachedSession]
 
 
 # -- hosts
@@ -135,7 +178,7 @@ def _without_failure(before: KnownHost) -> KnownHost:
 
 
 def sessions(host: str) -> Rows:
-    """Return the cached sessions of a host: its last list, with later changes to single sessions."""
+    """Return the cached sessions of a host."""
     return of(host).get("sessions", [])
 
 
@@ -177,13 +220,14 @@ def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> bool:
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
     """Return sessions as they are cached; drop malformed ones, and those beyond `_MOST_BYTES`."""
-    shape = check.test_of(KeptSession)
-    keys = KeptSession.__annotations__
+    shape = check.test_of(CachedSession)
+    keys = CachedSession.__annotations__
     kept: Rows = []
     left = _MOST_BYTES
     for row in rows:
         try:
-            known: KeptSession = shape(Check(far=True), {key: row[key] for key in keys if row.get(key) is not None})
+            present = {key: row[key] for key in keys if row.get(key) is not None}
+            known: CachedSession = shape(Check(far=True), present)
         except Malformed:
             continue
         left -= len(json.dumps(known))
@@ -234,16 +278,18 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> bool:
     """Apply `change` to the facts of a host; do nothing if the host is not known any more."""
-
-    def revise(known: Hosts) -> Hosts:
-        return {**known, host: change(known[host])} if host in known else known
-
-    known = _hosts()
-    return revise(known) == known or _change(revise)
+    return _change(lambda known: {**known, host: change(known[host])} if host in known else known)
 
 
 def _change(change: Callable[[Hosts], Hosts]) -> bool:
-    """Apply `change` to the known hosts under the directory's lock; return False if the file cannot be written."""
+    """Apply `change` to the known hosts; return False if the file cannot be written.
+
+    It is applied twice: first without the lock, to see whether it changes anything, and then under the lock to what
+    other processes have written meanwhile.
+    """
+    known = _hosts()
+    if change(known) == known:
+        return True
     folder = paths.state_directory()
     try:
         directories.make_private(folder, "XDG_STATE_HOME")

@@ -1,18 +1,18 @@
-"""Types of sesh's files: a session's record, its daemon's facts, its checkpoint; a known remote.
+"""Types of the files of a session: its record, the facts of its daemon, its checkpoint.
 
-`_X` and `Moment` are explained in `sesh.schema`. A file is checked when it is read (`sesh.files`).
+A file is checked against its type when it is read (`sesh.files`).
 """
 
 from typing import Annotated, TypedDict
 
 from sesh.measures import LARGEST_SIDE, MOST_SCROLLBACK
-from sesh.schema import Code, Id, Moment, Name, Pid, Resume, RunFacts, Text
+from sesh.schema import Code, Id, Moment, Pid, Resume, RunFacts
 
 Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
 
 
 class Record(TypedDict, total=False):
-    """The file NAME.json of a session: facts available without its daemon. `state`: done or failed, after its end."""
+    """The file NAME.json of a session: the facts that can be read without its daemon."""
 
     name: str
     id: Id
@@ -41,50 +41,43 @@ class Record(TypedDict, total=False):
     signal: Code | None
     ended: Moment | None
     reason: str | None
-    state: str | None
+    state: str | None  # done or failed, once the session has ended
     version: str
-    found_lost: bool
+    found_lost: bool  # a sweep has found the session lost, when it last wrote this file
 
 
 class Facts(TypedDict):
-    """A daemon's facts of its session, without the program's state; `created`, and `ends_at` (when a job
-    times out): seconds since 1970.
-
-    `persist`: write checkpoints, and keep the session if it ends without a client, as `outlive` says (never, failed,
-    always). `resume`: the command that starts it again; `resumed`: that command runs instead of a shell; `env`: names
-    of `--env`.
-    """
+    """The facts that a daemon knows of its session. The daemon's snapshot keeps them across a reload."""
 
     name: str
     id: str
-    created: float
+    created: float  # seconds since 1970
     directory: str
     command: list[str]
     labels: dict[str, str]
     keep: bool
     job: bool
     shell: bool
-    persist: bool
-    outlive: str | None
+    persist: bool  # write checkpoints, and keep the session if it ends without a client, as `outlive` says
+    outlive: str | None  # never, failed or always
     scrollback: int
-    ends_at: float | None
+    ends_at: float | None  # when a job times out, in seconds since 1970
     pid: int
-    resume: list[str] | None
-    resumed: bool
-    env: list[str]
+    resume: list[str] | None  # the command that starts the session again
+    resumed: bool  # that command runs instead of a shell
+    env: list[str]  # the names of `--env`
 
 
 class ScrolledOff(TypedDict):
-    """The scrollback of a checkpoint: the first `bytes` of `file`; `lines`: its limit."""
+    """The scrollback of a checkpoint, which is in a file of its own (see `sesh.store.checkpoints`)."""
 
     file: Annotated[int, range(2)]
-    bytes: int
-    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]
+    bytes: int  # the part of the file that counts, from its start
+    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]  # the limit of the session
 
 
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. `drawn`: columns and rows to feed its bytes to; `size`: those of the session;
-    `screen`: the number of bytes that follow."""
+    """The first line of a checkpoint. The bytes of the screen follow it."""
 
     format: int
     written: Moment
@@ -92,51 +85,7 @@ class CheckpointHeader(TypedDict, total=False):
     cwd: str
     title: str
     history: list[RunFacts]
-    drawn: list[Side]
-    size: list[Side]
+    drawn: list[Side]  # columns and rows of the terminal to feed the bytes to
+    size: list[Side]  # columns and rows of the session, which may have been resized since
     scrollback: ScrolledOff
-    screen: int
-
-
-class HostFailure(TypedDict):
-    """The failure of a host to answer. `at`: seconds since 1970; `refused`: the host refused the login."""
-
-    at: float
-    reason: str
-    refused: bool
-
-
-class _KeptSession(TypedDict):
-    name: Name
-
-
-class KeptSession(_KeptSession, total=False):
-    """The cached keys of the Summary of a session on a host. `seen`: when it was last known to run, if that was
-    after its host `listed` it (seconds since 1970)."""
-
-    id: str
-    state: str
-    cwd: Text
-    created: Moment
-    last_activity: Moment
-    home: Text
-    pid: int
-    exit_code: int
-    clock: float
-    seen: float
-    command: list[Text]
-    labels: dict[str, str]
-
-
-class KnownHost(TypedDict, total=False):
-    """The cached facts of a host. `asks`: the last login needed a person; `round_trip`: seconds; `listed`: when the
-    host last listed its sessions (seconds since 1970); `sessions`: that list, with later updates of single sessions;
-    `failure`: the last one, unless the host answered since."""
-
-    last_used: Moment
-    version: str
-    asks: bool
-    round_trip: float
-    listed: float
-    sessions: list[KeptSession]
-    failure: HostFailure
+    screen: int  # the number of bytes that follow
