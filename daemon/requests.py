@@ -28,11 +28,11 @@ _POLL = 0.01  # seconds between two checks of a request that waits for the emula
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
 _VERBS = (
     Verbs.summary, Verbs.status, Verbs.screen, Verbs.modes, Verbs.logs, Verbs.history, Verbs.typed,
-    Verbs.wait, Verbs.events, Verbs.run, Verbs.run_interrupt,
+    Verbs.wait, Verbs.events, Verbs.run,
     Verbs.detach, Verbs.kill, Verbs.rename, Verbs.label, Verbs.resume, Verbs.state, Verbs.switch, Verbs.tell,
     Verbs.feed, Verbs.reload,
 )  # fmt: skip
-_TYPING = Typing.send, Typing.asked, Typing.interrupt
+_TYPING = Typing.send, Typing.asked, Typing.interrupt, Typing.run_interrupt
 REQUESTS: dict[str, Callable[..., None]] = {method.__name__: method for method in (*_VERBS, *_TYPING)}
 """The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 

@@ -118,6 +118,15 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
+    def run_interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
+        """Interrupt the commands that this connection has asked for; with the same `key` only once."""
+        if self._repeats(request, key):
+            return
+        if self._session.runs.interrupt(request.connection):
+            self._session.life.interrupt()
+        self._keep_outcome(key, "")
+        request.respond({})
+
     def _type(self, request: Request[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")

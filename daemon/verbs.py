@@ -208,11 +208,6 @@ class Verbs:
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
         session.runs.add(Run(command, request, wait=wait, key=key, sent=since if wait else None), timeout)
 
-    def run_interrupt(self, request: Request[NoAnswer]) -> None:
-        if self._session.runs.interrupt(request.connection):
-            self._session.life.interrupt()
-        request.respond({})
-
     # -- requests that change the session
 
     def detach(self, request: Request[DetachAnswer], which: str | None = None) -> None:
