@@ -204,13 +204,14 @@ class ClientHandler:
         if changed:
             self._relay.set_aside(client)
 
-    def detach(self, client: Client, reason: str) -> None:
+    def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send it the reason, and the facts that it needs to restore its terminal."""
+        pty, command = self._pump.pty, self._session.facts["command"]
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
             "queries": client.replies.queries.due(time.monotonic()),
-            "command": shells.foreground_name(self._pump.pty) if self._pump.pty is not None else "",
+            "command": shells.foreground_name(pty, asker, command) if pty is not None else "",
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)

@@ -210,14 +210,17 @@ class Verbs:
 
     # -- requests that change the session
 
-    def detach(self, request: Request[DetachAnswer], which: str | None = None) -> None:
-        """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all."""
+    def detach(self, request: Request[DetachAnswer], which: str | None = None, asker: int = -1) -> None:
+        """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all.
+
+        `asker`: the pid of the process that asks.
+        """
         clients = self._session.clients
         chosen = list(clients.all)
         if which in ("last", "others"):
             chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
         for client in chosen:
-            self._handler.detach(client, "detached")
+            self._handler.detach(client, "detached", asker)
         request.respond({"detached": len(chosen)})
 
     def kill(self, request: Request[NoAnswer], session_id: str | None = None) -> None:

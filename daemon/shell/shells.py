@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sesh import processes
@@ -110,8 +111,10 @@ def _runs_script(words: list[str]) -> bool:
     return False
 
 
-def foreground_name(pty: Pty) -> str:
-    words = processes.command_of(pty.foreground())
+def foreground_name(pty: Pty, asker: int = -1, own: Sequence[str] = ()) -> str:
+    """Return the name of the program in the foreground; if that is `asker`, which is about to end, that of `own`."""
+    group = pty.foreground()
+    words = own if group == asker else processes.command_of(group)
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 
