@@ -36,18 +36,15 @@ _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 @dataclass(frozen=True)
 class Program:
-    """A program to start, with default signal handlers.
-
-    `words`: its argv. `size`: columns, rows, width and height in pixels. `stdin`: its standard input, -1 for the pty.
-    """
+    """A program to start, with default signal handlers."""
 
     path: str
-    words: list[str]
+    words: list[str]  # argv
     directory: str
     environment: dict[str, str]
-    size: tuple[int, int, int, int]
+    size: tuple[int, int, int, int]  # columns, rows, width and height in pixels
     umask: int
-    stdin: int = -1
+    stdin: int = -1  # a descriptor; -1 for the pty
 
     def start(self) -> tuple[int, int]:
         """Start the program; return the master side of its pty, and its pid.
@@ -174,9 +171,6 @@ class Pty:
             return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
-
-    def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        set_size(self.descriptor, columns, rows, width, height)
 
     def foreground(self) -> int:
         try:
