@@ -45,7 +45,8 @@ class Requests:
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
-        self._verbs = Verbs(session, handler, ending, files, reload)
+        verbs = Verbs(session, handler, ending, files, reload)
+        self._owners = dict.fromkeys(_VERBS, verbs) | dict.fromkeys(_TYPING, self.typing)
         self._deferred: set[Request[Any]] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -60,8 +61,7 @@ class Requests:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
             method = REQUESTS.get(verb, Requests._unknown)
-            part = self._verbs if method in _VERBS else self.typing if method in _TYPING else self
-            call = partial(method, part, **check.arguments(method, words))
+            call = partial(method, self._owners.get(method, self), **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
