@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import machine, processes
@@ -143,13 +144,11 @@ class Checkpointer:
     def _take_back(self, off: ScrolledOff) -> None:
         """Remove the lines that were appended since the last checkpoint."""
         last = self._file.off
-        try:
+        with suppress(OSError):  # the next checkpoint overwrites lines that stay
             if off["file"] == last["file"] and last["bytes"]:
                 checkpoints.extend(self._id, last, b"")
             else:
                 checkpoints.drop(self._id, off["file"])
-        except OSError:
-            return  # the next checkpoint overwrites them
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
         """Return the next state of the scrollback file, except its size, and the lines to append."""

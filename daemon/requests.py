@@ -45,8 +45,7 @@ class Requests:
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
-        verbs = Verbs(session, handler, ending, files, reload)
-        self._owners = dict.fromkeys(_VERBS, verbs) | dict.fromkeys(_TYPING, self.typing)
+        self._verbs = Verbs(session, handler, ending, files, reload)
         self._deferred: set[Request[Any]] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -61,7 +60,12 @@ class Requests:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
             method = REQUESTS.get(verb, Requests._unknown)
-            call = partial(method, self._owners.get(method, self), **check.arguments(method, words))
+            owner: object = self
+            if method in _VERBS:
+                owner = self._verbs
+            elif method in _TYPING:
+                owner = self.typing
+            call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")

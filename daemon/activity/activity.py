@@ -138,7 +138,7 @@ class Activity:
                 kept.entered = question.cursor_line(self._model.emulator) - 1
             return
         kept.command_group, kept.prompt_group = 0, self._pump.foreground
-        if body[:1] == b"A":  # a new prompt: the program that reported has ended
+        if body[:1] == b"A":  # at a new prompt, the program that reported has ended
             self.reports.ended(self._pump.log.head)
             self._decide()
 

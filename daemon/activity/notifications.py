@@ -129,10 +129,8 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
         settings = config.load()
         if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts["name"], news) or not settings.hook:
             os._exit(0)
-        try:
+        with suppress(OSError):  # if the directory was removed, the hook runs in /
             os.chdir(facts["directory"])
-        except OSError:
-            pass  # removed: the hook runs in /
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that was asked may have exited
         os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
     finally:

@@ -245,11 +245,8 @@ class Relay:
         )
 
     def _status(self, since: int) -> str:
-        """Return the sequences that follow a screen, for a terminal that shows the output up to `since` (-1: none).
-
-        These are the program's reports. A terminal that attaches is also asked for its colour scheme, if the program
-        wants to hear of changes.
-        """
+        """Return what follows the screen for a terminal that shows the output up to `since` (-1: none)."""
+        # If the program wants reports of another colour scheme, a terminal that attaches is asked for its scheme.
         asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
         return self._reports.sequences(since, self.model.position, every=True) + asked
 

@@ -8,6 +8,7 @@ import shlex
 import signal
 import termios
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOTDIR
 from fcntl import ioctl
@@ -283,7 +284,5 @@ def _lives(child: int) -> bool:
 
 
 def _signal_group(group: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # it has ended, or runs as another user
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # it has ended, or runs as another user

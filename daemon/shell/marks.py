@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sesh import directories, files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
@@ -156,10 +157,8 @@ class Wrapper:
 
     def remove(self) -> None:
         for path in (self._outer, self._inner):
-            try:
+            with suppress(OSError):
                 os.unlink(path)
-            except OSError:
-                continue
 
     def _mark(self, letter: str, before: str = "") -> str:
         """Return shell source that prints a mark, after the commands `before`; hide the trace (`set -x`) on stderr."""

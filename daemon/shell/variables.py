@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from sesh import directories, files
 from sesh.errors import Refused
@@ -38,12 +39,9 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         now["SSH_AUTH_SOCK"] = link
     if now == before:
         return
-    try:
-        with directories.masked(0o077):
-            text = "".join(f"{key}={value}\n" for key, value in now.items())
-            files.write_whole(path, text.encode("utf-8", "surrogateescape"))
-    except OSError:
-        return
+    text = "".join(f"{key}={value}\n" for key, value in now.items())
+    with suppress(OSError), directories.masked(0o077):
+        files.write_whole(path, text.encode("utf-8", "surrogateescape"))
 
 
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
