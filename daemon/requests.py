@@ -60,8 +60,12 @@ class Requests:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
             method = REQUESTS.get(verb, Requests._unknown)
-            part = self._verbs if method in _VERBS else self.typing if method in _TYPING else self
-            call = partial(method, part, **check.arguments(method, words))
+            owner: object = self
+            if method in _VERBS:
+                owner = self._verbs
+            elif method in _TYPING:
+                owner = self.typing
+            call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")

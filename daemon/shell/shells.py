@@ -100,14 +100,17 @@ def kind_of(pid: int) -> str:
 
 def _runs_script(words: list[str]) -> bool:
     """Return whether a shell with these arguments runs a script (`-c`, `-lc`, or a file)."""
-    is_value = False
-    for word in words:
-        short = word[1:] if word[:1] in ("-", "+") and word[1:2] != "-" else ""
-        if "c" in short or (not is_value and word[:1] not in ("-", "+")):
-            return not is_value
-        if "s" in short:
+    rest = iter(words)
+    for word in rest:
+        if word[:1] not in ("-", "+"):
+            return True  # a file
+        letters = "" if word[1:2] == "-" else word[1:]
+        if "c" in letters:
+            return True
+        if "s" in letters:
             return False  # it reads stdin; the other words are arguments
-        is_value = not is_value and (word in _VALUED or short[-1:] in ("o", "O"))
+        if word in _VALUED or letters[-1:] in ("o", "O"):
+            next(rest, None)
     return False
 
 
