@@ -140,8 +140,8 @@ def _test_of_class(hint: type[Any]) -> Test:
 # The functions below are tests once `partial` has bound their first arguments: `check` and `value` remain.
 
 
-def _unchanged(fits: Callable[[Any], bool], reason: str, _check: Check, value: Any) -> Any:
-    if fits(value):
+def _unchanged(holds: Callable[[Any], bool], reason: str, _check: Check, value: Any) -> Any:
+    if holds(value):
         return value
     raise Malformed(reason)
 
