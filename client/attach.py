@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from sesh import names, wire
 from sesh.client import options as client_options
-from sesh.client.attached_link import WatchLink
-from sesh.client.attachment import Attachment
+from sesh.client.attachment import Attachment, KeeperOf
 from sesh.client.display import Display
 from sesh.client.loop import ClientLoop
 from sesh.client.options import AttachOptions
@@ -30,19 +29,19 @@ def attach(
     host: str | None = None,
     options: AttachOptions,
     connect: Connect,
-    watch_link: WatchLink | None = None,
+    keeper_of: KeeperOf | None = None,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
     `connection`: a fresh one, over which at most the HELLO of `introduction` was sent; it is closed at the end.
-    `connect`: connects to another session, for a switch. `watch_link`: returns the Reopen of a link. A signal that ends
+    `connect`: connects to another session, for a switch. `keeper_of`: returns the keeper of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect, watch_link).run(connection, name, host)
+        outcome = _Client(Display(terminal), options, connect, keeper_of).run(connection, name, host)
     if outcome.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
@@ -59,10 +58,8 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
 class _Client:
     """One terminal, attached to one session at a time; a SWITCH brings it to the next."""
 
-    def __init__(
-        self, display: Display, options: AttachOptions, connect: Connect, watch_link: WatchLink | None
-    ) -> None:
-        self._display, self._options, self._connect, self._watch_link = display, options, connect, watch_link
+    def __init__(self, display: Display, options: AttachOptions, connect: Connect, keeper_of: KeeperOf | None) -> None:
+        self._display, self._options, self._connect, self._keeper_of = display, options, connect, keeper_of
         self._shown = Shown(display.terminal.path())
         self._attachment: Attachment
 
@@ -84,7 +81,7 @@ class _Client:
         return outcome
 
     def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> ClientLoop:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._watch_link)
+        self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._keeper_of)
         self._attachment.connect(connection, replace=replace)
         return ClientLoop(self._attachment)
 
@@ -117,8 +114,8 @@ class _Client:
     def _close(self, *, ended: bool) -> None:
         """Close the attachment, and record the position up to which the terminal showed its session."""
         attachment = self._attachment
-        if attachment.link is not None:
-            attachment.link.reopen.close()
+        if attachment.keeper is not None:
+            attachment.keeper.close()
         attachment.channel.close()
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 

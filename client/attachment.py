@@ -11,31 +11,35 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from enum import Enum
+from math import inf
 from typing import NoReturn
 
-from sesh import protocol, wire, wording
-from sesh.client.attached_link import AttachedLink, WatchLink
+from sesh import measures, protocol, wire, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
+from sesh.client.link_line import LinkLine, login_lines
 from sesh.client.options import AttachOptions, first_frame, introduction
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
-from sesh.link.health import Health
-from sesh.link.race import LostSession, Result
+from sesh.link.attempts import LostSession, Result
+from sesh.link.keeper import LinkKeeper
+from sesh.link_health import Health
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
 from sesh.wire import Connection
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
-_CTRL_C = Key.parse("C-c")
+_CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
+KeeperOf = Callable[[str, Callable[[bytes], object], Callable[[], LostSession]], LinkKeeper]
+"""Returns the keeper of a link. Arguments: the host, a function that sends a PING, one that describes the session."""
 
 
 class AttachmentPhase(Enum):
@@ -48,7 +52,7 @@ class AttachmentPhase(Enum):
 class Attachment:
     """One client attached to one session. A lost link is replaced; a failed SWITCH does not end the attachment.
 
-    `watch_link`: returns the Reopen of a link.
+    `keeper`: of the link to `host`; None on this machine.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class Attachment:
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        watch_link: WatchLink | None,
+        keeper_of: KeeperOf | None,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._shown, self._client = shown, os.urandom(8).hex()
@@ -70,10 +74,8 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.link: AttachedLink | None = None
-        if host is not None and watch_link is not None:
-            reopen = watch_link(host, self._ping, self._describe)
-            self.link = AttachedLink(reopen, self.view, host, options.leaves(without="Ctrl-C"))
+        self.keeper = keeper_of(host, self._ping, self._describe) if host is not None and keeper_of else None
+        self.link_line = LinkLine(self.view, host or "", options.leaves(without="Ctrl-C"))
 
     # -- connections
 
@@ -90,8 +92,8 @@ class Attachment:
         self.channel.open(connection, first_frame(self.display.terminal, self.options, self.host, connection, hello))
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
-        if resuming and self.link is not None:
-            self.link.begin()
+        if resuming:
+            self._watch(connection)
         if resuming and not continues:
             self.view.redraw()
 
@@ -101,13 +103,17 @@ class Attachment:
 
     def _describe(self) -> LostSession:
         hello = introduction(self.display.terminal, self.options, self.host, self._claim())
-        heard_at = self.link.reopen.health.heard_at if self.link is not None else 0.0
+        heard_at = self.keeper.health.heard_at if self.keeper is not None else 0.0
         return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
 
-    def _ping(self) -> None:
-        """Send the link's newest PING."""
-        if self.link is not None:
-            self.channel.send(protocol.frame(protocol.PING, self.link.reopen.health.unanswered))
+    def _watch(self, connection: Connection) -> None:
+        """Have the keeper watch a new link."""
+        if self.keeper is not None and connection.health is not None:
+            self.keeper.watch(connection.health)
+            self.link_line.reset()
+
+    def _ping(self, payload: bytes) -> None:
+        self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _unanswered(self) -> None:
         if not self.session_id:
@@ -120,14 +126,14 @@ class Attachment:
             self.leave()
         elif not self.session_id:
             raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
-        elif self.link is not None:
+        elif self.keeper is not None:
             self._go_offline()
         else:
             self.leave(EndKind.LOST)
 
     def _reloaded(self) -> None:
         """Connect to the reloaded daemon, or replace the link if there is one. Raises SeshError if this fails."""
-        if self.phase is AttachmentPhase.LEAVING or self.link is not None:
+        if self.phase is AttachmentPhase.LEAVING or self.keeper is not None:
             self.disconnected()
         else:
             self.view.take_back()
@@ -139,8 +145,8 @@ class Attachment:
         self.channel.close()
         self.timers.clear("welcome")
         self.phase = AttachmentPhase.OFFLINE
-        if self.link is not None:
-            self.link.reopen.closed()
+        if self.keeper is not None:
+            self.keeper.link_closed()
 
     def _replace(self, result: Result) -> None:
         """Continue over another link, or end the attachment with the error."""
@@ -164,19 +170,20 @@ class Attachment:
 
         Raises the error after which another login would not help.
         """
-        assert self.link is not None  # noqa: S101 (only a link needs a login)
-        terminal = self.display.terminal
+        assert self.keeper is not None  # noqa: S101 (only a link needs a login)
+        terminal, host = self.display.terminal, self.host or ""
         self.view.suspend()
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
-        self.display.line(f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
+        since = measures.time_of_day(self.keeper.heard_time)
+        self.display.line(f"no link to {host} since {since}; {self.name} keeps running{dropped}")
         while True:
-            for line in self.link.login_lines(reason):
+            for line in login_lines(host, reason):
                 self.display.line(line)
             try:
                 with terminal.lent():
                     if not terminal.await_enter():
                         self.leave(reason="hangup")
-                    return self.link.reopen.log_in()
+                    return self.keeper.log_in()
             except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
                 number = interrupt.args[0]
                 endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
@@ -187,16 +194,22 @@ class Attachment:
                 terminal.drop_input()
 
     @property
-    def watched(self) -> AttachedLink | None:
-        """The link to watch and replace, from the first WELCOME until the client leaves; None before and after."""
-        return self.link if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
+    def watched(self) -> LinkKeeper | None:
+        """The keeper that runs, from the first WELCOME until the client leaves; None before and after."""
+        return self.keeper if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
+
+    @property
+    def link_due(self) -> float:
+        """When to call `look_after_link` (monotonic)."""
+        return inf if self.watched is None else min(self.watched.due, self.link_line.due)
 
     def look_after_link(self, ready: Container[int]) -> None:
-        """Run the link's timers and attempts; act on their result."""
-        if (link := self.watched) is None:
+        """Run the keeper; act on its result."""
+        if (keeper := self.watched) is None:
             return
-        result = link.run(ready)
-        if link.reopen.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
+        result = keeper.run(ready)
+        self.link_line.update(keeper)
+        if keeper.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if result is not None:
             self._replace(result)
@@ -210,9 +223,9 @@ class Attachment:
     def complete(self, end: AttachmentEnd) -> None:
         """Add to the end: the running program, and the state of the link."""
         end.early, end.runs = not self.session_id, str(self.farewell.get("command") or "")
-        if self.link is not None and not end.early:
-            end.round_trip, end.heard_time = self.link.round_trip, self.link.heard_time
-            answered = self.link.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
+        if self.keeper is not None and not end.early:
+            end.round_trip, end.heard_time = self.keeper.health.round_trip, self.keeper.heard_time
+            answered = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
             end.undelivered = not (answered or self.channel.input.arrived)
 
     def detach(self) -> None:
@@ -250,8 +263,8 @@ class Attachment:
         if offline and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
         keys = has_keys(data)  # not only a report of mouse or focus
-        if keys and self.link is not None:
-            self.link.typed(data)
+        if keys and self.keeper is not None:
+            self.keeper.typed(enter=pressed(data, *_ENTER))
         if self.options.read_only:
             if keys and not offline:
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
@@ -265,8 +278,8 @@ class Attachment:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
         if not self.display.started:
             self.display.resume()
-        if self.link is not None:
-            self.link.reopen.sign()
+        if self.keeper is not None:
+            self.keeper.sign()
         self.view.resize()
         self.view.redraw()
 
@@ -275,8 +288,8 @@ class Attachment:
     def received(self) -> None:
         """Read from the daemon, and handle the frames received."""
         alive = self.channel.read()
-        if self.link is not None and self.channel.frames:
-            self.link.heard()
+        if self.channel.frames:
+            self.link_line.heard()
         self.handle_frames()
         if not alive:
             self.disconnected()
@@ -289,12 +302,11 @@ class Attachment:
     def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
         if not self.channel.welcome:
             if connection.accept(kind, payload):
-                self._handle_welcome()
+                self._handle_welcome(connection)
             return
         self.channel.take(kind, payload)
-        if kind == protocol.PONG and self.link is not None:
-            self.link.heard(payload)
-            self.view.follow_round_trip(self.link.round_trip)
+        if kind == protocol.PONG and self.keeper is not None:
+            self.view.follow_round_trip(self.keeper.health.round_trip)
         if kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
@@ -302,8 +314,8 @@ class Attachment:
         else:
             self.view.handle(kind, payload)
 
-    def _handle_welcome(self) -> None:
-        welcome = self.channel.welcome
+    def _handle_welcome(self, connection: Connection) -> None:
+        welcome = connection.welcome
         resuming = self.session_id != ""
         self.timers.clear("welcome")
         self.session_id = str(welcome.get("id") or "")
@@ -312,10 +324,9 @@ class Attachment:
         if resuming:
             self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
             return
-        if self.link is not None:
-            self.link.begin()
-            self.link.reopen.health.measure(time.monotonic())
-            self._ping()
+        self._watch(connection)
+        if self.keeper is not None:
+            self._ping(self.keeper.health.measure(time.monotonic()))
         since = self._shown.since(self.host, self.session_id)
         if since and self.options.replay:  # separate new output from the earlier one in the scrollback
             self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")

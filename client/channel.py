@@ -163,7 +163,8 @@ class Channel:
             return True
         except OSError:
             data = b""
-        self.frames.extend(self.connection.decoder.feed(data))
+        if data:
+            self.frames.extend(self.connection.feed(data))
         return data != b""
 
     def take(self, kind: int, payload: bytes) -> None:

@@ -64,9 +64,8 @@ class ClientLoop:
     def _wait(self) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
         left = self.attachment.timers.wait_time()
-        link = self.attachment.watched
         timers_due = inf if left is None else time.monotonic() + left
-        deadline = min(timers_due, inf if link is None else link.due)
+        deadline = min(timers_due, self.attachment.link_due)
         return polled(self._interest().items(), None if deadline == inf else deadline)
 
     def _interest(self) -> dict[int, int]:
@@ -76,7 +75,7 @@ class ClientLoop:
         """
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, len(attachment.display.queue)
-        others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()
+        others = attachment.watched.descriptors if attachment.watched is not None else ()
         wanted = dict.fromkeys((terminal.signals, *others), select.POLLIN)
         if attachment.phase is not AttachmentPhase.LEAVING and not (connection and channel.input.full):
             wanted[terminal.inbound] = select.POLLIN

@@ -42,7 +42,7 @@ class ClientHandler:
             connection.role = FOREIGN
         else:
             connection.role = "attach" if hello.get("role") == "attach" else "request"
-        if not connection.creator:
+        if not connection.creator:  # the creator has the same time for its first request
             self._timers.clear((Timer.HELLO, connection.descriptor))
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
@@ -65,14 +65,11 @@ class ClientHandler:
     def _attach(self, connection: PeerConnection, hello: Introduction, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, self._model.snapshot)
         created = connection.creator
-        for other in list(self._clients.all):
-            if client.terminal.token and other.terminal.token == client.terminal.token:
-                self.forget(other)  # the same client, which reconnects before its old link was found dead
-                other.connection.fail()
-        departed = self._clients.departed.pop(client.terminal.token, Departed())
+        departed = self._departed(client)
         client.last_input = departed.last_input
-        position = hello.get("since") if hello.get("id") == welcome["id"] else None
-        since = position if position is not None and position <= self._log.head else None
+        since = hello.get("since") if hello.get("id") == welcome["id"] else None  # a position, if it reconnects
+        if since is not None and since > self._log.head:
+            since = None
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if since is None and not created:
             welcome["missed"] = self._missed()
@@ -82,31 +79,46 @@ class ClientHandler:
                 self.detach(other, "replaced")
         self.creator_served(connection)
         connection.reader = client
-        same_size = self._has_session_size(client)
+        fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
-        if since is not None:  # it reconnects; its terminal may show the raw output up to `since`
+        if since is not None:
             self._model.catch_up()
             client.position = since
-            client.state = Live() if departed.exact and same_size and since >= self._log.base else Due()
+            client.state = Live() if departed.exact and fitted and since >= self._log.base else Due()
         else:
-            seen_to = hello.get("seen", {}).get(welcome["id"])
-            if seen_to is not None and seen_to <= self._log.head:
-                client.position = seen_to
-            elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
-                client.send_screen(0, clean_screen(*client.size[:2]))
-                client.state = Live()  # fed from the session's first byte on
+            self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.writable(client)
         self._changed("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
-            variables.update(
-                self._session.facts["id"], self._session.name, programs.accepted_variables(hello.get("renewed"))
-            )
+            renewed = programs.accepted_variables(hello.get("renewed"))
+            variables.update(self._session.facts["id"], self._session.name, renewed)
+
+    def _departed(self, client: Client) -> Departed:
+        """Return what is remembered of a client that reconnects, maybe before its old link was found dead."""
+        token = client.terminal.token
+        for other in list(self._clients.all):
+            if token and other.terminal.token == token:
+                self.forget(other)
+                other.connection.fail()
+        return self._clients.departed.pop(token, Departed())
+
+    def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
+        """Choose what a client that does not reconnect gets first.
+
+        `seen_to`: its terminal has the output up to this position in its scrollback. `created`: the client has created
+        the session. If possible, it then gets the session's bytes from the first one on, else a screen.
+        """
+        if seen_to is not None and seen_to <= self._log.head:
+            client.position = seen_to
+        elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
+            client.send_screen(0, clean_screen(*client.size[:2]))
+            client.state = Live()
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: PeerConnection) -> None:
-        """Note that no request of the creator is due any more: do not keep the whole log or the daemon for it."""
+        """Stop keeping the whole log and an ended session for the creator: it has made its request, or makes none."""
         if connection.creator:
             connection.creator = self._log.whole = False
         self._timers.clear((Timer.HELLO, connection.descriptor))

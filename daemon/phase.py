@@ -29,19 +29,15 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class ProgramEnd:
-    """How the program ended; None for unknown.
-
-    `at`: by `STEADY`. `reason`: for people. `cpu`: processor seconds. `memory`: peak, in bytes. `by_request`: a person
-    ended it, by `--kill` or Ctrl-C, so its exit code is no failure.
-    """
+    """How the program ended; None for unknown."""
 
     code: int | None = None
     signal: int | None = None
-    at: float | None = None
-    reason: str | None = None
-    cpu: float | None = None
-    memory: int | None = None
-    by_request: bool = False
+    at: float | None = None  # time (`STEADY`)
+    reason: str | None = None  # for people
+    cpu: float | None = None  # seconds of processor time
+    memory: int | None = None  # peak, in bytes
+    by_request: bool = False  # a person ended it, by `--kill` or Ctrl-C, so its exit code is no failure
 
     @classmethod
     def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
@@ -58,16 +54,13 @@ class ProgramEnd:
 
 
 class Life:
-    """The phase of a session, and the causes of its end.
-
-    `asked_by`: the reason, if somebody ends the session; else empty. `ended` is called when the program has ended.
-    """
+    """The phase of a session, and the causes of its end."""
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
-        self.asked_by = ""
+        self.asked_by = ""  # the reason for which somebody ends the session; empty if nobody does
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
-        self.ended: Observers[[]] = Observers()
+        self.ended: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()
 
     @property

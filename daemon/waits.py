@@ -29,21 +29,16 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 
 @dataclass(eq=False)
 class Wait:
-    """A request that waits for conditions, and always for the session's end. The first that is met is the answer.
-
-    `output`: the answer at the session's end carries all output. `since`: the position that output must reach before a
-    prompt counts. `stale`: the time (`Standing.since`) of a question that does not count. `idle`: seconds of silence.
-    `until`: time (monotonic) at which the wait is refused.
-    """
+    """A request that waits for conditions, and always for the session's end. The first that is met is the answer."""
 
     request: Request[WaitAnswer]
-    output: bool = False
-    prompt: bool = False
-    since: int | None = None
-    waiting: bool = False
-    stale: float | None = None
-    idle: float = math.inf
-    until: float = math.inf
+    output: bool = False  # the answer at the session's end carries all output
+    prompt: bool = False  # waits for a shell's prompt
+    since: int | None = None  # the position that output must reach before a prompt counts
+    waiting: bool = False  # waits for a question
+    stale: float | None = None  # the time (`Standing.since`) of a question that does not count
+    idle: float = math.inf  # waits for so many seconds of silence
+    until: float = math.inf  # time (monotonic) at which the wait is refused
 
 
 class Waits:
@@ -79,7 +74,7 @@ class Waits:
     def _check_in(self, seconds: float) -> None:
         """Check the waits in `seconds`, or earlier if a check is due."""
         due = self._timers.remaining(Timer.WAITS)
-        if seconds < (math.inf if due is None else due):
+        if seconds < math.inf and (due is None or seconds < due):
             self._timers.set(Timer.WAITS, seconds, self._check_all)
 
     def _check_all(self) -> None:
@@ -88,22 +83,24 @@ class Waits:
 
     def _check(self, wait: Wait) -> float:
         """Answer a wait if a condition is met; else return the seconds until its next check."""
-        left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
-        met, next_check = min(left.items(), key=lambda item: item[1])
+        seconds = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
+        condition, next_check = min(seconds.items(), key=lambda item: item[1])
         reader, position = wait.request.connection.reader, self._pump.log.head
-        if next_check <= 0 and (reader is None or reader.position >= position):
-            self.all.remove(wait)
-            answer: MetAnswer = {"met": met, "position": position}
-            if met == "waiting":
-                answer["question"] = self._activity.standing().question
-            wait.request.respond(answer)
-            return math.inf
+        if next_check <= 0:
+            if reader is None or reader.position >= position:
+                self.all.remove(wait)
+                answer: MetAnswer = {"met": condition, "position": position}
+                if condition == "waiting":
+                    answer["question"] = self._activity.standing().question
+                wait.request.respond(answer)
+                return math.inf
+            next_check = UNSENT_POLL
         time_left = wait.until - time.monotonic()
         if time_left <= 0:
             self.all.remove(wait)
             wait.request.refuse(TimedOut("timed out"))
             return math.inf
-        return min(next_check if next_check > 0 else UNSENT_POLL, time_left)
+        return min(next_check, time_left)
 
     def _prompt(self, wait: Wait) -> float:
         """Return 0 if a shell is at its prompt; else the seconds until the next check, maybe infinite."""

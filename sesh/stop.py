@@ -56,7 +56,7 @@ class Stop:
     def check(self) -> None:
         """Raise Interrupted if stopped already."""
         if self.stopped:
-            raise Interrupted("stopped before it began")
+            raise Interrupted(self.message)
 
     def sleep(self, seconds: float) -> None:
         """Sleep. Raises Interrupted if stopped meanwhile."""

@@ -25,6 +25,7 @@ from sesh.schema import ErrorFacts, Event
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from sesh.link_health import LinkHealth
 
 _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.WELCOME: ("WELCOME", Welcome),
@@ -54,10 +55,12 @@ class Peer:
 class Connection:
     """Frames over a pair of descriptors, which the connection owns; for a socket both are the same.
 
-    `far`: the peer is a host, whose text is not trusted. Deadlines are by the monotonic clock.
+    `far`: the peer is a host, whose text is not trusted. `health`: of a link to a host; None on this machine. Deadlines
+    are by the monotonic clock.
     """
 
     far = False
+    health: LinkHealth | None = None
 
     def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -142,10 +145,17 @@ class Connection:
             raise self._closed(error) from error
         if not data:
             raise self._closed()
-        frames = self.decoder.feed(data)
+        frames = self.feed(data)
         self._reloaded = self._reloaded or (protocol.RELOADED, b"") in frames
         self._frames += frames
         return True
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Return the frames that received bytes complete; note for the link's health that it carries bytes."""
+        frames = self.decoder.feed(data)
+        if self.health is not None:
+            self.health.heard(time.monotonic(), [payload for kind, payload in frames if kind == protocol.PONG])
+        return frames
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
         """Return the error for a closed connection; after a failed write, first read the peer's last frames."""

@@ -43,31 +43,26 @@ _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 
 @dataclass
 class Kept:
-    """The part of an `Activity` that survives a reload.
-
-    `active_at`: time (monotonic) of the last output or typing. `answered_at`: time of the last answer, by `STEADY`.
-    `prompt_group`: the process group of the shell, if its last mark (OSC 133) was a prompt; else 0. Enter resets it to
-    0. `command_group`: that group, if the last mark was the start of a command; else 0. `entered`: the number of the
-    line that was entered last.
-    """
+    """The part of an `Activity` that survives a reload."""
 
     standing: Standing
-    active_at: float
+    active_at: float  # time (monotonic) of the last output or typing
     declared: Declared
-    answered_at: float = 0.0
-    prompt_group: int = 0
-    command_group: int = 0
-    entered: int = 0
+    answered_at: float = 0.0  # time (`STEADY`) of the last answer to a question
+    prompt_group: int = 0  # the shell's process group, from its mark (OSC 133) of a prompt until Enter; else 0
+    command_group: int = 0  # the shell's process group, from its mark of a command's start until its next; else 0
+    entered: int = 0  # the number of the line that was entered last
 
 
 class Activity:
-    """The state of one session. `checked` is called after each check or declaration."""
+    """Keeps the state of one session."""
 
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
         self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
-        self.reports, self.checked = reports, Observers[[]]()
+        self.reports = reports
+        self.checked = Observers[[]]()  # called after each check or declaration
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
@@ -137,11 +132,13 @@ class Activity:
     def marked(self, body: bytes, position: int) -> None:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
         kept = self.kept
-        group = self._group()
-        kept.command_group, kept.prompt_group = (group, 0) if body[:1] == b"C" else (0, group)
-        if body[:1] == b"C" and self._model.catch_up(DRAW_TIME, position):
-            kept.entered = question.cursor_line(self._model.emulator) - 1
-        elif body[:1] == b"A":
+        if body[:1] == b"C":
+            kept.command_group, kept.prompt_group = self._group(), 0
+            if self._model.catch_up(DRAW_TIME, position):
+                kept.entered = question.cursor_line(self._model.emulator) - 1
+            return
+        kept.command_group, kept.prompt_group = 0, self._group()
+        if body[:1] == b"A":  # a new prompt: the program that reported has ended
             self.reports.ended(self._pump.log.head)
             self._decide()
 
@@ -224,7 +221,10 @@ class Activity:
     # -- checks
 
     def _check(self, *, sure: bool = False) -> None:
-        """Check the session, and schedule the next check. `sure`: the question of a new read has had time to arrive."""
+        """Check the session, and schedule the next check.
+
+        `sure`: what a program printed before it began to read has had time to arrive.
+        """
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
         silent = self._silent()
@@ -234,7 +234,7 @@ class Activity:
             return
         why, asked = self._observe(silent)
         known = kept.standing.why == Why.READ and kept.standing.question == asked
-        if why == Why.READ and not (sure or known or kept.declared.standing):  # its question may not have arrived yet
+        if why == Why.READ and not (sure or known or kept.declared.standing):  # the question may be incomplete
             self._settled = False
             self._timers.set(Timer.ACTIVITY, _OUTPUT_DELAY, lambda: self._check(sure=True))
             return

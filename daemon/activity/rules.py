@@ -33,21 +33,16 @@ class State(Word):
 
 
 class Why(Word):
-    """The reason of a state.
+    """The reason of a state."""
 
-    HOOK: the program declared it. XOFF: output is stopped, as by Ctrl-S. PROMPT: a shell reads a command line. READ:
-    the program reads a line from the terminal. STOPPED: its screen changed as it worked, and has stopped changing.
-    OUTPUT, QUIET: it has printed lately, or not. EXIT: it has ended.
-    """
-
-    HOOK = "hook"
-    XOFF = "xoff"
-    PROMPT = "prompt"
-    READ = "tty-read"
-    STOPPED = "stopped"
-    OUTPUT = "output"
-    QUIET = "quiet"
-    EXIT = "exit"
+    HOOK = "hook"  # the program has declared the state
+    XOFF = "xoff"  # output is stopped, as by Ctrl-S
+    PROMPT = "prompt"  # a shell reads a command line
+    READ = "tty-read"  # the program reads a line from the terminal
+    STOPPED = "stopped"  # the screen changed as the program worked, and has stopped changing
+    OUTPUT = "output"  # the program has printed lately
+    QUIET = "quiet"  # it has not
+    EXIT = "exit"  # it has ended
 
 
 STATES = {
@@ -59,13 +54,13 @@ STATES = {
 
 @dataclass
 class Standing:
-    """A state with its reason. `since`: by `STEADY`. `kind`: the kind of the question, if the program reports it."""
+    """A state with its reason."""
 
     state: State
     why: Why
-    since: float
+    since: float  # time (`STEADY`)
     question: str = ""
-    kind: str = ""
+    kind: str = ""  # of the question, if the program reports it
 
     def as_json(self) -> ActivityFacts:
         since = measures.exact_stamp(measures.STEADY.wall_time(self.since))

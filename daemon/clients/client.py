@@ -1,4 +1,4 @@
-"""Attached clients: their terminals, the form of their output, their leader, and the one that answers queries."""
+"""The attached clients of a session: their terminals, how they get output, who leads, and who answers queries."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 
 
+# A client is in one of three states. `mode` is the name of the state in `--status`.
+
+
 @dataclass(frozen=True)
 class Live:
     """The client gets the program's bytes, from its position on."""
@@ -37,18 +40,16 @@ class Live:
 
 @dataclass(frozen=True)
 class Due:
-    """The client gets nothing until it has read earlier bytes; then it gets a screen.
+    """The client gets nothing until it has read everything that was sent to it; then it gets a screen.
 
-    `attach`: the client has just attached, so it gets scrollback and screen; otherwise the lines that it missed, and
-    the screen. `before_drawn`: if its terminal shows drawn screens, the terminal's state before the first one; then no
-    missed lines are sent. None: it shows the output up to the client's position (-1: no output). `drawing`:
-    the screen, while it is drawn in parts. A client at position -1 gets each part at once, others get all at the end.
+    Before the screen it gets the scrollback if it has just attached, else the lines that it missed. A terminal that
+    shows drawn screens misses no lines; any other shows the output up to the client's position (-1: no output).
     """
 
     mode: ClassVar[str] = "aside"
-    before_drawn: TerminalState | None = None
-    attach: bool = False
-    drawing: Drawing | None = None
+    before_drawn: TerminalState | None = None  # if the terminal shows drawn screens: its state before the first one
+    attach: bool = False  # the client has just attached
+    drawing: Drawing | None = None  # the screen, while it is drawn in parts
 
 
 @dataclass(frozen=True)
@@ -62,23 +63,18 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Terminal:
-    """A client's terminal, its machine, and the options of its attachment.
-
-    `token`: identifies the client after a reconnect. `tells`: it can show notifications.
-    `remote`: it is attached over a link. `replays`: it gets scrollback when it attaches. `lines`: the most lines that
-    it gets then, and after it was late.
-    """
+    """What a client says in HELLO about its terminal and its attachment."""
 
     pid: int
     tty: str
     machine: str
     auth_sock: str
-    token: str
-    tells: bool
+    token: str  # identifies the client when it reconnects
+    tells: bool  # the terminal shows notifications
     read_only: bool
-    remote: bool
-    replays: bool
-    lines: int
+    remote: bool  # attached over a link
+    replays: bool  # gets scrollback when it attaches
+    lines: int  # the most lines that it gets when it attaches, or after it was late
 
     @classmethod
     def of(cls, hello: Introduction) -> Terminal:
@@ -103,7 +99,7 @@ class Client(Reader):
         self, connection: PeerConnection, number: int, hello: Introduction, snapshot: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._snapshot = snapshot  # called with each position that the terminal may show when its link breaks
+        self._snapshot = snapshot  # keeps the terminal's state at a position, where it may be when its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
@@ -163,23 +159,20 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """What is remembered of a client that has left.
+    """What is remembered of a client that has left."""
 
-    `last_input`: the number of its last INPUT. `exact`: its terminal shows the raw output up to its position.
-    """
-
-    last_input: int = 0
-    exact: bool = True
+    last_input: int = 0  # the number of its last INPUT
+    exact: bool = True  # its terminal shows the raw output up to its position
 
 
 class Clients:
-    """The attached clients of one session. `resized` is called with the session's new size."""
+    """The attached clients of one session, and its size."""
 
     def __init__(self, size: Size) -> None:
         self.all: list[Client] = []
         self.size = size
-        self.resized: Observers[[Size]] = Observers()
-        self.last_number = 0
+        self.resized: Observers[[Size]] = Observers()  # called with the session's new size
+        self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
     def __len__(self) -> int:
@@ -188,7 +181,7 @@ class Clients:
     @property
     def leader(self) -> Client | None:
         """The client that typed last (attaching counts), except read-only ones."""
-        return _newest(self.all)
+        return _typed_last(self.all)
 
     @property
     def watched(self) -> bool:
@@ -202,13 +195,15 @@ class Clients:
             self.typed(client)
 
     def remember(self, client: Client) -> None:
-        if client.terminal.token:
-            state = client.state
-            partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
-            exact = state.before_drawn is None and not partly_drawn
-            self.departed[client.terminal.token] = Departed(client.last_input, exact)
-            while len(self.departed) > MAX_DEPARTED:
-                del self.departed[next(iter(self.departed))]
+        """Remember a client that leaves or is about to leave, in case it reconnects."""
+        if not client.terminal.token:
+            return
+        state = client.state
+        partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
+        exact = state.before_drawn is None and not partly_drawn
+        self.departed[client.terminal.token] = Departed(client.last_input, exact)
+        if len(self.departed) > MAX_DEPARTED:
+            del self.departed[next(iter(self.departed))]
 
     def remove(self, client: Client) -> None:
         self.remember(client)
@@ -220,6 +215,7 @@ class Clients:
         self.fit()
 
     def fit(self) -> None:
+        """Give the session the size of its leader's terminal."""
         leader = self.leader
         if leader is not None and leader.size != self.size:
             self.size = leader.size
@@ -227,9 +223,9 @@ class Clients:
 
     def answering(self, log: OutputLog) -> Client | None:
         """Return the client to answer queries: of those that are live and not late, the one that typed last."""
-        return _newest([client for client in self.all if client.gets_output() and not client.late(log)])
+        return _typed_last([client for client in self.all if client.gets_output() and not client.late(log)])
 
 
-def _newest(clients: list[Client]) -> Client | None:
+def _typed_last(clients: list[Client]) -> Client | None:
     writable = [client for client in clients if not client.terminal.read_only]
     return max(writable, key=lambda client: client.typed_at, default=None)

@@ -23,20 +23,17 @@ FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it
 
 
 class FrameSocket:
-    """A non-blocking socket, the frames to be handled (`backlog`), and the bytes to be sent.
-
-    `closing`: close it once everything is sent. `closed`: it has failed, or is closed. `blocked`: it is not writable.
-    """
+    """A non-blocking socket, its received frames that are still to be handled, and the bytes that are to be sent."""
 
     def __init__(self, opened: socket.socket) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
         self.decoder = protocol.Decoder()
-        self.backlog: deque[tuple[int, bytes]] = deque()
-        self.closing = False
-        self.closed = False
-        self.blocked = False
+        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind, payload
+        self.closing = False  # to be closed once everything is sent
+        self.closed = False  # has failed, or is closed
+        self.blocked = False  # is not writable
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
         self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
         self.unsent = 0
@@ -123,7 +120,7 @@ class Reader:
     def __init__(self, connection: PeerConnection, position: int) -> None:
         self.connection = connection
         self.position = position
-        self.skipped = 0
+        self.skipped = 0  # bytes
 
     def late(self, log: OutputLog) -> bool:
         return log.head - self.position + self.connection.unsent > self.limit
@@ -146,15 +143,15 @@ class Reader:
 
 
 class PeerConnection(FrameSocket):
-    """A connection of a client or a caller. `creator`: it is the creator's, and no request has come over it yet."""
+    """A connection of a client or a caller."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         super().__init__(opened)
-        self.creator = creator
-        self.role = ""
+        self.creator = creator  # it is the creator's, and no request has come over it yet
+        self.role = ""  # by its HELLO: "attach", "request" or `FOREIGN`
         self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
-        self.unanswered = 0
+        self.unanswered = 0  # requests
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
 
     @property
@@ -208,14 +205,14 @@ class PeerConnection(FrameSocket):
 
 @dataclass(eq=False)
 class Request(Generic[Answer]):
-    """One REQUEST, with its DATA. `call`: carries it out; `begin_by`: see `Envelope`."""
+    """One REQUEST, with its DATA."""
 
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[Request[Any]], None]
+    call: Callable[[Request[Any]], None]  # carries it out
     verb: str = ""
-    begin_by: float | None = None
+    begin_by: float | None = None  # its deadline, see `Envelope`
 
     def respond(self, answer: Answer, data: bytes = b"") -> None:
         self.connection.respond(self.number, answer, data)  # type: ignore[arg-type]  # each Answer is a TypedDict

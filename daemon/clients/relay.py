@@ -33,7 +33,7 @@ class Relay:
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
         self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
-        model.reached = self._local_positions
+        model.local_positions = self._local_positions
         self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
@@ -43,6 +43,7 @@ class Relay:
     # -- output
 
     def deliver(self) -> None:
+        """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
         log = self.log
         late = False
         self.echoes.report()
@@ -55,22 +56,22 @@ class Relay:
             self._set_late_aside()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure(Timer.DRAW, max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
-        self._follow()
+        self._schedule_emulator()
         self.settle()
 
     def settle(self) -> None:
-        """Send the screens that are due, and set the program's pace, once, at the end of the loop's turn."""
-        self._soon(self._settle)
+        """At the end of the loop's turn, send the screens that are due, and set the program's pace."""
+        self._soon(self._send_and_pace)
 
-    def _settle(self) -> None:
+    def _send_and_pace(self) -> None:
         try:
-            self.serve()
+            self._send_due_screens()
         finally:
             self.pace()
 
     def program_ended(self) -> None:
         """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
-        self._follow()
+        self._schedule_emulator()
         self.settle()
 
     # -- the emulator
@@ -78,7 +79,7 @@ class Relay:
     def _local_positions(self) -> list[int]:
         return [client.position for client in self.clients.all if client.window is None and client.gets_output()]
 
-    def _follow(self) -> None:
+    def _schedule_emulator(self) -> None:
         """Schedule the emulator's next step, unless it may lag."""
         seconds = self.model.wait_time()
         if seconds is None:
@@ -94,7 +95,7 @@ class Relay:
                 self.model.step()
                 self.settle()
         finally:
-            self._follow()
+            self._schedule_emulator()
 
     def _pack(self) -> None:
         """Compress the scrollback, some milliseconds at a time."""
@@ -119,15 +120,19 @@ class Relay:
         lag = self.model.lag
         if lag >= MAX_LAG or any(lag or due.drawing for _, due in self._ready_for_screen()):
             return True
-        leader = self.clients.leader
-        pacing = [*self.followers, leader] if leader is not None and leader.gets_output() else self.followers
-        waits = any(reader.late(self.log) and not reader.connection.stalled for reader in pacing)
+        waited_for = [*self.followers]
+        if (leader := self.clients.leader) is not None and leader.gets_output():
+            waited_for.append(leader)
+        waits = any(reader.late(self.log) and not reader.connection.stalled for reader in waited_for)
         if waits:
             self.timers.ensure(Timer.PACE, STALLED, self._set_late_aside)
         return waits
 
     def _set_late_aside(self) -> None:
-        """Stop sending bytes to late readers, unless the program waits for them and they still read."""
+        """Make late clients due for a screen, and late followers skip output.
+
+        The leader and the followers get `STALLED` seconds to read on: meanwhile the program waits for them.
+        """
         log, leader = self.log, self.clients.leader
         for client in self.clients.all:
             if client.gets_output() and client.late(log) and (client is not leader or client.connection.stalled):
@@ -138,7 +143,7 @@ class Relay:
         self.settle()
 
     def set_aside(self, client: Client) -> None:
-        """Stop sending bytes to a client; next, send it a screen with the lines that it missed."""
+        """Make a client due: it gets no more bytes, but soon a screen, and the lines that it missed."""
         if isinstance(client.state, Live):
             self.model.snapshot(client.position)
         if not (isinstance(client.state, Due) and client.state.attach):
@@ -166,12 +171,12 @@ class Relay:
         due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Due)]
         return [(client, state) for client, state in due if client.ready_for_screen()]
 
-    def serve(self) -> None:
-        """Send screens to the clients that wait for one, once the emulator has caught up; the program waits meanwhile.
+    def _send_due_screens(self) -> None:
+        """Send due clients their screens once the emulator has caught up; meanwhile the program waits.
 
-        A client that attaches gets a screen at once, even if the emulator lags, and another when the emulator has
-        caught up. The client does not get the bytes in between: the program wrote them before the attach, and they
-        would ring bells or send queries again.
+        A client that has just attached does not wait: it gets the screen that the emulator has, and another one later.
+        It never gets the bytes in between. The program wrote them before the client came, and they would ring bells or
+        send queries a second time.
         """
         model = self.model
         ready = self._ready_for_screen()
@@ -183,8 +188,10 @@ class Relay:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
             model.catch_up(STEP_TIME)
-        waits = model.lag > 0 and not any(due.drawing for _, due in ready)
-        self._waiting_since = (self._waiting_since or time.monotonic()) if waits else 0.0
+        if not model.lag or any(due.drawing for _, due in ready):
+            self._waiting_since = 0.0
+        elif not self._waiting_since:
+            self._waiting_since = time.monotonic()
         for client, due in ready:
             if due.attach or not (model.lag or model.in_image):
                 self._send_screen(client, due)
@@ -195,22 +202,30 @@ class Relay:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
         self.model.apply_size()
         if client.size[:2] != self.clients.size[:2]:
-            before_drawn = TerminalState() if due.attach else due.before_drawn or self.model.shown_at(client.position)
-            client.position = -1 if due.attach else client.position
-            client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), before_drawn)
-            self._draw(client)
+            self._begin_drawn(client, due)
             return
-        drawing = due.drawing or (self._replay(client) if due.attach else self._repaint(client, due.before_drawn))
-        if drawing.advance():
-            # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal
-            # would get the lines of the first part twice. No echo would come earlier otherwise, because these lines
-            # must enter the scrollback before the screen that the echo changes.
-            if client.position < 0:
-                client.send_part(drawing.take())
-            client.state = replace(due, drawing=drawing)
-            self.settle()
-        else:
+        drawing = due.drawing
+        if drawing is None:
+            drawing = self._replay(client) if due.attach else self._repaint(client, due.before_drawn)
+        if not drawing.advance():
             self._complete(client, drawing.finish(self._status(-1 if due.attach else client.position)))
+            return
+        # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
+        # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
+        # the scrollback before the screen that the echo changes.
+        if client.position < 0:
+            client.send_part(drawing.take())
+        client.state = replace(due, drawing=drawing)
+        self.settle()
+
+    def _begin_drawn(self, client: Client, due: Due) -> None:
+        """Send the first drawn screen to a client whose terminal and the session differ in size."""
+        if due.attach:
+            client.position, before_drawn = -1, TerminalState()
+        else:
+            before_drawn = due.before_drawn or self.model.shown_at(client.position)
+        client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), before_drawn)
+        self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
         """Begin to draw scrollback and screen for a client that attaches."""
@@ -224,24 +239,25 @@ class Relay:
         model, emulator = self.model, self.model.emulator
         shown = before_drawn or model.shown_at(client.position)
         lines = 0 if before_drawn else model.missed_since(client.position)
-        gap, alternate = b"", shown.alternate
+        start, alternate = b"", shown.alternate
         if lines > client.terminal.lines:  # some are not sent: first the old screen goes to the scrollback
-            gap = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2])
+            start = (b"\x1b[?1049l" if alternate else b"") + clean_screen(*client.size[:2])
             alternate = False
-        continues = not gap and not before_drawn and shown.columns == emulator.columns
+        continues = not start and not before_drawn and shown.columns == emulator.columns
         return repainting(
             emulator,
             lines=min(lines, client.terminal.lines),
             begun=shown.open_rows if continues else 0,
             was_alternate=alternate,
             pushed=shown.stacks,
-            start=gap,
+            start=start,
         )
 
     def _status(self, since: int) -> str:
-        """Return the sequences of reports for a terminal that shows the output up to `since`; -1: none.
+        """Return the sequences that follow a screen, for a terminal that shows the output up to `since` (-1: none).
 
-        A terminal that attaches is asked for its colour scheme if the program wants reports of changes.
+        These are the program's reports. A terminal that attaches is also asked for its colour scheme, if the program
+        wants to hear of changes.
         """
         asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
         return self._reports.sequences(since, self.model.position, every=True) + asked
@@ -262,6 +278,7 @@ class Relay:
             client.connection.feed(self.log)
 
     def draw(self) -> None:
+        """Send drawn clients their screens, now and again until the emulator has caught up."""
         self.timers.clear(Timer.DRAW)
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:

@@ -21,7 +21,7 @@ _MOST_QUERIES = 512  # of one form; the oldest is dropped
 
 
 class OpenQueries:
-    """The queries that wait for replies. All times are monotonic.
+    """The queries of a program that one terminal has not answered yet. All times are monotonic.
 
     The first reply of its form closes a query. A conversation (kind `talk` in `sesh.queries`, such as kitty's graphics)
     may have several replies or none, and closes `OPEN_FOR` after the last one.
@@ -34,12 +34,14 @@ class OpenQueries:
         self._late_until = 0.0  # until then, late replies may come
 
     def ask(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
+        """Open a query for `seconds`. `form`: that of its reply."""
         if now >= self._late_until or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
             self._waiting.clear()
         self._asked, self._late_until = self._asked + 1, now + _LATE
         self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
 
     def converse(self, form: bytes, now: float) -> None:
+        """Open a conversation, or keep it open for longer."""
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
             self._talks.clear()
         self._talks[form] = now + OPEN_FOR
@@ -53,16 +55,21 @@ class OpenQueries:
         return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
-        """Match a reply to a conversation, else to the oldest query of its form; return whether the match is open."""
+        """Match a reply with a conversation, else with the oldest query of its form; return whether it may pass.
+
+        If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
+        """
         if now < self._talks.get(form, 0.0):
             self.converse(form, now)
             return True
         waiting = self._waiting.get(form)
         if not waiting:
             return False
-        is_open = now < waiting[-1][1]
-        while is_open and waiting[0][1] <= now:
-            waiting.popleft()
+        _, newest_closes_at = waiting[-1]
+        is_open = now < newest_closes_at
+        if is_open:
+            while waiting[0][1] <= now:
+                waiting.popleft()
         self._answered = max(self._answered, waiting.popleft()[0])
         if not waiting:
             del self._waiting[form]
@@ -109,14 +116,14 @@ class _State(Enum):
 
 
 class ReplyFilter:
-    """The filter of one client. `typed`: the last call of `filter` saw keys or a paste."""
+    """Filters the input of one client. `typed`: the last call of `filter` saw keys or a paste."""
 
     def __init__(self) -> None:
         self.queries = OpenQueries()
         self.typed = False
         self._state = _State.KEYS
         self._begun = b""  # an incomplete sequence
-        self._given = 0  # its bytes that were passed on as a key
+        self._given = 0  # the number of its bytes that were passed on as a key
         self._at = 0.0  # time of the last input
 
     @property
@@ -132,24 +139,28 @@ class ReplyFilter:
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """Return the part of held input and `data` that the program may read. `now`: monotonic.
+        """Return the bytes of held input and `data` that the program may read; hold an incomplete sequence back.
 
         For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
-        due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is long enough that
-        nobody can have typed it, both are one sequence again: it is matched with the open queries, and the bytes that
-        have not passed yet pass or are dropped. If the rest is typed later, it is new input: Escape, then keys.
+        due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to be
+        typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or is
+        dropped. If the rest comes later, it is new input: Escape, then keys. `now`: monotonic.
         """
         begun, given, gap = self._begun, self._given, now - self._at
-        self.typed, self._at, passed = False, now, b""
+        self.typed, self._at = False, now
+        pieces: list[bytes] = []
         if self._state is _State.PASTE and gap > _PASTE_GAP:
-            self._state, passed, begun = _State.KEYS, begun, b""
-        by_itself = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
-        if by_itself and given == len(begun):
+            self._state = _State.KEYS
+            pieces.append(begun)
+            begun = b""
+        passed_as_key = given == len(begun)
+        is_new = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
+        if passed_as_key and is_new:
             begun, given = b"", 0
-        if self._state is _State.KEYS and not (begun or passed) and b"\x1b" not in data:
+        if self._state is _State.KEYS and not (begun or pieces) and b"\x1b" not in data:
             self._begun, self._given, self.typed = b"", 0, bool(data)
             return data
-        pieces, whole, start = [passed], begun + data, 0
+        whole, start = begun + data, 0
         while start < len(whole):
             end, passes = self._next(whole, start, now)
             if end < 0:
@@ -170,7 +181,8 @@ class ReplyFilter:
             if end >= 0:
                 self._state = _State.KEYS
                 return end, True
-            return (len(data) - begun if begun < len(data) - start else -1), True
+            end = len(data) - begun  # hold back what may be the start of the paste's end
+            return (end if end > start else -1), True
         if self._state is not _State.KEYS:
             return self._in_string(data, start, passes=self._state is _State.PASSED)
         piece = next(_PIECE.finditer(data, start))
@@ -200,5 +212,5 @@ class ReplyFilter:
         if control[0] == b"\x1b" and end == len(data) - 1:  # maybe half of the terminator
             return (end if end > start else -1), passes
         self._state = _State.KEYS
-        size = 1 if control[0] == b"\x07" else 2 if data.startswith(b"\x1b\\", end) else 0
-        return end + size, passes
+        terminators = (b"\x07", b"\x1b\\")
+        return end + next((len(each) for each in terminators if data.startswith(each, end)), 0), passes

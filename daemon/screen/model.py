@@ -29,41 +29,32 @@ _MAX_SNAPSHOTS = 1024  # the oldest is dropped
 
 
 class TerminalState(NamedTuple):
-    """The state of a terminal at a position of the log.
+    """The state of a terminal at a position of the log. A later repaint of that terminal starts from it."""
 
-    `scrolled`: lines that have scrolled off. `stacks`: pushed modes. `row`: the cursor's. `open_rows`: if the screen
-    begins within a line, the number of rows of this line that have scrolled off, at a width of `columns`.
-    """
-
-    scrolled: int = 0
+    scrolled: int = 0  # lines that have scrolled off
     alternate: bool = False
-    stacks: Stacks = Stacks()
-    row: int = 0
-    open_rows: int = 0
+    stacks: Stacks = Stacks()  # pushed modes
+    row: int = 0  # the cursor's
+    open_rows: int = 0  # rows that have scrolled off of the line that the screen begins within
     columns: int = 0
 
 
 @dataclass
 class ModelState:
-    """A model without the log. Positions are those of the log, sizes are columns and rows.
-
-    `resizes`: position and size of each resize that the model has not reached. `snapshots`: by position the state of a
-    terminal there, None if the model has not reached it. `screen`: the bytes that restore the emulator in the size
-    `drawn`. `completed`: the number of the newest line that scrolled off. `used`: see `vt.grid`.
-    """
+    """What a reload keeps of a model. Positions are those of the log, sizes are columns and rows."""
 
     position: int
     size: tuple[int, int]
-    resizes: list[tuple[int, int, int]]
-    snapshots: list[tuple[int, TerminalState | None]]
-    drawn: tuple[int, int]
-    screen: bytes
-    completed: int
-    used: list[str]
+    resizes: list[tuple[int, int, int]]  # those that the emulator has not reached: position, size
+    snapshots: list[tuple[int, TerminalState | None]]  # see `Model.snapshot`
+    drawn: tuple[int, int]  # the emulator's size
+    screen: bytes  # restores the emulator
+    completed: int  # the number of the newest line that has scrolled off
+    used: list[str]  # see `vt.grid`
 
 
 class Model:
-    """A reader of the log that feeds the emulator. The emulator's screen is the one at `position` of the log.
+    """Feeds the log to the emulator, whose screen is the one at `position` of the log.
 
     `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
     """
@@ -86,8 +77,8 @@ class Model:
         self._snapshots: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
         self._ahead: list[int] = []  # positions of snapshots that it has not reached, sorted
         self._slice = FIRST_SLICE
-        self.reached: Callable[[], Iterable[int]] = tuple
-        """Returns the positions of local clients. A client's state is remembered when the emulator passes it."""
+        self.local_positions: Callable[[], Iterable[int]] = tuple
+        """Returns the positions of local clients. `step` takes a snapshot where the emulator passes one of them."""
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
@@ -126,10 +117,7 @@ class Model:
             self._apply_resizes()
 
     def step(self, end: int | None = None) -> None:
-        """Feed the emulator one slice, for a few milliseconds, up to position `end` at most.
-
-        After an error, skip the slice: a retry could fail forever, and block the program.
-        """
+        """Feed the emulator one slice, for a few milliseconds, up to position `end` at most."""
         self._apply_resizes()
         if not self.lag:
             return
@@ -138,12 +126,12 @@ class Model:
         # Stop at the next resize, at the next snapshot, and where a local client is.
         while self._ahead and self._ahead[0] <= start:
             del self._ahead[0]
-        reached = list(self.reached())
-        if start in reached:
+        local_positions = list(self.local_positions())
+        if start in local_positions:
             self.snapshot(start)
-        stops = [*self._ahead[:1], *(resize[0] for resize in self._resizes), *reached]
-        end = min(position for position in [*stops, end] if position > start)
-        self.position = end
+        stops = [end, *self._ahead[:1], *(resize[0] for resize in self._resizes), *local_positions]
+        end = min(position for position in stops if position > start)
+        self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
         self._slice = min(SLICE, 2 * self._slice) if taken > self._slice // 2 else FIRST_SLICE
@@ -208,7 +196,7 @@ class Model:
         self.emulator.screen.used = set(state.used)
 
     def snapshot(self, position: int) -> None:
-        """Remember the state at `position`, from which a client may need a repaint later."""
+        """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint."""
         if position == self.position:
             self._snapshots[position] = _shown_by(self.emulator)
         elif position > self.position and position not in self._snapshots:
@@ -218,21 +206,20 @@ class Model:
             del self._snapshots[next(iter(self._snapshots))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return the number of lines that have scrolled off since `position`; of all lines without a snapshot there."""
+        """Return how many lines have scrolled off since `position`; without a snapshot there, in the whole session."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
-        """Return the number of lines that a terminal lacks if it shows the output up to `position`.
+        """Return the number of lines that a terminal lacks in its scrollback, if it shows the output up to `position`.
 
-        A terminal that has shrunk since has scrolled off rows itself; they do not count. Without a snapshot at
-        `position` they count, and are sent twice.
+        A terminal that has shrunk since then has scrolled off rows itself, which do not count.
         """
-        shown = self._snapshots.get(position)
-        own = max(0, shown.row + 1 - self.emulator.rows) if shown and not shown.alternate else 0
-        return max(0, self.scrolled_since(position) - own)
+        shown = self.shown_at(position)
+        scrolled_by_itself = 0 if shown.alternate else max(0, shown.row + 1 - self.emulator.rows)
+        return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the state at the position of a snapshot; an empty one without a snapshot."""
+        """Return the terminal's state at `position`; that of an empty screen if there is no snapshot."""
         return self._snapshots.get(position) or TerminalState()
 
     def _apply_resizes(self) -> None:

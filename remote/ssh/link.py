@@ -18,7 +18,7 @@ from typing import IO
 from sesh import errors, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
-from sesh.link.health import Health, LinkHealth
+from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
 from sesh.messages import Near, Welcome, Words
 from sesh.remote.ssh import ssh, starting
@@ -69,8 +69,7 @@ class Link(wire.Connection):
         self.remote_info: Welcome = {}  # the bridge's WELCOME
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
-        # If set, `receive` sends PINGs, and a broken link raises Lost, so that it is not taken for the session's end.
-        self.keepalive: LinkHealth | None = None
+        self.health: LinkHealth = LinkHealth(time.monotonic())
         self._early: Request | None = None  # was sent with HELLO, and is not answered yet
         self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
 
@@ -137,7 +136,7 @@ class Link(wire.Connection):
             raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._noise or b"")
         noise, mark, rest = ((self._noise or b"") + data).partition(protocol.BRIDGE)
         self._noise = None if mark else noise[-_MAX_NOISE:]
-        self._frames.extend(self.decoder.feed(rest))
+        self._frames.extend(self.feed(rest))
 
     def ask(
         self, request: Request, answers: Sequence[str] = (), deadline: float | None = None
@@ -150,7 +149,6 @@ class Link(wire.Connection):
         """
         sent, self._early, self._requests = self._early is request, None, _NUMBER
         request.reached = True
-        self.keepalive = LinkHealth(time.monotonic())
         try:
             if not sent:
                 self.send(request.frames(answers), deadline)
@@ -160,7 +158,6 @@ class Link(wire.Connection):
                 raise
             hint = f"check what was done: {CALLED} @{self.destination.host}"
             raise Lost(f"lost the link to @{self.destination.host}", hint=hint) from error
-        self.keepalive = None
         if request.words and "question" not in answer:
             if "name" not in answer:
                 raise errors.malformed("RESPONSE", ".name is missing")
@@ -185,17 +182,15 @@ class Link(wire.Connection):
     # -- frames
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of `data`. With `keepalive`, raise Lost if the link broke."""
+        """Write all of `data`. Raises Lost if the link broke."""
         try:
             super().send(data, deadline)
         except Unreachable as error:
             raise self._lost(error) from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Receive a frame. With `keepalive`, send PINGs, and raise Lost if the link broke or went silent."""
-        health = self.keepalive
-        if health is None:
-            return super().receive(deadline)
+        """Receive a frame, and ping a silent link. Raises Lost if the link broke or went silent."""
+        health = self.health
         while True:
             try:
                 frame = super().receive(health.due if deadline is None else min(deadline, health.due))
@@ -203,40 +198,33 @@ class Link(wire.Connection):
                     return frame
             except TimedOut:
                 now = time.monotonic()
-                if health.act(now):
-                    self.ping()
+                if ping := health.act(now):
+                    self.ping(ping)
                 if health.state is Health.LOST:
                     raise Lost(f"the link to @{self.destination.host} went silent") from None
                 if deadline is not None and now >= deadline:
                     raise
 
     def read(self) -> bool:
-        """Read available bytes. With `keepalive`, raise Lost if the link broke."""
+        """Read available bytes. Raises Lost if the link broke."""
         try:
-            arrived = super().read()
+            return super().read()
         except Unreachable as error:
             raise self._lost(error) from error
-        if health := self.keepalive:
-            pong = any(kind == protocol.PONG and health.answered_by(payload) for kind, payload in self._frames)
-            health.heard(time.monotonic(), pong=pong)
-        return arrived
 
-    def ping(self) -> None:
-        """Send the newest PING of `keepalive`."""
-        payload = self.keepalive.unanswered if self.keepalive is not None else b""
+    def ping(self, payload: bytes) -> None:
         try:
             super().send(protocol.frame(protocol.PING, payload), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return  # the reader still gets the last bytes, and then the end
 
     def _lost(self, error: Unreachable) -> Unreachable:
-        """Return the error for an ended connection: Lost if ssh failed or hangs, as the bridge may then still run.
+        """Return the error for an ended connection: Lost if ssh failed or hangs, as the session may then still run.
 
         SIGTERM means that somebody has ended the command on purpose.
         """
-        if self.keepalive is None or self._exit_code() in (0, -signal.SIGTERM):
-            return error
-        return Lost(f"lost the link to @{self.destination.host}")
+        ended = self._exit_code() in (0, -signal.SIGTERM)
+        return error if ended else Lost(f"lost the link to @{self.destination.host}")
 
     # -- closing
 

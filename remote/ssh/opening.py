@@ -1,4 +1,7 @@
-"""Open a link: over the shared connection, over an ssh of its own, or over the first of the two that answers."""
+"""Open a link: over the shared connection, over an ssh of its own, or over the first of the two that answers.
+
+`open_link` opens the first link to a host, `reopen_link` makes one attempt to replace a lost one.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,17 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from sesh import descriptors, paths, programs
-from sesh.errors import SeshError, Unreachable, silent_host
-from sesh.link.race import Attempt
+from sesh.about import SESH
+from sesh.errors import LocalFault, SeshError, Unreachable, silent_host
+from sesh.link.attempts import Attempt, Reopen
+from sesh.link.keeper import LinkKeeper
 from sesh.messages import Near
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
@@ -183,10 +191,60 @@ def open_link(
     return link
 
 
-def open_own(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
-    """Open a link over an ssh connection of its own, without prompts. Raises as `open_link`."""
-    opening = _Opening(destination, request, time.monotonic() + START_TIMEOUT, attempt.stop, attempt.hear)
-    return opening.open(seconds=max(1, round(attempt.seconds)))
+@contextmanager
+def local_faults(destination: Destination) -> Iterator[None]:
+    """Convert OSError of this machine to LocalFault."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint=f"see: {SESH} --doctor")
+        fault.reason = reason
+        raise fault from error
+
+
+# -- replacing a lost link
+
+
+def keeper_of(destination: Destination, reopen: Reopen, ping: Callable[[bytes], object] = lambda _: None) -> LinkKeeper:
+    """Return the keeper of a link to a host. `reopen`, `ping`: see `LinkKeeper`."""
+    proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
+    indirect = any(proxy not in ("", "none") for proxy in proxies)
+    login_asked = partial(known.asks, destination.host)
+    return LinkKeeper(reopen, ping, login_asked=login_asked, indirect=indirect)
+
+
+def reopen_link(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
+    """Make one attempt at a new ssh connection and link; return the link once it has won.
+
+    If the last login asked a person, reopen the shared connection instead, without asking. With `attempt.may_prompt`
+    reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal is raw. Raises
+    LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed, Interrupted.
+    """
+    host, asks = destination.host, attempt.may_prompt
+    until = time.monotonic() + START_TIMEOUT
+    try:
+        with local_faults(destination):
+            if known.paused_until(host) and not asks:
+                reason = known.failure(host)
+                refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
+                refused.reason = reason
+                raise refused
+            if asks or known.asks(host):
+                drop_shared(destination)
+                deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
+                link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
+            else:
+                opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
+                link = opening.open(seconds=max(1, round(attempt.seconds)))
+    except AuthenticationFailed as error:
+        known.note(host, {"asks": True})
+        if attempt.lost:  # so that other lost links to the host do not repeat the refused login
+            known.record_failure(host, error.reason, refused=True)
+        raise
+    attempt.win(link)
+    known.end_pause(host)
+    return link
 
 
 def drop_shared(destination: Destination) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import util
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from sesh import programs
 from sesh.about import CALLED
 from sesh.cli.words import Context, among
-from sesh.errors import Refused, UsageError
-from sesh.names import printable
+from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.protocol import STATES
 from sesh.wording import plain
@@ -37,18 +36,12 @@ def state(
       sesh state working
       sesh state done -- "$summary"
     """
-    cli = ctx.obj
-    if cli.line.hosts:
-        hint = f"attach to the session, and type in it: {CALLED} --state STATE"
-        raise UsageError("--state works only inside a session, and takes no host", hint=hint)
-    return cli.out.done(name=agents.report(state, " ".join(text or [])), state=state)
+    return ctx.obj.out.done(name=agents.report(state, " ".join(text or [])), state=state)
 
 
 def integrate(
     ctx: Context,
-    agent: Annotated[
-        str, Argument(metavar="claude|codex|gemini", show_default=False, autocompletion=among(*agents.AGENTS))
-    ],
+    agent: Annotated[Literal["claude", "codex", "gemini"], Argument(metavar="claude|codex|gemini", show_default=False)],
     *,
     remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,
 ) -> int:
@@ -62,11 +55,6 @@ def integrate(
       sesh integrate codex --remove
     """
     cli = ctx.obj
-    if cli.line.hosts:
-        hint = f"for a host: ssh -t {cli.line.hosts[0]} sesh --integrate {agent}"
-        raise UsageError("--integrate is for this machine", hint=hint)
-    if agent not in agents.AGENTS:
-        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(agents.AGENTS)}")
     path = agents.settings(agent)
     try:
         changed = agents.integrate(agent, remove=remove)
@@ -86,7 +74,7 @@ def integrate(
     return cli.out.done(agent=agent, path=path, changed=changed)
 
 
-def mcp(ctx: Context) -> int:
+def mcp(_: Context) -> int:
     """Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host.
 
     Needs the extra `mcp`: make install EXTRAS=mcp.
@@ -95,10 +83,6 @@ def mcp(ctx: Context) -> int:
       sesh mcp
       claude mcp add sesh -- sesh mcp
     """
-    cli = ctx.obj
-    if cli.line.hosts:
-        message = f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}"
-        raise UsageError(message, hint=f"write: {CALLED} --mcp")
     if util.find_spec("mcp") is None or util.find_spec("mcp.server.mcpserver") is None:
         hint = f"install it with: {sys.executable} -m pip install 'mcp>=2,<3'"
         raise Refused("--mcp needs version 2 of the Model Context Protocol SDK", hint=hint)

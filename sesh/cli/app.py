@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -14,9 +14,6 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.cli.words import Context
 from sesh.errors import UsageError
-
-if TYPE_CHECKING:
-    from typer._click.formatting import HelpFormatter
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
 START = (  # the examples at the top of the overview
@@ -60,7 +57,7 @@ class Command(TyperCommand):
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
         return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
 
-    def format_help_text(self, ctx: Any, formatter: HelpFormatter) -> None:
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write the description of the verb; examples keep their line breaks."""
         self.help = (self.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
         super().format_help_text(ctx, formatter)
@@ -69,7 +66,7 @@ class Command(TyperCommand):
 class VerbGroup(TyperGroup):
     """The overview: all verbs, by group."""
 
-    def format_help(self, _: Any, formatter: HelpFormatter) -> None:
+    def format_help(self, _: Any, formatter: Any) -> None:
         """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
         formatter.write_usage(CALLED, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
         formatter.write_paragraph()
@@ -86,7 +83,7 @@ class VerbGroup(TyperGroup):
         formatter.write_text(f"Environment: {VARIABLES}")
 
 
-def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
+def _write(formatter: Any, title: str, rows: Any) -> None:
     formatter.write_heading(title)
     with formatter.indentation():
         formatter.write_dl(rows)
@@ -134,6 +131,9 @@ def run(cli: Invocation) -> int:
     overview = Context(group(), info_name=CALLED, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
+            if line.hosts and line.verb.hosts is Hosts.NONE:
+                hint = f"see: {CALLED} {line.verb.name} --help"
+                raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
             if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
                 return int(load("fanout.run")(cli, ctx.params, run))
             return int(command.invoke(ctx))

@@ -19,8 +19,8 @@ from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
-from sesh.link.race import LostSession
-from sesh.link.reopen import Reopen
+from sesh.link.attempts import LostSession
+from sesh.link.keeper import LinkKeeper
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.quitkey import quit_key
@@ -74,7 +74,7 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
         eventlog.log("connect", host=target.host, session=name)
     connector = _Connector(cli, target)
     outcome = run_client(
-        connection, name, host=target.host, options=options, connect=connector.connect, watch_link=connector.watch_link
+        connection, name, host=target.host, options=options, connect=connector.connect, keeper_of=connector.keeper_of
     )
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
@@ -127,10 +127,10 @@ class _Connector:
         recent.remember(name, host)
         return connection
 
-    def watch_link(self, host: str, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
-        """Return the Reopen that watches and replaces a link."""
+    def keeper_of(self, host: str, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
+        """Return the keeper of a link."""
         target = cast("HostTarget", self._targets[host])  # only a session on a host has a link
-        return target.reopening(ping, session)
+        return target.keeper(ping, session)
 
 
 def _record_left(outcome: AttachmentEnd, host: str) -> None:

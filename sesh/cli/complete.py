@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
-from typer._click.shell_completion import CompletionItem
+
+# typer exports no completion class: the public `typer.completion` only writes scripts and calls these.
 from typer._completion_classes import BashComplete, FishComplete, ZshComplete
 
 from sesh.about import PROGRAM
@@ -21,13 +22,18 @@ VARIABLE = "_SESH_COMPLETE"
 _BREAKS = "=:"  # bash starts a new word after these, and at an `@`
 
 
+class _Candidate(NamedTuple):
+    value: str
+    help: str | None = None
+
+
 class _Completion:
     """The common part of all shells."""
 
     cli: Any
     ctx_args: Any
 
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+    def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
         """Return the candidates for the last word."""
         own, tail = split_tail(args)
         line = split(own)
@@ -36,21 +42,21 @@ class _Completion:
             if tail is not None and line.verb.command:
                 return []
             if incomplete[:1] == "@" and not line.words:
-                return [CompletionItem(host) for host in hosts() if host.startswith(incomplete)]
+                return [_Candidate(host) for host in hosts() if host.startswith(incomplete)]
             self.cli = app.built(line.verb.name)
             self.ctx_args = {"obj": cli}
             option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
             found = [
-                CompletionItem(f"{option}{item.value}", help=item.help)
+                _Candidate(f"{option}{item.value}", help=item.help)
                 for item in super().get_completions(line.words, incomplete)  # type: ignore[misc]
             ]
         except (SeshError, typer.TyperException):
             return []  # the error shows when the line runs
         if len(own) == len(line.hosts):  # the first word after the hosts
             dashes = "--" if incomplete[:1] == "-" else ""
-            verbs = [CompletionItem(dashes + verb.name, help=verb.summary) for verb in VERBS if verb.name != GO]
+            verbs = [_Candidate(dashes + verb.name, help=verb.summary) for verb in VERBS if verb.name != GO]
             found += [item for item in verbs if item.value.startswith(incomplete)]
-            found += [CompletionItem(host) for host in ([] if incomplete else hosts())]
+            found += [_Candidate(host) for host in ([] if incomplete else hosts())]
         return found
 
 
@@ -65,20 +71,20 @@ class _Bash(_Completion, BashComplete):
         args, self.incomplete = super().get_completion_args()
         return args, self.incomplete
 
-    def format_completion(self, item: CompletionItem) -> str:
+    def format_completion(self, item: Any) -> str:
         """Return a candidate without the part up to the last word break, which readline keeps."""
         kept = max((self.incomplete.rfind(mark) + 1 for mark in _BREAKS), default=0)
         return str(item.value)[max(kept, self.incomplete.rfind("@")) :]
 
 
 class _Zsh(_Completion, ZshComplete):
-    def format_completion(self, item: CompletionItem) -> str:
+    def format_completion(self, item: Any) -> str:
         """Return a candidate and its description for `_arguments`; typer's method would load rich."""
         return ":".join(f'"{_escaped(text)}"' for text in (item.value, item.help) if text)
 
 
 class _Fish(_Completion, FishComplete):
-    def format_completion(self, item: CompletionItem) -> str:
+    def format_completion(self, item: Any) -> str:
         """Return a candidate and its description; typer's method would load rich."""
         return f"{item.value}\t{item.help}" if item.help else str(item.value)
 

@@ -15,7 +15,7 @@ from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, 
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
 from sesh.outcomes import DeployedHost, PrintedDeployError
-from sesh.reach import links
+from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
@@ -48,11 +48,6 @@ def upgrade(ctx: Context) -> int:
       sesh upgrade
     """
     cli = ctx.obj
-    if cli.line.hosts:
-        raise UsageError(
-            "--upgrade takes no host: it deploys to all known remotes",
-            hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
-        )
     hosts = known.hosts()
     if not hosts:
         if not cli.line.json:
@@ -115,7 +110,7 @@ def _named(hosts: Sequence[str]) -> str:
 def _retire_connection(cli: Invocation, host: str) -> None:
     """End the shared connection to a host, unless it is in use."""
     try:
-        master.retire(links.destination_of(cli, host))
+        master.retire(destination_of(cli, host))
     except InvalidHost:
         return  # ssh no longer knows the host
     except SeshError as error:
@@ -138,7 +133,7 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
     had_sesh = {host for host in hosts if known.of(host).get("version")}
-    results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
+    results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]

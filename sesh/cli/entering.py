@@ -11,29 +11,14 @@ from sesh.cli import go as going
 from sesh.cli.attach import attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
-from sesh.cli.words import (
-    AnyName,
-    Context,
-    Detached,
-    Directory,
-    Env,
-    Label,
-    Name,
-    Size,
-)
+from sesh.cli.words import AnyName, AnyNameOrLast, Context, Detached, Directory, Env, Label, Name, NameOrLast, Size
 from sesh.errors import UsageError
-from sesh.names import check_name
 from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
 def go(
-    ctx: Context,
-    name: AnyName = None,
-    directory: Directory = None,
-    *,
-    env: Env = None,
-    label: Label = None,
+    ctx: Context, name: AnyNameOrLast = None, directory: Directory = None, *, env: Env = None, label: Label = None
 ) -> int:
     """Attach to NAME, here or on a known remote.
 
@@ -53,10 +38,7 @@ def go(
     return going.go(ctx.obj, name, directory, env=env or (), label=label or ())
 
 
-def attach(
-    ctx: Context,
-    name: Name,
-) -> int:
+def attach(ctx: Context, name: NameOrLast) -> int:
     """Attach to NAME, which must exist.
 
     Examples:
@@ -92,8 +74,6 @@ def new(  # noqa: PLR0913 (a session has that many options)
     choices = [word for word, chosen in (("join", join), ("replace", replace), ("new", new_name)) if chosen]
     if len(choices) > 1:
         raise UsageError("--join, --replace and --new-name cannot be combined")
-    if name is not None:
-        check_name(name)
     choice = choices[0] if choices else ""
     spec = cli.line.spec(directory, env, label, size)
     target = cli.target
@@ -113,13 +93,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
 
 
 def open_(
-    ctx: Context,
-    name: Name,
-    directory: Directory = None,
-    *,
-    env: Env = None,
-    label: Label = None,
-    size: Size = None,
+    ctx: Context, name: Name, directory: Directory = None, *, env: Env = None, label: Label = None, size: Size = None
 ) -> int:
     """Make sure that NAME runs, without attaching; succeeds if it runs already.
 
@@ -128,7 +102,6 @@ def open_(
       sesh open web ~/site --label team=web -- make serve
     """
     cli = ctx.obj
-    check_name(name)
     target = cli.target
     target.sync()
     created = target.call(enter.open_, name=name, spec=cli.line.spec(directory, env, label, size))
@@ -142,10 +115,7 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
     return cli.out.done(name=name, session=name, host=cli.host, created=created)
 
 
-def here(
-    ctx: Context,
-    directory: Directory = None,
-) -> int:
+def here(ctx: Context, directory: Directory = None) -> int:
     """Attach to the session named after this directory's repository; if it does not exist, create it here.
 
     In a git worktree the name is REPO-BRANCH; outside a repository it is the name of the directory. If a session of

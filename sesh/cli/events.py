@@ -15,7 +15,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import AnyName, Context, number
 from sesh.errors import DaemonDied, UsageError
-from sesh.names import check_name, printable_path
+from sesh.names import printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.schema import Event
@@ -62,7 +62,6 @@ def events(
         if name is None:
             _print(cli, follow_all(cli.target))
             return 0
-        check_name(name)
         with cli.find(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
             stream.audience = cli.audience
             _print(cli, follow(stream, since))

@@ -19,28 +19,29 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.gather import Gathering
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import CommandLine
 from sesh.cli.output import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
 from sesh.reach.cancelling import Interrupts
 from sesh.stop import Stop
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
-_NOTHING_SAID = ("interrupted", "stopped before it began")  # messages of a stopped verb that has nothing to report
+_BLOCK = 1 << 16
 _UNREAD = -1  # the code of a verb whose output nobody reads any more
 _COLOURS = (36, 33, 35, 32, 34, 31)
+_printing = threading.Lock()  # one host prints at a time
 
 
 def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host of the line; return 0 if all succeeded.
 
-    `words`: the values of the verb's parameters. Raises UsageError if the verb takes one host only, or if all hosts'
-    verbs raised one.
+    `words`: the values of the verb's parameters. Raises UsageError, also if the verb takes one host only.
     """
     if cli.line.verb.hosts is Hosts.ONE:
-        several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
+        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
         verb = cli.line.verb.dashed or f"{CALLED} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
     return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
@@ -49,23 +50,24 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
 class HostOutput(Output):
     """The output of one of several hosts: lines after the host's name, or JSON with the host.
 
-    `cli`: the command line of all hosts, whose status line goes before anything is printed. `lock`: one host prints at
-    a time. `follows`: print JSON values as they come, else collect them in `values`.
+    `cli`: the command line of all hosts, whose status line goes before anything is printed. `follows`: print JSON
+    values as they come, else collect them in `values`.
     """
 
     several = True
 
-    def __init__(self, cli: Invocation, host: str, prefix: bytes, lock: threading.Lock, *, follows: bool) -> None:
+    def __init__(self, cli: Invocation, host: str, colour: int, *, follows: bool) -> None:
         super().__init__(json=cli.line.json)
         self.values: list[Any] = []
-        self._cli, self._host, self._lock, self._follows = cli, host, lock, follows
-        self._prefix = b"" if self.json else prefix
+        self._cli, self._host, self._follows = cli, host, follows
+        prefix = f"\x1b[{colour}m{host}: \x1b[0m" if printing.coloured() else f"{host}: "
+        self._prefix = b"" if self.json else prefix.encode()
         self._unfinished = b""
         self._ended = False
 
     def write(self, data: bytes) -> None:
         """Print the lines that the data completes, and pieces of a long one."""
-        with self._lock:
+        with _printing:
             *lines, unfinished = (self._unfinished + data).split(b"\n")
             pieces, self._unfinished = printing.pieces(unfinished) if self._prefix else ([], unfinished)
             lines += pieces
@@ -108,6 +110,45 @@ class HostOutput(Output):
         return rows
 
 
+class _StdinCopy:
+    """All of stdin in a file, which the first host that wants it writes."""
+
+    def __init__(self) -> None:
+        self._writing = threading.Lock()
+        self._file: IO[bytes] | None = None
+
+    def open(self, stop: Stop) -> int:
+        """Return a descriptor of the file, to read it from its start. Raises Interrupted if `stop` comes first."""
+        with self._writing, Interrupts(tie=False, message="") as stopped, stop.calling(stopped.stop):
+            if self._file is None:
+                file = tempfile.NamedTemporaryFile()
+                while (data := self._read(stopped)) != b"":
+                    file.write(data or b"")
+                file.flush()
+                self._file = file
+            return os.open(self._file.name, os.O_RDONLY)
+
+    def _read(self, stopped: Interrupts) -> bytes | None:
+        polled([(0, select.POLLIN), (stopped.inbound, select.POLLIN)], None)
+        stopped.check()
+        return stdin.block(_BLOCK)
+
+
+class _HostInvocation(Invocation):
+    """The command line of one of several hosts, with an output of its own."""
+
+    out: HostOutput
+
+    def __init__(self, line: CommandLine, out: HostOutput, copy: _StdinCopy) -> None:
+        super().__init__(line, out)
+        self.stop.message = ""
+        self._copy = copy
+
+    def open_stdin(self) -> int:
+        """Return the descriptor of a copy of stdin."""
+        return self._copy.open(self.stop)
+
+
 class _FanOut(Gathering[str, int]):
     """The runs of a verb on several hosts.
 
@@ -119,61 +160,40 @@ class _FanOut(Gathering[str, int]):
         super().__init__(cli, {host: partial(self._run_on, host) for host in hosts})
         self._run_verb, self._follows = run_verb, follows
         self._room = threading.Semaphore(len(hosts) if follows else _MOST)
-        self._outputs: dict[str, HostOutput] = {}
-        self._each: dict[str, Invocation] = {}
-        self._stdin: IO[bytes] | None = None
-        self._copying = threading.Lock()
-        self._interrupts = Interrupts(tie=True, message="interrupted")
-        self._stopped: dict[str, Interrupted] = {}
+        self._interrupts = Interrupts(tie=True, message="")
         self.signals: set[int] = set()
-        lock = threading.Lock()
-        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
+        self._hosts: dict[str, _HostInvocation] = {}
+        copy = _StdinCopy()
         for host, colour in zip(hosts, cycle(_COLOURS), strict=False):
-            shown = prefix.format(colour, host).encode()
-            self._outputs[host] = out = HostOutput(cli, host, shown, lock, follows=follows)
-            self._each[host] = Invocation(replace(cli.line, hosts=[host]), out)
-            self._each[host].open_stdin = self._open_stdin
-            self._each[host].stop.message = "interrupted"
+            out = HostOutput(cli, host, colour, follows=follows)
+            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, copy)
 
     def _run_on(self, host: str, stop: Stop) -> int:
         """Run the verb on a host, in its thread; return the exit code."""
-        cli = self._each[host]
+        cli = self._hosts[host]
         with self._room, stop.calling(cli.stop.stop):
             cli.stop.check()
             try:
                 try:
                     return self._run_verb(cli)
                 finally:
-                    self._outputs[host].finish_line()
+                    cli.out.finish_line()
             except BrokenPipeError:
                 return _UNREAD
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
 
-    def _open_stdin(self) -> int:
-        """Open a copy of stdin, for one of the hosts."""
-        with self._copying:
-            if self._stdin is None:
-                self._stdin = tempfile.NamedTemporaryFile()
-                for data in stdin.blocks():
-                    self._stdin.write(data)
-                self._stdin.flush()
-        return os.open(self._stdin.name, os.O_RDONLY)
-
     def take(self, host: str, answer: int | SeshError) -> None:
-        """Take the exit code of a host, or print its error. Raises BrokenPipeError."""
+        """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
         if answer == _UNREAD:
             raise BrokenPipeError
-        if isinstance(answer, Interrupted) and str(answer) in _NOTHING_SAID:
-            answer = self._stopped.get(host, answer)
+        if isinstance(answer, UsageError) and not (answer.answered or isinstance(answer, InvalidHost)):
+            raise answer  # the command line is wrong for all hosts
         super().take(host, answer)
-        if isinstance(answer, SeshError) and (not isinstance(answer, UsageError) or answer.answered):
-            self._report(host, answer)
-        self._outputs[host].end()
-
-    def _report(self, host: str, error: SeshError) -> None:
-        if self.cli.line.json or str(error) != "interrupted":  # the summary says that of each host
-            self._outputs[host].report(error, self.cli.line.verb, host)
+        out = self._hosts[host].out
+        if isinstance(answer, SeshError) and (answer.message or out.json):  # no message: interrupted, says the summary
+            out.report(answer, self.cli.line.verb, host)
+        out.end()
 
     def signalled(self) -> None:
         """Pass signals on to the verbs that wait for them, and stop the others."""
@@ -181,37 +201,27 @@ class _FanOut(Gathering[str, int]):
             self.signals.add(number)
             if number == signal.SIGINT:
                 printing.fresh_line()
-            for host in [host for host in self.cli.line.hosts if host not in self.answers]:
-                cli = self._each[host]
-                try:
-                    if (interrupts := cli.interrupts) is None:
-                        raise Interrupted("interrupted")
-                    interrupts.deliver(number)
-                except Interrupted as stopped:
-                    stopped.echoed = False
-                    self._stopped.setdefault(host, stopped)
-                    cli.stop.stop()
+            for host in self._hosts.keys() - self.answers:
+                _deliver(self._hosts[host], number)
         until = time.monotonic() + _LEAVING
-        while (late := self._stopped.keys() - self.answers) and time.monotonic() < until:
+        while (late := self._stopped()) and time.monotonic() < until:
             polled([(self.workers.inbound, select.POLLIN)], until)
             for host, answer in self.workers.take():
                 self.take(host, answer)
         for host in late:
             self.workers.end(host)
-            self.take(host, self._stopped[host])
+            self.take(host, Interrupted(self._hosts[host].stop.message))
+
+    def _stopped(self) -> list[str]:
+        """Return the hosts that were stopped and have not answered yet."""
+        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self.answers]
 
     def run_all(self) -> int:
         """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
         with self._interrupts:
             self.run(self._interrupts.inbound)
-        wrong = {host: answer for host, answer in self.answers.items() if isinstance(answer, UsageError)}
-        if len(wrong) == len(self.answers) and not any(error.answered for error in wrong.values()):
-            raise next(iter(wrong.values()))
-        for host, error in wrong.items():
-            if not error.answered:
-                self._report(host, error)
-        codes = {host: _code(self.answers[host]) for host in self.cli.line.hosts}
-        rows = [row for host, code in codes.items() for row in self._outputs[host].rows(code)]
+        codes = {host: _code(self.answers[host]) for host in self._hosts}
+        rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
         if rows or (self.cli.line.json and not self._follows):
             self.cli.out.value(rows)
         elif not self.cli.line.json and (set(codes.values()) != {ExitCode.INTERRUPTED}):
@@ -221,7 +231,19 @@ class _FanOut(Gathering[str, int]):
             return SIGNAL_BASE + max(ended)
         if self.signals and ExitCode.INTERRUPTED in codes.values():
             return ExitCode.INTERRUPTED
-        return ExitCode.USAGE if len(wrong) == len(codes) else int(any(codes.values()))
+        return int(any(codes.values()))
+
+
+def _deliver(cli: Invocation, number: int) -> None:
+    """Pass a signal on to a verb that waits for it; stop any other verb."""
+    try:
+        if (interrupts := cli.interrupts) is None:
+            raise Interrupted("")
+        interrupts.deliver(number)
+    except Interrupted as stopped:
+        if not cli.stop.stopped:
+            cli.stop.message = stopped.message
+            cli.stop.stop()
 
 
 def _code(answer: int | SeshError) -> int:

@@ -92,12 +92,24 @@ class _HostCaller(Caller):
 
     def note(self, line: str) -> None:
         """Print a note."""
-        printing.note(f"@{self._host}: {line}" if self._host is not None else line, self._host)
+        printing.note(printing.on_host(self._host, line), self._host)
 
 
 def asking(cli: Invocation, host: str | None, ask: Callable[[Target], Answer]) -> Callable[[Stop], Answer]:
     """Return the function that calls `ask` with the target for a host, in the thread of that host."""
     return lambda stop: ask(reach.target_of(_HostCaller(cli, host, stop), host))
+
+
+def on_hosts(
+    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], Answer]
+) -> dict[str | None, Answer | SeshError]:
+    """Call `ask` for hosts of the line, or None for this machine; return the answers or errors.
+
+    If the line has at most one host, an error is raised, and the person may be asked to log in.
+    """
+    if len(cli.line.hosts) < 2:
+        return {host: ask(cli.target_of(host)) for host in hosts}
+    return gather(cli, {host: asking(cli, host, ask) for host in hosts})
 
 
 def _waiting_line(keys: Sequence[object]) -> str:

@@ -18,12 +18,7 @@ from sesh.reach.target import Target
 
 
 def go(
-    cli: Invocation,
-    name: str,
-    directory: str | None = None,
-    *,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
 ) -> int:
     """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
     if name == "-":
@@ -79,7 +74,7 @@ def back(cli: Invocation) -> int:
         except NotFound:
             continue  # the session has ended, or was lost
         except SeshError as error:
-            error.message = f"cannot go back to {name}: {error.message}"
+            error.message = f"cannot go back to {name}: {error.message or error}"
             raise
     cli.host = None
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from sesh import errors, wording
-from sesh.cli.gather import asking, gather
+from sesh.cli import printing
+from sesh.cli.gather import on_hosts
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import Context, Names, number
 from sesh.errors import SeshError
 from sesh.ops import search
-from sesh.outcomes import Hit, Hits
+from sesh.outcomes import Hit
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 from sesh.store import listing
@@ -46,7 +47,7 @@ def grep(
     if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     query: dict[str, Any] = {"pattern": pattern, "context": context or 0, "ignore_case": ignore_case}
-    rows, failed = (_on_hosts if len(cli.line.hosts) > 1 else _on_one)(cli, names, query)
+    rows, failed = (_on_one if names and len(cli.line.hosts) < 2 else _on_hosts)(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.line.json:
         cli.out.value(rows)
@@ -58,25 +59,23 @@ def grep(
 
 
 def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on each host of the line; return the rows (hits and errors), and a line for each failure."""
+    """Search on this machine or on each host of the line; return the hits and errors, and a line for each failure."""
     rows: list[Any] = []
     failed: list[str] = []
-
-    def ask(target: Target) -> Hits:
-        return target.call(search.grep, names=names, **query)
-
-    for host, answer in gather(cli, {host: asking(cli, host, ask) for host in cli.line.hosts}).items():
+    answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(search.grep, names=names, **query))
+    for host, answer in answers.items():
         if isinstance(answer, SeshError):
             rows.append(error_row(answer, host))
-            failed.append(f"@{host}: {answer.line(host)}")
+            wrong = [answer]
         else:
             rows += [{**hit, "host": host} for hit in answer["hits"]]
-            failed += [f"@{host}: {errors.rebuild(facts).line(host)}" for facts in answer["failed"].values()]
+            wrong = [errors.rebuild(facts) for facts in answer["failed"].values()]
+        failed += [printing.on_host(host, error.line(host)) for error in wrong]
     return rows, failed
 
 
 def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on the line's target, and on known remotes for NAMEs that it lacks; return as `_on_hosts` does."""
+    """Search sessions of the line's target, and on known remotes those that it lacks; return as `_on_hosts` does."""
     rows: list[Any] = []
 
     def search_in(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
@@ -84,11 +83,7 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
         rows.extend({**hit, "host": target.host} for hit in answer["hits"])
         return answer["failed"]
 
-    if names:
-        failed = cli.on_each(names, search_in)
-    else:
-        failed = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, []).items()}
-    return rows, [error.line(cli.host) for error in failed.values()]
+    return rows, [error.line(cli.host) for error in cli.on_each(names, search_in).values()]
 
 
 def _shown(hits: Sequence[Hit]) -> list[str]:

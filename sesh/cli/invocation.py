@@ -13,7 +13,7 @@ from sesh.cli.line import CommandLine, View
 from sesh.cli.output import Output
 from sesh.cli.person import Person
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import check_host, check_name
+from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
@@ -28,13 +28,12 @@ class Invocation(Person):
     """A command line while it executes: where its session is, and its caller.
 
     `host`: the host of the line, or the one on which `find` has found the session. `view`: typer sets it. `interrupts`:
-    the signals of the verb's wait, while it waits. `open_stdin`: returns the descriptor of its standard input.
+    the signals of the verb's wait, while it waits.
     """
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
         super().__init__(out or Output(json=line.json), line.host)
         self.local, self.view, self.stop = line.local, View(), Stop()
-        self.open_stdin: Callable[[], int] = lambda: 0
         self.interrupts: Interrupts | None = None
         hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
         self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
@@ -124,13 +123,17 @@ class Invocation(Person):
             raise Refused("nothing was done")
 
     def session(self, name: str | None) -> str:
-        """Return `name`, or by default the session that sesh runs in. Raises UsageError, InvalidName."""
+        """Return `name`, or by default the session that sesh runs in. Raises UsageError."""
         verb = self.line.verb.dashed
         if name is not None:
-            return check_name(name)
+            return name
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
         return listing.required(verb)
+
+    def open_stdin(self) -> int:
+        """Return the descriptor of the verb's standard input."""
+        return 0
 
     @contextmanager
     def catching(self, *, tie: bool, message: str) -> Iterator[Interrupts]:

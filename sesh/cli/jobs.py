@@ -14,14 +14,13 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.output import Output
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
-from sesh.names import check_name, printable, subject
+from sesh.names import printable, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
 _PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
-
 
 Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
@@ -78,8 +77,6 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or stdin or tie):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    if name is not None:
-        check_name(name)
     spec = cli.line.spec(directory, env, label, size)
     data: JobSpec = {"name": name, "spec": spec, "keep": keep, "timeout": timeout}
     if detached:

@@ -66,10 +66,7 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
 
 
 def restore(
-    ctx: Context,
-    names: Names = None,
-    *,
-    yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False,
+    ctx: Context, names: Names = None, *, yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False
 ) -> int:
     """Restart the sessions that a reboot or a crash has ended, each in its directory, below its old screen.
 

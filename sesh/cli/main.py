@@ -40,6 +40,8 @@ def _dispatch(cli: Invocation) -> int:
     if line.verb.name == GO and line.tail is None and not line.create:
         if not line.words:
             return int(load("list.list_or_pick")(cli))
-        if len(line.words) == 1 and len(line.hosts) < 2 and (line.words[0][:1] != "-" or line.words[0] == "-"):
-            return int(load("go.go")(cli, line.words[0]))
+        [word, *more] = line.words
+        is_option = word[:1] == "-" and word != "-"
+        if not (is_option or more or len(line.hosts) > 1):
+            return int(load("go.go")(cli, word))
     return int(load("app.run")(cli))

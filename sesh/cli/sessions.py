@@ -50,10 +50,9 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
         names = _labelled_to_end(cli, dict(label), yes=yes)
-    elif yes and not names:
+    elif not names:
         names = [cli.session(None)]
-    if not names:
-        return cli.out.done(killed=cli.target.call(sessions.kill)["killed"])
+        _ask(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
 
     def end(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
         return target.call(sessions.kill, names=some)["failed"]
@@ -69,9 +68,14 @@ def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> l
     names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)
-    if cli.can_ask and not yes and not cli.agrees(f"end {', '.join(names)}?"):
-        raise Refused("no session was ended")
+    _ask(cli, f"end {', '.join(names)}?", yes=yes)
     return names
+
+
+def _ask(cli: Invocation, question: str, *, yes: bool) -> None:
+    """Ask the person, if there is one, unless -y was given. Raises Refused if the person declines."""
+    if cli.can_ask and not yes and not cli.agrees(question):
+        raise Refused("no session was ended")
 
 
 def _check_asked(cli: Invocation, *, yes: bool) -> None:
@@ -121,7 +125,6 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
       sesh label work team=
     """
     cli = ctx.obj
-    check_name(name)
     changes = dict(map(check_label, labels))
     return cli.out.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 

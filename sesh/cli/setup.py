@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument
 
@@ -18,8 +18,7 @@ from sesh.cli.words import Context, among
 from sesh.errors import UsageError
 from sesh.names import printable
 
-_SHELLS = ("bash", "zsh", "fish")
-Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=among(*_SHELLS))]
+Shell = Annotated[Literal["bash", "zsh", "fish"], Argument(metavar="bash|zsh|fish", show_default=False)]
 
 
 def completions(ctx: Context, shell: Shell) -> int:
@@ -31,7 +30,7 @@ def completions(ctx: Context, shell: Shell) -> int:
       eval "$(sesh completions bash)"
       sesh completions fish | source
     """
-    return _print(ctx.obj, "completion", shell, "_sesh" if shell == "zsh" else f"sesh.{shell}")
+    return _print(ctx.obj, shell, "_sesh" if shell == "zsh" else f"sesh.{shell}")
 
 
 def shell_init(ctx: Context, shell: Shell) -> int:
@@ -43,7 +42,7 @@ def shell_init(ctx: Context, shell: Shell) -> int:
       eval "$(sesh shell-init bash)"
       sesh shell-init fish | source
     """
-    return _print(ctx.obj, "integration", shell, f"init.{shell}")
+    return _print(ctx.obj, shell, f"init.{shell}")
 
 
 def help_(
@@ -76,9 +75,7 @@ def version(ctx: Context) -> int:
     return ctx.obj.out.show({"version": __version__, "protocol": protocol.PROTOCOL}, f"{PROGRAM} {__version__}")
 
 
-def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
-    if shell not in _SHELLS:
-        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(_SHELLS)}")
+def _print(cli: Invocation, shell: str, name: str) -> int:
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
     return cli.out.show({"shell": shell, "script": script}, script.removesuffix("\n"))

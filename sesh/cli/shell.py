@@ -16,7 +16,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, bytes_of
-from sesh.names import check_name, printable, subject
+from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.ops.send import type_into
 from sesh.outcomes import Command
@@ -42,7 +42,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
       sesh @web1 @web2 run work -- git pull
     """
     cli = ctx.obj
-    check_name(name)
     if not cli.line.tail:
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.line.tail):
@@ -195,7 +194,6 @@ def send(
     cli = ctx.obj
     keys = key or []
     words = text or []
-    check_name(name)
     if not (words or enter or keys):
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:

@@ -9,8 +9,10 @@ from typer import Option
 
 from sesh import measures, wording
 from sesh.about import CALLED, __version__
-from sesh.cli import printing
-from sesh.cli.output import error_facts
+from sesh.cli import output, printing
+from sesh.cli.gather import on_hosts
+from sesh.cli.invocation import Invocation
+from sesh.cli.printing import on_host
 from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -21,6 +23,8 @@ from sesh.remote import known
 
 _COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
+
+_Swept = list[LeftoverFacts] | SeshError  # the leftovers of a machine, or its error
 
 
 def doctor(ctx: Context) -> int:
@@ -76,27 +80,26 @@ def _shown(finding: Finding) -> str:
     return f"{shown} {check:<12} {finding['message']}{remedy}"
 
 
-def sweep(
-    ctx: Context,
-    *,
-    older: Annotated[
-        float | None,
-        Option(
-            "--older",
-            metavar="TIME",
-            parser=parsed(partial(measures.parse_seconds, least=0)),
-            help=f"Only what is older than {TIME}; without a terminal 7d.",
-        ),
-    ] = None,
-    all_: Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")] = False,
-) -> int:
+Older = Annotated[
+    float | None,
+    Option(
+        "--older",
+        metavar="TIME",
+        parser=parsed(partial(measures.parse_seconds, least=0)),
+        help=f"Only what is older than {TIME}; without a terminal 7d.",
+    ),
+]
+All = Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")]
+
+
+def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryRun = False) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
-    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal;
-    without one, and with several hosts, it clears only what is older than a week, or than --older, and leaves processes
-    that still run (a daemon without files, a bridge without its link). The exit code is 1 if something could not be
-    cleared.
+    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal,
+    once for all hosts. Without a terminal it clears only what is older than a week, or than --older, and leaves
+    processes that still run (a daemon without files, a bridge without its link). The exit code is 1 if something could
+    not be cleared.
 
     Examples:
       sesh sweep --dry-run
@@ -106,36 +109,58 @@ def sweep(
     cli = ctx.obj
     if older is None:
         older = 0.0 if cli.can_ask else _DEFAULT_AGE
-    target = cli.target_of(cli.host)
-    found = target.call(leftovers, older=older)
-    prefix = f"@{cli.host}: " if cli.host is not None and not cli.out.several else ""
-    if found and not cli.line.json:
-        cli.out.table([(measures.short(each["age"]), each["kind"], prefix + each["what"]) for each in found])
-    if cli.can_ask and found and not all_ and not dry_run:
-        running = sum(piece["pid"] is not None for piece in found)
+    answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
+    found = {host: pieces for host, pieces in answers.items() if not isinstance(pieces, SeshError) and pieces}
+    pieces = [(host, each) for host in found for each in found[host]]
+    pieces.sort(key=lambda piece: piece[1]["age"], reverse=True)
+    if not cli.line.json:
+        cli.out.table(
+            [(measures.short(each["age"]), each["kind"], on_host(host, each["what"])) for host, each in pieces]
+        )
+    if cli.can_ask and pieces and not all_ and not dry_run:
+        running = sum(each["pid"] is not None for _, each in pieces)
         all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not all_
-    pieces = target.call(clear, wanted=found, ends=all_) if found and not dry_run else found
-    for piece in pieces:
+    if not dry_run:
+        answers |= on_hosts(cli, [*found], lambda target: target.call(clear, wanted=found[target.host], ends=all_))
+    rows = [_row(host, answer, dry_run=dry_run) for host, answer in answers.items()]
+    if cli.line.json:
+        several = [{"exit_code": int(not row.get("ok")), **row} for row in rows]
+        cli.out.value(several if len(rows) > 1 else rows[0])
+    else:
+        for host, answer in answers.items():
+            _report(cli, host, answer, older, dry_run=dry_run)
+    return int(any(not row.get("ok") for row in rows))
+
+
+def _row(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, object]:
+    """Return the JSON for a machine."""
+    if isinstance(answer, SeshError):
+        return output.error_row(answer, host)
+    for piece in answer:
         piece.setdefault("cleared", False)
         if "error" in piece:
-            piece["error"] = error_facts(rebuild(piece["error"]), cli.host)
-    failed = [piece for piece in pieces if "error" in piece]
-    if cli.line.json:
-        cli.out.value({"ok": not failed, "host": cli.host, "dry_run": dry_run, "pieces": pieces})
-        return int(bool(failed))
-    for piece in failed:
-        cli.note(f"{prefix}{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}")
-    cli.out.text(prefix + _summary(pieces, older, dry_run=dry_run))
-    return int(bool(failed))
+            piece["error"] = output.error_facts(rebuild(piece["error"]), host)
+    return {"ok": not _failed(answer), "host": host, "dry_run": dry_run, "pieces": answer}
 
 
-def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:
-    """Return in words how many leftovers were cleared; `older`: their least age in seconds."""
-    if not pieces:
-        return f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
-    if dry_run:
-        return f"{len(pieces)} found; nothing changed"
-    left = sum(piece.get("left") == "it still runs" for piece in pieces)
-    more = f"; {left} still run: --all ends them" if left else ""
-    return f"{sum(piece['cleared'] for piece in pieces)} of {len(pieces)} cleared{more}"
+def _report(cli: Invocation, host: str | None, answer: _Swept, older: float, *, dry_run: bool) -> None:
+    """Print what was cleared on a machine, and what could not be; `older`: the least age in seconds."""
+    if isinstance(answer, SeshError):
+        cli.note(on_host(host, answer.line(host)))
+        return
+    for piece in _failed(answer):
+        cli.note(on_host(host, f"{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}"))
+    if not answer:
+        summary = f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
+    elif dry_run:
+        summary = f"{len(answer)} found; nothing changed"
+    else:
+        left = sum(piece.get("left") == "it still runs" for piece in answer)
+        more = f"; {left} still run: --all ends them" if left else ""
+        summary = f"{sum(piece['cleared'] for piece in answer)} of {len(answer)} cleared{more}"
+    cli.out.text(on_host(host, summary))
+
+
+def _failed(pieces: list[LeftoverFacts]) -> list[LeftoverFacts]:
+    return [piece for piece in pieces if "error" in piece]

@@ -13,6 +13,7 @@ from sesh.about import PROGRAM
 class Hosts(Enum):
     """How many hosts a verb takes, and how it handles several."""
 
+    NONE = "none"
     ONE = "one"
     EACH = "each"  # `fanout` runs the verb once for each host
     ALL = "all"  # the verb's function asks all hosts
@@ -56,7 +57,7 @@ def load(place: str) -> Any:
 
 _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
 GO = "-A"  # the verb of a line that has only a session's name
-EACH, ALL = Hosts.EACH, Hosts.ALL
+NONE, EACH, ALL = Hosts.NONE, Hosts.EACH, Hosts.ALL
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
@@ -94,17 +95,17 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=EACH),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
     ),
     "Other machines": (
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL),
-        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade"),
+        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", hosts=NONE),
         Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts=ALL),
     ),
     "AI agents": (
-        Verb("state", "Set the state of a session, from a program inside it", "agents.state"),
-        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate"),
-        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp"),
+        Verb("state", "Set the state of a session, from a program inside it", "agents.state", hosts=NONE),
+        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", hosts=NONE),
+        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", hosts=NONE),
         Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill"),
     ),
     "Setup": (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli.verbs import load
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, among, number
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.errors import UsageError, for_host
 from sesh.ops import views
 from sesh.schema import ActivityFacts, Status, Summary
@@ -53,8 +53,7 @@ def screen(
     name: AnyName = None,
     *,
     form: Annotated[
-        str,
-        Option("--format", metavar="FORMAT", autocompletion=among("text", "ansi", "json"), help="text, ansi or json."),
+        Literal["text", "ansi", "json"], Option("--format", metavar="FORMAT", help="text, ansi or json.")
     ] = "text",
 ) -> int:
     """Print what the screen shows now; without NAME, that of the session that you are in.
@@ -65,7 +64,6 @@ def screen(
     """
     cli = ctx.obj
     name = cli.session(name)
-    views.check_format(form)
     target = cli.find(name)
     head = {"session": name, "host": cli.host, "format": form}
     if form == "json":

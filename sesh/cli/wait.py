@@ -10,12 +10,13 @@ from typer import Option
 
 from sesh import wording
 from sesh.about import SESH
+from sesh.cli import printing
 from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import BY_KERNEL, ENDS, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import check_name, subject
+from sesh.names import subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -62,7 +63,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
       sesh wait --label team=web --waiting --any
     """
     cli = ctx.obj
-    given = [check_name(name) for name in names or []]
+    given = names or []
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
@@ -124,7 +125,7 @@ def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, 
         for (host, name), answer in answers.items():
             session = wording.title((host, name)) if several else name
             if isinstance(answer, SeshError):
-                cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
+                cli.note(printing.on_host(host, answer.line(host)))
             else:
                 _print(cli, answer, session, f"{session}: " if several else "")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]

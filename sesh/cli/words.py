@@ -15,7 +15,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.printing import json_line
 from sesh.errors import SeshError, UsageError
 from sesh.measures import parse_seconds
-from sesh.names import check_label, is_decimal, natural, printable
+from sesh.names import check_label, check_name, is_decimal, natural, printable
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema import Summary
@@ -108,9 +108,12 @@ def _remotes() -> list[str]:
     return known.hosts() if paths.knows_remotes() else []
 
 
-Name = Annotated[str, Argument(metavar="NAME", show_default=False, autocompletion=_sessions)]
-AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False, autocompletion=_sessions)]
-Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False, autocompletion=_sessions)]
+_NAME: dict[str, Any] = {"show_default": False, "autocompletion": _sessions}
+Name = Annotated[str, Argument(metavar="NAME", parser=check_name, **_NAME)]
+AnyName = Annotated[str | None, Argument(metavar="NAME", parser=check_name, **_NAME)]
+Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAME)]
+NameOrLast = Annotated[str, Argument(metavar="NAME", **_NAME)]  # `-` is the session attached last
+AnyNameOrLast = Annotated[str | None, Argument(metavar="NAME", **_NAME)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
 Labelled = Annotated[

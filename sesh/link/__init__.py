@@ -1,1 +1,1 @@
-"""The health of a link, and the attempts to replace a lost one."""
+"""Keeping a link to a host: when it is replaced, and the attempts to replace it."""

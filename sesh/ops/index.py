@@ -20,7 +20,7 @@ from sesh import directories, errors, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_followed, polled, watch_directory
 from sesh.errors import Late, TimedOut, Unreachable
-from sesh.link.health import Health
+from sesh.link_health import Health
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.views import has_labels
@@ -278,7 +278,7 @@ class _HostReports:
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
-        self._caller = lookup.Gathering()
+        self._caller = lookup.NoteCollector()
         self._rows: dict[str, Summary] = {}
         self._sizes: dict[str, int] = {}  # approximate characters of each row
         self._home, self._clock, self._remark = "", 0.0, ""
@@ -291,7 +291,7 @@ class _HostReports:
         Runs in a worker thread.
         """
         deadline = time.monotonic() + _OPEN_TIMEOUT
-        target = HostTarget(self._caller, self._host, named=False, deadline=deadline, stop=stop)
+        target = HostTarget(self._caller, self._host, named=False, stop=stop).until(deadline)
         changed = partial(self._report_health, stop)
         try:
             for rows in target.items(follow, self._begin, changed=changed):

@@ -258,7 +258,7 @@ def run(
         with errors.failing_with(ExitCode.SESH_FAILED):
             with interrupts.stop_on_first():
                 target.sync()
-            stream = target.begin(enter.job, interrupts, deadline, **data, stdin=stdin is not None)
+            stream = target.until(deadline).begin(enter.job, interrupts, **data, stdin=stdin is not None)
     except errors.Ended as ended:  # the job ended before the wait began
         if sink is not None:
             sink.take(ended.output)

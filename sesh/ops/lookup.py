@@ -90,7 +90,7 @@ def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
 # -- asking one host
 
 
-class Gathering(Caller):
+class NoteCollector(Caller):
     """A caller for a worker thread: it collects notes, and the main thread prints them."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ def sessions_of(
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
     so record it as used. Raises the host's error, or Late at the deadline (monotonic).
     """
-    target = HostTarget(caller, host, named=named, deadline=deadline, stop=stop)
+    target = HostTarget(caller, host, named=named, asks=False, stop=stop).until(deadline)
     rows = target.call(session_ops.summaries)
     return [placed(row, host, target.home, target.clock) for row in rows]
 
@@ -177,7 +177,7 @@ def summaries(
 
 def _answer(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Answer]:
     """Yield a host's answer, and cache it even if it comes after the timeout; runs in a worker thread."""
-    caller = Gathering()
+    caller = NoteCollector()
     try:
         rows = sessions_of(caller, host, deadline, stop, named=named)
     except (Unreachable, TimedOut) as error:

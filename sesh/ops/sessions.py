@@ -148,16 +148,9 @@ def _reload(name: str) -> None:
 
 
 @op(changes=lambda _, result: Changes(ended=result["killed"]))
-def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
-    """End sessions; without names, the caller's own.
-
-    If there is only one session, its error is raised. Raises Refused if the person declines to end their own.
-    """
+def kill(_caller: Caller, names: Sequence[str]) -> Killed:
+    """End sessions. If there is only one, its error is raised."""
     chosen = [check_name(name) for name in dict.fromkeys(names)]
-    if not chosen:
-        chosen = [listing.required("--kill")]
-        if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
-            raise Refused("no session was ended")
     killed, failed = outcome(chosen, _end_all(chosen))
     return {"killed": killed, "failed": failed}
 

@@ -77,15 +77,11 @@ def _unanswered(name: str, error: SeshError) -> Summary:
     return summary
 
 
-def check_format(form: str) -> None:
-    if form not in _FORMATS:
-        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
-
-
 @op(reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
     """Return the visible rows as text and its lines, or as runs of cells (json). Raises UsageError, NotFound."""
-    check_format(form)
+    if form not in _FORMATS:
+        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
         answer, data = find.read(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
         continued = answer["continued"]

@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import CALLED
 from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
-from sesh.link.health import Health
-from sesh.link.race import Attempt, LostSession
-from sesh.link.reopen import Reopen
+from sesh.link.attempts import Attempt, LostSession
+from sesh.link.keeper import LinkKeeper
+from sesh.link_health import Health
 from sesh.protocol import DATA
-from sesh.reach import calls, links
+from sesh.reach import calls, entering
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
@@ -33,14 +34,17 @@ from sesh.wire import Connection
 
 Item = TypeVar("Item")
 
-_LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
+
+def destination_of(caller: Caller, host: str) -> Destination:
+    """Return the destination for a host, with the user's settings. Raises InvalidHost."""
+    return Destination(host, via=caller.settings().via(host))
 
 
 class HostTarget(Target):
     """A host.
 
     `offer`: offer to install sesh if the host has none. `named`: a person named the host, so it is recorded as used.
-    `deadline` (monotonic): for each call; with it nobody is asked. `stop`: lets another thread end a call with
+    `asks`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
     Interrupted.
     """
 
@@ -54,13 +58,13 @@ class HostTarget(Target):
         *,
         offer: bool = False,
         named: bool = True,
-        deadline: float | None = None,
+        asks: bool = True,
         stop: Stop | None = None,
     ) -> None:
         super().__init__(caller)
         self.host, self.offer, self.named = host, offer, named
-        self.deadline, self.stop = deadline, stop or caller.stop
-        self.destination = links.destination_of(caller, host)
+        self.stop, self._asks = stop or caller.stop, asks and caller.can_ask
+        self.destination = destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
@@ -82,11 +86,6 @@ class HostTarget(Target):
             self._note_changes(op.changes(data, result), data)
         return result
 
-    @property
-    def _asks(self) -> bool:
-        """Whether ssh and the op may ask the person."""
-        return self.caller.can_ask and self.deadline is None
-
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Call an op that enters a session on the host; the returned connection is the link."""
         data = by_name(op, args, kwargs)
@@ -99,17 +98,14 @@ class HostTarget(Target):
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
 
-    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
+    def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        request = links.entry(ATTACH, {"name": name}, asks=self._asks, pings=attaches)
-        return self._enter(request, deadline)[1]
+        return self._enter(entering.entry(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
 
-    def _begin(
-        self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
-    ) -> Entered:
+    def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._entry(op, data)
         try:
-            return self._enter(request, deadline, interrupts)
+            return self._enter(request, interrupts)
         except SeshError as error:
             if request.reached and not error.answered and not isinstance(error, Ended):
                 unknown = f"{error.message}; the job may or may not have started"
@@ -120,9 +116,9 @@ class HostTarget(Target):
     def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
         hello = self.introduction
-        return links.entry(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
+        return entering.entry(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
 
-    def _enter(self, request: Request, deadline: float | None = None, interrupts: Interrupts | None = None) -> Entered:
+    def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send a request that creates a session again over another link. The
@@ -131,12 +127,12 @@ class HostTarget(Target):
         """
         lost = False
         sleep = interrupts.sleep if interrupts is not None else time.sleep
-        with naming_host(self.host), self._timed(deadline):
+        with naming_host(self.host), self._timed():
             while True:
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._reopen_link(deadline, sleep) if lost else self._open(request, deadline)
-                    answer = links.enter_session(self.caller, link, request, deadline, self.stop)
+                        link = self._another_link(sleep) if lost else self._open(request)
+                    answer = entering.enter(self.caller, link, request, self.deadline, self.stop)
                     break
                 except errors.Lost:
                     if "session_id" not in request.words:
@@ -147,27 +143,27 @@ class HostTarget(Target):
         return answer["name"], link
 
     @contextmanager
-    def _timed(self, deadline: float | None) -> Iterator[None]:
+    def _timed(self) -> Iterator[None]:
         """Convert the errors of a silent host past the deadline to TimedOut."""
         try:
             yield
         except (Unreachable, TimedOut) as error:
-            if deadline is not None and time.monotonic() >= deadline and not error.answered:
+            if self.deadline is not None and time.monotonic() >= self.deadline and not error.answered:
                 raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
             raise
 
-    def _open(self, request: Request | None = None, deadline: float | None = None) -> Link:
+    def _open(self, request: Request | None = None) -> Link:
         """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.
 
-        `request`: one to send with HELLO. `deadline`: for this link (monotonic).
+        `request`: one to send with HELLO.
         """
         caller, host = self.caller, self.destination
         try:
-            with caller.connecting(self.host) if self.named else nullcontext(), links.local_faults(host):
+            with caller.connecting(self.host) if self.named else nullcontext(), opening.local_faults(host):
                 link = opening.open_link(
                     host,
                     ask=self._asks,
-                    deadline=deadline or self.deadline,
+                    deadline=self.deadline,
                     request=request,
                     stop=self.stop,
                     say=caller.show_ssh_line,
@@ -176,7 +172,7 @@ class HostTarget(Target):
             if not (self.offer and self._asks):
                 raise
             self._deploy(missing)
-            return self._open(request, deadline)
+            return self._open(request)
         if self.named:
             known.record(self.host, str(link.remote_info.get("version") or ""), asks=link.asked)
         else:
@@ -194,30 +190,30 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def reopening(self, ping: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
-        """Return the Reopen that watches an attachment's link, and replaces it."""
-        return links.reopening(self.destination, links.attempt_session, ping, session)
+    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
+        """Return the keeper of an attachment's link."""
+        return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
-    def _reopen_link(self, deadline: float | None, sleep: Callable[[float], object]) -> Link:
-        with closing(links.reopening(self.destination, links.attempt_link)) as reopen:
-            link = reopen.wait(self.host, sleep, deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`attempt_link` returns one)
+    def _another_link(self, sleep: Callable[[float], object]) -> Link:
+        reopen = partial(opening.reopen_link, self.destination)
+        with closing(opening.keeper_of(self.destination, reopen)) as keeper:
+            link = keeper.wait(self.host, sleep, self.deadline)
+        assert isinstance(link, Link)  # noqa: S101 (`reopen_link` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
     # -- a stream
 
-    def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
+    def _stream(self, connection: Connection, name: str) -> Stream:
         assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
-        note = self.caller.note
-        return LinkStream(connection, name, links.attempt_session, note=note, end_of=self._end_of, deadline=deadline)
+        return LinkStream(connection, name, note=self.caller.note, end_of=self._end_of, deadline=self.deadline)
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = links.entry(ATTACH, {"name": stream.name}, stream.session_id)
+        request = entering.entry(ATTACH, {"name": stream.name}, stream.session_id)
         try:
-            with self._open(None, stream.deadline) as link:
-                links.enter_session(self.caller, link, request, stream.deadline)
+            with self.until(stream.deadline)._open() as link:
+                entering.enter(self.caller, link, request, stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -239,17 +235,16 @@ class HostTarget(Target):
         """
         caller, stop = self.caller, self.stop
 
-        def way(destination: Destination, attempt: Attempt) -> Link:
+        def reopen(attempt: Attempt) -> Link:
             with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
-                return links.attempt_link(destination, attempt)
+                return opening.reopen_link(self.destination, attempt)
 
         def ask() -> None:
             request = Request(op.wire_name, calls.encoded(words(stream.connection)))
             stream.connection.send(request.frames())
 
         stop.check()
-        patience = _LIST_PATIENCE if changed is not None else None
-        stream = LinkStream(self._open(), "", way, note=caller.note, changed=changed, patience=patience)
+        stream = LinkStream(self._open(), "", note=caller.note, reopen=reopen, changed=changed)
         stream.audience, stream.pause = caller.audience, stop.sleep
         with stream, stop.calling(stream.cut):
             try:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sesh import errors
 from sesh.errors import Ended, SeshError
-from sesh.link.health import Health
-from sesh.link.race import LostSession
+from sesh.link.attempts import LostSession, Reopen
+from sesh.link_health import Health
 from sesh.names import subject
-from sesh.reach.links import LinkWay, reopening
+from sesh.reach.entering import enter_again
 from sesh.reach.stream import Stream
 from sesh.remote import eventlog
 from sesh.remote.ssh.link import Link
+from sesh.remote.ssh.opening import keeper_of
 from sesh.wire import Connection
+
+LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
 
 
 class LinkStream(Stream):
     """A stream to a session's daemon on a host, or, if `name` is empty, to the host's bridge.
 
-    `way`: makes one attempt to replace the link. `note`: receives a line when the link is lost and when it is back.
-    `changed`: called when the health of a list's link changes; such links are not in the event log. `patience`: see
-    `LinkHealth`.
+    `note`: receives a line when the link is lost and when it is back. `reopen`: makes one attempt to replace the link
+    to a bridge. `changed`: called when the health of a list's link changes; such links are not in the event log, and
+    have `LIST_PATIENCE`.
     """
 
     connection: Link
@@ -31,20 +35,21 @@ class LinkStream(Stream):
         self,
         link: Link,
         name: str,
-        way: LinkWay,
         *,
         note: Callable[[str], object],
+        reopen: Reopen | None = None,
         end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
         changed: Callable[[Health], object] | None = None,
-        patience: float | None = None,
     ) -> None:
         super().__init__(link, name, end_of=end_of, deadline=deadline)
         self.host: str = link.destination.host
         self._note, self._changed = note, changed
         self._state = Health.UP
         self._next: Connection | None = None  # replaces a doubted link
-        self._reopen = reopening(link.destination, way, self.ping, self._lost_session, patience=patience)
+        self._keeper = keeper_of(
+            link.destination, reopen or partial(enter_again, link.destination, self._describe), self._ping
+        )
         self._log("connect")
         self._take(link)
 
@@ -53,7 +58,7 @@ class LinkStream(Stream):
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         super().__exit__(kind, error, trace)
-        self._reopen.close()
+        self._keeper.close()
         self._log("disconnect", reason="closed")
         if isinstance(error, SeshError):
             error.host = error.host or self.host
@@ -63,31 +68,29 @@ class LinkStream(Stream):
             eventlog.log(event, host=self.host, session=self.name or None, **facts)
 
     def _take(self, connection: Connection) -> None:
-        assert isinstance(connection, Link)  # noqa: S101 (`links` returns one)
+        assert isinstance(connection, Link)  # noqa: S101 (each `reopen` returns one)
         self.connection = connection
         self.name = connection.peer.name or self.name
-        self._reopen.restored()
-        connection.keepalive = self._reopen.health
+        if self._changed is not None:
+            connection.health.patience = LIST_PATIENCE
+        self._keeper.watch(connection.health)
         self._note_state()
         if self._cut:
             connection.abort()
 
     def _note_state(self) -> None:
-        state = self._reopen.health.state
+        state = self._keeper.health.state
         if state is not self._state:
             self._state = state
             if self._changed is not None:
                 self._changed(state)
 
-    def ping(self) -> None:
-        self.connection.ping()
+    def _ping(self, payload: bytes) -> None:
+        self.connection.ping(payload)
 
-    def _lost_session(self) -> LostSession | None:
+    def _describe(self) -> LostSession:
         """Return the session to enter again over another link."""
-        if not self.name:
-            return None
-        heard_at = self._reopen.health.heard_at
-        return LostSession(self.name, self.host, self.session_id, self.position or 0, heard_at)
+        return LostSession(self.name, self.host, self.session_id, self.position or 0, self._keeper.health.heard_at)
 
     def reconnect(self) -> None:
         self.connection.close()
@@ -97,14 +100,14 @@ class LinkStream(Stream):
 
     def _another(self) -> Connection:
         """Wait for the connection that replaces a lost link; note the loss and the reconnect."""
-        self._reopen.closed()
+        self._keeper.link_closed()
         self._note_state()
         goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
         self._note(f"lost the link to @{self.host}{goes_on}")
         lost_at = time.monotonic()
         if not self.name:  # for a session, the attempt that enters it again logs both events
             self._log("disconnect", reason="lost")
-        connection = self._reopen.wait(self.host, self._pause, self.deadline)
+        connection = self._keeper.wait(self.host, self._pause, self.deadline)
         if not self.name:
             self._log("reconnect", gap=round(time.monotonic() - lost_at, 3))
         name = connection.peer.name or self.name
@@ -121,15 +124,15 @@ class LinkStream(Stream):
         self.pause(seconds)
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:
-        return self._reopen.descriptors, self._reopen.due
+        return self._keeper.descriptors, self._keeper.due
 
     def _look_after_link(self, ready: list[int]) -> None:
-        if not ready and time.monotonic() < self._reopen.due:
+        if not ready and time.monotonic() < self._keeper.due:
             return
-        result = self._reopen.run(ready)
+        result = self._keeper.run(ready)
         self._note_state()  # before the next poll, which may take long
         if isinstance(result, Exception):
             raise result
         self._next = result
-        if result is not None or self._reopen.health.state is Health.LOST:
+        if result is not None or self._keeper.health.state is Health.LOST:
             raise errors.Lost(f"the link to @{self.host} went silent")

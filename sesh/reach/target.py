@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from copy import copy
+from typing import TypeVar
 
 from sesh import errors
 from sesh.messages import Introduction
@@ -14,16 +16,25 @@ from sesh.reach.stream import Stream
 from sesh.store import results
 from sesh.wire import Connection
 
+AnyTarget = TypeVar("AnyTarget", bound="Target")
+
 
 class Target:
-    """This machine, as the target of ops."""
+    """This machine, as the target of ops. `deadline` (monotonic): for each call; see `until`."""
 
     host: str | None = None
     introduction: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
+    deadline: float | None = None
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+
+    def until(self: AnyTarget, deadline: float | None) -> AnyTarget:
+        """Return this target with a deadline; its calls raise TimedOut past it."""
+        target = copy(self)
+        target.deadline = deadline
+        return target
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op; return its result. Raises the op's errors."""
@@ -33,47 +44,40 @@ class Target:
         """Call an op that enters a session; return its name, and a connection to its daemon before HELLO."""
         return op(self.caller, *args, **kwargs)
 
-    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
-        """Return a new connection to an existing session.
+    def connect(self, name: str, *, attaches: bool = False) -> Connection:
+        """Return a new connection to an existing session. Raises as `find.required`.
 
-        `attaches`: for a terminal, so that a host records the session as its last attached one. Raises TimedOut past
-        the deadline (monotonic), and as `find.required`.
+        `attaches`: for a terminal, so that a host records the session as its last attached one.
         """
         try:
-            return find.required(name, deadline)
+            return find.required(name, self.deadline)
         except errors.Silent as error:
-            if deadline is None or time.monotonic() < deadline:
+            if self.deadline is None or time.monotonic() < self.deadline:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
         """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
-        deadline = None if limit is None else time.monotonic() + limit
-        return self._stream(self.connect(name, deadline), name, deadline)
+        target = self.until(None if limit is None else time.monotonic() + limit)
+        return target._stream(target.connect(name), name)
 
     def begin(
         self,
         op: Op[Arguments, Entered],
         interrupts: Interrupts,
-        deadline: float | None,
         /,
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Stream:
-        """Begin a job exactly once, by an op that enters its session.
+        """Begin a job exactly once, by an op that enters its session. Raises Ended if the job has already ended."""
+        name, connection = self._begin(op, by_name(op, args, kwargs), interrupts)
+        return self._stream(connection, name)
 
-        Raises Ended if the job has already ended; TimedOut past the deadline (monotonic).
-        """
-        name, connection = self._begin(op, by_name(op, args, kwargs), interrupts, deadline)
-        return self._stream(connection, name, deadline)
-
-    def _begin(
-        self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts, _deadline: float | None
-    ) -> Entered:
+    def _begin(self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts) -> Entered:
         return op(self.caller, **data)
 
-    def _stream(self, connection: Connection, name: str, deadline: float | None) -> Stream:
-        return Stream(connection, name, end_of=self._end_of, deadline=deadline)
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        return Stream(connection, name, end_of=self._end_of, deadline=self.deadline)
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:
         """Return how a stream's session ended; None without a result. Search by name if the id is unknown."""

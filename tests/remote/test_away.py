@@ -8,8 +8,8 @@ import resource
 
 import pytest
 
-from sesh.client.attached_link import AttachedLink
-from sesh.link import health
+from sesh import link_health
+from sesh.link.keeper import LinkKeeper
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import Storm
@@ -45,7 +45,7 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monk
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(AttachedLink, "run", full)
+    monkeypatch.setattr(LinkKeeper, "run", full)
     beside("box")
     terminal = home.terminal("@box", "work")
     terminal.wait_for("Too many open files")
@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
 ) -> None:
     """The row under the notice stayed blank if much was printed while the link was lost."""
     hasty(monkeypatch)
-    monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else the rest always comes over another link
+    monkeypatch.setattr(link_health, "LOST_AFTER", 60.0)  # else the rest always comes over another link
     far = beside("box")
     storm = Storm(home, far, ROWS, 1)
     for first, last, cut in ((30, 80, False), (90, 140, True)):

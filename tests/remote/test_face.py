@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from sesh.link import health
-from sesh.reach import host_target
+from sesh import link_health
+from sesh.reach import link_stream
 from tests.remote.pace import brisk
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
@@ -68,8 +68,8 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
 ) -> None:
     """The list of a host lags behind: the next question got the answer to the one that was shown."""
     brisk(monkeypatch)
-    monkeypatch.setattr(host_target, "_LIST_PATIENCE", 99.0)  # a silent link is not doubted
-    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
+    monkeypatch.setattr(link_stream, "LIST_PATIENCE", 99.0)  # a silent link is not doubted
+    monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
     asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"

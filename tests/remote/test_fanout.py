@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import time
 
 import pytest
 
@@ -232,6 +234,40 @@ def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     assert codes == {"one": "interrupted", "other": "interrupted"}, done
     assert (done.code, done.stderr) == (130, "")
     wait_until(lambda: not home.processes())
+
+
+def test_ctrl_c_ends_the_reading_of_stdin_within_a_second_and_begins_no_job(home: Home, hosts: list[ViaHost]) -> None:
+    """The threads that read stdin, or waited for it, were given three more seconds to end."""
+    jobs = home.start(*BOTH, "--exec", "--stdin", "job", "--", "cat", stdin=subprocess.PIPE)
+    assert jobs.stdin is not None
+    jobs.stdin.write(b"unfinished")
+    jobs.stdin.flush()
+    wait_until(lambda: processes.rested({jobs.pid}))
+    began = time.monotonic()
+    jobs.send_signal(signal.SIGINT)
+    _, said = jobs.communicate(timeout=30)
+    assert (jobs.returncode, said) == (130, b"")
+    assert time.monotonic() - began < 2.5
+    assert [far.names() for far in hosts] == [[], []]
+
+
+def test_a_sweep_of_several_hosts_asks_once(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    beside("gone").away()
+    assert home.sesh(*BOTH, "--exec", "done", "--keep", "--", "true").code == 0
+    young = home.sesh(*BOTH, "--sweep", "--json").json()
+    assert [(row["host"], row["exit_code"], row["ok"], row["pieces"]) for row in young] == [
+        ("one", 0, True, []),
+        ("other", 0, True, []),
+    ], "nobody can be asked, and they are new"
+    terminal = home.terminal(*BOTH, "@gone", "--sweep")
+    terminal.wait_for("clear all of these?")
+    assert all(f"{far.at}: done" in terminal.text() for far in hosts)
+    terminal.type("y")
+    assert terminal.exit_code() == 1
+    assert terminal.text().count("clear all of these?") == 1
+    assert all(f"{far.at}: 1 of 1 cleared" in terminal.text() for far in hosts)
+    assert "@gone: cannot reach gone" in terminal.text()
+    assert [far.names() for far in hosts] == [[], []]
 
 
 def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: list[ViaHost]) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from sesh.link import health
+from sesh import link_health
 from sesh.ops import index
-from sesh.reach import host_target
+from sesh.reach import link_stream
 from sesh.remote.ssh import opening
 from tests.remote.farm import Farm, SshHost
 from tests.remote.pace import brisk
@@ -134,10 +134,10 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For eleven seconds the rows of a silent host looked current."""
-    monkeypatch.setattr(host_target, "_LIST_PATIENCE", 0.5)
+    monkeypatch.setattr(link_stream, "LIST_PATIENCE", 0.5)
     monkeypatch.setattr(opening, "START_TIMEOUT", 99.0)  # an attempt that ends wakes the loop, too
     for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
-        monkeypatch.setattr(health, name, seconds)
+        monkeypatch.setattr(link_health, name, seconds)
     far = beside("box")
     known(home, far)
     watched = watch()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.link import health
+from sesh import link_health
 from sesh.remote import known
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
@@ -23,8 +23,8 @@ ADDRESS = "127.91.7.3/32"
 @pytest.fixture(autouse=True)
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no link be lost by silence alone, and ask a link that stays silent after a key."""
-    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
-    monkeypatch.setattr(health, "KEY_SILENCE", 0.2)
+    monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
+    monkeypatch.setattr(link_health, "KEY_SILENCE", 0.2)
 
 
 @pytest.fixture

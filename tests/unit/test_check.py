@@ -163,7 +163,7 @@ def test_a_screen_of_another_type_is_refused_and_odd_cells_are_left_out(value: A
 
 
 def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
-    caller = lookup.Gathering()
+    caller = lookup.NoteCollector()
     many = json.dumps([data.summary()] * (check.MOST_ROWS + 5)).encode()
     rows, whole = calls.result(caller, "box", sessions.summaries, many)
     assert (len(rows), whole) == (check.MOST_ROWS, False)

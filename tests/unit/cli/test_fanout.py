@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +19,7 @@ PIECES = st.lists(
 @given(PIECES)
 def test_every_line_is_shown_once_at_the_latest_at_the_end(pieces: list[bytes]) -> None:
     shown: list[bytes] = []
-    out = HostOutput(Invocation(split([])), "host", b"host: ", Lock(), follows=False)
+    out = HostOutput(Invocation(split([])), "host", 36, follows=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(printing, "write", shown.append)
         for piece in pieces:

@@ -42,6 +42,8 @@ USAGE = [
     ("--deploy", "@HOST"),
     ("--forget", "@HOST"),
     ("@a @b --attach web", "--attach"),
+    ("@a --mcp", "--mcp"),
+    ("@a @b --upgrade", "--upgrade"),
     # values
     ("--exec --timeout soon -- x", "soon"),
     ("--exec --timeout 0 -- x", "--timeout"),

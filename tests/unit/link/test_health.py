@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.link.health import BUSY_PACE, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
+from sesh import protocol, wire
+from sesh.link_health import BUSY_PACE, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
 
 START = 1000.0
 
@@ -33,7 +35,7 @@ class Clock:
         self.now = until
 
     def heard(self, *, pong: bool = False) -> None:
-        self.link.heard(self.now, pong=pong)
+        self.link.heard(self.now, [self.link._unanswered] if pong else [])
 
     def state(self) -> Health:
         return self.link.state
@@ -134,11 +136,23 @@ def test_a_late_answer_to_an_earlier_ping_is_not_that_of_the_newest() -> None:
     clock = Clock()
     first, newest = clock.link.measure(START), clock.link.measure(START + 1)
     assert len(newest) <= 2, "it goes over slow links"
-    assert first != clock.link.unanswered == newest
-    clock.now += 1.1
-    clock.heard(pong=True)
+    clock.now += 1.05
+    clock.link.heard(clock.now, [first])
+    assert clock.link.round_trip == 0
+    clock.now += 0.05
+    clock.link.heard(clock.now, [first, newest])
     assert clock.link.round_trip == pytest.approx(0.1)
-    assert not clock.link.unanswered
+
+
+def test_a_connection_tells_its_health_of_each_byte_and_of_the_newest_pong() -> None:
+    connection = wire.Connection(-1, -1)
+    connection.health = LinkHealth(time.monotonic() - 1)
+    ping = connection.health.measure(time.monotonic() - 1)
+    connection.feed(protocol.frame(protocol.PONG, b"another"))
+    assert connection.health.heard_at > time.monotonic() - 1
+    assert not connection.health.round_trip
+    connection.feed(protocol.frame(protocol.PONG, ping))
+    assert connection.health.round_trip
 
 
 @given(st.floats(0, 40))

@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import descriptors, wire
+from sesh import descriptors, link_health, wire
 from sesh.errors import Interrupted, LoginRefused, Unreachable
-from sesh.link import health, schedule
-from sesh.link.race import Attempt, LostSession, Way
-from sesh.link.reopen import Reopen
+from sesh.link import attempts
+from sesh.link.attempts import Attempt, Reopen
+from sesh.link.keeper import LinkKeeper
 from sesh.link.wake import Wake
 from tests.support import wait_until
-
-SESSION = LostSession("work", "box", "abc", 7, 0.0)
 
 
 def connection() -> wire.Connection:
@@ -26,8 +24,8 @@ def connection() -> wire.Connection:
     return wire.Connection(inbound, outbound)
 
 
-def ways(*steps: Exception | wire.Connection) -> Way:
-    """Return a way whose attempts have these results in turn; a connection wins the race."""
+def ways(*steps: Exception | wire.Connection) -> Reopen:
+    """Return a function whose attempts have these results in turn; a connection wins."""
     rest = list(steps)
 
     def attempt(own: Attempt) -> wire.Connection:
@@ -43,9 +41,9 @@ def ways(*steps: Exception | wire.Connection) -> Way:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
-        monkeypatch.setattr(schedule, name, 0.005)
+        monkeypatch.setattr(attempts, name, 0.005)
     for name in ("PATIENCE", "QUIET"):
-        monkeypatch.setattr(health, name, 0.005)
+        monkeypatch.setattr(link_health, name, 0.005)
 
 
 @pytest.fixture
@@ -56,12 +54,12 @@ def there() -> Iterator[wire.Connection]:
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[[Way], Reopen]]:
-    """Yield a function that makes the watch over a link, whose attempts take a way."""
-    found: list[Reopen] = []
+def made() -> Iterator[Callable[[Reopen], LinkKeeper]]:
+    """Yield a function that makes the keeper of a link, whose attempts are made by a function."""
+    found: list[LinkKeeper] = []
 
-    def make(way: Way, *, asks: bool = False) -> Reopen:
-        found.append(Reopen(way, session=lambda: SESSION, login_asked=lambda: asks))
+    def make(reopen: Reopen, *, asks: bool = False) -> LinkKeeper:
+        found.append(LinkKeeper(reopen, login_asked=lambda: asks))
         return found[-1]
 
     yield make
@@ -69,16 +67,16 @@ def made() -> Iterator[Callable[[Way], Reopen]]:
         each.close()
 
 
-Made = Callable[..., Reopen]
+Made = Callable[..., LinkKeeper]
 
 
-def until(watch: Reopen, done: Callable[[], object]) -> object:
-    """Run a watch over a link until `done()` is true or the watch has a result; return the result."""
+def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
+    """Run a keeper until `done()` is true or it has a result; return the result."""
     results: list[object] = []
 
     def turn() -> bool:
-        ready = descriptors.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
-        results.append(watch.run(ready))
+        ready = descriptors.polled([(descriptor, select.POLLIN) for descriptor in keeper.descriptors], 0.0)
+        results.append(keeper.run(ready))
         return results[-1] is not None or bool(done())
 
     wait_until(turn, interval=0.002)
@@ -90,7 +88,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
 ) -> None:
     """Each attempt greeted the session, and the last one took the place of the others."""
     answer, fail = threading.Barrier(3), threading.Event()
-    turns: list[LostSession | None] = []
+    turns: list[Attempt] = []
     closed: list[wire.Connection] = []
     outcomes: list[Exception | wire.Connection] = [Unreachable("it broke"), there]
 
@@ -105,22 +103,22 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
         except Interrupted:
             closed.append(spare)
             raise
-        turns.append(one.session())
+        turns.append(one)
         fail.wait(30)
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    watch = made(attempt)
-    watch.closed()
-    until(watch, lambda: watch.schedule.running == 2)
+    keeper = made(attempt)
+    keeper.link_closed()
+    until(keeper, lambda: keeper.schedule.running == 2)
     answer.wait(30)
-    until(watch, lambda: turns and watch.schedule.running == 1)
-    assert turns == [SESSION]
+    until(keeper, lambda: turns and keeper.schedule.running == 1)
+    assert len(turns) == 1
     fail.set()
-    assert until(watch, bool) is there
-    assert turns == [SESSION] * 2
+    assert until(keeper, bool) is there
+    assert len(turns) == 2
     assert [each.inbound for each in closed] == [-1], "the connection of the one that lost"
 
 
@@ -137,15 +135,15 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
         go_on.wait(30)
         return there
 
-    watch = made(attempt)
-    until(watch, lambda: watch.schedule.running)
-    watch.health.heard(time.monotonic(), pong=True)
-    assert watch.run(()) is None
+    keeper = made(attempt)
+    until(keeper, lambda: keeper.schedule.running)
+    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
+    assert keeper.run(()) is None
     assert ended.is_set()
-    assert not watch.schedule.running
+    assert not keeper.schedule.running
     other = made(asking)
-    until(other, lambda: other._race.decided)
-    other.health.heard(time.monotonic(), pong=True)
+    until(other, lambda: other._attempts.decided)
+    other.health.heard(time.monotonic(), [other.health._unanswered])
     assert other.run(()) is None
     go_on.set()
     assert until(other, bool) is there
@@ -154,12 +152,12 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
 
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
     """When the link was lost an hour later, the client asked for a login without trying first."""
-    watch = made(ways(LoginRefused("the agent is locked"), there))
-    until(watch, lambda: watch.schedule.refusal)
-    watch.health.heard(time.monotonic(), pong=True)
-    watch.run(())
-    watch.closed()
-    assert until(watch, bool) is there
+    keeper = made(ways(LoginRefused("the agent is locked"), there))
+    until(keeper, lambda: keeper.schedule.refusal)
+    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
+    keeper.run(())
+    keeper.link_closed()
+    assert until(keeper, bool) is there
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sesh.errors import LoginRefused
-from sesh.link import schedule
-from sesh.link.health import Health, LinkHealth
-from sesh.link.schedule import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
+from sesh.link import attempts
+from sesh.link.attempts import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
+from sesh.link_health import Health, LinkHealth
 from tests.support import rounds
 
 START = 1000.0
@@ -76,7 +76,7 @@ def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_
 
 
 class Links(RuleBasedStateMachine):
-    """A link and the attempts to replace it, carried out as `Reopen` does, without threads."""
+    """A link and the attempts to replace it, carried out as `LinkKeeper` does, without threads."""
 
     @initialize(indirect=st.booleans(), round_trip=st.sampled_from([0.0, 0.02, 0.3]))
     def begins(self, indirect: bool, round_trip: float) -> None:
@@ -122,7 +122,7 @@ class Links(RuleBasedStateMachine):
 
     @rule(pong=st.booleans())
     def bytes_come(self, pong: bool) -> None:
-        self.link.heard(self.now, pong=pong)
+        self.link.heard(self.now, [self.link._unanswered] if pong else [])
         self.act()
 
     @rule()
@@ -171,7 +171,7 @@ class Links(RuleBasedStateMachine):
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
         if self.link.state is Health.LOST and not self.refused and self.running < AT_ONCE:
-            longest = LONGEST_CONNECT + schedule.LOGIN_TRIPS * max(self.round_trip, schedule.LONG_TRIP)
+            longest = LONGEST_CONNECT + attempts.LOGIN_TRIPS * max(self.round_trip, attempts.LONG_TRIP)
             assert self.tries.due <= max(self.free_since, self.newest) + longest
 
     @invariant()

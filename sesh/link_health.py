@@ -1,11 +1,15 @@
 """The state machine of one link's health. Pure: all times are arguments (monotonic).
 
+It alone decides when a link is pinged, doubted and lost. Whoever waits for a link calls `act` when it is `due`: a
+request (`Link.receive`), and a keeper for attachment, stream, list and job. `Connection.feed` calls `heard`.
+
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
  ▲ ◀──── a PONG, or any byte 0.05 s after the PING ────┘
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from math import inf
 
@@ -30,18 +34,18 @@ class Health(Enum):
 
 
 class LinkHealth:
-    """The health of one link. `patience`: a PONG may take this many seconds plus 1.5 round trips.
+    """The health of one link.
 
-    `round_trip`: in seconds, 0 while unknown. `unanswered`: the payload of the newest PING until its PONG comes; a PONG
-    with another payload answers an earlier PING, and counts as any other byte.
+    `patience`: a PONG may take this many seconds plus 1.5 round trips. `round_trip`: in seconds, 0 while unknown. A
+    PONG whose payload is not that of the newest PING counts as any other byte.
     """
 
-    def __init__(self, now: float, *, patience: float | None = None) -> None:
-        self._patience = PATIENCE if patience is None else patience
+    def __init__(self, now: float) -> None:
+        self.patience = PATIENCE
         self.state = Health.UP
         self.heard_at = now
         self.round_trip = 0.0
-        self.unanswered = b""
+        self._unanswered = b""  # the payload of the newest PING until its PONG comes
         self._pings, self._samples = 0, list[float]()
         self._ping_at, self._doubt_at, self._lost_at = now + QUIET, inf, inf
         self._pinged_at = now
@@ -51,18 +55,15 @@ class LinkHealth:
         """When to call `act`."""
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
-    def answered_by(self, pong: bytes) -> bool:
-        """Return whether the payload of a PONG is that of the newest PING."""
-        return pong != b"" and pong == self.unanswered
-
-    def heard(self, now: float, *, pong: bool = False) -> None:
-        """Record received bytes. `pong`: they contain the PONG of the newest PING."""
+    def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
+        """Record received bytes. `pongs`: the payloads of the PONG in them."""
         if self.state is Health.LOST:
             return
         self.heard_at = now
         awaits_pong = self._lost_at < inf
+        pong = self._unanswered != b"" and self._unanswered in pongs
         if pong:
-            self.unanswered = b""
+            self._unanswered = b""
             self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_TRIP)][-_SAMPLES:]
             self.round_trip = min(self._samples)
         if pong or not awaits_pong or now >= self._pinged_at + _STALE:
@@ -90,20 +91,20 @@ class LinkHealth:
     def measure(self, now: float) -> bytes:
         """Return the payload of a PING to send now, which measures the round trip."""
         self._pings += 1
-        self._pinged_at, self.unanswered = now, b"%d" % self._pings
-        return self.unanswered
+        self._pinged_at, self._unanswered = now, b"%d" % self._pings
+        return self._unanswered
 
-    def act(self, now: float) -> bool:
-        """Update `state`; return whether to send a PING, with the payload `unanswered`."""
+    def act(self, now: float) -> bytes:
+        """Update `state`; return the payload of a PING to send, empty if none is due."""
         if now > self.due + _STOPPED:
             self.sign(now)
-        pings = now >= self._ping_at
-        if pings:
-            self.measure(now)
+        ping = b""
+        if now >= self._ping_at:
+            ping = self.measure(now)
             self._ping_at, self._lost_at = inf, now + LOST_AFTER
-            self._doubt_at = min(self._doubt_at, now + self._patience + 1.5 * self.round_trip)
+            self._doubt_at = min(self._doubt_at, now + self.patience + 1.5 * self.round_trip)
         if now >= self._lost_at:
             self.closed()
         elif now >= self._doubt_at:
             self.state, self._doubt_at = Health.DOUBTED, inf
-        return pings
+        return ping

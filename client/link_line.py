@@ -1,0 +1,68 @@
+"""The line over the last row that reports a link without an answer, and the lines before a login."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+
+from sesh import measures
+from sesh.client.view import TerminalView
+from sesh.errors import Late, LoginRefused
+from sesh.link.keeper import LinkKeeper
+
+SAY_AFTER = 1.0
+"""Seconds of doubt after which the line reports the doubt. A link that answers sooner costs no redraw."""
+
+
+class LinkLine:
+    """The line of one attachment. `leaves`: names the key that leaves."""
+
+    def __init__(self, view: TerminalView, host: str, leaves: str) -> None:
+        self._view, self._host, self._leaves = view, host, leaves
+        self._doubted_at, self._text = inf, ""
+        """When doubt began (monotonic), and the text on the last row."""
+
+    @property
+    def due(self) -> float:
+        """When to call `update` (monotonic)."""
+        return inf if self._text else self._doubted_at + SAY_AFTER
+
+    def reset(self) -> None:
+        """Forget the line: another link has replaced the doubted one, and its screen covers the line."""
+        self._doubted_at, self._text = inf, ""
+
+    def heard(self) -> None:
+        """Remove the line before the frames that have come over the link are shown, and begin the doubt anew."""
+        shown = self._text != ""
+        self.reset()
+        if shown:
+            self._view.redraw()
+
+    def update(self, keeper: LinkKeeper) -> None:
+        """Draw the line if the link is doubted for long."""
+        now = time.monotonic()
+        self._doubted_at = inf if keeper.up else min(self._doubted_at, now)
+        if now >= self._doubted_at + SAY_AFTER:
+            self._draw(keeper.reason, measures.time_of_day(keeper.heard_time))
+
+    def _draw(self, reason: str, since: str) -> None:
+        """Draw since when and why the link is doubted, and which keys work."""
+        display = self._view.display
+        if reason in ("", Late.reason):
+            why, state, short = "", f"no answer from {self._host}", "no answer"
+        else:  # the reason may have a URL to log in at
+            why, state, short = f" ({reason})", f"no link to {self._host}", reason
+        text = f"{state} since {since}{why}; Enter tries now, {self._leaves}"
+        if len(text) > display.terminal.grid()[0] - 2:
+            text = f"{short}; Enter tries, {self._leaves}"
+        if text != self._text or not display.covered:
+            self._view.take_back()
+            display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now
+            self._text = text
+
+
+def login_lines(host: str, reason: Exception) -> list[str]:
+    r"""Return the lines that say why and how to log in. Ctrl-\ always leaves, as a signal."""
+    if isinstance(reason, LoginRefused) and reason.asks:
+        return [f"{host} asks for a password or a second factor: Enter logs in, Ctrl-\\ leaves"]
+    return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

@@ -1,0 +1,107 @@
+"""Enter a session over a link: over the first link, and over each one that replaces a lost link.
+
+The bridge carries out the request, then connects the link to the session's daemon.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from sesh.errors import Ended, malformed
+from sesh.link.attempts import Attempt, LostSession
+from sesh.messages import Introduction, Words
+from sesh.reach import calls
+from sesh.reach.caller import Caller
+from sesh.reach.op import ATTACH
+from sesh.remote import eventlog, known
+from sesh.remote.ssh import opening
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import Link, Request
+from sesh.requests import EnteredAnswer
+from sesh.stop import Stop
+
+_logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
+
+
+def entry(
+    op: str,
+    arguments: Mapping[str, object],
+    session_id: str = "",
+    introduction: Introduction | None = None,
+    *,
+    asks: bool = False,
+    pings: bool = False,
+) -> Request:
+    """Return the request to enter a session.
+
+    `session_id`: of the session, or for the session to create. `introduction`: the HELLO for its daemon. `asks`: a
+    person can answer the host's questions. `pings`: the client sends PINGs, as an attached terminal does.
+    """
+    words: Words = {"pings": pings}
+    if session_id:
+        words["session_id"] = session_id
+    if introduction is not None:
+        words["greeting"] = introduction
+    return Request(op, calls.encoded(arguments), asks=asks, words=words)
+
+
+def enter(
+    caller: Caller, link: Link, request: Request, deadline: float | None = None, stop: Stop | None = None
+) -> EnteredAnswer:
+    """Connect a link to a session's daemon; return the host's answer.
+
+    `stop`: cancels. Closes the link and raises Ended, NotFound, Lost, TimedOut past the deadline, Interrupted.
+    """
+    try:
+        with (stop or Stop()).calling(link.abort), opening.local_faults(link.destination):
+            answer, output = calls.answered(caller, link, request, deadline)
+            if "name" not in answer:
+                raise malformed("RESPONSE", ".name is missing")
+            if "result" in answer:
+                raise Ended(answer["name"], answer["result"], output)
+            return answer
+    except BaseException:
+        link.close()
+        raise
+
+
+def enter_again(destination: Destination, describe: Callable[[], LostSession], attempt: Attempt) -> Link:
+    """Make one attempt to enter a session by its id over another link. Raises Ended, and as `reopen_link`.
+
+    `describe`: returns the session as it is now.
+    """
+    lost = describe()
+    request = _entry_again(lost)
+    if attempt.lost:
+        _log_loss(lost)
+    link = opening.reopen_link(destination, attempt, request if attempt.first else None)
+    if not attempt.first:
+        lost = describe()  # more output may have arrived over the doubted link
+        request = _entry_again(lost)
+    name, joined, ended = lost.name, None, None
+    try:
+        answer = enter(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
+        name, joined = answer["name"], answer.get("daemon_pid")
+    except Ended as error:
+        ended = error
+    _log_loss(lost)
+    if not (attempt.may_prompt or known.asks(destination.host)):
+        threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
+    gap = round(time.monotonic() - lost.heard_at, 3)
+    eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
+    if ended is not None:
+        raise ended
+    return link
+
+
+def _entry_again(lost: LostSession) -> Request:
+    return entry(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
+
+
+def _log_loss(lost: LostSession) -> None:
+    """Log the loss of a session's link, once for all attempts."""
+    if _logged.get((lost.name, lost.host)) != lost.heard_at:
+        _logged[lost.name, lost.host] = lost.heard_at
+        eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
