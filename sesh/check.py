@@ -1,12 +1,14 @@
 """Check data from outside against its type: a host's answers, files, requests on a socket.
 
-`test_of` derives the test of a type: a function that returns a valid value and raises Malformed for any other. A `str`
-must be text that the system accepts, and an `int` must not be negative. A type that allows more is annotated in
-`sesh.schema`.
-A dataclass or a NamedTuple is made of its checked fields, and an Enum of its value: so a daemon loads its snapshot.
+`checked_here` checks a value from this machine, `checked_from_host` one from a host, and `arguments` the values for a
+function's parameters. Each returns the checked value. A `str` must be text that the system accepts, and an `int` must
+not be negative; a type that differs from that is annotated in `sesh.schema`.
+
 Data from a host is repaired where possible: text is cut and loses its control characters, malformed objects are dropped
-from lists, and unknown keys, which a newer sesh may send, are dropped. `arguments` takes the types from a function's
-signature.
+from lists, and unknown keys, which a newer sesh may send, are dropped.
+
+`test_of` derives the test of a type, once for each type: a function that returns the checked value, or raises
+Malformed. The test of a dataclass, a NamedTuple or an Enum returns an instance: so a daemon loads its snapshot.
 """
 
 from __future__ import annotations
@@ -32,12 +34,11 @@ Test = Callable[["Check", Any], Any]
 
 @dataclass
 class Check:
-    """The options and the result of one pass. `far`: the value is from a host; `exact`: refuse unknown keys;
-    `left_out`: counts dropped rows."""
+    """How to check one value, and what was left out of it."""
 
-    far: bool
-    exact: bool = False
-    left_out: int = 0
+    far: bool  # the value is from a host, and is repaired where possible
+    exact: bool = False  # unknown keys are refused
+    left_out: int = 0  # the number of dropped rows
 
 
 class Malformed(Exception):
@@ -93,9 +94,10 @@ def test_of(hint: Any) -> Test:
     """Return the test of a type: plain, annotated, Literal, union, list, mapping, tuple, TypedDict, or a class."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return partial(_number, *inner) if isinstance(inner[1], range) else _WORDS[inner[1]]
+        kind, note = inner
+        return partial(_number, kind, note) if isinstance(note, range) else _WORDS[note]
     if origin is Literal:
-        return partial(_plain, inner.__contains__, f"is not one of {', '.join(inner)}")
+        return partial(_unchanged, inner.__contains__, f"is not one of {', '.join(inner)}")
     if origin in (Union, types.UnionType):
         return partial(_either, [test_of(each) for each in inner if each is not type(None)], type(None) in inner)
     if origin in (list, Sequence):
@@ -123,17 +125,23 @@ def _test_of_tuple(*inner: Any) -> Test:
 def _test_of_class(hint: type[Any]) -> Test:
     """Return the test of an Enum, a dataclass or a NamedTuple, whose result is an instance."""
     if issubclass(hint, Enum):
-        return partial(_made, hint, partial(_plain, [each.value for each in hint].__contains__, "is not known"))
+        values = [each.value for each in hint]
+        return partial(_made, hint, partial(_unchanged, values.__contains__, "is not known"))
     fields = _fields(hint)
-    if is_dataclass(hint):
-        return partial(
-            _made, lambda passed: hint(**{key: passed[key] for key in fields}), partial(_object, fields, [*fields])
-        )
-    return partial(_made, hint._make, partial(_tuple, [*fields.values()]))
+    if not is_dataclass(hint):
+        return partial(_made, hint._make, partial(_tuple, [*fields.values()]))
+
+    def make(passed: dict[str, Any]) -> Any:
+        return hint(**{key: passed[key] for key in fields})  # without keys that another version added
+
+    return partial(_made, make, partial(_object, fields, [*fields]))
 
 
-def _plain(test: Callable[[Any], bool], reason: str, _check: Check, value: Any) -> Any:
-    if test(value):
+# The functions below are tests once `partial` has bound their first arguments: `check` and `value` remain.
+
+
+def _unchanged(holds: Callable[[Any], bool], reason: str, _check: Check, value: Any) -> Any:
+    if holds(value):
         return value
     raise Malformed(reason)
 
@@ -157,6 +165,7 @@ def _text(harmless: Callable[[str], str], check: Check, value: Any) -> str:
 
 
 def _made(make: Callable[[Any], Any], test: Test, check: Check, value: Any) -> Any:
+    """Return an object made of the checked value."""
     return make(test(check, value))
 
 
@@ -187,10 +196,11 @@ def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
 
 
 def _list(test: Test, rows: bool, check: Check, value: Any) -> list[Any]:
-    """Check a list. If it has `rows` from a host, drop and count those that are malformed or beyond `MOST_ROWS`."""
+    """Check a list. `rows`: its items are objects; those from a host are dropped if malformed or beyond `MOST_ROWS`."""
     drops = rows and check.far
+    items = _array(check, value)
     passed = []
-    for index, item in enumerate(_array(check, value)[: MOST_ROWS if drops else None]):
+    for index, item in enumerate(items[:MOST_ROWS] if drops else items):
         try:
             passed.append(_part(index, test, check, item))
         except Malformed:
@@ -207,8 +217,7 @@ def _tuple(tests: Sequence[Test], check: Check, value: Any) -> tuple[Any, ...]:
 
 
 def _mapping(key: Test, test: Test, check: Check, value: Any) -> dict[str, Any]:
-    items = _table(check, value).items()
-    return {key(check, name): _part(name, test, check, item) for name, item in items}
+    return {key(check, name): _part(name, test, check, item) for name, item in _table(check, value).items()}
 
 
 def _object(fields: Mapping[str, Test], required: Sequence[str], check: Check, value: Any) -> dict[str, Any]:
@@ -232,7 +241,7 @@ def _untyped(check: Check, value: Any) -> Any:
 
 
 def _instance(kind: type, reason: str) -> Test:
-    return partial(_plain, lambda value: isinstance(value, kind), reason)
+    return partial(_unchanged, lambda value: isinstance(value, kind), reason)
 
 
 _array, _table = _instance(list, "is not a list"), _instance(dict, "is not an object")
@@ -250,10 +259,10 @@ _WORDS: dict[str, Test] = {
     "text": partial(_text, wording.paragraphs),
     "sentence": partial(_text, wording.sentence),
     "styled": partial(_text, wording.without_controls),
-    "name": partial(_plain, is_name, "is not a session name"),
-    "id": partial(_plain, is_id, "is not the id of a session"),
-    "latin": partial(_plain, is_latin, "is not latin-1"),
-    "rgb": partial(_plain, is_colour, "is not a colour"),
-    "resume": partial(_plain, is_resume, "is not a command of at most 32 KiB"),
+    "name": partial(_unchanged, is_name, "is not a session name"),
+    "id": partial(_unchanged, is_id, "is not the id of a session"),
+    "latin": partial(_unchanged, is_latin, "is not latin-1"),
+    "rgb": partial(_unchanged, is_colour, "is not a colour"),
+    "resume": partial(_unchanged, is_resume, "is not a command of at most 32 KiB"),
 }
 """Tests by the word in an annotation of `sesh.schema`."""

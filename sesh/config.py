@@ -42,30 +42,22 @@ class _Remote(TypedDict):
 
 @dataclass
 class Config:
-    """The settings in force.
-
-    `detach_key`: empty for the default. `scrollback`: lines that a new session keeps. `keep`: the sessions to list for
-    a week after they end without a client: those that failed, all (except shells that exited with 0), or none.
-    `predict`: when attachments to other hosts show keys before their echo. `renew`: further variables that a new login
-    renews. `hook`: shell source run for notifications when no terminal is attached; empty for none. `quiet`: the hours
-    without notifications (see `in_quiet_hours`). `groups`: members (hosts and groups) by group name, without `@`.
-    `remotes`: the command that reaches a host, by host name or pattern. `warnings`: one printable line for each
-    rejected part of the file: `PATH: reason`.
-    """
+    """The settings in force, and one line in `warnings` for each part of the file that was rejected: `PATH: reason`."""
 
     path: str
-    detach_key: str = ""
+    detach_key: str = ""  # empty for the default
     replay_lines: Annotated[int, range(MOST_REPLAY_LINES + 1)] = 1_000
-    scrollback: Annotated[int, range(MOST_SCROLLBACK + 1)] = SCROLLBACK
-    persist: bool = True
+    scrollback: Annotated[int, range(MOST_SCROLLBACK + 1)] = SCROLLBACK  # lines that a new session keeps
+    persist: bool = True  # write checkpoints
     keep: Literal["failed", "always", "never"] = "failed"
-    pick: bool = False
-    predict: Literal["adaptive", "always", "never"] = "adaptive"
-    renew: list[str] = field(default_factory=list)
-    hook: str = ""
-    quiet: str = ""
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    remotes: dict[str, list[str]] = field(default_factory=dict)
+    """The sessions to list for a week after they end without a client. Shells that exited with 0 are never listed."""
+    pick: bool = False  # `sesh` alone lets the user choose a session
+    predict: Literal["adaptive", "always", "never"] = "adaptive"  # show keys to other hosts before their echo
+    renew: list[str] = field(default_factory=list)  # further variables that a new login renews
+    hook: str = ""  # shell source to run for a notification when no terminal is attached
+    quiet: str = ""  # the hours without notifications: `22:00-07:00`
+    groups: dict[str, list[str]] = field(default_factory=dict)  # hosts and groups by group name, without `@`
+    remotes: dict[str, list[str]] = field(default_factory=dict)  # the command that reaches a host, by name or pattern
     warnings: list[str] = field(default_factory=list)
 
     def hosts_of(self, words: Sequence[str], within: tuple[str, ...] = ()) -> list[str]:
@@ -168,11 +160,11 @@ def _span(text: str) -> tuple[int, int] | None:
     """Return the first and last minute of a span like `22:00-07:00`; None if empty. Raises UsageError."""
     if not text:
         return None
-    match = _SPAN.fullmatch(text.strip())
-    begin, end = (60 * int(match[hours]) + int(match[hours + 1]) for hours in (1, 3)) if match else (0, 9999)
-    if max(begin, end) > 24 * 60:
-        raise UsageError('write two times of day, such as "22:00-07:00"')
-    return begin, end
+    if match := _SPAN.fullmatch(text.strip()):
+        begin, end = (60 * int(match[hours]) + int(match[hours + 1]) for hours in (1, 3))
+        if max(begin, end) <= 24 * 60:
+            return begin, end
+    raise UsageError('write two times of day, such as "22:00-07:00"')
 
 
 def in_quiet_hours(text: str, minute: int | None = None) -> bool:
@@ -192,4 +184,4 @@ def in_quiet_hours(text: str, minute: int | None = None) -> bool:
 _TYPES = get_type_hints(Config, include_extras=True)
 KEYS = tuple(key for key in _TYPES if key not in ("path", "warnings"))
 _PARSED: dict[str, Callable[[Any], object]] = {"detach_key": DetachKey.parse, "quiet": _span, "renew": check_variables}
-"""By key, the parser that validates a value beyond its type: it raises UsageError."""
+"""By key, the parser that refuses values that have the right type: it raises UsageError."""

@@ -22,12 +22,11 @@ UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 
 
 def write_whole(
-    path: str, data: bytes, *, durable: bool = False, mode: int = OWN, check: Callable[[], None] = lambda: None
+    path: str, data: bytes, *, durable: bool = False, mode: int = OWN, before_rename: Callable[[], None] = lambda: None
 ) -> None:
     """Replace a file atomically: readers see the old content or the new, never a part.
 
-    `durable`: fsync, so that the same holds after a power failure. `check` is called just before the rename; if it
-    raises, the old content stays.
+    `durable`: fsync, so that the same holds after a power failure. If `before_rename` raises, the old content stays.
     """
     temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -40,7 +39,7 @@ def write_whole(
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)  # a network file system may report only here that it is full
-        check()
+        before_rename()
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C too
         os.unlink(temporary)
@@ -127,9 +126,9 @@ _BLOCK = 1 << 16
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
     """Return the content of one of sesh's own files; None if it is missing. Does not follow links or block.
 
-    `largest`: the most bytes to read from `start` on. If the file has more, Refused is raised if it must be `whole`;
-    else the rest is left out. Raises Refused, with the fix, as `check_file` does, and if the file is unreadable;
-    OSError if no descriptor is left.
+    `largest`: the most bytes to read from `start` on. If the file has more, it is refused, or cut if it need not be
+    `whole`. Raises Refused, with the fix, as `check_file` does, and if the file is unreadable; OSError if no descriptor
+    is left.
     """
     try:
         return _content(path, largest, paths.check_status, links=False, whole=whole, start=start)
@@ -146,10 +145,10 @@ def read_regular(path: str, largest: int) -> bytes:
 
     Raises OSError, also if it is larger than `largest`, or not a regular file (a FIFO would block).
     """
-    return _content(path, largest, _check_regular, links=True, whole=True)
+    return _content(path, largest, _refuse_special, links=True, whole=True)
 
 
-def _check_regular(path: str, status: os.stat_result) -> None:
+def _refuse_special(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", path)
 
@@ -157,20 +156,20 @@ def _check_regular(path: str, status: os.stat_result) -> None:
 def _content(
     path: str,
     largest: int,
-    check: Callable[[str, os.stat_result], None],
+    refuse: Callable[[str, os.stat_result], None],
     *,
     links: bool,
     whole: bool,
     start: int = 0,
 ) -> bytes:
-    """Return at most `largest` bytes, from `start` on, of a file that passes `check`.
+    """Return at most `largest` bytes, from `start` on, of a file, unless `refuse` raises for its status.
 
     Raises OSError, also if the file has more and must be `whole`.
     """
-    check(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
+    refuse(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
     descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
     try:
-        check(path, os.fstat(descriptor))  # the file may have been replaced since
+        refuse(path, os.fstat(descriptor))  # the file may have been replaced since
         if start:
             os.lseek(descriptor, start, os.SEEK_SET)
         content = bytearray()

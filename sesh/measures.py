@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clock
+import time
 from datetime import datetime, timezone
 
 from sesh.errors import UsageError
@@ -35,7 +35,7 @@ def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, hei
 
 
 def parse_size(word: str) -> tuple[int, int]:
-    """Return columns and rows of `200x50`. Raises UsageError, also if out of bounds."""
+    """Return columns and rows of a word like `200x50`. Raises UsageError, also if out of bounds."""
     columns, _, rows = word.partition("x")
     if not all(is_decimal(side) and 1 <= int(side) <= LARGEST_SIDE for side in (columns, rows)):
         raise UsageError(f"{printable(word)} is not a size: --size takes COLUMNSxROWS, each from 1 to {LARGEST_SIDE:,}")
@@ -50,23 +50,23 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
     number, unit = (word[:-1], word[-1]) if word[-1:] in _SUFFIXES else (word, "s")
     whole, _, part = number.partition(".")
     if is_decimal(f"{whole}{part}"):
-        time = float(number) * _SUFFIXES[unit]
-        if least <= time < _LONGEST:
-            return time
-        if time < least:
+        length = float(number) * _SUFFIXES[unit]
+        if least <= length < _LONGEST:
+            return length
+        if length < least:
             raise UsageError(f"{printable(word)} is not a time above 0")
     raise UsageError(f"{printable(word)} is not a time; write seconds, or a time like 90s, 5m, 2h, 7d")
 
 
 _MINUTE = 60
 _UNITS = (86400, "d"), (3600, "h"), (_MINUTE, "m")
-_SINCE_BOOT = getattr(clock, "CLOCK_BOOTTIME", clock.CLOCK_MONOTONIC)
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 
 
 def uptime() -> float:
     """Return the seconds since this machine started, suspend time included."""
-    return clock.clock_gettime(_SINCE_BOOT)
+    return time.clock_gettime(_SINCE_BOOT)
 
 
 class SteadyClock:
@@ -77,15 +77,15 @@ class SteadyClock:
     """
 
     def __init__(self) -> None:
-        self.origin = clock.time() - uptime()
+        self.origin = time.time() - uptime()
         self.step = 0.0
 
     def now(self) -> float:
-        return self.origin + clock.clock_gettime(_SINCE_BOOT)
+        return self.origin + time.clock_gettime(_SINCE_BOOT)
 
     def wall_time(self, moment: float) -> float:
         """Return a moment of this clock as wall clock time. Changes of the wall clock below a second are ignored."""
-        step = clock.time() - self.now()
+        step = time.time() - self.now()
         if abs(step - self.step) > 1:
             self.step = step
         return moment + self.step
@@ -97,7 +97,7 @@ STEADY = SteadyClock()
 
 def stamp(moment: float | None = None) -> str:
     """Return seconds since the epoch (default: now) as RFC 3339 in UTC, to the second."""
-    return clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime(moment))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def exact_stamp(moment: float) -> str:
@@ -120,8 +120,8 @@ def seconds(moment: object) -> float | None:
 
 def time_of_day(moment: float, *, dated: bool = False) -> str:
     """Return seconds since the epoch as local time; with the date if `dated`, or if the day is not today."""
-    text = clock.strftime("%Y-%m-%d %H:%M:%S", clock.localtime(moment))
-    return text if dated or text[:10] != clock.strftime("%Y-%m-%d") else text[11:]
+    text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+    return text if dated or text[:10] != time.strftime("%Y-%m-%d") else text[11:]
 
 
 def local_time(value: object, *, dated: bool = False) -> str:

@@ -1,14 +1,18 @@
-"""Find queries, titles, bells, notifications, progress and prompt marks in the program's output.
+r"""Find queries, titles, bells, notifications, progress and prompt marks in the program's output.
 
-The daemon must find a query before it passes the block on, since the terminal's reply may come at once. Sources:
-ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
-Program Status Protocol (OSC 7501).
+The daemon must find a query before it passes the block on, since the terminal's reply may come at once. The search
+needs no model of the screen: a regular expression skips plain text and colours at the speed of memchr.
 
-The search needs no model of the screen: a regular expression skips plain text and colours at the speed of memchr.
+`QueryScanner` turns blocks of output into findings. A `Finding` is a kind, a body, and the offset in the block at which
+its sequence ends. Kinds and bodies are, for example:
 
-A `Finding` is a kind, a body, and the end offset in the block. A `query` has one reply, a `talk` may have several or
-none; the body of both is the sequence. A string with several queries gives a finding for each query. The body of a
-notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
+    "query", b"\x1b[6n"     a sequence that has one reply; a string with several queries gives several findings
+    "talk", b"\x1b]5522;…"  a sequence that may have several replies, or none
+    "title", b"vim"         a notice for the user or the daemon, with its text
+    "mark", b"D;0"          a prompt mark: here a command has ended
+
+Sources: ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133,
+and the Program Status Protocol (OSC 7501).
 """
 
 from __future__ import annotations
@@ -24,11 +28,14 @@ _REPLIES = {
     b"$w": b"P$u", b"$u": b"P$s", b"&u": b"P!u", b"'|": b"&w", b"#R": b"?#Q", b'"v': b'"w',
     b"P$q": b"P$r", b"P+q": b"P+r",
 }  # fmt: skip
-"""By query, the form of its reply, if it differs from the form of the query."""
+"""By query or its form, the form of the reply, if it differs from the form of the query."""
 
 
 def form(sequence: bytes) -> bytes:
-    """Return a control sequence or string without parameters and content; empty for any other sequence."""
+    """Return a control sequence or string without parameters and content: `?R` for `ESC [ ? 1 ; 2 R`, `]10` for OSC 10.
+
+    Empty for any other sequence.
+    """
     if sequence[1:2] == b"[":
         return sequence[2:].translate(None, _PARAMETERS)
     header = _HEADER.match(sequence)
@@ -74,7 +81,7 @@ _FIRST_FOREIGN = 99
 
 
 class QueryScanner:
-    """Scans a session's output block by block. `carry`, plain bytes, is its whole state."""
+    """Scans a session's output block by block. Its whole state is `carry`: the start of an unfinished sequence."""
 
     __slots__ = ("carry",)
 
@@ -213,9 +220,10 @@ _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
 class QueryRemover:
-    """Replaces each query by CAN, which also keeps text before and after it from joining.
+    """Removes queries from output that is shown on a terminal later, when nobody waits for the replies.
 
-    An unfinished sequence is held back, and lost if it never ends.
+    A CAN replaces each query, so that the text before it and the text after it do not join. An unfinished sequence is
+    held back, and lost if it never ends.
     """
 
     def __init__(self) -> None:
@@ -232,11 +240,14 @@ class QueryRemover:
             end = before + offset
             if end == start or kind not in _REMOVED:  # several queries of one OSC have the same end
                 continue
+            # The query begins at its last ESC, apart from that of an ST at its end.
             last = end - len(_ST) if data.endswith(_ST, start, end) else end
             parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]
             start = end
         carry = self._scanner.carry
-        held = len(carry) - (2 + len(GIVEN_UP) if carry[2:3] == GIVEN_UP else 0)  # pass a string that is too long
+        held = len(carry)
+        if carry[2:3] == GIVEN_UP:
+            held -= 2 + len(GIVEN_UP)  # the string is too long, and is shown; the rest may be the first byte of its ST
         parts.append(data[start : len(data) - held])
         self._held = data[len(data) - held :]
         return b"".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from sesh import processes
+from sesh.daemon import memory
 from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -98,7 +98,7 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
-        processes.trim_memory()
+        memory.trim_memory()
 
     # -- the program's pace
 

@@ -20,6 +20,7 @@ from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
 from ptyprocess import PtyProcess
 
 from sesh import machine, processes, protocol
+from sesh.daemon import memory
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
 
@@ -93,7 +94,7 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            processes.yield_memory()
+            memory.yield_memory()
             os.execve(self.path, self.words, self.environment)
         except OSError as error:
             report[:] = bytes([step, error.errno or EACCES])

@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from sesh import about, descriptors, directories, errors, machine, names, paths, processes, programs, requests, wire
 from sesh.about import SESH
+from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
@@ -219,7 +220,7 @@ def zygote_path(*, scoped: bool) -> str:
         # Linux only; a file that is missing or unreadable counts as empty.
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
-        *(scoped or machine.content("/proc/self/cgroup"), processes.oom_score_outside()),
+        *(scoped or machine.content("/proc/self/cgroup"), memory.oom_score_outside()),
         processes.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):

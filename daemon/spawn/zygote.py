@@ -14,6 +14,7 @@ import socket
 from contextlib import suppress
 
 from sesh import about, descriptors, errors, log, processes, protocol
+from sesh.daemon import memory
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
 IDLE = 60.0  # seconds without a connection after which it exits
@@ -50,7 +51,7 @@ def _reset() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    processes.outlive_programs()
+    memory.outlive_programs()
     processes.set_process_title(about.ZYGOTE)
     gc.freeze()  # the collector must not write to pages that forks share
 

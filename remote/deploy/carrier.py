@@ -1,6 +1,7 @@
-"""A carrier runs commands on a host and puts files on it. It never prompts.
+"""A carrier runs commands on a host and puts files on it.
 
-This one uses the user's ssh, over a shared connection, or the host's `via` command; FabricCarrier uses fabric.
+A `Carrier` uses the user's ssh, over a shared connection, or the host's `via` command. A `FabricCarrier` uses fabric.
+Neither prompts, except for `log_in` with `ask`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class CommandResult(NamedTuple):
 
 
 class Carrier:
-    """Where the user's configuration has no shared connection, sesh opens its own, and `close` ends it."""
+    """Runs commands by ssh. If the user's configuration shares no connection, it opens its own, and `close` ends it."""
 
     def __init__(self, destination: Destination) -> None:
         self._owns = destination.via is None and not master.is_shared(destination)

@@ -1,7 +1,7 @@
 """Install this version of sesh on one host. If a step fails, the host keeps its old version.
 
-A deploy runs one command on the host that looks for the version, uploads the archive, and runs a second command that
-installs it. Both commands run `install`.
+A deploy sends the host an order to look for the version. If the host lacks it, the deploy uploads an archive and sends
+a second order, to install the archive. `install.py` carries out both orders on the host.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sesh.errors import SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier
+from sesh.remote.deploy.carrier import Carrier, CommandResult
 from sesh.remote.deploy.install import Order
 from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
 from sesh.remote.ssh.destination import Destination
@@ -38,30 +38,28 @@ _MAX_STDERR = 4096
 
 
 class DeployError(SeshError, code="refused"):
-    """A step failed. `step`: one of STEPS.
-
-    `stderr`: the end of the output of the program that failed on the host. `foreign`: another project's program
-    called sesh is in the way.
-    """
+    """A step of a deploy failed."""
 
     def __init__(
         self, step: str, message: str, stderr: str = "", *, code: str | None = None, foreign: bool = False
     ) -> None:
         super().__init__(message, code=code)
-        self.step, self.stderr, self.foreign = step, stderr[-_MAX_STDERR:], foreign
+        self.step = step  # one of STEPS
+        self.stderr = stderr[-_MAX_STDERR:]  # what the program that failed printed on the host
+        self.foreign = foreign  # another project's program called sesh is in the way
 
 
 class DeployState(TypedDict):
-    """The host's answer to a successful order; see `Installer.run`."""
+    """The host's answer to an order that succeeded."""
 
-    python: str
+    python: str  # the path of the Python that runs the version
     platform: str
-    path: str
-    scratch: str
+    path: str  # of the version
+    scratch: str  # the directory for the archive; empty if the version is installed
 
 
 class Failure(TypedDict):
-    """The host's answer to a failed order."""
+    """The host's answer to an order that failed."""
 
     step: str
     reason: str
@@ -141,8 +139,10 @@ class _Deploy:
         package = bundle.build()
         order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
         state = self.carry_out(order)
-        deployed: DeployedHost = {"host": self.host, "ok": True, "version": __version__}
-        deployed |= {"python": state["python"], "platform": state["platform"], "path": state["path"]}
+        deployed: DeployedHost = {
+            "host": self.host, "ok": True, "version": __version__,
+            "python": state["python"], "platform": state["platform"], "path": state["path"],
+        }  # fmt: skip
         if not state["scratch"]:
             return {**deployed, "bytes": 0, "changed": False}
         self.begin("upload")
@@ -159,20 +159,16 @@ class _Deploy:
 
     def carry_out(self, order: Order) -> DeployState:
         """Carry out an order on the host. Raises DeployError if a step fails."""
-        order["token"] = secrets.token_hex(8)
+        token = order["token"] = secrets.token_hex(8)
         result = self.carrier.run(command(order))
-        _, found, rest = result.out.rpartition(f"{order['token']} ")
-        row = rest.split("\n")[0].strip() if found else ""
-        if not row:
-            last = last_line(result.err) or last_line(result.out.replace(order["token"], "")) or "it printed nothing"
-            if self.destination.via is not None:
-                raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err, code="unreachable")
-            message = f"{self.host} gives no answer (exit {result.code}): {last}; {login_files_hint(self.host)}"
-            raise DeployError(self.step, message, result.err)
-        if row.startswith("none"):
+        _, found, rest = result.out.rpartition(f"{token} ")
+        row = rest.split("\n")[0].strip()
+        if not (found and row):
+            raise self._no_answer(result, token)
+        if row.startswith("none"):  # see `survey.command`
             pythons = shown(row).removeprefix("none").removeprefix("; ")
-            found = f"only {pythons}" if pythons else "it has no python3"
-            raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({found}); install python3 there")
+            lack = f"only {pythons}" if pythons else "it has no python3"
+            raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({lack}); install python3 there")
         answer = protocol.value(row.encode("utf-8", "surrogateescape"))
         if not (isinstance(answer, dict) and "reason" in answer):
             state: DeployState = check.checked_from_host(DeployState, answer, "the answer")
@@ -182,3 +178,11 @@ class _Deploy:
             raise malformed("the answer", "names no step of a deploy")
         reason = f"{self.host}: {shown(failed['reason'])}"
         raise DeployError(failed["step"], reason, failed["stderr"] or result.err, foreign=failed["foreign"])
+
+    def _no_answer(self, result: CommandResult, token: str) -> DeployError:
+        """Return the error for a command that printed no answer after the token, or not even the token."""
+        last = last_line(result.err) or last_line(result.out.replace(token, "")) or "it printed nothing"
+        if self.destination.via is not None:
+            return DeployError("connect", f"cannot reach {self.host}: {last}", result.err, code="unreachable")
+        message = f"{self.host} gives no answer (exit {result.code}): {last}; {login_files_hint(self.host)}"
+        return DeployError(self.step, message, result.err)

@@ -28,7 +28,7 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 
 @dataclass
 class HostResult:
-    """The result for one host. `outcome`: the facts of the deploy, or the error."""
+    """A host and the outcome of its deploy: the facts, or the error."""
 
     destination: Destination
     outcome: DeployedHost | DeployError
@@ -55,9 +55,9 @@ class HostResult:
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
     """Deploy to several hosts in parallel; return the results in the order of the hosts. Raises Interrupted.
 
-    Print a line for each result on stderr. Until then show a progress bar for the host if stderr is a terminal and no
-    program reads the events. Hosts that need a password or a second factor come last: the person logs in to one after
-    the other, and then sesh deploys to them in parallel.
+    Each host has a progress bar if stderr is a terminal and no program reads the events. Its result becomes a line on
+    stderr. Hosts that need a password or a second factor come last: the person logs in to one after the other, and then
+    sesh deploys to them in parallel.
     """
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
     results = [HostResult(destination, unknown) for destination in destinations]
@@ -81,29 +81,32 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
 
 
 def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = False) -> None:
-    """Deploy to hosts in parallel, without prompts. Print all outcomes; if not `last`, except of refused logins."""
+    """Deploy to hosts in parallel, without prompts, and print each outcome.
+
+    Unless this is the `last` attempt, a host that wants a login is not printed, because it gets another one.
+    """
     room = threading.BoundedSemaphore(MAX_AT_ONCE)
     with _bars() as bars:
 
-        def run(result: HostResult, task: Any) -> None:
+        def run(result: HostResult, bar: Any) -> None:
             def progress(step: str) -> None:
                 text = _SHOWN.get(step, step.replace("_", " "))
-                bars.update(task, completed=STEPS.index(step), description=text)
+                bars.update(bar, completed=STEPS.index(step), description=text)
 
             with room:
                 try:
                     result.outcome = deploy(result.destination, force=force, progress=progress)
                 except DeployError as error:
                     result.outcome = error
-            bars.update(task, visible=False)
+            bars.update(bar, visible=False)
             if last or not result.needs_login:
                 _print(result, bars)
 
         threads = []
         for result in results:
-            task = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
+            bar = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
             # A daemon thread, so that the process need not wait for a host after Ctrl-C.
-            threads.append(threading.Thread(target=run, args=(result, task), daemon=True))
+            threads.append(threading.Thread(target=run, args=(result, bar), daemon=True))
             threads[-1].start()
         for thread in threads:
             thread.join()

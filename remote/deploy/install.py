@@ -1,8 +1,8 @@
 """The part of a deploy that runs on the host: unpack a version, try it, switch to it.
 
-This file is sent in a command line, so it imports only the standard library. Its argument is an order (JSON in base64).
-It prints the order's token and then the answer as a line of JSON. The token separates the answer from the output of
-login files.
+The host gets this file in a command line and has no sesh yet, so the file imports only the standard library. Its
+argument is an order (JSON in base64). It prints the order's token and then the answer as a line of JSON. The token
+separates the answer from whatever login files print.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import TypedDict
 
 
 class Order(TypedDict, total=False):
-    """An order to check for a version, or, with `scratch`, to install the archive in that directory."""
+    """An order to look for a version; or, with `scratch`, to install the archive in that directory."""
 
     token: str
     name: str  # the name of the version's directory
@@ -50,7 +50,7 @@ _SETTINGS = re.compile("SESH_.*|XDG_.*_HOME")  # removed for a trial, so that it
 
 
 class Failed(Exception):
-    """The current step failed. `stderr`: what the failed program printed. `foreign`: see `DeployError`."""
+    """The current step failed. The arguments are those of `DeployError`."""
 
     def __init__(self, reason: str, stderr: str = "", *, foreign: bool = False) -> None:
         super().__init__(reason)
@@ -72,11 +72,7 @@ class Installer:
         self.step = "detect_platform"
 
     def run(self) -> dict[str, object]:
-        """Carry out the order; return the host's facts, the version's path, and the scratch directory.
-
-        `scratch` is the directory for the archive, or empty if the version is installed. If `run` raises an error, the
-        launcher is unchanged.
-        """
+        """Carry out the order; return the answer (`DeployState`). If it raises, the launcher is unchanged."""
         system, machine = os.uname().sysname, os.uname().machine
         if system not in SYSTEMS:
             raise Failed(f"it runs {system}; sesh runs on Linux and macOS")
@@ -102,13 +98,12 @@ class Installer:
 
     def launcher_before(self) -> bytes:
         """Return the current ~/.local/bin/sesh, empty if it is missing. Raises Failed if it must not be replaced."""
-        text = b""
-        if os.path.lexists(self.program):
-            if stat.S_ISREG(os.lstat(self.program).st_mode):
-                text = _read(self.program)
-            if text.split(b"\n")[1:2] != [SIGNATURE.encode()] and not self.order["force"]:
-                self.step = "switch"
-                raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it", foreign=True)
+        if not os.path.lexists(self.program):
+            return b""
+        text = _read(self.program) if stat.S_ISREG(os.lstat(self.program).st_mode) else b""
+        if text.split(b"\n")[1:2] != [SIGNATURE.encode()] and not self.order["force"]:
+            self.step = "switch"
+            raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it", foreign=True)
         return text
 
     def works(self) -> bool:
@@ -205,11 +200,10 @@ class Installer:
 
 def _run(words: list[str], timeout: float, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program in / without input; return its code, and both outputs as `stdout`."""
-    pipe, null = subprocess.PIPE, subprocess.DEVNULL
     return subprocess.run(
         words,
-        stdin=null,
-        stdout=pipe,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=timeout,
         env=env,

@@ -39,8 +39,8 @@ def shell_line(script: str) -> str:
 def command(order: install.Order) -> str:
     """Return the line that runs an order with the first suitable Python.
 
-    It prints the order's token and the answer in one line. Without a suitable Python it prints the token, `none`, and
-    for each Python the last line that it printed: its version if that is too old, or the missing module.
+    It prints the order's token and the answer in one line: `TOKEN {"python": …}`. Without a suitable Python it prints
+    what each Python printed last, its version if that is too old, or the missing module: `TOKEN none; PATH: 3.8.2`.
     """
     token = order["token"]
     text = base64.b64encode(json.dumps(order).encode()).decode()

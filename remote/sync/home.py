@@ -41,15 +41,12 @@ OWN = (
 
 @dataclass
 class Tree:
-    """A listed path, scanned.
-
-    `entries`: the relative name, path and status of each file, in a fixed order. The first entry is the listed path
-    itself, with the name "".
-    """
+    """A listed path and all files below it."""
 
     path: str  # relative to HOME
     source: str  # the real path
     entries: list[tuple[str, str, os.stat_result]] = field(default_factory=list)
+    """Relative name, path and status of each file, in a fixed order. The first is the listed path, with the name ""."""
     left_out: list[str] = field(default_factory=list)  # relative names of protected files
 
     @property
@@ -83,8 +80,9 @@ class HomeDirectory:
         self._inside = f"{self.top.rstrip('/')}/"
         # Protect targets of symbolic links too: if `.ssh` links to `dotfiles/ssh`, that directory has the keys.
         real = (os.path.realpath(self._inside + path) for path in CREDENTIALS)
-        targets = [*OWN, *(self._relative(path) for path in real if path.startswith(self._inside))]
-        in_home, anywhere = ("|".join(map(re.escape, paths)) for paths in (targets, CREDENTIALS))
+        targets = [self._relative(path) for path in real if path.startswith(self._inside)]
+        in_home = "|".join(map(re.escape, (*OWN, *targets)))
+        anywhere = "|".join(map(re.escape, CREDENTIALS))
         self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:

@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO
 
 from sesh import programs
@@ -57,10 +58,12 @@ class Push:
             groups = self._without_rsync(trees, "here")
         while groups:
             group = groups.pop(0)
-            code, stderr = self._run(group, by_rsync=by_rsync) if group else (0, "")
+            if not group:
+                continue
+            code, stderr = self._run(group, by_rsync=by_rsync)
             if by_rsync and code in _NO_RSYNC:
                 by_rsync = False
-                groups = self._without_rsync([*group, *(tree for others in groups for tree in others)], "there")
+                groups = self._without_rsync(list(chain(group, *groups)), "there")
             elif code != 0 and len(group) > 1:
                 groups[:0] = [[tree] for tree in group]
             else:
@@ -75,14 +78,17 @@ class Push:
         return [trees]
 
     def _run(self, trees: list[Tree], *, by_rsync: bool) -> ProgramEnd:
-        pipe = subprocess.PIPE
-        variables = ssh.environment(ask=self._ask)
         try:
             with tempfile.TemporaryFile() as stdin:
-                argv = (self._rsync if by_rsync else self._tar)(trees, stdin)
+                argv = self._rsync(trees, stdin) if by_rsync else self._tar(trees, stdin)
                 stdin.seek(0)
                 process = programs.start(
-                    argv, stdin=stdin, stdout=pipe, stderr=pipe, env=variables, start_new_session=not self._ask
+                    argv,
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=ssh.environment(ask=self._ask),
+                    start_new_session=not self._ask,
                 )
                 done = exchange(process, self._destination.host)
         except ProtocolError as error:
@@ -133,5 +139,10 @@ class Push:
 
 def _exclude(path: str) -> str:
     """Return rsync's option that excludes a path in any case: with a leading slash only in HOME, else at any depth."""
-    escaped = (f"\\{each}" if each in "*?[\\" else each for each in path)
-    return "--exclude=" + "".join(f"[{e.lower()}{e.upper()}]" if e.isascii() and e.isalpha() else e for e in escaped)
+    pattern = ""
+    for each in path:
+        if each.isascii() and each.isalpha():
+            pattern += f"[{each.lower()}{each.upper()}]"
+        else:
+            pattern += f"\\{each}" if each in "*?[\\" else each
+    return f"--exclude={pattern}"

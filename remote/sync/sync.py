@@ -60,22 +60,19 @@ class Sync:
     failed: dict[str, str] = field(default_factory=dict)  # with the reason
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
-        home = HomeDirectory(paths.home())
-        digests = dict[str, str]()
-        changed = list[Tree]()
-        refused = dict[str, str]()
+        """Scan the listed paths, push those that have changed, and remember the outcome for the next sync."""
         before = remembered(self.destination)
+        home = HomeDirectory(paths.home())
+        trees = list[Tree]()
+        refused = dict[str, str]()
         for line in lines:
             try:
-                tree = home.tree(line)
+                trees.append(home.tree(line))
             except Refused as error:
                 refused[line] = str(error)
-                continue
-            digests[tree.path] = tree.digest
-            if before.get(tree.path) == tree.digest:
-                self.skipped.append(tree.path)
-            else:
-                changed.append(tree)
+        digests = {tree.path: tree.digest for tree in trees}
+        changed = [tree for tree in trees if before.get(tree.path) != digests[tree.path]]
+        self.skipped = [path for path in digests if before.get(path) == digests[path]]
         if not changed and not refused:
             return
         if changed:
@@ -106,7 +103,7 @@ class Sync:
                 self.pushed.append(tree.path)
                 left_out = {"left_out": [f"{tree.path}/{name}" for name in tree.left_out]} if tree.left_out else {}
                 self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
-        except (OSError, ProtocolError) as error:  # before any path was sent
+        except (OSError, ProtocolError) as error:  # from `shares_home`, before any path was sent
             for tree in changed:
                 self._fail(tree.path, None, str(error))
 
@@ -122,9 +119,10 @@ class Sync:
 
 
 def remembered(destination: Destination) -> dict[str, str]:
-    """Return the digests of pushed paths and the reasons of refused lines; empty if the alias now names another host.
+    """Return the outcome of earlier syncs: the digest of each pushed path, and the reason of each refused line.
 
-    A damaged file counts as empty, so that all paths are pushed again. Raises Refused for an unsafe directory.
+    It is empty, so that all paths are pushed again, if the file is damaged or the alias now names another host. Raises
+    Refused for an unsafe directory.
     """
     path = paths.synced_file(destination.host)
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
@@ -132,7 +130,9 @@ def remembered(destination: Destination) -> dict[str, str]:
         content = json.loads(files.read_own(path, _LARGEST) or b"{}")
     except (Refused, ValueError, RecursionError):
         return {}
-    found = content.get("paths") if isinstance(content, dict) and content.get("key") == destination.key else None
+    if not isinstance(content, dict) or content.get("key") != destination.key:
+        return {}
+    found = content.get("paths")
     return found if isinstance(found, dict) else {}
 
 

@@ -139,7 +139,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
-        files.write_whole(path, after, durable=True, mode=mode, check=check)
+        files.write_whole(path, after, durable=True, mode=mode, before_rename=check)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True

@@ -1,7 +1,7 @@
 """List the sessions of this machine, as `--json` shows them, from their daemons, records and results.
 
-The caller's own session is the one whose pty is the caller's controlling terminal. An inherited variable does not
-count, nor the terminal of a container or of another multiplexer inside the session.
+`current` finds the caller's own session: the one whose pty is the caller's controlling terminal. An inherited variable
+does not count, nor the terminal of a container or of another multiplexer inside the session.
 """
 
 from __future__ import annotations
@@ -56,10 +56,9 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
             row = answers[name] or unanswered(name)
         except Refused:
             continue  # `refusals` reports it
-        if row is not None:
-            rows.setdefault(row["name"], row)
-    for name, row in rows.items():
-        row["current"] = own is not None and name == own["name"]
+        if row is not None and row["name"] not in rows:  # a session that was just renamed may answer to both names
+            row["current"] = own is not None and row["name"] == own["name"]
+            rows[row["name"]] = row
     return [rows[name] for name in sorted(rows, key=natural)]
 
 
@@ -182,18 +181,23 @@ def _dormant(name: str, record: Record) -> Summary:
 
 
 def _recorded(name: str, record: Record, state: str) -> Summary:
-    return {
+    """Return the facts of a record as a summary, in which unknown keys are None."""
+    summary: Summary = {
         **dict.fromkeys(KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]
         "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
-        "shell": record.get("shell") is True, **({"id": record["id"]} if record.get("id") else {}),
+        "shell": record.get("shell") is True,
     }  # fmt: skip
+    if session_id := record.get("id"):
+        summary["id"] = session_id
+    return summary
 
 
 def _ended(name: str, record: Record) -> Summary:
-    since, state = record.get("ended"), record.get("state") or "done"
+    """Return the summary of a session that has ended."""
+    ended, state = record.get("ended"), record.get("state") or "done"
     summary = _recorded(name, record, "exited")
-    summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
-    summary["ended"], summary["reason"] = since, record.get("reason")
+    summary["activity"] = {"state": state, "why": "exit", "since": ended, "question": None, "kind": None}
+    summary["ended"], summary["reason"] = ended, record.get("reason")
     return summary
 
 
@@ -203,9 +207,9 @@ def of_job(name: str) -> Summary | None:
     if job is None:
         return None
     at = float(job.get("ended") or 0)
-    ended = stamp(at)
-    record: Record = {
-        "created": stamp(max(0.0, at - float(job.get("duration") or 0))), "last_activity": ended, "ended": ended,
+    began, ended = stamp(max(0.0, at - float(job.get("duration") or 0))), stamp(at)
+    record: Record = {  # as the job's daemon would have left it
+        "created": began, "last_activity": ended, "ended": ended,
         "cwd": job.get("directory") or "", "command": job.get("command") or [], "labels": job.get("labels") or {},
         "exit_code": job.get("exit_code"), "reason": job.get("reason"), "state": job.get("state"),
     }  # fmt: skip
@@ -218,7 +222,10 @@ def of_job(name: str) -> Summary | None:
 
 
 def current(tty: int | None = None) -> Record | None:
-    """Return the record of the session that has a terminal, by default the caller's; None if no session has it."""
+    """Return the record of the session that has a terminal; None if no session has it.
+
+    `tty`: the number of the terminal (`processes.controlling_tty`), by default the caller's.
+    """
     tty = processes.controlling_tty() if tty is None else tty
     if not tty:
         return None
@@ -255,7 +262,7 @@ def in_front(name: str) -> bool:
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Return whether a session has this terminal (see `processes.controlling_tty`) and a live daemon."""
+    """Return whether a session has this terminal and a live daemon."""
     return (
         tty != 0
         and record.get("tty_number") == tty

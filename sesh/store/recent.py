@@ -16,8 +16,8 @@ _MOST_RECENT = 32
 _LARGEST_FILE = 64 << 10
 
 
-def recent_path() -> str:
-    """Return the path of the file with recently attached sessions, one a line, the newest first."""
+def _path() -> str:
+    """Return the path of the list: one session a line, the newest first."""
     return os.path.join(directory(), _RECENT)
 
 
@@ -44,7 +44,7 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
     try:
         with locked(directory()):
             entries = change(newest())[:_MOST_RECENT]
-            write_whole(recent_path(), "".join(f"{entry}\n" for entry in entries).encode())
+            write_whole(_path(), "".join(f"{entry}\n" for entry in entries).encode())
     except (OSError, Refused):
         return
 
@@ -52,6 +52,6 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
 def newest() -> list[str]:
     """Return the recently attached sessions, the newest first; none if the file cannot be read."""
     try:
-        return (read_own(recent_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]
+        return (read_own(_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):
         return []

@@ -113,8 +113,8 @@ def remove(name: str, session_id: str = "") -> None:
     `session_id`: by default the record's. The socket is removed last, because a daemon that retries a failed removal
     recognizes its files by the socket.
     """
-    session_id = session_id or (readable(name) or {}).get("id") or "none"  # no session has this id
-    own = (file_of(session_id, kind) for kind in FILES)
+    session_id = session_id or (readable(name) or {}).get("id", "")
+    own = [file_of(session_id, kind) for kind in FILES] if session_id else []
     for path in (*own, paths.record_path(name), paths.socket_path(name)):
         try:
             os.unlink(path)

@@ -71,8 +71,8 @@ def _prune(folder: str) -> None:
         except FileNotFoundError:
             continue  # another session's daemon has just removed it
     now = time.time()
-    stems = [entry[: -len(_RESULT)] for entry in sorted(written, key=written.__getitem__) if entry.endswith(_RESULT)]
-    kept = {stem for stem in stems[-NEWEST:] if now - written[stem + _RESULT] < KEPT_SECONDS}
+    by_age = sorted((entry for entry in written if entry.endswith(_RESULT)), key=written.__getitem__)
+    kept = {entry[: -len(_RESULT)] for entry in by_age[-NEWEST:] if now - written[entry] < KEPT_SECONDS}
     for entry, at in written.items():
         stem, suffix = os.path.splitext(entry)
         if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):

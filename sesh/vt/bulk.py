@@ -91,13 +91,14 @@ def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes] | None:
     other = _NOT_SGR.search(data)
     if other is not None:
         data = data[: other.start()]
-    begin = data.split(_END, rows)
-    parts = begin.pop().rsplit(_END, rows + 1) if len(begin) > rows else []
-    if len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
+    *begin, rest = data.split(_END, rows)
+    middle, *end = rest.rsplit(_END, rows + 1)
+    if len(begin) < rows or len(end) < rows + 1 or len(middle) < len(data) // 2:
         return None
-    head, lines, tail = _END.join([*begin, b""]), parts[0] + _END, _END.join([*parts[1:-1], b""])
-    short = len(head) <= _LONGEST_END and len(tail) <= _LONGEST_END
-    return (head, lines, tail) if short and _is_plain(lines) and _is_plain(tail) else None
+    end.pop()  # an unfinished line, for the next call
+    head, lines, tail = _END.join([*begin, b""]), middle + _END, _END.join([*end, b""])
+    is_short = len(head) <= _LONGEST_END and len(tail) <= _LONGEST_END
+    return (head, lines, tail) if is_short and _is_plain(lines) and _is_plain(tail) else None
 
 
 def _is_plain(data: bytes) -> bool:
@@ -159,8 +160,8 @@ def _blocks(lines: bytes) -> Iterator[bytes]:
     while start < len(lines):
         end = lines.find(_END, start + _BLOCK_BYTES)
         part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
-        rest = part.split(_END, _BLOCK_LINES)[_BLOCK_LINES:]
-        part = part[: len(part) - sum(map(len, rest))]
+        surplus = part.split(_END, _BLOCK_LINES)[_BLOCK_LINES:]  # what follows the first `_BLOCK_LINES` lines, if any
+        part = part[: len(part) - sum(map(len, surplus))]
         yield part
         start += len(part)
 

@@ -10,7 +10,8 @@ They are strings; `.encode()` gives patterns for bytes. Output is UTF-8, so only
 As in xterm, any ESC ends a string (ST is ESC \), BEL ends an OSC, and CAN and SUB cancel any sequence. Parameters and
 intermediates in the wrong order make a sequence invalid, but do not change its end.
 
-The module also has `pop`, for the stack of titles (XTWINOPS 22 and 23).
+The module also has `pop`, for the stack of titles (XTWINOPS 22 and 23): the client uses it too, and must not load the
+screen, whose import of pyte is slow.
 """
 
 from __future__ import annotations

@@ -70,14 +70,16 @@ def repainting(
 ) -> Drawing:
     """Return a drawing of the visible rows for a terminal that already shows the session.
 
-    `lines`: the number of logical lines of scrollback to print first. `begun`: the number of rows that the
-    terminal has already shown of the line before those; the rest of that line is printed first. `was_alternate`: None
-    if the terminal missed no output, otherwise whether it is on the alternate screen. If the terminal missed output,
-    both screens are drawn, and the stacks are rebuilt. `pushed`: the terminal's stacks. `start`: bytes to send first.
+    The terminal may have missed output. Then the lines that left the session's screen meanwhile are printed first, both
+    screens are drawn, and the stacks are rebuilt. For example, a terminal of 24 rows shows the output up to a `seq 10`;
+    then the program prints 100 short lines. About 90 lines have left the session's screen since, and `lines` is 90. The
+    drawing begins on the terminal's first row and prints these lines and the 24 rows: what does not fit scrolls into
+    the terminal's scrollback, as output would.
 
-    For example, a terminal of 24 rows shows the output up to a `seq 10`; then the program prints 100 short lines. About
-    90 lines have left the session's screen since, and `lines` is 90. The drawing begins on the terminal's first row and
-    prints these lines and the 24 rows: what does not fit scrolls into the terminal's scrollback, as output would.
+    `lines`: the number of logical lines to print first. `begun`: the number of rows that the terminal has already shown
+    of the line before those; the rest of that line is printed, too. `was_alternate`: None if the terminal missed no
+    output, otherwise whether it is on the alternate screen. `pushed`: the terminal's stacks. `start`: bytes to send
+    first.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
@@ -87,7 +89,7 @@ def repainting(
     start += CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
-    return Drawing(emulator, start, lines, begun, over=True, main=missed, pushed=pushed if missed else None)
+    return Drawing(emulator, start, lines, begun, repaints=True, both=missed, pushed=pushed if missed else None)
 
 
 class Drawing:
@@ -96,8 +98,9 @@ class Drawing:
     The emulator may parse output between two parts: lines that scroll off meanwhile are drawn with the screen. But
     after a resize another drawing must begin.
 
-    `over`: the terminal already shows the session. `main`: draw the main screen even if the alternate one is visible.
-    `pushed`: the terminal's stacks; None if they are right already. `lines`, `begun`: as in `repainting`.
+    `repaints`: the terminal already shows the session, so its rows are not blank and its settings may be older. `both`:
+    draw the main screen even while the alternate one is visible. `pushed`: the terminal's stacks; None if they are
+    right already. `lines`, `begun`: as in `repainting`.
     """
 
     def __init__(
@@ -107,19 +110,22 @@ class Drawing:
         lines: int,
         begun: int = 0,
         *,
-        over: bool = False,
-        main: bool = True,
+        repaints: bool = False,
+        both: bool = True,
         pushed: Stacks | None = NOTHING_PUSHED,
     ) -> None:
         self._emulator, self._drawn, self._begun = emulator, [start], begun
-        self._over, self._main, self._pushed = over, main, pushed
+        self._repaints, self._both = repaints, both
+        # The sizes of the terminal's stacks of keyboard flags, of the main and of the alternate screen; its titles.
+        self._flags = (None, None) if pushed is None else (pushed.main_flags, pushed.alternate_flags)
+        self._titles = None if pushed is None else pushed.titles
         emulator.screen.sync_scrollback()
         scrollback = emulator.scrollback
         self._any_lines = lines + begun > 0
         self._last_line = scrollback.completed  # the number of the last line that the parts contain
         # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
-        parts = scrollback.since(scrollback.completed - finished) if main and finished > 0 else iter(())
+        parts = scrollback.since(scrollback.completed - finished) if both and finished > 0 else iter(())
         self._parts = map(self._part, pieces(parts, emulator.columns))
 
     def advance(self) -> bool:
@@ -147,60 +153,62 @@ class Drawing:
             return lines_as_bytes(lines, columns)
         out = Encoder()
         rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
-        _rows(out, rows, self._over, continued=self._over)
+        _rows(out, rows, self._repaints, continued=self._repaints)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
         return str(out).encode() + lines_as_bytes(lines[1:], columns)
 
     def _screen(self, status: str) -> bytes:
         """Return the bytes that draw the screens from the cursor's row on, and restore all settings."""
-        emulator, over, main, pushed = self._emulator, self._over, self._main, self._pushed
-        screen = emulator.screen
-        flags = (None, None) if pushed is None else pushed[:2]
+        emulator, screen, repaints = self._emulator, self._emulator.screen, self._repaints
         screen.sync_scrollback()
         out = Encoder()
-        if not screen.alternate:
+        if screen.alternate:
+            self._both_screens(out)
+        else:
             self._main_screen(out)
             # This comes before the main screen's cursor is saved, because the switch of screens saves a cursor, too.
             # A terminal that missed output may have an old alternate screen.
-            _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
-            _save_cursor(out, screen, screen.saved, screen.rows)
-        else:
-            if main:
-                self._main_screen(out)
-                out.sequence(_flags(screen.other.kitty_stack, flags[0]))
-                _save_cursor(out, screen, screen.other.saved, screen.other.rows, by="\x1b[?1049h")
-                out.sequence(_NO_FLAGS * (over and "keys" in screen.used))
-            out.set_pen(DEFAULT)
-            out.sequence("\x1b[H")
-            # The alternate screen has been filled with the background of the main screen's saved pen.
-            _rows(out, screen.rows, over or screen.other.saved.pen.erased is not DEFAULT)
+            _hidden_alternate(out, screen, self._flags[1], repaints and self._both and "alternate" in screen.used)
             _save_cursor(out, screen, screen.saved, screen.rows)
         out.set_pen(DEFAULT)
-        strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
-        keys = _keys(screen, flags[screen.alternate])
-        for part in (strings, _saved_modes(screen), _tabs(screen, over), _margins(screen), _modes(screen), keys):
+        strings = _strings(screen, repaints, self._titles) + status
+        keys = _keys(screen, self._flags[screen.alternate])
+        for part in (strings, _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), keys):
             if part:
                 out.sequence(part)
         put_cursor(out, screen)
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
+
+    def _both_screens(self, out: Encoder) -> None:
+        """Draw the alternate screen, which is visible, and before it the main one if the terminal lacks that."""
+        screen, main = self._emulator.screen, self._emulator.screen.other
+        if self._both:
+            self._main_screen(out)
+            out.sequence(_flags(main.kitty_stack, self._flags[0]))
+            _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
+            out.sequence(_NO_FLAGS * (self._repaints and "keys" in screen.used))
+        out.set_pen(DEFAULT)
+        out.sequence("\x1b[H")
+        # The alternate screen has been filled with the background of the main screen's saved pen.
+        _rows(out, screen.rows, self._repaints or main.saved.pen.erased is not DEFAULT)
+        _save_cursor(out, screen, screen.saved, screen.rows)
 
     def _main_screen(self, out: Encoder) -> None:
         """Draw the lines that the parts do not contain, then the rows of the main screen.
 
         The rows fill the terminal, so the lines before them scroll off.
         """
-        screen, over = self._emulator.screen, self._over
+        screen = self._emulator.screen
         newer, open_rows = [], []
         if self._any_lines:
             newer = screen.scrollback.last(min(screen.scrollback.completed - self._last_line, _NEWER))
-            open_rows = screen.scrollback.open_rows
-        continues = not open_rows
-        if self._begun:
-            open_rows, continues = open_rows[self._begun :], True
+            open_rows = screen.scrollback.open_rows[self._begun :]
         for line in newer:
             _line(out, line, screen.columns)
-        _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
+        # The first row continues a line that the terminal shows: the one that it has begun, or that of its last row.
+        continued = self._repaints and (self._begun > 0 or not open_rows)
+        _rows(out, open_rows + screen.main_rows, self._repaints, continued=continued)
         if screen.at_input:
             out.sequence(INPUT)
 
@@ -263,11 +271,11 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
             out.sequence("\x1b[K")
 
 
-def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
-    """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags, or if `anyway`."""
+def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, always: bool) -> None:
+    """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags; or `always`."""
     rows, saved, stack = screen.other
-    flags = _flags(stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.used)
-    if saved == SavedCursor() and not rows and not (flags or anyway):
+    flags = _flags(stack, pushed) or _NO_FLAGS * (always and "keys" in screen.used)
+    if saved == SavedCursor() and not rows and not (flags or always):
         return
     out.set_pen(DEFAULT)
     out.sequence("\x1b[?1049h\x1b[H")
@@ -369,13 +377,13 @@ def _title(icon: str, title: str) -> str:
     return f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\"
 
 
-def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
+def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...] | None) -> str:
     """Return the bytes for titles, directory, progress, pointer and colours.
 
-    `over`: the terminal may have older colours. `pushed`: the terminal's stack of titles, which is rebuilt unless None.
+    `repaints`: the terminal may have older colours. `pushed`: the terminal's stack of titles, rebuilt unless None.
     """
     out = []
-    if over:
+    if repaints:
         if "palette" in screen.used:
             out.append("\x1b]104\x1b\\")
         out += [f"\x1b]1{index}\x1b\\" for index in sorted(_numbers(screen, "colour"))]
@@ -392,8 +400,8 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
     return "".join(out)
 
 
-def _tabs(screen: Screen, over: bool) -> str:
-    if screen.tabstops == default_tab_stops(screen.columns) and not (over and "tabs" in screen.used):
+def _tabs(screen: Screen, repaints: bool) -> str:
+    if screen.tabstops == default_tab_stops(screen.columns) and not (repaints and "tabs" in screen.used):
         return ""
     return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
 
