@@ -67,7 +67,8 @@ class Activity:
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
         self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
-        self.reports, self.checked = reports, Observers[[]]()
+        self.reports = reports
+        self.checked: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
