@@ -62,7 +62,7 @@ class Activity:
     ) -> None:
         self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
         self.reports = reports
-        self.checked = Observers[[]]()  # called after each check or declaration
+        self.checked: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
