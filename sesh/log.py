@@ -98,7 +98,6 @@ def _described(error: BaseException) -> str:
 
 
 def _raised_at(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})" if trace else ""
+    """Return the file and line that raised an error, in brackets; empty if it was not raised."""
+    frames = traceback.extract_tb(error.__traceback__, -1)
+    return "".join(f" ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in frames)
