@@ -44,9 +44,7 @@ class Screen(PyteFace):
         """RIS: reset everything, including the scrollback, but not the titles (xterm)."""
         super().reset()
         self.scrollback.clear()
-        self.reported = dict.fromkeys(
-            REPORTED, ""
-        )  # directory, progress and pointer's shape, by the numbers of their OSC
+        self.reported = dict.fromkeys(REPORTED, "")  # directory, progress, pointer's shape, by number of the OSC
         self.palette: dict[int, str] = {}  # colours set by OSC 4, by index, as the program wrote them
         self.dynamic: dict[int, str] = {}  # colours set by OSC 10 to 19, by number, as the program wrote them
         self.at_input = False  # the last prompt has ended, and its command has not started (OSC 133 B)
