@@ -65,10 +65,10 @@ def write_error(part: str, error: BaseException) -> None:
 
 
 class FaultLog:
-    """Lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
+    """Keeps lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.kept: list[str] = []  # replaced, never changed
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
@@ -85,9 +85,6 @@ class FaultLog:
         except Exception as error:
             self.note(f"a fault in {part}", error)
             return None
-
-    def lines(self) -> list[str]:
-        return self.kept[:]
 
 
 def _described(error: BaseException) -> str:
