@@ -83,7 +83,7 @@ def status(session: Session) -> Status:
         "version": __version__,
         "link": None,
         "position": session.log.head,
-        "faults": session.faults.lines(),
+        "faults": session.faults.kept,
         "reports": session.activity.reports.as_json(),
     }
 

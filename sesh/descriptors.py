@@ -39,7 +39,10 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
 
 
 def check_audience(ready: list[int], audience: int) -> None:
-    """Raise BrokenPipeError if `audience` is ready: polled for no events, it is ready only without a reader."""
+    """Raise BrokenPipeError if nobody reads the output `audience` any more.
+
+    It must have been polled for no events: then poll(2) reports it only once its reader has left.
+    """
     if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 

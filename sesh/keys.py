@@ -1,10 +1,14 @@
 """Keys: parse tmux's names, encode them as a terminal does, recognize them in input.
 
-A chord is (kind, number, modifiers). The kind is `u` with a Unicode code point as number, `~` with the number of a
-function key, or the final letter of a cursor or function key with the number 1. Modifiers are the bits of xterm and
-kitty (shift 1, alt 2, ctrl 4), without Caps Lock and Num Lock. A token is a character or an escape sequence. An
-incomplete token is put before the next read, so that tokens do not depend on how reads split the input. Sources: XTerm
-ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
+A chord is a key with its modifiers, in whatever encoding it arrives: (kind, number, modifiers). The kind is `u` with a
+Unicode code point as number, `~` with the number of a function key, or the final letter of a cursor or function key
+with the number 1. So Ctrl-B is ("u", 98, 4), F5 is ("~", 15, 0), and Shift-Up is ("A", 1, 1). Modifiers are the bits of
+xterm and kitty (shift 1, alt 2, ctrl 4), without Caps Lock and Num Lock.
+
+A token is a character or an escape sequence in input. An incomplete token is put before the next read, so that tokens
+do not depend on how reads split the input.
+
+Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys", "Mouse Tracking"), kitty's keyboard protocol.
 """
 
 from __future__ import annotations
@@ -44,14 +48,11 @@ _CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}
 
 @dataclass
 class Key:
-    """A key: its chord, and the bytes that a terminal without a keyboard protocol sends.
-
-    `application`: the bytes in application cursor key mode (DECCKM: SS3 instead of CSI).
-    """
+    """A key: its chord, and the bytes that a terminal without a keyboard protocol sends."""
 
     chord: Chord
     sent: bytes = b""
-    application: bytes = b""
+    application: bytes = b""  # sent in application cursor key mode (DECCKM: SS3 instead of CSI)
 
     def __post_init__(self) -> None:
         self.application = self.application or self.sent
@@ -63,7 +64,7 @@ class Key:
         Raises UsageError for other names, and for keys that need a keyboard protocol to be told apart.
         """
         modifiers, key = _split(name)
-        kind, number = CHORDS.get(_SPELLINGS.get(key.lower(), ""), ("", 0))
+        kind, number = CHORDS.get(_SPELLINGS.get(key.lower(), ""), ("", 0))  # ("", 0): no name, but a character
         if (kind, number) == ("u", 9) and modifiers & SHIFT:
             kind, number, modifiers = "Z", 1, modifiers & ~SHIFT
         if kind in ("", "u"):
@@ -109,11 +110,11 @@ def _control(character: str) -> int | None:
 
 @dataclass(frozen=True)
 class DetachKey:
-    """One or two successive keys that detach. `name`: to show to the user."""
+    """One or two successive keys that detach."""
 
     first: Key
     second: Key | None = None
-    name: str = ""
+    name: str = ""  # as the user reads it: `Ctrl-b d`
 
     @property
     def lead(self) -> bytes:

@@ -65,10 +65,10 @@ def write_error(part: str, error: BaseException) -> None:
 
 
 class FaultLog:
-    """Lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
+    """Keeps lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.kept: list[str] = []  # replaced, never changed
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
@@ -86,9 +86,6 @@ class FaultLog:
             self.note(f"a fault in {part}", error)
             return None
 
-    def lines(self) -> list[str]:
-        return self.kept[:]
-
 
 def _described(error: BaseException) -> str:
     """Return an error's strerror or class, and its place; its message may contain the user's data."""
@@ -98,7 +95,6 @@ def _described(error: BaseException) -> str:
 
 
 def _raised_at(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})" if trace else ""
+    """Return the file and line that raised an error, in brackets; empty if it was not raised."""
+    frames = traceback.extract_tb(error.__traceback__, -1)
+    return "".join(f" ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in frames)

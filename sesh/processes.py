@@ -41,11 +41,6 @@ def controlling_tty(pid: int = 0) -> int:
         return 0
 
 
-def session_starter() -> int:
-    """Return the parent of the leader of this process's session (getsid(2)); 0 if unknown."""
-    return parent_of(os.getsid(0))
-
-
 def parent_of(pid: int) -> int:
     """Return the parent of a process; 0 if unknown."""
     parent = stat_of(pid)[1:2] if machine.LINUX else machine.printed("ps", "-o", "ppid=", "-p", str(pid)).split()

@@ -56,10 +56,6 @@ def without_controls(text: str) -> str:
     return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}|{_SURROGATES}", r"\1", text)
 
 
-def blanked(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def one_line(message: str) -> str:
     """Return a message on one line: join runs of white space, drop other controls."""
     return plain(" ".join(message.split()))

@@ -20,7 +20,6 @@ from contextlib import suppress
 
 from sesh import directories, files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
-from sesh.wording import blanked
 
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
@@ -121,7 +120,7 @@ def source(words: Sequence[str], kind: str) -> str:
 def shown(words: Sequence[str], kind: str) -> str:
     """Return the first line of a command, as clients see it typed."""
     lines = source(words, kind).strip("\n").split("\n")
-    first = blanked(lines[0])[:4096]
+    first = "".join(character if character.isprintable() else " " for character in lines[0][:4096])
     return first + (" …" if len(lines) > 1 else "")
 
 

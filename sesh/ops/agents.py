@@ -230,7 +230,7 @@ def _session_of(agent: str = "") -> Record | None:
     """
     tty = processes.controlling_tty()
     if not tty:
-        starter = processes.session_starter()
+        starter = processes.parent_of(os.getsid(0))
         words = [os.path.basename(word) for word in processes.command_of(starter) if word[:1] != "-"]
         if any(word.startswith(agent) for word in words[:2]):  # the first word may be node or python
             tty = processes.controlling_tty(starter)

@@ -23,8 +23,7 @@ class Grid(PyteScreen):
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.columns, self.lines, self.scrollback = columns, lines, scrollback
-        self.cell_height = CELL_HEIGHT
-        """The height of a cell in pixels."""
+        self.cell_height = CELL_HEIGHT  # in pixels
         self.used: set[str] = set()
         """Settings that the program ever changed, such as `tabs` or `mode 2004`; an attached terminal may still have
         them."""

@@ -21,16 +21,12 @@ _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 
 
 class Line(NamedTuple):
-    """A finished line; or, if not `final`, the row just before a CR.
-
-    `encoded`: its encoded text. `untrimmed`: its characters, with blanks up to the cursor. `end`: the position in the
-    output after the line.
-    """
+    """A finished line; or a row just before a CR, which may be printed over."""
 
     encoded: str
-    untrimmed: str
-    end: int
-    final: bool
+    untrimmed: str  # the characters, with blanks up to the cursor
+    end: int  # the position in the output after the line
+    final: bool  # the line is finished
 
     @property
     def text(self) -> str:

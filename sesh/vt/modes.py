@@ -33,12 +33,11 @@ STACK_LIMIT = 16
 
 
 class Stacks(NamedTuple):
-    """Sizes of the stacks of kitty's keyboard flags on both screens, and the parts of the pushed titles (see
-    `grammar.pop`)."""
+    """The sizes of a terminal's stacks."""
 
-    main_flags: int = 0
+    main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
-    titles: tuple[int, ...] = ()
+    titles: tuple[int, ...] = ()  # the part of each pushed title: see `grammar.pop`
 
 
 class Modes(Printing):
@@ -46,10 +45,8 @@ class Modes(Printing):
 
     def reset(self) -> None:
         super().reset()
-        self.modes: dict[int, bool] = {}
-        """Private modes that are not at their defaults."""
-        self.left_right_mode = False
-        """DECLRMM: CSI s sets the left and right margin."""
+        self.modes: dict[int, bool] = {}  # private modes that are not at their defaults
+        self.left_right_mode = False  # DECLRMM: CSI s sets the left and right margin
         self.keypad = False
         self.saved_modes: dict[int, bool] = {}  # by XTSAVE
         self.key_resources: dict[int, int] = {}

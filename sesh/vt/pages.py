@@ -32,11 +32,8 @@ class SavedCursor(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The hidden screen. `rows`: empty for the alternate screen, unless mode 47 left content there.
+    """The hidden screen."""
 
-    `kitty_stack`: the stack of kitty keyboard flags, the current ones last.
-    """
-
-    rows: list[Row]
+    rows: list[Row]  # none for the alternate screen, unless mode 47 left content there
     saved: SavedCursor
-    kitty_stack: list[int]
+    kitty_stack: list[int]  # the stack of kitty keyboard flags, the current ones last

@@ -202,10 +202,8 @@ class Parser:
         self.screen = screen
         self._calls: dict[str, Callable[[], object]] = {}  # a cache, by sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.pending = ""
-        """The start of an unfinished sequence."""
-        self.errors = 0
-        """The number of sequences whose call raised."""
+        self.pending = ""  # the start of an unfinished sequence
+        self.errors = 0  # the number of sequences whose call raised
         self.last_error: Exception | None = None
 
     @property

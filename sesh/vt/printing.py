@@ -25,8 +25,7 @@ class Printing(Rectangles):
 
     def reset_charsets(self) -> None:
         """Set G0 to G3 to ASCII, and use G0."""
-        self.single_shift = 0
-        """The number of the set for the next character only; 0 for none."""
+        self.single_shift = 0  # the number of the set for the next character only; 0 for none
         self.use_charsets(DEFAULT_SETS)
 
     def use_charsets(self, charsets: Charsets) -> None:

@@ -22,10 +22,10 @@ Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in 
 
 
 class Wrapped(NamedTuple):
-    """The rows of a logical line. `length`: its columns without trailing blanks."""
+    """The rows of a logical line."""
 
     rows: list[Row]
-    length: int
+    length: int  # the columns of the line without trailing blanks
 
 
 def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:

@@ -13,17 +13,15 @@ SPACER = "\0"
 
 
 class Row:
-    """A row of the screen's width, or a logical line of any length.
-
-    `text`: a grapheme, STUB or SPACER for each column. `pens`: a pen for each column. `continues`: the row continues
-    the logical line of the row above. `prompt`: a shell's prompt begins the line (OSC 133 A).
-    """
+    """A row of the screen's width, or a logical line of any length."""
 
     __slots__ = ("continues", "pens", "prompt", "text")
 
     def __init__(self, text: list[str], pens: list[Pen], *, continues: bool = False, prompt: bool = False) -> None:
-        self.text, self.pens = text, pens
-        self.continues, self.prompt = continues, prompt
+        self.text = text  # a grapheme, STUB or SPACER for each column
+        self.pens = pens  # a pen for each column
+        self.continues = continues  # the row continues the logical line of the row above
+        self.prompt = prompt  # a shell's prompt begins the line (OSC 133 A)
 
     def __len__(self) -> int:
         return len(self.text)

@@ -44,14 +44,10 @@ class Screen(PyteFace):
         """RIS: reset everything, including the scrollback, but not the titles (xterm)."""
         super().reset()
         self.scrollback.clear()
-        self.reported = dict.fromkeys(REPORTED, "")
-        """The directory, the progress and the pointer's shape, by the numbers of their OSC."""
-        self.palette: dict[int, str] = {}
-        """Colours set by OSC 4, by index, as written by the program."""
-        self.dynamic: dict[int, str] = {}
-        """Colours set by OSC 10 to 19, by number, as written by the program."""
-        self.at_input = False
-        """The last prompt has ended, and its command has not started (OSC 133 B)."""
+        self.reported = dict.fromkeys(REPORTED, "")  # directory, progress, pointer's shape, by number of the OSC
+        self.palette: dict[int, str] = {}  # colours set by OSC 4, by index, as the program wrote them
+        self.dynamic: dict[int, str] = {}  # colours set by OSC 10 to 19, by number, as the program wrote them
+        self.at_input = False  # the last prompt has ended, and its command has not started (OSC 133 B)
 
     def operating_command(self, body: str) -> None:
         """OSC: `number;rest`. Unknown numbers are ignored."""

@@ -77,21 +77,18 @@ class _OpenLine:
 
 
 class Scrollback:
-    """Numbered lines, from 1 on. A line that a resize takes back onto the screen keeps its number.
-
-    `completed`: the number of the newest finished line. `dropped`: the number of the newest dropped line, 0 for none.
-    `scrolled`: the number of all lines that ever came in. `bytes`: size of the finished lines, without the overhead of
-    Python's objects. `revision`: increased when lines vanish for another reason than age; readers then start over.
-    """
+    """Numbered lines, from 1 on. A line that a resize takes back onto the screen keeps its number."""
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
-        self.completed = self.dropped = self.scrolled = self.bytes = self.revision = 0
+        self.completed = 0  # the number of the newest finished line
+        self.dropped = 0  # the number of the newest dropped line, 0 for none
+        self.scrolled = 0  # the number of all lines that ever came in
+        self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
+        self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
+        self._base = 0  # the number of the line before the blocks; the first block may begin with dropped lines
         self._blocks: deque[Block] = deque()
-        self._base = 0
-        """The number of the line before the blocks; the first block may begin with dropped lines."""
-        self._newest: list[str] = []
-        """Finished lines after the blocks."""
+        self._newest: list[str] = []  # finished lines after the blocks
         self._open = _OpenLine()
 
     @property
