@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from math import inf
 
-from sesh import descriptors, paths, programs
+from sesh import children, descriptors, paths, programs
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.race import Attempt
 from sesh.messages import Near
@@ -102,7 +102,7 @@ class _Opening:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
         try:
-            process = programs.start(
+            process = children.start(
                 argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
-from sesh import programs
+from sesh import children, programs
 from sesh.errors import ProtocolError, silent_host
 from sesh.remote import eventlog
 from sesh.remote.ssh import master, ssh, words
@@ -81,7 +81,7 @@ class Push:
             with tempfile.TemporaryFile() as stdin:
                 argv = (self._rsync if by_rsync else self._tar)(trees, stdin)
                 stdin.seek(0)
-                process = programs.start(
+                process = children.start(
                     argv, stdin=stdin, stdout=pipe, stderr=pipe, env=variables, start_new_session=not self._ask
                 )
                 done = exchange(process, self._destination.host)
