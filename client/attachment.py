@@ -104,7 +104,7 @@ class Attachment:
     def _describe(self) -> LostSession:
         hello = introduction(self.display.terminal, self.options, self.host, self._claim())
         heard_at = self.keeper.health.heard_at if self.keeper is not None else 0.0
-        return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
+        return LostSession(self.name, self.session_id, self.view.position, heard_at, hello)
 
     def _watch(self, connection: Connection) -> None:
         """Have the keeper watch a new link."""

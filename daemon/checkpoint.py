@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import machine, processes
@@ -36,15 +37,12 @@ MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are
 
 
 class _File(NamedTuple):
-    """The scrollback file. `off`: its description in the checkpoint's header.
+    """The scrollback file. It contains the lines after number `start`, up to `end`."""
 
-    The file contains the scrollback's lines after number `start`, up to `end`. `source` is the scrollback's revision
-    and number of columns; if one of them changes, the file starts again. `source` is None if another process wrote
-    the file, or if the file is damaged.
-    """
-
-    off: ScrolledOff
+    off: ScrolledOff  # what the checkpoint's header says of the file
     source: tuple[int, int] | None = None
+    """The scrollback's revision and columns: if one changes, the file starts again. None: another process has written
+    the file, or it is damaged."""
     start: int = 0
     end: int = 0
 
@@ -61,10 +59,11 @@ class Checkpointer:
     ) -> None:
         self._facts, self._pump, self._log, self._model, self._timers = facts, pump, pump.log, model, timers
         self._findings, self._runs, self._id = findings, runs, facts["id"]
-        self._next_at, self._pause = 0.0, PAUSE  # time (monotonic) of the next checkpoint; seconds to the one after it
+        self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
+        self._pause = PAUSE
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
-        self._position = 0
+        self._position = 0  # of the last checkpoint
 
     def soon(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
@@ -78,13 +77,16 @@ class Checkpointer:
         """
         self._timers.clear(Timer.CHECKPOINT)
         now = time.monotonic()
-        steps, self._steps = self._steps, None
-        if steps is None and now >= self._next_at:
-            self._next_at, steps = now + self._pause, self._writing(now + CATCH_UP)
+        if self._steps is None and now >= self._next_at:
+            self._next_at = now + self._pause
+            self._steps = self._writing(now + CATCH_UP)
         try:
-            if steps is not None and next(steps, True) is None:
-                self._steps = steps
+            if self._steps is not None:
+                next(self._steps)
+        except StopIteration:
+            self._steps = None
         except Exception:
+            self._steps = None
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             raise
         finally:
@@ -142,13 +144,11 @@ class Checkpointer:
     def _take_back(self, off: ScrolledOff) -> None:
         """Remove the lines that were appended since the last checkpoint."""
         last = self._file.off
-        try:
+        with suppress(OSError):  # the next checkpoint overwrites lines that stay
             if off["file"] == last["file"] and last["bytes"]:
                 checkpoints.extend(self._id, last, b"")
             else:
                 checkpoints.drop(self._id, off["file"])
-        except OSError:
-            return  # the next checkpoint overwrites them
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
         """Return the next state of the scrollback file, except its size, and the lines to append."""

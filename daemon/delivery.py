@@ -33,12 +33,12 @@ class Delivery:
 
     def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
         self.pieces = deque(_pieces(text, pasted=pasted))
-        self._screen, self._changed = screen, False
+        self._screen = screen
         # Successive polls without unread bytes. Two mean that the piece was read: the first may come too early, as the
         # kernel reports no unread bytes for a moment after a write.
         self._empty_polls = 2
         self._typed_at = self._read_at = self._shown_at = 0.0  # when the last piece was typed, read, and first shown
-        self._changed_at = 0.0  # when the screen last changed
+        self._changed_at = 0.0  # when the screen last changed, 0 for never
 
     def take(self, now: float) -> bytes:
         self._typed_at, self._empty_polls = now, 0
@@ -46,12 +46,7 @@ class Delivery:
 
     def next_step(self, now: float, unread: int, screen: object, *, busy: bool = False) -> Step:
         """Return the next step. `unread`: bytes that the program has not read. `busy`: the program is running now."""
-        shown = self._changed_at > self._typed_at
-        if shown and busy:  # on a busy machine, the program may not have drawn the whole text yet
-            self._changed_at = now
-        if screen != self._screen:
-            self._shown_at = self._shown_at if shown else now
-            self._screen, self._changed, self._changed_at, shown = screen, True, now, True
+        self._look(now, screen, busy=busy)
         if self._empty_polls < 2:
             self._empty_polls = 0 if unread else self._empty_polls + 1
             self._read_at = now
@@ -59,13 +54,26 @@ class Delivery:
             return Step.STUCK if unread and now - self._typed_at > STALLED else Step.WAIT
         if self.pieces:
             return Step.TYPE
-        if shown:
+        if self._shown:
             settled = now - self._changed_at >= STILL
             too_long = now - max(self._read_at, self._shown_at) >= RESTLESS
             return Step.ENTER if settled or too_long else Step.WAIT
         if now - self._read_at < STALLED:
             return Step.WAIT
-        return Step.ENTER if self._changed else Step.UNSHOWN
+        return Step.ENTER if self._changed_at else Step.UNSHOWN
+
+    @property
+    def _shown(self) -> bool:
+        return self._changed_at > self._typed_at
+
+    def _look(self, now: float, screen: object, *, busy: bool) -> None:
+        """Note whether the screen has changed."""
+        if screen != self._screen:
+            if not self._shown:
+                self._shown_at = now
+            self._screen, self._changed_at = screen, now
+        elif self._shown and busy:  # on a busy machine, the program may not have drawn the whole text yet
+            self._changed_at = now
 
 
 def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:

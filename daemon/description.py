@@ -56,7 +56,7 @@ def _foreground(session: Session) -> Foreground | None:
     """
     facts, findings = session.facts, session.findings
     shell = facts["pid"]
-    group = session.pty.foreground() if session.pty is not None and session.running else 0
+    group = session.pump.foreground
     if not group:
         return None
     titled = findings.title and group == findings.titled_by and not (group == shell and facts["shell"])

@@ -122,8 +122,12 @@ class Ending:
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
         outlives = not answered and self._outlives(timed_out=timed_out)
-        session.facts["keep"] = session.facts["keep"] or (outlives and not session.facts["persist"])
-        self._finish(Phase.KEPT if session.facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
+        if outlives and not session.facts["persist"]:  # only the daemon has its screen
+            session.facts["keep"] = True
+        if session.facts["keep"]:
+            self._finish(Phase.KEPT)
+        else:
+            self._finish(Phase.LEFT if outlives else Phase.REMOVED)
 
     def _outlives(self, *, timed_out: bool) -> bool:
         """Return whether the ended session stays listed, by the setting `Config.keep`.
@@ -165,23 +169,23 @@ class Ending:
 
     # -- the session's files
 
-    def _finish(self, outcome: Phase) -> None:
-        """Set the phase that follows ENDED, and enter it once the emulator has drawn the last output."""
-        session, self._final_phase = self.session, outcome
-        if outcome != Phase.REMOVED:
+    def _finish(self, phase: Phase) -> None:
+        """Set the phase that follows ENDED. Enter it now, or once the last checkpoint can have all output."""
+        session, self._final_phase = self.session, phase
+        if phase != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if outcome == Phase.REMOVED or not (session.facts["persist"] and session.model.lag):
+        if phase == Phase.REMOVED or not (session.facts["persist"] and session.model.lag):
             self.complete()
 
     def complete(self) -> None:
-        """Write the last checkpoint or remove the session's files, then answer the `kill` requests."""
-        guard, outcome = self.session.faults.guard, self._final_phase
-        self._life.become(outcome)
-        if outcome != Phase.REMOVED:
+        """Enter the final phase: write the last checkpoint or remove the files, then answer the `kill` requests."""
+        guard, phase = self.session.faults.guard, self._final_phase
+        self._life.become(phase)
+        if phase != Phase.REMOVED:
             guard(self.session.checkpoints.write_last, "the checkpoint")
-        if outcome != Phase.KEPT:
-            guard(lambda: self._files.release(remove=outcome == Phase.REMOVED), "the release")
-        if outcome == Phase.LEFT:
+        if phase != Phase.KEPT:
+            guard(lambda: self._files.release(remove=phase == Phase.REMOVED), "the release")
+        if phase == Phase.LEFT:
             guard(records.forget_ended, "the removal of old sessions")
         for request in self.requests:
             request.respond({})
@@ -246,11 +250,10 @@ class Ending:
             return False
         since_end = STEADY.now() - (self._life.end.at or 0.0)
         for connection in list(self._connections.values()):
-            unread = connection.blocked if connection.unsent else self._has_more(connection)
-            stuck = unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
-            waits = self.session.waits.of(connection)
-            waiting = connection.unsent or waits or connection.creator or client_of(connection)
-            if stuck or not waiting:
+            has_unread = connection.blocked if connection.unsent else self._has_more(connection)
+            stuck = has_unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
+            expects_answer = connection.creator or client_of(connection) or self.session.waits.of(connection)
+            if stuck or not (connection.unsent or expects_answer):
                 self._drop(connection)
         if self._connections:
             self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)

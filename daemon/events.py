@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
@@ -37,11 +36,11 @@ _MAX_COMMAND = 32 << 10
 
 
 class Events:
-    """The events of one session and their followers. `added` is called with each event."""
+    """The events of one session and their followers."""
 
     def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
         self._facts, self._soon = facts, soon
-        self.added: Observers[[Event]] = Observers()
+        self.added: Observers[[Event]] = Observers()  # called with each event
         self.last = 0  # number of the newest event
         self.kept: dict[str, list[Event]] = {}  # by kind
         self._followers: dict[PeerConnection, int] = {}
@@ -69,8 +68,8 @@ class Events:
 
     def after(self, seen: int) -> list[Event]:
         """Return the kept events with a number above `seen`, in order."""
-        newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self.kept.values())
-        return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
+        newer = [event for kind in self.kept.values() for event in kind if event["seq"] > seen]
+        return sorted(newer, key=lambda event: event["seq"])
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, which gets the events after number `since`, or those from now on if it is None."""
@@ -122,18 +121,15 @@ def shorten(command: list[str]) -> list[str]:
 
 @dataclass
 class Missed:
-    """Counts bells, notifications and ended commands since the last client left.
+    """Counts bells, notifications and ended commands since the last client left."""
 
-    `since`: when it left. `position`: the output that it has seen. `text`: the last notification.
-    """
-
-    since: float = field(default_factory=measures.STEADY.now)
-    position: int = 0
+    since: float = field(default_factory=measures.STEADY.now)  # when it left
+    position: int = 0  # the end of the output that it has seen
     bells: int = 0
     notifications: int = 0
     commands: int = 0
     failed: int = 0
-    text: str = ""
+    text: str = ""  # of the last notification
 
     def note(self, event: Event, *, by_request: bool = False) -> None:
         """Count an event. `by_request`: a person has just pressed Ctrl-C, so a failure does not count."""
@@ -162,7 +158,7 @@ class Missed:
     def line(self, lines: int) -> str:
         """Return a summary in one line. `lines`: the number of lines that have scrolled off."""
         counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
-        if self.failed:
+        if self.failed:  # then the commands were counted last
             counts[-1] += f" ({self.failed:,} failed)"
         if self.bells:
             counts.append(_counted(self.bells, "bell"))

@@ -58,6 +58,7 @@ class SessionFiles:
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(session_id, files=remove)
         # The listener does not find these if the record or the socket was removed before.
-        for path in (records.file_of(session_id, kind) for kind in (records.FILES if remove else ("agent",))):
+        for kind in records.FILES if remove else ("agent",):
+            path = records.file_of(session_id, kind)
             if os.path.lexists(path):
                 os.unlink(path)

@@ -98,14 +98,15 @@ class Answering:
 
 
 class Findings:
-    """Handles the findings of one session. `titled_by`: the process group that has set the title."""
+    """Handles the findings of one session."""
 
     def __init__(
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, events: Events
     ) -> None:
         self.answering, self._activity, self.marks, self._pump, self._events = answering, activity, marks, pump, events
         self._parts: list[bytes] = []  # parts of an incomplete notification
-        self.title, self.titled_by = "", 0
+        self.title = ""
+        self.titled_by = 0  # the process group that has set the title
 
     def handle(self, findings: list[Finding], start: int) -> None:
         """Handle the findings of a block that starts at position `start` of the log."""
@@ -117,7 +118,7 @@ class Findings:
         if kind in ASKING:
             self.answering.found(kind, body, position)
         elif kind == "title":
-            self.titled_by = self._pump.pty.foreground() if self._pump.pty is not None else 0
+            self.titled_by = self._pump.foreground
             before = self.title
             self.title = _printable(body)
             if self.title != before:

@@ -63,7 +63,7 @@ class ClientHandler:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
     def _attach(self, connection: PeerConnection, hello: Introduction, welcome: Welcome) -> None:
-        client = Client(connection, self._clients.last_number + 1, hello, self._model.snapshot)
+        client = Client(connection, self._clients.last_number + 1, hello, self._model.remember)
         created = connection.creator
         departed = self._departed(client)
         client.last_input = departed.last_input
@@ -103,11 +103,7 @@ class ClientHandler:
         return self._clients.departed.pop(token, Departed())
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
-        """Choose what a client that does not reconnect gets first.
-
-        `seen_to`: its terminal has the output up to this position in its scrollback. `created`: the client has created
-        the session. If possible, it then gets the session's bytes from the first one on, else a screen.
-        """
+        """Choose the first output of a client that does not reconnect: lines after `seen_to`, or all bytes so far."""
         if seen_to is not None and seen_to <= self._log.head:
             client.position = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
@@ -154,12 +150,12 @@ class ClientHandler:
         client.last_input = number  # only now: after an error, the client sends the frame again
         if client.replies.typed:  # after the write, so that it does not delay the key
             self._session.activity.typed(keys)
-        if written < len(keys) or pump.input.size:
-            acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
+        acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
+        if written == len(keys) and not pump.input.size:
+            acknowledge()
+        else:  # acknowledge when the pty has taken the rest
             pump.input.add(client.number, keys[written:], lambda _: acknowledge())
             pump.drain()
-        else:
-            self.acknowledge(client, number, len(data), at_once=False)
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
@@ -204,13 +200,14 @@ class ClientHandler:
         if changed:
             self._relay.set_aside(client)
 
-    def detach(self, client: Client, reason: str) -> None:
+    def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send it the reason, and the facts that it needs to restore its terminal."""
+        pty, command = self._pump.pty, self._session.facts["command"]
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
             "queries": client.replies.queries.due(time.monotonic()),
-            "command": shells.foreground_name(self._pump.pty) if self._pump.pty is not None else "",
+            "command": shells.foreground_name(pty, asker, command) if pty is not None else "",
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
@@ -238,10 +235,10 @@ class ClientHandler:
         self._timers.clear((Timer.HELD, client.number))
         self._timers.clear((Timer.ACK, client.number))
         self._relay.echoes.forget(client)
-        self._model.snapshot(client.position)
+        self._model.remember(client.position)
         self._clients.remove(client)
         if not self._clients:
-            self._model.snapshot(self._log.head)
+            self._model.remember(self._log.head)
             self._session.events.missed = Missed(position=self._log.head)
         self._changed("detached", client)
 

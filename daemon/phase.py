@@ -86,6 +86,7 @@ class Life:
         return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
 
     def become(self, phase: Phase) -> None:
-        ran, self.phase = self.running, phase
+        ran = self.running
+        self.phase = phase
         if ran and not self.running:
             self.ended()

@@ -28,11 +28,11 @@ _POLL = 0.01  # seconds between two checks of a request that waits for the emula
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
 _VERBS = (
     Verbs.summary, Verbs.status, Verbs.screen, Verbs.modes, Verbs.logs, Verbs.history, Verbs.typed,
-    Verbs.wait, Verbs.events, Verbs.run, Verbs.run_interrupt,
+    Verbs.wait, Verbs.events, Verbs.run,
     Verbs.detach, Verbs.kill, Verbs.rename, Verbs.label, Verbs.resume, Verbs.state, Verbs.switch, Verbs.tell,
     Verbs.feed, Verbs.reload,
 )  # fmt: skip
-_TYPING = Typing.send, Typing.asked, Typing.interrupt
+_TYPING = Typing.send, Typing.asked, Typing.interrupt, Typing.run_interrupt
 REQUESTS: dict[str, Callable[..., None]] = {method.__name__: method for method in (*_VERBS, *_TYPING)}
 """The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
@@ -60,8 +60,12 @@ class Requests:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
             method = REQUESTS.get(verb, Requests._unknown)
-            part = self._verbs if method in _VERBS else self.typing if method in _TYPING else self
-            call = partial(method, part, **check.arguments(method, words))
+            owner: object = self
+            if method in _VERBS:
+                owner = self._verbs
+            elif method in _TYPING:
+                owner = self.typing
+            call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")

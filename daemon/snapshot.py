@@ -31,7 +31,7 @@ from sesh.measures import STEADY, Size
 from sesh.schema import Event
 from sesh.stored import Facts
 
-FORMAT = 9  # of the snapshot; a sesh refuses any other
+FORMAT = 10  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -77,32 +77,29 @@ Attributes = TypedDict(
 
 
 class Snapshot(TypedDict):
-    """A session in which no `--run` is active.
-
-    `clock`: origin and step of `STEADY`. `stdin_taken`: the bytes of a job's stdin that its pipe has taken; the feeder
-    sends later ones again, because they were not acknowledged.
-    """
+    """A session in which no `--run` is active."""
 
     format: int
     facts: Facts
-    clock: dict[str, float]
+    clock: dict[str, float]  # origin and step of `STEADY`
     log_base: int
     log: bytes
     model: ModelState
     unwritten: bytes
     activity: Kept
     attributes: Attributes
-    texts: dict[str, str]
+    texts: dict[str, str]  # `Typing.outcomes`
     descriptors: Descriptors
-    socket_file: tuple[FileNumber, FileNumber]
+    socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
     stdin_taken: int | None
+    """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no answer."""
 
 
 def snapshot_of(server: Server) -> Snapshot:
     session, listener = server.session, server.listener
     stdin, pty = session.pump.stdin, session.pump.pty
     for client in session.clients.all:
-        session.model.snapshot(client.position)  # where its terminal continues
+        session.model.remember(client.position)  # where its terminal continues
         session.clients.remember(client)
     left = session.timers.remaining(Timer.TIMEOUT)
     ends = (pty.descriptor, pty.slave) if pty is not None else (-1, -1)

@@ -34,13 +34,13 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 
 @dataclass
 class Text:
-    """A text that is being typed. `reader`, `asks_since`: the terminal's reader and the question's time before that."""
+    """A text that is being typed."""
 
     request: Request[SendAnswer]
-    key: str
+    key: str  # of the request
     delivery: Delivery
-    reader: tuple[int, bool]
-    asks_since: float | None
+    reader: tuple[int, bool]  # `Pty.reader` before the text
+    asks_since: float | None  # the time of the question that the program asked before the text
     began_at: float
     disturbed: bool = False  # other input came meanwhile
 
@@ -115,6 +115,15 @@ class Typing:
         if session.pty is not None and session.running:
             session.life.interrupt()
             session.pty.signal_foreground(signal.SIGINT)
+        self._keep_outcome(key, "")
+        request.respond({})
+
+    def run_interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
+        """Interrupt the commands that this connection has asked for; with the same `key` only once."""
+        if self._repeats(request, key):
+            return
+        if self._session.runs.interrupt(request.connection):
+            self._session.life.interrupt()
         self._keep_outcome(key, "")
         request.respond({})
 
@@ -261,7 +270,7 @@ class Typing:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} --send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
-        if self._pump.drafted:
+        if pty is not None and self._pump.typed_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 

@@ -162,15 +162,16 @@ class Verbs:
         absent. `from_now`: a question that is open now does not count, unless another caller's run is active.
         """
         session, connection = self._session, request.connection
-        run, counts = session.runs.active, from_ if since is None else since
-        if counts == "sent":
-            counts = session.pump.sent_at
+        prompt_after = from_ if since is None else since
+        if prompt_after == "sent":
+            prompt_after = session.pump.sent_at
+        run = session.runs.active
         own = run is None or run.connection is connection
         wait = Wait(
             request,
             output=output,
             prompt=prompt,
-            since=counts if isinstance(counts, int) else None,
+            since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
             stale=session.activity.standing().since if from_now and own and session.activity.waits else None,
             idle=math.inf if idle is None else idle,
@@ -208,21 +209,21 @@ class Verbs:
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
         session.runs.add(Run(command, request, wait=wait, key=key, sent=since if wait else None), timeout)
 
-    def run_interrupt(self, request: Request[NoAnswer]) -> None:
-        if self._session.runs.interrupt(request.connection):
-            self._session.life.interrupt()
-        request.respond({})
-
     # -- requests that change the session
 
-    def detach(self, request: Request[DetachAnswer], which: str | None = None) -> None:
-        """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all."""
+    def detach(self, request: Request[DetachAnswer], which: str | None = None, asker: int = -1) -> None:
+        """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all.
+
+        `asker`: the pid of the process that asks.
+        """
         clients = self._session.clients
-        chosen = list(clients.all)
-        if which in ("last", "others"):
-            chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
+        chosen, leader = list(clients.all), clients.leader
+        if which == "last":
+            chosen = [leader] if leader is not None else []
+        elif which == "others":
+            chosen = [client for client in chosen if client is not leader]
         for client in chosen:
-            self._handler.detach(client, "detached")
+            self._handler.detach(client, "detached", asker)
         request.respond({"detached": len(chosen)})
 
     def kill(self, request: Request[NoAnswer], session_id: str | None = None) -> None:
@@ -240,8 +241,9 @@ class Verbs:
 
     def label(self, request: Request[LabelAnswer], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
-        if changes := [names.check_label(f"{key}={value}") for key, value in set_.items()]:
-            labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
+        changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
+        if changes:
+            labels = {key: value for key, value in {**session.facts["labels"], **changes}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
             description.change(session, {**session.facts, "labels": labels})
@@ -318,13 +320,13 @@ def notifiable_client(session: Session) -> Client | None:
     return client if client is not None and client.terminal.tells and session.running else None
 
 
-def _first_position(session: Session, since: Position | None, began: int | None) -> int:
+def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:
     """Return the position from which to follow the output; it may be above the log's head."""
     log = session.log
-    if since == "screen":  # a `logs` that follows shows this position, or a later one
+    if from_ == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
-    if since == "sent":
-        since = session.pump.sent_at
-        if since is None:
-            since = log.head if began is None else began  # where a client that reconnects began to wait
-    return max(since, log.base) if isinstance(since, int) else log.base
+    if from_ == "sent":
+        from_ = session.pump.sent_at
+        if from_ is None:
+            from_ = log.head if else_ is None else else_  # where a client that reconnects began to wait
+    return max(from_, log.base) if isinstance(from_, int) else log.base

@@ -124,4 +124,4 @@ class Waits:
         return 0 if self._activity.waits and since != wait.stale else _READS_POLL
 
     def _silent(self) -> float:
-        return time.monotonic() - self._activity.active_at
+        return time.monotonic() - self._activity.kept.active_at

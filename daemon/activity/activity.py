@@ -62,7 +62,7 @@ class Activity:
     ) -> None:
         self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
         self.reports = reports
-        self.checked = Observers[[]]()  # called after each check or declaration
+        self.checked: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
@@ -121,7 +121,7 @@ class Activity:
 
     def reported(self, text: bytes, position: int) -> None:
         """Handle a report (OSC 7501) that ends at `position` of the log. `text`: everything after `7501;`."""
-        self.kept.declared.reported(text, self._group(), position)
+        self.kept.declared.reported(text, self._pump.foreground, position)
         self._decide()
 
     def reset(self, position: int) -> None:
@@ -133,12 +133,12 @@ class Activity:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
         kept = self.kept
         if body[:1] == b"C":
-            kept.command_group, kept.prompt_group = self._group(), 0
+            kept.command_group, kept.prompt_group = self._pump.foreground, 0
             if self._model.catch_up(DRAW_TIME, position):
                 kept.entered = question.cursor_line(self._model.emulator) - 1
             return
-        kept.command_group, kept.prompt_group = 0, self._group()
-        if body[:1] == b"A":  # a new prompt: the program that reported has ended
+        kept.command_group, kept.prompt_group = 0, self._pump.foreground
+        if body[:1] == b"A":  # at a new prompt, the program that reported has ended
             self.reports.ended(self._pump.log.head)
             self._decide()
 
@@ -150,10 +150,6 @@ class Activity:
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs
-
-    @property
-    def active_at(self) -> float:
-        return self.kept.active_at
 
     @property
     def waits(self) -> bool:
@@ -221,10 +217,7 @@ class Activity:
     # -- checks
 
     def _check(self, *, sure: bool = False) -> None:
-        """Check the session, and schedule the next check.
-
-        `sure`: what a program printed before it began to read has had time to arrive.
-        """
+        """Check the session, and schedule the next check. `sure`: the question before a read has had time to arrive."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
         silent = self._silent()
@@ -238,7 +231,7 @@ class Activity:
             self._settled = False
             self._timers.set(Timer.ACTIVITY, _OUTPUT_DELAY, lambda: self._check(sure=True))
             return
-        kept.declared.checked(why, self._group(), self._pump.log.head)
+        kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
@@ -270,7 +263,7 @@ class Activity:
     def _observe(self, silent: float) -> tuple[Why, str]:
         """Return the reason of the state, and the question: from the kernel first, then from the screen."""
         pty = self._pump.pty
-        group = self._group()
+        group = self._pump.foreground
         self._checked_at = time.monotonic()
         if pty is not None and group:
             if pty.output_stopped():
@@ -291,9 +284,6 @@ class Activity:
         if self._pump.line_begun:
             return self.kept.standing.question
         return question.in_lines(self._model.emulator, self.kept.entered)
-
-    def _group(self) -> int:
-        return self._pump.pty.foreground() if self._pump.pty is not None and self._pump.running else 0
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
         reads_it = reads.reads_terminal(group, self._facts["pid"], pty.device)

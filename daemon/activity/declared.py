@@ -24,11 +24,11 @@ class By(str, Enum):
 
 @dataclass
 class Declared:
-    """The declarations of one program. `last`: the newest that is not a report; `by`: its source."""
+    """The declarations of one program."""
 
     reports: Reports
-    last: Standing | None = None
-    by: By = By.NOTICE
+    last: Standing | None = None  # the newest declaration that is not a report
+    by: By = By.NOTICE  # the source of `last`
 
     @property
     def standing(self) -> Standing | None:
@@ -38,13 +38,14 @@ class Declared:
     @property
     def asks(self) -> bool:
         """True if the program declares that it waits; a notification alone is no such declaration."""
-        minor = self.last is not None and self.by in (By.NOTICE, By.PROGRESS)
-        return not minor and self.standing is not None and self.standing.state == State.WAITING
+        by_notification = self.last is not None and self.by in (By.NOTICE, By.PROGRESS)
+        return not by_notification and self.standing is not None and self.standing.state == State.WAITING
 
     def declare(self, standing: Standing, by: By) -> None:
         """Store a declaration. Reports override all but `--state`; a question overrides notification and progress."""
-        minor = by in (By.NOTICE, By.PROGRESS)
-        if (by == By.VERB or not self.reports.speaks) and not (minor and self.asks):
+        overridden_by_reports = self.reports.speaks and by != By.VERB
+        overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
+        if not (overridden_by_reports or overridden_by_question):
             self.last, self.by = standing, by
 
     def end_progress(self) -> None:

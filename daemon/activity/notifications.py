@@ -47,28 +47,29 @@ class News:
 
 
 class Notifications:
-    """Sends the notifications of one session. `running`: pids of the children that do."""
+    """Sends the notifications of one session, each from a child process."""
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
-        self.running: list[int] = []
+        self.running: list[int] = []  # pids of the children
         self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
-        self._due: News | None = None  # to be sent at the timer `notify`, unless a newer event cancels it
+        self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
     def event(self, event: Event) -> None:
         """Schedule a notification of an event, if the event needs a person."""
-        kind, due = event["event"], self._due
-        rings = due is not None and due.event == BELL
+        kind = event["event"]
+        bell_due = self._due is not None and self._due.event == BELL
         if kind == "activity" and event["why"] != Why.EXIT:
-            self._due = due if rings else None
+            if not bell_due:
+                self._due = None  # that state is over
             if event["state"] in (State.WAITING, State.FAILED):
                 self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self._sent_at)
-        elif kind == "bell" and due is None:
+        elif kind == "bell" and self._due is None:
             self._plan(News(BELL), max(self._sent_at, self._rang_at), least=BELL_DELAY)
         elif kind == "exited" and (code := event.get("exit_code")):
             self._due = News(State.FAILED.value, Why.EXIT.value, failure(event.get("reason"), code))
             self._notify()  # at once: the daemon will exit
-        elif kind == "exited" and rings:
+        elif kind == "exited" and bell_due:
             self._notify()
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
@@ -128,10 +129,8 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
         settings = config.load()
         if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts["name"], news) or not settings.hook:
             os._exit(0)
-        try:
+        with suppress(OSError):  # if the directory was removed, the hook runs in /
             os.chdir(facts["directory"])
-        except OSError:
-            pass  # removed: the hook runs in /
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that was asked may have exited
         os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
     finally:

@@ -47,8 +47,12 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
     Return an empty string on the alternate screen, whose rows are not in order of time.
     """
-    lines = [] if emulator.alternate else _lines(emulator)
-    return next((line[:MAX_QUESTION] for line in reversed(lines[: -1 if begun else None]) if _has_words(line)), "")
+    if emulator.alternate:
+        return ""
+    lines = _lines(emulator)
+    if begun:
+        lines = lines[:-1]
+    return next((line[:MAX_QUESTION] for line in reversed(lines) if _has_words(line)), "")
 
 
 def words_on(emulator: Emulator) -> list[str]:
@@ -72,8 +76,10 @@ def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -
     asks = next((index for index in reversed(last) if _ASKS.search(rows[index])), None)
     if asks is not None:
         return " ".join(_paragraph(rows[asks:], _MENU_GAP))[:MAX_QUESTION]
-    above = " ".join(reversed(_paragraph(reversed(rows), _TEXT_GAP))) or (words[cursor] if cursor is not None else "")
-    return above[-MAX_QUESTION:]
+    above = _paragraph(reversed(rows), _TEXT_GAP)[::-1]
+    if not above and cursor is not None:
+        above = [words[cursor]]
+    return " ".join(above)[-MAX_QUESTION:]
 
 
 def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
@@ -84,7 +90,8 @@ def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
         empty = 0 if row else empty + 1
         if found and empty == gap:
             break
-        found += [row] if row else []
+        if row:
+            found.append(row)
     return found
 
 

@@ -30,6 +30,8 @@ class WorkState(Enum):
 
 
 class ScreenWork:
+    """Judges by the screen whether the program works, and finds the question that it has stopped with."""
+
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cells: Cells | None = None
@@ -45,20 +47,25 @@ class ScreenWork:
 
     def check(self, head: int, active_at: float) -> None:
         """Check for a change. `head`: the log's head. `active_at`: time (monotonic) of the last output or typing."""
-        changes = head != self._head and self._changes()
-        if changes:
-            if self._began is None or active_at - self.changed_at >= _PAUSE:
-                self._began = active_at
-                if self.state == WorkState.NOTHING:
-                    self._known = frozenset(question.words_on(self._model.emulator))
-            self.changed_at = active_at
-            if active_at - self._began >= WORKED_AFTER:
-                self.state = WorkState.GOES_ON
-        elif self.state == WorkState.GOES_ON and time.monotonic() - self.changed_at >= OVER_AFTER:
-            self.state, changes = WorkState.OVER, True
-        if changes and self.state == WorkState.OVER:
-            self.question = question.on_screen(self._model.emulator, self._known)
+        changed = head != self._head and self._changes()
         self._head = head
+        if changed:
+            self._note_change(active_at)
+        elif self.state == WorkState.GOES_ON and time.monotonic() - self.changed_at >= OVER_AFTER:
+            self.state = WorkState.OVER
+        else:
+            return
+        if self.state == WorkState.OVER:
+            self.question = question.on_screen(self._model.emulator, self._known)
+
+    def _note_change(self, at: float) -> None:
+        if self._began is None or at - self.changed_at >= _PAUSE:
+            self._began = at
+            if self.state == WorkState.NOTHING:
+                self._known = frozenset(question.words_on(self._model.emulator))
+        self.changed_at = at
+        if at - self._began >= WORKED_AFTER:
+            self.state = WorkState.GOES_ON
 
     def restore(self, asked: str) -> None:
         self.state, self.question = WorkState.OVER, asked

@@ -27,14 +27,11 @@ MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 
 
-# A client is in one of three states. `mode` is the name of the state in `--status`.
-
-
 @dataclass(frozen=True)
 class Live:
     """The client gets the program's bytes, from its position on."""
 
-    mode: ClassVar[str] = "raw"
+    mode: ClassVar[str] = "raw"  # the name of this state in `--status`
     before_drawn: ClassVar[TerminalState | None] = None
 
 
@@ -96,10 +93,10 @@ class Client(Reader):
     """An attached client."""
 
     def __init__(
-        self, connection: PeerConnection, number: int, hello: Introduction, snapshot: Callable[[int], object]
+        self, connection: PeerConnection, number: int, hello: Introduction, remember: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._snapshot = snapshot  # keeps the terminal's state at a position, where it may be when its link breaks
+        self._remember = remember  # keeps the terminal's state at a position, where it may be when its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
@@ -117,7 +114,7 @@ class Client(Reader):
     def was_sent(self, size: int) -> None:
         super().was_sent(size)
         if self.window is not None:
-            self._snapshot(self.position)
+            self._remember(self.position)
 
     def ready_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""

@@ -41,7 +41,8 @@ class Echoes:
         if len(screen) > protocol.CHUNK:
             screen = b""
         self._report_flags()
-        self._send(client, typed[0][1] - 1 if typed else client.last_input)
+        first_unreported = typed[0][1] if typed else client.last_input + 1
+        self._send(client, first_unreported - 1)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
@@ -71,7 +72,7 @@ class Echoes:
                 self._send(client, number)
 
     def _report_flags(self) -> None:
-        flags = self._pump.flags()
+        flags = self._pump.pty.flags() if self._pump.pty is not None else 0
         if flags != self._flags:
             self._flags = flags
             for client in self._unreported:

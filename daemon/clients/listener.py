@@ -139,12 +139,11 @@ def _hold(folder: str) -> int:
 
 
 def _remove_record(name: str) -> OSError | None:
+    """Remove a session's record, if there is one; return the error if that fails."""
     try:
         os.unlink(paths.record_path(name))
-    except FileNotFoundError:
-        return None
     except OSError as error:
-        return error
+        return None if isinstance(error, FileNotFoundError) else error
     return None
 
 

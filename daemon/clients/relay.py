@@ -44,20 +44,14 @@ class Relay:
 
     def deliver(self) -> None:
         """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
-        log = self.log
-        late = False
         self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
-            if reader.gets_output():
-                if not reader.connection.blocked:
-                    reader.connection.feed(log)
-                late = late or reader.late(log)
-        if late:
-            self._set_late_aside()
+            if reader.gets_output() and not reader.connection.blocked:
+                reader.connection.feed(self.log)
+        self._set_late_aside()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure(Timer.DRAW, max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         self._schedule_emulator()
-        self.settle()
 
     def settle(self) -> None:
         """At the end of the loop's turn, send the screens that are due, and set the program's pace."""
@@ -129,10 +123,7 @@ class Relay:
         return waits
 
     def _set_late_aside(self) -> None:
-        """Make late clients due for a screen, and late followers skip output.
-
-        The leader and the followers get `STALLED` seconds to read on: meanwhile the program waits for them.
-        """
+        """Make late clients due for a screen, and let late followers skip output, unless the program waits for them."""
         log, leader = self.log, self.clients.leader
         for client in self.clients.all:
             if client.gets_output() and client.late(log) and (client is not leader or client.connection.stalled):
@@ -145,7 +136,7 @@ class Relay:
     def set_aside(self, client: Client) -> None:
         """Make a client due: it gets no more bytes, but soon a screen, and the lines that it missed."""
         if isinstance(client.state, Live):
-            self.model.snapshot(client.position)
+            self.model.remember(client.position)
         if not (isinstance(client.state, Due) and client.state.attach):
             client.state = Due(client.state.before_drawn)
         self.settle()
@@ -254,11 +245,8 @@ class Relay:
         )
 
     def _status(self, since: int) -> str:
-        """Return the sequences that follow a screen, for a terminal that shows the output up to `since` (-1: none).
-
-        These are the program's reports. A terminal that attaches is also asked for its colour scheme, if the program
-        wants to hear of changes.
-        """
+        """Return what follows the screen for a terminal that shows the output up to `since` (-1: none)."""
+        # If the program wants reports of another colour scheme, a terminal that attaches is asked for its scheme.
         asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
         return self._reports.sequences(since, self.model.position, every=True) + asked
 
@@ -272,7 +260,7 @@ class Relay:
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
             client.state = Due()
-            model.snapshot(client.position)
+            model.remember(client.position)
         else:
             client.state = Live()
             client.connection.feed(self.log)

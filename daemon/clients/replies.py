@@ -47,7 +47,7 @@ class OpenQueries:
         self._talks[form] = now + OPEN_FOR
 
     def due(self, now: float) -> bool:
-        """Return whether a reply may still come, even late, because the newest query has no reply yet."""
+        """Return whether a reply may still come, even late: the newest query has none yet."""
         return self._asked > self._answered and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:

@@ -12,15 +12,13 @@ _JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
 
 
 class OutputLog:
-    """Blocks of bytes from position `base` up to `head`, counted from the session's first byte.
-
-    `whole`: keep up to `MAX_LAG` bytes, for a creator that may want the output from the first byte on.
-    """
+    """Blocks of bytes from position `base` up to `head`, counted from the session's first byte."""
 
     def __init__(self, base: int = 0, *, job: bool = False) -> None:
         self.base = self.head = base
         self.appended_at = 0.0
-        self._job, self.whole = job, False
+        self._job = job
+        self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
 

@@ -8,6 +8,7 @@ import shlex
 import signal
 import termios
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOTDIR
 from fcntl import ioctl
@@ -37,18 +38,15 @@ _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 @dataclass(frozen=True)
 class Program:
-    """A program to start, with default signal handlers.
-
-    `words`: its argv. `size`: columns, rows, width and height in pixels. `stdin`: its standard input, -1 for the pty.
-    """
+    """A program to start, with default signal handlers."""
 
     path: str
-    words: list[str]
+    words: list[str]  # argv
     directory: str
     environment: dict[str, str]
-    size: tuple[int, int, int, int]
+    size: tuple[int, int, int, int]  # columns, rows, width and height in pixels
     umask: int
-    stdin: int = -1
+    stdin: int = -1  # a descriptor; -1 for the pty
 
     def start(self) -> tuple[int, int]:
         """Start the program; return the master side of its pty, and its pid.
@@ -176,9 +174,6 @@ class Pty:
         except BlockingIOError:
             return 0
 
-    def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        set_size(self.descriptor, columns, rows, width, height)
-
     def foreground(self) -> int:
         try:
             return max(0, os.tcgetpgrp(self.descriptor))
@@ -290,7 +285,5 @@ def _lives(child: int) -> bool:
 
 
 def _signal_group(group: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # it has ended, or runs as another user
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # it has ended, or runs as another user

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from sesh.daemon.observers import Observers
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.timer import Timer
@@ -23,7 +23,7 @@ REOPEN_AFTER = 1.0  # seconds until a pty that seemed closed is read again
 
 
 class Writer(Enum):
-    """The writer of a unit of input that is no client. ANSWERS and RUN are not part of a person's line."""
+    """A writer of input other than a client. What ANSWERS and RUN write is not part of a person's line."""
 
     ANSWERS = auto()
     RUN = auto()
@@ -89,17 +89,13 @@ class Reading(Enum):
 
 
 class Pump:
-    """Moves bytes in both directions.
-
-    `traffic` is called before `type` types, and after output. `found` is called with the findings in a block of output
-    and the block's position. `appended` is called after bytes were appended to the log.
-    """
+    """Moves bytes in both directions."""
 
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
         self.log, self._loop, self.life = log, loop, life
-        self.traffic: Observers[[]] = Observers()
-        self.found: Observers[[list[Finding], int]] = Observers()
-        self.appended: Observers[[]] = Observers()
+        self.traffic: Observers[[]] = Observers()  # called before `type` types, and after output
+        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's findings and its position
+        self.appended: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.pty: Pty | None = None
         self.reading = Reading.CLOSED
         self.filter: Callable[[bytes], bytes] | None = None  # returns the visible part of a block
@@ -119,13 +115,14 @@ class Pump:
     def attach(self, pty: Pty) -> None:
         self.pty, self.reading = pty, Reading.OPEN
 
-    def flags(self) -> int:
-        """Return the terminal's flags (`Pty.flags`)."""
-        return self.pty.flags() if self.pty is not None else 0
+    @property
+    def foreground(self) -> int:
+        """The foreground's process group; 0 without one, or if the program has ended."""
+        return self.pty.foreground() if self.pty is not None and self.running else 0
 
     def resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
-            self.pty.resize(*size)
+            set_size(self.pty.descriptor, *size)
 
     def pace(self, *, paused: bool) -> None:
         """Pause or resume reading, unless the slave side is closed."""
@@ -215,11 +212,6 @@ class Pump:
     def line_begun(self) -> bool:
         """True if an unfinished line was typed."""
         return self.pty is not None and self.typed_line.length(self.pty) > 0
-
-    @property
-    def drafted(self) -> bool:
-        """True if a person at an attached client has typed an unfinished line."""
-        return self.pty is not None and self.typed_line.drafted(self.pty)
 
     @property
     def unread(self) -> int:

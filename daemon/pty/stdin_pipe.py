@@ -10,22 +10,18 @@ from sesh.requests import FeedAnswer
 
 
 class StdinPipe:
-    """The write end of the pipe.
-
-    `received`: the number of bytes so far, where a feeder that reconnects continues. `linger`: seconds that the
-    pipe stays open without its feeder. `ends`: close the pipe after the waiting bytes.
-    """
+    """The write end of the pipe."""
 
     def __init__(self, descriptor: int, loop: Loop) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
         self.descriptor, self._loop = descriptor, loop
-        self.received = 0
-        self.feeder: object = None
-        self.linger = 0.0
-        self.waiting = memoryview(b"")
+        self.received = 0  # bytes so far, where a feeder that reconnects continues
+        self.feeder: object = None  # the connection that feeds
+        self.linger = 0.0  # seconds that the pipe stays open without its feeder
+        self.waiting = memoryview(b"")  # bytes that the pipe has not taken
         self._respond: Callable[[FeedAnswer], None] | None = None
-        self.ends = False
+        self.ends = False  # close the pipe after the waiting bytes
 
     @property
     def open(self) -> bool:

@@ -24,21 +24,18 @@ _RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}
 
 @dataclass
 class TypedLine:
-    """The unfinished line, estimated from keys.
+    """The unfinished line, estimated from keys."""
 
-    `estimate`: its length in bytes, erased ones included. `draft`: a person has typed it. `typed_at`, `person_at`:
-    times (monotonic) of the last input, and of a person's. `reader`: `Pty.reader` at the last keys.
-    """
-
-    estimate: int = 0
-    draft: bool = False
-    typed_at: float = 0.0
-    person_at: float = 0.0
-    reader: tuple[int, bool] = (0, False)
+    estimate: int = 0  # its length in bytes, erased ones included
+    draft: bool = False  # a person has typed it
+    typed_at: float = 0.0  # time (monotonic) of the last input
+    person_at: float = 0.0  # the same, of a person's
+    reader: tuple[int, bool] = (0, False)  # `Pty.reader` at the last keys
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         self.typed_at = time.monotonic()
-        self.person_at = self.typed_at if attended else self.person_at
+        if attended:
+            self.person_at = self.typed_at
         if pty is not None:
             self.estimate, self.reader = self.length(pty), pty.reader()
         for token, _ in tokens(keys[-_MOST_BYTES:]):

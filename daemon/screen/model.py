@@ -25,7 +25,7 @@ STEP_TIME = 0.008  # seconds of one step of the emulator
 FIRST_SLICE = 64 << 10  # bytes of the emulator's first step; as long as it parses them whole, twice as many in the next
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
-_MAX_SNAPSHOTS = 1024  # the oldest is dropped
+_MAX_STATES = 1024  # the oldest is dropped
 
 
 class TerminalState(NamedTuple):
@@ -46,7 +46,7 @@ class ModelState:
     position: int
     size: tuple[int, int]
     resizes: list[tuple[int, int, int]]  # those that the emulator has not reached: position, size
-    snapshots: list[tuple[int, TerminalState | None]]  # see `Model.snapshot`
+    states: list[tuple[int, TerminalState | None]]  # see `Model.remember`
     drawn: tuple[int, int]  # the emulator's size
     screen: bytes  # restores the emulator
     completed: int  # the number of the newest line that has scrolled off
@@ -74,11 +74,11 @@ class Model:
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._snapshots: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
-        self._ahead: list[int] = []  # positions of snapshots that it has not reached, sorted
+        self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
+        self._ahead: list[int] = []  # the positions in `_states` that it has not reached, sorted
         self._slice = FIRST_SLICE
         self.local_positions: Callable[[], Iterable[int]] = tuple
-        """Returns the positions of local clients. `step` takes a snapshot where the emulator passes one of them."""
+        """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
@@ -123,20 +123,20 @@ class Model:
             return
         emulator, start = self.emulator, self.position
         end = min(start + self._slice, self._log.head if end is None else end)
-        # Stop at the next resize, at the next snapshot, and where a local client is.
+        # Stop at the next resize, at the next state to remember, and where a local client is.
         while self._ahead and self._ahead[0] <= start:
             del self._ahead[0]
         local_positions = list(self.local_positions())
         if start in local_positions:
-            self.snapshot(start)
+            self.remember(start)
         stops = [end, *self._ahead[:1], *(resize[0] for resize in self._resizes), *local_positions]
         end = min(position for position in stops if position > start)
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
         self._slice = min(SLICE, 2 * self._slice) if taken > self._slice // 2 else FIRST_SLICE
-        if self.position in self._snapshots:
-            self._snapshots[self.position] = _shown_by(emulator)
+        if self.position in self._states:
+            self._states[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -148,7 +148,6 @@ class Model:
         until = time.monotonic() + seconds
         while self.position < end and time.monotonic() < until:
             self.step(end)
-        self._apply_resizes()
         return self.position >= end
 
     def skip_ahead(self) -> None:
@@ -176,7 +175,7 @@ class Model:
             position=self.position,
             size=(self.columns, self.rows),
             resizes=list(self._resizes),
-            snapshots=list(self._snapshots.items()),
+            states=list(self._states.items()),
             drawn=(emulator.columns, emulator.rows),
             screen=replay(emulator, lines=emulator.scrollback.lines, clear=False),
             completed=emulator.scrollback.completed,
@@ -188,25 +187,25 @@ class Model:
         self.position = state.position
         self.columns, self.rows = state.size
         self._resizes = deque(state.resizes)
-        self._snapshots = dict(state.snapshots)
-        self._ahead = sorted(position for position, shown in state.snapshots if shown is None)
+        self._states = dict(state.states)
+        self._ahead = sorted(position for position, shown in state.states if shown is None)
         self.emulator = self._new(*state.drawn)
         self.emulator.feed(state.screen)
         self.emulator.scrollback.renumber(state.completed)
         self.emulator.screen.used = set(state.used)
 
-    def snapshot(self, position: int) -> None:
+    def remember(self, position: int) -> None:
         """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint."""
         if position == self.position:
-            self._snapshots[position] = _shown_by(self.emulator)
-        elif position > self.position and position not in self._snapshots:
-            self._snapshots[position] = None
+            self._states[position] = _shown_by(self.emulator)
+        elif position > self.position and position not in self._states:
+            self._states[position] = None
             insort(self._ahead, position)
-        while len(self._snapshots) > _MAX_SNAPSHOTS:
-            del self._snapshots[next(iter(self._snapshots))]
+        while len(self._states) > _MAX_STATES:
+            del self._states[next(iter(self._states))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return how many lines have scrolled off since `position`; without a snapshot there, in the whole session."""
+        """Return how many lines have scrolled off since `position`, or so far if its state is not remembered."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
@@ -219,8 +218,8 @@ class Model:
         return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the terminal's state at `position`; that of an empty screen if there is no snapshot."""
-        return self._snapshots.get(position) or TerminalState()
+        """Return the terminal's state at `position`; that of an empty screen if it is not remembered."""
+        return self._states.get(position) or TerminalState()
 
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:

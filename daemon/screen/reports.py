@@ -147,14 +147,14 @@ class Reports:
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
-        """Return the sequences that bring a terminal's records from position `since` (-1: none) to `until`.
+        """Return the sequences that give a terminal the records of `until`; it has those of `since` (-1: none).
 
-        If the records have changed, clear them first. If not, return them only if `every` is set.
+        If they have not changed between these positions, return them only if `every` is set.
         """
         changed = since < self.changed_at <= until
         if not (changed or every):
             return ""
-        cleared = [{"state": "clear"}] if changed and since >= 0 else []
+        cleared = [{"state": "clear"}] if changed and since >= 0 else []  # first: some may be gone
         bodies = [":".join(map("=".join, report.items())) for report in (*cleared, *self.records.values())]
         return "".join(f"\x1b]7501;{body}\x1b\\" for body in bodies)
 

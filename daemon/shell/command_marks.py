@@ -36,13 +36,13 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True)
 class Begun:
-    """A command that runs. `start`: the position of its output. `number`: 0 if it has no text."""
+    """A command that runs."""
 
-    start: int
+    start: int  # the position of its output
     started: float  # seconds since 1970
     began_at: float  # monotonic
     text: str | None
-    number: int
+    number: int  # in the history; 0 if it has no text
     cwd: str
 
 
@@ -65,8 +65,7 @@ class CommandMarks:
             self.begun = None
             return
         command = parse_command(body)
-        pid = self._pump.pty.foreground() if self._pump.pty is not None else 0
-        cwd = processes.directory_of(pid) or processes.directory_of(int(self._facts["pid"]))
+        cwd = processes.directory_of(self._pump.foreground) or processes.directory_of(int(self._facts["pid"]))
         number = self._runs.history.next_number() if command is not None else 0
         self.begun = Begun(position, time.time(), time.monotonic(), command, number, cwd)
         if command is None:
@@ -96,7 +95,9 @@ def own_output(data: bytes, *, translated: bool) -> bytes:
     """Return the output without the shell's additions. `translated`: the terminal wrote CR LF for LF."""
     before = _BEFORE.match(data[:_LONGEST_ADDITION])
     after = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
-    data = data[before.end() if before else 0 : len(data) - (after.end() if after else 0)]
+    start = before.end() if before else 0
+    end = len(data) - (after.end() if after else 0)
+    data = data[start:end]
     return data.replace(b"\r\n", b"\n") if translated else data
 
 

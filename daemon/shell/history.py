@@ -20,15 +20,15 @@ _FACTS_SIZE = 150  # characters of an entry's JSON besides command and directory
 
 @dataclass
 class Command:
-    """A command that has ended. `output`: empty if it was dropped."""
+    """A command that has ended."""
 
     facts: RunFacts
-    output: bytes = b""
+    output: bytes = b""  # its end; empty if it was dropped
 
 
 @dataclass
 class Answered:
-    """The answer to the run of this number: its result, or an error."""
+    """The answer to the run of this number: a result or an error."""
 
     number: int
     result: RunFacts | None
@@ -37,22 +37,25 @@ class Answered:
 
 @dataclass
 class History:
-    """`last`: the run that was active at the session's end, with its `key`. `answers`: by the keys of runs."""
+    """The newest commands of a session that have ended, and the answers to its runs."""
 
-    count: int = 0
-    last: RunFacts | None = None
+    count: int = 0  # of all commands so far
+    last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)
-    answers: dict[str, Answered] = field(default_factory=dict)
+    answers: dict[str, Answered] = field(default_factory=dict)  # by the keys of runs
 
     def find(self, number: int, session: str) -> Command:
         """Return a command. Raises NotFound; its message names `session`."""
-        for command in self.commands:
-            if command.facts["n"] == number:
-                if command.facts["output_bytes"] and not command.output:  # dropped, or restored without output
-                    message = f"the output of command {number} is not kept any more"
-                    raise NotFound(message, hint=f"see: {SESH} --logs {session}")
-                return command
-        raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
+        command = self._kept(number)
+        if command is None:
+            raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
+        if command.facts["output_bytes"] and not command.output:  # dropped, or restored without output
+            message = f"the output of command {number} is not kept any more"
+            raise NotFound(message, hint=f"see: {SESH} --logs {session}")
+        return command
+
+    def _kept(self, number: int) -> Command | None:
+        return next((command for command in self.commands if command.facts["n"] == number), None)
 
     def newest(self, budget: int) -> list[RunFacts]:
         """Return the newest commands that fit into `budget` characters, the oldest first."""
@@ -104,10 +107,9 @@ class History:
         if answer.result is None:
             run.request.refuse(rebuild(answer.error))
             return True
-        rows = ((each.facts["output_bytes"], each.output) for each in self.commands if each.facts["n"] == answer.number)
-        size, output = next(rows, (0, b""))
-        first = size - len(output)
-        since = run.sent or 0
+        command, since = self._kept(answer.number), run.sent or 0
+        output = command.output if command is not None else b""
+        first = command.facts["output_bytes"] - len(output) if command is not None else 0
         facts: RunFacts = {**answer.result, "truncated": answer.result["truncated"] or first > since}
         run.request.respond(facts, output[max(0, since - first) :])
         return True

@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sesh import directories, files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
@@ -31,10 +32,10 @@ _NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
 
 
 class MarkFilter:
-    """Removes marks from the program's output.
+    """Removes the marks of one session's runs from the program's output, and holds back the echo of a typed line.
 
     `marked` is called with each mark (token, letter, exit code), and returns its replacement. `passed` is called with
-    the output between marks.
+    the output between marks. `secret`: the prefix of this session's tokens.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class MarkFilter:
         start = data.rfind(b"\x1b", max(0, len(data) - _LONGEST))
         if start >= 0 and self._may_begin(data[start:]):
             data, self._part = data[:start], data[start:]
+        if self._start not in data:
+            return self._pass(data)
         out, position = [], 0
-        for mark in _MARK.finditer(data) if self._start in data else ():
+        for mark in _MARK.finditer(data):
             token, letter, digits = (group.decode() if group else "" for group in mark.groups())
             if not token.startswith(self._secret):
                 continue  # from a session that is nested in this one
@@ -153,10 +156,8 @@ class Wrapper:
 
     def remove(self) -> None:
         for path in (self._outer, self._inner):
-            try:
+            with suppress(OSError):
                 os.unlink(path)
-            except OSError:
-                continue
 
     def _mark(self, letter: str, before: str = "") -> str:
         """Return shell source that prints a mark, after the commands `before`; hide the trace (`set -x`) on stderr."""

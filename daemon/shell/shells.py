@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sesh import processes
@@ -99,19 +100,24 @@ def kind_of(pid: int) -> str:
 
 def _runs_script(words: list[str]) -> bool:
     """Return whether a shell with these arguments runs a script (`-c`, `-lc`, or a file)."""
-    is_value = False
-    for word in words:
-        short = word[1:] if word[:1] in ("-", "+") and word[1:2] != "-" else ""
-        if "c" in short or (not is_value and word[:1] not in ("-", "+")):
-            return not is_value
-        if "s" in short:
+    rest = iter(words)
+    for word in rest:
+        if word[:1] not in ("-", "+"):
+            return True  # a file
+        letters = "" if word[1:2] == "-" else word[1:]
+        if "c" in letters:
+            return True
+        if "s" in letters:
             return False  # it reads stdin; the other words are arguments
-        is_value = not is_value and (word in _VALUED or short[-1:] in ("o", "O"))
+        if word in _VALUED or letters[-1:] in ("o", "O"):
+            next(rest, None)
     return False
 
 
-def foreground_name(pty: Pty) -> str:
-    words = processes.command_of(pty.foreground())
+def foreground_name(pty: Pty, asker: int = -1, own: Sequence[str] = ()) -> str:
+    """Return the name of the program in the foreground; if that is `asker`, which is about to end, that of `own`."""
+    group = pty.foreground()
+    words = own if group == asker else processes.command_of(group)
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 

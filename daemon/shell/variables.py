@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from sesh import directories, files
 from sesh.errors import Refused
@@ -24,26 +25,23 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         content = files.read_own(path, _LARGEST)
     except (OSError, Refused):
         content = None
-    if content is not None:
-        pairs = (line.partition("=") for line in content.decode("utf-8", "surrogateescape").split("\n") if line)
-        before = {key: value for key, _, value in pairs}
-    else:
-        before = {key: os.environ.get(key, "") for key in changes}  # the daemon has its creator's environment
-        if not renamed and all(before.get(key) == value for key, value in changes.items()):
+    if content is None:  # the program has the daemon's own environment
+        before = {key: os.environ[key] for key in changes if os.environ.get(key)}
+        if not renamed and all(before.get(key, "") == value for key, value in changes.items()):
             return
+    else:
+        lines = content.decode("utf-8", "surrogateescape").split("\n")
+        before = {key: value for key, _, value in (line.partition("=") for line in lines if line)}
     # Do not unset a variable that no client has set: it may be the user's own.
     known = {key: value for key, value in changes.items() if value or before.get(key)}
-    now = {**{key: value for key, value in before.items() if value or content}, **known, "SESH_SESSION": name}
+    now = {**before, **known, "SESH_SESSION": name}
     if os.path.islink(link := records.agent_path(session_id)):
         now["SSH_AUTH_SOCK"] = link
     if now == before:
         return
-    try:
-        with directories.masked(0o077):
-            text = "".join(f"{key}={value}\n" for key, value in now.items())
-            files.write_whole(path, text.encode("utf-8", "surrogateescape"))
-    except OSError:
-        return
+    text = "".join(f"{key}={value}\n" for key, value in now.items())
+    with suppress(OSError), directories.masked(0o077):
+        files.write_whole(path, text.encode("utf-8", "surrogateescape"))
 
 
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:

@@ -118,7 +118,7 @@ class _Opening:
                 bufsize=0,
                 env=environment,
                 start_new_session=not prompts,
-                preexec_fn=_ignore_keys if prompts and destination.via is None else None,
+                preexec_fn=_ignore_keys if prompts else None,
             )
         except OSError as error:
             stderr.close()
@@ -143,7 +143,7 @@ def _near(destination: Destination) -> Near:
 
 
 def _ignore_keys() -> None:
-    r"""Ignore Ctrl-C and Ctrl-\ in an ssh that keeps the terminal, as they are for the session."""
+    r"""Ignore Ctrl-C and Ctrl-\ in a command that keeps the terminal, as they are for the session."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
 

@@ -126,8 +126,7 @@ def status(ctx: Context, name: AnyName = None) -> int:
     target = cli.find(name)
     session = target.call(views.status, name=name)
     session["host"] = cli.host
-    described = "\n".join(_described(session, time.time() + target.clock))
-    return cli.out.show(session, for_host(described, cli.host))
+    return cli.out.show(session, "\n".join(_described(session, time.time() + target.clock)))
 
 
 def _described(session: Status, now: float) -> list[str]:
@@ -186,4 +185,5 @@ def _lost(session: Summary) -> str:
     how = f"when {session.get('host') or 'this machine'} restarted" if reboot else "its daemon died"
     if not saved:
         return f"{how}; its screen was not kept"
-    return f"{how}; its screen of {measures.local_time(saved)} was kept: {SESH} --screen {session['name']}"
+    look = for_host(f"{SESH} --screen {session['name']}", session.get("host"))
+    return f"{how}; its screen of {measures.local_time(saved)} was kept: {look}"

@@ -104,7 +104,6 @@ class LostSession:
     """A session to enter again, because its link is lost or doubted."""
 
     name: str
-    host: str
     session_id: str
     position: int  # of the first byte of output that was not received
     heard_at: float  # when the last byte was received (monotonic)

@@ -67,7 +67,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
-    answer, _ = find.ask(name, DETACH, which=which)
+    answer, _ = find.ask(name, DETACH, which=which, asker=os.getpid())
     return {"name": name, "detached": answer["detached"]}
 
 

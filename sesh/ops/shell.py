@@ -132,6 +132,7 @@ class _Run:
         self._stream.position = 0
         self._carried = bytearray()
         self._delivery = _Delivery.UNSENT
+        self._unanswered: list[str] = []  # keys of the interrupts that the daemon has not answered yet
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
@@ -147,6 +148,8 @@ class _Run:
                 protocol.carry(self._carried, data)
             elif kind == protocol.RESPONSE and number == _RUN:
                 return self._stream.connection.response(RUN, data), bytes(self._carried)
+            elif kind == protocol.RESPONSE and number == _INTERRUPT:
+                del self._unanswered[:1]  # answers arrive in the order of the requests
             elif kind == protocol.RESPONSE and number == _QUESTION:
                 answer = self._stream.connection.response(WAIT, data)
                 if "met" in answer and self._tell is not None:
@@ -176,7 +179,7 @@ class _Run:
         frames = self._frames(self._deadline, from_now=first)
         if first:
             self._delivery = _Delivery.SENT
-        stream.connection.send(frames)
+        stream.connection.send(frames + b"".join(map(_interrupt, self._unanswered)))
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
         """Return the frames to send. The command's is the last, so that it runs only if all arrive.
@@ -197,7 +200,8 @@ class _Run:
         if self._delivery is _Delivery.SENT:
             self._delivery = _Delivery.FOLLOWED
         with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
-            self._stream.connection.send(wire.asking(RUN_INTERRUPT, _INTERRUPT), time.monotonic() + 1)
+            self._unanswered.append(os.urandom(8).hex())
+            self._stream.connection.send(_interrupt(self._unanswered[-1]), time.monotonic() + 1)
 
     def failed(self, error: SeshError) -> SeshError:
         """Return the error to raise: its message and exit code say whether the command may have run."""
@@ -233,6 +237,10 @@ class _Run:
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
         facts: RunFacts = {**last, "output_lost": True}
         return facts, b""
+
+
+def _interrupt(key: str) -> bytes:
+    return wire.asking(RUN_INTERRUPT, _INTERRUPT, key=key)
 
 
 # -- history

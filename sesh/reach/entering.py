@@ -72,25 +72,25 @@ def enter_again(destination: Destination, describe: Callable[[], LostSession], a
 
     `describe`: returns the session as it is now.
     """
-    lost = describe()
-    request = _entry_again(lost)
+    host, lost = destination.host, describe()
     if attempt.lost:
-        _log_loss(lost)
-    link = opening.reopen_link(destination, attempt, request if attempt.first else None)
-    if not attempt.first:
+        _log_loss(host, lost)
+    early = _entry_again(lost) if attempt.first else None
+    link = opening.reopen_link(destination, attempt, early)
+    if early is None:
         lost = describe()  # more output may have arrived over the doubted link
-        request = _entry_again(lost)
+    request = early or _entry_again(lost)
     name, joined, ended = lost.name, None, None
     try:
         answer = enter(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
         name, joined = answer["name"], answer.get("daemon_pid")
     except Ended as error:
         ended = error
-    _log_loss(lost)
-    if not (attempt.may_prompt or known.asks(destination.host)):
+    _log_loss(host, lost)
+    if not (attempt.may_prompt or known.asks(host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap = round(time.monotonic() - lost.heard_at, 3)
-    eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
+    eventlog.log("reconnect", host=host, session=name, gap=gap, since=lost.position, joined=joined)
     if ended is not None:
         raise ended
     return link
@@ -100,8 +100,8 @@ def _entry_again(lost: LostSession) -> Request:
     return entry(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
 
 
-def _log_loss(lost: LostSession) -> None:
+def _log_loss(host: str, lost: LostSession) -> None:
     """Log the loss of a session's link, once for all attempts."""
-    if _logged.get((lost.name, lost.host)) != lost.heard_at:
-        _logged[lost.name, lost.host] = lost.heard_at
-        eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
+    if _logged.get((lost.name, host)) != lost.heard_at:
+        _logged[lost.name, host] = lost.heard_at
+        eventlog.log("disconnect", host=host, session=lost.name, reason="lost")

@@ -90,7 +90,7 @@ class LinkStream(Stream):
 
     def _describe(self) -> LostSession:
         """Return the session to enter again over another link."""
-        return LostSession(self.name, self.host, self.session_id, self.position or 0, self._keeper.health.heard_at)
+        return LostSession(self.name, self.session_id, self.position or 0, self._keeper.health.heard_at)
 
     def reconnect(self) -> None:
         self.connection.close()

@@ -52,7 +52,7 @@ class RawLines(Block):
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
         Parser(screen).parse(self.data)
-        return drawn.last(self.count)
+        return drawn.take()  # the screen is garbage in a cycle, which must not keep the lines until it is collected
 
 
 class _Skipping(Scrollback):

@@ -95,6 +95,16 @@ def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home:
     assert (code, "the command goes on in work" in said) == (130, True)
 
 
+def test_ctrl_c_while_the_link_is_silent_interrupts_the_command_over_the_next_one(home: Home, box: ViaHost) -> None:
+    """The command went on, and nothing said so."""
+    script = "trap 'echo caught; exit 5' INT; echo begun; while :; do sleep 0.02; done"
+    process = home.start("@box", "--run", "work", "--", "sh", "-c", script)
+    assert line_of(process.stdout) == b"begun\n"
+    box.strand()
+    process.send_signal(signal.SIGINT)
+    assert outcome(process)[:2] == (5, "caught\n")
+
+
 def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(home: Home, box: ViaHost) -> None:
     running = home.start("@box", "--run", "work", "--json", "--", f"touch began; {GO}; exit 9")
     wait_until(lambda: box.exists("began"))

@@ -61,3 +61,13 @@ def test_a_pattern_reaches_every_host_that_it_matches(home: Home, there: Home) -
     assert [(row["host"], row["output"].strip()) for row in done.json()] == [
         (name, os.path.join(there.path, name)) for name in ("h1", "h2")
     ]
+
+
+def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
+    """It reached the command of `via` too: the link broke with each Ctrl-C, and two lines said so."""
+    reached(home, within(there))
+    script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
+    terminal = home.terminal("@there", "--exec", "job", "--follow", "--", "sh", "-c", script)
+    terminal.wait_for("ready")
+    terminal.type("\x03")
+    assert (terminal.exit_code(), terminal.text().split()) == (4, ["ready", "^Ccaught"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -75,7 +76,7 @@ def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert shown["lost"]["saved"] is not None
     home.write(".sesh/web.json", json.dumps({**record(home, "web"), "boot": "before"}), mode=0o600)
     assert sesh("--list", "--json").json()[0]["lost"]["reason"] == "reboot"
-    assert "when this machine restarted" in sesh("--status", "web").stdout
+    assert re.search(r"when this machine restarted; .* was kept: sesh --screen web\n", sesh("--status", "web").stdout)
     assert sesh("--kill", "web").code == 0
     assert checkpoints(home) == []
 

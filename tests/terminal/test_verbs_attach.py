@@ -59,6 +59,15 @@ def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Ope
     assert opened.exit_code() == 0
 
 
+def test_leaving_by_the_verb_names_what_runs_on_and_not_the_verb_itself(terminal: Open, home: Home) -> None:
+    """The line said `python runs on`, of the process that had just asked to leave."""
+    opened = inside(terminal("work", columns=120))
+    shell = os.path.basename(home.summary("work")["command"][0])
+    opened.type("sesh --detach\r")
+    opened.wait_for(f"[detached from work: {shell} runs on; sesh work returns]")
+    assert opened.exit_code() == 0
+
+
 def test_a_session_that_bears_the_name_of_a_verb_is_reached_by_its_option(terminal: Open, sesh: Sesh) -> None:
     opened = terminal("-A", "kill", "--", "cat")
     opened.wait_for("kill is a verb")

@@ -160,9 +160,9 @@ def lived() -> Session:
     own.pump.scanner.find(b"\x1b]0;un")
     own.model.position = 7
     own.model.catch_up(10)
-    own.model.snapshot(own.log.head)
+    own.model.remember(own.log.head)
     own.log.append(b"more")
-    own.model.snapshot(own.log.head)
+    own.model.remember(own.log.head)
     own.model.resize(100, 30)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3

@@ -99,11 +99,11 @@ def test_lines_since_a_client_left_are_counted_exactly_at_a_mark() -> None:
     log, counted = model(20, 5)
     log.append(b"line\r\n" * 50)
     left = log.head - 60
-    counted.snapshot(left)
+    counted.remember(left)
     log.append(b"line\r\n" * 30)
     counted.catch_up(10)
     assert counted.scrolled_since(left) == 40
-    counted.snapshot(log.head)
+    counted.remember(log.head)
     log.append(b"line\r\n" * 7)
     counted.catch_up(10)
     assert counted.scrolled_since(log.head - 42) == 7
@@ -114,8 +114,8 @@ def test_marks_are_bounded() -> None:
     log, marked = model()
     log.append(bytes(10_000))
     for position in range(5000):
-        marked.snapshot(position)
-    assert len(marked.dump().snapshots) == models._MAX_SNAPSHOTS
+        marked.remember(position)
+    assert len(marked.dump().states) == models._MAX_STATES
 
 
 def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,7 @@ from tests.support import wait_until
 
 
 def connection() -> wire.Connection:
-    inbound, outbound = os.pipe()
-    return wire.Connection(inbound, outbound)
+    return wire.Connection(*os.pipe())
 
 
 def ways(*steps: Exception | wire.Connection) -> Reopen:
