@@ -120,7 +120,8 @@ class Checkpointer:
             model.step()
             yield
         emulator, position = model.emulator, self._log.head
-        size, drawn = [model.columns, model.rows], [emulator.columns, emulator.rows]
+        size = [model.columns, model.rows]
+        drawn = [emulator.columns, emulator.rows]
         file, parts = self._next_file()
         screen = self._screen()
         yield  # with a long line on the screen, this took as long as a step may
@@ -156,8 +157,9 @@ class Checkpointer:
         emulator.screen.sync_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns
         source, end = (scrollback.revision, columns), scrollback.completed
-        most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
-        if last.source != source or end - last.start > most[0] or last.off["bytes"] > most[1]:
+        is_long = end - last.start > 2 * scrollback.max_lines
+        is_large = last.off["bytes"] > 2 * scrollback_bytes(scrollback.max_lines)
+        if last.source != source or is_long or is_large:
             # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
             last = _File(off, source, scrollback.dropped, scrollback.dropped)

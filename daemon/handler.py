@@ -108,7 +108,7 @@ class ClientHandler:
             client.position = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
-            client.state = Live()
+            client.state = Live()  # from the session's first byte on
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]

@@ -81,7 +81,8 @@ class Activity:
     def typed(self, data: bytes) -> None:
         """Note typed input: a line answers the question, and some keys end a declaration."""
         kept = self.kept
-        self._typed_at, self._pump.last_activity = time.monotonic(), STEADY.now()
+        self._typed_at = time.monotonic()
+        self._pump.last_activity = STEADY.now()
         if data[-1:] == _CTRL_C:
             self._pump.life.interrupt()
         else:
@@ -146,7 +147,8 @@ class Activity:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear(Timer.ACTIVITY)
         self.reports.take({"state": "clear"}, 0, self._pump.log.head)
-        self._settled, self.kept.declared.last = True, None
+        self._settled = True
+        self.kept.declared.last = None
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- outputs

@@ -74,8 +74,9 @@ def decide(before: Standing, declared: Standing | None, seen: Standing | None, a
     Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
     unless the question was answered meanwhile.
     """
-    stopped = seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING
-    found = seen if stopped else declared or seen
+    found = declared or seen
+    if seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING:
+        found = seen
     if found is None:
         return before
     if found.state == State.WAITING and before.since < answered_at:

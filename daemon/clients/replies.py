@@ -37,7 +37,8 @@ class OpenQueries:
         """Open a query for `seconds`. `form`: that of its reply."""
         if now >= self._late_until or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
             self._waiting.clear()
-        self._asked, self._late_until = self._asked + 1, now + _LATE
+        self._asked += 1
+        self._late_until = now + _LATE
         self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
 
     def converse(self, form: bytes, now: float) -> None:

@@ -64,7 +64,9 @@ class OutputLog:
     @property
     def retained(self) -> int:
         """The number of bytes to keep although all readers have them."""
-        return MAX_LAG if self.whole else JOB_RETAINED if self._job else RETAINED
+        if self.whole:
+            return MAX_LAG
+        return JOB_RETAINED if self._job else RETAINED
 
     def trim(self, needed: int) -> None:
         """Drop whole blocks before `needed`, but keep the last `retained` bytes."""

@@ -35,7 +35,7 @@ class TerminalState(NamedTuple):
     alternate: bool = False
     stacks: Stacks = Stacks()  # pushed modes
     row: int = 0  # the cursor's
-    open_rows: int = 0  # rows that have scrolled off of the line that the screen begins within
+    open_rows: int = 0  # rows above the screen that belong to its first line
     columns: int = 0
 
 
@@ -96,8 +96,8 @@ class Model:
 
         None if it may lag until more output or a request comes: the lag is small, and no resize is pending.
         """
-        may_lag = self._life.running and not self._resizes
-        if self.lag <= (SMALL_LAG if may_lag else 0):
+        allowed = SMALL_LAG if self._life.running and not self._resizes else 0
+        if self.lag <= allowed:
             return None
         if self.lag >= MAX_LAG:
             return 0.0

@@ -94,8 +94,10 @@ class History:
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
         """Keep the first answer to a run that has a key."""
         if run.key and run.key not in self.answers:
-            error, result = (answer.facts(), None) if isinstance(answer, SeshError) else (None, answer)
-            self.answers[run.key] = Answered(run.number, result, error)
+            if isinstance(answer, SeshError):
+                self.answers[run.key] = Answered(run.number, None, answer.facts())
+            else:
+                self.answers[run.key] = Answered(run.number, answer, None)
             if len(self.answers) > MAX_ENTRIES:
                 del self.answers[next(iter(self.answers))]
 

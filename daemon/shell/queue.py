@@ -126,10 +126,10 @@ class RunQueue:
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
-        """Return whether a run has made the shell exit with this code."""
-        # fish reports the exit code of its last run before it exits.
-        finished_at, answered = self._finished
-        return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
+        """Return whether a run has made the shell exit with this code, maybe just after the run's end (as in fish)."""
+        finished_at, finished_with = self._finished
+        just_finished = time.monotonic() < finished_at + JUST_NOW
+        return self.active is not None or (just_finished and finished_with == code)
 
     def program_ended(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
@@ -230,7 +230,8 @@ class RunQueue:
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.attempts += 1
-        run.shell, run.wrapper = shell, Wrapper(self.name, self._secret, shell.kind)
+        run.shell = shell
+        run.wrapper = Wrapper(self.name, self._secret, shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
