@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -70,19 +71,12 @@ def _steps(server: Server, request: Request[ReloadAnswer], python: str, path: li
         _check_reloadable(server)
         with memory_file(b"") as report, memory_file(encoded(snapshot_of(server))) as memory:
             words = program("try_out", 0, (-1, 0))
-            actions = [
-                (os.POSIX_SPAWN_DUP2, memory.fileno(), 0),
-                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, report.fileno(), 2),
-            ]
-            trial = os.posix_spawn(python, words, os.environ, file_actions=actions)
-            while not (ended := os.waitpid(trial, os.WNOHANG))[0] and time.monotonic() < deadline:
-                yield
-            timed_out = not ended[0]
-            if timed_out:
-                os.kill(trial, signal.SIGKILL)
-                ended = os.waitpid(trial, 0)
-            if ended[1]:
+            with subprocess.Popen(words, stdin=memory, stdout=subprocess.DEVNULL, stderr=report) as trial:
+                while trial.poll() is None and time.monotonic() < deadline:
+                    yield
+                timed_out = trial.poll() is None
+                trial.kill()
+            if trial.returncode:
                 lines = os.pread(report.fileno(), 1 << 20, 0).decode("utf-8", "replace").strip().split("\n")
                 why = "it took too long" if timed_out else printable(lines[-1][:1000]) or "it died"
                 raise Refused(f"the new version cannot take over ({why}); {unchanged}")

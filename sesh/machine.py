@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import select
-import signal
+import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from errno import ENOENT
 
 from sesh import programs
 
@@ -30,29 +27,9 @@ def read_proc(path: str, most: int = -1) -> bytes:
         return file.read(most) or b""
 
 
-def printed(*words: str, seconds: float | None = None) -> str:
-    """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError.
-
-    Kill it if it prints nothing for `seconds`. See `sesh.children` for the reason not to use `subprocess` here.
-    """
-    path = programs.find(words[0])
-    if path is None:
-        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), words[0])
-    reading, writing = os.pipe()
-    with open(reading, "rb", buffering=0) as output:
-        try:
-            actions = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-            child = os.posix_spawn(path, words, programs.environment(), file_actions=actions)
-        finally:
-            os.close(writing)
-        poll = select.poll()
-        poll.register(output, select.POLLIN)
-        if not poll.poll(None if seconds is None else seconds * 1000):
-            os.kill(child, signal.SIGKILL)
-        text = os.fsdecode(output.read())
-    with suppress(ChildProcessError):  # if this process ignores SIGCHLD, the kernel has reaped it
-        os.waitpid(child, 0)
-    return text
+def printed(*words: str) -> str:
+    """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError."""
+    return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
 
 
 def device_number(rdev: int) -> int:
@@ -117,11 +94,8 @@ def shutting_down() -> bool:
     """Return whether systemd is shutting the machine down; takes a second at most."""
     if not (LINUX and os.path.isdir(_SYSTEMD)):
         return False
-    try:
-        state = printed("systemctl", "is-system-running", seconds=1.0)
-    except OSError:
-        return False
-    return state.strip() == "stopping"  # systemctl(1)
+    state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
+    return (state or "").strip() == "stopping"
 
 
 def has_terminfo(term: str, env: Mapping[str, str]) -> bool:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Iterable, Mapping
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sesh.errors import LocalFault, Unreachable, UsageError
 from sesh.names import printable
@@ -44,6 +46,27 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
         failure = LocalFault(message)
         failure.reason = str(error.strerror)
     return failure
+
+
+def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a program with Popen, by default in `environment`."""
+    return subprocess.Popen(argv, env=environment() if env is None else env, **options)
+
+
+def run(argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a program without stdin; return its code and output. Raises OSError, and TimeoutExpired after killing it."""
+    return subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, env=environment(), timeout=timeout, check=False
+    )
+
+
+def printed(*words: str, timeout: float) -> str | None:
+    """Run a program; return its stdout, else its stderr; None if it cannot be run or exceeds `timeout`."""
+    try:
+        done = run(words, timeout)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return os.fsdecode(done.stdout or done.stderr)
 
 
 def shell(creator: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from sesh import children, paths, programs
+from sesh import paths, programs
 from sesh.errors import InvalidHost, Late, Unreachable
 from sesh.names import check_host, printable
 
@@ -111,7 +111,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     host = destination.host
     hint = "install the OpenSSH client" if ssh == "ssh" else "SESH_SSH has to name a program that takes ssh's options"
     try:
-        done = children.run([ssh, *options, "-G", *destination.target], timeout)
+        done = programs.run([ssh, *options, "-G", *destination.target], timeout)
     except OSError as error:
         raise programs.cannot_run(printable(ssh), error, hint) from error
     except subprocess.TimeoutExpired as error:

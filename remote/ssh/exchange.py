@@ -10,7 +10,7 @@ import selectors
 import subprocess
 import time
 
-from sesh import children
+from sesh import programs
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
 
@@ -48,7 +48,7 @@ def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
     """Start a program with pipes as stdio. Unless it may `ask` a person, it has no terminal. Raises OSError."""
     pipe = subprocess.PIPE
     variables = ssh.environment(ask=ask)
-    return children.start(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=not ask)
+    return programs.start(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=not ask)
 
 
 def exchange(

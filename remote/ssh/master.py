@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sesh import children, programs
+from sesh import programs
 from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
@@ -153,7 +153,7 @@ class _Login:
         argv = _command(self.destination, lock.name, ask=self.ask)
         errors = None if self.ask else lock  # ssh prompts on the terminal, so its messages belong there too
         try:
-            return children.start(
+            return programs.start(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -285,6 +285,6 @@ def _control(path: str, command: str) -> bool:
     # ssh requires a host name, but does not use it.
     argv = [program(), "-F", "none", "-O", command, *ssh.control_path_option(path), "--", "sesh"]
     try:
-        return os.path.lexists(path) and children.run(argv, _CONTROL_TIMEOUT).returncode == 0
+        return os.path.lexists(path) and programs.run(argv, _CONTROL_TIMEOUT).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import children, descriptors, paths, programs
+from sesh import descriptors, paths, programs
 from sesh.about import SESH
 from sesh.errors import LocalFault, SeshError, Unreachable, silent_host
 from sesh.link.attempts import Attempt, Reopen
@@ -110,7 +110,7 @@ class _Opening:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
             environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
         try:
-            process = children.start(
+            process = programs.start(
                 argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

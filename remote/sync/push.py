@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import IO
 
-from sesh import children, programs
+from sesh import programs
 from sesh.errors import ProtocolError, silent_host
 from sesh.remote import eventlog
 from sesh.remote.ssh import master, ssh, words
@@ -82,7 +82,7 @@ class Push:
             with tempfile.TemporaryFile() as stdin:
                 argv = self._rsync(trees, stdin) if by_rsync else self._tar(trees, stdin)
                 stdin.seek(0)
-                process = children.start(
+                process = programs.start(
                     argv,
                     stdin=stdin,
                     stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
-from sesh import children, processes
+from sesh import processes, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -227,5 +227,5 @@ def _tmux_clients() -> list[int]:
     pane = os.environ.get("TMUX_PANE")
     if not pane:
         return []
-    printed = children.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
+    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
     return [int(word) for word in (printed or "").split() if word.isdecimal()]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import children, config, directories, machine, paths, programs
+from sesh import config, directories, machine, paths, programs
 from sesh.about import CALLED, PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import DetachKey
@@ -137,7 +137,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
         if path is None or os.path.realpath(path) in seen:
             continue
         seen.add(os.path.realpath(path))
-        answer = (children.printed(path, "--version", timeout=_VERSION_TIMEOUT) or "nothing").strip()
+        answer = (programs.printed(path, "--version", timeout=_VERSION_TIMEOUT) or "nothing").strip()
         if answer == f"{PROGRAM} {__version__}":
             yield row("program", OK, f"{printable_path(path)}, version {__version__}")
         else:
@@ -160,7 +160,7 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:
     name = program()
-    version = "" if programs.find(name) is None else children.printed(name, "-V", timeout=_VERSION_TIMEOUT) or ""
+    version = "" if programs.find(name) is None else programs.printed(name, "-V", timeout=_VERSION_TIMEOUT) or ""
     if "OpenSSH" in version:
         yield row("ssh", OK, version.strip().partition("\n")[0])
     else:

@@ -73,8 +73,3 @@ def test_attaching_loads_no_heavy_package(name: str) -> None:
     code = f"import sys, sesh.cli.main, {name}; print(*{{each.partition('.')[0] for each in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) == set()
-
-
-def test_no_daemon_runs_what_threading_does_after_a_fork() -> None:
-    code = "import sys, sesh.daemon.spawn.zygote; print('threading' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-Ic", code], text=True) == "False\n"

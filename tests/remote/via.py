@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import sesh.__main__
-from sesh import children
+from sesh import programs
 from tests.support import Home, forking, processes
 
 
@@ -149,13 +149,13 @@ class Beside:
 
     def __init__(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home, self.hosts = home, dict[str, ViaHost]()
-        start = children.start
+        start = programs.start
 
         def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
             far = next((far for far in self.hosts.values() if list(argv[: len(far.way)]) == far.way), None)
             return start(argv, **options) if far is None else far.begin(argv, **options)
 
-        monkeypatch.setattr(children, "start", begin)
+        monkeypatch.setattr(programs, "start", begin)
 
     def __call__(self, word: str, path: str = "") -> ViaHost:
         """Make a host. `path`: a PATH for the host in which its own sesh is not found."""
