@@ -67,8 +67,7 @@ class Attachment:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._shown, self._client = shown, os.urandom(8).hex()
         self.session_id = ""
-        self.farewell: Message = {}
-        """The daemon's EXIT, DETACH or SWITCH; empty until one has come."""
+        self.farewell: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty until one has come
         self.phase = AttachmentPhase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
@@ -229,10 +228,7 @@ class Attachment:
             end.undelivered = not (answered or self.channel.input.arrived)
 
     def detach(self) -> None:
-        """Ask the daemon to detach; leave after its answer or a short timeout.
-
-        The daemon's answer says how the screen was left.
-        """
+        """Ask the daemon to detach; leave after its answer, which says how the screen was left, or a timeout."""
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
         self.view.take_back()

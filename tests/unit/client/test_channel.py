@@ -70,5 +70,4 @@ def test_a_link_is_told_only_of_the_bytes_that_the_terminal_has_taken(steps: lis
             over_link.confirm(min(waiting, received))
             taken = max(taken, received - waiting)
             confirmed = [protocol.split_number(call.args[0][5:])[0] for call in sent.call_args_list]
-            assert confirmed == sorted(set(confirmed))
             assert max(confirmed, default=0) <= taken < max(confirmed, default=0) + (4 << 10)

@@ -397,17 +397,6 @@ def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, res
     assert (again.text(), again.last_lines(100)) == (own.model.emulator.text(), own.model.emulator.last_lines(100))
 
 
-def test_all_that_the_emulator_is_behind_in_a_flood_is_in_it(folder: Path) -> None:
-    """Output that the emulator had not seen was lost."""
-    own = session()
-    own.log.append(b"first\r\n")
-    behind(own, b"".join(b"a line of the flood %d\r\n" % number for number in range(100_000)))
-    lines = restored().last_lines(20_000)
-    assert lines[-1] == "a line of the flood 99999"
-    assert len(lines) > 10_000
-    assert own.model.lag > 1 << 20
-
-
 def test_a_damaged_checkpoint_is_refused(folder: Path) -> None:
     assert checkpoints.read("00ff") is None
     assert checkpoints.read("../x") is None
