@@ -6,7 +6,7 @@ import fcntl
 import os
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = "sesh"  # the name of the command, and of its launcher on other hosts
 DISTRIBUTION = "sesh-mux"
