@@ -32,7 +32,7 @@ class LinkLine:
         self._doubted_at, self._text = inf, ""
 
     def heard(self) -> None:
-        """Remove the line before the frames that have come over the link are shown, and begin the doubt anew."""
+        """Remove the line before the frames that have come over the link are shown, and time the next doubt from its start."""
         shown = self._text != ""
         self.reset()
         if shown:
