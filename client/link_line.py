@@ -32,7 +32,7 @@ class LinkLine:
         self._doubted_at, self._text = inf, ""
 
     def heard(self) -> None:
-        """Remove the line before the frames that have come over the link are shown, and time the next doubt from its start."""
+        """Remove the line, before the frames that have come over the link are shown; the doubt is over."""
         shown = self._text != ""
         self.reset()
         if shown:
