@@ -55,8 +55,8 @@ def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
 
 
 LOUDER = """
-_lines = FaultLog.lines
-FaultLog.lines = lambda self: [*_lines(self), "louder"]
+def _keep(self, lines): vars(self)["kept"] = lines
+FaultLog.kept = property(lambda self: [*vars(self)["kept"], "louder"], _keep)
 """
 """For log.py: a daemon of that sesh reports the fault `louder`."""
 NOT_HERE = """
