@@ -224,7 +224,7 @@ class _FanOut(Gathering[str, int]):
         rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
         if rows or (self.cli.line.json and not self._follows):
             self.cli.out.value(rows)
-        elif not self.cli.line.json and (set(codes.values()) != {ExitCode.INTERRUPTED}):
+        elif not self.cli.line.json and set(codes.values()) != {ExitCode.INTERRUPTED}:
             table = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
         if ended := self.signals & {signal.SIGTERM, signal.SIGHUP}:

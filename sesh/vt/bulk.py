@@ -23,7 +23,7 @@ SMALLEST = 4096  # bytes below which output is parsed as usual
 _USUAL = 64 << 10  # bytes parsed as usual until bulk output is looked for again
 _LONGEST_END = 16 << 10
 """Most bytes of head and tail each. With more, output is parsed as usual, because both are drawn without a deadline."""
-_MOST_SGR = 10_000  # SGRs after the last reset: each of them takes time to determine the pen
+_MOST_SGR = 10_000  # SGRs after the last reset, which all determine the pen; with more, less is parsed at once
 _MOST_CELLS = 100_000  # of a screen; on a larger one, output is parsed as usual, because head and tail take too long
 _BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
@@ -151,6 +151,7 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
 
 
 def _last_lines(lines: bytes, count: int) -> bytes:
+    """Return the last `count` lines, or all if there are fewer."""
     before = lines.rsplit(_END, count + 1)
     return lines[len(before[0]) + len(_END) :] if len(before) == count + 2 else lines
 

@@ -151,7 +151,7 @@ class Scrollback:
         self._count(block.count)
 
     def skip(self, count: int) -> None:
-        """Count at least `max_lines` lines as added and dropped again, and drop all lines before them."""
+        """Count lines as added and dropped, and drop all before them; the caller adds `max_lines` others next."""
         self.close()
         self.completed += count
         self.scrolled = max(self.scrolled, self.completed)
