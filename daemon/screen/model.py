@@ -22,7 +22,6 @@ PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
 CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
 STEP_TIME = 0.008  # seconds of one step of the emulator
-FIRST_SLICE = 64 << 10  # bytes of the emulator's first step; as long as it parses them whole, twice as many in the next
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
 _MAX_STATES = 1024  # the oldest is dropped
@@ -76,7 +75,6 @@ class Model:
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
         self._ahead: list[int] = []  # the positions in `_states` that it has not reached, sorted
-        self._slice = FIRST_SLICE
         self.local_positions: Callable[[], Iterable[int]] = tuple
         """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
 
@@ -122,7 +120,7 @@ class Model:
         if not self.lag:
             return
         emulator, start = self.emulator, self.position
-        end = min(start + self._slice, self._log.head if end is None else end)
+        end = min(start + SLICE, self._log.head if end is None else end)
         # Stop at the next resize, at the next state to remember, and where a local client is.
         while self._ahead and self._ahead[0] <= start:
             del self._ahead[0]
@@ -134,7 +132,6 @@ class Model:
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        self._slice = min(SLICE, 2 * self._slice) if taken > self._slice // 2 else FIRST_SLICE
         if self.position in self._states:
             self._states[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:

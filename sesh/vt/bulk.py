@@ -1,10 +1,10 @@
 """Bulk output: lines that only scroll by go to the scrollback as raw bytes, undrawn.
 
-Output is split into head, lines and tail. Head and tail have as many lines as the screen has rows: the head brings the
-cursor to the last row, the tail replaces the whole screen. The lines between them never stay on the screen; they are
-drawn, on a screen of one row, only when somebody reads the scrollback; lines that it would drop are only counted. This
-gives the same result if the lines contain only printable text, SGR, tabs, CR and CR LF, since then the pen is the only
-state that one line passes to the next.
+It begins with the cursor at the start of an empty last row, and has only lines of printable text, SGR, tabs, CR and
+CR LF. So the screen scrolls off, and the last lines replace it: the tail. The lines before the tail go to the
+scrollback; they are drawn, on a screen of one row, when somebody reads them there. The tail is drawn when somebody
+looks at the screen, or when other output follows; more bulk output sends it to the scrollback undrawn. The result is
+the same, since the pen is the only state that one line passes to the next.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
-_USUAL = 64 << 10  # bytes parsed as usual until bulk output is looked for again
-_LONGEST_END = 16 << 10
-"""Most bytes of head and tail each. With more, output is parsed as usual, because both are drawn without a deadline."""
-_MOST_SGR = 10_000  # SGRs after the last reset, which all determine the pen; with more, less is parsed at once
-_MOST_CELLS = 100_000  # of a screen; on a larger one, output is parsed as usual, because head and tail take too long
-_BLOCK_BYTES, _BLOCK_LINES = 32 << 10, 256  # size of a block, which is drawn as a whole, in some milliseconds
+USUAL = 16 << 10  # bytes parsed as usual until bulk output is looked for again
+_LONGEST_TAIL = 16 << 10
+"""Most bytes of the tail. With a longer one, output is parsed as usual: the tail is drawn without a deadline."""
+_BLOCK = 16 << 10  # bytes of a block, which is drawn as a whole, in some milliseconds
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
 _LONGEST_LINE = LINE_LIMIT // 8
 """Most bytes of a line. With a longer one, output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
@@ -69,36 +67,85 @@ class _Skipping(Scrollback):
         return self._real.push(row, line_continues)
 
 
-def feed(parser: Parser, data: bytes, deadline: float | None = None) -> int:
-    """Parse output as `Parser.parse` does, but bulk output faster; return the number of bytes parsed, at least one."""
-    parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
-    if parts is None:
-        return parser.parse(data[:_USUAL], deadline)
-    head, lines, tail = parts
-    parser.parse(head)
-    if not _scroll_through(parser, lines, tail):
-        return len(head) + parser.parse(data[len(head) : len(head) + _USUAL], deadline)
-    return len(head) + len(lines) + len(tail)
+class Bulk:
+    """Feeds a parser; lines of bulk output are drawn when somebody looks at them."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
+        self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
+
+    def feed(self, data: bytes, deadline: float | None = None) -> int:
+        """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one."""
+        if len(data) >= SMALLEST:
+            parts = _split(self._tail + data, self._parser.screen.lines)
+            if parts is not None and self._scrolls(b"\t" in data):
+                lines, tail = parts
+                taken = len(lines) + len(tail) - len(self._tail)
+                self._push(lines, tail)
+                return taken
+        self.draw()
+        # Stop at the end of a line, where bulk output can begin.
+        return self._parser.parse(data[: data.rfind(b"\n", 0, USUAL) + 1 or USUAL], deadline)
+
+    def draw(self) -> None:
+        """Draw the tail, if it is not drawn."""
+        if not self._tail:
+            return
+        tail, self._tail = self._tail, b""
+        screen = self._parser.screen
+        scrollback = screen.scrollback
+        screen.rows[-1] = blank(screen.columns, screen.pen.erased)
+        screen.scrollback = _Skipping(scrollback, screen.lines - 1)
+        try:
+            self._parser.parse(tail)
+        finally:
+            screen.scrollback = scrollback
+
+    def _scrolls(self, with_tabs: bool) -> bool:
+        """Return whether bulk output can begin or go on in the screen's state."""
+        screen = self._parser.screen
+        if with_tabs and screen.tabstops != default_tab_stops(screen.columns):
+            return False
+        if self._tail:
+            return True
+        fresh = blank(screen.columns, screen.pen.erased)
+        last = screen.rows[-1]
+        return (
+            not screen.alternate
+            and screen.columns >= _NARROWEST
+            and screen.scrollback.max_lines > 0
+            and (screen.top, screen.bottom, screen.narrow) == (0, screen.lines - 1, False)
+            and screen.draws_plainly
+            and (screen.cursor.y, screen.cursor.x) == (screen.lines - 1, 0)
+            and (last.text, last.pens, last.continues, last.prompt) == (fresh.text, fresh.pens, False, False)
+            and not self._parser.unfinished
+        )
+
+    def _push(self, lines: bytes, tail: bytes) -> None:
+        """Push the screen and `lines` to the scrollback, and keep the tail for the screen."""
+        screen = self._parser.screen
+        if not self._tail and screen.lines > 1:
+            screen.scroll_up(screen.lines - 1)
+        for part in _blocks(lines):
+            screen.scrollback.push_block(RawLines(part, screen.pen, screen.columns))
+            screen.pen = _pen_after(screen.pen, part)
+        self._tail = tail
 
 
-def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """Return head, lines and tail of the bulk output that `data` begins with; None if it is too short."""
-    rows = screen.lines
-    if rows * screen.columns > _MOST_CELLS:
-        return None
-    while data.count(b"\x1b", _last_reset(data)) > _MOST_SGR:
-        data = data[: len(data) // 2]
+def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
+    """Return lines and tail of the bulk output that `data` begins with; None if the output is too short.
+
+    An unfinished line at the end is left for the next call.
+    """
     other = _NOT_SGR.search(data)
     if other is not None:
         data = data[: other.start()]
-    *begin, rest = data.split(_END, rows)
-    middle, *end = rest.rsplit(_END, rows + 1)
-    if len(begin) < rows or len(end) < rows + 1 or len(middle) < len(data) // 2:
+    lines, *tail = data.rsplit(_END, rows + 1)
+    if len(tail) <= rows:
         return None
-    end.pop()  # an unfinished line, for the next call
-    head, lines, tail = _END.join([*begin, b""]), middle + _END, _END.join([*end, b""])
-    is_short = len(head) <= _LONGEST_END and len(tail) <= _LONGEST_END
-    return (head, lines, tail) if is_short and _is_plain(lines) and _is_plain(tail) else None
+    start, end = len(lines) + len(_END), len(data) - len(tail[-1])
+    is_bulk = end - start <= _LONGEST_TAIL and _is_plain(data[:end])
+    return (data[:start], data[start:end]) if is_bulk else None
 
 
 def _is_plain(data: bytes) -> bool:
@@ -111,68 +158,18 @@ def _is_plain(data: bytes) -> bool:
     )
 
 
-def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
-    """Push `lines` to the scrollback and draw `tail`. Return False if the state of the screen does not allow it.
-
-    The head must have been fed: it brings the cursor to an empty last row.
-    """
-    screen, scrollback = parser.screen, parser.screen.scrollback
-    fresh = blank(screen.columns, screen.pen.erased)
-    last = screen.rows[-1]
-    if (
-        screen.alternate
-        or screen.columns < _NARROWEST
-        or not scrollback.max_lines
-        or (screen.top, screen.bottom, screen.narrow) != (0, screen.lines - 1, False)
-        or not screen.draws_plainly
-        or (screen.tabstops != default_tab_stops(screen.columns) and b"\t" in lines)
-        or (screen.cursor.y, screen.cursor.x) != (screen.lines - 1, 0)
-        or (last.text, last.pens, last.continues, last.prompt) != (fresh.text, fresh.pens, False, False)
-        or parser.unfinished
-    ):
-        return False
-    if screen.lines > 1:
-        screen.scroll_up(screen.lines - 1)
-    kept = _last_lines(lines, scrollback.max_lines)
-    excess = lines[: len(lines) - len(kept)]
-    if excess:
-        scrollback.skip(excess.count(_END))
-        screen.pen = _pen_after(screen.pen, excess)
-    for part in _blocks(kept):
-        scrollback.push_block(RawLines(part, screen.pen, screen.columns))
-        screen.pen = _pen_after(screen.pen, part)
-    screen.rows[-1] = blank(screen.columns, screen.pen.erased)
-    screen.scrollback = _Skipping(scrollback, screen.lines - 1)
-    try:
-        parser.parse(tail)
-    finally:
-        screen.scrollback = scrollback
-    return True
-
-
-def _last_lines(lines: bytes, count: int) -> bytes:
-    """Return the last `count` lines, or all if there are fewer."""
-    before = lines.rsplit(_END, count + 1)
-    return lines[len(before[0]) + len(_END) :] if len(before) == count + 2 else lines
-
-
 def _blocks(lines: bytes) -> Iterator[bytes]:
     start = 0
     while start < len(lines):
-        end = lines.find(_END, start + _BLOCK_BYTES)
-        part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
-        surplus = part.split(_END, _BLOCK_LINES)[_BLOCK_LINES:]  # what follows the first `_BLOCK_LINES` lines, if any
-        part = part[: len(part) - sum(map(len, surplus))]
-        yield part
-        start += len(part)
+        end = lines.rfind(_END, start, start + _BLOCK) + len(_END)  # no line is as long as a block
+        yield lines[start:end]
+        start = end
 
 
 def _pen_after(pen: Pen, data: bytes) -> Pen:
     """Return the pen after text with SGR; only SGRs after the last reset count."""
-    for sgr in _SGR.findall(data, _last_reset(data)):
-        pen = apply_sgr(pen, sgr.decode())
+    if b"\x1b" in data:
+        last_reset = max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)
+        for sgr in _SGR.findall(data, last_reset):
+            pen = apply_sgr(pen, sgr.decode())
     return pen
-
-
-def _last_reset(data: bytes) -> int:
-    return max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)

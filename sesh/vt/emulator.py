@@ -6,7 +6,7 @@ from itertools import chain
 from math import inf
 from time import perf_counter
 
-from sesh.vt import bulk
+from sesh.vt.bulk import Bulk
 from sesh.vt.encoded import PROMPT, closed, encode, without_sgr
 from sesh.vt.images import is_image_start
 from sesh.vt.modes import Stacks
@@ -17,32 +17,57 @@ from sesh.vt.scrollback import Scrollback
 
 SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
 _ALL = 1 << 62  # above every number of lines or characters
-SLICE = 1 << 20  # bytes that `bulk` gets in one call at most, to look for lines
+SLICE = 64 << 10  # bytes that are searched for bulk output at once, and that `feed` takes at most with a deadline
 
 
 def _clamped(size: int) -> int:
     return min(max(size, SMALLEST), LARGEST)
 
 
-class Emulator(Parser):
+class Emulator:
     """A terminal without a display. `max_lines`, `max_bytes`: limits of the scrollback."""
 
     def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
-        self.scrollback = Scrollback(max_lines, max_bytes)
-        super().__init__(Screen(_clamped(columns), _clamped(rows), self.scrollback))
+        self._scrollback = Scrollback(max_lines, max_bytes)
+        self._parser = Parser(Screen(_clamped(columns), _clamped(rows), self._scrollback))
+        self._bulk = Bulk(self._parser)
+
+    @property
+    def screen(self) -> Screen:
+        """The screen, drawn if bulk output has left it undrawn: keep no reference to it over a `feed`."""
+        self._bulk.draw()
+        return self._parser.screen
+
+    @property
+    def scrollback(self) -> Scrollback:
+        self._bulk.draw()
+        return self._scrollback
+
+    @property
+    def unfinished(self) -> bytes:
+        """The bytes of an unfinished sequence and of an unfinished character after it."""
+        return self._parser.unfinished
+
+    @property
+    def errors(self) -> int:
+        """The number of sequences whose call raised."""
+        return self._parser.errors
+
+    @property
+    def last_error(self) -> Exception | None:
+        return self._parser.last_error
 
     def feed(self, data: bytes, seconds: float | None = None) -> int:
         """Parse output; return the number of bytes parsed, at least one.
 
-        Parsing stops between two pieces once `seconds` have passed; the caller then feeds the remaining bytes. `feed`
-        never raises: `errors` counts the sequences that failed.
+        With `seconds`, one slice is parsed, up to the deadline; the caller then feeds the remaining bytes. `feed` never
+        raises: `errors` counts the sequences that failed.
         """
-        deadline = None if seconds is None else perf_counter() + seconds
+        if seconds is not None:
+            return self._bulk.feed(data[:SLICE], perf_counter() + seconds)
         start = 0
         while start < len(data):
-            start += bulk.feed(self, data[start : start + SLICE], deadline)
-            if deadline is not None and perf_counter() >= deadline:
-                break
+            start += self._bulk.feed(data[start : start + SLICE])
         return start
 
     def resize(self, columns: int, rows: int) -> None:
@@ -51,16 +76,16 @@ class Emulator(Parser):
 
     @property
     def columns(self) -> int:
-        return self.screen.columns
+        return self._parser.screen.columns
 
     @property
     def rows(self) -> int:
-        return self.screen.lines
+        return self._parser.screen.lines
 
     @property
     def in_image(self) -> bool:
         """True if the output ends inside an image."""
-        return is_image_start(self.pending)
+        return is_image_start(self._parser.pending)
 
     @property
     def alternate(self) -> bool:

@@ -150,13 +150,6 @@ class Scrollback:
         self.bytes += block.size
         self._count(block.count)
 
-    def skip(self, count: int) -> None:
-        """Count lines as added and dropped, and drop all before them; the caller adds `max_lines` others next."""
-        self.close()
-        self.completed += count
-        self.scrolled = max(self.scrolled, self.completed)
-        self._forget()
-
     def close(self) -> None:
         """End the open line."""
         if self.open:

@@ -34,7 +34,7 @@ _WORDS = (
 @contextmanager
 def path(*, fast: bool) -> Iterator[None]:
     """Within the block, output takes the fast path whenever that is possible, or never."""
-    with mock.patch.object(bulk, "SMALLEST", 1 if fast else 1 << 60):
+    with mock.patch.multiple(bulk, SMALLEST=1 if fast else 1 << 60, USUAL=100):
         yield
 
 
@@ -85,7 +85,7 @@ def check_bounds(emulator: Emulator) -> None:
     assert len(emulator.screen.title) <= 1024
     assert len(screen.icon_name) <= 1024
     assert len(screen.reported["7"]) <= 4096
-    assert len(emulator.pending) <= 1 << 16
+    assert len(emulator.unfinished) <= 1 << 16
     for stack in (screen.titles, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
     assert len(screen.palette) + len(screen.dynamic) <= 300

@@ -60,9 +60,12 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
     quick, slow = Emulator(*size, max_lines=max_lines), Emulator(*size, max_lines=max_lines)
     kept = 0
     for data in [start, *blocks]:
-        with mock.patch.object(bulk, "SMALLEST", 1), mock.patch.object(bulk, "RawLines", wraps=bulk.RawLines) as raw:
+        raw = mock.Mock(wraps=bulk.RawLines)
+        with mock.patch.multiple(bulk, SMALLEST=1, USUAL=rng.choice((1, 100)), RawLines=raw):
             quick.feed(data)
-            kept += raw.call_count
+        kept += raw.call_count
+        if rng.random() < 0.3:
+            quick.text()  # draws the screen
         with mock.patch.object(bulk, "SMALLEST", 1 << 40):
             slow.feed(data)
     return quick, slow, kept

@@ -81,7 +81,7 @@ def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
     emulator.feed(start)
     for _ in range(3):
         emulator.feed(b"1" * 65536)
-        assert len(emulator.pending) <= 65536
+        assert len(emulator.unfinished) <= 65536
     emulator.feed(b"m\x07\x1b\\OK")
     assert emulator.text()[0] == "OK"
     assert emulator.screen.title == ""
