@@ -9,7 +9,7 @@ from functools import cache
 from sesh import directories, machine, paths, processes
 from sesh.about import __version__
 from sesh.daemon.events import Missed, shorten
-from sesh.daemon.pty.pty import is_gate
+from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import TIMED_OUT, Refused
 from sesh.measures import STEADY, stamp

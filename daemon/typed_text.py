@@ -14,7 +14,8 @@ from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import Request
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
-from sesh.daemon.pty.pty import Pty, is_gate
+from sesh.daemon.pty.program import is_gate
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells

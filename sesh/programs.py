@@ -1,6 +1,6 @@
 """Programs that sesh runs itself, never from the current directory; the user's shell; renewed variables.
 
-The program of a session is looked up as in a shell (`daemon/spawn/environment`). Renewed variables belong to a login: a
+The program of a session is looked up as in a shell (`daemon/pty/program`). Renewed variables belong to a login: a
 display and its authority, an agent, a ticket, an editor's socket; a later login replaces them. The list is tmux's
 `update-environment` and the variables that editors set in their shells.
 """

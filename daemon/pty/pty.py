@@ -1,109 +1,25 @@
-"""Starts the program as a session leader on a pty, and reads and writes the pty without blocking."""
+"""Reads and writes the program's pty without blocking, and signals and reaps its processes."""
 
 from __future__ import annotations
 
 import os
 import select
-import shlex
-import signal
 import termios
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOTDIR
+from errno import EAGAIN, EIO
 from fcntl import ioctl
-from mmap import mmap
 from resource import struct_rusage
 from sys import byteorder
-from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
-
-from ptyprocess import PtyProcess
+from termios import TIOCSWINSZ
 
 from sesh import machine, processes, protocol
-from sesh.daemon import memory
-from sesh.errors import CannotStart, ExitCode, Refused, no_process
-from sesh.names import printable
 
-GATE = 'IFS= read -r _ && exec "$@"'  # shell source that waits for Enter, then executes the command
-_CHDIR, _EXECUTE = 1, 2  # steps of the child that may fail
-_IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lacks it
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
 READ_LIMIT = 1 << 16  # bytes after which `read` leaves the rest for the next turn of the loop
 _WRITE_TIME = 10  # milliseconds in which a write in progress makes output readable
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
-_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program to start, with default signal handlers."""
-
-    path: str
-    words: list[str]  # argv
-    directory: str
-    environment: dict[str, str]
-    size: tuple[int, int, int, int]  # columns, rows, width and height in pixels
-    umask: int
-    stdin: int = -1  # a descriptor; -1 for the pty
-
-    def start(self) -> tuple[int, int]:
-        """Start the program; return the master side of its pty, and its pid.
-
-        Raises CannotStart (127, or 126 if the file exists and cannot be executed) and Refused.
-        """
-        # ptyprocess passes on only the text of the child's error: pass step and errno through shared memory.
-        report = mmap(-1, 2)
-        try:
-            process = PtyProcess.spawn(
-                [self.path],
-                preexec_fn=lambda: self._become(report),
-                dimensions=(self.size[1], self.size[0]),
-                pass_fds=[self.stdin] if self.stdin >= 0 else [],
-            )
-        except FileNotFoundError as error:
-            raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
-        except OSError as error:
-            raise no_process(error) from error
-        process.closed = True  # or its finalizer would end the program
-        with process.fileobj:
-            step, number = report[:]
-            if step:
-                os.waitpid(process.pid, 0)
-                if step == _EXECUTE:
-                    raise cannot_start(self.words, self.path, number)
-                raise Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
-            set_size(process.fd, *self.size)  # ptyprocess sets no pixels
-            return os.dup(process.fd), process.pid
-
-    def _become(self, report: mmap) -> None:
-        """Execute the program in the child. argv[0] need not be its path."""
-        step = _CHDIR
-        try:
-            os.chdir(self.directory)
-            step = _EXECUTE
-            os.umask(self.umask)
-            modes = tcgetattr(0)
-            modes[0] |= _IUTF8
-            tcsetattr(0, TCSANOW, modes)
-            if self.stdin >= 0:
-                os.dup2(self.stdin, 0)
-                os.close(self.stdin)
-            for number in _SIGNALS:
-                if signal.getsignal(number) is not None:
-                    signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            memory.yield_memory()
-            os.execve(self.path, self.words, self.environment)
-        except OSError as error:
-            report[:] = bytes([step, error.errno or EACCES])
-            os._exit(1)
-
-
-def is_gate(command: list[str]) -> bool:
-    """Return whether `command` is the shell that waits for Enter before another command."""
-    return command[1:3] == ["-c", GATE]
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
@@ -118,20 +34,6 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
             raise
 
 
-def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
-    """Return the error: 127 if the file does not exist, 126 if it cannot be executed."""
-    word = words[0]
-    if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
-        is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
-        hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
-        return CannotStart(f"{printable(word)}: command not found", hint=hint)
-    if os.path.isdir(program):
-        why = "it is a directory"
-    else:
-        why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
-
-
 class Pty:
     """The master side of a pty, non-blocking, and the session leader on its slave side."""
 
@@ -143,8 +45,8 @@ class Pty:
         self.device = machine.device_number(os.stat(self.path).st_rdev)
 
     @classmethod
-    def spawn(cls, program: Program) -> Pty:
-        descriptor, pid = program.start()
+    def adopt(cls, descriptor: int, pid: int) -> Pty:
+        """Return the pty of a new program."""
         os.set_blocking(descriptor, False)
         # Keep the slave side open: else a program that closes and reopens its terminal would seem to have ended.
         slave = os.open(_path_of(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)

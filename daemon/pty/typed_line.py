@@ -37,7 +37,8 @@ class TypedLine:
         if attended:
             self.person_at = self.typed_at
         if pty is not None:
-            self.estimate, self.reader = self.length(pty), pty.reader()
+            reader = pty.reader()
+            self.estimate, self.reader = self._length(reader), reader
         for token, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(token, self.estimate)
             self.draft = length > 0 and (self.draft or (attended and length > self.estimate))
@@ -45,7 +46,10 @@ class TypedLine:
 
     def length(self, pty: Pty) -> int:
         """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
-        return self.estimate if not self.reader[1] or self.reader == pty.reader() else 0
+        return self._length(pty.reader()) if self.reader[1] else self.estimate
+
+    def _length(self, reader: tuple[int, bool]) -> int:
+        return self.estimate if not self.reader[1] or self.reader == reader else 0
 
     def drafted(self, pty: Pty) -> bool:
         """Return whether the unfinished line is a person's, and recent."""

@@ -12,7 +12,7 @@ import pytest
 from sesh import Session, machine, wire
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
-from sesh.daemon.pty import pty
+from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.ops import jobs, send, sessions, shell
@@ -34,7 +34,7 @@ BORN: dict[str, tuple[object, str, bool]] = {
     "forked": (main, "_receive_spec", True),
     "claim": (listener.Listener, "claim", False),
     "claimed": (listener.Listener, "claim", True),
-    "started": (pty.Pty, "spawn", True),
+    "started": (program.Program, "start", True),
 }
 """Steps at which a newborn daemon stops; from `claimed` on, its session has begun."""
 VERBS: dict[str, tuple[str, ...]] = {

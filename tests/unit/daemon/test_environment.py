@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sesh import paths
-from sesh.daemon.spawn.main import environment, find_program, shell_words
+from sesh.daemon.pty.program import environment, find_program, shell_words
 from sesh.machine import has_terminfo
 from sesh.programs import shell
 from sesh.store import records

@@ -1,0 +1,195 @@
+"""The session's program: its file, argv and variables, and its start as a session leader on a pty."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
+from mmap import mmap
+from termios import TCSANOW, tcgetattr, tcsetattr
+
+from ptyprocess import PtyProcess
+
+from sesh import machine, paths, programs
+from sesh.daemon import memory
+from sesh.daemon.pty.pty import Pty, set_size
+from sesh.errors import CannotStart, ExitCode, Refused, no_process
+from sesh.names import printable
+from sesh.schema import LaunchSpec
+from sesh.store import records
+
+GATE = 'IFS= read -r _ && exec "$@"'  # shell source that waits for Enter, then executes the command
+_CHDIR, _EXECUTE = 1, 2  # steps of the child that may fail
+_IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lacks it
+_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+FALLBACK_TERM = "xterm-256color"  # every terminal understands it, and every system has its terminfo
+
+_FOREIGN = frozenset((
+    "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",
+    "GHOSTTY_SHELL_FEATURES", "GNOME_TERMINAL_SCREEN", "GNOME_TERMINAL_SERVICE", "GPG_TTY", "INSIDE_EMACS",
+    "LC_TERMINAL", "LC_TERMINAL_VERSION", "LINES", "NVIM", "OLDPWD", "PWD", "SESH_ENV_FILE", "SESH_FAR", "SESH_SESSION",
+    "SSH_TTY", "STY", "TERMCAP", "TERMINATOR_DBUS_NAME", "TERMINATOR_DBUS_PATH", "TERMINATOR_UUID", "TERM_SESSION_ID",
+    "TILIX_ID", "VIM_TERMINAL", "VTE_VERSION", "WINDOW", "WINDOWID", "WT_PROFILE_ID", "WT_SESSION", "XTERM_LOCALE",
+    "XTERM_SHELL", "XTERM_VERSION", "ZMX_SESSION", "_",
+))  # fmt: skip
+"""Variables that describe the creator's terminal, multiplexer or directory."""
+
+_FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to start, with default signal handlers."""
+
+    path: str
+    words: list[str]  # argv
+    directory: str
+    environment: dict[str, str]
+    size: tuple[int, int, int, int]  # columns, rows, width and height in pixels
+    umask: int
+    stdin: int = -1  # a descriptor; -1 for the pty
+
+    def start(self) -> Pty:
+        """Start the program; return its pty.
+
+        Raises CannotStart (127, or 126 if the file exists and cannot be executed) and Refused.
+        """
+        # ptyprocess passes on only the text of the child's error: pass step and errno through shared memory.
+        report = mmap(-1, 2)
+        try:
+            process = PtyProcess.spawn(
+                [self.path],
+                preexec_fn=lambda: self._become(report),
+                dimensions=(self.size[1], self.size[0]),
+                pass_fds=[self.stdin] if self.stdin >= 0 else [],
+            )
+        except FileNotFoundError as error:
+            raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
+        except OSError as error:
+            raise no_process(error) from error
+        process.closed = True  # or its finalizer would end the program
+        with process.fileobj:
+            step, number = report[:]
+            if step:
+                os.waitpid(process.pid, 0)
+                if step == _EXECUTE:
+                    raise cannot_start(self.words, self.path, number)
+                raise Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
+            set_size(process.fd, *self.size)  # ptyprocess sets no pixels
+            return Pty.adopt(os.dup(process.fd), process.pid)
+
+    def _become(self, report: mmap) -> None:
+        """Execute the program in the child. argv[0] need not be its path."""
+        step = _CHDIR
+        try:
+            os.chdir(self.directory)
+            step = _EXECUTE
+            os.umask(self.umask)
+            modes = tcgetattr(0)
+            modes[0] |= _IUTF8
+            tcsetattr(0, TCSANOW, modes)
+            if self.stdin >= 0:
+                os.dup2(self.stdin, 0)
+                os.close(self.stdin)
+            for number in _SIGNALS:
+                if signal.getsignal(number) is not None:
+                    signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            memory.yield_memory()
+            os.execve(self.path, self.words, self.environment)
+        except OSError as error:
+            report[:] = bytes([step, error.errno or EACCES])
+            os._exit(1)
+
+
+def is_gate(command: list[str]) -> bool:
+    """Return whether `command` is the shell that waits for Enter before another command."""
+    return command[1:3] == ["-c", GATE]
+
+
+def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
+    """Return the program's variables: the creator's, without those of its terminal, and the session's.
+
+    A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
+    may start an agent; shell integration sets it when a client brings one.
+    """
+    creator = spec["environment"]
+    login = bool(spec.get("login"))
+    term = spec["environment"].get("TERM", "")
+    variables = {
+        name: value
+        for name, value in creator.items()
+        if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
+    }
+    variables["TERM"] = term if machine.has_terminfo(term, variables) else FALLBACK_TERM
+    variables["SHELL"] = programs.shell(creator)
+    if "HOME" in variables:
+        variables["HOME"] = variables["HOME"] or paths.home()
+    variables["SESH_SESSION"] = spec["name"]
+    if variables.pop("SSH_AUTH_SOCK", ""):
+        variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
+    variables.update(spec.get("extra") or {})
+    if creator.get("SESH_DIR"):
+        variables["SESH_DIR"] = paths.directory()
+    variables["PWD"] = spec["directory"]
+    variables["SESH_ENV_FILE"] = records.environment_path(session_id)
+    return variables
+
+
+def shell_words(path: str, *, login: bool) -> list[str]:
+    """Return the argv of an interactive shell; a leading dash makes it a login shell, the default on macOS."""
+    name = os.path.basename(path)
+    return [f"-{name}" if login or sys.platform == "darwin" else name]
+
+
+def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
+    """Return the path of a command and 0, or None and the exit code: 127 not found, 126 not executable.
+
+    `path`: PATH, in which an empty directory means `cwd`. A word with a slash is relative to `cwd`.
+    """
+    if not word or "\0" in word:
+        return None, 127
+    exit_code = 127
+    for folder in [""] if "/" in word else path.split(":"):
+        program = os.path.join(cwd, folder, word)
+        if programs.is_program(program):
+            return program, 0
+        if os.path.isfile(program) or ("/" in word and os.path.exists(program)):
+            exit_code = 126
+    return None, exit_code
+
+
+def resolve(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
+    """Return the path of the program, its argv, and the command for the record. Raises CannotStart."""
+    command = spec.get("command")
+    shell = programs.shell(spec["environment"])
+    own = list(command or [shell])
+    command = spec.get("resume") if spec.get("resumes") else command
+    if not command:
+        return shell, shell_words(shell, login=bool(spec.get("login"))), own
+    path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
+    if path is None:
+        if exit_code == 126:
+            raise cannot_start(command, os.path.join(spec["directory"], command[0]), EACCES)
+        raise cannot_start(command, "", ENOENT)
+    if spec.get("gate"):  # a shell that waits for Enter; Ctrl-C and Ctrl-D end it
+        return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], own
+    return path, list(command), own
+
+
+def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
+    """Return the error: 127 if the file does not exist, 126 if it cannot be executed."""
+    word = words[0]
+    if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
+        is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
+        hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
+        return CannotStart(f"{printable(word)}: command not found", hint=hint)
+    if os.path.isdir(program):
+        why = "it is a directory"
+    else:
+        why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
+    return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
