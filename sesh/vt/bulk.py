@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from sesh.vt.encoded import encode_runs
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.parser import Parser
-from sesh.vt.pen import Pen, apply_sgr
+from sesh.vt.pen import DEFAULT, Pen, apply_sgr
 from sesh.vt.row import Row, blank
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
@@ -32,6 +33,9 @@ _END = b"\r\n"
 _PLAIN = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\t\x1b"
 _NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
+_RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-9;:]*)m")
+_DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:](?:4[0-8]|10[0-7])[;:m]")
+"""Matches tabs, CR and backgrounds: cells that only a drawing tells."""
 
 
 class RawLines(Block):
@@ -44,13 +48,27 @@ class RawLines(Block):
         self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
-        """Draw the lines on a screen of one row; return them as encoded texts, oldest first."""
+        """Return the lines as encoded texts, oldest first: as drawn on a screen of one row."""
+        if self.data.isascii() and not _DRAWN.search(self.data) and self._pen.erased is DEFAULT:
+            return list(_texts(self.data.decode(), self._pen))
         drawn = Scrollback(self.count, self.size * 100)
         screen = Screen(self._columns, 1, drawn)
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
         Parser(screen).parse(self.data)
         return drawn.take()  # the screen is garbage in a cycle, which must not keep the lines until it is collected
+
+
+def _texts(data: str, pen: Pen) -> Iterator[str]:
+    """Yield lines of text and SGR as encoded texts, without drawing them."""
+    for line in data.splitlines():
+        runs = []
+        for text, sgr in _RUN.findall(line):
+            if text:
+                runs.append((pen, text))
+            else:
+                pen = apply_sgr(pen, sgr)
+        yield encode_runs(runs)
 
 
 class _Skipping(Scrollback):

@@ -90,6 +90,20 @@ def encode(line: Row, *, reset: bool = False) -> str:
     return PROMPT * line.prompt + str(encoder)
 
 
+def encode_runs(runs: list[tuple[Pen, str]]) -> str:
+    """Return a line of ASCII text, given as texts of one pen each, as `encode` does."""
+    encoder = Encoder()
+    while runs and runs[-1][0] is DEFAULT:
+        _, text = runs.pop()
+        if text := text.rstrip(" "):
+            runs.append((DEFAULT, text))
+            break
+    for pen, text in runs:
+        encoder.set_pen(pen)
+        encoder.parts.append(text)
+    return str(encoder)
+
+
 def decode(text: str) -> Row:
     """Return the line of an encoded text."""
     pen = DEFAULT
