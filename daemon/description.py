@@ -1,4 +1,4 @@
-"""Describes a session: its row in lists, `--status`, the outcome of its program, and its record on disk."""
+"""Describes a session: its facts, its row in lists, `--status`, the outcome of its program, and its record on disk."""
 
 from __future__ import annotations
 
@@ -12,11 +12,37 @@ from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import TIMED_OUT, Refused
-from sesh.measures import STEADY, stamp
-from sesh.schema import Foreground, Outcome, Status
+from sesh.measures import MOST_SCROLLBACK, SCROLLBACK, STEADY, clamped, stamp
+from sesh.schema import Foreground, LaunchSpec, Outcome, Status
 from sesh.store import records
 from sesh.stored import Facts, Record
 from sesh.vt.modes import BRACKETED_PASTE
+
+
+def new_facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
+    """Return the facts of a new session."""
+    created = STEADY.now()
+    limit = spec.get("timeout")
+    own_shell = not spec.get("command")
+    return {
+        "name": spec["name"],
+        "id": session_id,
+        "created": created,
+        "directory": spec["directory"],
+        "command": command,
+        "labels": dict(spec.get("labels") or {}),
+        "keep": bool(spec.get("keep")),
+        "job": bool(spec.get("job")),
+        "shell": own_shell and not spec.get("resumes"),
+        "resume": spec.get("resume"),
+        "env": [*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
+        "resumed": own_shell and spec.get("resumes") is True,
+        "persist": spec.get("persist") is True,
+        "outlive": spec.get("outlive"),
+        "scrollback": clamped(spec.get("scrollback"), 0, MOST_SCROLLBACK, SCROLLBACK),
+        "ends_at": created + limit if limit is not None else None,
+        "pid": 0,
+    }
 
 
 def summary(session: Session) -> Status:

@@ -18,17 +18,15 @@ from sesh import about, directories, log, measures, paths, processes, protocol, 
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.description import write_record
+from sesh.daemon.description import new_facts, write_record
 from sesh.daemon.pty.program import Program, environment, resolve
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command
 from sesh.errors import InternalError, Interrupted, SeshError
-from sesh.measures import STEADY
 from sesh.schema import LaunchSpec
 from sesh.store import records
-from sesh.stored import Facts
 
 BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that are blocked from before the fork until the daemon's loop handles them."""
@@ -134,7 +132,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables)
     size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    session = Session(_facts(spec, session_id, command), size, None)
+    session = Session(new_facts(spec, session_id, command), size, None)
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
@@ -144,28 +142,3 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     if outbound >= 0:
         session.pump.stdin = StdinPipe(outbound, session.loop)
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)
-
-
-def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
-    created = STEADY.now()
-    limit = spec.get("timeout")
-    own_shell = not spec.get("command")
-    return {
-        "name": spec["name"],
-        "id": session_id,
-        "created": created,
-        "directory": spec["directory"],
-        "command": command,
-        "labels": dict(spec.get("labels") or {}),
-        "keep": bool(spec.get("keep")),
-        "job": bool(spec.get("job")),
-        "shell": own_shell and not spec.get("resumes"),
-        "resume": spec.get("resume"),
-        "env": [*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
-        "resumed": own_shell and spec.get("resumes") is True,
-        "persist": spec.get("persist") is True,
-        "outlive": spec.get("outlive"),
-        "scrollback": measures.clamped(spec.get("scrollback"), 0, measures.MOST_SCROLLBACK, measures.SCROLLBACK),
-        "ends_at": created + limit if limit is not None else None,
-        "pid": 0,
-    }
