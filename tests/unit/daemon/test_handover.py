@@ -56,7 +56,7 @@ LOST = {
         "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._typed_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known Checkpointer._next_at Checkpointer._pause Checkpointer._steps Checkpointer._file "
-        "Checkpointer._position Model._slice",
+        "Checkpointer._position",
     "what matters for a minute at most":
         "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
         "Findings._parts Answering._waiting",
