@@ -30,10 +30,10 @@ _LONGEST_LINE = LINE_LIMIT // 8
 """Most bytes of a line. With a longer one, output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
 
 _END = b"\r\n"
-_PLAIN = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\t\x1b"
-_NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
-_SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
-_RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-9;:]*)m")
+_TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
+_NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
+_SGR = re.compile(rb"\x1b\[([0-;]*)m")
+_RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
 _DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:](?:4[0-8]|10[0-7])[;:m]")
 """Matches tabs, CR and backgrounds: cells that only a drawing tells."""
 
@@ -44,7 +44,7 @@ class RawLines(Block):
     __slots__ = ("_columns", "_pen")
 
     def __init__(self, data: bytes, pen: Pen, columns: int) -> None:
-        super().__init__(data, data.count(_END), len(data))
+        super().__init__(data, data.count(b"\n"), len(data))
         self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
@@ -169,9 +169,10 @@ def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
 def _is_plain(data: bytes) -> bool:
     """Return whether lines have only text, escapes, tabs, CR and CR LF, and none is too long."""
     half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
+    controls = data.translate(None, _TEXT)
     return (
-        data.count(b"\n") == data.count(_END)
-        and not data.translate(None, _PLAIN)
+        not controls.translate(None, b"\r\n\x1b")
+        and controls.count(b"\n") == data.count(_END)
         and all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
     )
 
