@@ -159,6 +159,15 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     assert until(keeper, bool) is there
 
 
+def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
+    made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sign put off the loss, and nothing is attempted before it: no login was ever offered."""
+    monkeypatch.setattr(link_health, "LOST_AFTER", 0.3)
+    keeper = made(ways(there), asks=True)
+    assert until(keeper, keeper.sign) is there
+
+
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
 def test_a_machine_that_has_slept_is_a_sign_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wake, at = Wake(), time.clock_gettime
