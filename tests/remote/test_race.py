@@ -110,6 +110,18 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
     wait_until(lambda: len(far.held()) == 1)
 
 
+def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: ViaHost) -> None:
+    """It said so of a link that was only doubted, where Ctrl-C is kept, and interrupted the program later."""
+    terminal = attached(home)
+    far.strand()
+    with open(far.down, "w", encoding="utf-8") as file:
+        file.write("no route")
+    terminal.type("x")
+    terminal.wait_for(re.compile(r"no answer from box since [:\d]+ \(no route\)"))
+    far.cut()
+    terminal.wait_for(re.compile(r"no link to box since [:\d]+ \(no route\)"))
+
+
 def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:
     """Each Enter ended the attempt that the Enter before had begun."""
     box = farm.host("box", proxied=True)
