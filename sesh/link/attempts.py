@@ -112,12 +112,16 @@ class LostSession:
 
 @dataclass(eq=False)
 class Attempt:
-    """One attempt at a connection, in a thread of its own."""
+    """One attempt at a connection, in a thread of its own.
+
+    `first`: no other attempt ran when it began, so it sends its request with HELLO, and may enter the session before it
+    wins. If another wins after all, the daemon drops this client's earlier connection.
+    """
 
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
-    first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
+    first: bool = False
     last_line: str = ""  # the last line printed by ssh
     claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won
     stop: Stop = field(default_factory=Stop)
@@ -129,7 +133,7 @@ class Attempt:
     def win(self, connection: Connection) -> None:
         """Win with a connection whose other end has answered.
 
-        If another attempt has won, close the connection and raise Interrupted: only one attempt may enter the session.
+        If another attempt has won, close the connection and raise Interrupted.
         """
         if not self.claim():
             connection.close()

@@ -81,8 +81,9 @@ def enter_again(destination: Destination, describe: Callable[[], LostSession], a
         lost = describe()  # more output may have arrived over the doubted link
     request = early or _entry_again(lost)
     name, joined, ended = lost.name, None, None
+    deadline = time.monotonic() + opening.START_TIMEOUT  # no other attempt begins before the answer
     try:
-        answer = enter(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
+        answer = enter(Caller(), link, request, deadline, attempt.stop)  # drops notes and cannot be asked
         name, joined = answer["name"], answer.get("daemon_pid")
     except Ended as error:
         ended = error

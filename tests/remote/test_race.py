@@ -6,12 +6,16 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from sesh import link_health
+from sesh import bridge, link_health
 from sesh.remote import known
+from sesh.remote.ssh import opening
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
@@ -120,6 +124,27 @@ def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: V
     terminal.wait_for(re.compile(r"no answer from box since [:\d]+ \(no route\)"))
     far.cut()
     terminal.wait_for(re.compile(r"no link to box since [:\d]+ \(no route\)"))
+
+
+def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
+    home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client waited without end, as the thread that answers PING went on, and Enter began nothing."""
+    whole = bridge.Bridge._carry_out
+
+    def hangs_once(*arguments: Any) -> Any:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.expanduser("~/hang"))
+            threading.Event().wait()
+        return whole(*arguments)
+
+    monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
+    monkeypatch.setattr(opening, "START_TIMEOUT", 2.0)
+    terminal = attached(home)
+    far.write("hang", "")
+    far.cut()
+    typed(far)
+    terminal.wait_until(lambda: "from the other side" in terminal.text())
 
 
 def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:
