@@ -26,7 +26,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
 from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
@@ -93,7 +93,7 @@ class HostTarget(Target):
         try:
             return self._enter(request)
         except KeyboardInterrupt:
-            if not (op.creates and request.reached):
+            if not op.creates or request.outcome is Outcome.NOT_SENT:
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
@@ -107,7 +107,7 @@ class HostTarget(Target):
         try:
             return self._enter(request, interrupts)
         except SeshError as error:
-            if request.reached and not error.answered and not isinstance(error, Ended):
+            if request.outcome is Outcome.UNKNOWN:
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
@@ -137,7 +137,7 @@ class HostTarget(Target):
                 except errors.Lost:
                     if "session_id" not in request.words:
                         raise
-                    lost = request.reached = True
+                    lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             self._note_entered(link, answer)
         return answer["name"], link
