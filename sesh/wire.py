@@ -252,12 +252,13 @@ class Connection:
         deadline: float | None = None,
         *,
         greets: bool = False,
+        repeatable: bool = False,
         **words: Any,
     ) -> tuple[Answer, bytes]:
         """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. Raises Unknown if the request may have been carried out; else as `send`
-        and `answer`.
+        `greets`: send HELLO in the same write. `repeatable`: the caller repeats the request after Lost. Raises Unknown
+        if the request may have been carried out; else as `send` and `answer`.
         """
         hello = hello_frame("request") if greets else b""
         while True:
@@ -265,7 +266,7 @@ class Connection:
             asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(hello + asked, deadline)
-                return self._outcome(verb, self._requests, deadline)
+                return self._outcome(verb, self._requests, deadline, repeatable=repeatable)
             except errors.Reloaded:
                 self.come_back()
                 hello = hello_frame("request")
@@ -278,7 +279,9 @@ class Connection:
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
-    def _outcome(self, verb: Verb[Answer], number: int, deadline: float | None) -> tuple[Answer, bytes]:
+    def _outcome(
+        self, verb: Verb[Answer], number: int, deadline: float | None, *, repeatable: bool
+    ) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
         If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
@@ -287,7 +290,7 @@ class Connection:
         try:
             return self.answer(verb, number, None if deadline is None else deadline + (0.0 if verb.reads else GRACE))
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or verb.reads or isinstance(error, errors.Reloaded):
+            if error.answered or verb.reads or isinstance(error, errors.Lost if repeatable else errors.Reloaded):
                 raise
             if self.unread(error):
                 error.message += "; nothing was done"

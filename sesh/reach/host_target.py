@@ -126,12 +126,12 @@ class HostTarget(Target):
         opening of a link. Raises Ended if the session has ended, Lost if another request got no answer.
         """
         lost = False
-        sleep = interrupts.sleep if interrupts is not None else time.sleep
+        check = interrupts.check_recorded if interrupts is not None else self.stop.check
         with naming_host(self.host), self._timed():
             while True:
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._another_link(sleep) if lost else self._open(request)
+                        link = self._another_link(check) if lost else self._open(request)
                     answer = entering.enter(self.caller, link, request, self.deadline, self.stop)
                     break
                 except errors.Lost:
@@ -194,10 +194,10 @@ class HostTarget(Target):
         """Return the keeper of an attachment's link."""
         return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
-    def _another_link(self, sleep: Callable[[float], object]) -> Link:
+    def _another_link(self, check: Callable[[], object]) -> Link:
         reopen = partial(opening.reopen_link, self.destination)
         with closing(opening.keeper_of(self.destination, reopen)) as keeper:
-            link = keeper.wait(self.host, sleep, self.deadline)
+            link = keeper.wait(self.host, check, self.deadline)
         assert isinstance(link, Link)  # noqa: S101 (`reopen_link` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link
@@ -245,7 +245,7 @@ class HostTarget(Target):
 
         stop.check()
         stream = LinkStream(self._open(), "", note=caller.note, reopen=reopen, changed=changed)
-        stream.audience, stream.pause = caller.audience, stop.sleep
+        stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
                 for kind, _, payload in stream.frames(ask):
