@@ -164,9 +164,8 @@ class Connection:
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
-        closed = errors.Unreachable("the session's daemon closed the connection")
-        closed.unread = isinstance(error, ConnectionResetError)
-        return closed
+        unread = isinstance(error, ConnectionResetError)
+        return errors.Unreachable("the session's daemon closed the connection", unread=unread)
 
     def leftovers(self) -> list[tuple[int, bytes]]:
         frames = list(self._frames)

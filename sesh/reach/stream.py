@@ -104,9 +104,7 @@ class Stream:
         # After `cut` the daemon still runs, and the name may find another session's result.
         if not self._cut and (ended := self._end_of(self)) is not None:
             return ended
-        died = errors.DaemonDied(f"the daemon of {self.name} died")
-        died.unread = unread
-        return died
+        return errors.DaemonDied(f"the daemon of {self.name} died", unread=unread)
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Generator[Frame, None, bool]:
         """Yield what is ready; return False if the link is to be replaced."""
