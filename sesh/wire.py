@@ -17,7 +17,7 @@ from sesh import check, descriptors, errors, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Hello, Introduction, Message, Switch, Welcome
+from sesh.messages import Hello, Message, Switch, Welcome
 from sesh.names import check_name
 from sesh.requests import Answer, Verb
 from sesh.schema import ErrorFacts, Event
@@ -43,12 +43,12 @@ GRACE = 1.0
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `introduced`: the HELLO that a bridge has already sent to it; `ahead`: a
+    """The daemon, as known before its WELCOME. `hello`: the HELLO that a bridge has already sent to it; `ahead`: a
     lower bound of the seconds by which `uptime` of its machine is ahead of this machine's."""
 
     name: str = ""
     session_id: str = ""
-    introduced: Introduction | None = None
+    hello: Hello | None = None
     ahead: float = 0.0
 
 
@@ -194,7 +194,7 @@ class Connection:
 
     # -- the daemon's WELCOME
 
-    def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
+    def hello(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
         self.send(hello_frame(role, **more), deadline)
         return self.expect_welcome(deadline)
 
@@ -325,12 +325,12 @@ class Connection:
                 carried.clear()
 
 
-def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
+def hello(role: str, /, **more: Unpack[Hello]) -> Hello:
     return {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
 
 
-def hello_frame(role: str, **more: Unpack[Hello]) -> bytes:
-    return protocol.message(protocol.HELLO, introduction(role, **more))
+def hello_frame(role: str, /, **more: Unpack[Hello]) -> bytes:
+    return protocol.message(protocol.HELLO, hello(role, **more))
 
 
 def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:

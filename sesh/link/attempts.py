@@ -19,7 +19,7 @@ from math import inf
 from threading import Lock, Thread
 
 from sesh.errors import Interrupted
-from sesh.messages import Introduction
+from sesh.messages import Hello
 from sesh.stop import Stop
 from sesh.wire import Connection
 
@@ -107,7 +107,7 @@ class LostSession:
     session_id: str
     position: int  # of the first byte of output that was not received
     heard_at: float  # when the last byte was received (monotonic)
-    hello: Introduction | None = None  # the client's HELLO, sent with the request; None for a stream
+    hello: Hello | None = None  # the client's HELLO, sent with the request; None for a stream
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut,
 from sesh.link.attempts import Attempt, LostSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
+from sesh.messages import Hello
 from sesh.protocol import DATA
 from sesh.reach import calls, entering
 from sesh.reach.caller import YES_NO, Caller
@@ -86,10 +87,12 @@ class HostTarget(Target):
             self._note_changes(op.changes(data, result), data)
         return result
 
-    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
+    def enter(
+        self, op: Op[Arguments, Entered], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Entered:
         """Call an op that enters a session on the host; the returned connection is the link."""
         data = by_name(op, args, kwargs)
-        request = self._entry(op, data)
+        request = self._request(op, data, hello)
         try:
             return self._enter(request)
         except KeyboardInterrupt:
@@ -100,10 +103,10 @@ class HostTarget(Target):
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(entering.entry(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
+        return self._enter(entering.request(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
-        request = self._entry(op, data)
+        request = self._request(op, data)
         try:
             return self._enter(request, interrupts)
         except SeshError as error:
@@ -113,10 +116,9 @@ class HostTarget(Target):
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
             raise
 
-    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Request:
+    def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        hello = self.introduction
-        return entering.entry(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
+        return entering.request(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
 
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
@@ -191,7 +193,6 @@ class HostTarget(Target):
                 raise result.error
 
     def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
-        """Return the keeper of an attachment's link."""
         return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
     def _another_link(self, check: Callable[[], object]) -> Link:
@@ -210,7 +211,7 @@ class HostTarget(Target):
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = entering.entry(ATTACH, {"name": stream.name}, stream.session_id)
+        request = entering.request(ATTACH, {"name": stream.name}, stream.session_id)
         try:
             with self.until(stream.deadline)._open() as link:
                 entering.enter(self.caller, link, request, stream.deadline)
