@@ -2,7 +2,7 @@
 
 greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnd`; `ClientLoop.run` returns it
   ▲  ▲                 │  │ link lost
-  │  └── link doubted ─┘  ▼
+  │  └──── next link ──┘  ▼
   └───── next link ──── offline; if the host refuses the login, the user logs in
 """
 
@@ -79,7 +79,7 @@ class Attachment:
     # -- connections
 
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
-        """Send HELLO on the first connection, or on one that replaces a lost link."""
+        """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         resuming = self.session_id != ""
         continues = self.view.continues
         if resuming and not self.display.started:

@@ -25,7 +25,7 @@ from sesh.stop import Stop
 _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
 
 
-def request(
+def enter_request(
     op: str,
     arguments: Mapping[str, object],
     session_id: str = "",
@@ -36,10 +36,10 @@ def request(
 ) -> Request:
     """Return the request to enter a session.
 
-    `session_id`: of the session, or for the session to create. `hello`: the HELLO for its daemon. `asks`: a
-    person can answer the host's questions. `pings`: the client sends PINGs, as an attached terminal does.
+    `session_id`: of the session, or for the session to create. `hello`: of an attached terminal, for the daemon.
+    `asks`: a person can answer the host's questions. `pings`: the client sends PINGs, as a terminal does.
     """
-    words: Words = {"pings": pings}
+    words: Words = {"pings": pings or hello is not None}
     if session_id:
         words["session_id"] = session_id
     if hello is not None:
@@ -79,11 +79,11 @@ def enter_again(destination: Destination, describe: Callable[[], LostSession], a
     link = opening.reopen_link(destination, attempt, early)
     if early is None:
         lost = describe()  # more output may have arrived over the doubted link
-    asked = early or _request_again(lost)
+    request = early or _request_again(lost)
     name, joined, ended = lost.name, None, None
     deadline = time.monotonic() + opening.START_TIMEOUT  # no other attempt begins before the answer
     try:
-        answer = enter(Caller(), link, asked, deadline, attempt.stop)  # drops notes and cannot be asked
+        answer = enter(Caller(), link, request, deadline, attempt.stop)  # drops notes and cannot be asked
         name, joined = answer["name"], answer.get("daemon_pid")
     except Ended as error:
         ended = error
@@ -98,7 +98,7 @@ def enter_again(destination: Destination, describe: Callable[[], LostSession], a
 
 
 def _request_again(lost: LostSession) -> Request:
-    return request(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
+    return enter_request(ATTACH, {"name": lost.name}, lost.session_id, lost.hello)
 
 
 def _log_loss(host: str, lost: LostSession) -> None:

@@ -103,7 +103,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(entering.request(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
+        return self._enter(entering.enter_request(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._request(op, data)
@@ -118,7 +118,7 @@ class HostTarget(Target):
 
     def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return entering.request(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
+        return entering.enter_request(op.wire_name, data, session_id, hello, asks=self._asks)
 
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
@@ -211,7 +211,7 @@ class HostTarget(Target):
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = entering.request(ATTACH, {"name": stream.name}, stream.session_id)
+        request = entering.enter_request(ATTACH, {"name": stream.name}, stream.session_id)
         try:
             with self.until(stream.deadline)._open() as link:
                 entering.enter(self.caller, link, request, stream.deadline)
