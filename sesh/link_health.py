@@ -56,7 +56,7 @@ class LinkHealth:
 
     @property
     def _may_ping(self) -> bool:
-        """False while a PING is unanswered: another one would put off the loss, a storm of signs without end."""
+        """False while a PING is unanswered: in a storm of signs, further ones would put off the loss for ever."""
         return self.state is not Health.LOST and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:

@@ -94,7 +94,6 @@ class LinkStream(Stream):
 
     def reconnect(self) -> None:
         self.connection.close()
-        self._check_cut()
         result, self._next = self._next, None
         if isinstance(result, Exception):
             raise result
@@ -102,6 +101,7 @@ class LinkStream(Stream):
 
     def _another(self) -> Connection:
         """Wait for the connection that replaces a lost link; note the loss and the reconnect."""
+        self._check_cut()
         self._keeper.link_closed()
         self._note_state()
         goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
