@@ -7,19 +7,18 @@ import signal
 from collections.abc import Callable
 
 from sesh import names, wire
-from sesh.client import options as client_options
-from sesh.client.attachment import Attachment, KeeperOf
+from sesh.client.attachment import Attachment, Keep
 from sesh.client.display import Display
 from sesh.client.loop import ClientLoop
-from sesh.client.options import AttachOptions
+from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.messages import Hello, Introduction
+from sesh.messages import Hello
 from sesh.quitkey import KEY, quit_key
 
-Connect = Callable[[str, str | None], wire.Connection]
+Connect = Callable[[str, str | None], tuple[wire.Connection, Keep]]
 
 
 def attach(
@@ -29,43 +28,43 @@ def attach(
     host: str | None = None,
     options: AttachOptions,
     connect: Connect,
-    keeper_of: KeeperOf | None = None,
+    keep: Keep,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
-    `connection`: a fresh one, over which at most the HELLO of `introduction` was sent; it is closed at the end.
-    `connect`: connects to another session, for a switch. `keeper_of`: returns the keeper of a link. A signal that ends
+    `connection`: a fresh one, over which at most `first_hello` was sent; it is closed at the end.
+    `connect`: connects to another session, for a switch. `keep`: returns the keeper of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect, keeper_of).run(connection, name, host)
+        outcome = _Client(Display(terminal), options, connect).run(connection, name, host, keep)
     if outcome.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
 
 
-def introduction(host: str, options: AttachOptions) -> Introduction:
+def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send together with a request to `host`."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
     more: Hello = {"client": os.urandom(8).hex(), "replace": options.replace, "seen": seen}
-    return client_options.introduction(terminal, options, host, more)
+    return terminal_hello(terminal, options, host, more)
 
 
 class _Client:
     """One terminal, attached to one session at a time; a SWITCH brings it to the next."""
 
-    def __init__(self, display: Display, options: AttachOptions, connect: Connect, keeper_of: KeeperOf | None) -> None:
-        self._display, self._options, self._connect, self._keeper_of = display, options, connect, keeper_of
+    def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
+        self._display, self._options, self._connect = display, options, connect
         self._shown = Shown(display.terminal.path())
         self._attachment: Attachment
 
-    def run(self, connection: wire.Connection, name: str, host: str | None) -> AttachmentEnd:
+    def run(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error."""
-        loop = self._begin(connection, name, host, replace=self._options.replace)
+        loop = self._begin(connection, name, host, keep, replace=self._options.replace)
         self._attachment.view.first_notice = self._options.first_notice
         line, ended = "", False
         try:
@@ -80,8 +79,10 @@ class _Client:
             self._close(ended=ended)
         return outcome
 
-    def _begin(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> ClientLoop:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, self._keeper_of)
+    def _begin(
+        self, connection: wire.Connection, name: str, host: str | None, keep: Keep, *, replace: bool = False
+    ) -> ClientLoop:
+        self._attachment = Attachment(self._display, name, host, self._options, self._shown, keep)
         self._attachment.connect(connection, replace=replace)
         return ClientLoop(self._attachment)
 
@@ -90,7 +91,7 @@ class _Client:
         attachment, reason = self._attachment, ""
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
-            connection = self._connect_to(name, host)
+            connection, keep = self._connect_to(name, host)
         except SeshError as error:
             reason = str(error)
         except KeyboardInterrupt as interrupt:
@@ -99,11 +100,11 @@ class _Client:
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
-            return self._begin(connection, name, host)
+            return self._begin(connection, name, host, keep)
         attachment.stay(reason)
         return loop
 
-    def _connect_to(self, name: str, host: str | None) -> wire.Connection:
+    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, Keep]:
         """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)

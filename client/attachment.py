@@ -2,7 +2,7 @@
 
 greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnd`; `ClientLoop.run` returns it
   ▲  ▲                 │  │ link lost
-  │  └── link doubted ─┘  ▼
+  │  └──── next link ──┘  ▼
   └───── next link ──── offline; if the host refuses the login, the user logs in
 """
 
@@ -21,7 +21,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.link_line import LinkLine, login_lines
-from sesh.client.options import AttachOptions, first_frame, introduction
+from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
@@ -38,8 +38,8 @@ HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO,
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
-KeeperOf = Callable[[str, Callable[[bytes], object], Callable[[], LostSession]], LinkKeeper]
-"""Returns the keeper of a link. Arguments: the host, a function that sends a PING, one that describes the session."""
+Keep = Callable[[Callable[[bytes], object], Callable[[], LostSession]], LinkKeeper | None]
+"""Returns the keeper of a link: `Target.keeper`."""
 
 
 class AttachmentPhase(Enum):
@@ -62,7 +62,7 @@ class Attachment:
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        keeper_of: KeeperOf | None,
+        keep: Keep,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._shown, self._client = shown, os.urandom(8).hex()
@@ -73,19 +73,19 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.keeper = keeper_of(host, self._ping, self._describe) if host is not None and keeper_of else None
+        self.keeper = keep(self._ping, self._describe)
         self.link_line = LinkLine(self.view, host or "", options.leaves(without="Ctrl-C"))
 
     # -- connections
 
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
-        """Send HELLO on the first connection, or on one that replaces a lost link."""
+        """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         resuming = self.session_id != ""
         continues = self.view.continues
         if resuming and not self.display.started:
             self.display.resume()
-        if connection.peer.introduced is not None:
-            self._client = connection.peer.introduced["client"]
+        if connection.peer.hello is not None:
+            self._client = connection.peer.hello["client"]
         hello: Hello = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
         hello = self._claim() if resuming else hello
         self.channel.open(connection, first_frame(self.display.terminal, self.options, self.host, connection, hello))
@@ -101,7 +101,7 @@ class Attachment:
         return {"client": self._client, "id": self.session_id, "since": self.view.position}
 
     def _describe(self) -> LostSession:
-        hello = introduction(self.display.terminal, self.options, self.host, self._claim())
+        hello = terminal_hello(self.display.terminal, self.options, self.host, self._claim())
         heard_at = self.keeper.health.heard_at if self.keeper is not None else 0.0
         return LostSession(self.name, self.session_id, self.view.position, heard_at, hello)
 

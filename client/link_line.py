@@ -9,6 +9,7 @@ from sesh import measures
 from sesh.client.view import TerminalView
 from sesh.errors import Late, LoginRefused
 from sesh.link.keeper import LinkKeeper
+from sesh.link_health import Health
 
 SAY_AFTER = 1.0
 """Seconds of doubt after which the line reports the doubt. A link that answers sooner costs no redraw."""
@@ -43,18 +44,16 @@ class LinkLine:
         now = time.monotonic()
         self._doubted_at = inf if keeper.up else min(self._doubted_at, now)
         if now >= self._doubted_at + SAY_AFTER:
-            self._draw(keeper.reason, measures.time_of_day(keeper.heard_time))
+            self._draw(keeper, measures.time_of_day(keeper.heard_time))
 
-    def _draw(self, reason: str, since: str) -> None:
-        """Draw since when and why the link is doubted, and which keys work."""
-        display = self._view.display
-        if reason in ("", Late.reason):
-            why, state, short = "", f"no answer from {self._host}", "no answer"
-        else:  # the reason may have a URL to log in at
-            why, state, short = f" ({reason})", f"no link to {self._host}", reason
-        text = f"{state} since {since}{why}; Enter tries now, {self._leaves}"
+    def _draw(self, keeper: LinkKeeper, since: str) -> None:
+        """Draw since when and why there is no answer, and which keys work; `no link` if Ctrl-C gives up, too."""
+        display, reason, lost = self._view.display, keeper.reason, keeper.health.state is Health.LOST
+        state, place = ("no link", f"to {self._host}") if lost else ("no answer", f"from {self._host}")
+        why = f" ({reason})" if reason not in ("", Late.reason) else ""  # it may have a URL to log in at
+        text = f"{state} {place} since {since}{why}; Enter tries now, {self._leaves}"
         if len(text) > display.terminal.grid()[0] - 2:
-            text = f"{short}; Enter tries, {self._leaves}"
+            text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
             self._view.take_back()
             display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now

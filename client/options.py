@@ -10,7 +10,7 @@ from sesh import programs, protocol, wire
 from sesh.about import CALLED
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
-from sesh.messages import Hello, Introduction
+from sesh.messages import Hello
 from sesh.wire import Connection
 
 
@@ -41,7 +41,7 @@ class AttachOptions:
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
 
-def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Introduction:
+def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Hello:
     """Return the HELLO of a client on this terminal, with the fields of `more`."""
     columns, rows, width, height = terminal.size()
     hello: Hello = {
@@ -62,19 +62,19 @@ def introduction(terminal: RawTerminal, options: AttachOptions, host: str | None
         "got": host is not None,
         **more,
     }
-    return wire.introduction("attach", **hello)
+    return wire.hello("attach", **hello)
 
 
 def first_frame(
     terminal: RawTerminal, options: AttachOptions, host: str | None, connection: Connection, more: Hello
 ) -> bytes:
     """Return HELLO. If a bridge has sent HELLO already, return RESIZE if the size has changed since, else nothing."""
-    sent = connection.peer.introduced
+    sent = connection.peer.hello
     size = terminal.size()
     if sent is not None:
         same = (sent["columns"], sent["rows"]) == size[:2]
         return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))
-    hello = introduction(terminal, options, host, more)
+    hello = terminal_hello(terminal, options, host, more)
     if connection.agent:
         hello["auth_sock"] = connection.agent
     hello["renewed"] = programs.renewed_variables(connection.environment, options.renew)

@@ -19,7 +19,7 @@ from sesh.daemon.shell import shells, variables
 from sesh.daemon.timer import Timer
 from sesh.errors import ProtocolError
 from sesh.measures import Size, clamp_size
-from sesh.messages import Introduction, Message, Welcome
+from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
@@ -55,14 +55,14 @@ class ClientHandler:
         }
         if connection.role == "attach":
             try:
-                introduction = check.checked_here(Introduction, hello)
+                checked = check.checked_here(Hello, hello)
             except Malformed as error:
                 raise ProtocolError(f"a malformed HELLO: {error}") from None
-            self._attach(connection, introduction, welcome)
+            self._attach(connection, checked, welcome)
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
-    def _attach(self, connection: PeerConnection, hello: Introduction, welcome: Welcome) -> None:
+    def _attach(self, connection: PeerConnection, hello: Hello, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, self._model.remember)
         created = connection.creator
         departed = self._departed(client)

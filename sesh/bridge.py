@@ -315,7 +315,7 @@ def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], 
         name, connection = op(caller, **arguments)
     if request.get("pings"):
         recent.remember(name)
-    return _entry_answer(name, before), b"", connection
+    return _entered_answer(name, before), b"", connection
 
 
 @contextmanager
@@ -344,7 +344,7 @@ def _by_id(session_id: str) -> Answered | None:
         if connection is None:
             break
         if _id_of(current) == session_id:
-            return _entry_answer(current, session_id), b"", connection
+            return _entered_answer(current, session_id), b"", connection
         connection.close()  # another session has just taken the name
     if result := results.by_id(session_id):
         return {"name": result.get("name", ""), "result": result}, results.output(result), None
@@ -357,7 +357,7 @@ def _id_of(name: str) -> str:
     return (records.readable(name) or {}).get("id", "")
 
 
-def _entry_answer(name: str, session_id: str) -> EnteredAnswer:
+def _entered_answer(name: str, session_id: str) -> EnteredAnswer:
     """Return the answer for an entered session, with the facts that the client caches."""
     record = records.readable(name) or {}
     command = record.get("command") or []

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from errno import EAGAIN, EMFILE, ENFILE
+from typing import Any
 
 from sesh.about import CALLED, ON_HOST, SESH
 from sesh.schema import ErrorFacts, JobResult
@@ -198,7 +199,10 @@ class Unreachable(SeshError, code="unreachable"):
 
     reason = ""
     at = 0.0
-    unread = False
+
+    def __init__(self, message: str, *, reason: str = "", unread: bool = False, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.reason, self.unread = reason or self.reason, unread
 
 
 class Late(Unreachable):
@@ -291,8 +295,8 @@ def limit_hint(error: OSError) -> str:
     return "close some files, or raise the limit (ulimit -n)" if error.errno in (EMFILE, ENFILE) else ""
 
 
-def silent_host(host: str) -> Late:
-    return Late(f"{host} does not answer")
+def silent_host(host: str, reason: str = "") -> Late:
+    return Late(f"{host} does not answer", reason=reason)
 
 
 def silent_daemon(name: str) -> Silent:

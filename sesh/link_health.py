@@ -1,7 +1,7 @@
 """The state machine of one link's health. Pure: all times are arguments (monotonic).
 
-It alone decides when a link is pinged, doubted and lost. Whoever waits for a link calls `act` when it is `due`: a
-request (`Link.receive`), and a keeper for attachment, stream, list and job. `Connection.feed` calls `heard`.
+It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a request) and the keeper call `act` when
+it is `due`. `Connection.feed` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
  ▲ ◀──── a PONG, or any byte 0.05 s after the PING ────┘
@@ -20,7 +20,6 @@ KEY_PACE = 3.0  # a PING is sent this many seconds after the one before while ke
 LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
 BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
-PING_PACE = 0.1  # least seconds between two PINGs after signs
 _STALE = 0.05  # seconds after a PING in which other bytes prove nothing: the host may have sent them before the PING
 _LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
 _SAMPLES = 3  # the round trip is the minimum of the newest samples: load makes one longer, nothing makes one shorter
@@ -55,6 +54,11 @@ class LinkHealth:
         """When to call `act`."""
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
+    @property
+    def _may_ping(self) -> bool:
+        """False while a PING is unanswered: in a storm of signs, further ones would put off the loss for ever."""
+        return self.state is not Health.LOST and self._lost_at == inf
+
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
         """Record received bytes. `pongs`: the payloads of the PONG in them."""
         if self.state is Health.LOST:
@@ -72,7 +76,7 @@ class LinkHealth:
 
     def sent(self, now: float) -> None:
         """Record a sent key, which the daemon answers with an ACK."""
-        if self._lost_at == inf:
+        if self._may_ping:
             ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_PACE)
             self._ping_at = min(self._ping_at, max(now, ping_at))
 
@@ -80,7 +84,7 @@ class LinkHealth:
         """Test the link: an address or a route has changed, this process was stopped, or the machine slept."""
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
-        if self.state is not Health.LOST and (self._lost_at == inf or now >= self._pinged_at + PING_PACE):
+        if self._may_ping:
             self._ping_at = now
 
     def closed(self) -> None:
@@ -97,6 +101,7 @@ class LinkHealth:
     def act(self, now: float) -> bytes:
         """Update `state`; return the payload of a PING to send, empty if none is due."""
         if now > self.due + _STOPPED:
+            self._lost_at = inf  # an answer may lie unread
             self.sign(now)
         ping = b""
         if now >= self._ping_at:

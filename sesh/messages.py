@@ -18,9 +18,14 @@ class Near(TypedDict, total=False):
 
 
 class Hello(TypedDict, total=False):
-    """A client's terminal and options. `client`: a secret that identifies a returning client; `since`: its position in
-    the output of the session `id`; `seen`: the positions that its terminal has shown, by session id."""
+    """HELLO. `role`: `attach`, `request` or `bridge`. Further keys are a client's terminal and options, `client`: a
+    secret that identifies a returning client; `since`: its position in the output of the session `id`; `seen`: the
+    positions that its terminal has shown, by session id."""
 
+    protocol: int
+    version: str
+    role: str
+    pid: Pid
     near: Near
     client: str
     columns: int
@@ -43,15 +48,6 @@ class Hello(TypedDict, total=False):
     id: str
     since: int
     seen: Mapping[str, int]
-
-
-class Introduction(Hello, total=False):
-    """A complete HELLO. `role`: `attach`, `request` or `bridge`."""
-
-    protocol: int
-    version: str
-    role: str
-    pid: Pid
 
 
 Words = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`

@@ -40,12 +40,8 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
     """Return the error for a link whose program cannot be started. `hint`: for a missing or forbidden program."""
     message = f"cannot run {name}: {error.strerror}"
     if isinstance(error, (FileNotFoundError, PermissionError)):
-        failure = Unreachable(message, hint=hint)
-        failure.reason = message
-    else:
-        failure = LocalFault(message)
-        failure.reason = str(error.strerror)
-    return failure
+        return Unreachable(message, hint=hint, reason=message)
+    return LocalFault(message, reason=str(error.strerror))
 
 
 def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ from sesh import check, descriptors, errors, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Hello, Introduction, Message, Switch, Welcome
+from sesh.messages import Hello, Message, Switch, Welcome
 from sesh.names import check_name
 from sesh.requests import Answer, Verb
 from sesh.schema import ErrorFacts, Event
@@ -43,12 +43,12 @@ GRACE = 1.0
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `introduced`: the HELLO that a bridge has already sent to it; `ahead`: a
+    """The daemon, as known before its WELCOME. `hello`: the HELLO that a bridge has already sent to it; `ahead`: a
     lower bound of the seconds by which `uptime` of its machine is ahead of this machine's."""
 
     name: str = ""
     session_id: str = ""
-    introduced: Introduction | None = None
+    hello: Hello | None = None
     ahead: float = 0.0
 
 
@@ -164,9 +164,8 @@ class Connection:
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
-        closed = errors.Unreachable("the session's daemon closed the connection")
-        closed.unread = isinstance(error, ConnectionResetError)
-        return closed
+        unread = isinstance(error, ConnectionResetError)
+        return errors.Unreachable("the session's daemon closed the connection", unread=unread)
 
     def leftovers(self) -> list[tuple[int, bytes]]:
         frames = list(self._frames)
@@ -195,7 +194,7 @@ class Connection:
 
     # -- the daemon's WELCOME
 
-    def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
+    def hello(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
         self.send(hello_frame(role, **more), deadline)
         return self.expect_welcome(deadline)
 
@@ -252,12 +251,13 @@ class Connection:
         deadline: float | None = None,
         *,
         greets: bool = False,
+        repeatable: bool = False,
         **words: Any,
     ) -> tuple[Answer, bytes]:
         """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. Raises Unknown if the request may have been carried out; else as `send`
-        and `answer`.
+        `greets`: send HELLO in the same write. `repeatable`: the caller repeats the request after Lost. Raises Unknown
+        if the request may have been carried out; else as `send` and `answer`.
         """
         hello = hello_frame("request") if greets else b""
         while True:
@@ -265,7 +265,7 @@ class Connection:
             asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(hello + asked, deadline)
-                return self._outcome(verb, self._requests, deadline)
+                return self._outcome(verb, self._requests, deadline, repeatable=repeatable)
             except errors.Reloaded:
                 self.come_back()
                 hello = hello_frame("request")
@@ -278,7 +278,9 @@ class Connection:
         with self:
             return self.request(verb, data, deadline, greets=True, **words)
 
-    def _outcome(self, verb: Verb[Answer], number: int, deadline: float | None) -> tuple[Answer, bytes]:
+    def _outcome(
+        self, verb: Verb[Answer], number: int, deadline: float | None, *, repeatable: bool
+    ) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
         If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
@@ -287,7 +289,7 @@ class Connection:
         try:
             return self.answer(verb, number, None if deadline is None else deadline + (0.0 if verb.reads else GRACE))
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or verb.reads or isinstance(error, errors.Reloaded):
+            if error.answered or verb.reads or isinstance(error, errors.Lost if repeatable else errors.Reloaded):
                 raise
             if self.unread(error):
                 error.message += "; nothing was done"
@@ -323,12 +325,12 @@ class Connection:
                 carried.clear()
 
 
-def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
+def hello(role: str, /, **more: Unpack[Hello]) -> Hello:
     return {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
 
 
-def hello_frame(role: str, **more: Unpack[Hello]) -> bytes:
-    return protocol.message(protocol.HELLO, introduction(role, **more))
+def hello_frame(role: str, /, **more: Unpack[Hello]) -> bytes:
+    return protocol.message(protocol.HELLO, hello(role, **more))
 
 
 def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:

@@ -14,7 +14,7 @@ from sesh.daemon.observers import Observers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
-from sesh.messages import Introduction
+from sesh.messages import Hello
 from sesh.schema import AttachedClient
 from sesh.vt.render.replay import Drawing
 from sesh.vt.render.viewport import Viewport
@@ -74,7 +74,7 @@ class Terminal:
     lines: int  # the most lines that it gets when it attaches, or after it was late
 
     @classmethod
-    def of(cls, hello: Introduction) -> Terminal:
+    def of(cls, hello: Hello) -> Terminal:
         return cls(
             pid=hello.get("pid", 0),
             tty=plain(hello.get("tty", "")[:256]),
@@ -93,7 +93,7 @@ class Client(Reader):
     """An attached client."""
 
     def __init__(
-        self, connection: PeerConnection, number: int, hello: Introduction, remember: Callable[[int], object]
+        self, connection: PeerConnection, number: int, hello: Hello, remember: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
         self._remember = remember  # keeps the terminal's state at a position, where it may be when its link breaks

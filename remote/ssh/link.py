@@ -13,11 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import IO
 
 from sesh import errors, protocol, wire
 from sesh.about import CALLED, __version__
-from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
+from sesh.errors import Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
 from sesh.messages import Near, Welcome, Words
@@ -32,14 +33,22 @@ _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
 _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
+class Outcome(Enum):
+    """What became of a request. After UNKNOWN the host may have carried it out."""
+
+    NOT_SENT = "not sent"
+    UNKNOWN = "unknown"
+    ANSWERED = "answered"
+
+
 @dataclass
 class Request:
     """A request to a bridge.
 
     `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `words`: keys for the
     bridge (see `sesh.bridge`), if the op enters a session. `repeatable`: the request changes nothing, or has an id by
-    which the host carries it out only once; so it may be sent in one write with HELLO. `reached`: the host may have
-    carried it out.
+    which the host carries it out only once; so it may be sent in one write with HELLO. `outcome`: over the last link
+    that sent it, set by that link.
     """
 
     op: str
@@ -47,7 +56,7 @@ class Request:
     asks: bool = False
     words: Words = field(default_factory=dict)
     repeatable: bool = True
-    reached: bool = False
+    outcome: Outcome = Outcome.NOT_SENT
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
@@ -70,7 +79,7 @@ class Link(wire.Connection):
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self.health: LinkHealth = LinkHealth(time.monotonic())
-        self._early: Request | None = None  # was sent with HELLO, and is not answered yet
+        self._request: Request | None = None  # was sent, and is not answered yet
         self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
 
     def __enter__(self) -> Link:
@@ -101,9 +110,9 @@ class Link(wire.Connection):
     def greet(self, near: Near, request: Request | None, deadline: float) -> None:
         """Send HELLO, and in the same write the request, if it is small and may be sent twice."""
         frames = request.frames() if request is not None and request.repeatable else b""
-        self._early = request if 0 < len(frames) <= _MOST_EARLY else None
+        self._request = request if 0 < len(frames) <= _MOST_EARLY else None
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            super().send(wire.hello_frame("bridge", near=near) + (frames if self._early else b""), deadline)
+            super().send(wire.hello_frame("bridge", near=near) + (frames if self._request else b""), deadline)
 
     def welcomed(self) -> bool:
         """Read what has arrived; return whether the bridge's WELCOME has. Skips the output of login files.
@@ -147,14 +156,15 @@ class Link(wire.Connection):
         `question` for the person, the bridge stays. Raises Lost if the link breaks or goes silent before the answer,
         TimedOut past the deadline.
         """
-        sent, self._early, self._requests = self._early is request, None, _NUMBER
-        request.reached = True
+        sent, self._request, self._requests = self._request is request, request, _NUMBER
         try:
             if not sent:
                 self.send(request.frames(answers), deadline)
             answer, data = self.answer(OP, _NUMBER, deadline)
-        except Unreachable as error:
+        except SeshError as error:
             if error.answered:
+                self._settle(Outcome.ANSWERED)
+            if error.answered or not isinstance(error, Unreachable):
                 raise
             hint = f"check what was done: {CALLED} @{self.destination.host}"
             raise Lost(f"lost the link to @{self.destination.host}", hint=hint) from error
@@ -164,7 +174,13 @@ class Link(wire.Connection):
             self.welcome = {}
             session_id = str(answer.get("session_id") or "")
             self.peer = wire.Peer(answer["name"], session_id, request.words.get("greeting"), self.peer.ahead)
+        self._settle(Outcome.ANSWERED)
         return answer, data
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Record what became of the request that was sent."""
+        if self._request is not None:
+            self._request.outcome, self._request = outcome, None
 
     def incompatible(self) -> ProtocolError:
         """Return the error if the other end (the bridge, and later the daemon) has another protocol number."""
@@ -172,12 +188,11 @@ class Link(wire.Connection):
             return super().incompatible()
         host = self.destination.host
         version = self.welcome.get("version")
-        error = ProtocolError(
+        self._request = None  # the bridge does not begin the request that was sent with HELLO
+        return ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
             hint=f"install this one there: {CALLED} --deploy @{host}",
         )
-        error.answered = True  # the bridge has not begun the request that was sent with HELLO
-        return error
 
     # -- frames
 
@@ -236,8 +251,8 @@ class Link(wire.Connection):
         """Close the connection and end its command; a second call does nothing."""
         if self.inbound < 0:
             return
-        if self._early is not None and not self.silent and self._process.poll() not in range(ssh.FAILED):
-            self._early.reached = True  # any other exit code is that of a bridge that did not start
+        if self.remote_info or not (self.silent or self._process.poll() in range(ssh.FAILED)):
+            self._settle(Outcome.UNKNOWN)  # without WELCOME, such an exit code is that of a bridge that did not start
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:

@@ -192,9 +192,7 @@ class _Login:
             output.relay(self.say)
             self.asked = self.asked or (self.ask and _is_echo_off())
             if self.deadline is not None and time.monotonic() >= self.deadline:
-                late = silent_host(self.destination.host)
-                late.reason = output.reason() or late.reason
-                raise late
+                raise silent_host(self.destination.host, output.reason())
             self.stop.sleep(_TICK if time.monotonic() < began + _SOON else _SLOW_TICK)
         return is_alive(self.destination)
 

@@ -91,9 +91,7 @@ class _Opening:
                 except SeshError as error:
                     failures[link] = error
             if time.monotonic() >= self.deadline:
-                late = silent_host(self.destination.host)
-                late.reason = links[-1].output.reason() or late.reason
-                raise failures.get(links[-1], late)
+                raise failures.get(links[-1], silent_host(self.destination.host, links[-1].output.reason()))
             if time.monotonic() >= own_at:
                 own_at = inf
                 if not failures and links[0].silent:
@@ -198,9 +196,8 @@ def local_faults(destination: Destination) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint=f"see: {SESH} --doctor")
-        fault.reason = reason
-        raise fault from error
+        message = f"cannot open a link to @{destination.host}: {reason}"
+        raise LocalFault(message, hint=f"see: {SESH} --doctor", reason=reason) from error
 
 
 # -- replacing a lost link
@@ -226,10 +223,8 @@ def reopen_link(destination: Destination, attempt: Attempt, request: Request | N
     try:
         with local_faults(destination):
             if known.paused_until(host) and not asks:
-                reason = known.failure(host)
-                refused = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
-                refused.reason = reason
-                raise refused
+                why = known.failure(host)
+                raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
             if asks or known.asks(host):
                 drop_shared(destination)
                 deadline, stop, say = None if asks else until, attempt.stop, attempt.hear

@@ -32,24 +32,19 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
     reached = REACHED in stderr or REACHED in stdout  # a shell that cannot parse the line may quote it
     if code == ssh.FAILED and not via:
         return words.failure(destination, stderr)
-    error = Unreachable(f"cannot reach {host}: {last or 'no reason given'}")
-    error.reason = last
     ending = f"(exit {code}){f': {last}' if last else ''}"
     if not reached and not via:
-        error.message, error.hint = (
-            f"the shell on {host} ended before sesh was started {ending}",
-            login_files_hint(host),
-        )
-        error.reason = "its login files end the shell"
-    elif reached and (code in (126, 127) or "not found" in stderr.lower()):
+        message = f"the shell on {host} ended before sesh was started {ending}"
+        return Unreachable(message, hint=login_files_hint(host), reason="its login files end the shell")
+    if reached and (code in (126, 127) or "not found" in stderr.lower()):
         other = printable_path(last.partition(_OTHER)[2])
         found = f", and {other} there is another program" if _OTHER in last else ""
         return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {CALLED} --deploy @{host}")
-    elif reached:
-        error.message = f"sesh on {host} did not start {ending}"
-        error.hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
-        error.reason = f"sesh did not start there{f': {last}' if last else ''}"
-    return error
+    if reached:
+        hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
+        reason = f"sesh did not start there{f': {last}' if last else ''}"
+        return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)
+    return Unreachable(f"cannot reach {host}: {last or 'no reason given'}", reason=last)
 
 
 def login_files_hint(host: str) -> str:

@@ -83,25 +83,21 @@ def failure(destination: Destination, text: str) -> Unreachable:
     text = "\n".join(lines)  # ssh ends its lines with \r\n
     last = (reasons(text) or lines or ["no reason given"])[-1].rstrip(".")
     refusals = [line for line in lines if any(words in line for words in _REFUSALS)]
-    error: Unreachable
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         hint = f"if you know why, remove the old key with: {_remove_key_command(host, text)}"
-        error = LoginRefused(f"the host key of {host} has changed: nothing was sent", hint=hint)
-        error.reason = "host key changed"
-    elif "Host key verification failed" in text:
+        message = f"the host key of {host} has changed: nothing was sent"
+        return LoginRefused(message, hint=hint, reason="host key changed")
+    if "Host key verification failed" in text:
         message = f"the host key of {host} is unknown, and ssh may not accept it"
-        error = LoginRefused(message, hint=f"check it with: ssh {host}")
-        error.reason = "host key unknown"
-    elif refusals:
+        return LoginRefused(message, hint=f"check it with: ssh {host}", reason="host key unknown")
+    if refusals:
         why = _refusal(refusals[-1])
         unable = ", and sesh cannot ask you for it here" if why.startswith(WANTS_LOGIN) else ""
-        error = AuthenticationFailed(f"{host} {why}{unable}", hint=f"try: ssh {host}")
-        error.reason = why
-    else:
-        error = (Late if "timed out" in last else Unreachable)(f"cannot reach {host}: {last}")
-        short = last.rpartition(": ")[2]
-        error.reason = error.reason or short[:1].lower() + short[1:]
-    return error
+        return AuthenticationFailed(f"{host} {why}{unable}", hint=f"try: ssh {host}", reason=why)
+    if "timed out" in last:
+        return Late(f"cannot reach {host}: {last}")
+    short = last.rpartition(": ")[2]
+    return Unreachable(f"cannot reach {host}: {last}", reason=short[:1].lower() + short[1:])
 
 
 def _refusal(line: str) -> str:

@@ -297,14 +297,14 @@ class Session:
         """Open a stream to the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
-        def sleep(seconds: float) -> None:
+        def check() -> None:
             if deadline is not None and time.monotonic() > deadline:
                 raise Silent(f"@{self.host} does not answer; a command started in it goes on, and you can wait for it")
-            stop.sleep(seconds)
+            stop.check()
 
         stop.check()
         stream = self._target.open_stream(self.name, timeout)
-        stream.pause = sleep
+        stream.check = check
         stream.deadline = None  # from now on, the op itself applies `timeout`
         return stream
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast
 
 from sesh import processes, programs
 from sesh.about import SESH
@@ -14,13 +13,13 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.line import View
 from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
-from sesh.client.attach import introduction
+from sesh.client.attach import first_hello
+from sesh.client.attachment import Keep
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
-from sesh.link.attempts import LostSession
-from sesh.link.keeper import LinkKeeper
+from sesh.messages import Hello
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.quitkey import quit_key
@@ -33,17 +32,14 @@ from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection
 
-if TYPE_CHECKING:
-    from sesh.reach.host_target import HostTarget
-
-Enter = Callable[[Target], Entered]
+Enter = Callable[[Hello | None], Entered]
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
 def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *, sync: bool = True) -> int:
-    """Attach this terminal to the session that `enter` finds or creates; return the exit code.
+    """Attach this terminal to the session that `enter` finds or creates on the target; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
     Refused without a terminal, and if this terminal is already in the session to attach to.
@@ -57,12 +53,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
         _check_switch(current, cli.view, name, target.host)
     if sync:
         target.sync()
-    if current is None and target.host is not None:
-        target.introduction = introduction(target.host, options)
-    try:
-        name, connection = enter(target)
-    finally:
-        target.introduction = None
+    hello = first_hello(target.host, options) if current is None and target.host is not None else None
+    name, connection = enter(hello)
     quit_key.disarm()
     if target.host is None:
         _refuse_own(name, connection)
@@ -72,10 +64,17 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     options.first_notice = cli.first_notice
     if target.host is not None:
         eventlog.log("connect", host=target.host, session=name)
-    connector = _Connector(cli, target)
-    outcome = run_client(
-        connection, name, host=target.host, options=options, connect=connector.connect, keeper_of=connector.keeper_of
-    )
+
+    def connect(name: str, host: str | None) -> tuple[Connection, Keep]:
+        """Connect to the session that this terminal is switched to."""
+        other = cli.target_of(host)
+        connection = other.connect(name, attaches=True)
+        if host is None:
+            _refuse_own(name, connection)
+        recent.remember(name, host)
+        return connection, other.keeper
+
+    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, keep=target.keeper)
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
     return _exit_code(outcome)
@@ -108,29 +107,6 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         except UsageError as error:
             cli.note_on_entry(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
-
-
-class _Connector:
-    """Connects a running client to another session, and reopens its lost link."""
-
-    def __init__(self, cli: Invocation, target: Target) -> None:
-        self._cli = cli
-        self._targets = {target.host: target}
-
-    def connect(self, name: str, host: str | None) -> Connection:
-        """Connect to the session that this terminal is switched to."""
-        other = self._cli.target_of(host)
-        connection = other.connect(name, attaches=True)
-        if host is None:
-            _refuse_own(name, connection)
-        self._targets[host] = other
-        recent.remember(name, host)
-        return connection
-
-    def keeper_of(self, host: str, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
-        """Return the keeper of a link."""
-        target = cast("HostTarget", self._targets[host])  # only a session on a host has a link
-        return target.keeper(ping, session)
 
 
 def _record_left(outcome: AttachmentEnd, host: str) -> None:

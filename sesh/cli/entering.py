@@ -87,7 +87,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
         cli,
         target,
         name or "NAME",
-        lambda target: target.enter(enter.new, name=name, spec=spec, choice=choice),
+        lambda hello: target.enter(enter.new, hello, name=name, spec=spec, choice=choice),
         sync=not join,
     )
 
@@ -131,4 +131,5 @@ def here(ctx: Context, directory: Directory = None) -> int:
     session = cli.target.call(create.here, directory=directory)
     name = session["name"]
     spec = cli.line.spec(None if session["there"] else session["directory"])
-    return attach_terminal(cli, cli.target, name, lambda target: target.enter(enter.go, name=name, spec=spec))
+    target = cli.target
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.go, hello, name=name, spec=spec))

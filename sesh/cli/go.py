@@ -10,6 +10,7 @@ from sesh.cli.attach import attach_terminal, contains_this_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
+from sesh.messages import Hello
 from sesh.names import check_name
 from sesh.ops import enter, sessions
 from sesh.reach import find
@@ -34,10 +35,11 @@ def go(
     if find_verb(name) is not None:
         cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
 
-    def entered(target: Target) -> Entered:
-        return target.enter(enter.go, name=name, spec=spec, near=similar)
-
     target = cli.find(name, creates=True)
+
+    def entered(hello: Hello | None) -> Entered:
+        return target.enter(enter.go, hello, name=name, spec=spec, near=similar)
+
     try:
         return attach_terminal(cli, target, name, entered)
     except Unreachable:
@@ -58,7 +60,7 @@ def attach(cli: Invocation, name: str) -> int:
 def _attach_to(cli: Invocation, target: Target, name: str) -> int:
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda target: target.enter(enter.attach, name=name))
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name))
 
 
 def back(cli: Invocation) -> int:

@@ -59,7 +59,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         cli.catching(tie=False, message=left) as interrupts,
         cli.stop.calling(stream.cut),
     ):
-        stream.pause = interrupts.sleep
+        stream.check = interrupts.check_recorded
         tell = note_question if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell

@@ -1,1 +1,1 @@
-"""Keeping a link to a host: when it is replaced, and the attempts to replace it."""
+"""Keeping a link to a host (`remote/ssh/link`): when it is replaced, and the attempts to replace it."""

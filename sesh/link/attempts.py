@@ -19,7 +19,7 @@ from math import inf
 from threading import Lock, Thread
 
 from sesh.errors import Interrupted
-from sesh.messages import Introduction
+from sesh.messages import Hello
 from sesh.stop import Stop
 from sesh.wire import Connection
 
@@ -107,17 +107,21 @@ class LostSession:
     session_id: str
     position: int  # of the first byte of output that was not received
     heard_at: float  # when the last byte was received (monotonic)
-    hello: Introduction | None = None  # the client's HELLO, sent with the request; None for a stream
+    hello: Hello | None = None  # the client's HELLO, sent with the request; None for a stream
 
 
 @dataclass(eq=False)
 class Attempt:
-    """One attempt at a connection, in a thread of its own."""
+    """One attempt at a connection, in a thread of its own.
+
+    `first`: no other attempt ran when it began, so it sends its request with HELLO, and may enter the session before it
+    wins. If another wins after all, the daemon drops this client's earlier connection.
+    """
 
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
-    first: bool = False  # no other attempt ran when it began: it may send its request with HELLO
+    first: bool = False
     last_line: str = ""  # the last line printed by ssh
     claim: Callable[[], bool] = lambda: True  # stops the others; returns False if another has won
     stop: Stop = field(default_factory=Stop)
@@ -129,7 +133,7 @@ class Attempt:
     def win(self, connection: Connection) -> None:
         """Win with a connection whose other end has answered.
 
-        If another attempt has won, close the connection and raise Interrupted: only one attempt may enter the session.
+        If another attempt has won, close the connection and raise Interrupted.
         """
         if not self.claim():
             connection.close()

@@ -16,7 +16,7 @@ from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
 from sesh.wire import Connection
 
-_LONGEST_WAIT = 0.25  # seconds between two calls of `pause`, which may raise
+_LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
 _TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may succeed, except after LoginRefused
 
 
@@ -137,10 +137,10 @@ class LinkKeeper:
         self._attempts.stop_all()
         self.schedule.reset()
 
-    def wait(self, host: str, pause: Callable[[float], object], deadline: float | None = None) -> Connection:
+    def wait(self, host: str, check: Callable[[], object], deadline: float | None = None) -> Connection:
         """Wait for the connection that replaces a lost link.
 
-        `pause` may raise to end the wait. Raises TimedOut past the deadline (monotonic), LoginRefused if a person has
+        `check` may raise to end the wait. Raises TimedOut past the deadline (monotonic), LoginRefused if a person has
         to log in, and any error that is not transient.
         """
         self.link_closed()
@@ -156,7 +156,7 @@ class LinkKeeper:
                 raise TimedOut(f"timed out: @{host} is still unreachable")
             until = min(self.due, now + _LONGEST_WAIT, deadline or now + _LONGEST_WAIT)
             ready = polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], until)
-            pause(0)
+            check()
 
     def log_in(self) -> Connection:
         """Make one attempt in this thread, in which ssh may prompt. Raises what `reopen` raises."""

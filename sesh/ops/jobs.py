@@ -93,7 +93,7 @@ class _Waiter:
         self._stream.position = 0
         if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
             self._stream.audience = output.descriptor
-        self._stream.pause = self._pause
+        self._stream.check = self._check_signals
         try:
             facts = self._wait()
         except errors.Ended as ended:
@@ -209,13 +209,13 @@ class _Waiter:
                 self._unanswered.append(os.urandom(8).hex() if self._stream.host is not None else "")
                 self._send(_interrupt(self._unanswered[-1]))
 
-    def _pause(self, seconds: float) -> None:
+    def _check_signals(self) -> None:
         """Handle signals during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
 
         With `--tie` the first signal ends the job once the link is back, and the second stops the wait.
         """
         if not self._interrupts.tie or self._ending:
-            self._interrupts.sleep(seconds)
+            self._interrupts.check_recorded()
         elif self._interrupts.read():
             self._ending = True
             name, host = self._stream.name, self._stream.host

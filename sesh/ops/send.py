@@ -122,12 +122,10 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
-            answer, _ = stream.connection.request(SEND, text, time.monotonic() + _ENTER_TIMEOUT, **words)
+            until = time.monotonic() + _ENTER_TIMEOUT
+            answer, _ = stream.connection.request(SEND, text, until, repeatable=True, **words)
             break
-        except (errors.Lost, errors.Unknown) as error:
-            is_lost = isinstance(error, errors.Lost) or isinstance(error.__cause__, errors.Lost)
-            if stream.host is None or not is_lost:
-                raise
+        except errors.Lost:
             stream.reconnect()
             stream.greet(until=_soon())
     if reason := answer.get("reason"):

@@ -2,7 +2,7 @@
 
 A signal only becomes a byte on `inbound`. The code that waits polls `inbound`, and passes Ctrl-C on to a job or a
 command. So a Ctrl-C that comes before the request is sent is passed on after the request. While a link is lost, nothing
-can be passed on, and `sleep` ends the wait instead.
+can be passed on, and `check_recorded` ends the wait instead.
 """
 
 from __future__ import annotations
@@ -84,14 +84,14 @@ class Interrupts(Stop):
         return bytes((signal.SIGHUP,))
 
     def stop(self) -> None:
-        """Send a Ctrl-C from another thread; it ends `sleep`."""
+        """Send a Ctrl-C from another thread."""
         super().stop()
         if self._wakeup >= 0:
             os.write(self._wakeup, bytes((signal.SIGINT,)))
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep while no signal can be passed on. Raises Interrupted if a signal has come."""
-        super().sleep(seconds)
+    def check_recorded(self) -> None:
+        """Raise Interrupted if a signal has come, because it cannot be passed on now."""
+        self.check()
         if self.read():
             raise errors.Interrupted(self.message)
 

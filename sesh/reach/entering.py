@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from sesh.errors import Ended, malformed
 from sesh.link.attempts import Attempt, LostSession
-from sesh.messages import Introduction, Words
+from sesh.messages import Hello, Words
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
@@ -25,25 +25,25 @@ from sesh.stop import Stop
 _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard
 
 
-def entry(
+def enter_request(
     op: str,
     arguments: Mapping[str, object],
     session_id: str = "",
-    introduction: Introduction | None = None,
+    hello: Hello | None = None,
     *,
     asks: bool = False,
     pings: bool = False,
 ) -> Request:
     """Return the request to enter a session.
 
-    `session_id`: of the session, or for the session to create. `introduction`: the HELLO for its daemon. `asks`: a
-    person can answer the host's questions. `pings`: the client sends PINGs, as an attached terminal does.
+    `session_id`: of the session, or for the session to create. `hello`: of an attached terminal, for the daemon.
+    `asks`: a person can answer the host's questions. `pings`: the client sends PINGs, as a terminal does.
     """
-    words: Words = {"pings": pings}
+    words: Words = {"pings": pings or hello is not None}
     if session_id:
         words["session_id"] = session_id
-    if introduction is not None:
-        words["greeting"] = introduction
+    if hello is not None:
+        words["greeting"] = hello
     return Request(op, calls.encoded(arguments), asks=asks, words=words)
 
 
@@ -75,14 +75,15 @@ def enter_again(destination: Destination, describe: Callable[[], LostSession], a
     host, lost = destination.host, describe()
     if attempt.lost:
         _log_loss(host, lost)
-    early = _entry_again(lost) if attempt.first else None
+    early = _request_again(lost) if attempt.first else None
     link = opening.reopen_link(destination, attempt, early)
     if early is None:
         lost = describe()  # more output may have arrived over the doubted link
-    request = early or _entry_again(lost)
+    request = early or _request_again(lost)
     name, joined, ended = lost.name, None, None
+    deadline = time.monotonic() + opening.START_TIMEOUT  # no other attempt begins before the answer
     try:
-        answer = enter(Caller(), link, request, stop=attempt.stop)  # drops notes and cannot be asked
+        answer = enter(Caller(), link, request, deadline, attempt.stop)  # drops notes and cannot be asked
         name, joined = answer["name"], answer.get("daemon_pid")
     except Ended as error:
         ended = error
@@ -96,8 +97,8 @@ def enter_again(destination: Destination, describe: Callable[[], LostSession], a
     return link
 
 
-def _entry_again(lost: LostSession) -> Request:
-    return entry(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
+def _request_again(lost: LostSession) -> Request:
+    return enter_request(ATTACH, {"name": lost.name}, lost.session_id, lost.hello)
 
 
 def _log_loss(host: str, lost: LostSession) -> None:

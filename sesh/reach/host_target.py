@@ -15,6 +15,7 @@ from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut,
 from sesh.link.attempts import Attempt, LostSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
+from sesh.messages import Hello
 from sesh.protocol import DATA
 from sesh.reach import calls, entering
 from sesh.reach.caller import YES_NO, Caller
@@ -26,7 +27,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
 from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
@@ -86,37 +87,38 @@ class HostTarget(Target):
             self._note_changes(op.changes(data, result), data)
         return result
 
-    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
+    def enter(
+        self, op: Op[Arguments, Entered], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Entered:
         """Call an op that enters a session on the host; the returned connection is the link."""
         data = by_name(op, args, kwargs)
-        request = self._entry(op, data)
+        request = self._request(op, data, hello)
         try:
             return self._enter(request)
         except KeyboardInterrupt:
-            if not (op.creates and request.reached):
+            if not op.creates or request.outcome is Outcome.NOT_SENT:
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(entering.entry(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
+        return self._enter(entering.enter_request(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
-        request = self._entry(op, data)
+        request = self._request(op, data)
         try:
             return self._enter(request, interrupts)
         except SeshError as error:
-            if request.reached and not error.answered and not isinstance(error, Ended):
+            if request.outcome is Outcome.UNKNOWN:
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
             raise
 
-    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Request:
+    def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        hello = self.introduction
-        return entering.entry(op.wire_name, data, session_id, hello, asks=self._asks, pings=hello is not None)
+        return entering.enter_request(op.wire_name, data, session_id, hello, asks=self._asks)
 
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
@@ -126,18 +128,18 @@ class HostTarget(Target):
         opening of a link. Raises Ended if the session has ended, Lost if another request got no answer.
         """
         lost = False
-        sleep = interrupts.sleep if interrupts is not None else time.sleep
+        check = interrupts.check_recorded if interrupts is not None else self.stop.check
         with naming_host(self.host), self._timed():
             while True:
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._another_link(sleep) if lost else self._open(request)
+                        link = self._another_link(check) if lost else self._open(request)
                     answer = entering.enter(self.caller, link, request, self.deadline, self.stop)
                     break
                 except errors.Lost:
                     if "session_id" not in request.words:
                         raise
-                    lost = request.reached = True
+                    lost = True
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             self._note_entered(link, answer)
         return answer["name"], link
@@ -191,13 +193,12 @@ class HostTarget(Target):
                 raise result.error
 
     def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
-        """Return the keeper of an attachment's link."""
         return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
-    def _another_link(self, sleep: Callable[[float], object]) -> Link:
+    def _another_link(self, check: Callable[[], object]) -> Link:
         reopen = partial(opening.reopen_link, self.destination)
         with closing(opening.keeper_of(self.destination, reopen)) as keeper:
-            link = keeper.wait(self.host, sleep, self.deadline)
+            link = keeper.wait(self.host, check, self.deadline)
         assert isinstance(link, Link)  # noqa: S101 (`reopen_link` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link
@@ -210,7 +211,7 @@ class HostTarget(Target):
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = entering.entry(ATTACH, {"name": stream.name}, stream.session_id)
+        request = entering.enter_request(ATTACH, {"name": stream.name}, stream.session_id)
         try:
             with self.until(stream.deadline)._open() as link:
                 entering.enter(self.caller, link, request, stream.deadline)
@@ -245,7 +246,7 @@ class HostTarget(Target):
 
         stop.check()
         stream = LinkStream(self._open(), "", note=caller.note, reopen=reopen, changed=changed)
-        stream.audience, stream.pause = caller.audience, stop.sleep
+        stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
                 for kind, _, payload in stream.frames(ask):

@@ -8,7 +8,7 @@ from functools import partial
 
 from sesh import errors
 from sesh.errors import Ended, SeshError
-from sesh.link.attempts import LostSession, Reopen
+from sesh.link.attempts import LostSession, Reopen, Result
 from sesh.link_health import Health
 from sesh.names import subject
 from sesh.reach.entering import enter_again
@@ -46,7 +46,7 @@ class LinkStream(Stream):
         self.host: str = link.destination.host
         self._note, self._changed = note, changed
         self._state = Health.UP
-        self._next: Connection | None = None  # replaces a doubted link
+        self._next: Result | None = None  # the keeper's: a connection that replaces the link, or why there is none
         self._keeper = keeper_of(
             link.destination, reopen or partial(enter_again, link.destination, self._describe), self._ping
         )
@@ -94,12 +94,14 @@ class LinkStream(Stream):
 
     def reconnect(self) -> None:
         self.connection.close()
-        self._check_cut()
-        connection, self._next = self._next, None
-        self._take(connection or self._another())
+        result, self._next = self._next, None
+        if isinstance(result, Exception):
+            raise result
+        self._take(result or self._another())
 
     def _another(self) -> Connection:
         """Wait for the connection that replaces a lost link; note the loss and the reconnect."""
+        self._check_cut()
         self._keeper.link_closed()
         self._note_state()
         goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
@@ -107,7 +109,7 @@ class LinkStream(Stream):
         lost_at = time.monotonic()
         if not self.name:  # for a session, the attempt that enters it again logs both events
             self._log("disconnect", reason="lost")
-        connection = self._keeper.wait(self.host, self._pause, self.deadline)
+        connection = self._keeper.wait(self.host, self._check, self.deadline)
         if not self.name:
             self._log("reconnect", gap=round(time.monotonic() - lost_at, 3))
         name = connection.peer.name or self.name
@@ -119,20 +121,16 @@ class LinkStream(Stream):
         if self._cut:
             raise errors.Lost(f"the link to @{self.host} was cut")
 
-    def _pause(self, seconds: float) -> None:
+    def _check(self) -> None:
         self._check_cut()
-        self.pause(seconds)
+        self.check()
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:
         return self._keeper.descriptors, self._keeper.due
 
-    def _look_after_link(self, ready: list[int]) -> None:
+    def _keeps_link(self, ready: list[int]) -> bool:
         if not ready and time.monotonic() < self._keeper.due:
-            return
-        result = self._keeper.run(ready)
+            return True
+        self._next = self._keeper.run(ready)
         self._note_state()  # before the next poll, which may take long
-        if isinstance(result, Exception):
-            raise result
-        self._next = result
-        if result is not None or self._keeper.health.state is Health.LOST:
-            raise errors.Lost(f"the link to @{self.host} went silent")
+        return self._next is None and self._keeper.health.state is not Health.LOST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from math import inf
 
 from sesh import errors, protocol, wire
@@ -12,6 +12,7 @@ from sesh.descriptors import check_audience, polled
 from sesh.errors import Ended
 from sesh.messages import Welcome
 from sesh.reach import find
+from sesh.stop import Stop
 from sesh.wire import Connection
 
 Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
@@ -28,7 +29,7 @@ class Stream:
     `end_of`: returns the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole
     stream. `position`: the position after the last byte of output received. `skipped`: bytes of output that were
     missed. `audience`: the descriptor that output is written to, negative if unknown. When its reader is gone, `frames`
-    raises BrokenPipeError. `pause`: called during a reconnect; it may raise to cancel the reconnect.
+    raises BrokenPipeError. `check`: called during a reconnect; it may raise to cancel the reconnect.
     """
 
     host: str | None = None
@@ -44,7 +45,7 @@ class Stream:
         self.connection, self.name, self.deadline = connection, name, deadline
         self.position: int | None = None
         self.skipped, self.audience = 0, -1
-        self.pause: Callable[[float], object] = time.sleep
+        self.check: Callable[[], object] = Stop().check
         self._end_of, self._cut = end_of, False
 
     def __enter__(self) -> Stream:
@@ -86,27 +87,27 @@ class Stream:
         while True:
             try:
                 ask()
-                while True:
-                    yield from self._turn(others, until)
+                while (yield from self._turn(others, until)):
+                    continue
             except errors.Lost:
-                self.reconnect()
+                pass
             except errors.Silent:
                 raise
             except errors.Unreachable as error:
                 if error.answered:
                     raise
                 raise self._end(unread=error.unread) from error
+            self.reconnect()  # outside the block: its errors are not the daemon's
 
     def _end(self, *, unread: bool = False) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone. `unread`: the daemon has not read the last request."""
         # After `cut` the daemon still runs, and the name may find another session's result.
         if not self._cut and (ended := self._end_of(self)) is not None:
             return ended
-        died = errors.DaemonDied(f"the daemon of {self.name} died")
-        died.unread = unread
-        return died
+        return errors.DaemonDied(f"the daemon of {self.name} died", unread=unread)
 
-    def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
+    def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Generator[Frame, None, bool]:
+        """Yield what is ready; return False if the link is to be replaced."""
         connection = self.connection
         frames = self.connection.leftovers()
         if until is not None and time.monotonic() >= until:
@@ -126,7 +127,7 @@ class Stream:
                     yield kind, position, fresh
             elif kind in (protocol.DATA, protocol.RESPONSE):
                 yield kind, protocol.answered_number(payload) if kind == protocol.RESPONSE else 0, payload
-        self._look_after_link(ready)
+        return self._keeps_link(ready)
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
         """Poll the connection, the link and the watched descriptors; return the ready ones."""
@@ -140,11 +141,12 @@ class Stream:
         return ready
 
     def _link_watch(self) -> tuple[tuple[int, ...], float]:
-        """Return the link's descriptors to poll, and when to call `_look_after_link` (monotonic)."""
+        """Return the link's descriptors to poll, and when to call `_keeps_link` (monotonic)."""
         return (), inf
 
-    def _look_after_link(self, ready: list[int]) -> None:
-        """Update the link's health. Raises Lost to have the link replaced."""
+    def _keeps_link(self, ready: list[int]) -> bool:
+        """Update the link's health; return False if `reconnect` is to replace the link."""
+        return True
 
     def ended_output(self, ended: Ended) -> tuple[int, bytes]:
         """Return the new output of an ended session from its result, with the position of its first byte."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.messages import Introduction
+from sesh.link.attempts import LostSession
+from sesh.link.keeper import LinkKeeper
+from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
@@ -23,7 +26,6 @@ class Target:
     """This machine, as the target of ops. `deadline` (monotonic): for each call; see `until`."""
 
     host: str | None = None
-    introduction: Introduction | None = None  # the HELLO that `enter` sends to a host with its request
     deadline: float | None = None
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
@@ -40,8 +42,13 @@ class Target:
         """Call an op; return its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
-    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
-        """Call an op that enters a session; return its name, and a connection to its daemon before HELLO."""
+    def enter(
+        self, op: Op[Arguments, Entered], _hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Entered:
+        """Call an op that enters a session; return its name, and a connection to its daemon.
+
+        `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
+        """
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
@@ -55,6 +62,13 @@ class Target:
             if self.deadline is None or time.monotonic() < self.deadline:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
+
+    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], LostSession]) -> LinkKeeper | None:
+        """Return the keeper of an attachment's link; None on this machine.
+
+        `ping`: sends a PING. `session`: describes the session to enter again.
+        """
+        return None
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
         """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""

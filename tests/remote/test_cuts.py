@@ -160,22 +160,6 @@ def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Po
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
 
-def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brisk(monkeypatch)
-    far = beside("box")
-    job = running(home, far, "--json", script=f"echo one; {GO}; echo two; exit 255")
-    far.away()
-    far.write("go", "")
-    wait_until(lambda: far.names() == [])
-    far.back()
-    out, error = job.communicate(timeout=30)
-    assert job.returncode == 255, error
-    value = json.loads(out)
-    assert (value["exit_code"], value["output"], value["host"]) == (255, "one\ntwo\n", "box")
-
-
 def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, beside: Beside) -> None:
     far = beside("box")
     job = running(home, far, script="sleep 1000")

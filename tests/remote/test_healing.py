@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 from typing import IO
+from unittest.mock import Mock
 
 import pytest
 
-from tests.remote.pace import brisk
+from sesh.errors import LoginRefused
+from sesh.remote.ssh import opening
+from tests.remote.pace import brisk, hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
 
@@ -115,6 +118,19 @@ def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(h
     box.back()
     code, out, error = outcome(running)
     assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
+
+
+def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_lost(
+    home: Home, box: ViaHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error was `the daemon of work died`."""
+    hasty(monkeypatch)
+    monkeypatch.setattr(opening, "reopen_link", Mock(side_effect=LoginRefused("box does not accept your keys")))
+    waiting = home.start("@box", "--wait", "work", "--exit")
+    settled(box)
+    box.strand()
+    code, _, said = outcome(waiting)
+    assert (code, said) == (1, "sesh: box does not accept your keys\n")
 
 
 def test_events_go_on_behind_the_last_one(home: Home, box: ViaHost) -> None:

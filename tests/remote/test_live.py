@@ -17,7 +17,6 @@ from sesh.ops import index
 from sesh.reach import link_stream
 from sesh.remote.ssh import opening
 from tests.remote.farm import Farm, SshHost
-from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
 
@@ -80,21 +79,6 @@ def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home,
     assert [len(far.links()) for far in hosts] == [number + 1 for number in before], "each has one link"
 
 
-def test_a_link_that_is_lost_comes_back(
-    home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brisk(monkeypatch)
-    far = beside("box")
-    known(home, far)
-    watched = watch()
-    watched.until(label(far, "before"))
-    for value in ("once", "twice"):
-        wait_until(far.held, what="a link is held")
-        watched.until(label(far, f"{value} before"))  # over that link: one that breaks at its start is not tried again
-        far.cut()
-        watched.until(label(far, value))
-
-
 def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
     home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +97,7 @@ def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
         with suppress(ProcessLookupError):  # a bridge that has ended meanwhile
             os.kill(pid, signal.SIGKILL)
     wait_until(lambda: set(held(far)) - own - links_held, what="another is held")
+    watched.until(label(far, "after"))
     assert set(masters) <= set(farm.masters())
     opened.type("echo still he''re\r")
     opened.wait_for("still here")

@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from sesh import link_health
+from sesh import bridge, link_health
 from sesh.remote import known
+from sesh.remote.ssh import opening
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
@@ -108,6 +110,39 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
     far.end_silence()
     assert far.summary("work")["clients"][0]["id"] == client
     wait_until(lambda: len(far.held()) == 1)
+
+
+def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: ViaHost) -> None:
+    """It said so of a link that was only doubted, where Ctrl-C is kept, and interrupted the program later."""
+    terminal = attached(home)
+    far.strand()
+    with open(far.down, "w", encoding="utf-8") as file:
+        file.write("no route")
+    terminal.type("x")
+    terminal.wait_for(re.compile(r"no answer from box since [:\d]+ \(no route\)"))
+    far.cut()
+    terminal.wait_for(re.compile(r"no link to box since [:\d]+ \(no route\)"))
+
+
+def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
+    home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client waited without end, as the thread that answers PING went on, and Enter began nothing."""
+    whole = bridge.Bridge._carry_out
+
+    def hangs_once(*arguments: Any) -> Any:
+        if os.path.exists(path := os.path.expanduser("~/hang")):
+            os.unlink(path)
+            signal.pause()
+        return whole(*arguments)
+
+    monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
+    monkeypatch.setattr(opening, "START_TIMEOUT", 2.0)
+    terminal = attached(home)
+    far.write("hang", "")
+    far.cut()
+    typed(far)
+    terminal.wait_until(lambda: "from the other side" in terminal.text())
 
 
 def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:

@@ -79,7 +79,7 @@ def result(connection: wire.Connection, number: int = 1) -> Any:
 
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
-    hello = {**wire.introduction("bridge"), "protocol": protocol.PROTOCOL + 1}
+    hello = {**wire.hello("bridge"), "protocol": protocol.PROTOCOL + 1}
     far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("enter.open_", name="work"))
     far_end.skip_mark()
     assert far_end.connection.expect_welcome(deadline())["protocol"] == protocol.PROTOCOL
@@ -258,7 +258,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
 
 
 JOB = wire.asking("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
-GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
+GREETING = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
 @settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client import channel
 from sesh.client.channel import Channel, UnacknowledgedInput
 
 
@@ -44,20 +43,6 @@ def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
         went += more
     assert [number for number, _ in went] == list(range(1, len(went) + 1))
     assert b"".join(data for _, data in went) == b"".join(step for step in steps if isinstance(step, bytes))
-
-
-@patch.object(channel, "HELD", 1000)
-@given(st.lists(st.binary(min_size=1, max_size=400), max_size=12))
-def test_while_nothing_can_be_sent_it_keeps_a_beginning(pieces: list[bytes]) -> None:
-    typed = UnacknowledgedInput()
-    for piece in pieces:
-        typed.hold(piece)
-    whole = b"".join(pieces)
-    went, frames = [], read(typed.resume(0))
-    while frames:
-        went += frames
-        frames = read(typed.acknowledge(went[-1][0]))
-    assert b"".join(data for _, data in went) == whole[:1000]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 60_000)), max_size=20))

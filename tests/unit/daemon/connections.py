@@ -8,7 +8,7 @@ from typing import Any
 from sesh import check, protocol
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.messages import Introduction
+from sesh.messages import Hello
 
 
 class Link:
@@ -43,7 +43,7 @@ class Link:
 
     def attached(self, number: int = 1, **hello: Any) -> Client:
         """Attach a client to the connection, as its reader; return the client."""
-        words = check.checked_here(Introduction, {"columns": 80, "rows": 24, **hello})
+        words = check.checked_here(Hello, {"columns": 80, "rows": 24, **hello})
         client = Client(self.connection, number, words, lambda _: None)
         self.connection.reader = client
         return client

@@ -65,16 +65,6 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs
         assert now < START + 60
 
 
-def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_second() -> None:
-    tries = Schedule()
-    tries.plan(START)
-    for second in range(5):
-        tries.begin_due(START + second)
-        tries.enter_pressed(START + second + 0.5)
-        tries.begin_due(START + second + 0.5)
-    assert tries.running == 2
-
-
 class Links(RuleBasedStateMachine):
     """A link and the attempts to replace it, carried out as `LinkKeeper` does, without threads."""
 

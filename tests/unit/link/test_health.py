@@ -143,11 +143,17 @@ def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_
     assert link.round_trip >= 0.5
 
 
-@given(st.floats(0, 40))
-def test_a_link_is_given_up_within_fifteen_seconds_whenever_it_goes_silent(last: float) -> None:
+@given(st.floats(0, 40), st.floats(0.01, 5), st.none() | st.floats(0.01, 4))
+def test_in_any_storm_of_signs_a_silent_link_is_lost_and_no_other(last: float, pace: float, trip: float | None) -> None:
     clock = Clock()
     while clock.now < START + last:
         clock.run(min(0.06, START + last - clock.now))
         clock.heard()
-    clock.run(LOST_AFTER + QUIET + 0.5)
-    assert clock.state() is Health.LOST
+    until = clock.now + LOST_AFTER + QUIET + 0.5
+    while clock.now < until:
+        clock.run(min(pace, until - clock.now))
+        clock.link.sign(clock.now)
+        clock.link.sent(clock.now)
+        if trip is not None and clock.pings and clock.now >= START + clock.pings[-1] + trip:
+            clock.heard(pong=True)
+    assert (clock.state() is Health.LOST) is (trip is None)

@@ -13,7 +13,7 @@ import pytest
 from sesh import descriptors, link_health, wire
 from sesh.errors import Interrupted, LoginRefused, Unreachable
 from sesh.link import attempts
-from sesh.link.attempts import Attempt, Reopen
+from sesh.link.attempts import Attempt, Attempts, Reopen
 from sesh.link.keeper import LinkKeeper
 from sesh.link.wake import Wake
 from tests.support import wait_until
@@ -82,43 +82,33 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
     return results[-1]
 
 
-def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may(
-    made: Made, there: wire.Connection
-) -> None:
+def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may(there: wire.Connection) -> None:
     """Each attempt greeted the session, and the last one took the place of the others."""
-    answer, fail = threading.Barrier(3), threading.Event()
-    turns: list[Attempt] = []
-    closed: list[wire.Connection] = []
-    outcomes: list[Exception | wire.Connection] = [Unreachable("it broke"), there]
+    running, answer, fail = Attempts(), threading.Barrier(2), threading.Event()
+    spares, results = [connection(), connection()], list[object]()
 
     def attempt(one: Attempt) -> wire.Connection:
-        if turns:
-            spare = there
-        else:
-            spare = connection()
-            answer.wait(30)
-        try:
-            one.win(spare)
-        except Interrupted:
-            closed.append(spare)
-            raise
-        turns.append(one)
+        answer.wait(30)
+        one.win(spares[int(one.seconds)])
         fail.wait(30)
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        spares[int(one.seconds)].close()
+        raise Unreachable("it broke")
 
-    keeper = made(attempt)
-    keeper.link_closed()
-    until(keeper, lambda: keeper.schedule.running == 2)
-    answer.wait(30)
-    until(keeper, lambda: turns and keeper.schedule.running == 1)
-    assert len(turns) == 1
+    def result() -> object:
+        ready = descriptors.polled([(running.descriptor, select.POLLIN)], time.monotonic() + 30)
+        results.extend(running.results(ready))
+        return results[-1]
+
+    for number in range(2):
+        running.begin(Attempt(number), attempt)
+    assert isinstance(result(), Interrupted)
+    assert [each.inbound for each in spares].count(-1) == 1, "the connection of the one that lost is closed"
+    assert running.decided
     fail.set()
-    assert until(keeper, bool) is there
-    assert len(turns) == 2
-    assert [each.inbound for each in closed] == [-1], "the connection of the one that lost"
+    assert isinstance(result(), Unreachable)
+    running.begin(Attempt(), ways(there))
+    assert result() is there
+    running.close()
 
 
 def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Made, there: wire.Connection) -> None:
@@ -157,6 +147,15 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     keeper.run(())
     keeper.link_closed()
     assert until(keeper, bool) is there
+
+
+def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
+    made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sign put off the loss, and nothing is attempted before it: no login was ever offered."""
+    monkeypatch.setattr(link_health, "LOST_AFTER", 0.3)
+    keeper = made(ways(there), asks=True)
+    assert until(keeper, keeper.sign) is there
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")

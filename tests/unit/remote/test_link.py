@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from sesh import protocol
-from sesh.errors import Interrupted, Lost, NotDeployed, Unreachable
+from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
 from sesh.remote import known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import REACHED
@@ -177,13 +177,11 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize(
-    ("script", "reached"), [("exit 255", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null; exit 255", True)]
-)
-def test_a_request_may_have_been_carried_out_once_the_host_has_spoken(
-    played: Played, script: str, reached: bool
-) -> None:
-    played.shared, request = script, Request("views.status", b"{}")
-    with pytest.raises(Unreachable):
-        played.opened(request)
-    assert request.reached is reached
+@pytest.mark.parametrize(("code", "outcome"), [(127, Outcome.NOT_SENT), (255, Outcome.UNKNOWN)])
+def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, outcome: Outcome) -> None:
+    request = Request("views.status", b"{}")
+    for before, expected in (("", Outcome.NOT_SENT), ("echo sesh is looked for >&2; head -c 1 >/dev/null", outcome)):
+        played.shared = f"{before}\nexit {code}"
+        with pytest.raises(SeshError):
+            played.opened(request)
+        assert request.outcome is expected
