@@ -49,11 +49,6 @@ class Emulator:
         return self._parser.unfinished
 
     @property
-    def errors(self) -> int:
-        """The number of sequences whose call raised."""
-        return self._parser.errors
-
-    @property
     def last_error(self) -> Exception | None:
         return self._parser.last_error
 
@@ -61,7 +56,7 @@ class Emulator:
         """Parse output; return the number of bytes parsed, at least one.
 
         With `seconds`, one slice is parsed, up to the deadline; the caller then feeds the remaining bytes. `feed` never
-        raises: `errors` counts the sequences that failed.
+        raises: a sequence that fails is skipped (`last_error`).
         """
         if seconds is not None:
             return self._bulk.feed(data[:SLICE], perf_counter() + seconds)

@@ -203,8 +203,7 @@ class Parser:
         self._calls: dict[str, Callable[[], object]] = {}  # a cache, by sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""  # the start of an unfinished sequence
-        self.errors = 0  # the number of sequences whose call raised
-        self.last_error: Exception | None = None
+        self.last_error: Exception | None = None  # of a sequence whose call raised
 
     @property
     def unfinished(self) -> bytes:
@@ -214,7 +213,7 @@ class Parser:
     def parse(self, data: bytes, deadline: float | None = None) -> int:
         """Parse `data` up to its end or the `deadline` (`perf_counter`); return the number of bytes parsed.
 
-        Never raises: a sequence whose call raises is counted and skipped.
+        Never raises: a sequence whose call raises is skipped.
         """
         start = 0
         while start < len(data):
@@ -253,7 +252,7 @@ class Parser:
                 try:
                     (calls.get(sequence) or self._call(sequence))()
                 except Exception as error:
-                    self._note(error)
+                    self.last_error = error
                 screen.joinable = False
             try:
                 if printed:
@@ -268,11 +267,7 @@ class Parser:
                 elif not (sequence or printed):  # an aborted sequence
                     screen.joinable = False
             except Exception as error:
-                self._note(error)
-
-    def _note(self, error: Exception) -> None:
-        self.errors += 1
-        self.last_error = error
+                self.last_error = error
 
     def _call(self, sequence: str) -> Callable[[], object]:
         """Return the call of a sequence; cache it if the sequence is short."""

@@ -127,7 +127,7 @@ class Dialect:
         if below or (screen.top > 0 and any(row.continues for row in screen.rows)):
             self.loose = True
         self.leftovers = self.leftovers or any(SPACER in row.text for row in screen.rows)
-        assert self.emulator.errors == 0, self.emulator.last_error
+        assert self.emulator.last_error is None, self.emulator.last_error
 
 
 def _restores_otherwise(dialect: Dialect, text: str) -> bool:

@@ -33,7 +33,7 @@ class Feature(NamedTuple):
         """Return what an attaching client receives."""
         emulator = Emulator(COLUMNS, ROWS)
         emulator.feed(self.written)
-        assert emulator.errors == 0, emulator.last_error
+        assert emulator.last_error is None, emulator.last_error
         return replay(emulator, lines=10**9)
 
     def differing(self, xterm: Xterm) -> list[str]:

@@ -28,7 +28,7 @@ def cuts(data: bytes, count: int) -> list[int]:
 def fed(data: bytes) -> Emulator:
     emulator = Emulator(COLUMNS, ROWS)
     emulator.feed(data)
-    assert emulator.errors == 0, emulator.last_error
+    assert emulator.last_error is None, emulator.last_error
     return emulator
 
 

@@ -249,7 +249,7 @@ def _checkpoints() -> Iterator[Check]:
                     emulator = checkpoints.emulator(*found)
                 except ValueError:
                     return
-                assert emulator.errors == 0, repr(emulator.last_error)
+                assert emulator.last_error is None, repr(emulator.last_error)
             _outcome(dormant.last_lines, "work", 50, ansi=True)
             _outcome(dormant.screen, "work", "json")
 

@@ -17,7 +17,7 @@ def fed(*parts: str, columns: int = 20, rows: int = 10) -> Emulator:
     emulator = Emulator(columns, rows)
     for part in parts:
         emulator.feed(part.encode())
-    assert emulator.errors == 0, emulator.last_error
+    assert emulator.last_error is None, emulator.last_error
     return emulator
 
 

@@ -25,7 +25,7 @@ bytestreams = st.one_of(streams.map(b"".join), st.binary(max_size=80))
 def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
     emulator = Emulator(columns, rows)
     emulator.feed(data)
-    assert emulator.errors == 0, emulator.last_error
+    assert emulator.last_error is None, emulator.last_error
     return emulator
 
 

@@ -19,7 +19,7 @@ from tests.unit.vt.streams import stream
 def fed(data: str | bytes, columns: int = 20, rows: int = 5) -> Emulator:
     emulator = Emulator(columns, rows)
     emulator.feed(data.encode() if isinstance(data, str) else data)
-    assert emulator.errors == 0, emulator.last_error
+    assert emulator.last_error is None, emulator.last_error
     return emulator
 
 

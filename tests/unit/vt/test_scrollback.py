@@ -10,7 +10,7 @@ from sesh.vt.emulator import Emulator
 def fed(data: str, columns: int = 10, rows: int = 3, **limits: int) -> Emulator:
     emulator = Emulator(columns, rows, **limits)
     emulator.feed(data.encode())
-    assert emulator.errors == 0, emulator.last_error
+    assert emulator.last_error is None, emulator.last_error
     return emulator
 
 

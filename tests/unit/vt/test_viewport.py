@@ -14,7 +14,7 @@ def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:
 
 def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
     client.feed(view.draw(emulator))
-    assert client.errors == 0
+    assert client.last_error is None
     return client.text()
 
 
