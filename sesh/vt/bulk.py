@@ -94,9 +94,9 @@ class Bulk:
 
     def feed(self, data: bytes, deadline: float | None = None) -> int:
         """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one."""
-        if len(data) >= SMALLEST:
+        if len(data) >= SMALLEST and self._scrolls(b"\t" in data):
             parts = _split(self._tail + data, self._parser.screen.lines)
-            if parts is not None and self._scrolls(b"\t" in data):
+            if parts is not None:
                 lines, tail = parts
                 taken = len(lines) + len(tail) - len(self._tail)
                 self._push(lines, tail)
