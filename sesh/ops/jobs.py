@@ -20,7 +20,7 @@ from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts
+from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
@@ -31,6 +31,7 @@ from sesh.store import results
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
+_END = wire.asking(KILL, _SIGNAL)
 _CHUNK = 64 << 10
 _GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
 
@@ -74,8 +75,7 @@ class _Waiter:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
         self._output, self._collected, self._reports = output, bytearray() if collects else None, reports
         self._ending = False  # the job is to be killed: each new connection repeats the request
-        # Keys of the Ctrl-C requests without an answer. Each new connection repeats them; the daemon drops duplicates.
-        self._unanswered: list[str] = []
+        self._passed_on = PassedOn(INTERRUPT, _SIGNAL)
         self._set_message()
 
     def _set_message(self) -> None:
@@ -138,7 +138,7 @@ class _Waiter:
         words: Words = {"follow": self._output is not None or self._collected is not None}
         if position:
             words["from"] = position
-        requests = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
+        requests = _END if self._ending else self._passed_on.frames()
         if self._reports:
             requests += wire.asking(WAIT, _QUESTION, waiting=True)
         connection.send(wire.hello_frame("request") + wire.asking(WAIT, _WAIT, **words) + requests)
@@ -185,7 +185,7 @@ class _Waiter:
         if number == _FEED and self._forwarder is not None:
             self._forwarder.answered(connection.response(FEED, data))
         elif number == _SIGNAL:
-            del self._unanswered[:1]  # answers arrive in the order of the requests
+            self._passed_on.answered()
         elif number == _QUESTION and "met" in (asked := connection.response(WAIT, data)):
             self._reports = False
             if self._output is not None:
@@ -204,10 +204,10 @@ class _Waiter:
         for number in signals:
             if self._interrupts.tie:
                 self._ending = True
-                self._send(_end())
+                with suppress(errors.TimedOut, errors.Unreachable):  # the next connection repeats it
+                    self._stream.connection.send(_END, time.monotonic() + 1)
             elif number == signal.SIGINT:
-                self._unanswered.append(os.urandom(8).hex() if self._stream.host is not None else "")
-                self._send(_interrupt(self._unanswered[-1]))
+                self._passed_on.send(self._stream.connection)
 
     def _check_signals(self) -> None:
         """Handle signals during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
@@ -220,19 +220,6 @@ class _Waiter:
             self._ending = True
             name, host = self._stream.name, self._stream.host
             self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
-
-    def _send(self, requests: bytes) -> None:
-        """Send a request while the wait is pending; a failure to send does not end the wait."""
-        with suppress(errors.TimedOut, errors.Unreachable):
-            self._stream.connection.send(requests, time.monotonic() + 1)
-
-
-def _interrupt(key: str) -> bytes:
-    return wire.asking(INTERRUPT, _SIGNAL, key=key)
-
-
-def _end() -> bytes:
-    return wire.asking(KILL, _SIGNAL)
 
 
 def run(

@@ -7,7 +7,6 @@ import re
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from enum import Enum
 
 from sesh import errors, measures, protocol, wire
@@ -18,7 +17,7 @@ from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts
+from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.requests import HISTORY, RUN, RUN_INTERRUPT, WAIT
@@ -132,7 +131,7 @@ class _Run:
         self._stream.position = 0
         self._carried = bytearray()
         self._delivery = _Delivery.UNSENT
-        self._unanswered: list[str] = []  # keys of the interrupts that the daemon has not answered yet
+        self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
@@ -149,7 +148,7 @@ class _Run:
             elif kind == protocol.RESPONSE and number == _RUN:
                 return self._stream.connection.response(RUN, data), bytes(self._carried)
             elif kind == protocol.RESPONSE and number == _INTERRUPT:
-                del self._unanswered[:1]  # answers arrive in the order of the requests
+                self._passed_on.answered()
             elif kind == protocol.RESPONSE and number == _QUESTION:
                 answer = self._stream.connection.response(WAIT, data)
                 if "met" in answer and self._tell is not None:
@@ -179,7 +178,7 @@ class _Run:
         frames = self._frames(self._deadline, from_now=first)
         if first:
             self._delivery = _Delivery.SENT
-        stream.connection.send(frames + b"".join(map(_interrupt, self._unanswered)))
+        stream.connection.send(frames + self._passed_on.frames())
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
         """Return the frames to send. The command's is the last, so that it runs only if all arrive.
@@ -199,9 +198,7 @@ class _Run:
         """Interrupt the command."""
         if self._delivery is _Delivery.SENT:
             self._delivery = _Delivery.FOLLOWED
-        with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
-            self._unanswered.append(os.urandom(8).hex())
-            self._stream.connection.send(_interrupt(self._unanswered[-1]), time.monotonic() + 1)
+        self._passed_on.send(self._stream.connection)
 
     def failed(self, error: SeshError) -> SeshError:
         """Return the error to raise: its message and exit code say whether the command may have run."""
@@ -237,10 +234,6 @@ class _Run:
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
         facts: RunFacts = {**last, "output_lost": True}
         return facts, b""
-
-
-def _interrupt(key: str) -> bytes:
-    return wire.asking(RUN_INTERRUPT, _INTERRUPT, key=key)
 
 
 # -- history

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from sesh import errors
+from sesh import errors, wire
+from sesh.requests import SendAnswer, Verb
 from sesh.stop import Stop
 
 _AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count
@@ -133,3 +134,30 @@ class Interrupts(Stop):
         stopped = errors.Interrupted(self.message)
         stopped.echoed = True
         raise stopped
+
+
+class PassedOn:
+    """The Ctrl-C passed on to a daemon by requests `verb` with the id `number`, and not answered yet.
+
+    Each new connection repeats them; their keys let the daemon drop duplicates.
+    """
+
+    def __init__(self, verb: Verb[SendAnswer], number: int) -> None:
+        self._verb, self._number = verb, number
+        self._keys: list[str] = []
+
+    def send(self, connection: wire.Connection) -> None:
+        """Pass on one more."""
+        self._keys.append(os.urandom(8).hex())
+        with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
+            connection.send(self._frame(self._keys[-1]), time.monotonic() + 1)
+
+    def frames(self) -> bytes:
+        """Return the requests to repeat."""
+        return b"".join(map(self._frame, self._keys))
+
+    def answered(self) -> None:
+        del self._keys[:1]  # answers arrive in the order of the requests
+
+    def _frame(self, key: str) -> bytes:
+        return wire.asking(self._verb, self._number, key=key)
