@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
+from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.connection import Reader
+from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.session import Session
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 
@@ -45,6 +49,20 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
             position += len(data)
     finally:
         link.close()
+
+
+@pytest.mark.parametrize(("part", "method"), [(Answering, "asked"), (Activity, "wake"), (Findings, "handle")])
+def test_output_is_sent_although_a_part_that_looks_at_it_fails(
+    link: Link, monkeypatch: pytest.MonkeyPatch, part: type, method: str
+) -> None:
+    """It stayed in the log until more output came."""
+    monkeypatch.setattr(part, method, lambda *_: next(iter(())))
+    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    link.connection.reader = Reader(link.connection, 0)
+    own.relay.followers.append(link.connection.reader)
+    own.pump.add(b"\x07\x1b[c")
+    assert link.output() == [(0, b"\x07\x1b[c")]
+    assert "StopIteration" in own.faults.kept[-1]
 
 
 def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:

@@ -47,7 +47,7 @@ LOST = {
         "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._finished RunQueue._block_of_run MarkFilter._held MarkFilter._part "
-        "Pump.filter",
+        "RunQueue._has_typed",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Requests._deferred StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
@@ -59,7 +59,7 @@ LOST = {
         "Checkpointer._position Model._slice",
     "what matters for a minute at most":
         "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
-        "Findings._parts Answering._waiting",
+        "Findings._parts",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
