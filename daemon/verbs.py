@@ -226,11 +226,11 @@ class Verbs:
             self._handler.detach(client, "detached", asker)
         request.respond({"detached": len(chosen)})
 
-    def kill(self, request: Request[NoAnswer], session_id: str | None = None) -> None:
-        """End the session, and answer when its processes are gone. Refuse if `session_id` names another session."""
+    def kill(self, request: Request[WaitAnswer], session_id: str | None = None) -> None:
+        """End the session, and wait for its end. Refuse if `session_id` names another session."""
         if session_id and session_id != self._session.facts["id"]:
             raise paths.absent(self._session.name)
-        self._ending.requests.append(request)
+        self._session.waits.add(Wait(request))
         self._ending.end_session()
 
     def rename(self, request: Request[RenameAnswer], to: str = "") -> None:

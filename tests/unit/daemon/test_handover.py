@@ -51,7 +51,7 @@ LOST = {
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Requests._deferred StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Life.asked_by Ending.requests Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
+        "Life.asked_by Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
         "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._typed_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
