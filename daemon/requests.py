@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sesh import check, names
-from sesh.about import __version__
+from sesh import check
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection, Request
 from sesh.daemon.ending import Ending
@@ -21,20 +20,16 @@ from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
 from sesh.messages import Envelope
+from sesh.requests import TO_DAEMON
 
 MAX_DATA = 4 << 20
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
-NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
-_VERBS = (
-    Verbs.summary, Verbs.status, Verbs.screen, Verbs.modes, Verbs.logs, Verbs.history, Verbs.typed,
-    Verbs.wait, Verbs.events, Verbs.run,
-    Verbs.detach, Verbs.kill, Verbs.rename, Verbs.label, Verbs.resume, Verbs.state, Verbs.switch, Verbs.tell,
-    Verbs.feed, Verbs.reload,
-)  # fmt: skip
-_TYPING = Typing.send, Typing.asked, Typing.interrupt, Typing.run_interrupt
-REQUESTS: dict[str, Callable[..., None]] = {method.__name__: method for method in (*_VERBS, *_TYPING)}
-"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
+REQUESTS: dict[str, Callable[..., None]] = {
+    verb: getattr(Typing, verb, None) or getattr(Verbs, verb) for verb in TO_DAEMON
+}
+"""The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
+_DRAWN = {each for each in TO_DAEMON if each.drawn}
 
 
 class Requests:
@@ -59,12 +54,8 @@ class Requests:
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
-            method = REQUESTS.get(verb, Requests._unknown)
-            owner: object = self
-            if method in _VERBS:
-                owner = self._verbs
-            elif method in _TYPING:
-                owner = self.typing
+            method = REQUESTS.get(verb, Verbs.unknown)
+            owner = self.typing if method is getattr(Typing, verb, None) else self._verbs
             call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
@@ -74,14 +65,10 @@ class Requests:
         request: Request[Any] = Request(connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by"))
         self._guard(self._begin, request)
 
-    def _unknown(self, request: Request[Any]) -> None:
-        verb = names.printable(request.verb)
-        raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {verb}")
-
     def _begin(self, request: Request[Any]) -> None:
         """Call a request's method, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
-        if request.verb in NEEDS_SCREEN:
+        if request.verb in _DRAWN:
             self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + SCREEN_TIMEOUT)
         else:
             request.call(request)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sesh import names, paths, protocol
-from sesh.about import CALLED
+from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
@@ -62,6 +62,10 @@ class Verbs:
     ) -> None:
         self._session, self._handler, self._ending, self._files = session, handler, ending, files
         self._reload = reload
+
+    def unknown(self, request: Request[NoAnswer]) -> None:
+        verb = printable(request.verb)
+        raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {verb}")
 
     # -- requests that read
 
