@@ -141,7 +141,7 @@ def test_a_job_has_the_time_that_was_left() -> None:
 def test_a_snapshot_of_other_types_is_refused() -> None:
     with served(session()) as server:
         text = snapshot.encoded(snapshot.snapshot_of(server))
-        for wrong in (text.replace(b'"running"', b'"walking"'), text.replace(b'titled_by": 0', b'titled_by": "0"')):
+        for wrong in (text.replace(b'"running"', b'"walking"'), text.replace(b'taken": null', b'taken": "0"')):
             with pytest.raises(Malformed), reload.memory_file(wrong) as file:
                 snapshot.decoded(os.dup(file.fileno()))
 
