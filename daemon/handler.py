@@ -146,16 +146,11 @@ class ClientHandler:
             self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
             self._timers.set((Timer.HELD, client.number), KEY_TIMEOUT, lambda: self._release(client))
-        written = pump.write_keys(keys, attended=client.replies.typed)
+        acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
+        pump.type(client.number, keys, lambda _: acknowledge(), attended=client.replies.typed)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if client.replies.typed:  # after the write, so that it does not delay the key
             self._session.activity.typed(keys)
-        acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
-        if written == len(keys) and not pump.input.size:
-            acknowledge()
-        else:  # acknowledge when the pty has taken the rest
-            pump.input.add(client.number, keys[written:], lambda _: acknowledge())
-            pump.drain()
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""

@@ -95,7 +95,7 @@ class Pump:
         self.log, self._loop, self.life = log, loop, life
         self.asked: Observers[[list[Finding], int]] = Observers()  # called with a block's queries and its position
         self.appended: Observers[[]] = Observers()  # called after bytes were appended to the log
-        self.traffic: Observers[[]] = Observers()  # called before `type` types, and after output
+        self.traffic: Observers[[]] = Observers()  # called after output, and after input
         self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's other findings, the last
         self.pty: Pty | None = None
         self.reading = Reading.CLOSED
@@ -182,22 +182,15 @@ class Pump:
             self.log.append(data)
             self.appended()
 
-    def type(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Type a unit of bytes; `done`: see `InputQueue.add`."""
-        self.traffic()
-        taken = 0 if writer in (Writer.ANSWERS, Writer.RUN) else self.write_keys(data)
-        self.input.add(writer, data[taken:], done)
+    def type(
+        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, attended: bool = False
+    ) -> None:
+        """Type a unit of bytes. `done`: see `InputQueue.add`. `attended`: a person has typed them."""
+        if writer not in (Writer.ANSWERS, Writer.RUN):
+            self.typed_line.add(data, self.pty, attended=attended)
+        self.input.add(writer, data, done)
         self.drain()
-
-    def write_keys(self, data: bytes, *, attended: bool = False) -> int:
-        """Type keys without queueing; return the number of bytes written. The caller queues the rest."""
-        self.typed_line.add(data, self.pty, attended=attended)
-        if self.input.size or self.pty is None or not data:
-            return 0
-        try:
-            return self.pty.write(data)
-        except OSError:
-            return 0  # the pty is gone; `drain` handles that
+        self.traffic()
 
     def drain(self) -> None:
         if self.pty is None or self.pty.descriptor < 0:
