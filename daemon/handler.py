@@ -159,14 +159,15 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        self._relay.echoes.typed(client, number)
+        """Acknowledge an INPUT that the pty has taken: with the next output, or alone soon after."""
         client.unacknowledged += size
-        client.connection.due_ack = number
+        client.connection.due_ack = number  # see `PeerConnection.feed`
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
         else:
             self._timers.ensure((Timer.ACK, client.number), ALONE, client.connection.send_ack)
+        self._relay.echoes.typed(client, number)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
