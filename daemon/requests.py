@@ -9,7 +9,7 @@ from typing import Any
 
 from sesh import check
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, PeerConnection, Request
+from sesh.daemon.clients.connection import FOREIGN, PeerConnection, PeerRequest
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -41,7 +41,7 @@ class Requests:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
         self._verbs = Verbs(session, handler, ending, files, reload)
-        self._deferred: set[Request[Any]] = set()  # waiting for the emulator
+        self._deferred: set[PeerRequest[Any]] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)
@@ -62,10 +62,12 @@ class Requests:
             refusal = UsageError(f"a malformed request: {error}")
             connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
             return
-        request: Request[Any] = Request(connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by"))
+        request: PeerRequest[Any] = PeerRequest(
+            connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by")
+        )
         self._guard(self._begin, request)
 
-    def _begin(self, request: Request[Any]) -> None:
+    def _begin(self, request: PeerRequest[Any]) -> None:
         """Call a request's method, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
         if request.verb in _DRAWN:
@@ -73,11 +75,11 @@ class Requests:
         else:
             request.call(request)
 
-    def _check_deadline(self, request: Request[Any]) -> None:
+    def _check_deadline(self, request: PeerRequest[Any]) -> None:
         if request.begin_by is not None and uptime() > request.begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
-    def _when_drawn(self, request: Request[Any], seconds: float, position: int, until: float) -> None:
+    def _when_drawn(self, request: PeerRequest[Any], seconds: float, position: int, until: float) -> None:
         """Call a request's method once the emulator has drawn the log up to `position`, or at `until` at the latest.
 
         The emulator gets `seconds` now, and `STEP_TIME` at each later check.
@@ -92,14 +94,14 @@ class Requests:
         again = partial(self._when_drawn, seconds=STEP_TIME, position=position, until=until)
         session.timers.set(request, _POLL, lambda: self._guard(again, request))
 
-    def _guard(self, call: Callable[[Request[Any]], object], request: Request[Any]) -> None:
+    def _guard(self, call: Callable[[PeerRequest[Any]], object], request: PeerRequest[Any]) -> None:
         """Call `call` with a request; answer the request with the error that it raises."""
         try:
             call(request)
         except Exception as error:
             self.fail(request, error)
 
-    def fail(self, request: Request[Any], error: Exception) -> None:
+    def fail(self, request: PeerRequest[Any], error: Exception) -> None:
         """Answer a request with an error; log one that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.verb}", error)

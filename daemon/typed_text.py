@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sesh import descriptors, processes, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import Request
+from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty, is_gate
@@ -33,7 +33,7 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 class Text:
     """A text that is being typed."""
 
-    request: Request[SendAnswer]
+    request: PeerRequest[SendAnswer]
     key: str  # of the request
     delivery: Delivery
     reader: tuple[int, bool]  # `Pty.reader` before the text
@@ -48,10 +48,10 @@ class Typing:
     One text at a time is delivered; keys do not wait for it. `begin` begins a request that has waited.
     """
 
-    def __init__(self, session: Session, begin: Callable[[Request[SendAnswer]], None]) -> None:
+    def __init__(self, session: Session, begin: Callable[[PeerRequest[SendAnswer]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Text | None = None
-        self._queued: deque[Request[SendAnswer]] = deque()
+        self._queued: deque[PeerRequest[SendAnswer]] = deque()
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
     @property
@@ -62,7 +62,7 @@ class Typing:
 
     def send(
         self,
-        request: Request[SendAnswer],
+        request: PeerRequest[SendAnswer],
         key: str = "",
         since: str | None = None,
         question: str = "",
@@ -100,11 +100,11 @@ class Typing:
         else:
             self._type(request, text + b"\r" if enter else text, key, more=more)
 
-    def asked(self, request: Request[AskedAnswer], since: str | None = None, question: str = "") -> None:
+    def asked(self, request: PeerRequest[AskedAnswer], since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
         request.respond(self._check_question(since, question, types=False))
 
-    def interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
+    def interrupt(self, request: PeerRequest[SendAnswer], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         session = self._session
         if self._repeats(request, key):
@@ -115,7 +115,7 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
-    def run_interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
+    def run_interrupt(self, request: PeerRequest[SendAnswer], key: str = "") -> None:
         """Interrupt the commands that this connection has asked for; with the same `key` only once."""
         if self._repeats(request, key):
             return
@@ -124,7 +124,7 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
-    def _type(self, request: Request[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
+    def _type(self, request: PeerRequest[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")
         pump, position = self._pump, self._pump.sent_at
@@ -141,7 +141,7 @@ class Typing:
         if not waits:
             taken(True)
 
-    def _repeats(self, request: Request[SendAnswer], key: str) -> bool:
+    def _repeats(self, request: PeerRequest[SendAnswer], key: str) -> bool:
         """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
@@ -156,7 +156,7 @@ class Typing:
 
     # -- a text and its Enter
 
-    def _deliver(self, request: Request[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
+    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
