@@ -247,9 +247,8 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
 @pytest.mark.needs("vim")
 def test_a_line_with_the_key_enter_is_typed_as_an_editors_command(sesh: Sesh, home: Home) -> None:
     """With `--enter`, `:wq` would be pasted, and the editor would insert it as text."""
-    sesh("--open", "ed")
-    sesh("--send", "ed", "vim --clean notes.txt", "--enter")
-    sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "30")
+    sesh("--open", "ed", "--", "vim", "--clean", "notes.txt")
+    wait_until(lambda: "All" in screen(home, "ed"))
     sesh("--send", "ed", "ihello", "--key", "Escape")
     wait_until(lambda: "hello" in screen(home, "ed"))
     assert sesh("--send", "ed", ":wq", "--key", "Enter").code == 0

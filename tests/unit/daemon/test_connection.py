@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -27,11 +28,10 @@ def link() -> Iterator[Link]:
 
 @given(st.lists(st.binary(max_size=3000), max_size=12), st.lists(st.integers(1, 4000), min_size=1, max_size=20))
 def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: list[bytes], reads: list[int]) -> None:
-    link = Link(buffer=4 << 10)
     log = OutputLog(77)
-    link.connection.reader = Reader(link.connection, 77)
     got: list[tuple[int, bytes]] = []
-    try:
+    with closing(Link(buffer=4 << 10)) as link:
+        link.connection.reader = Reader(link.connection, 77)
         for number, block in enumerate(blocks):
             log.append(block)
             link.connection.feed(log)
@@ -42,13 +42,11 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
             link.connection.feed(log)
             got += link.output()
         got += link.output()
-        assert b"".join(data for _, data in got) == b"".join(blocks)
-        position = 77
-        for at, data in got:
-            assert at == position
-            position += len(data)
-    finally:
-        link.close()
+    assert b"".join(data for _, data in got) == b"".join(blocks)
+    position = 77
+    for at, data in got:
+        assert at == position
+        position += len(data)
 
 
 @pytest.mark.parametrize(("part", "method"), [(Answering, "asked"), (Activity, "wake"), (Findings, "handle")])
