@@ -65,11 +65,16 @@ class Session:
         pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
         pump.traffic.add(faults, self.activity.wake, self.waits.wake)
         pump.found.add(faults, self.findings.handle)
-        pump.filter = self.runs.filter
+        pump.filter = self._visible
         self.model.local_positions = self.relay.local_positions
         self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
         self.events.added.add(faults, self._happened)
         self.activity.checked.add(faults, self.waits.activity_checked)
+
+    def _visible(self, block: bytes) -> bytes:
+        """Return the part of a block that clients get: all of it after a fault in the commands of `--run`."""
+        visible = self.faults.guard(self.runs.filter, "the commands", block)
+        return block if visible is None else visible
 
     def _resized(self, size: Size) -> None:
         self.events.add("resized", columns=size[0], rows=size[1])

@@ -96,7 +96,7 @@ class Pump:
         self.asked: Observers[[list[Finding], int]] = Observers()  # called with a block's queries and its position
         self.appended: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.traffic: Observers[[]] = Observers()  # called after output, and after input
-        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's other findings, the last
+        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's other findings
         self.pty: Pty | None = None
         self.reading = Reading.CLOSED
         self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
@@ -153,15 +153,15 @@ class Pump:
             self._set_reading(Reading.CLOSED)
             if self.running:
                 self._loop.timers.ensure(Timer.REOPEN, REOPEN_AFTER, self.reopen)
-        if not block:
-            return False
-        if block := self.filter(block):
+        if block:
             self.add(block)
-        return True
+        return bool(block)
 
     def add(self, block: bytes) -> None:
-        """Append a block of output to the log, scan it, and pass it on before anything else is done with it."""
-        start = self.log.head
+        """Append the visible part of a block to the log, scan it, and send it before anything else is done with it."""
+        block, start = self.filter(block), self.log.head
+        if not block:
+            return
         self.log.append(block)
         self.last_activity = STEADY.now()
         findings = self.scanner.find(block)
