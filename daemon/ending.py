@@ -10,7 +10,7 @@ from dataclasses import replace
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.client import Client, Drawn, Due, client_of
-from sesh.daemon.clients.connection import PeerConnection, Request
+from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
@@ -20,7 +20,6 @@ from sesh.daemon.timer import Timer
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
 from sesh.messages import Message
-from sesh.requests import NoAnswer
 from sesh.schema import JobResult
 from sesh.store import records, results
 
@@ -43,7 +42,6 @@ class Ending:
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
-        self.requests: list[Request[NoAnswer]] = []  # `kill` requests, answered when nothing of the session is left
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
 
@@ -178,7 +176,7 @@ class Ending:
             self.complete()
 
     def complete(self) -> None:
-        """Enter the final phase: write the last checkpoint or remove the files, then answer the `kill` requests."""
+        """Enter the final phase: write the last checkpoint or remove the files."""
         guard, phase = self.session.faults.guard, self._final_phase
         self._life.become(phase)
         if phase != Phase.REMOVED:
@@ -187,9 +185,6 @@ class Ending:
             guard(lambda: self._files.release(remove=phase == Phase.REMOVED), "the release")
         if phase == Phase.LEFT:
             guard(records.forget_ended, "the removal of old sessions")
-        for request in self.requests:
-            request.respond({})
-        self.requests.clear()
 
     # -- connections that wait for the end
 

@@ -10,7 +10,7 @@ from collections import deque
 
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.client import Clients
+from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.events import Events
 from sesh.daemon.pty.answers import answer, size_report
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump, Writer
@@ -19,7 +19,8 @@ from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
-from sesh.queries import ASKING, Finding, bounded, form, reply_form
+from sesh.measures import Size
+from sesh.queries import Finding, bounded, form, reply_form
 
 ANSWER_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
 MAX_UNANSWERED = 1000  # queries that wait for the emulator; more are dropped
@@ -35,13 +36,17 @@ class Answering:
         self._pump, self._model, self._clients, self._timers, self._runs = pump, model, clients, timers, runs
         self._waiting: deque[tuple[bytes, int]] = deque()  # queries with their ends in the log; b"" asks for the size
 
-    def found(self, kind: str, body: bytes, position: int) -> None:
-        """Handle a finding whose kind is in `queries.ASKING`, and which ends at `position` of the log.
+    def asked(self, queries: list[Finding], start: int) -> None:
+        """Handle the queries of a block that starts at position `start` of the log.
 
         If a client's terminal can answer, expect its reply. Else queue the query for the daemon to answer, but drop a
         `talk`, which only a terminal can answer.
         """
         client = self._clients.answering(self._pump.log)
+        for kind, body, end in bounded(queries):
+            self._ask(client, kind, body, start + end)
+
+    def _ask(self, client: Client | None, kind: str, body: bytes, position: int) -> None:
         if kind == "status query":
             self._report_status(body)
         elif kind == "sizes":
@@ -53,14 +58,15 @@ class Answering:
         elif kind == "query":
             self._wait(body, position)
 
-    def resized(self) -> None:
+    def resized(self, _size: Size) -> None:
         """Report the new size if the program has asked for reports (mode 2048); the pty has that size already."""
         self._wait(b"", self._pump.log.head)
-        self.answer()
+        self._answer()  # at once: the key that has changed the leader is typed next
 
     def _wait(self, query: bytes, position: int) -> None:
         if len(self._waiting) < MAX_UNANSWERED and not self._runs.no_answers():
             self._waiting.append((query, position))
+            self._timers.ensure(Timer.ANSWERS, 0, self._answer)  # soon: the emulator must not delay output
 
     def _report_status(self, terminator: bytes) -> None:
         """Answer a query for OSC 7501 at once, before any terminal can answer the DA1 that follows it.
@@ -73,7 +79,7 @@ class Answering:
         if not self._runs.no_answers():
             self._reply(b"\x1b]7501;?" + terminator)
 
-    def answer(self) -> None:
+    def _answer(self) -> None:
         """Answer queries in order; stop at the first that the emulator has not reached."""
         until = time.monotonic() + ANSWER_TIME
         while self._waiting:
@@ -89,7 +95,7 @@ class Answering:
             if time.monotonic() >= until:
                 break
         if self._waiting:
-            self._timers.ensure(Timer.ANSWERS, 0, self.answer)
+            self._timers.ensure(Timer.ANSWERS, 0, self._answer)
 
     def _reply(self, reply: bytes) -> None:
         """Type an answer, unless it is empty or too many bytes of answers are unread."""
@@ -100,24 +106,19 @@ class Answering:
 class Findings:
     """Handles the findings of one session."""
 
-    def __init__(
-        self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, events: Events
-    ) -> None:
-        self.answering, self._activity, self.marks, self._pump, self._events = answering, activity, marks, pump, events
+    def __init__(self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events) -> None:
+        self._activity, self.marks, self._pump, self._events = activity, marks, pump, events
         self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the findings of a block that starts at position `start` of the log."""
+        """Handle the other findings of a block that starts at position `start` of the log."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
-        self.answering.answer()
 
     def _handle(self, kind: str, body: bytes, position: int) -> None:
-        if kind in ASKING:
-            self.answering.found(kind, body, position)
-        elif kind == "title":
+        if kind == "title":
             self.titled_by = self._pump.foreground
             before = self.title
             self.title = _printable(body)

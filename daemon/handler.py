@@ -146,16 +146,11 @@ class ClientHandler:
             self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
             self._timers.set((Timer.HELD, client.number), KEY_TIMEOUT, lambda: self._release(client))
-        written = pump.write_keys(keys, attended=client.replies.typed)
+        acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
+        pump.type(client.number, keys, lambda _: acknowledge(), attended=client.replies.typed)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if client.replies.typed:  # after the write, so that it does not delay the key
             self._session.activity.typed(keys)
-        acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
-        if written == len(keys) and not pump.input.size:
-            acknowledge()
-        else:  # acknowledge when the pty has taken the rest
-            pump.input.add(client.number, keys[written:], lambda _: acknowledge())
-            pump.drain()
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
@@ -164,14 +159,15 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        self._relay.echoes.typed(client, number)
+        """Acknowledge an INPUT that the pty has taken: with the next output, or alone soon after."""
         client.unacknowledged += size
-        client.connection.due_ack = number
+        client.connection.due_ack = number  # see `PeerConnection.feed`
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
         else:
             self._timers.ensure((Timer.ACK, client.number), ALONE, client.connection.send_ack)
+        self._relay.echoes.typed(client, number)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, ParamSpec
 
+from sesh.log import FaultLog
+
 Arguments = ParamSpec("Arguments")
 
 
 class Observers(Generic[Arguments]):
-    """The functions to call when something happens, in the order in which they were added."""
+    """The functions to call when something happens, in the order in which they were added.
+
+    A fault in one is logged. The others are still called, and the caller goes on.
+    """
 
     def __init__(self) -> None:
-        self._functions: list[Callable[Arguments, object]] = []
+        self._functions: list[tuple[FaultLog, Callable[Arguments, object]]] = []
 
-    def add(self, *functions: Callable[Arguments, object]) -> None:
-        self._functions += functions
+    def add(self, faults: FaultLog, *functions: Callable[Arguments, object]) -> None:
+        self._functions += [(faults, function) for function in functions]
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        for function in self._functions:
-            function(*args, **kwargs)
+        for faults, function in self._functions:
+            faults.guard(function, "an observer", *args, **kwargs)

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from sesh import about, processes, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.daemon.clients.connection import PeerConnection, Request
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.phase import Phase
@@ -39,7 +39,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {
 Caller = tuple[int, int]  # the descriptor of the connection that asked, -1 if closed; the number of its request
 
 
-def begin(server: Server, request: Request[ReloadAnswer], python: str, path: list[str]) -> None:
+def begin(server: Server, request: PeerRequest[ReloadAnswer], python: str, path: list[str]) -> None:
     """Start a reload; the other sesh answers the request. Raises Busy.
 
     `python`, `path`: the other sesh's interpreter and module search path.
@@ -59,7 +59,7 @@ def begin(server: Server, request: Request[ReloadAnswer], python: str, path: lis
     next_step()
 
 
-def _steps(server: Server, request: Request[ReloadAnswer], python: str, path: list[str]) -> Iterator[None]:
+def _steps(server: Server, request: PeerRequest[ReloadAnswer], python: str, path: list[str]) -> Iterator[None]:
     """Yield after each step; the last step executes the other sesh. Raises Busy, Refused."""
     deadline = time.monotonic() + TRIAL_TIMEOUT
     unchanged = f"{server.session.name} goes on unchanged"
@@ -102,7 +102,9 @@ def _check_reloadable(server: Server) -> None:
         raise _busy(server, "runs a command of --run")
 
 
-def _execute(server: Server, request: Request[ReloadAnswer], program: Callable[[str, int, Caller], list[str]]) -> None:
+def _execute(
+    server: Server, request: PeerRequest[ReloadAnswer], program: Callable[[str, int, Caller], list[str]]
+) -> None:
     """Ask all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
     caller = request.connection
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

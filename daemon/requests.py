@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sesh import check, names
-from sesh.about import __version__
+from sesh import check
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, PeerConnection, Request
+from sesh.daemon.clients.connection import FOREIGN, PeerConnection, PeerRequest
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -21,20 +20,16 @@ from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
 from sesh.messages import Envelope
+from sesh.requests import TO_DAEMON
 
 MAX_DATA = 4 << 20
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
-NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))  # these wait until the emulator has caught up
-_VERBS = (
-    Verbs.summary, Verbs.status, Verbs.screen, Verbs.modes, Verbs.logs, Verbs.history, Verbs.typed,
-    Verbs.wait, Verbs.events, Verbs.run,
-    Verbs.detach, Verbs.kill, Verbs.rename, Verbs.label, Verbs.resume, Verbs.state, Verbs.switch, Verbs.tell,
-    Verbs.feed, Verbs.reload,
-)  # fmt: skip
-_TYPING = Typing.send, Typing.asked, Typing.interrupt, Typing.run_interrupt
-REQUESTS: dict[str, Callable[..., None]] = {method.__name__: method for method in (*_VERBS, *_TYPING)}
-"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
+REQUESTS: dict[str, Callable[..., None]] = {
+    verb: getattr(Typing, verb, None) or getattr(Verbs, verb) for verb in TO_DAEMON
+}
+"""The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
+_DRAWN = {each for each in TO_DAEMON if each.drawn}
 
 
 class Requests:
@@ -46,7 +41,7 @@ class Requests:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
         self._verbs = Verbs(session, handler, ending, files, reload)
-        self._deferred: set[Request[Any]] = set()  # waiting for the emulator
+        self._deferred: set[PeerRequest[Any]] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
         self._handler.creator_served(connection)
@@ -59,38 +54,32 @@ class Requests:
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
             verb = envelope.get("verb", "")
-            method = REQUESTS.get(verb, Requests._unknown)
-            owner: object = self
-            if method in _VERBS:
-                owner = self._verbs
-            elif method in _TYPING:
-                owner = self.typing
+            method = REQUESTS.get(verb, Verbs.unknown)
+            owner = self.typing if method is getattr(Typing, verb, None) else self._verbs
             call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
             connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
             return
-        request: Request[Any] = Request(connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by"))
+        request: PeerRequest[Any] = PeerRequest(
+            connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by")
+        )
         self._guard(self._begin, request)
 
-    def _unknown(self, request: Request[Any]) -> None:
-        verb = names.printable(request.verb)
-        raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {verb}")
-
-    def _begin(self, request: Request[Any]) -> None:
+    def _begin(self, request: PeerRequest[Any]) -> None:
         """Call a request's method, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
-        if request.verb in NEEDS_SCREEN:
+        if request.verb in _DRAWN:
             self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + SCREEN_TIMEOUT)
         else:
             request.call(request)
 
-    def _check_deadline(self, request: Request[Any]) -> None:
+    def _check_deadline(self, request: PeerRequest[Any]) -> None:
         if request.begin_by is not None and uptime() > request.begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
-    def _when_drawn(self, request: Request[Any], seconds: float, position: int, until: float) -> None:
+    def _when_drawn(self, request: PeerRequest[Any], seconds: float, position: int, until: float) -> None:
         """Call a request's method once the emulator has drawn the log up to `position`, or at `until` at the latest.
 
         The emulator gets `seconds` now, and `STEP_TIME` at each later check.
@@ -105,14 +94,14 @@ class Requests:
         again = partial(self._when_drawn, seconds=STEP_TIME, position=position, until=until)
         session.timers.set(request, _POLL, lambda: self._guard(again, request))
 
-    def _guard(self, call: Callable[[Request[Any]], object], request: Request[Any]) -> None:
+    def _guard(self, call: Callable[[PeerRequest[Any]], object], request: PeerRequest[Any]) -> None:
         """Call `call` with a request; answer the request with the error that it raises."""
         try:
             call(request)
         except Exception as error:
             self.fail(request, error)
 
-    def fail(self, request: Request[Any], error: Exception) -> None:
+    def fail(self, request: PeerRequest[Any], error: Exception) -> None:
         """Answer a request with an error; log one that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.verb}", error)

@@ -11,7 +11,7 @@ from functools import partial
 
 from sesh import machine, protocol
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import PeerConnection, Request
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
@@ -26,7 +26,7 @@ from sesh.measures import STEADY
 from sesh.requests import ReloadAnswer
 from sesh.store import results
 
-Reload = Callable[["Server", Request[ReloadAnswer], str, list[str]], None]
+Reload = Callable[["Server", PeerRequest[ReloadAnswer], str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait

@@ -50,29 +50,34 @@ class Session:
         self.activity = activity = Activity(facts, pump, timers, model, reports, events)
         self.runs = runs = RunQueue(facts, pump, timers, events)
         self.waits = Waits(pump, timers, activity, runs)
-        answering = Answering(pump, model, clients, timers, runs)
-        self.findings = findings = Findings(answering, activity, CommandMarks(facts, pump, runs, events), pump, events)
+        self.findings = findings = Findings(activity, CommandMarks(facts, pump, runs, events), pump, events)
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
-        self._connect()
+        self._connect(Answering(pump, model, clients, timers, runs))
         events.add("created", command=shorten(facts["command"]), directory=facts["directory"])
         if pty is not None:
             self.begin(pty)
 
-    def _connect(self) -> None:
+    def _connect(self, answering: Answering) -> None:
         """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
-        self.life.ended.add(self.relay.program_ended)
-        self.pump.traffic.add(self.activity.wake, self.waits.wake)
-        self.pump.found.add(self.findings.handle)
-        self.pump.appended.add(self.relay.deliver, self.checkpoints.soon)
-        self.clients.resized.add(self._resized)
-        self.events.added.add(self._happened)
-        self.activity.checked.add(self.waits.activity_checked)
+        faults, pump = self.faults, self.pump
+        self.life.ended.add(faults, self.relay.program_ended)
+        pump.asked.add(faults, answering.asked)
+        pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
+        pump.traffic.add(faults, self.activity.wake, self.waits.wake)
+        pump.found.add(faults, self.findings.handle)
+        pump.filter = self._visible
+        self.model.local_positions = self.relay.local_positions
+        self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
+        self.events.added.add(faults, self._happened)
+        self.activity.checked.add(faults, self.waits.activity_checked)
+
+    def _visible(self, block: bytes) -> bytes:
+        """Return the part of a block that clients get: all of it after a fault in the commands of `--run`."""
+        visible = self.faults.guard(self.runs.filter, "the commands", block)
+        return block if visible is None else visible
 
     def _resized(self, size: Size) -> None:
-        self.pump.resize(size)
-        self.relay.resize(size)
         self.events.add("resized", columns=size[0], rows=size[1])
-        self.findings.answering.resized()
 
     def _happened(self, event: Event) -> None:
         if not self.clients:
@@ -80,7 +85,7 @@ class Session:
         if event["event"] == "command_started":
             self.activity.command_started()
         if event["event"] != "exited" or not self.life.end.by_request:
-            self.faults.guard(self.notifications.event, "notifications", event)
+            self.notifications.event(event)
 
     def begin(self, pty: Pty) -> None:
         """Attach the pty of the program, which has started."""

@@ -9,7 +9,6 @@ import json
 from binascii import b2a_base64
 from dataclasses import dataclass
 from enum import Enum
-from operator import attrgetter
 from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
@@ -31,7 +30,7 @@ from sesh.measures import STEADY, Size
 from sesh.schema import Event
 from sesh.stored import Facts
 
-FORMAT = 10  # of the snapshot; a sesh refuses any other
+FORMAT = 11  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -49,46 +48,24 @@ class Descriptors:
         return [number for number in vars(self).values() if number >= 0]
 
 
-Attributes = TypedDict(
-    "Attributes",
-    {
-        "life.phase": Phase,
-        "life.end": ProgramEnd,
-        "pump.reading": Reading,
-        "pump.scanner.carry": bytes,
-        "pump.typed_line": TypedLine,
-        "pump.last_activity": float,
-        "pump.sent_at": int | None,
-        "clients.size": Size,
-        "clients.last_number": int,
-        "clients.departed": dict[str, Departed],
-        "findings.title": str,
-        "findings.titled_by": int,
-        "findings.marks.begun": Begun | None,
-        "runs.history": History,
-        "events.kept": dict[str, list[Event]],
-        "events.last": int,
-        "events.missed": Missed,
-        "notifications.running": list[int],
-        "faults.kept": list[str],
-    },
-)
-"""The attributes of a session that are kept as they are, by their paths."""
-
-
 class Snapshot(TypedDict):
-    """A session in which no `--run` is active."""
+    """A session in which no `--run` is active. A tuple has attributes of one part, as `session_of` names them."""
 
     format: int
     facts: Facts
-    clock: dict[str, float]  # origin and step of `STEADY`
-    log_base: int
-    log: bytes
+    clock: tuple[float, float]
+    life: tuple[Phase, ProgramEnd]
+    log: tuple[int, bytes]
+    pump: tuple[Reading, bytes, TypedLine, float, int | None, bytes]
     model: ModelState
-    unwritten: bytes
+    clients: tuple[Size, int, dict[str, Departed]]
+    findings: tuple[str, int, Begun | None]
     activity: Kept
-    attributes: Attributes
-    texts: dict[str, str]  # `Typing.outcomes`
+    events: tuple[dict[str, list[Event]], int, Missed]
+    history: History
+    notifiers: list[int]
+    faults: list[str]
+    texts: dict[str, str]
     descriptors: Descriptors
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
     stdin_taken: int | None
@@ -97,23 +74,30 @@ class Snapshot(TypedDict):
 
 def snapshot_of(server: Server) -> Snapshot:
     session, listener = server.session, server.listener
-    stdin, pty = session.pump.stdin, session.pump.pty
-    for client in session.clients.all:
+    life, pump, clients = session.life, session.pump, session.clients
+    findings, events = session.findings, session.events
+    for client in clients.all:
         session.model.remember(client.position)  # where its terminal continues
-        session.clients.remember(client)
+        clients.remember(client)
     left = session.timers.remaining(Timer.TIMEOUT)
+    stdin, pty = pump.stdin, pump.pty
     ends = (pty.descriptor, pty.slave) if pty is not None else (-1, -1)
-    attributes: Any = {path: attrgetter(path)(session) for path in Attributes.__annotations__}
+    line, unwritten = pump.typed_line, pump.input.content()
     return {
         "format": FORMAT,
         "facts": {**session.facts, "ends_at": STEADY.now() + left if left is not None else None},
-        "clock": vars(STEADY),
-        "log_base": session.log.base,
-        "log": session.log.bytes(session.log.base),
+        "clock": (STEADY.origin, STEADY.step),
+        "life": (life.phase, life.end),
+        "log": (session.log.base, session.log.bytes(session.log.base)),
+        "pump": (pump.reading, pump.scanner.carry, line, pump.last_activity, pump.sent_at, unwritten),
         "model": session.model.dump(),
-        "unwritten": session.pump.input.content(),
+        "clients": (clients.size, clients.last_number, clients.departed),
+        "findings": (findings.title, findings.titled_by, findings.marks.begun),
         "activity": session.activity.kept,
-        "attributes": attributes,
+        "events": (events.kept, events.last, events.missed),
+        "history": session.runs.history,
+        "notifiers": session.notifications.running,
+        "faults": session.faults.kept,
         "texts": server.requests.typing.outcomes,
         "descriptors": Descriptors(listener.socket.fileno(), *ends, stdin.descriptor if stdin else -1),
         "socket_file": listener.identity,
@@ -123,20 +107,27 @@ def snapshot_of(server: Server) -> Snapshot:
 
 def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
     """Return the session of a snapshot."""
-    vars(STEADY).update(state["clock"])
+    STEADY.origin, STEADY.step = state["clock"]
     facts, own = state["facts"], state["descriptors"]
     pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 and with_descriptors else None
-    session = Session(facts, state["attributes"]["clients.size"], pty)
-    session.log.restore(state["log_base"], state["log"])
+    session = Session(facts, state["clients"][0], pty)
+    life, pump, clients = session.life, session.pump, session.clients
+    findings, events = session.findings, session.events
+    life.phase, life.end = state["life"]
+    session.log.restore(*state["log"])
+    pump.reading, pump.scanner.carry, pump.typed_line, pump.last_activity, pump.sent_at, unwritten = state["pump"]
     session.model.restore(state["model"])
-    for path, value in state["attributes"].items():
-        part, _, name = path.rpartition(".")
-        setattr(attrgetter(part)(session), name, value)
-    if state["unwritten"]:
-        session.pump.input.add(Writer.REQUEST, state["unwritten"])
+    clients.size, clients.last_number, clients.departed = state["clients"]
+    findings.title, findings.titled_by, findings.marks.begun = state["findings"]
+    events.kept, events.last, events.missed = state["events"]
+    session.runs.history = state["history"]
+    session.notifications.running = state["notifiers"]
+    session.faults.kept = state["faults"]
+    if unwritten:
+        pump.input.add(Writer.REQUEST, unwritten)
     if state["stdin_taken"] is not None and with_descriptors:
-        session.pump.stdin = StdinPipe(own.stdin, session.loop)
-        session.pump.stdin.received = state["stdin_taken"]
+        pump.stdin = StdinPipe(own.stdin, session.loop)
+        pump.stdin.received = state["stdin_taken"]
     session.activity.restore(state["activity"])
     return session
 

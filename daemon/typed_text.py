@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from sesh import descriptors, processes, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import Request
+from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
-from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.requests import AskedAnswer, SendAnswer
@@ -28,8 +27,6 @@ MOST_READS = 16  # reads of pending output before a check; a program that prints
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 MAX_QUEUED = 64  # texts that wait for the active one; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
-_MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
-"""Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
 _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its screen has not changed"}
 
 
@@ -37,7 +34,7 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 class Text:
     """A text that is being typed."""
 
-    request: Request[SendAnswer]
+    request: PeerRequest[SendAnswer]
     key: str  # of the request
     delivery: Delivery
     reader: tuple[int, bool]  # `Pty.reader` before the text
@@ -52,10 +49,10 @@ class Typing:
     One text at a time is delivered; keys do not wait for it. `begin` begins a request that has waited.
     """
 
-    def __init__(self, session: Session, begin: Callable[[Request[SendAnswer]], None]) -> None:
+    def __init__(self, session: Session, begin: Callable[[PeerRequest[SendAnswer]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Text | None = None
-        self._queued: deque[Request[SendAnswer]] = deque()
+        self._queued: deque[PeerRequest[SendAnswer]] = deque()
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
     @property
@@ -66,7 +63,7 @@ class Typing:
 
     def send(
         self,
-        request: Request[SendAnswer],
+        request: PeerRequest[SendAnswer],
         key: str = "",
         since: str | None = None,
         question: str = "",
@@ -104,11 +101,11 @@ class Typing:
         else:
             self._type(request, text + b"\r" if enter else text, key, more=more)
 
-    def asked(self, request: Request[AskedAnswer], since: str | None = None, question: str = "") -> None:
+    def asked(self, request: PeerRequest[AskedAnswer], since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
         request.respond(self._check_question(since, question, types=False))
 
-    def interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
+    def interrupt(self, request: PeerRequest[SendAnswer], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         session = self._session
         if self._repeats(request, key):
@@ -119,7 +116,7 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
-    def run_interrupt(self, request: Request[SendAnswer], key: str = "") -> None:
+    def run_interrupt(self, request: PeerRequest[SendAnswer], key: str = "") -> None:
         """Interrupt the commands that this connection has asked for; with the same `key` only once."""
         if self._repeats(request, key):
             return
@@ -128,7 +125,7 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
-    def _type(self, request: Request[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
+    def _type(self, request: PeerRequest[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")
         pump, position = self._pump, self._pump.sent_at
@@ -145,7 +142,7 @@ class Typing:
         if not waits:
             taken(True)
 
-    def _repeats(self, request: Request[SendAnswer], key: str) -> bool:
+    def _repeats(self, request: PeerRequest[SendAnswer], key: str) -> bool:
         """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
@@ -160,16 +157,15 @@ class Typing:
 
     # -- a text and its Enter
 
-    def _deliver(self, request: Request[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
+    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         """
         session = self._session
         self._admit(text)
-        to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         session.model.catch_up()
-        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not to_editor
+        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True
         blocked = session.activity.declared_question
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)

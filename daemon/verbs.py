@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sesh import names, paths, protocol
-from sesh.about import CALLED
+from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import Reader, Request
+from sesh.daemon.clients.connection import PeerRequest, Reader
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -51,7 +51,7 @@ MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[[Request[ReloadAnswer], str, list[str]], None]  # request, Python's path, its module search path
+Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], None]  # request, Python's path, its module search path
 
 
 class Verbs:
@@ -63,15 +63,19 @@ class Verbs:
         self._session, self._handler, self._ending, self._files = session, handler, ending, files
         self._reload = reload
 
+    def unknown(self, request: PeerRequest[NoAnswer]) -> None:
+        verb = printable(request.verb)
+        raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {verb}")
+
     # -- requests that read
 
-    def summary(self, request: Request[SessionAnswer]) -> None:
+    def summary(self, request: PeerRequest[SessionAnswer]) -> None:
         request.respond({"session": description.summary(self._session)})
 
-    def status(self, request: Request[SessionAnswer]) -> None:
+    def status(self, request: PeerRequest[SessionAnswer]) -> None:
         request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: Request[ScreenAnswer], format_: str | None = None) -> None:
+    def screen(self, request: PeerRequest[ScreenAnswer], format_: str | None = None) -> None:
         form = format_ or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
@@ -90,13 +94,13 @@ class Verbs:
         }
         request.respond(answer, export(emulator, form))
 
-    def modes(self, request: Request[ModesAnswer]) -> None:
+    def modes(self, request: PeerRequest[ModesAnswer]) -> None:
         self._session.model.catch_up(0)
         request.respond({"cursor": self._session.model.emulator.mode(1) is True})
 
     def logs(
         self,
-        request: Request[LogsAnswer],
+        request: PeerRequest[LogsAnswer],
         lines: int | None = None,
         until: int | None = None,
         *,
@@ -123,7 +127,7 @@ class Verbs:
             answer = {**answer, **follow_state(emulator)}
         request.respond(answer, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
 
-    def history(self, request: Request[HistoryAnswer], n: int | None = None) -> None:
+    def history(self, request: PeerRequest[HistoryAnswer], n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
@@ -132,7 +136,7 @@ class Verbs:
         command = history.find(n, self._session.name)
         request.respond({**command.facts}, command.output)  # type: ignore[typeddict-unknown-key]
 
-    def typed(self, request: Request[TypedAnswer]) -> None:
+    def typed(self, request: PeerRequest[TypedAnswer]) -> None:
         """Answer with the time of the last key on a terminal that shows notifications, None for never."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
@@ -142,7 +146,7 @@ class Verbs:
 
     def wait(  # noqa: PLR0913 (so many conditions)
         self,
-        request: Request[WaitAnswer],
+        request: PeerRequest[WaitAnswer],
         from_: Position | None = None,
         else_: int | None = None,
         since: Position | None = None,
@@ -183,7 +187,7 @@ class Verbs:
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
 
-    def events(self, request: Request[WaitAnswer], since: int | None = None) -> None:
+    def events(self, request: PeerRequest[WaitAnswer], since: int | None = None) -> None:
         """Send each event after number `since` as a DATA frame; answer at the session's end."""
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
@@ -192,7 +196,7 @@ class Verbs:
 
     def run(
         self,
-        request: Request[RunFacts],
+        request: PeerRequest[RunFacts],
         key: str = "",
         since: int | None = None,
         timeout: Seconds | None = None,
@@ -211,7 +215,7 @@ class Verbs:
 
     # -- requests that change the session
 
-    def detach(self, request: Request[DetachAnswer], which: str | None = None, asker: int = -1) -> None:
+    def detach(self, request: PeerRequest[DetachAnswer], which: str | None = None, asker: int = -1) -> None:
         """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all.
 
         `asker`: the pid of the process that asks.
@@ -226,20 +230,20 @@ class Verbs:
             self._handler.detach(client, "detached", asker)
         request.respond({"detached": len(chosen)})
 
-    def kill(self, request: Request[NoAnswer], session_id: str | None = None) -> None:
-        """End the session, and answer when its processes are gone. Refuse if `session_id` names another session."""
+    def kill(self, request: PeerRequest[WaitAnswer], session_id: str | None = None) -> None:
+        """End the session, and wait for its end. Refuse if `session_id` names another session."""
         if session_id and session_id != self._session.facts["id"]:
             raise paths.absent(self._session.name)
-        self._ending.requests.append(request)
+        self._session.waits.add(Wait(request))
         self._ending.end_session()
 
-    def rename(self, request: Request[RenameAnswer], to: str = "") -> None:
+    def rename(self, request: PeerRequest[RenameAnswer], to: str = "") -> None:
         new = names.check_name(to)
         if new != self._session.name:
             self._files.rename(new)
         request.respond({"name": new})
 
-    def label(self, request: Request[LabelAnswer], set_: Mapping[str, str] = NOTHING) -> None:
+    def label(self, request: PeerRequest[LabelAnswer], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
         changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
         if changes:
@@ -249,14 +253,14 @@ class Verbs:
             description.change(session, {**session.facts, "labels": labels})
         request.respond({"labels": session.facts["labels"]})
 
-    def resume(self, request: Request[NoAnswer], command: Sequence[str] = ()) -> None:
+    def resume(self, request: PeerRequest[NoAnswer], command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
         resume = names.check_resume([*command]) or None
         if resume != (self._session.facts["resume"] or None):
             description.change(self._session, {**self._session.facts, "resume": resume})
         request.respond({})
 
-    def state(self, request: Request[NoAnswer], state: str = "", question: str = "", *, hook: bool = False) -> None:
+    def state(self, request: PeerRequest[NoAnswer], state: str = "", question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session = self._session
         if state not in protocol.STATES:
@@ -267,7 +271,7 @@ class Verbs:
         request.respond({})
 
     def switch(
-        self, request: Request[SwitchAnswer], to: str = "", host: str | None = None, *, probe: bool = False
+        self, request: PeerRequest[SwitchAnswer], to: str = "", host: str | None = None, *, probe: bool = False
     ) -> None:
         """Switch the client that typed last to another session. `probe`: only answer whether one is attached."""
         client = self._session.clients.leader
@@ -281,7 +285,7 @@ class Verbs:
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond({"switched": client is not None})
 
-    def tell(self, request: Request[TellAnswer], name: str = "", state: str = "", question: str = "") -> None:
+    def tell(self, request: PeerRequest[TellAnswer], name: str = "", state: str = "", question: str = "") -> None:
         """Show a notification on the client that typed last, unless it is about this session and somebody watches."""
         session = self._session
         of_another = name != session.name
@@ -292,7 +296,7 @@ class Verbs:
         request.respond({"told": client is not None})
 
     def feed(
-        self, request: Request[FeedAnswer], at: int | None = None, *, ends: bool = False, mends: bool = False
+        self, request: PeerRequest[FeedAnswer], at: int | None = None, *, ends: bool = False, mends: bool = False
     ) -> None:
         """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it.
 
@@ -309,7 +313,7 @@ class Verbs:
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: Request[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> None:
+    def reload(self, request: PeerRequest[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> None:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         self._reload(request, python, [*path])
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.connection import PeerConnection, Request
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
@@ -31,7 +31,7 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 class Wait:
     """A request that waits for conditions, and always for the session's end. The first that is met is the answer."""
 
-    request: Request[WaitAnswer]
+    request: PeerRequest[WaitAnswer]
     output: bool = False  # the answer at the session's end carries all output
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts

@@ -1,7 +1,8 @@
 """The requests to a daemon and to a bridge, each with the type of its answer: the JSON of its RESPONSE.
 
-`daemon.verbs` and `daemon.typed_text` have a method for each verb, whose parameters are the keys of the request. It
-answers with the type that this table names. The asker gets this type; `sesh.wire` checks a host's answer against it.
+A class of `daemon.verbs` or `daemon.typed_text` has a method with the name of each request to a daemon. Its parameters
+are the keys of the request, and it answers with the type that this table names. The asker gets this type; `sesh.wire`
+checks a host's answer against it.
 """
 
 from __future__ import annotations
@@ -28,15 +29,21 @@ from sesh.schema import (
 Answer = TypeVar("Answer")
 
 
-class Verb(str, Generic[Answer]):
-    """The verb of a request. `answer`: the type of its answer; `reads`: it changes nothing."""
+class RequestType(str, Generic[Answer]):
+    """The name of a request, and the type of its `answer`.
+
+    `reads`: it changes nothing. `drawn`: the daemon's emulator catches up first.
+    """
 
     answer: type[Answer] | UnionType
     reads: bool
+    drawn: bool
 
-    def __new__(cls, verb: str, answer: type[Answer] | UnionType, *, reads: bool = False) -> Verb[Answer]:
-        made = super().__new__(cls, verb)
-        made.answer, made.reads = answer, reads
+    def __new__(
+        cls, name: str, answer: type[Answer] | UnionType, *, reads: bool = False, drawn: bool = False
+    ) -> RequestType[Answer]:
+        made = super().__new__(cls, name)
+        made.answer, made.reads, made.drawn = answer, reads, drawn
         return made
 
 
@@ -249,29 +256,32 @@ EntryAnswer = EnteredAnswer | EndedAnswer
 OpAnswer = QuestionAnswer | EndedAnswer | EnteredAnswer | ResultAnswer  # a check takes the first that fits
 
 
-SUMMARY = Verb("summary", SessionAnswer, reads=True)
-STATUS = Verb("status", SessionAnswer, reads=True)
-SCREEN = Verb("screen", ScreenAnswer, reads=True)
-MODES = Verb("modes", ModesAnswer, reads=True)
-LOGS = Verb("logs", LogsAnswer, reads=True)
-HISTORY = Verb("history", HistoryAnswer, reads=True)
-TYPED = Verb("typed", TypedAnswer, reads=True)
-ASKED = Verb("asked", AskedAnswer, reads=True)
-WAIT: Verb[WaitAnswer] = Verb("wait", WaitAnswer, reads=True)
-EVENTS: Verb[WaitAnswer] = Verb("events", WaitAnswer, reads=True)
-RUN = Verb("run", RunFacts)
-RUN_INTERRUPT = Verb("run_interrupt", SendAnswer)
-SEND = Verb("send", SendAnswer)
-INTERRUPT = Verb("interrupt", SendAnswer)
-FEED = Verb("feed", FeedAnswer)
-DETACH = Verb("detach", DetachAnswer)
-KILL = Verb("kill", NoAnswer)
-RENAME = Verb("rename", RenameAnswer)
-LABEL = Verb("label", LabelAnswer)
-RESUME = Verb("resume", NoAnswer)
-STATE = Verb("state", NoAnswer)
-SWITCH = Verb("switch", SwitchAnswer)
-TELL = Verb("tell", TellAnswer)
-RELOAD = Verb("reload", ReloadAnswer)
-START = Verb("start", NoAnswer)  # to a zygote
-OP: Verb[OpAnswer] = Verb("op", OpAnswer)  # to a bridge
+SUMMARY = RequestType("summary", SessionAnswer, reads=True)
+STATUS = RequestType("status", SessionAnswer, reads=True)
+SCREEN = RequestType("screen", ScreenAnswer, reads=True, drawn=True)
+MODES = RequestType("modes", ModesAnswer, reads=True, drawn=True)
+LOGS = RequestType("logs", LogsAnswer, reads=True, drawn=True)
+HISTORY = RequestType("history", HistoryAnswer, reads=True)
+TYPED = RequestType("typed", TypedAnswer, reads=True)
+ASKED = RequestType("asked", AskedAnswer, reads=True)
+WAIT: RequestType[WaitAnswer] = RequestType("wait", WaitAnswer, reads=True)
+EVENTS: RequestType[WaitAnswer] = RequestType("events", WaitAnswer, reads=True)
+RUN = RequestType("run", RunFacts)
+RUN_INTERRUPT = RequestType("run_interrupt", SendAnswer)
+SEND = RequestType("send", SendAnswer)
+INTERRUPT = RequestType("interrupt", SendAnswer)
+FEED = RequestType("feed", FeedAnswer)
+DETACH = RequestType("detach", DetachAnswer)
+KILL: RequestType[WaitAnswer] = RequestType("kill", WaitAnswer)
+RENAME = RequestType("rename", RenameAnswer)
+LABEL = RequestType("label", LabelAnswer)
+RESUME = RequestType("resume", NoAnswer)
+STATE = RequestType("state", NoAnswer)
+SWITCH = RequestType("switch", SwitchAnswer)
+TELL = RequestType("tell", TellAnswer)
+RELOAD = RequestType("reload", ReloadAnswer)
+TO_DAEMON = tuple(each for each in list(vars().values()) if isinstance(each, RequestType))
+"""The requests above; those below are not to a daemon."""
+
+START = RequestType("start", NoAnswer)  # to a zygote
+OP: RequestType[OpAnswer] = RequestType("op", OpAnswer)  # to a bridge

@@ -19,7 +19,7 @@ from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, Switch, Welcome
 from sesh.names import check_name
-from sesh.requests import Answer, Verb
+from sesh.requests import Answer, RequestType
 from sesh.schema import ErrorFacts, Event
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Connection:
         name, hint = _MESSAGES[kind]
         return self._checked(hint, protocol.parse(payload), name)
 
-    def response(self, verb: Verb[Answer], payload: bytes) -> Answer:
+    def response(self, verb: RequestType[Answer], payload: bytes) -> Answer:
         """Return the answer in the RESPONSE to a request. Raises the error in it, ProtocolError."""
         values = protocol.parse(payload)
         if "error" in values:
@@ -246,7 +246,7 @@ class Connection:
 
     def request(
         self,
-        verb: Verb[Answer],
+        verb: RequestType[Answer],
         data: bytes = b"",
         deadline: float | None = None,
         *,
@@ -271,7 +271,7 @@ class Connection:
                 hello = hello_frame("request")
 
     def single_request(
-        self, verb: Verb[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+        self, verb: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
     ) -> tuple[Answer, bytes]:
         """Request one verb, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -279,7 +279,7 @@ class Connection:
             return self.request(verb, data, deadline, greets=True, **words)
 
     def _outcome(
-        self, verb: Verb[Answer], number: int, deadline: float | None, *, repeatable: bool
+        self, verb: RequestType[Answer], number: int, deadline: float | None, *, repeatable: bool
     ) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
@@ -307,7 +307,7 @@ class Connection:
             return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread
 
-    def answer(self, verb: Verb[Answer], number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
+    def answer(self, verb: RequestType[Answer], number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
         """Return the answer to the request with this number and its bytes; skip other answers and OUTPUT.
 
         Raises as `response` and `receive`.
@@ -401,7 +401,7 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 
 def ask(
-    name: str, verb: Verb[Answer], /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    name: str, verb: RequestType[Answer], /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
     """Request one verb from the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
     return connect(name).single_request(verb, data, timeout=timeout, **words)

@@ -210,7 +210,7 @@ class Activity:
         return self.kept.standing
 
     def restore(self, kept: Kept) -> None:
-        vars(self.reports).update(vars(kept.declared.reports))  # the relay has the same object
+        self.reports.restore(kept.declared.reports)  # the relay has the same object
         kept.declared.reports = self.reports
         self.kept = kept
         if kept.standing.why == Why.STOPPED:

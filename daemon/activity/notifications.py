@@ -23,7 +23,7 @@ from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.messages import Words
-from sesh.requests import TELL, TYPED, Answer, Verb
+from sesh.requests import TELL, TYPED, Answer, RequestType
 from sesh.schema import Event
 from sesh.store import recent
 from sesh.stored import Facts
@@ -170,7 +170,7 @@ def _notify_terminal(name: str, news: News) -> bool:
     return any(answer is not None and answer["told"] for answer in answers)
 
 
-def _ask(session: str, verb: Verb[Answer], **words: Any) -> Answer | None:
+def _ask(session: str, verb: RequestType[Answer], **words: Any) -> Answer | None:
     """Return a daemon's answer; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(verb, timeout=_TIMEOUT, **words)[0]

@@ -204,13 +204,13 @@ class PeerConnection(FrameSocket):
 
 
 @dataclass(eq=False)
-class Request(Generic[Answer]):
-    """One REQUEST, with its DATA."""
+class PeerRequest(Generic[Answer]):
+    """A REQUEST of a peer, with its DATA."""
 
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[Request[Any]], None]  # carries it out
+    call: Callable[[PeerRequest[Any]], None]  # carries it out
     verb: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
 

@@ -33,7 +33,6 @@ class Relay:
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
         self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
-        model.local_positions = self._local_positions
         self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
@@ -70,7 +69,7 @@ class Relay:
 
     # -- the emulator
 
-    def _local_positions(self) -> list[int]:
+    def local_positions(self) -> list[int]:
         return [client.position for client in self.clients.all if client.window is None and client.gets_output()]
 
     def _schedule_emulator(self) -> None:

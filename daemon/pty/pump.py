@@ -15,7 +15,7 @@ from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
-from sesh.queries import Finding, QueryScanner
+from sesh.queries import ASKING, Finding, QueryScanner
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
@@ -93,12 +93,13 @@ class Pump:
 
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
         self.log, self._loop, self.life = log, loop, life
-        self.traffic: Observers[[]] = Observers()  # called before `type` types, and after output
-        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's findings and its position
+        self.asked: Observers[[list[Finding], int]] = Observers()  # called with a block's queries and its position
         self.appended: Observers[[]] = Observers()  # called after bytes were appended to the log
+        self.traffic: Observers[[]] = Observers()  # called after output, and after input
+        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's other findings
         self.pty: Pty | None = None
         self.reading = Reading.CLOSED
-        self.filter: Callable[[bytes], bytes] | None = None  # returns the visible part of a block
+        self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
@@ -152,24 +153,24 @@ class Pump:
             self._set_reading(Reading.CLOSED)
             if self.running:
                 self._loop.timers.ensure(Timer.REOPEN, REOPEN_AFTER, self.reopen)
-        if not block:
-            return False
-        if self.filter is None or (block := self.filter(block)):
+        if block:
             self.add(block)
-        return True
+        return bool(block)
 
     def add(self, block: bytes) -> None:
-        """Scan a block of output, append it to the log, and pass it on."""
-        start = self.log.head
-        try:
-            findings = self.scanner.find(block)
-        finally:
-            self.log.append(block)
+        """Append the visible part of a block to the log, scan it, and send it before anything else is done with it."""
+        block, start = self.filter(block), self.log.head
+        if not block:
+            return
+        self.log.append(block)
         self.last_activity = STEADY.now()
-        self.traffic()
-        if findings:
-            self.found(findings, start)  # first: a query gets its answerer before any terminal gets the query
+        findings = self.scanner.find(block)
+        if queries := [finding for finding in findings if finding[0] in ASKING]:
+            self.asked(queries, start)  # first: a query gets its answerer before any terminal gets the query
         self.appended()
+        self.traffic()
+        if len(findings) > len(queries):
+            self.found([finding for finding in findings if finding[0] not in ASKING], start)
 
     def reopen(self) -> None:
         """Read the pty again: a program may have closed its terminal and opened it again."""
@@ -181,22 +182,15 @@ class Pump:
             self.log.append(data)
             self.appended()
 
-    def type(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Type a unit of bytes; `done`: see `InputQueue.add`."""
-        self.traffic()
-        taken = 0 if writer in (Writer.ANSWERS, Writer.RUN) else self.write_keys(data)
-        self.input.add(writer, data[taken:], done)
+    def type(
+        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, attended: bool = False
+    ) -> None:
+        """Type a unit of bytes. `done`: see `InputQueue.add`. `attended`: a person has typed them."""
+        if writer not in (Writer.ANSWERS, Writer.RUN):
+            self.typed_line.add(data, self.pty, attended=attended)
+        self.input.add(writer, data, done)
         self.drain()
-
-    def write_keys(self, data: bytes, *, attended: bool = False) -> int:
-        """Type keys without queueing; return the number of bytes written. The caller queues the rest."""
-        self.typed_line.add(data, self.pty, attended=attended)
-        if self.input.size or self.pty is None or not data:
-            return 0
-        try:
-            return self.pty.write(data)
-        except OSError:
-            return 0  # the pty is gone; `drain` handles that
+        self.traffic()
 
     def drain(self) -> None:
         if self.pty is None or self.pty.descriptor < 0:

@@ -47,6 +47,7 @@ class RunQueue:
         self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
         # A run was active when the last block of output came: the shell's own mark may follow mark E in that block.
         self._block_of_run = False
+        self._has_typed = False  # before, no mark can come
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 
@@ -75,7 +76,6 @@ class RunQueue:
             self._waiting.append(run)
         if timeout is not None:
             self._timers.set(run, timeout, lambda: self._time_out(run))
-        self._pump.filter = self.filter
         if self.active is None:
             self._timers.set(Timer.RUN, 0, self.step)
 
@@ -147,7 +147,7 @@ class RunQueue:
     def filter(self, block: bytes) -> bytes:
         """Return the block without marks and without the echo of the typed line."""
         self._block_of_run = self.active is not None
-        return self._marks.filter(block)
+        return self._marks.filter(block) if self._has_typed else block
 
     def _passed(self, piece: bytes) -> None:
         run, pty = self.active, self._pump.pty
@@ -237,6 +237,7 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
+        self._has_typed = True
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self._pump.type(Writer.RUN, run.wrapper.line)

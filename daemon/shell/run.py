@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sesh import protocol
-from sesh.daemon.clients.connection import PeerConnection, Request
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell.marks import Wrapper
 from sesh.daemon.shell.shells import Shell
@@ -39,7 +39,7 @@ class Run:
     """A command of `--run`. `wait`: answer when the command has ended, not when it has begun."""
 
     def __init__(
-        self, words: list[str], request: Request[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None
+        self, words: list[str], request: PeerRequest[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
         self.words, self.request, self.wait = words, request, wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect

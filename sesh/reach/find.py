@@ -14,7 +14,7 @@ from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import Welcome
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
-from sesh.requests import SUMMARY, Answer, Verb
+from sesh.requests import SUMMARY, Answer, RequestType
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
@@ -74,7 +74,7 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
 
 
 def ask(
-    name: str, verb: Verb[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    name: str, verb: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
     """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -84,7 +84,7 @@ def ask(
         return connection.request(verb, data, deadline, **words)
 
 
-def read(name: str, verb: Verb[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def read(name: str, verb: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """Send a request that changes nothing; unlike `ask`, raise NotFound if the session ends before it answers."""
     try:
         return ask(name, verb, timeout=timeout, **words)

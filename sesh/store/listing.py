@@ -19,7 +19,7 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.names import natural
-from sesh.requests import SUMMARY, Verb
+from sesh.requests import SUMMARY, RequestType
 from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
 from sesh.stored import Record
@@ -98,7 +98,7 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         del left[: len(pending)]
 
 
-def asked(name: str, verb: Verb[Any] = SUMMARY) -> wire.Connection | None:
+def asked(name: str, verb: RequestType[Any] = SUMMARY) -> wire.Connection | None:
     """Return a connection to a daemon with one request, number 1; None if it does not listen.
 
     Raises OSError if descriptors run out.

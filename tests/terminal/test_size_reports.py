@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Terminal, wait_until
 
 #: Enables size reports, and logs its input together with the size of its terminal at that moment.
 _PROGRAM = r"""
@@ -21,10 +21,6 @@ while data := os.read(0, 4096):
 """
 
 
-def _program(home: Home) -> list[str]:
-    return [sys.executable, home.write("sizes.py", _PROGRAM), f"{home.path}/read"]
-
-
 def _wait_until_read(home: Home, lines: list[str]) -> None:
     path = Path(home.path, "read")
     wait_until(lambda: path.read_text().splitlines() == lines, portrait=path.read_text)
@@ -33,7 +29,7 @@ def _wait_until_read(home: Home, lines: list[str]) -> None:
 def test_each_change_of_the_size_is_reported_once_and_no_other_size(
     home: Home, terminal: Callable[..., Terminal]
 ) -> None:
-    one = terminal("work", "--", *_program(home))
+    one = terminal("work", "--", sys.executable, home.write("sizes.py", _PROGRAM), f"{home.path}/read")
     _wait_until_read(home, read := ["[48;24;80;0;0t at 24;80"])
     two = terminal("work", columns=40, rows=10)
     _wait_until_read(home, read := [*read, "[48;10;40;0;0t at 10;40"])
@@ -44,8 +40,3 @@ def test_each_change_of_the_size_is_reported_once_and_no_other_size(
     _wait_until_read(home, read := [*read, "[48;10;40;0;0t at 10;40", "z at 10;40"])
     two.resize(50, 12)
     _wait_until_read(home, [*read, "[48;12;50;0;0t at 12;50"])
-
-
-def test_a_program_that_nobody_is_attached_to_has_its_size_reported(home: Home, sesh: Callable[..., Result]) -> None:
-    assert sesh("--new", "work", "-d", "--size", "70x20", "--", *_program(home)).code == 0
-    _wait_until_read(home, ["[48;20;70;0;0t at 20;70"])

@@ -20,7 +20,7 @@ from sesh.reach.caller import Caller
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
-VERBS = [each for each in vars(requests).values() if isinstance(each, requests.Verb)]
+VERBS = [each for each in vars(requests).values() if isinstance(each, requests.RequestType)]
 ANSWERS = [each for each in vars(requests).values() if is_typeddict(each)]
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEYS = st.sampled_from(
@@ -89,7 +89,7 @@ def texts(found: Any) -> list[str]:
 
 
 @given(st.sampled_from([*KINDS, *VERBS]), _VALUES)
-def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | requests.Verb[Any], value: Any) -> None:
+def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | requests.RequestType[Any], value: Any) -> None:
     """A RESPONSE has the shape that its verb says, or an error of the host."""
     far, payload = _far(), json.dumps(value).encode()
     try:

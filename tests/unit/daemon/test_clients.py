@@ -10,6 +10,7 @@ import pytest
 from sesh.daemon.clients.client import LAG, Client, Clients, Drawn, Due, Live
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
+from sesh.log import FaultLog
 from sesh.vt.render.viewport import Viewport
 from tests.unit.daemon.connections import Link
 
@@ -23,7 +24,7 @@ class Group:
     def __init__(self) -> None:
         self.sizes: list[Size] = []
         self.clients = Clients((80, 24, 0, 0))
-        self.clients.resized.add(self.sizes.append)
+        self.clients.resized.add(FaultLog(), self.sizes.append)
         self.links: list[Link] = []
         self.log = OutputLog()
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from types import FunctionType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
+from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.connection import Reader
+from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.session import Session
+from sesh.daemon.shell.queue import RunQueue
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 
@@ -23,11 +30,10 @@ def link() -> Iterator[Link]:
 
 @given(st.lists(st.binary(max_size=3000), max_size=12), st.lists(st.integers(1, 4000), min_size=1, max_size=20))
 def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: list[bytes], reads: list[int]) -> None:
-    link = Link(buffer=4 << 10)
     log = OutputLog(77)
-    link.connection.reader = Reader(link.connection, 77)
     got: list[tuple[int, bytes]] = []
-    try:
+    with closing(Link(buffer=4 << 10)) as link:
+        link.connection.reader = Reader(link.connection, 77)
         for number, block in enumerate(blocks):
             log.append(block)
             link.connection.feed(log)
@@ -38,13 +44,25 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
             link.connection.feed(log)
             got += link.output()
         got += link.output()
-        assert b"".join(data for _, data in got) == b"".join(blocks)
-        position = 77
-        for at, data in got:
-            assert at == position
-            position += len(data)
-    finally:
-        link.close()
+    assert b"".join(data for _, data in got) == b"".join(blocks)
+    position = 77
+    for at, data in got:
+        assert at == position
+        position += len(data)
+
+
+@pytest.mark.parametrize("part", [RunQueue.filter, Answering.asked, Activity.wake, Findings.handle])
+def test_output_is_sent_although_a_part_that_looks_at_it_fails(
+    link: Link, monkeypatch: pytest.MonkeyPatch, part: FunctionType
+) -> None:
+    """It stayed in the log until more output came, or was lost."""
+    monkeypatch.setattr(f"{part.__module__}.{part.__qualname__}", lambda *_: next(iter(())))
+    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    link.connection.reader = Reader(link.connection, 0)
+    own.relay.followers.append(link.connection.reader)
+    own.pump.add(b"\x07\x1b[c")
+    assert link.output() == [(0, b"\x07\x1b[c")]
+    assert "StopIteration" in own.faults.kept[-1]
 
 
 def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:

@@ -74,12 +74,3 @@ def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
     view = kept.read(0, 3)[0]
     kept.append(b"def")
     assert (bytes(view), kept.bytes(0)) == (b"abc", b"abcdef")
-
-
-def test_a_log_begins_anew_where_another_one_was() -> None:
-    kept = OutputLog()
-    kept.append(b"old")
-    kept.restore(1000, b"new")
-    assert (kept.base, kept.head, kept.bytes(0)) == (1000, 1003, b"new")
-    kept.restore(7, b"")
-    assert (kept.base, kept.head, kept.read(7, 1)) == (7, 7, [])

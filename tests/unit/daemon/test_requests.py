@@ -14,7 +14,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon import requests
-from sesh.daemon.clients.connection import Request
+from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import begin
 from sesh.daemon.requests import REQUESTS
@@ -147,7 +147,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     monkeypatch.setattr(requests, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
     nothing: Any = None
-    active = Text(Request(link.connection, 0, b"", nothing), "", nothing, (0, False), None, 0.0)
+    active = Text(PeerRequest(link.connection, 0, b"", nothing), "", nothing, (0, False), None, 0.0)
     typing._active = active
     for number in range(1, MAX_QUEUED + 2):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
