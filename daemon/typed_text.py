@@ -18,6 +18,7 @@ from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
+from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.requests import AskedAnswer, SendAnswer
@@ -27,6 +28,8 @@ MOST_READS = 16  # reads of pending output before a check; a program that prints
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 MAX_QUEUED = 64  # texts that wait for the active one; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
+_MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
+"""Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
 _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its screen has not changed"}
 
 
@@ -164,8 +167,9 @@ class Typing:
         """
         session = self._session
         self._admit(text)
+        to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         session.model.catch_up()
-        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True
+        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not to_editor
         blocked = session.activity.declared_question
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)

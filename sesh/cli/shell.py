@@ -189,7 +189,7 @@ def send(
       sesh send work --key C-c
       sesh send work - < notes.txt
       sesh send agent y --enter --question 'may I run: make'
-      sesh send editor :wq --key Enter
+      sesh send editor :wq --enter
     """
     cli = ctx.obj
     keys = key or []
