@@ -104,11 +104,3 @@ def test_bulk_output_is_recognised(kind: bytes) -> None:
     assert raw.call_count > 0
     assert emulator.scrolled == 5000 - 23
     assert {text.rstrip() for text in emulator.last_lines(60)} == {emulator.text()[0]}
-
-
-def test_lines_in_bulk_keep_the_bounds_and_their_colours() -> None:
-    emulator = Emulator(80, 24, max_lines=100)
-    emulator.feed(b"".join(b"\x1b[3%dmline %d\r\n" % (number % 8, number) for number in range(9000)))
-    assert emulator.scrollback.lines == 100
-    assert emulator.scrollback.last(1) == ["\x1b[0;30mline 8976"]
-    assert emulator.last_lines(200)[0] == "line 8877"
