@@ -188,11 +188,11 @@ class Printing(Rectangles):
         return True
 
     def last_grapheme(self) -> tuple[int, str]:
-        """Return the column and text of the grapheme left of the cursor."""
+        """Return the column and text of the grapheme left of the cursor; a spacer is a blank."""
         text, x = self.rows[self.cursor.y].text, self.cursor.x - 1
         if x > 0 and text[x] == STUB:
             x -= 1
-        return x, text[x]
+        return x, " " if text[x] == SPACER else text[x]
 
     def _print_joining(self, char: str) -> None:
         """Print a character of any width that may join the grapheme before it."""
@@ -208,7 +208,7 @@ class Printing(Rectangles):
         elif attaches(char) and not self.joinable and self.cursor.x > 0:
             x, cluster = self.last_grapheme()
             if cluster and len(cluster) < CLUSTER_LIMIT:
-                self.rows[self.cursor.y].text[x] = " " + char if cluster == SPACER else cluster + char
+                self.rows[self.cursor.y].text[x] = cluster + char
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
         """Replace the grapheme at column `x` by `cluster`, whose width may change from `old` to `new`."""
