@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from sesh import errors, protocol, wire
-from sesh.about import CALLED, __version__
+from sesh.about import PROGRAM, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
@@ -156,7 +156,7 @@ class Link(wire.Connection):
         except Unreachable as error:
             if error.answered:
                 raise
-            hint = f"check what was done: {CALLED} @{self.destination.host}"
+            hint = f"check what was done: {PROGRAM} @{self.destination.host}"
             raise Lost(f"lost the link to @{self.destination.host}", hint=hint) from error
         if request.words and "question" not in answer:
             if "name" not in answer:
@@ -174,7 +174,7 @@ class Link(wire.Connection):
         version = self.welcome.get("version")
         error = ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
-            hint=f"install this one there: {CALLED} --deploy @{host}",
+            hint=f"install this one there: {PROGRAM} --deploy @{host}",
         )
         error.answered = True  # the bridge has not begun the request that was sent with HELLO
         return error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.about import CALLED, DISTRIBUTION, PROGRAM
+from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotDeployed, SeshError, Unreachable
 from sesh.names import printable_path
 from sesh.remote.ssh import ssh, words
@@ -44,10 +44,10 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
     elif reached and (code in (126, 127) or "not found" in stderr.lower()):
         other = printable_path(last.partition(_OTHER)[2])
         found = f", and {other} there is another program" if _OTHER in last else ""
-        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {CALLED} --deploy @{host}")
+        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} --deploy @{host}")
     elif reached:
         error.message = f"sesh on {host} did not start {ending}"
-        error.hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
+        error.hint = f"if it is broken, install this one there: {PROGRAM} --deploy @{host}"
         error.reason = f"sesh did not start there{f': {last}' if last else ''}"
     return error
 
