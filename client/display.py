@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.client.undo import Undo
 from sesh.messages import Message
@@ -174,5 +174,5 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
     if environment.get("TERM_PROGRAM") in _OSC_9_PROGRAMS or "ghostty" in term or "wezterm" in term:
         return b"\x1b]9;%s\x1b\\" % text
     if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
-        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
+        return b"\x1b]777;notify;%s;%s\x1b\\" % (PROGRAM.encode(), text.replace(b";", b","))
     return BELL

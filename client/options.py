@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sesh import programs, protocol, wire
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
 from sesh.messages import Hello
@@ -36,7 +36,7 @@ class AttachOptions:
     waiting: Callable[[str], int] = lambda _: 0
     words_for: Callable[[str], str] = str
 
-    def leaves(self, without: str = f"{CALLED} --detach") -> str:
+    def leaves(self, without: str = f"{PROGRAM} --detach") -> str:
         """Return `KEY leaves`; `without`: the key or command to name if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from sesh.about import CALLED, SESH
+from sesh.about import PROGRAM, SESH
 from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
 
 
@@ -80,7 +80,7 @@ class AttachmentEnd(Exception):
         if self.host:
             why = f" ({self.reason})" if self.reason else ""
             return f"lost the link to @{self.host}{why}; {self.name} may still run there"
-        return f"{self.name} was lost: its daemon died; {CALLED} {words} restarts it"
+        return f"{self.name} was lost: its daemon died; {PROGRAM} {words} restarts it"
 
     def _ended(self) -> str:
         if self.reason == "killed":
@@ -103,4 +103,4 @@ class AttachmentEnd(Exception):
         runs = f": {self.runs} runs on" if self.runs else ""
         line = f"{left}{runs}; {for_host(SESH, self.host)} {words} returns"
         count = waiting(self.name if self.host is None else "") if self.reason != "hangup" else 0
-        return f"{line}; {count} waiting: {CALLED} --next" if count else line
+        return f"{line}; {count} waiting: {PROGRAM} --next" if count else line

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sesh import names, paths, protocol
-from sesh.about import CALLED, __version__
+from sesh.about import PROGRAM, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
@@ -278,7 +278,7 @@ class Verbs:
         name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
         if client is not None and client.terminal.remote and target is not None:
-            line = f"{CALLED} @{target} {name}"
+            line = f"{PROGRAM} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}

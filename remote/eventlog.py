@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from sesh import measures, paths, wording
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.directories import locked
 from sesh.errors import Refused
 from sesh.files import append, read_regular
@@ -101,4 +101,4 @@ def prose(text: str, *, failed: bool = False) -> None:
 
 def _print(text: str) -> None:
     with suppress(OSError):  # stderr is closed
-        os.write(_STDERR, f"{CALLED}: {wording.one_line(text)}\n".encode())
+        os.write(_STDERR, f"{PROGRAM}: {wording.one_line(text)}\n".encode())

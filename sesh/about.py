@@ -11,8 +11,6 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = "sesh"  # the name of the command, and of its launcher on other hosts
 DISTRIBUTION = "sesh-mux"
 """The name on the package index, and a second name of the command, since other projects are called `sesh` too."""
-CALLED = DISTRIBUTION if os.path.basename(next(iter(sys.argv), "")) == DISTRIBUTION else PROGRAM
-"""The name by which this process was started. The commands in messages and help begin with it."""
 SESH, ON_HOST = "\ufdd0", "\ufdd1"
 """Placeholders in messages. The machine that shows a message replaces them (`errors.for_host`): SESH by `sesh @HOST`,
 and ON_HOST, which precedes a shell command, by `ssh HOST `. No printable text has these characters."""

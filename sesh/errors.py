@@ -12,7 +12,7 @@ from enum import IntEnum
 from errno import EAGAIN, EMFILE, ENFILE
 from typing import Any
 
-from sesh.about import CALLED, ON_HOST, SESH
+from sesh.about import ON_HOST, PROGRAM, SESH
 from sesh.schema import ErrorFacts, JobResult
 
 
@@ -100,7 +100,7 @@ _kinds: dict[str, type[SeshError]] = {}
 
 def for_host(text: str, host: str | None) -> str:
     """Return `text` with the command to type (`sesh`, or `sesh @HOST`) for each `SESH`."""
-    return text.replace(ON_HOST, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
+    return text.replace(ON_HOST, "").replace(SESH, f"{PROGRAM} @{host}" if host else PROGRAM)
 
 
 @contextmanager

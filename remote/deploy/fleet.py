@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sesh import wording
-from sesh.about import CALLED, __version__
+from sesh.about import PROGRAM, __version__
 from sesh.errors import Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
@@ -127,5 +127,5 @@ def _print(result: HostResult, bars: Any) -> None:
     if bars.disable:
         eventlog.prose(str(result), failed=result.error is not None)
     else:  # `soft_wrap`: the terminal wraps the line
-        line = f"{CALLED}: {wording.one_line(str(result))}"
+        line = f"{PROGRAM}: {wording.one_line(str(result))}"
         bars.console.print(line, soft_wrap=True, markup=False, emoji=False)

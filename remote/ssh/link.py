@@ -17,7 +17,7 @@ from enum import Enum
 from typing import IO
 
 from sesh import errors, protocol, wire
-from sesh.about import CALLED, __version__
+from sesh.about import PROGRAM, __version__
 from sesh.errors import Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
@@ -166,7 +166,7 @@ class Link(wire.Connection):
                 self._settle(Outcome.ANSWERED)
             if error.answered or not isinstance(error, Unreachable):
                 raise
-            hint = f"check what was done: {CALLED} @{self.destination.host}"
+            hint = f"check what was done: {PROGRAM} @{self.destination.host}"
             raise Lost(f"lost the link to @{self.destination.host}", hint=hint) from error
         if request.words and "question" not in answer:
             if "name" not in answer:
@@ -191,7 +191,7 @@ class Link(wire.Connection):
         self._request = None  # the bridge does not begin the request that was sent with HELLO
         return ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
-            hint=f"install this one there: {CALLED} --deploy @{host}",
+            hint=f"install this one there: {PROGRAM} --deploy @{host}",
         )
 
     # -- frames

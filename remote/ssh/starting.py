@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.about import CALLED, DISTRIBUTION, PROGRAM
+from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotDeployed, SeshError, Unreachable
 from sesh.names import printable_path
 from sesh.remote.ssh import ssh, words
@@ -39,9 +39,9 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
     if reached and (code in (126, 127) or "not found" in stderr.lower()):
         other = printable_path(last.partition(_OTHER)[2])
         found = f", and {other} there is another program" if _OTHER in last else ""
-        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {CALLED} --deploy @{host}")
+        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} --deploy @{host}")
     if reached:
-        hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
+        hint = f"if it is broken, install this one there: {PROGRAM} --deploy @{host}"
         reason = f"sesh did not start there{f': {last}' if last else ''}"
         return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)
     return Unreachable(f"cannot reach {host}: {last or 'no reason given'}", reason=last)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from sesh import programs
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.cli.words import Context, among
 from sesh.errors import Refused
 from sesh.ops import agents
@@ -87,7 +87,7 @@ def mcp(_: Context) -> int:
         hint = f"install it with: {sys.executable} -m pip install 'mcp>=2,<3'"
         raise Refused("--mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
     if os.isatty(0):
-        raise Refused("--mcp is for programs, not terminals", hint=f"add `{CALLED} --mcp` to your agent's settings")
+        raise Refused("--mcp is for programs, not terminals", hint=f"add `{PROGRAM} --mcp` to your agent's settings")
     from sesh.mcp.serve import serve
 
     code = serve()

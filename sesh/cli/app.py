@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from sesh.about import CALLED, SESH
+from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.cli.words import Context
@@ -68,7 +68,7 @@ class VerbGroup(TyperGroup):
 
     def format_help(self, _: Any, formatter: Any) -> None:
         """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
-        formatter.write_usage(CALLED, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
+        formatter.write_usage(PROGRAM, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_dl(START)
@@ -92,7 +92,7 @@ def _write(formatter: Any, title: str, rows: Any) -> None:
 @cache
 def group() -> VerbGroup:
     """Return the typer group of all verbs."""
-    return VerbGroup(name=CALLED, rich_markup_mode=None, context_settings=_SETTINGS)
+    return VerbGroup(name=PROGRAM, rich_markup_mode=None, context_settings=_SETTINGS)
 
 
 @cache
@@ -128,11 +128,11 @@ def run(cli: Invocation) -> int:
     line = cli.line
     command = built(cli.line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
-    overview = Context(group(), info_name=CALLED, obj=cli)
+    overview = Context(group(), info_name=PROGRAM, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             if line.hosts and line.verb.hosts is Hosts.NONE:
-                hint = f"see: {CALLED} {line.verb.name} --help"
+                hint = f"see: {PROGRAM} {line.verb.name} --help"
                 raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
             if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
                 return int(load("fanout.run")(cli, ctx.params, run))

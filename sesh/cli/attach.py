@@ -45,7 +45,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     Refused without a terminal, and if this terminal is already in the session to attach to.
     """
     if not printing.on_terminal():
-        ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
+        named = name if is_name(name) else "NAME"
+        ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
         raise Refused("attaching needs a terminal", hint=ways)
     options = _options(cli)
     current = listing.current()

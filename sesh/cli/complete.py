@@ -52,7 +52,7 @@ class _Completion:
             ]
         except (SeshError, typer.TyperException):
             return []  # the error shows when the line runs
-        if len(own) == len(line.hosts):  # the first word after the hosts
+        if line.verb.name == GO and not (line.words or line.create):  # the first word after the hosts
             dashes = "--" if incomplete[:1] == "-" else ""
             verbs = [_Candidate(dashes + verb.name, help=verb.summary) for verb in VERBS if verb.name != GO]
             found += [item for item in verbs if item.value.startswith(incomplete)]

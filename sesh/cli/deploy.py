@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sesh import wording
-from sesh.about import CALLED, __version__
+from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context
 from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
@@ -51,7 +51,7 @@ def upgrade(ctx: Context) -> int:
     hosts = known.hosts()
     if not hosts:
         if not cli.line.json:
-            cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
+            cli.note(f"there are no known remotes; start with: {PROGRAM} --deploy @HOST")
         return cli.out.done(hosts=[])
     question = f"deploy sesh {__version__} to {_named(hosts)}?"
     if cli.can_ask and not cli.line.json and not cli.agrees(question):
@@ -121,12 +121,12 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
     """Return the hosts of the line and of `words`. Raises UsageError for a word without `@`, or without any host."""
     for word in words:
         if word[:1] != "@":
-            raise UsageError(f"a host begins with @: {CALLED} {cli.line.verb.dashed} @{printable(word)}")
+            raise UsageError(f"a host begins with @: {PROGRAM} {cli.line.verb.dashed} @{printable(word)}")
     hosts = [*cli.line.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
     if not hosts:
         remotes = _named(known.hosts())
         hint = f"known: {remotes}" if remotes else ""
-        raise UsageError(f"no host given; write: {CALLED} {cli.line.verb.dashed} @HOST", hint=hint)
+        raise UsageError(f"no host given; write: {PROGRAM} {cli.line.verb.dashed} @HOST", hint=hint)
     return hosts
 
 
@@ -140,7 +140,7 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgra
     if cli.line.json:
         cli.out.value({"ok": not failed, "hosts": rows})
     elif older:
-        command = " ".join([CALLED, *(f"@{host}" for host in older), "--reload"])
+        command = " ".join([PROGRAM, *(f"@{host}" for host in older), "--reload"])
         cli.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 

@@ -15,7 +15,7 @@ from itertools import cycle
 from typing import IO, Any
 
 from sesh import stdin
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.gather import Gathering
 from sesh.cli.invocation import Invocation
@@ -42,7 +42,7 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
     """
     if cli.line.verb.hosts is Hosts.ONE:
         several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
-        verb = cli.line.verb.dashed or f"{CALLED} NAME"
+        verb = cli.line.verb.dashed or f"{PROGRAM} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
     return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from sesh import errors, reach
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.line import CommandLine, View
 from sesh.cli.output import Output
@@ -128,7 +128,7 @@ class Invocation(Person):
         if name is not None:
             return name
         if self.host is not None:
-            raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
+            raise UsageError(f"no session given; write: {PROGRAM} @{self.host} {verb} NAME")
         return listing.required(verb)
 
     def open_stdin(self) -> int:

@@ -1,11 +1,11 @@
-"""Dispatch of a command line: the most frequent lines to plain functions, all others to the typer app."""
+"""Call the function for a command line: a plain one for the most frequent lines, the typer app for all others."""
 
 from __future__ import annotations
 
 import os
 
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import split
+from sesh.cli.line import CommandLine, split
 from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
 from sesh.errors import SeshError, naming_host
@@ -24,7 +24,8 @@ def run(argv: list[str]) -> int:
     with naming_host(line.host):
         cli = Invocation(line)
     try:
-        return _dispatch(cli)
+        place, words = _function_for(cli.line)
+        return int(load(place)(cli, *words))
     except SeshError as error:
         error.host = error.host or cli.host
         raise
@@ -32,16 +33,14 @@ def run(argv: list[str]) -> int:
         discard_typeahead(cli)
 
 
-def _dispatch(cli: Invocation) -> int:
-    """Call a plain function for a line without options, because typer loads slowly; else call the app."""
-    line = cli.line
+def _function_for(line: CommandLine) -> tuple[str, list[str]]:
+    """Return the place and the words of the function for a line. It loads typer only if the line has options."""
     if line.verb.name in ("hook", "bridge"):
-        return int(load(line.verb.place)(cli))
+        return line.verb.place, []
     if line.verb.name == GO and line.tail is None and not line.create:
-        if not line.words:
-            return int(load("list.list_or_pick")(cli))
-        [word, *more] = line.words
-        is_option = word[:1] == "-" and word != "-"
-        if not (is_option or more or len(line.hosts) > 1):
-            return int(load("go.go")(cli, word))
-    return int(load("app.run")(cli))
+        match line.words:
+            case []:
+                return "list.list_or_pick", []
+            case [word] if (word == "-" or word[:1] != "-") and len(line.hosts) < 2:
+                return "go.go", [word]
+    return "app.run", []

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from sesh import names, wording
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.errors import ExitCode, Refused, for_host
 
 STDOUT, STDERR = 1, 2
@@ -62,7 +62,7 @@ def stderr_line(line: str) -> None:
 
 def note(line: str, host: str | None = None) -> None:
     """Print a note on stderr, its commands rewritten for `host`; it is lost if stderr is closed."""
-    stderr_line(f"{CALLED}: {wording.one_line(for_host(line, host))}")
+    stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
 
 
 def fresh_line() -> None:

@@ -10,7 +10,7 @@ from typer import Argument
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, Labelled, Name, Names, Yes
+from sesh.cli.words import AnyName, Context, Labelled, Name, Names, OldName, Yes
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
@@ -102,7 +102,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
 
 def rename(
     ctx: Context,
-    name: Annotated[str, Argument(metavar="[OLD]", show_default=False)],
+    name: OldName,
     new: Annotated[str | None, Argument(metavar="NEW", show_default=False)] = None,
 ) -> int:
     """Rename a session; without OLD, the one that you are in.

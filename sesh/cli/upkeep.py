@@ -8,7 +8,7 @@ from typing import Annotated, cast
 from typer import Option
 
 from sesh import measures, wording
-from sesh.about import CALLED, __version__
+from sesh.about import PROGRAM, __version__
 from sesh.cli import output, printing
 from sesh.cli.gather import on_hosts
 from sesh.cli.invocation import Invocation
@@ -59,10 +59,10 @@ def _check(target: Target) -> list[Finding]:
     try:
         findings = target.call(all_)
     except SeshError as error:
-        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} --deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
     version = known.of(host).get("version", "")
-    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{CALLED} --deploy @{host}")
+    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} --deploy @{host}")
     return [
         row("link", OK, f"@{host} is reachable and has sesh"),
         *([older] if version not in ("", __version__) else []),

@@ -112,6 +112,7 @@ _NAME: dict[str, Any] = {"show_default": False, "autocompletion": _sessions}
 Name = Annotated[str, Argument(metavar="NAME", parser=check_name, **_NAME)]
 AnyName = Annotated[str | None, Argument(metavar="NAME", parser=check_name, **_NAME)]
 Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAME)]
+OldName = Annotated[str, Argument(metavar="[OLD]", **_NAME)]  # the new name, if it is the only one
 NameOrLast = Annotated[str, Argument(metavar="NAME", **_NAME)]  # `-` is the session attached last
 AnyNameOrLast = Annotated[str | None, Argument(metavar="NAME", **_NAME)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from sesh import config, directories, machine, paths, programs
-from sesh.about import CALLED, PROGRAM, SESH, __version__
+from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import DetachKey
 from sesh.names import printable, printable_path
@@ -79,7 +79,7 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 def _daemons(_caller: Caller) -> Iterator[Finding]:
     """Find daemons whose files were removed; SIGUSR1 makes a daemon write its socket and record again."""
     for daemon in sweep.daemons():
-        yield row("daemons", WARNING, daemon.what, f"kill -USR1 {daemon.pid}; to end it: {CALLED} --sweep")
+        yield row("daemons", WARNING, daemon.what, f"kill -USR1 {daemon.pid}; to end it: {PROGRAM} --sweep")
 
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
@@ -184,7 +184,7 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
     remotes = {host: version for host, version in versions.items() if version not in ("", __version__)}
     for host, version in remotes.items():
         message = f"@{host} has sesh {printable(version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"{CALLED} --deploy @{host}")
+        yield row("versions", WARNING, message, f"{PROGRAM} --deploy @{host}")
     if not (others or remotes):
         yield row("versions", OK, f"sesh {__version__} everywhere")
 

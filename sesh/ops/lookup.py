@@ -12,7 +12,7 @@ from math import inf
 from typing import Any
 
 from sesh import descriptors, errors, measures, paths
-from sesh.about import CALLED, SESH
+from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import sessions as session_ops
@@ -212,7 +212,7 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
     for host in sorted(failures, key=natural):
         why = failures[host]
         until = known.paused_until(host)
-        hint = f"; not asked until {measures.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
+        hint = f"; not asked until {measures.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
         yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
@@ -254,12 +254,12 @@ def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> st
     hosts = place.hosts
     if place.silent and not hosts:
         host, why = next(iter(place.silent.items()))
-        hint = f"to ask it again: {SESH} @{host}" if verb else f"to create it here: {CALLED} --local {name}"
+        hint = f"to ask it again: {SESH} @{host}" if verb else f"to create it here: {PROGRAM} --local {name}"
         raise NotFound(f"{name} was on @{host}, which {absence(host, why)}", hint=hint)
     if len(hosts) < 2:
         return hosts[0] if hosts else None
     if not caller.can_ask:
-        line = " ".join(filter(None, (CALLED, f"@{hosts[0]}", verb, name)))
+        line = " ".join(filter(None, (PROGRAM, f"@{hosts[0]}", verb, name)))
         raise Refused(f"{name} runs on {', '.join(f'@{host}' for host in hosts)}; choose one: {line}")
     answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
     answer = caller.ask(f"{name} runs on several hosts:", [*answers, CANCEL], "1")

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sesh import errors
-from sesh.about import CALLED
+from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.attempts import Attempt, LostSession
 from sesh.link.keeper import LinkKeeper
@@ -79,7 +79,7 @@ class HostTarget(Target):
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
                 except Lost:
-                    hint = f"the request may have been carried out; see: {CALLED} @{self.host}"
+                    hint = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     message = f"lost the link to @{self.host} before its answer"
                     raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
@@ -99,7 +99,7 @@ class HostTarget(Target):
             if not op.creates or request.outcome is Outcome.NOT_SENT:
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
-            raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {CALLED} @{self.host}") from None
+            raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""

@@ -25,8 +25,8 @@ OWN = [
 """Typed lines and their completions, where each shell's script handles words, quotes and files itself."""
 ASKED = [
     ("wo", "work"),
-    ("kill play w", "work"),
-    ("ren", "rename"),
+    ("rename wo", "work"),
+    ("--json ren", "rename"),
     ("--exec --tim", "--timeout"),
     ("screen work --format j", "json"),
     ("--send work --key PageU", "PageUp"),

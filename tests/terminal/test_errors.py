@@ -59,7 +59,7 @@ ERRORS = {
     ],
     (1, "refused"): [
         ("w", "terminal, --screen w, --send w"),
-        ("fresh", "terminal, --open fresh"),
+        ("@gone -", "terminal, sesh @gone --open NAME"),
         ("--pick", "--pick, terminal, --list"),
         ("--next", "--next, terminal, --list"),
         ("--open new nodir", "no directory nodir, --"),

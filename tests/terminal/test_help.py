@@ -8,15 +8,13 @@ import re
 import shlex
 from collections import Counter
 from itertools import takewhile
-
-import pytest
-import typer
+from pathlib import Path
 
 from sesh.cli.app import START, built
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
-from sesh.cli.verbs import GROUPS, VERBS, Verb
-from tests.support import Home
+from sesh.cli.verbs import GROUPS, VERBS, find_verb
+from tests.support import ROOT, Home
 
 
 def _shown(home: Home, *words: str) -> str:
@@ -68,19 +66,17 @@ def test_the_page_of_a_verb_is_the_same_by_each_of_its_spellings(home: Home) -> 
     assert home.sesh("-e", "--help", "--json", env={"COLUMNS": "80"}).json() == {"help": shown.rstrip("\n")}
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_each_example_of_a_verb_is_a_line_that_it_takes(verb: Verb) -> None:
-    _, _, examples = (built(verb.name).help or "").partition("\n\nExamples:\n")
-    assert examples
-    for example in examples.splitlines():
-        source = example.strip().removeprefix('eval "$(').removesuffix(')"')
-        words = shlex.shlex(source, posix=True, punctuation_chars="|<>&")
-        words.whitespace_split = True
-        argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&&"), words))
-        if argv[0] != "sesh" or "--help" in argv:
+def test_each_example_is_a_line_that_its_verb_takes_in_each_spelling() -> None:
+    examples = [(built(verb.name).help or "").partition("\n\nExamples:\n")[2] for verb in VERBS]
+    for page in (Path(ROOT, "README.md"), Path(ROOT, "sesh/cli/skill.md"), *Path(ROOT, "docs").glob("*.md")):
+        examples += re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for example in map(str.strip, "\n".join(examples).replace("\\\n", " ").splitlines()):
+        if not example.startswith("sesh ") or re.search("[$[…]|VERB|--help", example.partition(" -- ")[0]):
             continue
-        line = split(argv[1:])
-        assert line.verb in (verb, VERBS[0]) or argv == ["sesh"], example
-        command = built(line.verb.name)
-        parsed = command.make_context(line.verb.name, [*line.words], obj=Invocation(line))
-        assert isinstance(parsed, typer.Context) or parsed.command is command, example
+        words = shlex.shlex(example, posix=True, punctuation_chars="|<>&;")
+        words.whitespace_split = True
+        argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&", "&&", ";"), words))[1:]
+        line = split(argv)
+        for spelling in filter(None, (line.verb.name, line.verb.dashed)):
+            assert split([spelling if find_verb(word) is line.verb else word for word in argv]) == line, example
+        built(line.verb.name).make_context(line.verb.name, [*line.words], obj=Invocation(line))
