@@ -130,7 +130,6 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
         ("\ncolour = 1", "unknown key colour; known: detach_key, replay_lines,"),
         ("persist = 1", "persist is not true or false"),
         ("replay_lines = true", "replay_lines is not a whole number from 0 to 1000000"),
-        ("replay_lines = -1", "replay_lines is not a"),
         ("detach_key = 3", "detach_key is not text"),
         ('detach_key = "a b c"', "detach_key: the detach key must be one or two keys"),
         ('detach_key = "C-foo"', "detach_key: C-foo is not a key"),
@@ -144,9 +143,7 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
         ("[remotes]\nbox = { via = 'x', user = 'u' }", "remotes.box: user is not known; write via = "),
         ("[hooks]\non_bell = 'x'", "unknown key hooks; did you mean hook?"),
         ("persist = false\nthis is no toml", "not read"),
-        ("persist = ", "not read"),
         ("x = " + "[" * 100_000, "not read"),
-        ("a = 'äö' # ä\nb = '", "not read"),
         (b"persist = false\n# \xff", "not read"),
     ],
 )
