@@ -125,11 +125,11 @@ class Config:
 
     def _set_remotes(self, name: str, facts: object) -> None:
         check_host(name.replace("*", "x").replace("?", "x"))
-        remote: _Remote = check.checked_here(_Remote, facts, exact=True)
         try:
+            remote: _Remote = check.checked_here(_Remote, facts, exact=True)
             words = shlex.split(remote["via"])
-        except ValueError as error:
-            raise UsageError(f"via is not a command: {error}") from error
+        except (check.Malformed, ValueError) as error:
+            raise UsageError(f'{str(error).removeprefix(".")}; write via = "COMMAND"') from error
         if not words:
             raise UsageError('write via = "COMMAND"')
         self.remotes[name] = words

@@ -44,6 +44,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from sesh import errors
@@ -58,7 +59,8 @@ LARGEST_ANSWER = 40 << 20
 """Most bytes of DATA with one answer; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
 MOST_VALUES = 500_000
 """Most JSON values in one answer; more raise ProtocolError. Even a short value takes some hundred bytes of memory."""
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([,\[{])', re.DOTALL)
+"""Finds strings, and in group 1 each mark outside strings that begins a value; there is about one for each value."""
 MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
@@ -181,7 +183,8 @@ def carry(held: bytearray, payload: bytes) -> None:
 
 def value(data: bytes | bytearray) -> Any:
     """Return a JSON value. Raises ProtocolError if `data` is not JSON, or has more than `MOST_VALUES` values."""
-    if len(data) > MOST_VALUES and sum(map(_STRINGS.sub(b"", data).count, b",[{")) > MOST_VALUES:
+    marks = (match for match in _MARKS.finditer(data) if match[1])  # one at a time: all of them take much memory
+    if len(data) > MOST_VALUES and next(islice(marks, MOST_VALUES, None), None):
         raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
     try:
         return json.loads(data.decode("utf-8", "surrogateescape"))

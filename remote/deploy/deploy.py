@@ -150,6 +150,7 @@ class _Deploy:
         try:
             self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
         except SeshError:
+            order["sha256"] = ""  # so that no archive is installed, even if it has arrived whole
             with suppress(SeshError):
                 self.carry_out(order)  # this fails because the hash differs, and removes the scratch directory
             raise

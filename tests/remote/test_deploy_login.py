@@ -52,7 +52,6 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
     "config",
     [
         {},
-        pytest.param({"ControlPath": "none"}, marks=pytest.mark.soak),
         pytest.param({"ControlPath": "~/own-%C", "ControlMaster": "no"}, marks=pytest.mark.soak),
     ],
 )

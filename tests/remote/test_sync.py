@@ -109,18 +109,6 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
     assert len(farm.connections()) == calls
 
 
-def test_a_home_there_that_cannot_be_written_is_named_for_each_path(farm: Farm, here: Home, rsync: bool) -> None:
-    far = farm.host("box", installed=False)
-    here.write("deep/a", "1")
-    here.write("b", "1")
-    here.write(".config/sesh/sync", "deep/a\nb\n")
-    os.chmod(far.home, 0o500)
-    result = sync(Destination("box"))
-    os.chmod(far.home, 0o700)
-    assert sorted(result.failed) == ["b", "deep/a"]
-    assert all("ermission denied" in reason for reason in result.failed.values()), result.failed
-
-
 def test_what_a_cut_left_undone_is_done_the_next_time(farm: Farm, here: Home, rsync: bool) -> None:
     far = farm.host("box", installed=False, proxied=True)
     here.write("small", "1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, is_typeddict
@@ -171,8 +172,12 @@ def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
+    many = b"[" + b'"",[],' * protocol.MOST_VALUES + b"[]]"
+    tracemalloc.start()
     with pytest.raises(ProtocolError, match="values in one answer"):
-        protocol.value(b"[" + b"[]," * protocol.MOST_VALUES + b"[]]")
+        protocol.value(many)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20, "counting them takes no memory"
+    tracemalloc.stop()
     text = "[,{" * protocol.MOST_VALUES
     assert protocol.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
 

@@ -73,7 +73,6 @@ def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str,
 @pytest.mark.parametrize(
     ("out", "code", "err", "step", "seen"),
     [
-        ("", 127, "exec: uname: not found\n", "detect_platform", "exec: uname: not found"),
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
         ("", 1, "", "detect_platform", "it printed nothing"),
         (f"{TOKEN} \n", 137, "", "detect_platform", "(exit 137)"),
@@ -86,6 +85,27 @@ def test_each_step_that_fails_has_its_own_message(
 ) -> None:
     found, message = failed(monkeypatch, out, code, err)
     assert (found, seen in message) == (step, True)
+
+
+class Cut(Scripted):
+    """This machine, over a connection that breaks when the archive has arrived."""
+
+    def run(self, line: str) -> carrier.CommandResult:
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+        return carrier.CommandResult(0, done.stdout, done.stderr)
+
+    def put(self, data: bytes, path: str) -> None:
+        Path(path).write_bytes(data)
+        raise Unreachable("box stopped answering")
+
+
+def test_an_archive_whose_upload_failed_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(deploy, "TRIALS", [])
+    monkeypatch.setattr(deploy, "open_carrier", lambda _: Cut(""))
+    with pytest.raises(deploy.DeployError, match="stopped answering"):
+        deploy.deploy(Destination("box"))
+    assert not (tmp_path / ".local/share/sesh").exists()
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
