@@ -34,7 +34,7 @@ _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
 _NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
 _SGR = re.compile(rb"\x1b\[([0-;]*)m")
 _RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
-_DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:](?:4[0-8]|10[0-7])[;:m]")
+_DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")
 """Matches tabs, CR and backgrounds: cells that only a drawing tells."""
 
 

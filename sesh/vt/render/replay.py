@@ -95,8 +95,8 @@ def repainting(
 class Drawing:
     """Draws the scrollback in parts of a few milliseconds, then the screens and all settings.
 
-    The emulator may parse output between two parts: lines that scroll off meanwhile are drawn with the screen. But
-    after a resize another drawing must begin.
+    Between two parts the emulator may parse output or be resized: the screen is drawn with the lines that scroll off
+    meanwhile, and without those that come back onto it.
 
     `repaints`: the terminal already shows the session, so its rows are not blank and its settings may be older. `both`:
     draw the main screen even while the alternate one is visible. `pushed`: the terminal's stacks; None if they are
@@ -197,20 +197,28 @@ class Drawing:
     def _main_screen(self, out: Encoder) -> None:
         """Draw the lines that the parts do not contain, then the rows of the main screen.
 
-        The rows fill the terminal, so the lines before them scroll off.
+        The rows fill the terminal, so the lines before them scroll off. A resize since the drawing began may have taken
+        lines of the parts back onto the screen; the terminal shows these already.
         """
         screen = self._emulator.screen
-        newer, open_rows = [], []
+        rows, open_rows = screen.main_rows, list[Row]()
         if self._any_lines:
-            newer = screen.scrollback.last(min(screen.scrollback.completed - self._last_line, _NEWER))
+            newer = screen.scrollback.completed - self._last_line
+            for line in screen.scrollback.last(min(newer, _NEWER)):
+                _line(out, line, screen.columns)
             open_rows = screen.scrollback.open_rows[self._begun :]
-        for line in newer:
-            _line(out, line, screen.columns)
+            rows = _after(open_rows + rows, -newer)
         # The first row continues a line that the terminal shows: the one that it has begun, or that of its last row.
         continued = self._repaints and (self._begun > 0 or not open_rows)
-        _rows(out, open_rows + screen.main_rows, self._repaints, continued=continued)
+        _rows(out, rows, self._repaints, continued=continued)
         if screen.at_input:
             out.sequence(INPUT)
+
+
+def _after(rows: list[Row], count: int) -> list[Row]:
+    """Return the rows after the first `count` lines; all rows if there is no such line."""
+    begins = [index for index, row in enumerate(rows) if not row.continues]
+    return rows[begins[count] :] if 0 < count < len(begins) else rows
 
 
 def pieces(blocks: Iterable[list[str]], columns: int) -> Iterator[list[str]]:

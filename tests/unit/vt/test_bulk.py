@@ -25,7 +25,7 @@ SCRIPTS = (
 ODD = ("\t", "\t\t", "z\t", "e\u0301", "\b", "\r", "\x1b[44m", "\x1b[2K", "❤\ufe0f")
 WORDS = (PLAIN, PLAIN, PLAIN + WIDE, SCRIPTS, PLAIN + SCRIPTS)
 SGR = ("", "0", "1", "31", "32", "38;5;9", "38;2;1;2;3", "4:3", "7", "0;1;34", "39")
-BACKGROUNDS = ("41", "48;2;1;2;3", "48:5:1", "101", "49", "0")
+BACKGROUNDS = ("41", "041", "48;2;1;2;3", "48:5:1", "101", "49", "0")
 
 
 def line(rng: random.Random, words: tuple[str, ...], odd: float, sgr: tuple[str, ...]) -> str:

@@ -36,9 +36,10 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
     assert essence(copy) == essence(emulator)
 
 
+@pytest.mark.parametrize("rows", [24, 60, 10])
 @pytest.mark.parametrize("seen", [0, 2000])
-def test_a_drawing_comes_in_small_parts_and_has_what_the_program_prints_between_them(seen: int) -> None:
-    """Of a terminal that attaches, and of one that missed 3,000 lines."""
+def test_a_drawing_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
+    """Of a terminal that attaches, and of one that missed 3,000 lines, while it is resized and the program prints."""
     output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
     emulator.feed(b"".join(output))
@@ -54,6 +55,9 @@ def test_a_drawing_comes_in_small_parts_and_has_what_the_program_prints_between_
         assert part.count(b"\n") <= 256 + 24
         copy.feed(part)
         emulator.feed(b"between %d\r\n" % number)
+        if number == 3:
+            emulator.resize(80, rows)
+            copy.resize(80, rows)
     copy.feed(drawing.finish())
     lines = emulator.last_lines(3000, ansi=True)
     assert copy.last_lines(3000, ansi=True) == lines
