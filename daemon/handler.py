@@ -63,7 +63,7 @@ class ClientHandler:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
     def _attach(self, connection: PeerConnection, hello: Hello, welcome: Welcome) -> None:
-        client = Client(connection, self._clients.last_number + 1, hello, self._model.remember)
+        client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.creator
         departed = self._departed(client)
         client.last_input = departed.last_input

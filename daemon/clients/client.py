@@ -93,10 +93,10 @@ class Client(Reader):
     """An attached client."""
 
     def __init__(
-        self, connection: PeerConnection, number: int, hello: Hello, remember: Callable[[int], object]
+        self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._remember = remember  # keeps the terminal's state at a position, where it may be when its link breaks
+        self._in_flight = in_flight  # remembers the terminal's state at a position, where it is if its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
@@ -114,7 +114,7 @@ class Client(Reader):
     def was_sent(self, size: int) -> None:
         super().was_sent(size)
         if self.window is not None:
-            self._remember(self.position)
+            self._in_flight(self.position)
 
     def ready_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""

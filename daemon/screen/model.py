@@ -24,7 +24,7 @@ CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
 STEP_TIME = 0.008  # seconds of one step of the emulator
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
-_MAX_STATES = 1024  # the oldest is dropped
+_MOST_KEPT, _MOST_IN_FLIGHT = 256, 1024  # remembered states of both kinds (`Model.remember`); the oldest is dropped
 
 
 class TerminalState(NamedTuple):
@@ -46,6 +46,7 @@ class ModelState:
     size: tuple[int, int]
     resizes: list[tuple[int, int, int]]  # those that the emulator has not reached: position, size
     states: list[tuple[int, TerminalState | None]]  # see `Model.remember`
+    in_flight: list[tuple[int, TerminalState | None]]
     drawn: tuple[int, int]  # the emulator's size
     screen: bytes  # restores the emulator
     completed: int  # the number of the newest line that has scrolled off
@@ -74,7 +75,8 @@ class Model:
         self.emulator = self._new(columns, rows)
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
-        self._ahead: list[int] = []  # the positions in `_states` that it has not reached, sorted
+        self._in_flight: dict[int, TerminalState | None] = {}  # the same
+        self._ahead: list[int] = []  # the positions in both that it has not reached, sorted
         self.local_positions: Callable[[], Iterable[int]] = tuple
         """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
 
@@ -126,14 +128,15 @@ class Model:
             del self._ahead[0]
         local_positions = list(self.local_positions())
         if start in local_positions:
-            self.remember(start)
+            self.remember(start, in_flight=True)
         stops = [end, *self._ahead[:1], *(resize[0] for resize in self._resizes), *local_positions]
         end = min(position for position in stops if position > start)
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        if self.position in self._states:
-            self._states[self.position] = _shown_by(emulator)
+        for states in (self._states, self._in_flight):
+            if self.position in states:
+                states[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -173,6 +176,7 @@ class Model:
             size=(self.columns, self.rows),
             resizes=list(self._resizes),
             states=list(self._states.items()),
+            in_flight=list(self._in_flight.items()),
             drawn=(emulator.columns, emulator.rows),
             screen=replay(emulator, lines=emulator.scrollback.lines, clear=False),
             completed=emulator.scrollback.completed,
@@ -184,25 +188,32 @@ class Model:
         self.position = state.position
         self.columns, self.rows = state.size
         self._resizes = deque(state.resizes)
-        self._states = dict(state.states)
-        self._ahead = sorted(position for position, shown in state.states if shown is None)
+        self._states, self._in_flight = dict(state.states), dict(state.in_flight)
+        self._ahead = sorted({at for at, shown in state.states + state.in_flight if shown is None})
         self.emulator = self._new(*state.drawn)
         self.emulator.feed(state.screen)
         self.emulator.scrollback.renumber(state.completed)
         self.emulator.screen.used = set(state.used)
 
-    def remember(self, position: int) -> None:
-        """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint."""
+    def remember(self, position: int, *, in_flight: bool = False) -> None:
+        """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint.
+
+        `in_flight`: the terminal is about to leave this position; the many of these push no others out.
+        """
+        states, most = (self._in_flight, _MOST_IN_FLIGHT) if in_flight else (self._states, _MOST_KEPT)
         if position == self.position:
-            self._states[position] = _shown_by(self.emulator)
-        elif position > self.position and position not in self._states:
-            self._states[position] = None
-            insort(self._ahead, position)
-        while len(self._states) > _MAX_STATES:
-            del self._states[next(iter(self._states))]
+            states[position] = _shown_by(self.emulator)
+        elif position > self.position:
+            if position not in self._states and position not in self._in_flight:
+                insort(self._ahead, position)
+            states[position] = None
+        elif shown := self._in_flight.get(position):
+            states[position] = shown
+        while len(states) > most:
+            del states[next(iter(states))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return how many lines have scrolled off since `position`, or so far if its state is not remembered."""
+        """Return how many lines have scrolled off since `position`; too many if its state is not remembered."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
@@ -215,8 +226,13 @@ class Model:
         return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the terminal's state at `position`; that of an empty screen if it is not remembered."""
-        return self._states.get(position) or TerminalState()
+        """Return the terminal's state at `position`, or the last one before that is remembered; else an empty screen's.
+
+        So a repaint has rather too many lines than too few.
+        """
+        known = self._in_flight | self._states
+        at = max((each for each, shown in known.items() if each <= position and shown is not None), default=None)
+        return TerminalState() if at is None else known[at] or TerminalState()
 
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:

@@ -163,6 +163,7 @@ def lived() -> Session:
     own.model.remember(own.log.head)
     own.log.append(b"more")
     own.model.remember(own.log.head)
+    own.model.remember(own.log.head, in_flight=True)
     own.model.resize(100, 30)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3

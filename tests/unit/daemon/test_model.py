@@ -107,15 +107,25 @@ def test_lines_since_a_client_left_are_counted_exactly_at_a_mark() -> None:
     log.append(b"line\r\n" * 7)
     counted.catch_up(10)
     assert counted.scrolled_since(log.head - 42) == 7
-    assert counted.scrolled_since(1) == counted.emulator.scrolled  # rather too many lines than too few
+    # Rather too many lines than too few: those since the mark before it, or all.
+    assert counted.scrolled_since(left + 1) == counted.scrolled_since(left) == 47
+    assert counted.scrolled_since(1) == counted.emulator.scrolled
 
 
-def test_marks_are_bounded() -> None:
+def test_marks_are_bounded_and_those_in_flight_push_no_others_out() -> None:
     log, marked = model()
-    log.append(bytes(10_000))
-    for position in range(5000):
+    log.append(b"line\r\n" * 2000)
+    marked.catch_up(10, 6000)
+    marked.remember(6000)
+    for position in range(6000, 12_000):
+        marked.remember(position, in_flight=True)
+    marked.catch_up(10)
+    assert marked.scrolled_since(6000) == 1000
+    for position in range(12_000, 14_000):
         marked.remember(position)
-    assert len(marked.dump().states) == models._MAX_STATES
+    state = marked.dump()
+    assert len(state.states) == models._MOST_KEPT
+    assert len(state.in_flight) == models._MOST_IN_FLIGHT
 
 
 def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
