@@ -35,6 +35,7 @@ class Answering:
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
         self._pump, self._model, self._clients, self._timers, self._runs = pump, model, clients, timers, runs
         self._waiting: deque[tuple[bytes, int]] = deque()  # queries with their ends in the log; b"" asks for the size
+        self._expected: deque[tuple[Client, bytes, int]] = deque(maxlen=MAX_UNANSWERED)  # those for a client's terminal
 
     def asked(self, queries: list[Finding], start: int) -> None:
         """Handle the queries of a block that starts at position `start` of the log.
@@ -55,8 +56,18 @@ class Answering:
             client.replies.queries.converse(form(body), time.monotonic())
         elif client is not None:
             client.replies.queries.ask(reply_form(body), time.monotonic())
+            self._expected.append((client, body, position))
         elif kind == "query":
             self._wait(body, position)
+
+    def stopped(self, client: Client) -> None:
+        """Answer the queries that a client's terminal will not get: those after the client's position."""
+        expected, self._expected = self._expected, deque(maxlen=MAX_UNANSWERED)
+        for asked, query, position in expected:
+            if asked is not client:
+                self._expected.append((asked, query, position))
+            elif position > client.position:
+                self._wait(query, position)
 
     def resized(self, _size: Size) -> None:
         """Report the new size if the program has asked for reports (mode 2048); the pty has that size already."""

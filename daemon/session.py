@@ -68,6 +68,7 @@ class Session:
         pump.filter = self._visible
         self.model.local_positions = self.relay.local_positions
         self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
+        self.clients.stopped.add(faults, answering.stopped)
         self.events.added.add(faults, self._happened)
         self.activity.checked.add(faults, self.waits.activity_checked)
 

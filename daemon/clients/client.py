@@ -169,6 +169,7 @@ class Clients:
         self.all: list[Client] = []
         self.size = size
         self.resized: Observers[[Size]] = Observers()  # called with the session's new size
+        self.stopped: Observers[[Client]] = Observers()  # called with a client that gets no output after its position
         self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
@@ -205,6 +206,7 @@ class Clients:
     def remove(self, client: Client) -> None:
         self.remember(client)
         self.all.remove(client)
+        self.stopped(client)
         self.fit()
 
     def typed(self, client: Client) -> None:

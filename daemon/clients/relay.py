@@ -134,10 +134,12 @@ class Relay:
 
     def set_aside(self, client: Client) -> None:
         """Make a client due: it gets no more bytes, but soon a screen, and the lines that it missed."""
-        if isinstance(client.state, Live):
-            self.model.remember(client.position)
+        was_live = isinstance(client.state, Live)
         if not (isinstance(client.state, Due) and client.state.attach):
             client.state = Due(client.state.before_drawn)
+        if was_live:
+            self.model.remember(client.position)
+            self.clients.stopped(client)
         self.settle()
 
     def resize(self, size: Size) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.pty.output_log import OutputLog
@@ -63,6 +64,24 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own.pump.add(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]
+
+
+def test_a_query_that_a_late_client_does_not_get_is_answered_by_the_daemon(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The screen that the client gets instead has no query, and the program waited for ever."""
+    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    client = link.attached()
+    own.clients.add(client)
+    client.position, client.state = 0, Live()
+    own.pump.add(b"seen\x1b[c" + bytes(256 << 10) + b"\x1b[6n")
+    assert 0 < client.position < own.log.head
+    typed: list[bytes] = []
+    monkeypatch.setattr(own.pump, "type", lambda _, data: typed.append(data))
+    own.relay.set_aside(client)
+    while not typed:  # until the emulator has got there
+        own.timers.run()
+    assert typed == [b"\x1b[1;5R"]
 
 
 def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:
