@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
+from sesh.errors import Ended, ExitCode, Interrupted, Late, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.attempts import Attempt, LostSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
@@ -78,10 +78,11 @@ class HostTarget(Target):
                     _, answer = calls.answered(self.caller, link, request, self.deadline)
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
-                except Lost:
+                except (Late, Lost) as error:
+                    if op.reads and isinstance(error, Late):
+                        raise errors.silent_host(self.host) from None
                     hint = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
-                    message = f"lost the link to @{self.host} before its answer"
-                    raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
+                    raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
             result, _ = calls.result(self.caller, self.host, op, answer)
             self._note_changes(op.changes(data, result), data)
