@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +108,14 @@ def says(*parts: bytes, endless: bool = False) -> Attack:
     return attack
 
 
+def quits(bridge: Bridge) -> None:
+    """Greet, note when in the file that GONE names, and fail."""
+    bridge.greet()
+    with open(os.environ["GONE"], "a", encoding="utf-8") as file:
+        file.write(f"{time.monotonic()}\n")
+    os._exit(1)
+
+
 def stays_mute(*parts: bytes) -> Attack:
     """Answer each PING, and the first request with these bytes."""
 
@@ -192,6 +201,7 @@ ATTACKS: dict[str, Attack] = {
     "dies": lambda bridge: bridge.attached(dies=True),
     "silent": lambda bridge: bridge.greet(),
     "mute": lambda _: None,
+    "quits": quits,
     "unanswered": stays_mute(),
     "answers-another": stays_mute(protocol.message(protocol.RESPONSE, {"id": 2, "ok": True, "notes": []})),
     "rows": answers(None, GOOD, *ODD_ROWS.values()),

@@ -214,6 +214,19 @@ def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.Monk
     assert terminal.exit_code() == 1
 
 
+def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(
+    evil: Evil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that creates a session logged in without pause and without end."""
+    monkeypatch.setattr("sesh.reach.host_target._MOST_LINKS", 4)
+    monkeypatch.setattr("sesh.link.attempts.PACE", 0.3)
+    done = evil.sesh("quits", "--exec", "work", "--", "true")
+    assert (done.code, "the job may or may not have started" in done.stderr) == (255, True), done
+    with open(evil.gone, encoding="utf-8") as file:
+        _, second, third, fourth = map(float, file)
+    assert min(third - second, fourth - third) > 0.2, "the first is replaced at once, the others after a pause"
+
+
 def peak(pid: int) -> int:
     """Return the most bytes that a process has had in memory."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
