@@ -174,7 +174,8 @@ class Link(wire.Connection):
                 raise
             host = self.destination.host
             failure = errors.silent_host(host) if late else Lost(f"lost the link to @{host} before its answer")
-            failure.hint = f"check what was done: {PROGRAM} @{host}"
+            if "session_id" in request.words:  # it may have created the session
+                failure.hint = f"check what was done: {PROGRAM} @{host}"
             raise failure from error
         if request.words and "question" not in answer:
             if "name" not in answer:

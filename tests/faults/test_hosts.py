@@ -202,7 +202,7 @@ def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.Monk
         (["--list"], 1, silent),
         (["--screen", "work"], 1, silent),
         (["--kill", "work"], 1, f"{silent}; {may_be_done}"),
-        (["--send", "work", "text"], 1, f"{silent}; {check}"),
+        (["--send", "work", "text"], 1, silent),
         (["--new", "work", "-d"], 1, f"{silent}; {may_be_done}"),
         (["--exec", "work", "--", "true"], 255, f"{silent}; the job may or may not have started; {check}"),
         (["--exec", "work", "-d", "--", "true"], 255, f"{silent}; {may_be_done}"),
