@@ -4,7 +4,7 @@ It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a 
 it is `due`. `Connection.feed` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
- ▲ ◀──── a PONG, or any byte 0.05 s after the PING ────┘
+ ▲ ◀── a PONG, or any byte 0.05 s after PING and sign ─┘
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ KEY_PACE = 3.0  # a PING is sent this many seconds after the one before while ke
 LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
 BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
-_STALE = 0.05  # seconds after a PING in which other bytes prove nothing: the host may have sent them before the PING
+_STALE = 0.05  # seconds after a PING or a sign in which other bytes prove nothing: they may have been sent before it
 _LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
 _SAMPLES = 3  # the round trip is the minimum of the newest samples: load makes one longer, nothing makes one shorter
-_STOPPED = 2.0  # seconds; if `act` is called later than this, the process was stopped or the machine slept
+_STOPPED = 2.0  # seconds; if `act` is not called until then, the process was stopped or the machine slept
 
 
 class Health(Enum):
@@ -47,7 +47,7 @@ class LinkHealth:
         self._unanswered = b""  # the payload of the newest PING until its PONG comes
         self._pings, self._samples = 0, list[float]()
         self._ping_at, self._doubt_at, self._lost_at = now + QUIET, inf, inf
-        self._pinged_at = now
+        self._pinged_at = self._fresh_at = now  # before `_fresh_at` a byte may be older than the newest PING or sign
 
     @property
     def due(self) -> float:
@@ -63,14 +63,14 @@ class LinkHealth:
         """Record received bytes. `pongs`: the payloads of the PONG in them."""
         if self.state is Health.LOST:
             return
+        self._notice_stop(now)
         self.heard_at = now
-        awaits_pong = self._lost_at < inf
         pong = self._unanswered != b"" and self._unanswered in pongs
         if pong:
             self._unanswered = b""
             self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_TRIP)][-_SAMPLES:]
             self.round_trip = min(self._samples)
-        if pong or not awaits_pong or now >= self._pinged_at + _STALE:
+        if pong or self._fresh_at <= now < self._ping_at:
             self.state, self._doubt_at, self._lost_at = Health.UP, inf, inf
             self._ping_at = min(now + QUIET, self._pinged_at + BUSY_PACE)
 
@@ -82,10 +82,11 @@ class LinkHealth:
 
     def sign(self, now: float) -> None:
         """Test the link: an address or a route has changed, this process was stopped, or the machine slept."""
+        self._fresh_at = now + _STALE
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
         if self._may_ping:
-            self._ping_at = now
+            self._ping_at, self._unanswered = now, b""
 
     def closed(self) -> None:
         """Record that the link is closed."""
@@ -95,14 +96,12 @@ class LinkHealth:
     def measure(self, now: float) -> bytes:
         """Return the payload of a PING to send now, which measures the round trip."""
         self._pings += 1
-        self._pinged_at, self._unanswered = now, b"%d" % self._pings
+        self._pinged_at, self._fresh_at, self._unanswered = now, now + _STALE, b"%d" % self._pings
         return self._unanswered
 
     def act(self, now: float) -> bytes:
         """Update `state`; return the payload of a PING to send, empty if none is due."""
-        if now > self.due + _STOPPED:
-            self._lost_at = inf  # an answer may lie unread
-            self.sign(now)
+        self._notice_stop(now)
         ping = b""
         if now >= self._ping_at:
             ping = self.measure(now)
@@ -113,3 +112,9 @@ class LinkHealth:
         elif now >= self._doubt_at:
             self.state, self._doubt_at = Health.DOUBTED, inf
         return ping
+
+    def _notice_stop(self, now: float) -> None:
+        """Test the link if this process was stopped: an answer may lie unread, and bytes that are old."""
+        if now > self.due + _STOPPED:
+            self._lost_at = inf
+            self.sign(now)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, paths, protocol
@@ -307,14 +308,16 @@ class Connection:
             return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread
 
-    def answer(self, verb: RequestType[Answer], number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
+    def answer(
+        self, verb: RequestType[Answer], number: int, deadline: float | None = None, *, pace: float = inf
+    ) -> tuple[Answer, bytes]:
         """Return the answer to the request with this number and its bytes; skip other answers and OUTPUT.
 
-        Raises as `response` and `receive`.
+        `pace`: the bytes of the answer that put the deadline off by a second. Raises as `response` and `receive`.
         """
         carried = bytearray()
         while True:
-            kind, payload = self.receive(deadline)
+            kind, payload = self.receive(None if deadline is None else deadline + len(carried) / pace)
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:

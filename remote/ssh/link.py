@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import IO
 
 from sesh import errors, protocol, wire
@@ -27,6 +28,9 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 from sesh.requests import OP, OpAnswer
 
+ANSWER_TIME = 60.0
+"""Seconds for a request without a deadline: more than any op takes for one session (to reload: 45)."""
+_SLOWEST = 4 << 10  # bytes per second of a long answer, for which a request has more time
 _NUMBER = 1  # the id of each request, as a link has only one at a time
 _MAX_NOISE = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
 _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
@@ -154,20 +158,25 @@ class Link(wire.Connection):
 
         If the request enters a session, its daemon then replaces the bridge at the other end. If the answer is a
         `question` for the person, the bridge stays. Raises Lost if the link breaks or goes silent before the answer,
-        TimedOut past the deadline.
+        TimedOut past the deadline, without one Late after `ANSWER_TIME`.
         """
+        until = time.monotonic() + ANSWER_TIME if deadline is None else deadline
         sent, self._request, self._requests = self._request is request, request, _NUMBER
         try:
             if not sent:
-                self.send(request.frames(answers), deadline)
-            answer, data = self.answer(OP, _NUMBER, deadline)
+                self.send(request.frames(answers), until)
+            answer, data = self.answer(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
         except SeshError as error:
             if error.answered:
                 self._settle(Outcome.ANSWERED)
-            if error.answered or not isinstance(error, Unreachable):
+            late = isinstance(error, TimedOut) and deadline is None
+            if error.answered or not (late or isinstance(error, Unreachable)):
                 raise
-            hint = f"check what was done: {PROGRAM} @{self.destination.host}"
-            raise Lost(f"lost the link to @{self.destination.host}", hint=hint) from error
+            host = self.destination.host
+            failure = errors.silent_host(host) if late else Lost(f"lost the link to @{host} before its answer")
+            if "session_id" in request.words:  # it may have created the session
+                failure.hint = f"check what was done: {PROGRAM} @{host}"
+            raise failure from error
         if request.words and "question" not in answer:
             if "name" not in answer:
                 raise errors.malformed("RESPONSE", ".name is missing")

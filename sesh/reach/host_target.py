@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
+from sesh.errors import Ended, ExitCode, Interrupted, Late, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.attempts import Attempt, LostSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
@@ -34,6 +34,7 @@ from sesh.stop import Stop
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
+_MOST_LINKS = 10  # for one request: a host may end each link before it answers
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
@@ -78,10 +79,11 @@ class HostTarget(Target):
                     _, answer = calls.answered(self.caller, link, request, self.deadline)
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
-                except Lost:
+                except (Late, Lost) as error:
+                    if op.reads and isinstance(error, Late):
+                        raise errors.silent_host(self.host) from None
                     hint = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
-                    message = f"lost the link to @{self.host} before its answer"
-                    raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
+                    raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
             result, _ = calls.result(self.caller, self.host, op, answer)
             self._note_changes(op.changes(data, result), data)
@@ -123,23 +125,24 @@ class HostTarget(Target):
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
 
-        If the link is lost before the answer, send a request that creates a session again over another link. The
-        session id stays the same, so that the host creates no second session. `interrupts`: the first signal stops the
-        opening of a link. Raises Ended if the session has ended, Lost if another request got no answer.
+        If the link is lost before the answer, send a request that creates a session again over another link, at most
+        `_MOST_LINKS` times. The session id stays the same, so that the host creates no second session. `interrupts`:
+        the first signal stops the opening of a link. Raises Ended if the session has ended, Lost without an answer.
         """
-        lost = False
+        reopen = partial(opening.reopen_link, self.destination)
+        keeper: LinkKeeper | None = None  # the same for all links: it makes a pause between two logins
         check = interrupts.check_recorded if interrupts is not None else self.stop.check
-        with naming_host(self.host), self._timed():
-            while True:
+        with naming_host(self.host), self._timed(), ExitStack() as stack:
+            for links_left in reversed(range(_MOST_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._another_link(check) if lost else self._open(request)
+                        link = self._another_link(keeper, check) if keeper else self._open(request)
                     answer = entering.enter(self.caller, link, request, self.deadline, self.stop)
                     break
                 except errors.Lost:
-                    if "session_id" not in request.words:
+                    if "session_id" not in request.words or not links_left:
                         raise
-                    lost = True
+                    keeper = keeper or stack.enter_context(closing(opening.keeper_of(self.destination, reopen)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             self._note_entered(link, answer)
         return answer["name"], link
@@ -195,10 +198,8 @@ class HostTarget(Target):
     def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
         return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
-    def _another_link(self, check: Callable[[], object]) -> Link:
-        reopen = partial(opening.reopen_link, self.destination)
-        with closing(opening.keeper_of(self.destination, reopen)) as keeper:
-            link = keeper.wait(self.host, check, self.deadline)
+    def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
+        link = keeper.wait(self.host, check, self.deadline)
         assert isinstance(link, Link)  # noqa: S101 (`reopen_link` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link

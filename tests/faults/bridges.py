@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +108,27 @@ def says(*parts: bytes, endless: bool = False) -> Attack:
     return attack
 
 
+def quits(bridge: Bridge) -> None:
+    """Greet, note when in the file that GONE names, and fail."""
+    bridge.greet()
+    with open(os.environ["GONE"], "a", encoding="utf-8") as file:
+        file.write(f"{time.monotonic()}\n")
+    os._exit(1)
+
+
+def stays_mute(*parts: bytes) -> Attack:
+    """Answer each PING, and the first request with these bytes."""
+
+    def attack(bridge: Bridge) -> None:
+        bridge.greet()
+        bridge.take(protocol.REQUEST)
+        for part in parts:
+            bridge.connection.send(part)
+        bridge.take(protocol.REQUEST)
+
+    return attack
+
+
 def reads_out(bridge: Bridge) -> None:
     """Send each line of the file that the second argument names, as an item."""
     bridge.greet()
@@ -179,6 +201,9 @@ ATTACKS: dict[str, Attack] = {
     "dies": lambda bridge: bridge.attached(dies=True),
     "silent": lambda bridge: bridge.greet(),
     "mute": lambda _: None,
+    "quits": quits,
+    "unanswered": stays_mute(),
+    "answers-another": stays_mute(protocol.message(protocol.RESPONSE, {"id": 2, "ok": True, "notes": []})),
     "rows": answers(None, GOOD, *ODD_ROWS.values()),
     **{f"row-{kind}": answers(None, GOOD, row) for kind, row in ODD_ROWS.items()},
     "million": million,

@@ -192,6 +192,41 @@ def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> 
     assert done.code == 124, done
 
 
+@pytest.mark.parametrize("attack", ["unanswered", "answers-another"])
+def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
+    """Over a link that lives, such a verb waited without end."""
+    monkeypatch.setattr("sesh.remote.ssh.link.ANSWER_TIME", 0.3)
+    silent, may_be_done = "sesh: evil does not answer", "the request may have been carried out; see: sesh @evil"
+    check = "check what was done: sesh @evil"
+    for words, code, said in (
+        (["--list"], 1, silent),
+        (["--screen", "work"], 1, silent),
+        (["--kill", "work"], 1, f"{silent}; {may_be_done}"),
+        (["--send", "work", "text"], 1, silent),
+        (["--new", "work", "-d"], 1, f"{silent}; {may_be_done}"),
+        (["--exec", "work", "--", "true"], 255, f"{silent}; the job may or may not have started; {check}"),
+        (["--exec", "work", "-d", "--", "true"], 255, f"{silent}; {may_be_done}"),
+    ):
+        done = evil.sesh(attack, *words)
+        assert (done.code, done.stderr) == (code, f"{said}\n"), words
+    terminal = evil.attaches(attack)
+    terminal.wait_for(f"{silent}; {check}")
+    assert terminal.exit_code() == 1
+
+
+def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(
+    evil: Evil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that creates a session logged in without pause and without end."""
+    monkeypatch.setattr("sesh.reach.host_target._MOST_LINKS", 4)
+    monkeypatch.setattr("sesh.link.attempts.PACE", 0.3)
+    done = evil.sesh("quits", "--exec", "work", "--", "true")
+    assert (done.code, "the job may or may not have started" in done.stderr) == (255, True), done
+    with open(evil.gone, encoding="utf-8") as file:
+        _, second, third, fourth = map(float, file)
+    assert min(third - second, fourth - third) > 0.2, "the first is replaced at once, the others after a pause"
+
+
 def peak(pid: int) -> int:
     """Return the most bytes that a process has had in memory."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:

@@ -117,6 +117,25 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     assert clock.state() is Health.UP
 
 
+@pytest.mark.parametrize("stopped", [0.0, 1.0, 10.0])
+@pytest.mark.parametrize("pinged", [False, True])
+@pytest.mark.parametrize("signed", [False, True])
+def test_what_lay_unread_since_before_a_stop_proves_nothing(stopped: float, *, pinged: bool, signed: bool) -> None:
+    """It put off the next test of a dead link by three seconds."""
+    clock = Clock()
+    clock.run(QUIET + 0.1 if pinged else 0.0)
+    clock.now += stopped
+    if signed:
+        clock.link.sign(clock.now)
+    elif stopped < QUIET:
+        return  # nothing tells that it was stopped
+    clock.heard(pong=pinged and stopped > QUIET)
+    asked = len(clock.pings)
+    clock.run(SIGN_TIME)
+    assert clock.state() is Health.DOUBTED
+    assert (pinged and stopped < QUIET) or len(clock.pings) > asked
+
+
 def test_the_round_trip_is_measured_while_keys_are_typed_and_one_long_sample_is_a_busy_machine() -> None:
     clock = Clock()
     for seconds in (60.0, 0.2, 0.3, 0.4, 0.5):
