@@ -99,7 +99,8 @@ class Client(Reader):
         self._remember = remember  # keeps the terminal's state at a position, where it may be when its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
+        self.since = STEADY.now()  # when it attached
+        self.typed_at = self.since  # when it last typed (attaching counts, returning over another link does not)
         self.window = Window() if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Due | Drawn = Due(attach=True)
@@ -158,8 +159,9 @@ def client_of(connection: PeerConnection) -> Client | None:
 class Departed:
     """What is remembered of a client that has left."""
 
-    last_input: int = 0  # the number of its last INPUT
-    exact: bool = True  # its terminal shows the raw output up to its position
+    last_input: int  # the number of its last INPUT
+    typed_at: float
+    exact: bool  # its terminal shows the raw output up to its position
 
 
 class Clients:
@@ -188,8 +190,7 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
-        if not client.terminal.read_only:
-            self.typed(client)
+        self.fit()
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
@@ -198,7 +199,7 @@ class Clients:
         state = client.state
         partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
-        self.departed[client.terminal.token] = Departed(client.last_input, exact)
+        self.departed[client.terminal.token] = Departed(client.last_input, client.typed_at, exact)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 
