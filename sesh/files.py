@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from sesh.processes import start_time
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
-"""Matches the name of a temporary file, with the pid of its writer."""
+"""Matches the name of a temporary file, with the number of the thread that writes it."""
 
 
 def write_whole(
@@ -48,9 +49,20 @@ def write_whole(
         flush(os.path.dirname(path))
 
 
+def replace_link(path: str, target: str) -> None:
+    """Point a symbolic link to `target` atomically. Raises OSError."""
+    temporary = unfinished(path)
+    try:
+        os.symlink(target, temporary)
+        os.replace(temporary, path)
+    finally:
+        if os.path.islink(temporary):  # after an error or Ctrl-C, or left by a killed thread of the same number
+            os.unlink(temporary)
+
+
 def unfinished(path: str) -> str:
-    """Return the path of the temporary file with which this process replaces a file."""
-    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
+    """Return the path of the temporary file with which this thread replaces a file."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}.sesh")
 
 
 def write_all(descriptor: int, data: bytes) -> None:

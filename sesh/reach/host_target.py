@@ -79,7 +79,8 @@ class HostTarget(Target):
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
                 except Lost:
-                    hint = f"the request may have been carried out; see: {CALLED} @{self.host}"
+                    unknown = f"the request may have been carried out; see: {CALLED} @{self.host}"
+                    hint = "try again" if op.reads else unknown
                     message = f"lost the link to @{self.host} before its answer"
                     raise Unknown(message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
