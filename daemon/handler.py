@@ -10,7 +10,7 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.client import LAG, Client, Departed, Due, Live
+from sesh.daemon.clients.client import LAG, Aside, Client, Departed, Live
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection
 from sesh.daemon.clients.echoes import ALONE
 from sesh.daemon.events import Missed
@@ -84,7 +84,7 @@ class ClientHandler:
         if since is not None:
             self._model.catch_up()
             client.position = since
-            client.state = Live() if departed.exact and fitted and since >= self._log.base else Due()
+            client.state = Live() if departed.exact and fitted and since >= self._log.base else Aside()
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.writable(client)

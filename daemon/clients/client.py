@@ -36,11 +36,11 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Due:
+class Aside:
     """The client gets nothing until it has read everything that was sent to it; then it gets a screen.
 
-    Before the screen it gets the scrollback if it has just attached, else the lines that it missed. A terminal that
-    shows drawn screens misses no lines; any other shows the output up to the client's position (-1: no output).
+    Before the screen it gets the scrollback if it has just attached, else the lines that it missed: none if its
+    terminal shows drawn screens, else those after its position (-1: its terminal shows no output yet).
     """
 
     mode: ClassVar[str] = "aside"
@@ -103,11 +103,11 @@ class Client(Reader):
         self.typed_at = self.since  # when it last typed (attaching counts, returning over another link does not)
         self.window = Window() if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
-        self.state: Live | Due | Drawn = Due(attach=True)
+        self.state: Live | Aside | Drawn = Aside(attach=True)
         self.redraw_due = False  # the next screen answers a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.unacknowledged = 0  # bytes of its INPUT without an ACK
+        self.unacknowledged = 0  # bytes of its INPUT since an ACK was last sent at once
 
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
@@ -197,7 +197,7 @@ class Clients:
         if not client.terminal.token:
             return
         state = client.state
-        partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
+        partly_drawn = client.position < 0 and isinstance(state, Aside) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
         self.departed[client.terminal.token] = Departed(client.last_input, client.typed_at, exact)
         if len(self.departed) > MAX_DEPARTED:

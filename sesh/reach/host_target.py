@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sesh import errors
 from sesh.about import CALLED
 from sesh.errors import Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
-from sesh.link.attempts import Attempt, LostSession
+from sesh.link.attempts import Attempt, EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import Hello
@@ -193,7 +193,7 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
+    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], EnteredSession]) -> LinkKeeper:
         return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
     def _another_link(self, check: Callable[[], object]) -> Link:
