@@ -8,7 +8,8 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sesh import check, errors, paths, protocol
@@ -29,10 +30,9 @@ def write_whole(
 
     `durable`: fsync, so that the same holds after a power failure. If `before_rename` raises, the old content stays.
     """
-    temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(temporary, flags, OWN)
-    try:
+    with _replacing(path) as temporary:
+        descriptor = os.open(temporary, flags, OWN)
         try:
             os.fchmod(descriptor, mode)  # the umask may have removed the owner's bits
             write_all(descriptor, data)
@@ -41,28 +41,27 @@ def write_whole(
         finally:
             os.close(descriptor)  # a network file system may report only here that it is full
         before_rename()
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too
-        os.unlink(temporary)
-        raise
     if durable:
         flush(os.path.dirname(path))
 
 
 def replace_link(path: str, target: str) -> None:
     """Point a symbolic link to `target` atomically. Raises OSError."""
-    temporary = unfinished(path)
-    try:
+    with _replacing(path) as temporary:
         os.symlink(target, temporary)
+
+
+@contextmanager
+def _replacing(path: str) -> Iterator[str]:
+    """Give the path of a temporary file of this thread, and rename it to `path`; remove it after an error."""
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}.sesh")
+    try:
+        yield temporary
         os.replace(temporary, path)
-    finally:
-        if os.path.islink(temporary):  # after an error or Ctrl-C, or left by a killed thread of the same number
+    except BaseException:  # Ctrl-C too
+        with suppress(FileNotFoundError):
             os.unlink(temporary)
-
-
-def unfinished(path: str) -> str:
-    """Return the path of the temporary file with which this thread replaces a file."""
-    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}.sesh")
+        raise
 
 
 def write_all(descriptor: int, data: bytes) -> None:

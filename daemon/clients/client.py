@@ -99,8 +99,7 @@ class Client(Reader):
         self._remember = remember  # keeps the terminal's state at a position, where it may be when its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = STEADY.now()  # when it attached
-        self.typed_at = self.since  # when it last typed (attaching counts, returning over another link does not)
+        self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
         self.window = Window() if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)

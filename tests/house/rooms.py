@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable
 from tests.support import ROOT
 
 BUDGETS = {
-    "sesh/*.py": 5_655, "sesh/api": 480, "sesh/cli": 4_380, "sesh/loop": 140, "sesh/mcp": 710, "sesh/ops": 4_400,
-    "sesh/reach": 1_630, "sesh/link": 470, "sesh/store": 880, "sesh/tui": 970, "sesh/vt": 4_295, "daemon": 8_360,
+    "sesh/*.py": 5_665, "sesh/api": 480, "sesh/cli": 4_380, "sesh/loop": 140, "sesh/mcp": 710, "sesh/ops": 4_400,
+    "sesh/reach": 1_628, "sesh/link": 470, "sesh/store": 874, "sesh/tui": 970, "sesh/vt": 4_295, "daemon": 8_360,
     "client": 2_420, "remote": 3_415, "completions": 10, "docs": 680, "install": 170,
-    "bench": 3_905, "tests": 38_000, "tests/contract": 560, "tests/faults": 2_290, "tests/fidelity": 1_760,
+    "bench": 3_905, "tests": 38_065, "tests/contract": 560, "tests/faults": 2_305, "tests/fidelity": 1_760,
     "tests/fuzz": 2_500, "tests/house": 610, "tests/remote": 6_990, "tests/support": 2_550,
-    "tests/terminal": 9_610, "tests/unit": 11_410,
+    "tests/terminal": 9_610, "tests/unit": 11_400,
 }  # fmt: skip
 """The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
 SECONDS = 240

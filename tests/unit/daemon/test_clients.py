@@ -68,16 +68,6 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
     assert (group.leader(), group.clients.size[:2]) == (None, (90, 20))
 
 
-def test_a_client_that_only_watches_never_rules(group: Group) -> None:
-    watcher = group.add(50, 10, read_only=True)
-    assert group.sizes == []
-    assert not watcher.gets_output()
-    leader = group.add(80, 24)
-    assert group.leader() is leader
-    group.clients.remove(leader)
-    assert (group.leader(), group.sizes) == (None, [])
-
-
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
     assert group.clients.answering(group.log) is two
