@@ -27,7 +27,7 @@ from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
-from sesh.link.attempts import LostSession, Result
+from sesh.link.attempts import EnteredSession, Result
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
@@ -38,7 +38,7 @@ HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO,
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
-Keep = Callable[[Callable[[bytes], object], Callable[[], LostSession]], LinkKeeper | None]
+Keep = Callable[[Callable[[bytes], object], Callable[[], EnteredSession]], LinkKeeper | None]
 """Returns the keeper of a link: `Target.keeper`."""
 
 
@@ -100,10 +100,10 @@ class Attachment:
         """Return the fields of HELLO by which the daemon recognizes a returning client."""
         return {"client": self._client, "id": self.session_id, "since": self.view.position}
 
-    def _describe(self) -> LostSession:
+    def _describe(self) -> EnteredSession:
         hello = terminal_hello(self.display.terminal, self.options, self.host, self._claim())
         heard_at = self.keeper.health.heard_at if self.keeper is not None else 0.0
-        return LostSession(self.name, self.session_id, self.view.position, heard_at, hello)
+        return EnteredSession(self.name, self.session_id, self.view.position, heard_at, hello)
 
     def _watch(self, connection: Connection) -> None:
         """Have the keeper watch a new link."""
@@ -193,18 +193,18 @@ class Attachment:
                 terminal.drop_input()
 
     @property
-    def watched(self) -> LinkKeeper | None:
+    def running_keeper(self) -> LinkKeeper | None:
         """The keeper that runs, from the first WELCOME until the client leaves; None before and after."""
         return self.keeper if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
 
     @property
     def link_due(self) -> float:
         """When to call `look_after_link` (monotonic)."""
-        return inf if self.watched is None else min(self.watched.due, self.link_line.due)
+        return inf if self.running_keeper is None else min(self.running_keeper.due, self.link_line.due)
 
     def look_after_link(self, ready: Container[int]) -> None:
         """Run the keeper; act on its result."""
-        if (keeper := self.watched) is None:
+        if (keeper := self.running_keeper) is None:
             return
         result = keeper.run(ready)
         self.link_line.update(keeper)

@@ -75,7 +75,7 @@ class ClientLoop:
         """
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, len(attachment.display.queue)
-        others = attachment.watched.descriptors if attachment.watched is not None else ()
+        others = attachment.running_keeper.descriptors if attachment.running_keeper is not None else ()
         wanted = dict.fromkeys((terminal.signals, *others), select.POLLIN)
         if attachment.phase is not AttachmentPhase.LEAVING and not (connection and channel.input.full):
             wanted[terminal.inbound] = select.POLLIN

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sesh import protocol
 from sesh.daemon import description
-from sesh.daemon.clients.client import Client, Drawn, Due, client_of
+from sesh.daemon.clients.client import Aside, Client, Drawn, client_of
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -202,7 +202,7 @@ class Ending:
                 self._answer(connection)
         for client in list(session.clients.all):
             undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.asked_by
-            if not (isinstance(client.state, Due) or undrawn or self._has_more(client.connection)):
+            if not (isinstance(client.state, Aside) or undrawn or self._has_more(client.connection)):
                 self._send_exit(client)
 
     def _answer(self, connection: PeerConnection) -> None:
@@ -223,7 +223,7 @@ class Ending:
         if reader is None:
             return False
         if isinstance(reader, Client) and not reader.gets_output():  # drawn: it gets its last screen with EXIT
-            return isinstance(reader.state, Due) or connection.unsent > 0 or not reader.room()
+            return isinstance(reader.state, Aside) or connection.unsent > 0 or not reader.room()
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.client import LAG, Client, Departed, Due, Live
+from sesh.daemon.clients.client import LAG, Aside, Client, Departed, Live
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection
 from sesh.daemon.clients.echoes import ALONE
 from sesh.daemon.events import Missed
@@ -66,7 +66,7 @@ class ClientHandler:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.creator
         departed = self._departed(client)
-        client.last_input = departed.last_input
+        client.last_input, client.typed_at = departed.last_input, departed.typed_at
         since = hello.get("since") if hello.get("id") == welcome["id"] else None  # a position, if it reconnects
         if since is not None and since > self._log.head:
             since = None
@@ -84,7 +84,7 @@ class ClientHandler:
         if since is not None:
             self._model.catch_up()
             client.position = since
-            client.state = Live() if departed.exact and fitted and since >= self._log.base else Due()
+            client.state = Live() if departed.exact and fitted and since >= self._log.base else Aside()
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.writable(client)
@@ -100,7 +100,7 @@ class ClientHandler:
             if token and other.terminal.token == token:
                 self.forget(other)
                 other.connection.fail()
-        return self._clients.departed.pop(token, Departed())
+        return self._clients.departed.pop(token, Departed(0, client.typed_at, exact=True))
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a client that does not reconnect: lines after `seen_to`, or all bytes so far."""
@@ -135,28 +135,31 @@ class ClientHandler:
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
             return
-        pump = self._pump
-        if client.terminal.read_only or not pump.running:
+        if client.terminal.read_only or not self._pump.running:
             client.last_input = number
             self.acknowledge(client, number, len(data), at_once=True)
             return
         keys = client.replies.filter(data, time.monotonic())
-        if client.replies.typed:  # a person, not the terminal
-            self._clients.typed(client)  # first: resize to this terminal before the program sees the key
-            self._session.runs.key_pressed()
         if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
             self._timers.set((Timer.HELD, client.number), KEY_TIMEOUT, lambda: self._release(client))
-        acknowledge = partial(self.acknowledge, client, number, len(data), at_once=False)
-        pump.type(client.number, keys, lambda _: acknowledge(), attended=client.replies.typed)
+        self._type(client, keys, number, len(data))
+
+    def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
+        """Type what passed the filter of replies, and acknowledge `size` bytes, up to INPUT `number`."""
+        by_person = client.replies.typed  # not by the terminal
+        if by_person:
+            self._clients.typed(client)  # first: resize to this terminal before the program sees the key
+            self._session.runs.key_pressed()
+        acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
+        self._pump.type(client.number, keys, lambda _: acknowledge(), attended=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
-        if client.replies.typed:  # after the write, so that it does not delay the key
+        if by_person:  # after the write, so that it does not delay the key
             self._session.activity.typed(keys)
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
-        data = client.replies.release()
-        if data and client in self._clients.all:
-            self._pump.type(client.number, data)
+        if self._pump.running and (key := client.replies.release()):
+            self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
         """Acknowledge an INPUT that the pty has taken: with the next output, or alone soon after."""

@@ -1,4 +1,4 @@
-"""Checks and dispatches requests. No request begins after its deadline, and an error is the request's answer."""
+"""Checks and dispatches requests. None that changes something begins after its deadline. An error is an answer."""
 
 from __future__ import annotations
 

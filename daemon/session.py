@@ -29,7 +29,7 @@ from sesh.stored import Facts
 class Session:
     """The session's parts. A part is built from earlier ones, and calls later ones only as `_connect` lists.
 
-    Only `description.change` changes `facts`, except for `pid` at the start and `keep` at the end.
+    Only `description.change` changes `facts`, but `pid` at the start, `keep` at the end, `name` if a rename fails.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:

@@ -1,4 +1,4 @@
-"""The names of the daemon's timers. Those of one connection or client are pairs: a `Timer` and a number."""
+"""The names of the daemon's timers. A connection's is a pair with its number; requests and runs are names, too."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sesh import descriptors, processes, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import PeerRequest
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.program import is_gate
@@ -61,6 +61,10 @@ class Typing:
     @property
     def pending(self) -> bool:
         return self._active is not None
+
+    def forget(self, connection: PeerConnection) -> None:
+        """Drop the queued texts of a closed connection; the active text is typed to its end."""
+        self._queued = deque(request for request in self._queued if request.connection is not connection)
 
     # -- requests
 

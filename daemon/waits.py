@@ -1,7 +1,7 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`ending` answers those that are left at the end. A client that waits for text follows the output and searches it itself,
-because a client's pattern must not block the daemon's loop.
+`ending` answers those that are left at the end. A caller that waits for text follows the output and searches it itself,
+because a caller's pattern must not block the daemon's loop.
 """
 
 from __future__ import annotations

@@ -65,9 +65,7 @@ class LinkCaller(Caller):
         self.notes.append((line, False))
 
     def remember(self, line: str) -> None:
-        """Mark the last note for the session's first screen."""
-        if self.notes and self.notes[-1][0] == line:
-            self.notes[-1] = (line, True)
+        self.notes.append((line, True))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Return the next reply of the request. If none is left, raises Question, which becomes the answer."""

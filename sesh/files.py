@@ -6,8 +6,10 @@ import errno
 import os
 import re
 import stat
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sesh import check, errors, paths, protocol
@@ -18,7 +20,7 @@ from sesh.processes import start_time
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
-"""Matches the name of a temporary file, with the pid of its writer."""
+"""Matches the name of a temporary file, with the number of the thread that writes it."""
 
 
 def write_whole(
@@ -28,10 +30,9 @@ def write_whole(
 
     `durable`: fsync, so that the same holds after a power failure. If `before_rename` raises, the old content stays.
     """
-    temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(temporary, flags, OWN)
-    try:
+    with _replacing(path) as temporary:
+        descriptor = os.open(temporary, flags, OWN)
         try:
             os.fchmod(descriptor, mode)  # the umask may have removed the owner's bits
             write_all(descriptor, data)
@@ -40,17 +41,27 @@ def write_whole(
         finally:
             os.close(descriptor)  # a network file system may report only here that it is full
         before_rename()
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too
-        os.unlink(temporary)
-        raise
     if durable:
         flush(os.path.dirname(path))
 
 
-def unfinished(path: str) -> str:
-    """Return the path of the temporary file with which this process replaces a file."""
-    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
+def replace_link(path: str, target: str) -> None:
+    """Point a symbolic link to `target` atomically. Raises OSError."""
+    with _replacing(path) as temporary:
+        os.symlink(target, temporary)
+
+
+@contextmanager
+def _replacing(path: str) -> Iterator[str]:
+    """Give the path of a temporary file of this thread, and rename it to `path`; remove it after an error."""
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}.sesh")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C too
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -7,9 +7,9 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | frame    | from   | payload                                                                                 |
 |----------|--------|-----------------------------------------------------------------------------------------|
 | HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; to attach: size, options  |
-| WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                                 |
+| WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input, events; to attach: new, missed |
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
-| ACK      | daemon | number of the newest INPUT that was written to the pty in whole (8 bytes)               |
+| ACK      | daemon | number of the newest INPUT that was written to the pty in whole, or dropped (8 bytes)   |
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
 | SCREEN   | daemon | position of the output that it replaces (8 bytes), bytes made from the model            |
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
@@ -30,7 +30,7 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
 | GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN that the terminal has taken (8    |
 |          |        | bytes); it bounds the bytes in flight, so that no key waits for them                    |
-| TELL     | daemon | JSON: name, state, question of another session, to notify the user                      |
+| TELL     | daemon | JSON: name, state, question of a session, to notify the user                            |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
 

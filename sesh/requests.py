@@ -205,7 +205,7 @@ class ReloadAnswer(TypedDict):
 
 
 class _Notes(TypedDict, total=False):
-    """Lines for the user, and whether to show each again on the first screen."""
+    """Lines for the user, and whether to show each on the first screen, not now."""
 
     notes: list[tuple[Sentence, bool]]
 

@@ -1,4 +1,4 @@
-"""The client side of a connection to a daemon: frames, requests and answers."""
+"""A connection that carries frames to a daemon or a bridge, or from a bridge: frames, requests and answers."""
 
 from __future__ import annotations
 
@@ -252,12 +252,12 @@ class Connection:
         deadline: float | None = None,
         *,
         greets: bool = False,
-        repeatable: bool = False,
+        repeats: bool = False,
         **words: Any,
     ) -> tuple[Answer, bytes]:
         """Request a verb, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. `repeatable`: the caller repeats the request after Lost. Raises Unknown
+        `greets`: send HELLO in the same write. `repeats`: the caller repeats the request after Lost. Raises Unknown
         if the request may have been carried out; else as `send` and `answer`.
         """
         hello = hello_frame("request") if greets else b""
@@ -266,7 +266,7 @@ class Connection:
             asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(hello + asked, deadline)
-                return self._outcome(verb, self._requests, deadline, repeatable=repeatable)
+                return self._outcome(verb, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
                 self.come_back()
                 hello = hello_frame("request")
@@ -280,7 +280,7 @@ class Connection:
             return self.request(verb, data, deadline, greets=True, **words)
 
     def _outcome(
-        self, verb: RequestType[Answer], number: int, deadline: float | None, *, repeatable: bool
+        self, verb: RequestType[Answer], number: int, deadline: float | None, *, repeats: bool
     ) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
@@ -290,7 +290,7 @@ class Connection:
         try:
             return self.answer(verb, number, None if deadline is None else deadline + (0.0 if verb.reads else GRACE))
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or verb.reads or isinstance(error, errors.Lost if repeatable else errors.Reloaded):
+            if error.answered or verb.reads or isinstance(error, errors.Lost if repeats else errors.Reloaded):
                 raise
             if self.unread(error):
                 error.message += "; nothing was done"

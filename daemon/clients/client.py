@@ -36,11 +36,11 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Due:
+class Aside:
     """The client gets nothing until it has read everything that was sent to it; then it gets a screen.
 
-    Before the screen it gets the scrollback if it has just attached, else the lines that it missed. A terminal that
-    shows drawn screens misses no lines; any other shows the output up to the client's position (-1: no output).
+    Before the screen it gets the scrollback if it has just attached, else the lines that it missed: none if its
+    terminal shows drawn screens, else those after its position (-1: its terminal shows no output yet).
     """
 
     mode: ClassVar[str] = "aside"
@@ -102,11 +102,11 @@ class Client(Reader):
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
         self.window = Window() if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
-        self.state: Live | Due | Drawn = Due(attach=True)
+        self.state: Live | Aside | Drawn = Aside(attach=True)
         self.redraw_due = False  # the next screen answers a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.unacknowledged = 0  # bytes of its INPUT without an ACK
+        self.unacknowledged = 0  # bytes of its INPUT since an ACK was last sent at once
 
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
@@ -158,8 +158,9 @@ def client_of(connection: PeerConnection) -> Client | None:
 class Departed:
     """What is remembered of a client that has left."""
 
-    last_input: int = 0  # the number of its last INPUT
-    exact: bool = True  # its terminal shows the raw output up to its position
+    last_input: int  # the number of its last INPUT
+    typed_at: float
+    exact: bool  # its terminal shows the raw output up to its position
 
 
 class Clients:
@@ -189,17 +190,16 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
-        if not client.terminal.read_only:
-            self.typed(client)
+        self.fit()
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
         state = client.state
-        partly_drawn = client.position < 0 and isinstance(state, Due) and state.drawing is not None
+        partly_drawn = client.position < 0 and isinstance(state, Aside) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
-        self.departed[client.terminal.token] = Departed(client.last_input, exact)
+        self.departed[client.terminal.token] = Departed(client.last_input, client.typed_at, exact)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 

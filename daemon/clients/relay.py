@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from sesh.daemon import memory
-from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
+from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.pty.output_log import MAX_LAG
@@ -83,7 +83,7 @@ class Relay:
     def _step(self) -> None:
         """Run the emulator for a few milliseconds, unless more output has just come."""
         try:
-            if not self.model.wait_time():
+            if not self.model.wait_time():  # 0; or None, if a request has drawn the rest: it may be packed, too
                 self.timers.set(Timer.PACK, PACK_AFTER, self._pack)
                 self.model.step()
                 self.settle()
@@ -135,8 +135,8 @@ class Relay:
     def set_aside(self, client: Client) -> None:
         """Make a client due: it gets no more bytes, but soon a screen, and the lines that it missed."""
         was_live = isinstance(client.state, Live)
-        if not (isinstance(client.state, Due) and client.state.attach):
-            client.state = Due(client.state.before_drawn)
+        if not (isinstance(client.state, Aside) and client.state.attach):
+            client.state = Aside(client.state.before_drawn)
         if was_live:
             self.model.remember(client.position)
             self.clients.stopped(client)
@@ -158,9 +158,9 @@ class Relay:
 
     # -- screens
 
-    def _ready_for_screen(self) -> list[tuple[Client, Due]]:
+    def _ready_for_screen(self) -> list[tuple[Client, Aside]]:
         """Return the clients that wait for a screen and are ready for it."""
-        due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Due)]
+        due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
         return [(client, state) for client, state in due if client.ready_for_screen()]
 
     def _send_due_screens(self) -> None:
@@ -172,7 +172,7 @@ class Relay:
         """
         model = self.model
         ready = self._ready_for_screen()
-        if not any(isinstance(client.state, Due) for client in self.clients.all):
+        if not any(isinstance(client.state, Aside) for client in self.clients.all):
             self._waiting_since = 0.0
         if not ready:
             return
@@ -190,7 +190,7 @@ class Relay:
         if model.lag:
             self.settle()
 
-    def _send_screen(self, client: Client, due: Due) -> None:
+    def _send_screen(self, client: Client, due: Aside) -> None:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
         self.model.apply_size()
         if client.size[:2] != self.clients.size[:2]:
@@ -210,7 +210,7 @@ class Relay:
         client.state = replace(due, drawing=drawing)
         self.settle()
 
-    def _begin_drawn(self, client: Client, due: Due) -> None:
+    def _begin_drawn(self, client: Client, due: Aside) -> None:
         """Send the first drawn screen to a client whose terminal and the session differ in size."""
         if due.attach:
             client.position, before_drawn = -1, TerminalState()
@@ -260,14 +260,14 @@ class Relay:
         model = self.model
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
-            client.state = Due()
+            client.state = Aside()
             model.remember(client.position)
         else:
             client.state = Live()
             client.connection.feed(self.log)
 
     def draw(self) -> None:
-        """Send drawn clients their screens, now and again until the emulator has caught up."""
+        """Send drawn clients their screens now, and then each `FRAME_TIME` until the emulator has caught up."""
         self.timers.clear(Timer.DRAW)
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:

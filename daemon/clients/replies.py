@@ -48,7 +48,7 @@ class OpenQueries:
         self._talks[form] = now + OPEN_FOR
 
     def due(self, now: float) -> bool:
-        """Return whether a reply may still come, even late: the newest query has none yet."""
+        """Return whether a reply may still come, perhaps late, because the newest query has none."""
         return self._asked > self._answered and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:

@@ -1,7 +1,7 @@
 """The window of a link: the bytes of output in flight, which a client acknowledges.
 
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. So a client over a link acknowledges output
-(GOT), and at most `WINDOW` bytes are in flight: no echo waits behind seconds of output.
+(GOT), and gets no OUTPUT while `WINDOW` bytes are in flight: no echo waits behind seconds of output.
 """
 
 from __future__ import annotations

@@ -50,9 +50,7 @@ def _agent_link(agent: str) -> str:
     link = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
-        unfinished = f"{link}.{os.getpid()}"
-        os.symlink(agent, unfinished)
-        os.replace(unfinished, link)
+        files.replace_link(link, agent)
     return link
 
 

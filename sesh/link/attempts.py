@@ -100,8 +100,8 @@ class Schedule:
 
 
 @dataclass
-class LostSession:
-    """A session to enter again, because its link is lost or doubted."""
+class EnteredSession:
+    """The session that a link has entered, by which another link enters it again."""
 
     name: str
     session_id: str

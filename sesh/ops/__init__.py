@@ -1,4 +1,4 @@
-"""The functions behind the verbs: data in, data out; never prints.
+"""The functions behind the verbs; they never print.
 
 An op returns data of a type in `sesh.outcomes` or `sesh.schema`, or a plain value if its answer is a single fact. It
 raises SeshError. An op on several sessions tries each of them. It returns the names that worked, and in `failed` the

@@ -67,8 +67,8 @@ def attach(_caller: Caller, name: str) -> Entered:
     """Enter a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
         return name, find.required(check_name(name))
-    for _, last in recent():
-        if (connection := find.running(last)) is not None:
+    for host, last in recent():
+        if host is None and (connection := find.running(last)) is not None:
             return last, connection
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 

@@ -209,7 +209,7 @@ def follow_all(target: Target) -> Iterator[Event]:
 # -- the log of remotes
 
 
-@op()
+@op(reads=True)
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
     """Return the events of this machine's log of remotes, optionally of one session, and the log's path."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

@@ -123,7 +123,7 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
     while True:
         try:
             until = time.monotonic() + _ENTER_TIMEOUT
-            answer, _ = stream.connection.request(SEND, text, until, repeatable=True, **words)
+            answer, _ = stream.connection.request(SEND, text, until, repeats=True, **words)
             break
         except errors.Lost:
             stream.reconnect()

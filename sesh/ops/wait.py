@@ -101,7 +101,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
     return answer
 
 
-@op()
+@op(reads=True)
 def ended(_caller: Caller, name: str) -> Condition | None:
     """Return a session's end, as `met` does; None if it runs or its end is unknown."""
     end = find.result(name)

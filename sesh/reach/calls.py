@@ -34,10 +34,8 @@ def answered(
     replies: list[str] = []
     while len(replies) <= MOST_QUESTIONS:
         answer, data = link.ask(request, replies, deadline)
-        for text, again in answer.get("notes", [])[:MOST_NOTES]:
-            caller.note(text)
-            if again:
-                caller.remember(text)
+        for text, on_entry in answer.get("notes", [])[:MOST_NOTES]:
+            (caller.remember if on_entry else caller.note)(text)
         if "question" in answer:
             replies.append(_reply(caller, answer))
         else:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sesh.errors import Ended, malformed
-from sesh.link.attempts import Attempt, LostSession
+from sesh.link.attempts import Attempt, EnteredSession
 from sesh.messages import Hello, Words
 from sesh.reach import calls
 from sesh.reach.caller import Caller
@@ -67,42 +67,42 @@ def enter(
         raise
 
 
-def enter_again(destination: Destination, describe: Callable[[], LostSession], attempt: Attempt) -> Link:
+def enter_again(destination: Destination, describe: Callable[[], EnteredSession], attempt: Attempt) -> Link:
     """Make one attempt to enter a session by its id over another link. Raises Ended, and as `reopen_link`.
 
     `describe`: returns the session as it is now.
     """
-    host, lost = destination.host, describe()
+    host, session = destination.host, describe()
     if attempt.lost:
-        _log_loss(host, lost)
-    early = _request_again(lost) if attempt.first else None
+        _log_loss(host, session)
+    early = _request_again(session) if attempt.first else None
     link = opening.reopen_link(destination, attempt, early)
     if early is None:
-        lost = describe()  # more output may have arrived over the doubted link
-    request = early or _request_again(lost)
-    name, joined, ended = lost.name, None, None
+        session = describe()  # more output may have arrived over the doubted link
+    request = early or _request_again(session)
+    name, joined, ended = session.name, None, None
     deadline = time.monotonic() + opening.START_TIMEOUT  # no other attempt begins before the answer
     try:
         answer = enter(Caller(), link, request, deadline, attempt.stop)  # drops notes and cannot be asked
         name, joined = answer["name"], answer.get("daemon_pid")
     except Ended as error:
         ended = error
-    _log_loss(host, lost)
+    _log_loss(host, session)
     if not (attempt.may_prompt or known.asks(host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
-    gap = round(time.monotonic() - lost.heard_at, 3)
-    eventlog.log("reconnect", host=host, session=name, gap=gap, since=lost.position, joined=joined)
+    gap = round(time.monotonic() - session.heard_at, 3)
+    eventlog.log("reconnect", host=host, session=name, gap=gap, since=session.position, joined=joined)
     if ended is not None:
         raise ended
     return link
 
 
-def _request_again(lost: LostSession) -> Request:
-    return enter_request(ATTACH, {"name": lost.name}, lost.session_id, lost.hello)
+def _request_again(session: EnteredSession) -> Request:
+    return enter_request(ATTACH, {"name": session.name}, session.session_id, session.hello)
 
 
-def _log_loss(host: str, lost: LostSession) -> None:
+def _log_loss(host: str, session: EnteredSession) -> None:
     """Log the loss of a session's link, once for all attempts."""
-    if _logged.get((lost.name, host)) != lost.heard_at:
-        _logged[lost.name, host] = lost.heard_at
-        eventlog.log("disconnect", host=host, session=lost.name, reason="lost")
+    if _logged.get((session.name, host)) != session.heard_at:
+        _logged[session.name, host] = session.heard_at
+        eventlog.log("disconnect", host=host, session=session.name, reason="lost")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, Late, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
-from sesh.link.attempts import Attempt, LostSession
+from sesh.link.attempts import Attempt, EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import Hello
@@ -82,7 +82,8 @@ class HostTarget(Target):
                 except (Late, Lost) as error:
                     if op.reads and isinstance(error, Late):
                         raise errors.silent_host(self.host) from None
-                    hint = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
+                    unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
+                    hint = "try again" if op.reads else unknown
                     raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
             result, _ = calls.result(self.caller, self.host, op, answer)
@@ -195,7 +196,7 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], LostSession]) -> LinkKeeper:
+    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], EnteredSession]) -> LinkKeeper:
         return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
 
     def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:

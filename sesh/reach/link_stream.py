@@ -8,7 +8,7 @@ from functools import partial
 
 from sesh import errors
 from sesh.errors import Ended, SeshError
-from sesh.link.attempts import LostSession, Reopen, Result
+from sesh.link.attempts import EnteredSession, Reopen, Result
 from sesh.link_health import Health
 from sesh.names import subject
 from sesh.reach.entering import enter_again
@@ -88,9 +88,9 @@ class LinkStream(Stream):
     def _ping(self, payload: bytes) -> None:
         self.connection.ping(payload)
 
-    def _describe(self) -> LostSession:
+    def _describe(self) -> EnteredSession:
         """Return the session to enter again over another link."""
-        return LostSession(self.name, self.session_id, self.position or 0, self._keeper.health.heard_at)
+        return EnteredSession(self.name, self.session_id, self.position or 0, self._keeper.health.heard_at)
 
     def reconnect(self) -> None:
         self.connection.close()

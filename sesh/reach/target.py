@@ -8,7 +8,7 @@ from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.link.attempts import LostSession
+from sesh.link.attempts import EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Hello
 from sesh.reach import find
@@ -63,7 +63,7 @@ class Target:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
-    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], LostSession]) -> LinkKeeper | None:
+    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], EnteredSession]) -> LinkKeeper | None:
         """Return the keeper of an attachment's link; None on this machine.
 
         `ping`: sends a PING. `session`: describes the session to enter again.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 from sesh import directories, files, machine, paths, processes, protocol
 from sesh.errors import Refused
@@ -94,14 +95,8 @@ def environment_path(session_id: str) -> str:
 
 def link_agent(session_id: str, target: str) -> None:
     """Point a session's agent link to `target` atomically; leave it unchanged if that fails."""
-    link = agent_path(session_id)
-    temporary = files.unfinished(link)
-    try:
-        os.symlink(target, temporary)
-        os.replace(temporary, link)
-    except OSError:
-        if os.path.islink(temporary):
-            os.unlink(temporary)
+    with suppress(OSError):
+        files.replace_link(agent_path(session_id), target)
 
 
 # -- removing

@@ -225,6 +225,37 @@ def test_r22_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and
     assert typed(bytes(client.output).replace(b"\x1b[5n", b"")) == "^[0nend"
 
 
+def test_an_escape_that_waited_for_the_rest_of_a_reply_counts_as_a_key_of_its_client(daemons: Daemons) -> None:
+    """It was typed as if nobody had: the state that it cancels stayed, and another terminal still led."""
+    daemons.quiet("work", ASKS % r"\033[5n", "raw opost -echo")
+    client = daemons.attach("work")
+    client.type(b"g")
+    client.wait_output(b"ask\x1b[5n")
+    daemons.attach("work", columns=90)
+    daemons.ask("work", "state", state="working")
+    client.type(b"\x1b")
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["activity"]["why"] != "hook")
+    assert daemons.ask("work", "summary")["session"]["columns"] == 80
+
+
+def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemons) -> None:
+    """It set the size, and a session whose link had healed by itself counted as watched."""
+    daemons.quiet("work")
+    hello: dict[str, Any] = {"client": "token", "columns": 90, "tells": True}
+    idle = daemons.attach("work", **hello)
+    idle.wait(protocol.SCREEN)
+    came = daemons.ask("work", "typed")["at"]
+    leader = daemons.attach("work")
+    idle.close()
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 1)
+    number = protocol.parse(idle.wait(protocol.WELCOME))["id"]
+    daemons.attach("work", since=idle.position, id=number, **hello)
+    assert daemons.ask("work", "summary")["session"]["columns"] == 80
+    leader.close()
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["columns"] == 90)
+    assert daemons.ask("work", "typed")["at"] == came
+
+
 def test_r23_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> None:
     daemons.sh("work", r"printf '\033]2;ti\001t\033le\007\033]2;a\tb\302\205c\007'; echo; exec cat")
     wait_until(lambda: daemons.ask("work", "summary")["session"]["title"])

@@ -117,12 +117,15 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, beside: Bes
 
 
 def test_the_session_attached_last_may_be_on_a_host(home: Home, beside: Beside) -> None:
-    beside("box")
-    for words in (["near"], ["@box", "away"]):
+    far = beside("box")
+    for words in (["@box", "other"], ["near"], ["@box", "away"]):
         with attached(home, *words) as terminal:
             terminal.type(DETACH)
             assert terminal.exit_code() == 0
+    far.write(".sesh/.recent", "@web other\naway\n", 0o600)  # the other one's namesake on @web, which @box went to
     over_there = attached(home, "@box", "-")
+    over_there.type("echo in=$SESH_SESSION\r")
+    shows(over_there, "in=away")
     over_there.type(DETACH)
     assert over_there.exit_code() == 0
     back = attached(home, "-")
@@ -133,6 +136,11 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, beside: Beside) 
     back = attached(home, "-")  # a session that has ended is skipped
     back.type("echo in=$SESH_SESSION\r")
     shows(back, "in=near")
+
+
+def test_what_entering_a_session_of_a_host_has_changed_is_said_on_its_first_screen(home: Home, beside: Beside) -> None:
+    beside("box").sesh("--open", "work")
+    home.terminal("@box", "-A", "work", "--label", "team=web").wait_for("labels set: team=web")
 
 
 def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -> None:

@@ -8,7 +8,11 @@ import os
 import pwd
 import socket
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -320,6 +324,23 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="symbolic links"), directories.locked(str(ready)):
         pass
     assert victim.read_text() == "precious"
+
+
+def test_threads_of_one_process_replace_a_link_at_once(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two hosts found the first one's temporary link, and kept an agent that goes with its login."""
+    both, replace = threading.Barrier(2), os.replace
+
+    def renamed(*names: str) -> None:
+        both.wait(10)
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", renamed)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(partial(files.replace_link, str(ready / "link")), ("a", "b"))) == [None, None]
+    monkeypatch.setattr(os, "replace", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        files.replace_link(str(ready / "link"), "c")
+    assert os.listdir(ready) == ["link"]
 
 
 def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) -> None:

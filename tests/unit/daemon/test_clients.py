@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sesh.daemon.clients.client import LAG, Client, Clients, Drawn, Due, Live
+from sesh.daemon.clients.client import LAG, Aside, Client, Clients, Drawn, Live
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.log import FaultLog
@@ -68,22 +68,12 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
     assert (group.leader(), group.clients.size[:2]) == (None, (90, 20))
 
 
-def test_a_client_that_only_watches_never_rules(group: Group) -> None:
-    watcher = group.add(50, 10, read_only=True)
-    assert group.sizes == []
-    assert not watcher.gets_output()
-    leader = group.add(80, 24)
-    assert group.leader() is leader
-    group.clients.remove(leader)
-    assert (group.leader(), group.sizes) == (None, [])
-
-
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
     assert group.clients.answering(group.log) is two
     group.clients.typed(one)
     assert group.clients.answering(group.log) is one
-    one.state = Due()  # its next bytes will be a screen, which has no query
+    one.state = Aside()  # its next bytes will be a screen, which has no query
     assert group.clients.answering(group.log) is two
     group.print(2 * LAG)
     assert group.clients.answering(group.log) is None
@@ -95,8 +85,8 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     small = group.add(70, 10)
     assert group.clients.answering(group.log) is small
     group.add(80, 24, read_only=True)
-    small.state = Due()
+    small.state = Aside()
     big = group.add(80, 24)
     assert group.clients.answering(group.log) is big
-    big.state = Due()
+    big.state = Aside()
     assert group.clients.answering(group.log) is None

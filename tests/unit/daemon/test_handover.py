@@ -167,7 +167,7 @@ def lived() -> Session:
     own.model.resize(100, 30)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
-    own.clients.departed["token"] = Departed(5, False)
+    own.clients.departed["token"] = Departed(5, 6.0, False)
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.reported(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)

@@ -102,7 +102,7 @@ def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server,
 
 def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
     """A daemon says nothing about an unknown word, because a daemon of another version may know it."""
-    of_the_sender = {"timeout", "deadline", "begin_by", "repeatable"}
+    of_the_sender = {"timeout", "deadline", "begin_by", "repeats"}
     wrong, count = [], 0
     for module in modules():
         for call in (node for node in module.nodes if isinstance(node, ast.Call)):
@@ -143,12 +143,16 @@ def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_
 def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_they_said(
     server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typing, now, typed = server.requests.typing, [5.0], list[Any]()
+    """The text of one whose connection has closed is not typed; it was, up to its deadline."""
+    typing, now, typed, gone = server.requests.typing, [5.0], list[Any](), Link()
     monkeypatch.setattr(requests, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
     nothing: Any = None
     active = Text(PeerRequest(link.connection, 0, b"", nothing), "", nothing, (0, False), None, 0.0)
     typing._active = active
+    server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
+    server.drop(gone.connection)
+    gone.close()
     for number in range(1, MAX_QUEUED + 2):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})

@@ -6,16 +6,20 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, get_type_hints
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import bridge, check, ops, protocol
-from sesh.errors import UsageError
-from sesh.ops import jobs, sessions, shell
+from sesh.errors import Lost, Unknown, UsageError
+from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach import calls
+from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Entered, by_name
 
 if TYPE_CHECKING:
@@ -62,6 +66,18 @@ def test_every_op_is_found_by_its_module_and_function_and_its_types_can_be_check
         assert leads >= op.creates
         for hint in list(hints.values())[1:]:  # the first one is the caller
             check.test_of(hint)
+
+
+def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = HostTarget(Caller(), "box")
+    monkeypatch.setattr(target, "_open", lambda _: nullcontext(Mock()))
+    monkeypatch.setattr(calls, "answered", Mock(side_effect=Lost("lost the link")))
+    with pytest.raises(Unknown, match="try again"):
+        target.call(wait.ended, name="work")
+    with pytest.raises(Unknown, match="may have been carried out"):
+        target.call(sessions.label, name="work", labels={})
 
 
 @pytest.mark.parametrize(
