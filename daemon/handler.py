@@ -230,6 +230,7 @@ class ClientHandler:
         """Remove a client; keep its position and last INPUT for a reconnect."""
         if client not in self._clients.all:
             return
+        self._release(client)  # its INPUT counts as received, so the client does not send it again
         client.connection.reader = None
         self._timers.clear((Timer.HELD, client.number))
         self._timers.clear((Timer.ACK, client.number))

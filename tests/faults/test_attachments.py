@@ -238,6 +238,16 @@ def test_an_escape_that_waited_for_the_rest_of_a_reply_counts_as_a_key_of_its_cl
     assert daemons.ask("work", "summary")["session"]["columns"] == 80
 
 
+def test_a_key_that_waits_for_the_rest_of_a_reply_is_typed_though_its_client_leaves(daemons: Daemons) -> None:
+    daemons.quiet("work", ASKS % r"\033[5n", "raw opost -echo")
+    client, other = daemons.attach("work"), daemons.attach("work")
+    client.type(b"g")
+    client.wait_output(b"ask\x1b[5n")
+    client.type(b"\x1b")
+    client.close()
+    other.wait_output(b"033")
+
+
 def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemons) -> None:
     """It set the size, and a session whose link had healed by itself counted as watched."""
     daemons.quiet("work")

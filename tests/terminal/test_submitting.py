@@ -247,8 +247,9 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
 @pytest.mark.needs("vim")
 def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) -> None:
     """`:wq` must not be pasted, or the editor inserts it as text."""
-    sesh("--open", "ed", "--", "vim", "--clean", "notes.txt")
-    wait_until(lambda: "All" in screen(home, "ed"))
+    sesh("--open", "ed")
+    sesh("--send", "ed", "vim --clean notes.txt", "--enter")
+    sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "30")
     sesh("--send", "ed", "ihello", "--key", "Escape")
     wait_until(lambda: "hello" in screen(home, "ed"))
     assert sesh("--send", "ed", ":wq", "--enter").code == 0
