@@ -7,7 +7,8 @@ Each module imports only those below it. Where a row names several modules, semi
 `snapshot`                   the session as data, for another version
 `server`                     signals and connections
 `requests`                   checks and dispatches requests
-`verbs` `typed_text`         one method for each request; those that type
+`request_methods`            one method for each request
+`typed_text`                 those that type
 `delivery` `ending` `files`  when a text gets its Enter; the end of the session; its socket and record
 `handler`                    frames of attached clients
 `description`                the session as lists, `--status` and its record show it

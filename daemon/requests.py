@@ -13,10 +13,10 @@ from sesh.daemon.clients.connection import FOREIGN, PeerConnection, PeerRequest
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
-from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
 from sesh.messages import Envelope
@@ -26,7 +26,7 @@ MAX_DATA = 4 << 20
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 REQUESTS: dict[str, Callable[..., None]] = {
-    verb: getattr(Typing, verb, None) or getattr(Verbs, verb) for verb in TO_DAEMON
+    name: getattr(Typing, name, None) or getattr(RequestMethods, name) for name in TO_DAEMON
 }
 """The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
 _DRAWN = {each for each in TO_DAEMON if each.drawn}
@@ -40,7 +40,7 @@ class Requests:
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, partial(self._guard, self._begin))
-        self._verbs = Verbs(session, handler, ending, files, reload)
+        self._methods = RequestMethods(session, handler, ending, files, reload)
         self._deferred: set[PeerRequest[Any]] = set()  # waiting for the emulator
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -53,9 +53,9 @@ class Requests:
         connection.unanswered += 1
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
-            verb = envelope.get("verb", "")
-            method = REQUESTS.get(verb, Verbs.unknown)
-            owner = self.typing if method is getattr(Typing, verb, None) else self._verbs
+            name = envelope.get("verb", "")
+            method = REQUESTS.get(name, RequestMethods.unknown)
+            owner = self.typing if method is getattr(Typing, name, None) else self._methods
             call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
@@ -63,14 +63,14 @@ class Requests:
             connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
             return
         request: PeerRequest[Any] = PeerRequest(
-            connection, envelope.get("id", 0), data, call, verb, envelope.get("begin_by")
+            connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")
         )
         self._guard(self._begin, request)
 
     def _begin(self, request: PeerRequest[Any]) -> None:
         """Call a request's method, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
-        if request.verb in _DRAWN:
+        if request.name in _DRAWN:
             self._when_drawn(request, CATCH_UP_TIME, self.session.log.head, time.monotonic() + SCREEN_TIMEOUT)
         else:
             request.call(request)
@@ -104,7 +104,7 @@ class Requests:
     def fail(self, request: PeerRequest[Any], error: Exception) -> None:
         """Answer a request with an error; log one that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
-            self.session.faults.note(f"a fault in the request {request.verb}", error)
+            self.session.faults.note(f"a fault in the request {request.name}", error)
             error = daemon_failed()
         request.refuse(error)
 

@@ -1,8 +1,8 @@
 """The requests to a daemon and to a bridge, each with the type of its answer: the JSON of its RESPONSE.
 
-A class of `daemon.verbs` or `daemon.typed_text` has a method with the name of each request to a daemon. Its parameters
-are the keys of the request, and it answers with the type that this table names. The asker gets this type; `sesh.wire`
-checks a host's answer against it.
+A class of `daemon.request_methods` or `daemon.typed_text` has a method with the name of each request to a daemon. Its
+parameters are the keys of the request, and it answers with the type that this table names. The asker gets this type;
+`sesh.wire` checks a host's answer against it.
 """
 
 from __future__ import annotations

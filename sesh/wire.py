@@ -178,12 +178,12 @@ class Connection:
         name, hint = _MESSAGES[kind]
         return self._checked(hint, protocol.parse(payload), name)
 
-    def response(self, verb: RequestType[Answer], payload: bytes) -> Answer:
+    def response(self, request: RequestType[Answer], payload: bytes) -> Answer:
         """Return the answer in the RESPONSE to a request. Raises the error in it, ProtocolError."""
         values = protocol.parse(payload)
         if "error" in values:
             raise self._error(values)
-        answer: Answer = self._checked(verb.answer, values, "RESPONSE")
+        answer: Answer = self._checked(request.answer, values, "RESPONSE")
         return answer
 
     def _error(self, values: Mapping[str, object]) -> errors.SeshError:
@@ -247,7 +247,7 @@ class Connection:
 
     def request(
         self,
-        verb: RequestType[Answer],
+        request: RequestType[Answer],
         data: bytes = b"",
         deadline: float | None = None,
         *,
@@ -255,7 +255,7 @@ class Connection:
         repeats: bool = False,
         **words: Any,
     ) -> tuple[Answer, bytes]:
-        """Request a verb, to begin before the deadline; return the answer and its bytes.
+        """Make a request, to begin before the deadline; return the answer and its bytes.
 
         `greets`: send HELLO in the same write. `repeats`: the caller repeats the request after Lost. Raises Unknown
         if the request may have been carried out; else as `send` and `answer`.
@@ -263,40 +263,41 @@ class Connection:
         hello = hello_frame("request") if greets else b""
         while True:
             self._requests += 1
-            asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
+            asked = asking(request, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(hello + asked, deadline)
-                return self._outcome(verb, self._requests, deadline, repeats=repeats)
+                return self._outcome(request, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
                 self.come_back()
                 hello = hello_frame("request")
 
     def single_request(
-        self, verb: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+        self, request: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
     ) -> tuple[Answer, bytes]:
-        """Request one verb, as `request`, and close the connection."""
+        """Make one request, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
-            return self.request(verb, data, deadline, greets=True, **words)
+            return self.request(request, data, deadline, greets=True, **words)
 
     def _outcome(
-        self, verb: RequestType[Answer], number: int, deadline: float | None, *, repeats: bool
+        self, request: RequestType[Answer], number: int, deadline: float | None, *, repeats: bool
     ) -> tuple[Answer, bytes]:
         """Return the answer to the last request.
 
         If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
         Raises Unknown if the request may have been carried out, else as `answer`.
         """
+        grace = 0.0 if request.reads else GRACE
         try:
-            return self.answer(verb, number, None if deadline is None else deadline + (0.0 if verb.reads else GRACE))
+            return self.answer(request, number, None if deadline is None else deadline + grace)
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or verb.reads or isinstance(error, errors.Lost if repeats else errors.Reloaded):
+            if error.answered or request.reads or isinstance(error, errors.Lost if repeats else errors.Reloaded):
                 raise
             if self.unread(error):
                 error.message += "; nothing was done"
                 raise
             name = self.welcome.get("name") or self.peer.name
-            message = f"the daemon of {name} was asked to {verb} and does not answer; it may be done or not"
+            message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def unread(self, error: errors.SeshError) -> bool:
@@ -309,7 +310,7 @@ class Connection:
         return isinstance(error, errors.Unreachable) and error.unread
 
     def answer(
-        self, verb: RequestType[Answer], number: int, deadline: float | None = None, *, pace: float = inf
+        self, request: RequestType[Answer], number: int, deadline: float | None = None, *, pace: float = inf
     ) -> tuple[Answer, bytes]:
         """Return the answer to the request with this number and its bytes; skip other answers and OUTPUT.
 
@@ -324,7 +325,7 @@ class Connection:
                 protocol.carry(carried, payload)
             elif kind == protocol.RESPONSE:
                 if protocol.answered_number(payload) == number:
-                    return self.response(verb, payload), bytes(carried)
+                    return self.response(request, payload), bytes(carried)
                 carried.clear()
 
 
@@ -336,14 +337,14 @@ def hello_frame(role: str, /, **more: Unpack[Hello]) -> bytes:
     return protocol.message(protocol.HELLO, hello(role, **more))
 
 
-def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
+def asking(request: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
     """Return the frames of a request: DATA, if it has bytes, then REQUEST.
 
     `begin_by`: the deadline to begin, by `uptime` of the daemon's machine.
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
-    asked = protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
+    asked = protocol.message(protocol.REQUEST, {"id": number, "verb": request, **words})
     return protocol.data_frames(data) + asked
 
 
@@ -404,10 +405,10 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 
 def ask(
-    name: str, verb: RequestType[Answer], /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    name: str, request: RequestType[Answer], /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
-    """Request one verb from the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
-    return connect(name).single_request(verb, data, timeout=timeout, **words)
+    """Make one request to the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
+    return connect(name).single_request(request, data, timeout=timeout, **words)
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:

@@ -170,10 +170,10 @@ def _notify_terminal(name: str, news: News) -> bool:
     return any(answer is not None and answer["told"] for answer in answers)
 
 
-def _ask(session: str, verb: RequestType[Answer], **words: Any) -> Answer | None:
+def _ask(session: str, request: RequestType[Answer], **words: Any) -> Answer | None:
     """Return a daemon's answer; None after an error."""
     with suppress(SeshError, OSError):
-        return wire.connect(session, _TIMEOUT).single_request(verb, timeout=_TIMEOUT, **words)[0]
+        return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]
     return None
 
 

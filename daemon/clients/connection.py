@@ -211,7 +211,7 @@ class PeerRequest(Generic[Answer]):
     number: int
     data: bytes
     call: Callable[[PeerRequest[Any]], None]  # carries it out
-    verb: str = ""
+    name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
 
     def respond(self, answer: Answer, data: bytes = b"") -> None:

@@ -74,20 +74,20 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
 
 
 def ask(
-    name: str, verb: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    name: str, request: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
     """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
         welcomed(connection, name)
-        return connection.request(verb, data, deadline, **words)
+        return connection.request(request, data, deadline, **words)
 
 
-def read(name: str, verb: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def read(name: str, request: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """Send a request that changes nothing; unlike `ask`, raise NotFound if the session ends before it answers."""
     try:
-        return ask(name, verb, timeout=timeout, **words)
+        return ask(name, request, timeout=timeout, **words)
     except Unreachable:
         if os.path.lexists(paths.record_path(name)):
             raise

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.daemon import verbs
+from sesh.daemon import request_methods
 from sesh.ops import search
 from tests.support import Home, Result, wait_until
 from tests.terminal.looking import history, logs, screen
@@ -81,8 +81,8 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With 600,000 lines of scrollback, `--logs` and `--grep` failed with a protocol error."""
-    monkeypatch.setattr(verbs, "PAGE", 140)
-    monkeypatch.setattr(verbs, "MOST_OF_PAGE", 1000)
+    monkeypatch.setattr(request_methods, "PAGE", 140)
+    monkeypatch.setattr(request_methods, "MOST_OF_PAGE", 1000)
     home.write(".config/sesh/config.toml", "scrollback = 800\n")
     sesh("--open", "web", "--", "sh", "-c", "seq 1200; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
     wait_until(lambda: "last" in screen(home, "web"))

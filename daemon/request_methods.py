@@ -54,7 +54,7 @@ Position = Literal["screen", "sent", "start"] | int  # a position in the output,
 Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], None]  # request, Python's path, its module search path
 
 
-class Verbs:
+class RequestMethods:
     """The requests of one session, one for each public method, except those that type. `reload` handles `reload`."""
 
     def __init__(
@@ -64,8 +64,8 @@ class Verbs:
         self._reload = reload
 
     def unknown(self, request: PeerRequest[NoAnswer]) -> None:
-        verb = printable(request.verb)
-        raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {verb}")
+        name = printable(request.name)
+        raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {name}")
 
     # -- requests that read
 
