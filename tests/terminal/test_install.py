@@ -75,7 +75,7 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
         home.command = [os.path.join(home.path, ".local", "bin", name)]
         assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
         assert home.sesh("--exec", "--print", "--", "echo", "it works").stdout == "it works\n"
-        assert home.sesh("--attach", "nope").stderr.startswith(f"{name}: no session nope; `{name}` lists")
+        assert home.sesh("--attach", "nope").stderr.startswith(f"{PROGRAM}: no session nope; `{PROGRAM}` lists")
         assert "  sesh kill work\n" in home.sesh("--kill", "--help").stdout
     terminal = home.terminal("work", "--", "sh", "-c", "echo here; exec sleep 600")
     terminal.wait_for("here")
