@@ -168,7 +168,7 @@ class RequestMethods:
         session, connection = self._session, request.connection
         prompt_after = from_ if since is None else since
         if prompt_after == "sent":
-            prompt_after = session.pump.sent_at
+            prompt_after = session.pump.typed_line.sent_at
         run = session.runs.active
         own = run is None or run.connection is connection
         wait = Wait(
@@ -330,7 +330,7 @@ def _first_position(session: Session, from_: Position | None, else_: int | None)
     if from_ == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
     if from_ == "sent":
-        from_ = session.pump.sent_at
+        from_ = session.pump.typed_line.sent_at
         if from_ is None:
             from_ = log.head if else_ is None else else_  # where a client that reconnects began to wait
     return max(from_, log.base) if isinstance(from_, int) else log.base

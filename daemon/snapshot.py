@@ -30,7 +30,7 @@ from sesh.measures import STEADY, Size
 from sesh.schema import Event
 from sesh.stored import Facts
 
-FORMAT = 13  # of the snapshot; a sesh refuses any other
+FORMAT = 14  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -56,7 +56,7 @@ class Snapshot(TypedDict):
     clock: tuple[float, float]
     life: tuple[Phase, ProgramEnd]
     log: tuple[int, bytes]
-    pump: tuple[Reading, bytes, TypedLine, float, int | None, bytes]
+    pump: tuple[Reading, bytes, TypedLine, float, bytes]
     model: ModelState
     clients: tuple[Size, int, dict[str, Departed]]
     findings: tuple[str, int, Begun | None]
@@ -89,7 +89,7 @@ def snapshot_of(server: Server) -> Snapshot:
         "clock": (STEADY.origin, STEADY.step),
         "life": (life.phase, life.end),
         "log": (session.log.base, session.log.bytes(session.log.base)),
-        "pump": (pump.reading, pump.scanner.carry, line, pump.last_activity, pump.sent_at, unwritten),
+        "pump": (pump.reading, pump.scanner.carry, line, pump.last_activity, unwritten),
         "model": session.model.dump(),
         "clients": (clients.size, clients.last_number, clients.departed),
         "findings": (findings.title, findings.titled_by, findings.marks.begun),
@@ -115,7 +115,7 @@ def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
     findings, events = session.findings, session.events
     life.phase, life.end = state["life"]
     session.log.restore(*state["log"])
-    pump.reading, pump.scanner.carry, pump.typed_line, pump.last_activity, pump.sent_at, unwritten = state["pump"]
+    pump.reading, pump.scanner.carry, pump.typed_line, pump.last_activity, unwritten = state["pump"]
     session.model.restore(state["model"])
     clients.size, clients.last_number, clients.departed = state["clients"]
     findings.title, findings.titled_by, findings.marks.begun = state["findings"]

@@ -135,7 +135,7 @@ class Typing:
     def _type(self, request: PeerRequest[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")
-        pump, position = self._pump, self._pump.sent_at
+        pump, position = self._pump, self._pump.typed_line.sent_at
 
         def taken(whole: bool) -> None:
             if whole:
@@ -153,7 +153,7 @@ class Typing:
         """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
-            request.respond({"position": self._pump.sent_at, "reason": reason})
+            request.respond({"position": self._pump.typed_line.sent_at, "reason": reason})
         return reason is not None
 
     def _keep_outcome(self, key: str, reason: str) -> None:
@@ -214,7 +214,7 @@ class Typing:
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
         self._keep_outcome(text.key, reason)
-        text.request.respond({"position": self._pump.sent_at, "reason": reason})
+        text.request.respond({"position": self._pump.typed_line.sent_at, "reason": reason})
         while self._queued and self._active is None:
             self._begin(self._queued.popleft())
 
@@ -257,7 +257,7 @@ class Typing:
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
-            pump.sent_at = session.log.head
+            pump.typed_line.sent_at = session.log.head
         session.activity.typed(data)
 
     def _check_untouched(self, data: bytes, *, answers: bool) -> None:

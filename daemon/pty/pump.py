@@ -103,7 +103,6 @@ class Pump:
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
-        self.sent_at: int | None = None  # the log's head when a request last typed
 
     @property
     def running(self) -> bool:

@@ -31,6 +31,7 @@ class TypedLine:
     typed_at: float = 0.0  # time (monotonic) of the last input
     person_at: float = 0.0  # the same, of a person's
     reader: tuple[int, bool] = (0, False)  # `Pty.reader` at the last keys
+    sent_at: int | None = None  # the log's head when a request last typed
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         self.typed_at = time.monotonic()

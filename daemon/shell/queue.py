@@ -45,8 +45,7 @@ class RunQueue:
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
-        # A run was active when the last block of output came: the shell's own mark may follow mark E in that block.
-        self._block_of_run = False
+        self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._has_typed = False  # before, no mark can come
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
@@ -241,7 +240,7 @@ class RunQueue:
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self._pump.type(Writer.RUN, run.wrapper.line)
-        self._pump.sent_at = self._pump.log.head
+        self._pump.typed_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
         """Remove the files of a run that the shell has not read, so that the command cannot begin.

@@ -181,7 +181,7 @@ def lived() -> Session:
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
     pump.typed_line.add(b"draft", None, attended=True)
-    pump.reading, pump.sent_at, pump.last_activity = Reading.PAUSED, 7, 5.0
+    pump.reading, pump.typed_line.sent_at, pump.last_activity = Reading.PAUSED, 7, 5.0
     pump.input.add(Writer.REQUEST, b"unread")
     assert pump.stdin is not None
     pump.stdin.received = 9
