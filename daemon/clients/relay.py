@@ -111,7 +111,7 @@ class Relay:
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, or for a reader that is late."""
         lag = self.model.lag
-        if lag >= MAX_LAG or any(lag or due.drawing for _, due in self._ready_for_screen()):
+        if lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._ready_for_screen()):
             return True
         waited_for = [*self.followers]
         if (leader := self.clients.leader) is not None and leader.gets_output():
@@ -122,7 +122,7 @@ class Relay:
         return waits
 
     def _set_late_aside(self) -> None:
-        """Make late clients due for a screen, and let late followers skip output, unless the program waits for them."""
+        """Set late clients aside, and let late followers skip output, unless the program waits for them."""
         log, leader = self.log, self.clients.leader
         for client in self.clients.all:
             if client.gets_output() and client.late(log) and (client is not leader or client.connection.stalled):
@@ -133,7 +133,7 @@ class Relay:
         self.settle()
 
     def set_aside(self, client: Client) -> None:
-        """Make a client due: it gets no more bytes, but soon a screen, and the lines that it missed."""
+        """Give a client no more bytes, but soon a screen, and the lines that it missed."""
         was_live = isinstance(client.state, Live)
         if not (isinstance(client.state, Aside) and client.state.attach):
             client.state = Aside(client.state.before_drawn)
@@ -160,11 +160,11 @@ class Relay:
 
     def _ready_for_screen(self) -> list[tuple[Client, Aside]]:
         """Return the clients that wait for a screen and are ready for it."""
-        due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
-        return [(client, state) for client, state in due if client.ready_for_screen()]
+        aside = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
+        return [(client, state) for client, state in aside if client.ready_for_screen()]
 
     def _send_due_screens(self) -> None:
-        """Send due clients their screens once the emulator has caught up; meanwhile the program waits.
+        """Send clients that are set aside their screens once the emulator has caught up; meanwhile the program waits.
 
         A client that has just attached does not wait: it gets the screen that the emulator has, and another one later.
         It never gets the bytes in between. The program wrote them before the client came, and they would ring bells or
@@ -178,45 +178,45 @@ class Relay:
             return
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
-        if model.lag <= SMALL_LAG or not all(due.attach for _, due in ready):
+        if model.lag <= SMALL_LAG or not all(aside.attach for _, aside in ready):
             model.catch_up(STEP_TIME)
-        if not model.lag or any(due.drawing for _, due in ready):
+        if not model.lag or any(aside.drawing for _, aside in ready):
             self._waiting_since = 0.0
         elif not self._waiting_since:
             self._waiting_since = time.monotonic()
-        for client, due in ready:
-            if due.attach or not (model.lag or model.in_image):
-                self._send_screen(client, due)
+        for client, aside in ready:
+            if aside.attach or not (model.lag or model.in_image):
+                self._send_screen(client, aside)
         if model.lag:
             self.settle()
 
-    def _send_screen(self, client: Client, due: Aside) -> None:
+    def _send_screen(self, client: Client, aside: Aside) -> None:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
         self.model.apply_size()
         if client.size[:2] != self.clients.size[:2]:
-            self._begin_drawn(client, due)
+            self._begin_drawn(client, aside)
             return
-        drawing = due.drawing
+        drawing = aside.drawing
         if drawing is None:
-            drawing = self._replay(client) if due.attach else self._repaint(client, due.before_drawn)
+            drawing = self._replay(client) if aside.attach else self._repaint(client, aside.before_drawn)
         if not drawing.advance():
-            self._complete(client, drawing.finish(self._status(-1 if due.attach else client.position)))
+            self._complete(client, drawing.finish(self._status(-1 if aside.attach else client.position)))
             return
         # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
         # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
         # the scrollback before the screen that the echo changes.
         if client.position < 0:
             client.send_part(drawing.take())
-        client.state = replace(due, drawing=drawing)
+        client.state = replace(aside, drawing=drawing)
         self.settle()
 
-    def _begin_drawn(self, client: Client, due: Aside) -> None:
+    def _begin_drawn(self, client: Client, aside: Aside) -> None:
         """Send the first drawn screen to a client whose terminal and the session differ in size."""
-        if due.attach:
+        if aside.attach:
             client.position, before_drawn = -1, TerminalState()
         else:
-            before_drawn = due.before_drawn or self.model.shown_at(client.position)
-        client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), before_drawn)
+            before_drawn = aside.before_drawn or self.model.shown_at(client.position)
+        client.state = Drawn(Viewport(*client.size[:2], clear=aside.attach), before_drawn)
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
@@ -254,7 +254,7 @@ class Relay:
     def _complete(self, client: Client, screen: bytes) -> None:
         """Send a client its whole screen, or the rest of it, and make it live.
 
-        If the emulator lags, or is in an image, make the client due for another screen instead. The rest of an image
+        If the emulator lags, or is in an image, set the client aside for another screen instead. The rest of an image
         would be shown as text.
         """
         model = self.model
