@@ -62,11 +62,10 @@ class Answering:
 
     def stopped(self, client: Client) -> None:
         """Answer the queries that a client's terminal will not get: those after the client's position."""
-        expected, self._expected = self._expected, deque(maxlen=MAX_UNANSWERED)
-        for asked, query, position in expected:
-            if asked is not client:
-                self._expected.append((asked, query, position))
-            elif position > client.position:
+        own = [each for each in self._expected if each[0] is client]
+        self._expected = deque((each for each in self._expected if each[0] is not client), MAX_UNANSWERED)
+        for _, query, position in own:
+            if position > client.position:
                 self._wait(query, position)
 
     def resized(self, _size: Size) -> None:

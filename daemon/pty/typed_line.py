@@ -47,7 +47,7 @@ class TypedLine:
 
     def length(self, pty: Pty) -> int:
         """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
-        return self._length(pty.reader()) if self.reader[1] else self.estimate
+        return self._length(pty.reader())
 
     def _length(self, reader: tuple[int, bool]) -> int:
         return self.estimate if not self.reader[1] or self.reader == reader else 0

@@ -230,9 +230,8 @@ class Model:
 
         So a repaint has rather too many lines than too few.
         """
-        known = self._in_flight | self._states
-        at = max((each for each, shown in known.items() if each <= position and shown is not None), default=None)
-        return TerminalState() if at is None else known[at] or TerminalState()
+        known = {at: shown for at, shown in (self._in_flight | self._states).items() if shown and at <= position}
+        return known[max(known)] if known else TerminalState()
 
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:

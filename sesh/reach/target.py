@@ -47,7 +47,7 @@ class Target:
     ) -> Entered:
         """Call an op that enters a session; return its name, and a connection to its daemon.
 
-        `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
+        `_hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
         """
         return op(self.caller, *args, **kwargs)
 

@@ -98,7 +98,7 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         del left[: len(pending)]
 
 
-def asked(name: str, verb: RequestType[Any] = SUMMARY) -> wire.Connection | None:
+def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
     """Return a connection to a daemon with one request, number 1; None if it does not listen.
 
     Raises OSError if descriptors run out.
@@ -108,7 +108,7 @@ def asked(name: str, verb: RequestType[Any] = SUMMARY) -> wire.Connection | None
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.asking(verb, 1))
+        connection.send(wire.hello_frame("request") + wire.asking(request, 1))
     except SeshError:
         connection.close()
         return None
