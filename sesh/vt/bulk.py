@@ -33,6 +33,7 @@ _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
 _NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
 _SGR = re.compile(rb"\x1b\[([0-;]*)m")
+_TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
 _RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
 _DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")
 """Matches tabs, CR and backgrounds: cells that only a drawing tells."""
@@ -186,9 +187,9 @@ def _blocks(lines: bytes) -> Iterator[bytes]:
 
 
 def _pen_after(pen: Pen, data: bytes) -> Pen:
-    """Return the pen after text with SGR; only SGRs after the last reset count."""
+    """Return the pen after text with SGR; only the SGRs from the last reset on count."""
     if b"\x1b" in data:
-        last_reset = max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)
-        for sgr in _SGR.findall(data, last_reset):
+        to_reset = _TO_LAST_RESET.match(data)
+        for sgr in _SGR.findall(data, to_reset.start(1) if to_reset else 0):
             pen = apply_sgr(pen, sgr.decode())
     return pen
