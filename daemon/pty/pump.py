@@ -185,10 +185,11 @@ class Pump:
         self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, attended: bool = False
     ) -> None:
         """Type a unit of bytes. `done`: see `InputQueue.add`. `attended`: a person has typed them."""
-        if writer not in (Writer.ANSWERS, Writer.RUN):
-            self.typed_line.add(data, self.pty, attended=attended)
+        reader = self.pty.reader() if self.pty is not None else None  # before the program gets the bytes
         self.input.add(writer, data, done)
         self.drain()
+        if writer not in (Writer.ANSWERS, Writer.RUN):
+            self.typed_line.add(data, reader, attended=attended)
         self.traffic()
 
     def drain(self) -> None:

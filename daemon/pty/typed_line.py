@@ -33,12 +33,12 @@ class TypedLine:
     reader: tuple[int, bool] = (0, False)  # `Pty.reader` at the last keys
     sent_at: int | None = None  # the log's head when a request last typed
 
-    def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
+    def add(self, keys: bytes, reader: tuple[int, bool] | None, *, attended: bool = False) -> None:
+        """Note typed keys. `reader`: `Pty.reader` before the program got them, None without a pty."""
         self.typed_at = time.monotonic()
         if attended:
             self.person_at = self.typed_at
-        if pty is not None:
-            reader = pty.reader()
+        if reader is not None:
             self.estimate, self.reader = self._length(reader), reader
         for token, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(token, self.estimate)
