@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sesh.errors import Refused, TimedOut, limit_hint
+from sesh.errors import Refused, TimedOut, remedy
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 
 LOCK, STARTING = ".lock", ".starting"
@@ -89,19 +89,7 @@ def _lock(descriptor: int, timeout: float | None) -> None:
             time.sleep(0.01)  # flock has no timeout
 
 
-def remedy(error: OSError) -> str:
-    """Return the hint for a failed write in the directory of sessions; empty for other errors."""
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"make {directory()} writable, or set SESH_DIR to a directory that you can write to"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-        return "free some space on its disk, or set SESH_DIR to another directory"
-    return ""
-
-
 def refusal(error: OSError) -> Refused:
-    hint = remedy(error)
-    if isinstance(error.filename, str):
-        place = f"{error.filename}: "
-    else:  # a failed write to a descriptor has no filename: the file is in the directory of sessions
-        place = f"{directory()}: " if hint else ""
-    return Refused(f"cannot set up the session: {place}{error.strerror or error}", hint=hint or limit_hint(error))
+    """Return the error for a session that cannot be set up, mostly because of the directory of sessions."""
+    place = error.filename if isinstance(error.filename, str) else directory()
+    return Refused(f"cannot set up the session: {place}: {error.strerror or error}", hint=remedy(error))

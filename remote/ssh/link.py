@@ -158,7 +158,7 @@ class Link(wire.Connection):
 
         If the request enters a session, its daemon then replaces the bridge at the other end. If the answer is a
         `question` for the person, the bridge stays. Raises Lost if the link breaks or goes silent before the answer,
-        TimedOut past the deadline, without one Late after `ANSWER_TIME`.
+        TimedOut past the deadline, without one Unreachable after `ANSWER_TIME`.
         """
         until = time.monotonic() + ANSWER_TIME if deadline is None else deadline
         sent, self._request, self._requests = self._request is request, request, _NUMBER

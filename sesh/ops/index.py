@@ -19,7 +19,7 @@ from math import inf
 from sesh import directories, errors, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_followed, polled, watch_directory
-from sesh.errors import Late, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, TimedOut, Unreachable
 from sesh.link_health import Health
 from sesh.names import natural
 from sesh.ops import lookup
@@ -227,7 +227,7 @@ class SessionIndex:
         followed = self._workers.running
         for host in wanted - paused.keys() - followed:
             if host not in self.machines:
-                self.machines[host] = Report([]) if host is None else _silent(host, Late.reason)
+                self.machines[host] = Report([]) if host is None else _silent(host, NO_ANSWER)
                 self.pending.add(host)
             work = _follow_this_machine if host is None else _HostReports(host, self._workers).follow
             self._workers.begin(host, work)
@@ -337,7 +337,7 @@ class _HostReports:
         """Report the sessions as current or stale, by the link's health."""
         if health is not Health.UP:
             self._save()
-            self._workers.put(self._host, stop, _silent(self._host, Late.reason))
+            self._workers.put(self._host, stop, _silent(self._host, NO_ANSWER))
         elif self._complete:
             self._workers.put(self._host, stop, self._report())
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, Late, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
+from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.attempts import Attempt, EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
@@ -79,8 +79,10 @@ class HostTarget(Target):
                     _, answer = calls.answered(self.caller, link, request, self.deadline)
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
-                except (Late, Lost) as error:
-                    if op.reads and isinstance(error, Late):
+                except Unreachable as error:
+                    if error.answered:
+                        raise
+                    if op.reads and error.reason == NO_ANSWER:
                         raise errors.silent_host(self.host) from None
                     unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     hint = "try again" if op.reads else unknown
