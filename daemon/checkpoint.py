@@ -180,11 +180,11 @@ class Checkpointer:
 
     def _header(self) -> CheckpointHeader:
         """Return the facts of the session that a checkpoint contains."""
-        running_here = machine.LINUX and self._pump.running
+        is_found_fast = machine.HAS_PROC and self._pump.running
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
-            "cwd": processes.directory_of(self._facts["pid"]) if running_here else "",
+            "cwd": processes.directory_of(self._facts["pid"]) if is_found_fast else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),
         }

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import descriptors, processes, protocol, wording
+from sesh import machine, processes, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
@@ -248,7 +248,7 @@ class Typing:
             raise _ended(name)
         if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
-        longest = descriptors.longest_line(pty.descriptor)
+        longest = machine.longest_line(pty.descriptor)
         unfinished = pump.typed_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]

@@ -30,7 +30,7 @@ def runs_from(pid: int, venv: str) -> bool:
 
 def _open(pid: int) -> set[str]:
     """Return the paths that a process has open. Raises FileNotFoundError if lsof is needed and missing."""
-    if machine.LINUX:
+    if machine.HAS_PROC:
         return processes.open_paths(pid)
     listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
     return {line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"}

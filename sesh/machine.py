@@ -1,16 +1,35 @@
-"""This machine: its system, name and boot, its file systems, terminals and logins."""
+"""This machine: its system, name and boot, its file systems, terminals, sockets and logins.
+
+Nobody but this module asks whether the system is Linux or macOS.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from sesh import programs
 
 LINUX = sys.platform.startswith("linux")
+HAS_PROC = LINUX
+"""Whether /proc tells of processes and descriptors. Where it does not, `ps` tells of processes: less, and slowly."""
+SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
+LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
+USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
+PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
+_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
+_ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6
+_AF_ROUTE = 17
+_LOCAL_PEERCRED = 0x001
 
 
 def content(path: str, most: int = -1) -> bytes:
@@ -30,6 +49,66 @@ def read_proc(path: str, most: int = -1) -> bytes:
 def printed(*words: str) -> str:
     """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError."""
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
+
+
+def network_changes() -> socket.socket | None:
+    """Return a socket that tells of new addresses and routes (rtnetlink(7), route(4)); None if there is none."""
+    with suppress(OSError, AttributeError):
+        if LINUX:
+            changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            changes.bind((0, _ADDRESSES_AND_ROUTES))
+        else:
+            changes = socket.socket(_AF_ROUTE, socket.SOCK_RAW, 0)
+        changes.setblocking(False)
+        return changes
+    return None
+
+
+def peer_uid(peer: socket.socket) -> int:
+    """Return the user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
+    if LINUX:
+        credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
+    else:
+        credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
+    return int.from_bytes(credentials[4:8], sys.byteorder)
+
+
+def peer_pid(peer: socket.socket) -> int:
+    """Return the pid of a Unix socket's peer; of a listening peer, the pid that called listen(2). Linux only."""
+    return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
+
+
+def watch_directory(path: str) -> int:
+    """Return a descriptor that becomes readable when an entry appears in a directory; -1 without inotify."""
+    if not LINUX:
+        return -1
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0:
+        return -1
+    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_CREATE | _IN_MOVED_TO) < 0:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+def has_acl(path: str) -> bool:
+    """Return whether a file has an ACL: the group bits of its mode are then only the mask (acl(5)). Linux only."""
+    with suppress(OSError):  # the file system has no extended attributes
+        return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
+    return False
+
+
+def pty_path(descriptor: int) -> str:
+    """Return the path of a pty's slave side. Raises OSError."""
+    if LINUX:
+        return f"/dev/pts/{int.from_bytes(fcntl.ioctl(descriptor, 0x80045430, bytes(4)), sys.byteorder)}"  # TIOCGPTN
+    return bytes(fcntl.ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
+
+
+def longest_line(descriptor: int) -> int:
+    """Return the maximum length of a line in canonical mode, in bytes; the terminal drops the rest."""
+    return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
 
 
 def device_number(rdev: int) -> int:
@@ -74,7 +153,7 @@ def _read_text(path: str) -> str:
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 """Prefixes of the types of network file systems."""
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
-_SYSTEMD = "/run/systemd/system"  # exists if systemd is the init system: sd_booted(3)
+_SYSTEMD = "/run/systemd/system"
 
 
 def network_filesystem(path: str) -> str:
@@ -90,9 +169,14 @@ def network_filesystem(path: str) -> str:
     return kind if kind.startswith(_NETWORK) else ""
 
 
+def has_systemd() -> bool:
+    """Return whether systemd is the init system: sd_booted(3)."""
+    return os.path.isdir(_SYSTEMD)
+
+
 def shutting_down() -> bool:
     """Return whether systemd is shutting the machine down; takes a second at most."""
-    if not (LINUX and os.path.isdir(_SYSTEMD)):
+    if not has_systemd():
         return False
     state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
     return (state or "").strip() == "stopping"

@@ -6,6 +6,7 @@ import time
 from datetime import datetime, timezone
 
 from sesh.errors import UsageError
+from sesh.machine import SINCE_BOOT
 from sesh.names import is_decimal, printable
 
 Size = tuple[int, int, int, int]  # columns, rows, and width and height in pixels (0 if unknown)
@@ -60,13 +61,11 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
 
 _MINUTE = 60
 _UNITS = (86400, "d"), (3600, "h"), (_MINUTE, "m")
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 
 
 def uptime() -> float:
     """Return the seconds since this machine started, suspend time included."""
-    return time.clock_gettime(_SINCE_BOOT)
+    return time.clock_gettime(SINCE_BOOT)
 
 
 class SteadyClock:
@@ -81,7 +80,7 @@ class SteadyClock:
         self.step = 0.0
 
     def now(self) -> float:
-        return self.origin + time.clock_gettime(_SINCE_BOOT)
+        return self.origin + time.clock_gettime(SINCE_BOOT)
 
     def wall_time(self, moment: float) -> float:
         """Return a moment of this clock as wall clock time. Changes of the wall clock below a second are ignored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -21,20 +22,32 @@ def fields_of(stat: bytes) -> list[str]:
     return stat.rpartition(b")")[2].decode("ascii", "replace").split()
 
 
+def _ps(pid: int, column: str) -> str:
+    """Return what ps(1) prints of a process. Raises OSError."""
+    return machine.printed("ps", "-o", f"{column}=", "-p", str(pid)).strip()
+
+
 def start_time(pid: int) -> str:
     """Return a process's start time, to detect a reused pid; empty if the process is not alive."""
-    if machine.LINUX:
+    if machine.HAS_PROC:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
-    return machine.printed("ps", "-o", "lstart=", "-p", str(pid)).strip()
+    return _ps(pid, "lstart")
+
+
+def age(start: str) -> float:
+    """Return the seconds since a `start_time`; 0 if unknown."""
+    if not (machine.HAS_PROC and start):
+        return 0.0
+    return time.clock_gettime(machine.SINCE_BOOT) - int(start) / os.sysconf("SC_CLK_TCK")
 
 
 def controlling_tty(pid: int = 0) -> int:
     """Return the `device_number` of a process's (default: this one's) controlling terminal; 0 without one."""
-    if machine.LINUX:
+    if machine.HAS_PROC:
         fields = stat_of(pid or "self")
         return int(fields[4]) if len(fields) > 4 else 0
-    name = machine.printed("ps", "-o", "tty=", "-p", str(pid or os.getpid())).strip()
+    name = _ps(pid or os.getpid(), "tty")
     try:
         return machine.device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
     except OSError:
@@ -43,7 +56,7 @@ def controlling_tty(pid: int = 0) -> int:
 
 def parent_of(pid: int) -> int:
     """Return the parent of a process; 0 if unknown."""
-    parent = stat_of(pid)[1:2] if machine.LINUX else machine.printed("ps", "-o", "ppid=", "-p", str(pid)).split()
+    parent = stat_of(pid)[1:2] if machine.HAS_PROC else _ps(pid, "ppid").split()
     return int(parent[0]) if parent else 0
 
 
@@ -55,7 +68,7 @@ _LONGEST_COMM = 15
 
 def directory_of(pid: int) -> str:
     """Return the current directory of a process; empty if unknown."""
-    if machine.LINUX:
+    if machine.HAS_PROC:
         try:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
@@ -66,10 +79,10 @@ def directory_of(pid: int) -> str:
 
 def command_of(pid: int) -> list[str]:
     """Return the arguments of a process, program included, at most 64 KiB; empty if unknown."""
-    if machine.LINUX:
+    if machine.HAS_PROC:
         words = machine.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
-    return machine.printed("ps", "-o", "args=", "-p", str(pid)).split()
+    return _ps(pid, "args").split()
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
@@ -79,7 +92,7 @@ def command_of_group(group: int, shell: int) -> list[str]:
     """
     if words := command_of(group):
         return words
-    if not machine.LINUX:
+    if not machine.HAS_PROC:
         return []
     children = map(int, machine.content(f"/proc/{shell}/task/{shell}/children").split())
     return next(filter(None, (command_of(pid) for pid in children if stat_of(pid)[2:3] == [str(group)])), [])
@@ -103,7 +116,7 @@ def set_process_title(text: str) -> None:
 
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """Return the user's live processes: (pid, parent's pid, arguments, program included)."""
-    if not machine.LINUX:
+    if not machine.HAS_PROC:
         rows = [line.split(None, 2) for line in machine.printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
@@ -167,7 +180,7 @@ def groups_of_session(leader: int) -> list[int]:
     The order is for signals: a shell signalled after its job would start the next command of its line. Raises OSError
     if the groups are unknown, so that a lack of descriptors does not make a live process look dead.
     """
-    if machine.LINUX:
+    if machine.HAS_PROC:
         groups = {int(fields[2]) for _, fields in _living(leader)}
     else:
         rows = (line.split() for line in machine.printed("ps", "-axo", "pid=,pgid=,stat=").splitlines())

@@ -180,7 +180,7 @@ class Activity:
         if pty is None:
             return False
         group = pty.foreground()
-        if not machine.LINUX:
+        if not machine.HAS_PROC:
             return self._at_prompt(pty, group, raw=True)
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
@@ -297,6 +297,6 @@ class Activity:
         """Return whether the foreground is a shell at its prompt, by its marks or by the kernel."""
         if group == self.kept.prompt_group:
             return True
-        if not machine.LINUX:  # without /proc, only the session's own shell can be recognized
+        if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
             return raw and group == self._facts["pid"] and self._facts["shell"]
         return shells.at_prompt(pty)

@@ -18,7 +18,7 @@ _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72,
 """The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
-_MACHINE = os.uname().machine if machine.LINUX else ""
+_MACHINE = os.uname().machine if machine.HAS_PROC else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined
 _CONTROLLING = 5 << 8  # the number of /dev/tty

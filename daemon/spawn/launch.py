@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, descriptors, directories, errors, machine, names, paths, processes, programs, requests, wire
+from sesh import about, directories, errors, machine, names, paths, processes, programs, requests, wire
 from sesh.about import SESH
 from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
@@ -142,7 +142,7 @@ def _connect(path: str) -> wire.Connection:
         opened.setblocking(False)
         with paths.reachable(*os.path.split(path)) as address:
             opened.connect(address)
-        if descriptors.peer_uid(opened) != os.geteuid():
+        if machine.peer_uid(opened) != os.geteuid():
             raise ConnectionRefusedError
         return wire.adopt(opened)
 
@@ -237,7 +237,7 @@ def own_scope() -> list[str]:
     In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
-    if not machine.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
+    if not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []
     scope = os.fsdecode(machine.content("/proc/self/cgroup")).strip().rpartition("/")[2]
     if not scope.endswith(".scope") or (scope.startswith("session-") and not machine.logind_kills()):

@@ -147,8 +147,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
-    systemd = machine.LINUX and os.path.isdir("/run/systemd/system")
-    if systemd and machine.logind_kills() and not lingers:
+    if machine.has_systemd() and machine.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
         yield row("logout", WARNING, message, "to keep them running: loginctl enable-linger")
     else:

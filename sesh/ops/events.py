@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from sesh import directories, measures, paths, protocol, wire
+from sesh import directories, machine, measures, paths, protocol, wire
 from sesh.check import MOST_ROWS
-from sesh.descriptors import check_audience, polled, watch_directory
+from sesh.descriptors import check_audience, polled
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
@@ -96,7 +96,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     from its result.
     """
     directories.ready_directory()
-    watch = watch_directory(paths.directory())
+    watch = machine.watch_directory(paths.directory())
     past = set() if begun else results.ids()
     last = since or {}
     begun = begun or measures.exact_stamp(time.time())

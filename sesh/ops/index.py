@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import directories, errors, paths, wire
+from sesh import directories, errors, machine, paths, wire
 from sesh.check import MOST_ROWS
-from sesh.descriptors import check_audience, most_followed, polled, watch_directory
+from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, TimedOut, Unreachable
 from sesh.link_health import Health
 from sesh.names import natural
@@ -85,7 +85,7 @@ class _ChangeWatch:
     """Detects that sessions have changed: by their daemons' events, and new files in the directory of sessions."""
 
     def __init__(self) -> None:
-        self._directory = watch_directory(paths.directory())
+        self._directory = machine.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class _ChangeWatch:
         for session_id in self._followed.keys() - names.keys():
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
-            if len(self._followed) >= most_followed():
+            if len(self._followed) >= most_connections():
                 return  # the poll covers the rest
             if (connection := listing.asked(names[session_id], EVENTS)) is not None:
                 os.set_blocking(connection.inbound, False)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from sesh import about, descriptors, directories, files, machine, paths, processes
+from sesh import about, directories, files, machine, paths, processes
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
@@ -199,7 +199,7 @@ def _listener(path: str) -> int | None:
         try:
             with paths.reachable(*os.path.split(path)) as address:
                 opened.connect(address)
-            return descriptors.peer_pid(opened)
+            return machine.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except OSError:  # its backlog is full, or it belongs to another user
@@ -282,10 +282,7 @@ def _end_daemon(pid: int, start: str) -> bool:
 
 def _orphan(kind: Kind, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
     start = processes.start_time(pid)
-    age = 0.0
-    if machine.LINUX and start:
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
-    return Leftover(kind, what, age, partial(end, pid, start), pid)
+    return Leftover(kind, what, processes.age(start), partial(end, pid, start), pid)
 
 
 def _ancestors() -> set[int]:

@@ -51,6 +51,7 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, l
         return next(text for key, text in printed.items() if key in words)
 
     monkeypatch.setattr(machine, "LINUX", False)
+    monkeypatch.setattr(machine, "HAS_PROC", False)
     monkeypatch.setattr(machine, "printed", ps)
     assert processes.start_time(me) == "Thu Nov 20 08:22:01 2025"
     assert processes.controlling_tty() == 0

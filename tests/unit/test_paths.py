@@ -16,9 +16,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesh import config, directories, files, paths
-from sesh.descriptors import LONGEST_SOCKET_PATH
+from sesh import config, directories, files, machine, paths
 from sesh.errors import Refused
+from sesh.machine import LONGEST_SOCKET_PATH
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
@@ -77,10 +77,10 @@ def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeyp
     """`SESH_DIR=/tmp sesh`, typed by root, said to run `chmod 700 /tmp`, which breaks the machine; so did `/`."""
     monkeypatch.setenv("HOME", str(ready))
     ready.chmod(0o755)
-    assert "directory of its own" in refused(ready)
+    assert "directory of yours" in refused(ready)
     monkeypatch.setattr(os, "geteuid", lambda: os.stat("/tmp").st_uid)
     for shared in ("/", "/tmp", "/usr", "/etc", "/var/tmp"):
-        with pytest.raises(Refused, match=r"set SESH_DIR to a directory of its own") as caught:
+        with pytest.raises(Refused, match=r"set SESH_DIR to a directory of yours") as caught:
             paths.trusted(shared)
         assert "chmod" not in str(caught.value)
 
@@ -156,9 +156,9 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
         unsafe(parent, rf"{parent} is writable by other users \(mode 0775\); run: chmod go-w {parent}$")
         os.rmdir(paths.directory())
     group(own)
-    monkeypatch.setattr(paths, "_has_acl", lambda _: True)
+    monkeypatch.setattr(machine, "has_acl", lambda _: True)
     unsafe(parent, "is writable by other users")
-    monkeypatch.setattr(paths, "_has_acl", lambda _: False)
+    monkeypatch.setattr(machine, "has_acl", lambda _: False)
     monkeypatch.setattr(grp, "getgrgid", {}.__getitem__)
     with pytest.raises(Refused, match="is writable by other users"):
         paths.names()

@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import descriptors, directories, paths, protocol, requests, wire
+from sesh import directories, machine, paths, protocol, requests, wire
 from sesh.errors import Refused, TimedOut, Unreachable
 
 
@@ -44,7 +44,7 @@ Pair = tuple[wire.Connection, socket.socket]
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory may be replaced between its check and the connection, so the kernel is asked who listens."""
-    monkeypatch.setattr(descriptors, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(machine, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
         wire.connect("work")
     listener.settimeout(5)
