@@ -11,7 +11,6 @@ from typing import Annotated, TypedDict
 Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
 Id = Annotated[str, "id"]  # the id of a session, which is part of file names
-Resume = Annotated[list[str], "resume"]  # the command that starts a session again
 Text = Annotated[str, "text"]  # text that may have several lines, such as an argument or a path
 Sentence = Annotated[str, "sentence"]
 """A line of sesh's own, perhaps with placeholders for commands: see `errors.for_host`."""

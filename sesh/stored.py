@@ -6,7 +6,7 @@ A file is checked against its type when it is read (`sesh.files`).
 from typing import Annotated, TypedDict
 
 from sesh.measures import LARGEST_SIDE, MOST_SCROLLBACK
-from sesh.schema import Code, Id, Moment, Pid, Resume, RunFacts
+from sesh.schema import Code, Id, Moment, Pid, RunFacts
 
 Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
 
@@ -26,7 +26,7 @@ class Record(TypedDict, total=False):
     last_activity: Moment
     cwd: str
     command: list[str]
-    resume: Resume | None
+    resume: list[str] | None
     env: list[str]
     labels: dict[str, str]
     columns: int
