@@ -1,4 +1,4 @@
-"""Descriptors: poll them, and ask the kernel about terminals, sockets and pipes."""
+"""Descriptors: poll them, read stdin, and ask the kernel about terminals, sockets and pipes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import os
 import select
 import termios
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from sesh.errors import Refused
 
 _LONGEST_POLL = 86_400_000.0
 """Milliseconds of one poll(2), whose int holds at most 24 days; a longer wait polls again."""
@@ -67,3 +69,41 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
     packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
     rows, columns, width, height = memoryview(packed).cast("H")
     return columns, rows, width, height
+
+
+# -- stdin
+
+
+_BLOCK = 1 << 16
+
+
+def stdin_block(size: int, descriptor: int = 0) -> bytes | None:
+    """Read at most `size` bytes of stdin; empty at its end, None if no bytes are available yet. Raises Refused.
+
+    None is possible only for a non-blocking stdin, such as Node.js may leave to its children.
+    """
+    try:
+        return os.read(descriptor, size)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise Refused(f"cannot read stdin: {error.strerror}") from error
+
+
+def stdin_blocks(size: int = _BLOCK, descriptor: int = 0) -> Iterator[bytes]:
+    """Yield stdin in blocks of at most `size` bytes. Raises Refused."""
+    while (data := stdin_block(size, descriptor)) != b"":
+        if data is None:
+            select.select([descriptor], [], [])
+        else:
+            yield data
+
+
+def whole_stdin(largest: int) -> bytes:
+    """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
+    content = bytearray()
+    for data in stdin_blocks():
+        content += data
+        if len(content) > largest:
+            break
+    return bytes(content[: largest + 1])

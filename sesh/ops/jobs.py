@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from sesh import descriptors, errors, paths, protocol, stdin, wire
+from sesh import descriptors, errors, paths, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import Words
@@ -299,7 +299,7 @@ class _StdinForwarder:
     def read(self, connection: wire.Connection) -> None:
         """Read a chunk of stdin, or its end, and send it."""
         try:
-            self._chunk = stdin.block(_CHUNK, self.descriptor)
+            self._chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
         except Refused:
             self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""
