@@ -11,7 +11,7 @@ import os
 import time
 from contextlib import suppress
 
-from sesh import directories, files, measures, paths, processes
+from sesh import files, measures, paths, processes
 from sesh.check import fits
 from sesh.errors import Refused
 from sesh.names import is_id
@@ -77,7 +77,7 @@ class Shown:
         latest = list(self._sessions.items())[-MAX_SESSIONS:]
         lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
         with suppress(Refused, OSError):
-            folder = directories.ready_directory()
+            folder = files.ready_directory()
             path = os.path.join(folder, self._entry)
             first = not os.path.lexists(path)
             files.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())

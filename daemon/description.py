@@ -6,7 +6,7 @@ import errno
 import os
 from functools import cache
 
-from sesh import directories, machine, paths, processes
+from sesh import files, machine, paths, processes
 from sesh.about import __version__
 from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
@@ -184,7 +184,7 @@ def _identity(pid: int) -> Record:
 
 
 def write_record(session: Session, *, durable: bool = False) -> None:
-    with directories.masked(0o077):
+    with files.masked(0o077):
         records.write(record(session), durable=durable)
 
 

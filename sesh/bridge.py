@@ -30,7 +30,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import check, config, directories, log, paths, programs, protocol, wire
+from sesh import check, config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
@@ -322,8 +322,8 @@ def _locked(session_id: str) -> Iterator[None]:
     if not session_id:
         yield
         return
-    folder = directories.ready_directory()
-    with directories.locked(folder, _ENTERING + session_id):
+    folder = files.ready_directory()
+    with files.locked(folder, _ENTERING + session_id):
         try:
             yield
         finally:

@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, directories, errors, machine, names, paths, processes, programs, requests, wire
+from sesh import about, errors, files, machine, names, paths, processes, programs, requests, wire
 from sesh.about import SESH
 from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
@@ -48,7 +48,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     have started, and does not answer.
     """
     names.check_name(spec["name"])
-    directories.ready_directory()
+    files.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
     mask = os.umask(0o077)
@@ -68,7 +68,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise directories.refusal(error) from error
+        raise files.refusal(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent(message) if limit is None else errors.TimedOut(message)) from error
@@ -85,7 +85,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), directories.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
+    with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
         listening = wire.open_socket(name)
         if listening is None:
             return
@@ -123,7 +123,7 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
-    with directories.locked(paths.directory(), directories.STARTING, timeout=deadline - time.monotonic()):
+    with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
         return _fork_of(path) or _start_zygote(path, scope, deadline)
 
 
@@ -168,7 +168,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
         os.unlink(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-            with directories.masked(0o177), paths.reachable(*os.path.split(path)) as address:
+            with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
             connection = _connect(path)  # before it starts: a zygote without connections exits

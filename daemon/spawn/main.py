@@ -14,7 +14,7 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import about, directories, log, measures, paths, processes, protocol, wire
+from sesh import about, files, log, measures, paths, processes, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
@@ -64,7 +64,7 @@ def _start(creator: socket.socket) -> Server:
     try:
         server = _set_up(spec, creator, connection)
     except Exception as error:
-        failure = directories.refusal(error) if isinstance(error, OSError) else error
+        failure = files.refusal(error) if isinstance(error, OSError) else error
         if not isinstance(failure, SeshError):
             log.write_error("daemon", error)
             failure = InternalError(f"cannot set up the session: {error}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from sesh import directories, machine, measures, paths, protocol, wire
+from sesh import files, machine, measures, paths, protocol, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, polled
 from sesh.errors import DaemonDied, Ended, SeshError
@@ -95,7 +95,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     `since` the number of the last event of each session id. If a session ends before it is followed, its events come
     from its result.
     """
-    directories.ready_directory()
+    files.ready_directory()
     watch = machine.watch_directory(paths.directory())
     past = set() if begun else results.ids()
     last = since or {}

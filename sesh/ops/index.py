@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import directories, errors, machine, paths, wire
+from sesh import errors, files, machine, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, TimedOut, Unreachable
@@ -55,7 +55,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
 
     `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. Raises Refused for an unsafe directory.
     """
-    directories.ready_directory()
+    files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
     with closing(_ChangeWatch()) as watch:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from sesh import about, directories, files, machine, paths, processes
+from sesh import about, files, machine, paths, processes
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
@@ -118,7 +118,7 @@ def _age_of(name: str, kind: Kind) -> float:
 
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago.
     """
-    with suppress(OSError, Refused), directories.locked(paths.directory()):
+    with suppress(OSError, Refused), files.locked(paths.directory()):
         record = records.readable(name)
         if record is None or (kind is Kind.LOST and records.alive(record)):
             return 0.0
@@ -152,7 +152,7 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str) -> bool:
-    with suppress(FileNotFoundError), directories.locked(directories.ready_directory()):  # another sweep may be faster
+    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another sweep may be faster
         if not _is_leftover(path, _ids()):
             return False
         os.unlink(path)

@@ -10,7 +10,7 @@ import signal
 import time
 from contextlib import suppress
 
-from sesh import directories, files, machine, paths, processes, protocol
+from sesh import files, machine, paths, processes, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
@@ -119,7 +119,7 @@ def remove(name: str, session_id: str = "") -> None:
 
 def forget(name: str, session_id: str) -> None:
     """Remove the files of a session without a daemon, if it still has the name. Raises OSError, Refused."""
-    with directories.locked(paths.directory()):
+    with files.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)
 

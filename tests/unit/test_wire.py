@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import directories, machine, paths, protocol, requests, wire
+from sesh import files, machine, paths, protocol, requests, wire
 from sesh.errors import Refused, TimedOut, Unreachable
 
 
@@ -28,7 +28,7 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 @pytest.fixture
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
-    with socket.socket(socket.AF_UNIX) as listening, directories.masked(0o177):
+    with socket.socket(socket.AF_UNIX) as listening, files.masked(0o177):
         with paths.reachable(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import directories, machine, paths, processes
+from sesh import files, machine, paths, processes
 from sesh.errors import UsageError
 from sesh.store import listing, records
 from tests.support import data
@@ -21,7 +21,7 @@ def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
     monkeypatch.setenv("SESH_SESSION", "liar")
     monkeypatch.setattr(processes, "controlling_tty", lambda: TTY)
-    directories.ready_directory()
+    files.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
