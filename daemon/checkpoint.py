@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from sesh import machine, processes
+from sesh import machine
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -184,7 +184,7 @@ class Checkpointer:
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
-            "cwd": processes.directory_of(self._facts["pid"]) if is_found_fast else "",
+            "cwd": machine.directory_of(self._facts["pid"]) if is_found_fast else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),
         }

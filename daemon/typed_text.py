@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import machine, processes, protocol, wording
+from sesh import machine, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
@@ -265,7 +265,7 @@ class Typing:
         session, name, pty = self._session, self._session.name, self._session.pty
         asks = session.activity.declared_question
         confirms = data.strip().lower() in (b"", b"y")
-        if pty is not None and not confirms and is_gate(processes.command_of(pty.foreground())):
+        if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
             command = wording.command_line(session.facts["command"])
             way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
             raise _busy(f"{name} waits for Enter to run again: {command}", way)

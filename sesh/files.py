@@ -15,8 +15,8 @@ from typing import Any
 
 from sesh import check, errors, paths, protocol
 from sesh.errors import Refused, TimedOut, remedy
+from sesh.machine import start_time
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
-from sesh.processes import start_time
 
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""

@@ -12,7 +12,7 @@ from resource import struct_rusage
 from sys import byteorder
 from termios import TIOCSWINSZ
 
-from sesh import machine, processes, protocol
+from sesh import machine, protocol
 
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
@@ -141,7 +141,7 @@ class Pty:
 
         A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         """
-        groups = processes.groups_of_session(self.pid)
+        groups = machine.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
                 _signal_group(group, number)
@@ -151,7 +151,7 @@ class Pty:
         """Return the living process groups of the session; only the program's own while it lives."""
         if self.status is None and _lives(self.pid):
             return [self.pid]  # listing all processes of the system is slow
-        return processes.groups_of_session(self.pid)
+        return machine.groups_of_session(self.pid)
 
     def reap(self) -> bool:
         if self.status is None:

@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 
-from sesh import processes
+from sesh import machine
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
@@ -175,7 +175,7 @@ class RunQueue:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
         run.number = self.history.next_number()
-        run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
+        run.begin = Begin(run.since, time.time(), machine.directory_of(shell.pid))
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(Timer.RUN, QUIET, self.step)
         if not run.wait:

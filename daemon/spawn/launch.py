@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, errors, files, machine, names, paths, processes, programs, requests, wire
+from sesh import about, errors, files, machine, names, paths, programs, requests, wire
 from sesh.about import SESH
 from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
@@ -35,7 +35,7 @@ _STATUS = (  # lines of /proc/self/status
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
 _FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")  # in /proc/self
-_PRIORITIES = slice(37, 39)  # the fields of `processes.stat_of` for real-time priority and policy
+_PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time priority and policy
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
@@ -221,7 +221,7 @@ def zygote_path(*, scoped: bool) -> str:
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
         *(scoped or machine.content("/proc/self/cgroup"), memory.oom_score_outside()),
-        processes.stat_of("self")[_PRIORITIES],
+        machine.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):
         facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]

@@ -14,7 +14,7 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import about, files, log, measures, paths, processes, protocol, wire
+from sesh import about, files, log, machine, measures, paths, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
@@ -59,7 +59,7 @@ def _start(creator: socket.socket) -> Server:
     wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
     os.environ.clear()
     os.environ.update(wanted)
-    processes.set_process_title(f"{PROGRAM}: {spec['name']}")
+    machine.set_process_title(f"{PROGRAM}: {spec['name']}")
     about.hold_package()
     try:
         server = _set_up(spec, creator, connection)

@@ -13,7 +13,7 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, errors, log, machine, processes, protocol
+from sesh import about, errors, log, machine, protocol
 from sesh.daemon import memory
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
@@ -52,7 +52,7 @@ def _reset() -> None:
         os.dup2(null, descriptor)
     os.close(null)
     memory.outlive_programs()
-    processes.set_process_title(about.ZYGOTE)
+    machine.set_process_title(about.ZYGOTE)
     gc.freeze()  # the collector must not write to pages that forks share
 
 

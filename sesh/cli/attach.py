@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 
-from sesh import processes, programs
+from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -193,9 +193,9 @@ def contains_this_terminal(name: str) -> bool:
     for pid in (os.getpid(), *_tmux_clients()):
         ancestor = pid
         while record is not None and ancestor > 1:
-            if listing.holds(record, processes.controlling_tty(ancestor)):
+            if listing.holds(record, machine.controlling_tty(ancestor)):
                 return True
-            ancestor = processes.parent_of(ancestor)
+            ancestor = machine.parent_of(ancestor)
     return False
 
 

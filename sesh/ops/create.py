@@ -11,7 +11,7 @@ import unicodedata
 from contextlib import suppress
 from threading import Lock
 
-from sesh import descriptors, files, measures, paths, processes
+from sesh import descriptors, files, machine, measures, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, SeshError, UsageError
@@ -203,7 +203,7 @@ def _is_in(name: str, root: str) -> bool:
         record = records.readable(name)
     if record is None or not records.here(record):
         return False
-    now = processes.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    now = machine.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
 
-from sesh import descriptors, errors, paths, processes, wire, wording
+from sesh import descriptors, errors, machine, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name
@@ -238,7 +238,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     """Kill a daemon that does not answer, and the programs of its session; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
-    groups = processes.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    groups = machine.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     if records.alive(record):
         with suppress(ProcessLookupError):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)

@@ -10,7 +10,7 @@ import signal
 import time
 from contextlib import suppress
 
-from sesh import files, machine, paths, processes, protocol
+from sesh import files, machine, paths, protocol
 from sesh.errors import Refused
 from sesh.stored import Record
 
@@ -60,7 +60,7 @@ def alive(record: Record) -> bool:
         isinstance(pid, int)
         and pid > 1
         and record.get("boot") == machine.boot_id()
-        and record.get("daemon_start") == processes.start_time(pid) != ""
+        and record.get("daemon_start") == machine.start_time(pid) != ""
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from sesh import protocol, requests, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
-from sesh.processes import start_time
+from sesh.machine import start_time
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until

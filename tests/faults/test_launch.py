@@ -16,7 +16,7 @@ import pytest
 from sesh import about, paths, requests, wire
 from sesh.daemon.spawn import zygote
 from sesh.errors import InvalidName, Refused, SeshError
-from sesh.processes import command_of
+from sesh.machine import command_of
 from sesh.store import records
 from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
