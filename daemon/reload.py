@@ -29,8 +29,8 @@ from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, snapshot_of
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
+from sesh.messages import ReloadAnswer
 from sesh.names import printable
-from sesh.requests import ReloadAnswer
 
 POLL = 0.01  # seconds between two steps
 TRIAL_TIMEOUT = 20.0  # seconds for the trial and for pending requests; then the reload is refused

@@ -21,7 +21,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.requests import AskedAnswer, SendAnswer
+from sesh.messages import AskedAnswer, SendAnswer
 from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working

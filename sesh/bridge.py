@@ -35,13 +35,12 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import Hello, OpRequest, Welcome
+from sesh.messages import OP, EnteredAnswer, Hello, OpAnswer, OpRequest, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
-from sesh.requests import OP, EnteredAnswer, OpAnswer
 from sesh.store import recent, records, results
 
 Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session

@@ -18,9 +18,8 @@ from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Hello, Message, Switch, Welcome
+from sesh.messages import Answer, Hello, Message, RequestType, Switch, Welcome
 from sesh.names import check_name
-from sesh.requests import Answer, RequestType
 from sesh.schema import ErrorFacts, Event
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.messages import Words
-from sesh.requests import TELL, TYPED, Answer, RequestType
+from sesh.messages import TELL, TYPED, Answer, RequestType, Words
 from sesh.schema import Event
 from sesh.store import recent
 from sesh.stored import Facts

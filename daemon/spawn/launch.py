@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, errors, files, machine, names, paths, programs, requests, wire
+from sesh import about, errors, files, machine, messages, names, paths, programs, wire
 from sesh.about import SESH
 from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
@@ -60,8 +60,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _fork(deadline)
         try:
-            connection.send(wire.asking(requests.START, 1, json.dumps(spec).encode()), deadline)
-            connection.answer(requests.START, 0, deadline)
+            connection.send(wire.asking(messages.START, 1, json.dumps(spec).encode()), deadline)
+            connection.answer(messages.START, 0, deadline)
         except BaseException as error:
             connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
             connection.close()

@@ -22,11 +22,10 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import Near, Welcome, Words
+from sesh.messages import OP, Near, OpAnswer, Welcome, Words
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
-from sesh.requests import OP, OpAnswer
 
 ANSWER_TIME = 60.0
 """Seconds for a request without a deadline: more than any op takes for one session (to reload: 45)."""

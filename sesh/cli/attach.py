@@ -19,7 +19,7 @@ from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
-from sesh.messages import Hello
+from sesh.messages import SWITCH, WAIT, Hello
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.quitkey import quit_key
@@ -27,7 +27,6 @@ from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.requests import SWITCH, WAIT
 from sesh.store import listing, recent, records
 from sesh.stored import Record
 from sesh.wire import Connection

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 from sesh import files, machine, paths, wire
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
+from sesh.messages import RESUME, STATE, STATUS
 from sesh.names import printable
 from sesh.protocol import STATES
-from sesh.requests import RESUME, STATE, STATUS
 from sesh.store import listing
 from sesh.stored import Record
 

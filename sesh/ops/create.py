@@ -15,12 +15,12 @@ from sesh import descriptors, files, machine, measures, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, SeshError, UsageError
+from sesh.messages import SUMMARY
 from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
 from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.requests import SUMMARY
 from sesh.schema import LaunchSpec, Spec
 from sesh.store import records
 from sesh.stored import Record

@@ -12,6 +12,7 @@ from sesh import files, machine, measures, paths, protocol, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, polled
 from sesh.errors import DaemonDied, Ended, SeshError
+from sesh.messages import EVENTS
 from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
@@ -20,7 +21,6 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.reach.workers import Workers
 from sesh.remote import eventlog
-from sesh.requests import EVENTS
 from sesh.schema import Event, JobResult
 from sesh.stop import Stop
 from sesh.store import records, results

@@ -21,6 +21,7 @@ from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, TimedOut, Unreachable
 from sesh.link_health import Health
+from sesh.messages import EVENTS
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.views import has_labels
@@ -30,7 +31,6 @@ from sesh.reach.op import op
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
-from sesh.requests import EVENTS
 from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing

@@ -15,7 +15,7 @@ from typing import Protocol
 from sesh import descriptors, errors, paths, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import Words
+from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedAnswer, Words
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
@@ -25,7 +25,6 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.requests import FEED, INTERRUPT, KILL, WAIT, FeedAnswer
 from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
 

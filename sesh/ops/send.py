@@ -11,14 +11,13 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
 from sesh.keys import bytes_of, is_cursor
-from sesh.messages import Words
+from sesh.messages import ASKED, MODES, SEND, SendAnswer, Words
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.requests import ASKED, MODES, SEND, SendAnswer
 from sesh.wire import Connection
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk

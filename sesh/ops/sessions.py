@@ -13,13 +13,13 @@ from threading import Thread
 from sesh import descriptors, errors, machine, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.names import check_name
 from sesh.ops import agents, dormant
 from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.requests import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.schema import ErrorFacts, Summary
 from sesh.store import listing, recent, records
 from sesh.stored import Record

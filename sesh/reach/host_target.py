@@ -15,7 +15,7 @@ from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, Time
 from sesh.link.attempts import Attempt, EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
-from sesh.messages import Hello
+from sesh.messages import OP, EnteredAnswer, Hello
 from sesh.protocol import DATA
 from sesh.reach import calls, entering
 from sesh.reach.caller import YES_NO, Caller
@@ -29,7 +29,6 @@ from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
-from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
 from sesh.wire import Connection
 

@@ -18,8 +18,8 @@ from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
+from sesh.messages import SUMMARY, RequestType
 from sesh.names import natural
-from sesh.requests import SUMMARY, RequestType
 from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
 from sesh.stored import Record

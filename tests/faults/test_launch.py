@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, paths, requests, wire
+from sesh import about, messages, paths, wire
 from sesh.daemon.spawn import zygote
 from sesh.errors import InvalidName, Refused, SeshError
 from sesh.machine import command_of
@@ -107,7 +107,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     connection.hello("request")
 
     def attempts() -> int:
-        faults = connection.request(requests.STATUS)[0]["session"]["faults"]
+        faults = connection.request(messages.STATUS)[0]["session"]["faults"]
         # A timer may lack a descriptor too, to load the module that looks at the program.
         return sum("in an event: " in fault and "Too many open files" in fault for fault in faults)
 

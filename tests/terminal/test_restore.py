@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh import machine, requests, wire
+from sesh import machine, messages, wire
 from sesh.daemon import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
@@ -370,7 +370,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     monkeypatch.setenv("SESH_DIR", home.directory)
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
         with pytest.raises(UsageError, match=r"\.command"):
-            wire.ask("a", requests.RESUME, command=command)
+            wire.ask("a", messages.RESUME, command=command)
     assert record(home, "a")["resume"] == ["agent"]
 
 
