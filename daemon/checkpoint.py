@@ -21,8 +21,8 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
+from sesh.schema import CheckpointHeader, Facts, ScrolledOff
 from sesh.store import checkpoints
-from sesh.stored import CheckpointHeader, Facts, ScrolledOff
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
 CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAUSE` is not over

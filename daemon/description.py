@@ -12,10 +12,9 @@ from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import TIMED_OUT, Refused
-from sesh.measures import MOST_SCROLLBACK, SCROLLBACK, STEADY, clamped, stamp
-from sesh.schema import Foreground, LaunchSpec, Outcome, Status
+from sesh.measures import STEADY, clamped, stamp
+from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, Facts, Foreground, LaunchSpec, Outcome, Record, Status
 from sesh.store import records
-from sesh.stored import Facts, Record
 from sesh.vt.modes import BRACKETED_PASTE
 
 

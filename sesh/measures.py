@@ -8,10 +8,9 @@ from datetime import datetime, timezone
 from sesh.errors import UsageError
 from sesh.machine import SINCE_BOOT
 from sesh.names import is_decimal, printable
+from sesh.schema import LARGEST_SIDE, SCROLLBACK
 
 Size = tuple[int, int, int, int]  # columns, rows, and width and height in pixels (0 if unknown)
-LARGEST_SIDE = 1000
-SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
 _LONGEST = 1e9
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 

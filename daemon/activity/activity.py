@@ -29,7 +29,7 @@ from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
-from sesh.stored import Facts
+from sesh.schema import Facts
 from sesh.wording import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale

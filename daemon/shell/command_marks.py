@@ -15,7 +15,7 @@ from sesh import machine
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.queue import RunQueue
-from sesh.stored import Facts
+from sesh.schema import Facts
 from sesh.wording import plain
 
 MAX_COMMAND = 4096  # characters; the rest is cut

@@ -25,8 +25,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
-from sesh.schema import RunFacts
-from sesh.stored import Facts
+from sesh.schema import Facts, RunFacts
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn

@@ -27,8 +27,8 @@ from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
+from sesh.schema import Record
 from sesh.store import listing, recent, records
-from sesh.stored import Record
 from sesh.wire import Connection
 
 Enter = Callable[[Hello | None], Entered]

@@ -26,8 +26,8 @@ from sesh.errors import Refused, UsageError
 from sesh.messages import RESUME, STATE, STATUS
 from sesh.names import printable
 from sesh.protocol import STATES
+from sesh.schema import Record
 from sesh.store import listing
-from sesh.stored import Record
 
 Value = dict[str, Any]
 

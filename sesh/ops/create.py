@@ -21,9 +21,8 @@ from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, Spec
+from sesh.schema import LaunchSpec, Record, Spec
 from sesh.store import records
-from sesh.stored import Record
 from sesh.wire import Connection
 
 PAUSE = 0.01  # seconds between two tries to take a name

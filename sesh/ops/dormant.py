@@ -22,9 +22,8 @@ from sesh.outcomes import Made
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, RunFacts, Summary
+from sesh.schema import CheckpointHeader, LaunchSpec, Record, RunFacts, Summary
 from sesh.store import checkpoints, listing, records, results
-from sesh.stored import CheckpointHeader, Record
 from sesh.wire import Connection
 
 if TYPE_CHECKING:

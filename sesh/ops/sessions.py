@@ -20,9 +20,8 @@ from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.schema import ErrorFacts, Summary
+from sesh.schema import ErrorFacts, Record, Summary
 from sesh.store import listing, recent, records
-from sesh.stored import Record
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
 _END_TIMEOUT = 5.0  # seconds until the daemon is killed; the daemon sends SIGKILL to its session after two

@@ -20,9 +20,8 @@ from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.messages import SUMMARY, RequestType
 from sesh.names import natural
-from sesh.schema import Summary
+from sesh.schema import Record, Summary
 from sesh.store import checkpoints, records, results
-from sesh.stored import Record
 
 PATIENCE = 1.0  # seconds for all daemons to answer, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2

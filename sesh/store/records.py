@@ -1,4 +1,4 @@
-"""Records of sessions, NAME.json: the facts that need no daemon (`sesh.stored.Record`), none of them secret.
+"""Records of sessions, NAME.json: the facts that need no daemon (`sesh.schema.Record`), none of them secret.
 
 A record with an exit_code and without a daemon belongs to a session that ended without a client.
 """
@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from sesh import files, machine, paths, protocol
 from sesh.errors import Refused
-from sesh.stored import Record
+from sesh.schema import Record
 
 KEPT_SECONDS = 7 * 86400.0  # a session that ended without a client is removed this many seconds after its end
 FILES = ("agent", "checkpoint", "env", "scrollback0", "scrollback1")  # `.KIND.ID`

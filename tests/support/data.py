@@ -7,8 +7,7 @@ from typing import cast
 
 from sesh import machine
 from sesh.outcomes import Command
-from sesh.schema import JobResult, Summary
-from sesh.stored import Facts, Record
+from sesh.schema import Facts, JobResult, Record, Summary
 from sesh.vt.render.screen_data import Run, Screen
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from sesh import machine
 from sesh.daemon import checkpoint
+from sesh.schema import Record
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
-from sesh.stored import Record
 from tests.support import Home, Result, need, wait_until
 from tests.terminal.looking import logs, screen
 
