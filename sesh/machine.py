@@ -46,7 +46,7 @@ def read_proc(path: str, most: int = -1) -> bytes:
         return file.read(most) or b""
 
 
-def printed(*words: str) -> str:
+def _output(*words: str) -> str:
     """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError."""
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
 
@@ -131,7 +131,7 @@ def boot_id() -> str:
     """Return the id of this boot of the machine. Raises OSError if no descriptor is left."""
     if LINUX:
         return _read_text("/proc/sys/kernel/random/boot_id")
-    return printed("sysctl", "-n", "kern.bootsessionuuid").strip()
+    return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
 def name() -> str:
@@ -221,7 +221,7 @@ def fields_of(stat: bytes) -> list[str]:
 
 def _ps(pid: int, column: str) -> str:
     """Return what ps(1) prints of a process. Raises OSError."""
-    return printed("ps", "-o", f"{column}=", "-p", str(pid)).strip()
+    return _output("ps", "-o", f"{column}=", "-p", str(pid)).strip()
 
 
 def start_time(pid: int) -> str:
@@ -270,7 +270,7 @@ def directory_of(pid: int) -> str:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
             return ""
-    listed = printed("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    listed = _output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
     return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
@@ -314,7 +314,7 @@ def set_process_title(text: str) -> None:
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """Return the user's live processes: (pid, parent's pid, arguments, program included)."""
     if not HAS_PROC:
-        rows = [line.split(None, 2) for line in printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
+        rows = [line.split(None, 2) for line in _output("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
     for pid, fields in _living():
@@ -380,6 +380,6 @@ def groups_of_session(leader: int) -> list[int]:
     if HAS_PROC:
         groups = {int(fields[2]) for _, fields in _living(leader)}
     else:
-        rows = (line.split() for line in printed("ps", "-axo", "pid=,pgid=,stat=").splitlines())
+        rows = (line.split() for line in _output("ps", "-axo", "pid=,pgid=,stat=").splitlines())
         groups = {int(row[1]) for row in rows if row[2][0] != "Z" and _session_of(int(row[0])) == leader}
     return sorted(groups, key=lambda group: (group != leader, group))

@@ -52,7 +52,7 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, l
 
     monkeypatch.setattr(machine, "LINUX", False)
     monkeypatch.setattr(machine, "HAS_PROC", False)
-    monkeypatch.setattr(machine, "printed", ps)
+    monkeypatch.setattr(machine, "_output", ps)
     assert machine.start_time(me) == "Thu Nov 20 08:22:01 2025"
     assert machine.controlling_tty() == 0
     assert machine.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
