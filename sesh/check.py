@@ -95,7 +95,7 @@ def test_of(hint: Any) -> Test:
     if origin is tuple and inner[-1] is Ellipsis:
         return partial(Check.made, make=tuple, test=partial(Check.array, test=test_of(inner[0])))
     if origin is tuple:
-        return partial(Check.row, tests=[test_of(each) for each in inner])
+        return partial(Check.items, tests=[test_of(each) for each in inner])
     return _TYPES[hint] if hint in _TYPES else _test_of_class(hint)
 
 
@@ -109,7 +109,7 @@ def _test_of_class(hint: type[Any]) -> Test:
     if is_dataclass(hint):
         test = partial(Check.table, fields=fields, required=fields)
         return partial(Check.made, make=lambda values: hint(**values), test=test)
-    return partial(Check.made, make=hint._make, test=partial(Check.row, tests=[*fields.values()]))
+    return partial(Check.made, make=hint._make, test=partial(Check.items, tests=[*fields.values()]))
 
 
 class Check:
@@ -188,7 +188,7 @@ class Check:
         self.left_out += len(value) - len(passed)
         return passed
 
-    def row(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
+    def items(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
         """Check a list of as many values as there are tests."""
         self.kind(value, kind=list, name="a list")
         if len(value) != len(tests):
