@@ -283,7 +283,7 @@ _REMEDIES = {
     (errno.EAGAIN,): "end some processes, or raise the limit (ulimit -u)",
     (errno.EMFILE, errno.ENFILE): "close some files, or raise the limit (ulimit -n)",
     (errno.EACCES, errno.EPERM, errno.EROFS): "make the directory writable, or set SESH_DIR to another one",
-    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there",
+    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there, or set SESH_DIR to another directory",
 }
 
 
