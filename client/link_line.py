@@ -7,7 +7,7 @@ from math import inf
 
 from sesh import measures
 from sesh.client.view import TerminalView
-from sesh.errors import Late, LoginRefused
+from sesh.errors import NO_ANSWER, LoginRefused
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 
@@ -50,7 +50,7 @@ class LinkLine:
         """Draw since when and why there is no answer, and which keys work; `no link` if Ctrl-C gives up, too."""
         display, reason, lost = self._view.display, keeper.reason, keeper.health.state is Health.LOST
         state, place = ("no link", f"to {self._host}") if lost else ("no answer", f"from {self._host}")
-        why = f" ({reason})" if reason not in ("", Late.reason) else ""  # it may have a URL to log in at
+        why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
         text = f"{state} {place} since {since}{why}; Enter tries now, {self._leaves}"
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leaves}"

@@ -11,7 +11,7 @@ import os
 import time
 from contextlib import suppress
 
-from sesh import directories, files, measures, paths, processes
+from sesh import files, machine, measures, paths
 from sesh.check import fits
 from sesh.errors import Refused
 from sesh.names import is_id
@@ -32,7 +32,7 @@ class Shown:
 
     def __init__(self, tty: str) -> None:
         leader = os.getsid(0)
-        started = processes.start_time(leader) if tty and leader > 0 else ""
+        started = machine.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{started}" if started else ""
         self._entry = f"{_PREFIX}{leader}"
         self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if started else {}
@@ -77,7 +77,7 @@ class Shown:
         latest = list(self._sessions.items())[-MAX_SESSIONS:]
         lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
         with suppress(Refused, OSError):
-            folder = directories.ready_directory()
+            folder = files.ready_directory()
             path = os.path.join(folder, self._entry)
             first = not os.path.lexists(path)
             files.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())
@@ -92,7 +92,7 @@ def _make_room(folder: str) -> None:
         pid = entry.removeprefix(_PREFIX)
         if entry != pid and pid.isdecimal():
             path = os.path.join(folder, entry)
-            if processes.start_time(int(pid)):
+            if machine.start_time(int(pid)):
                 living.append(path)
             else:
                 os.unlink(path)

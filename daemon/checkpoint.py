@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from sesh import machine, processes
+from sesh import machine
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -21,8 +21,8 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
+from sesh.schema import CheckpointHeader, Facts, ScrolledOff
 from sesh.store import checkpoints
-from sesh.stored import CheckpointHeader, Facts, ScrolledOff
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
 CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAUSE` is not over
@@ -180,11 +180,11 @@ class Checkpointer:
 
     def _header(self) -> CheckpointHeader:
         """Return the facts of the session that a checkpoint contains."""
-        running_here = machine.LINUX and self._pump.running
+        is_found_fast = machine.HAS_PROC and self._pump.running
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
-            "cwd": processes.directory_of(self._facts["pid"]) if running_here else "",
+            "cwd": machine.directory_of(self._facts["pid"]) if is_found_fast else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),
         }

@@ -6,16 +6,15 @@ import errno
 import os
 from functools import cache
 
-from sesh import directories, machine, paths, processes
+from sesh import files, machine, paths
 from sesh.about import __version__
 from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import TIMED_OUT, Refused
-from sesh.measures import MOST_SCROLLBACK, SCROLLBACK, STEADY, clamped, stamp
-from sesh.schema import Foreground, LaunchSpec, Outcome, Status
+from sesh.measures import STEADY, clamped, stamp
+from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, Facts, Foreground, LaunchSpec, Outcome, Record, Status
 from sesh.store import records
-from sesh.stored import Facts, Record
 from sesh.vt.modes import BRACKETED_PASTE
 
 
@@ -56,7 +55,7 @@ def summary(session: Session) -> Status:
         "pid": facts["pid"],
         "created": _stamp(facts["created"]),
         "last_activity": _stamp(session.pump.last_activity),
-        "cwd": (processes.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
+        "cwd": (machine.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.findings.title,
         "exit_code": end.code,
@@ -86,7 +85,7 @@ def _foreground(session: Session) -> Foreground | None:
     if not group:
         return None
     titled = findings.title and group == findings.titled_by and not (group == shell and facts["shell"])
-    command = processes.command_of_group(group, shell)
+    command = machine.command_of_group(group, shell)
     shown = shorten(facts["command"] if is_gate(command) else command)
     return {"pid": group, "command": shown, "title": findings.title if titled else None}
 
@@ -171,7 +170,7 @@ def _stamp(moment: float) -> str:
 @cache  # /proc may not be readable at the session's end
 def _identity(pid: int) -> Record:
     """Return the facts that identify machine, boot and process. Raises OSError if they cannot be read."""
-    began = processes.start_time(pid)
+    began = machine.start_time(pid)
     if not began:
         raise OSError(errno.EAGAIN, "the system does not report when this process started")
     return {
@@ -184,7 +183,7 @@ def _identity(pid: int) -> Record:
 
 
 def write_record(session: Session, *, durable: bool = False) -> None:
-    with directories.masked(0o077):
+    with files.masked(0o077):
         records.write(record(session), durable=durable)
 
 

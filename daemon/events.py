@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from sesh import measures, protocol, wording
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.observers import Observers
-from sesh.schema import Event, Unseen
-from sesh.stored import Facts
+from sesh.schema import Event, Facts, Unseen
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sesh import processes, protocol
+from sesh import machine, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.listener import Listener
@@ -37,7 +37,7 @@ class SessionFiles:
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)
-        processes.set_process_title(f"{PROGRAM}: {name}")
+        machine.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def restore(self) -> None:

@@ -90,7 +90,7 @@ class ClientHandler:
         self._relay.writable(client)
         self._changed("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
-            renewed = programs.accepted_variables(hello.get("renewed"))
+            renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._session.facts["id"], self._session.name, renewed)
 
     def _departed(self, client: Client) -> Departed:

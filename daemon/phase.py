@@ -49,7 +49,7 @@ class ProgramEnd:
         if usage is None:
             return cls(code, number, STEADY.now())
         cpu = round(usage.ru_utime + usage.ru_stime, 3)
-        memory = usage.ru_maxrss * (1024 if machine.LINUX else 1)
+        memory = usage.ru_maxrss * machine.PEAK_UNIT
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from sesh import about, processes, protocol
+from sesh import about, machine, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.listener import Listener
@@ -29,8 +29,8 @@ from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, snapshot_of
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
+from sesh.messages import ReloadAnswer
 from sesh.names import printable
-from sesh.requests import ReloadAnswer
 
 POLL = 0.01  # seconds between two steps
 TRIAL_TIMEOUT = 20.0  # seconds for the trial and for pending requests; then the reload is refused
@@ -161,7 +161,7 @@ def take_over(memory: int, caller: Caller) -> None:
     if session.pump.stdin is not None:
         session.timers.set(Timer.STDIN, FEEDER_TIMEOUT, session.pump.stdin.close)
     session.checkpoints.soon()
-    processes.set_process_title(f"{PROGRAM}: {session.name}")
+    machine.set_process_title(f"{PROGRAM}: {session.name}")
     about.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     descriptor, number = caller

@@ -23,14 +23,13 @@ from sesh.daemon.timer import Timer
 from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY
-from sesh.messages import Message
-from sesh.names import printable
-from sesh.requests import (
+from sesh.messages import (
     DetachAnswer,
     FeedAnswer,
     HistoryAnswer,
     LabelAnswer,
     LogsAnswer,
+    Message,
     ModesAnswer,
     NoAnswer,
     ReloadAnswer,
@@ -42,6 +41,7 @@ from sesh.requests import (
     TypedAnswer,
     WaitAnswer,
 )
+from sesh.names import printable
 from sesh.schema import RunFacts, Seconds
 from sesh.vt.render.export import continued, export, follow_state
 

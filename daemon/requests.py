@@ -19,8 +19,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
-from sesh.messages import Envelope
-from sesh.requests import TO_DAEMON
+from sesh.messages import TO_DAEMON, Envelope
 
 MAX_DATA = 4 << 20
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout

@@ -23,7 +23,7 @@ from sesh.daemon.timer import Timer
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
-from sesh.requests import ReloadAnswer
+from sesh.messages import ReloadAnswer
 from sesh.store import results
 
 Reload = Callable[["Server", PeerRequest[ReloadAnswer], str, list[str]], None]

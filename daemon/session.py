@@ -22,8 +22,7 @@ from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
 from sesh.measures import Size
-from sesh.schema import Event
-from sesh.stored import Facts
+from sesh.schema import Event, Facts
 
 
 class Session:

@@ -27,8 +27,7 @@ from sesh.daemon.shell.command_marks import Begun
 from sesh.daemon.shell.history import History
 from sesh.daemon.timer import Timer
 from sesh.measures import STEADY, Size
-from sesh.schema import Event
-from sesh.stored import Facts
+from sesh.schema import Event, Facts
 
 FORMAT = 14  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]

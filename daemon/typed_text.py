@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import descriptors, processes, protocol, wording
+from sesh import machine, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
@@ -21,7 +21,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.requests import AskedAnswer, SendAnswer
+from sesh.messages import AskedAnswer, SendAnswer
 from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
@@ -248,7 +248,7 @@ class Typing:
             raise _ended(name)
         if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
-        longest = descriptors.longest_line(pty.descriptor)
+        longest = machine.longest_line(pty.descriptor)
         unfinished = pump.typed_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
@@ -265,7 +265,7 @@ class Typing:
         session, name, pty = self._session, self._session.name, self._session.pty
         asks = session.activity.declared_question
         confirms = data.strip().lower() in (b"", b"y")
-        if pty is not None and not confirms and is_gate(processes.command_of(pty.foreground())):
+        if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
             command = wording.command_line(session.facts["command"])
             way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
             raise _busy(f"{name} waits for Enter to run again: {command}", way)

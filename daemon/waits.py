@@ -18,7 +18,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.timer import Timer
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
-from sesh.requests import MetAnswer, WaitAnswer
+from sesh.messages import MetAnswer, WaitAnswer
 
 MAX_WAITS = 16  # of one connection; more are refused
 QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from sesh import machine, paths, processes
+from sesh import machine, paths
 from sesh.errors import SeshError
 from sesh.store import records
 
@@ -30,8 +30,8 @@ def runs_from(pid: int, venv: str) -> bool:
 
 def _open(pid: int) -> set[str]:
     """Return the paths that a process has open. Raises FileNotFoundError if lsof is needed and missing."""
-    if machine.LINUX:
-        return processes.open_paths(pid)
+    if machine.HAS_PROC:
+        return machine.open_paths(pid)
     listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
     return {line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"}
 

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import running
 
-from sesh import about, paths, processes
+from sesh import about, machine, paths
 from sesh.errors import SeshError
 
 OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SESH_")
@@ -42,7 +42,7 @@ def check(venv: str, names: list[str]) -> None:
     packages = [path for path in glob.glob(os.path.join(libraries, "site-packages", "sesh")) if not unused(path)]
     if packages:
         opened = {*map(os.path.realpath, packages)}
-        holders = {pid: words for pid, _, words in processes.own_processes() if opened & processes.open_paths(pid)}
+        holders = {pid: words for pid, _, words in machine.own_processes() if opened & machine.open_paths(pid)}
         pids = "".join(f"\n    pid {pid}: {shlex.join(words)}" for pid, words in sorted(holders.items()))
         sys.exit(
             f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "

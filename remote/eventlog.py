@@ -14,9 +14,8 @@ from contextlib import suppress
 
 from sesh import measures, paths, wording
 from sesh.about import PROGRAM
-from sesh.directories import locked
 from sesh.errors import Refused
-from sesh.files import append, read_regular
+from sesh.files import append, locked, read_regular
 from sesh.names import printable
 
 Event = dict[str, object]

@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import inf
 from typing import TypedDict
 
-from sesh import check, directories, errors, files, measures, paths
+from sesh import check, errors, files, measures, paths
 from sesh.check import Check, Malformed
 from sesh.errors import Refused
 from sesh.names import check_host, printable
@@ -292,11 +292,11 @@ def _change(change: Callable[[Hosts], Hosts]) -> bool:
         return True
     folder = paths.state_directory()
     try:
-        directories.make_private(folder, "XDG_STATE_HOME")
+        files.make_private(folder, "XDG_STATE_HOME")
     except OSError:
         return False
     try:
-        with directories.locked(folder):
+        with files.locked(folder):
             before, _ = _read()
             after = change(before)
             data = json.dumps(after).encode()

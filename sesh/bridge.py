@@ -30,18 +30,17 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import check, config, directories, log, paths, programs, protocol, wire
+from sesh import check, config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import Hello, OpRequest, Welcome
+from sesh.messages import OP, EnteredAnswer, Hello, OpAnswer, OpRequest, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
-from sesh.requests import OP, EnteredAnswer, OpAnswer
 from sesh.store import recent, records, results
 
 Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
@@ -187,7 +186,7 @@ class Bridge:
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         daemon: wire.Connection | None = None
         try:
-            words = _checked_request(request)
+            words: OpRequest = check.checked_here(OpRequest, request)
             answers = [letter[:1] for letter in words.get("answers", [])]
             caller = LinkCaller(self._origin, asks=words.get("asks", False), answers=answers)
             caller.audience = self._audience
@@ -214,7 +213,7 @@ class Bridge:
         if request.get("verb") != OP:
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
-        arguments = checked_arguments(op, protocol.value(data) if data else {})
+        arguments = check.arguments(op, protocol.value(data) if data else {}, exact=True)
         if get_type_hints(op)["return"] == Entered:
             return _enter(caller, op, arguments, request)
         result = op(caller, **arguments)
@@ -271,24 +270,10 @@ def op_named(wire_name: str) -> Op[..., Any]:
     raise UsageError(f"sesh {__version__} has no op {printable(wire_name)}")
 
 
-def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
-    """Return the arguments of an op. Raises UsageError if their names or types are wrong."""
-    try:
-        return check.arguments(op, data, exact=True)
-    except Malformed as error:
-        raise UsageError(f"{op.wire_name} takes other arguments: {error}") from None
-
-
-def _checked_request(request: Mapping[str, object]) -> OpRequest:
-    try:
-        words: OpRequest = check.checked_here(OpRequest, request)
-    except Malformed as error:
-        raise UsageError(f"a malformed request: {error}") from None
-    return words
-
-
 def _refusal(number: object, error: Exception) -> bytes:
-    if not isinstance(error, SeshError):
+    if isinstance(error, Malformed):
+        error = UsageError(f"a malformed request: {error}")
+    elif not isinstance(error, SeshError):
         log.write_error("link", error)
         error = InternalError(f"internal error, {type(error).__name__}: {error}")
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
@@ -322,8 +307,8 @@ def _locked(session_id: str) -> Iterator[None]:
     if not session_id:
         yield
         return
-    folder = directories.ready_directory()
-    with directories.locked(folder, _ENTERING + session_id):
+    folder = files.ready_directory()
+    with files.locked(folder, _ENTERING + session_id):
         try:
             yield
         finally:

@@ -20,9 +20,9 @@ from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 from sesh import check, files, paths, wording
 from sesh.errors import Refused, UsageError, placed
 from sesh.keys import DetachKey
-from sesh.measures import MOST_SCROLLBACK, SCROLLBACK
 from sesh.names import check_host, printable, printable_path
 from sesh.programs import check_variables
+from sesh.schema import MOST_SCROLLBACK, SCROLLBACK
 
 if sys.version_info >= (3, 11):
     import tomllib

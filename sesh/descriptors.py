@@ -1,27 +1,20 @@
-"""Descriptors: poll them, and ask the kernel about terminals, sockets, pipes, and changes in a directory."""
+"""Descriptors: poll them, read stdin, and ask the kernel about terminals, sockets and pipes."""
 
 from __future__ import annotations
 
 import array
-import ctypes
 import errno
 import fcntl
 import os
 import select
-import socket
-import sys
 import termios
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from sesh.machine import LINUX
+from sesh.errors import Refused
 
-LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
-_LOCAL_PEERCRED = 0x001
-_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _LONGEST_POLL = 86_400_000.0
 """Milliseconds of one poll(2), whose int holds at most 24 days; a longer wait polls again."""
-_MOST_CONNECTIONS = 256
 _OTHER_DESCRIPTORS = 40  # descriptors reserved for files, pipes and links
 _USUAL_LIMIT = 4096
 
@@ -48,10 +41,6 @@ def check_audience(ready: list[int], audience: int) -> None:
 
 
 def most_connections() -> int:
-    return min(_MOST_CONNECTIONS, most_followed())
-
-
-def most_followed() -> int:
     """Return the most daemons to stay connected to: half of the descriptor limit (`ulimit -n`), less a reserve."""
     limit = os.sysconf("SC_OPEN_MAX")
     return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
@@ -72,20 +61,6 @@ def unread_by_peer(descriptor: int) -> bool:
         return False
 
 
-def peer_uid(peer: socket.socket) -> int:
-    """Return the user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
-    if LINUX:
-        credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
-    else:
-        credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
-    return int.from_bytes(credentials[4:8], sys.byteorder)
-
-
-def peer_pid(peer: socket.socket) -> int:
-    """Return the pid of a Unix socket's peer; of a listening peer, the pid that called listen(2). Linux only."""
-    return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
-
-
 def window_size(terminal: int) -> tuple[int, int, int, int]:
     """Return columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
 
@@ -96,20 +71,39 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
     return columns, rows, width, height
 
 
-def longest_line(descriptor: int) -> int:
-    """Return the maximum length of a line in canonical mode, in bytes; the terminal drops the rest."""
-    return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
+# -- stdin
 
 
-def watch_directory(path: str) -> int:
-    """Return a descriptor that becomes readable when an entry appears in a directory; -1 without inotify."""
-    if not LINUX:
-        return -1
-    library = ctypes.CDLL(None, use_errno=True)
-    descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-    if descriptor < 0:
-        return -1
-    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_CREATE | _IN_MOVED_TO) < 0:
-        os.close(descriptor)
-        return -1
-    return descriptor
+_BLOCK = 1 << 16
+
+
+def stdin_block(size: int, descriptor: int = 0) -> bytes | None:
+    """Read at most `size` bytes of stdin; empty at its end, None if no bytes are available yet. Raises Refused.
+
+    None is possible only for a non-blocking stdin, such as Node.js may leave to its children.
+    """
+    try:
+        return os.read(descriptor, size)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise Refused(f"cannot read stdin: {error.strerror}") from error
+
+
+def stdin_blocks(size: int = _BLOCK, descriptor: int = 0) -> Iterator[bytes]:
+    """Yield stdin in blocks of at most `size` bytes. Raises Refused."""
+    while (data := stdin_block(size, descriptor)) != b"":
+        if data is None:
+            select.select([descriptor], [], [])
+        else:
+            yield data
+
+
+def whole_stdin(largest: int) -> bytes:
+    """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
+    content = bytearray()
+    for data in stdin_blocks():
+        content += data
+        if len(content) > largest:
+            break
+    return bytes(content[: largest + 1])

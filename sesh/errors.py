@@ -6,10 +6,10 @@ defines the code.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from errno import EAGAIN, EMFILE, ENFILE
 from typing import Any
 
 from sesh.about import ON_HOST, PROGRAM, SESH
@@ -158,11 +158,9 @@ class Exists(SeshError, code="exists"):
 class Refused(SeshError, code="refused"):
     """sesh declines the action, for the reason in the message."""
 
-
-class NotSubmitted(Refused):
-    """A text was typed, but the program has not accepted it; after any other `Refused` nothing was typed."""
-
-    typed = True
+    def __init__(self, message: str, *, typed: bool = False, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.typed = typed
 
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
@@ -194,24 +192,21 @@ class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer.
 
     `reason`: why, in a few words for a list; empty if unknown. `at`: when another process noticed the failure,
-    by time.time; 0 if this process did. `unread`: the peer has surely not read the last request.
+    by time.time; 0 if this process did. `unread`: the peer has surely not read the last request. `here`: the cause is
+    this machine, which has no descriptor, process or disk space left for a link.
     """
 
-    reason = ""
     at = 0.0
 
-    def __init__(self, message: str, *, reason: str = "", unread: bool = False, **more: Any) -> None:
+    def __init__(
+        self, message: str, *, reason: str = "", unread: bool = False, here: bool = False, **more: Any
+    ) -> None:
         super().__init__(message, **more)
-        self.reason, self.unread = reason or self.reason, unread
+        self.reason, self.unread, self.here = reason, unread, here
 
 
-class Late(Unreachable):
-    """The host has not answered in time; a retry may succeed."""
-
-    reason = "no answer yet"
-
-
-WANTS_LOGIN = "asks for "  # begins the `reason` of a host that asks for a password or a second factor
+NO_ANSWER = "no answer yet"
+"""The `reason` of a host that has not answered in time; a retry may succeed."""
 
 
 class LoginRefused(Unreachable):
@@ -221,10 +216,6 @@ class LoginRefused(Unreachable):
     """
 
     asks = False
-
-
-class LocalFault(Unreachable):
-    """This machine has no descriptor, process or disk space left for a link. `reason`: the system's message."""
 
 
 class Lost(Unreachable):
@@ -285,18 +276,24 @@ def rebuild(facts: object) -> SeshError:
 
 
 def no_process(error: OSError) -> Refused:
-    return Refused(f"cannot start a process: {error.strerror or error}", hint=limit_hint(error))
+    return Refused(f"cannot start a process: {error.strerror or error}", hint=remedy(error))
 
 
-def limit_hint(error: OSError) -> str:
-    """Return the hint for an error that reports a reached limit; empty for any other."""
-    if error.errno == EAGAIN:
-        return "end some processes, or raise the limit (ulimit -u)"
-    return "close some files, or raise the limit (ulimit -n)" if error.errno in (EMFILE, ENFILE) else ""
+_REMEDIES = {
+    (errno.EAGAIN,): "end some processes, or raise the limit (ulimit -u)",
+    (errno.EMFILE, errno.ENFILE): "close some files, or raise the limit (ulimit -n)",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "make the directory writable, or set SESH_DIR to another one",
+    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there, or set SESH_DIR to another directory",
+}
 
 
-def silent_host(host: str, reason: str = "") -> Late:
-    return Late(f"{host} does not answer", reason=reason)
+def remedy(error: OSError) -> str:
+    """Return the hint for an error of the system; empty if there is none."""
+    return next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
+
+
+def silent_host(host: str, reason: str = "") -> Unreachable:
+    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER)
 
 
 def silent_daemon(name: str) -> Silent:

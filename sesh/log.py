@@ -6,24 +6,16 @@ a program. Daemons inherit the variable from the process that starts them.
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from sesh import files, measures, paths
-from sesh.errors import (
-    CannotStart,
-    Exists,
-    Interrupted,
-    NotFound,
-    ProtocolError,
-    SeshError,
-    Unreachable,
-    UsageError,
-    for_host,
-)
+from sesh import errors, files, measures, paths
+from sesh.errors import SeshError
 from sesh.wording import one_line
 
 Result = TypeVar("Result")
@@ -33,7 +25,9 @@ KEPT = 50  # lines that a daemon keeps in memory; older ones are dropped
 LARGEST = 4 << 20  # bytes at which the file no longer grows
 _LONGEST_LINE = 1000
 _FILE = "debug.log"
-_EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
+_EXPECTED = (
+    errors.UsageError, errors.NotFound, errors.Exists, errors.CannotStart, errors.Interrupted, KeyboardInterrupt,
+)  # fmt: skip
 """Errors caused by the user's request; not logged."""
 
 
@@ -41,12 +35,29 @@ def wanted() -> bool:
     return os.environ.get("SESH_DEBUG", "") not in ("", "0")
 
 
-def _write(part: str, text: str, trace: str = "") -> None:
-    """Append a line and a traceback to the user's file, if `wanted`. Never raises."""
-    line = f"{measures.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST_LINE]}\n{trace}"
-    with suppress(OSError):
-        if wanted():
-            files.append(os.path.join(paths.directory(), _FILE), line.encode("utf-8", "replace"), LARGEST)
+class _Handler(logging.Handler):
+    """Appends to the user's file. Each record asks whether that is `wanted`, as a daemon learns it after its fork."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, errors.Refused):
+            if wanted() and paths.trusted(folder := paths.directory()):
+                line = f"{self.format(record)}\n".encode("utf-8", "replace")
+                files.append(os.path.join(folder, _FILE), line, LARGEST)
+
+
+class _Formatter(logging.Formatter):
+    converter = staticmethod(time.gmtime)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
+        """Return the places of the traceback, without the exception's message, which may contain the user's data."""
+        return "".join(traceback.format_tb(ei[2]))
+
+
+_HANDLER = _Handler()
+_HANDLER.setFormatter(_Formatter("%(asctime)s %(process)d %(message)s", "%Y-%m-%dT%H:%M:%SZ"))
+_LOGGER = logging.getLogger("sesh")
+_LOGGER.propagate = False  # a program that uses the API may print what reaches the root
+_LOGGER.addHandler(_HANDLER)
 
 
 def write_error(part: str, error: BaseException) -> None:
@@ -56,12 +67,16 @@ def write_error(part: str, error: BaseException) -> None:
     """
     if isinstance(error, _EXPECTED):
         return
-    if isinstance(error, (Unreachable, ProtocolError)):
-        _write(part, f"{error.code}: {for_host(error.message, None)}{_raised_at(error)}")
-    elif isinstance(error, SeshError):
-        _write(part, f"{error.code}{_raised_at(error)}")
+    if not isinstance(error, SeshError):
+        _write(part, f"internal: {_described(error)}", error)
+    elif isinstance(error, (errors.Unreachable, errors.ProtocolError)):
+        _write(part, f"{error.code}: {errors.for_host(error.message, None)}{_raised_at(error)}")
     else:
-        _write(part, f"internal: {_described(error)}", "".join(traceback.format_tb(error.__traceback__)))
+        _write(part, f"{error.code}{_raised_at(error)}")
+
+
+def _write(part: str, text: str, error: BaseException | None = None) -> None:
+    _LOGGER.error("%s: %s", part, one_line(text)[:_LONGEST_LINE], exc_info=error)
 
 
 class FaultLog:

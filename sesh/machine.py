@@ -1,16 +1,35 @@
-"""This machine: its system, name and boot, its file systems, terminals and logins."""
+"""This machine and its processes: system, name, boot, file systems, sockets, terminals, logins.
+
+Nobody but this module asks whether the system is Linux or macOS.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
 import re
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from sesh import programs
 
 LINUX = sys.platform.startswith("linux")
+HAS_PROC = LINUX
+"""Whether /proc tells of processes and descriptors. Where it does not, `ps` tells of processes: less, and slowly."""
+SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
+LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
+USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
+PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
+_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
+_ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6
+_AF_ROUTE = 17
+_LOCAL_PEERCRED = 0x001
 
 
 def content(path: str, most: int = -1) -> bytes:
@@ -27,9 +46,69 @@ def read_proc(path: str, most: int = -1) -> bytes:
         return file.read(most) or b""
 
 
-def printed(*words: str) -> str:
+def _output(*words: str) -> str:
     """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError."""
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
+
+
+def network_changes() -> socket.socket | None:
+    """Return a socket that tells of new addresses and routes (rtnetlink(7), route(4)); None if there is none."""
+    with suppress(OSError, AttributeError):
+        if LINUX:
+            changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            changes.bind((0, _ADDRESSES_AND_ROUTES))
+        else:
+            changes = socket.socket(_AF_ROUTE, socket.SOCK_RAW, 0)
+        changes.setblocking(False)
+        return changes
+    return None
+
+
+def peer_uid(peer: socket.socket) -> int:
+    """Return the user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
+    if LINUX:
+        credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
+    else:
+        credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
+    return int.from_bytes(credentials[4:8], sys.byteorder)
+
+
+def peer_pid(peer: socket.socket) -> int:
+    """Return the pid of a Unix socket's peer; of a listening peer, the pid that called listen(2). Linux only."""
+    return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
+
+
+def watch_directory(path: str) -> int:
+    """Return a descriptor that becomes readable when an entry appears in a directory; -1 without inotify."""
+    if not LINUX:
+        return -1
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0:
+        return -1
+    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_CREATE | _IN_MOVED_TO) < 0:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+def has_acl(path: str) -> bool:
+    """Return whether a file has an ACL: the group bits of its mode are then only the mask (acl(5)). Linux only."""
+    with suppress(OSError):  # the file system has no extended attributes
+        return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
+    return False
+
+
+def pty_path(descriptor: int) -> str:
+    """Return the path of a pty's slave side. Raises OSError."""
+    if LINUX:
+        return f"/dev/pts/{int.from_bytes(fcntl.ioctl(descriptor, 0x80045430, bytes(4)), sys.byteorder)}"  # TIOCGPTN
+    return bytes(fcntl.ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
+
+
+def longest_line(descriptor: int) -> int:
+    """Return the maximum length of a line in canonical mode, in bytes; the terminal drops the rest."""
+    return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
 
 
 def device_number(rdev: int) -> int:
@@ -52,7 +131,7 @@ def boot_id() -> str:
     """Return the id of this boot of the machine. Raises OSError if no descriptor is left."""
     if LINUX:
         return _read_text("/proc/sys/kernel/random/boot_id")
-    return printed("sysctl", "-n", "kern.bootsessionuuid").strip()
+    return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
 def name() -> str:
@@ -74,7 +153,7 @@ def _read_text(path: str) -> str:
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 """Prefixes of the types of network file systems."""
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
-_SYSTEMD = "/run/systemd/system"  # exists if systemd is the init system: sd_booted(3)
+_SYSTEMD = "/run/systemd/system"
 
 
 def network_filesystem(path: str) -> str:
@@ -90,9 +169,14 @@ def network_filesystem(path: str) -> str:
     return kind if kind.startswith(_NETWORK) else ""
 
 
+def has_systemd() -> bool:
+    """Return whether systemd is the init system: sd_booted(3)."""
+    return os.path.isdir(_SYSTEMD)
+
+
 def shutting_down() -> bool:
     """Return whether systemd is shutting the machine down; takes a second at most."""
-    if not (LINUX and os.path.isdir(_SYSTEMD)):
+    if not has_systemd():
         return False
     state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
     return (state or "").strip() == "stopping"
@@ -118,3 +202,184 @@ def logind_kills() -> bool:
     text = "\n".join(os.fsdecode(content(path)) for path in paths)
     values = re.findall(r"^\s*KillUserProcesses\s*=\s*(\w+)", text, re.MULTILINE)
     return bool(values) and values[-1].lower() in ("yes", "true", "on", "1")
+
+
+# -- processes
+
+
+def stat_of(pid: int | str) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name, from the state on; empty if there is no such process.
+
+    `PID/task/TID` names a thread. The name is skipped, since it may contain blanks and brackets.
+    """
+    return fields_of(content(f"/proc/{pid}/stat"))
+
+
+def fields_of(stat: bytes) -> list[str]:
+    return stat.rpartition(b")")[2].decode("ascii", "replace").split()
+
+
+def _ps(pid: int, column: str) -> str:
+    """Return what ps(1) prints of a process. Raises OSError."""
+    return _output("ps", "-o", f"{column}=", "-p", str(pid)).strip()
+
+
+def start_time(pid: int) -> str:
+    """Return a process's start time, to detect a reused pid; empty if the process is not alive."""
+    if HAS_PROC:
+        fields = stat_of(pid)
+        return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
+    return _ps(pid, "lstart")
+
+
+def running_time(start: str) -> float:
+    """Return the seconds since a `start_time`; 0 if unknown."""
+    if not (HAS_PROC and start):
+        return 0.0
+    return time.clock_gettime(SINCE_BOOT) - int(start) / os.sysconf("SC_CLK_TCK")
+
+
+def controlling_tty(pid: int = 0) -> int:
+    """Return the `device_number` of a process's (default: this one's) controlling terminal; 0 without one."""
+    if HAS_PROC:
+        fields = stat_of(pid or "self")
+        return int(fields[4]) if len(fields) > 4 else 0
+    name = _ps(pid or os.getpid(), "tty")
+    try:
+        return device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
+    except OSError:
+        return 0
+
+
+def parent_of(pid: int) -> int:
+    """Return the parent of a process; 0 if unknown."""
+    parent = stat_of(pid)[1:2] if HAS_PROC else _ps(pid, "ppid").split()
+    return int(parent[0]) if parent else 0
+
+
+_SO_ACCEPTCON = 1 << 16
+_LONGEST_COMMAND = 64 << 10
+_LONGEST_COMM = 15
+"""Bytes at which the kernel cuts a process name (TASK_COMM_LEN, less the closing NUL)."""
+
+
+def directory_of(pid: int) -> str:
+    """Return the current directory of a process; empty if unknown."""
+    if HAS_PROC:
+        try:
+            return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
+        except OSError:
+            return ""
+    listed = _output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
+
+
+def command_of(pid: int) -> list[str]:
+    """Return the arguments of a process, program included, at most 64 KiB; empty if unknown."""
+    if HAS_PROC:
+        words = content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
+        return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
+    return _ps(pid, "args").split()
+
+
+def command_of_group(group: int, shell: int) -> list[str]:
+    """Return the arguments of a process group's leader, else of `shell`'s first child in the group.
+
+    The leader is the first command of a pipeline, and often the first to end.
+    """
+    if words := command_of(group):
+        return words
+    if not HAS_PROC:
+        return []
+    children = map(int, content(f"/proc/{shell}/task/{shell}/children").split())
+    return next(filter(None, (command_of(pid) for pid in children if stat_of(pid)[2:3] == [str(group)])), [])
+
+
+def set_process_title(text: str) -> None:
+    """Replace this process's arguments, which all users can read, by a text for `ps`. Linux only.
+
+    The text overwrites the arguments in memory, cut to their length; errors are ignored.
+    """
+    title = text.encode()
+    try:
+        start, end = (int(field) for field in stat_of("self")[45:47])  # arg_start, arg_end
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            os.pwrite(memory.fileno(), title[: end - start - 1].ljust(end - start, b"\0"), start)
+        with open("/proc/self/comm", "wb", buffering=0) as file:
+            file.write(title[:_LONGEST_COMM])
+    except (OSError, ValueError):
+        return
+
+
+def own_processes() -> list[tuple[int, int, list[str]]]:
+    """Return the user's live processes: (pid, parent's pid, arguments, program included)."""
+    if not HAS_PROC:
+        rows = [line.split(None, 2) for line in _output("ps", "-xo", "pid=,ppid=,args=").splitlines()]
+        return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
+    processes = []
+    for pid, fields in _living():
+        try:
+            if os.stat(f"/proc/{pid}").st_uid == os.geteuid():
+                processes.append((pid, int(fields[1]), command_of(pid)))
+        except OSError:
+            continue  # the process has just ended
+    return processes
+
+
+def open_paths(pid: int) -> set[str]:
+    """Return the targets of the links in /proc/PID/fd; empty if unknown."""
+    opened = set()
+    with suppress(OSError):  # the process has ended, or there is no /proc
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):  # the descriptor was closed
+                opened.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return opened
+
+
+def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
+    """Yield pid and `stat_of` fields of the visible live processes, of one `session` if given. Raises OSError.
+
+    Reads no file of other sessions' processes, since a hundred daemons may scan at the same time.
+    """
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and session in (None, _session_of(int(entry))):
+            try:
+                fields = fields_of(read_proc(f"/proc/{entry}/stat"))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue  # the process has ended, or is another user's
+            if len(fields) > 3 and fields[0] not in "ZX":
+                yield int(entry), fields
+
+
+def _session_of(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
+def listening() -> dict[str, str]:
+    """Return the paths of listening Unix sockets, by the targets of the links in /proc/PID/fd; empty if unknown.
+
+    A path may occur several times: once it is removed, a new socket can be bound to the same path.
+    """
+    sockets = {}
+    for line in content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
+        words = line.split(None, 7)
+        if len(words) == 8 and int(words[3], 16) & _SO_ACCEPTCON and words[7][:1] == "/":
+            sockets[f"socket:[{words[6]}]"] = words[7]
+    return sockets
+
+
+def groups_of_session(leader: int) -> list[int]:
+    """Return the live process groups of `leader`'s session, the leader's own first.
+
+    The order is for signals: a shell signalled after its job would start the next command of its line. Raises OSError
+    if the groups are unknown, so that a lack of descriptors does not make a live process look dead.
+    """
+    if HAS_PROC:
+        groups = {int(fields[2]) for _, fields in _living(leader)}
+    else:
+        rows = (line.split() for line in _output("ps", "-axo", "pid=,pgid=,stat=").splitlines())
+        groups = {int(row[1]) for row in rows if row[2][0] != "Z" and _session_of(int(row[0])) == leader}
+    return sorted(groups, key=lambda group: (group != leader, group))

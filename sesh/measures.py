@@ -6,11 +6,11 @@ import time
 from datetime import datetime, timezone
 
 from sesh.errors import UsageError
+from sesh.machine import SINCE_BOOT
 from sesh.names import is_decimal, printable
+from sesh.schema import LARGEST_SIDE, SCROLLBACK
 
 Size = tuple[int, int, int, int]  # columns, rows, and width and height in pixels (0 if unknown)
-LARGEST_SIDE = 1000
-SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
 _LONGEST = 1e9
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -60,13 +60,11 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
 
 _MINUTE = 60
 _UNITS = (86400, "d"), (3600, "h"), (_MINUTE, "m")
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 
 
 def uptime() -> float:
     """Return the seconds since this machine started, suspend time included."""
-    return time.clock_gettime(_SINCE_BOOT)
+    return time.clock_gettime(SINCE_BOOT)
 
 
 class SteadyClock:
@@ -81,7 +79,7 @@ class SteadyClock:
         self.step = 0.0
 
     def now(self) -> float:
-        return self.origin + time.clock_gettime(_SINCE_BOOT)
+        return self.origin + time.clock_gettime(SINCE_BOOT)
 
     def wall_time(self, moment: float) -> float:
         """Return a moment of this clock as wall clock time. Changes of the wall clock below a second are ignored."""

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 
 from sesh import machine
 from sesh.about import ON_HOST, SESH
-from sesh.descriptors import LONGEST_SOCKET_PATH
 from sesh.errors import Exists, NotFound, Refused
-from sesh.machine import LINUX
 from sesh.names import check_name, is_name, subject
 
 PRIVATE = 0o700
@@ -55,27 +53,26 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     A safe directory is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
     the environment variable that names the directory.
     """
-    elsewhere = f"set {variable} to a directory of yours"
+    fix = f"set {variable} to a directory of yours"
     try:
         status = os.lstat(path)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Refused(f"cannot access {path}: {error.strerror}; {elsewhere}") from error
+        raise Refused(f"cannot access {path}: {error.strerror}; {fix}") from error
+    mode, problem = stat.S_IMODE(status.st_mode), ""
     if stat.S_ISLNK(status.st_mode):
-        raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it points to")
-    if not stat.S_ISDIR(status.st_mode):
-        raise Refused(f"{path} is not a directory; remove it, or {elsewhere}")
-    if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {elsewhere}")
-    mode = stat.S_IMODE(status.st_mode)
-    chmod = f"run: {ON_HOST}chmod 700 {path}"
-    if mode & 0o077:
-        fix = f"{chmod}, or " if path.startswith(f"{home()}/") else ""  # never advise chmod of /tmp or of the home
-        fix += f"set {variable} to a directory of its own"
-        raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
-    if mode & PRIVATE != PRIVATE:
-        raise Refused(f"you have no access to {path} (mode {mode:04o}); {chmod}")
+        problem = "is a symbolic link"
+    elif not stat.S_ISDIR(status.st_mode):
+        problem = "is not a directory"
+    elif status.st_uid != os.geteuid():
+        problem = f"belongs to another user (uid {status.st_uid})"
+    elif mode & 0o777 != PRIVATE:
+        problem = f"is accessible to other users, or not to you (mode {mode:04o})"
+        if path.startswith(f"{home()}/"):  # never advise chmod of /tmp or of the home
+            fix = f"run: {ON_HOST}chmod 700 {path}"
+    if problem:
+        raise Refused(f"{path} {problem}; {fix}")
     check_safe_path(os.path.dirname(path), variable)
     return True
 
@@ -118,7 +115,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
-    if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or _has_acl(path))):
+    if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or machine.has_acl(path))):
         fix = f"run: {ON_HOST}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
@@ -128,18 +125,10 @@ def _is_unmapped(uid: int) -> bool:
 
     These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that uid. Linux only.
     """
-    if not LINUX or machine.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
+    if machine.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
     ranges = [[int(number) for number in line.split()] for line in machine.content("/proc/self/uid_map").splitlines()]
     return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
-
-
-def _has_acl(path: str) -> bool:
-    """Return whether a file has an ACL: the group bits of its mode are then only the mask (acl(5)). Linux only."""
-    try:
-        return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
-    except OSError:
-        return False
 
 
 def _is_own_group(group: int) -> bool:
@@ -226,12 +215,12 @@ def names() -> list[str]:
 
 @contextmanager
 def reachable(folder: str, entry: str) -> Iterator[str]:
-    """Yield an address for a socket in `folder`; on Linux even if its path exceeds the limit of `sun_path`."""
+    """Yield an address for a socket in `folder`; with /proc even if its path exceeds the limit of `sun_path`."""
     path = os.path.join(folder, entry)
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) <= machine.LONGEST_SOCKET_PATH:
         yield path
         return
-    if not LINUX:
+    if not machine.HAS_PROC:
         raise Refused(f"{path} is too long for a socket; set SESH_DIR to a shorter directory")
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sesh.errors import LocalFault, Unreachable, UsageError
+from sesh.errors import Unreachable, UsageError
 from sesh.names import printable
 
 
@@ -41,7 +41,7 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
     message = f"cannot run {name}: {error.strerror}"
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return Unreachable(message, hint=hint, reason=message)
-    return LocalFault(message, reason=str(error.strerror))
+    return Unreachable(message, reason=str(error.strerror), here=True)
 
 
 def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
@@ -109,13 +109,10 @@ def renewed_variables(environment: Mapping[str, str], more: Iterable[str] = ()) 
     return {name: environment.get(name, "") for name in (*RENEWED, *more)}
 
 
-def accepted_variables(sent: object) -> dict[str, str]:
+def accepted_variables(sent: Mapping[str, str]) -> dict[str, str]:
     """Return a peer's renewed variables, without those that are unsafe for shells."""
-    if not isinstance(sent, dict):
-        return {}
     return {
         name: value
         for name, value in list(sent.items())[:_MOST_RENEWED]
-        if isinstance(name, str) and _is_variable(name) and isinstance(value, str)
-        if len(value) <= _LONGEST_VALUE and (value.isprintable() or not value)
+        if _is_variable(name) and len(value) <= _LONGEST_VALUE and value.isprintable()
     }

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from sesh import check, descriptors, errors, paths, protocol
+from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Hello, Message, Switch, Welcome
+from sesh.messages import Answer, Hello, Message, RequestType, Switch, Welcome
 from sesh.names import check_name
-from sesh.requests import Answer, RequestType
 from sesh.schema import ErrorFacts, Event
 
 if TYPE_CHECKING:
@@ -371,7 +370,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         if time.monotonic() > deadline:
             raise errors.silent_daemon(name)
         time.sleep(0.01)
-    uid = descriptors.peer_uid(opened)
+    uid = machine.peer_uid(opened)
     if uid != os.geteuid():  # the directory may have been replaced since the check
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")

@@ -10,17 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wcwidth import wcswidth, wcwidth
+from wcwidth import wcswidth
 
 from sesh import measures
 from sesh.about import ON_HOST, SESH
 from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
-_ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
-"""The zero-width joiner of emoji, and the range of regional indicators. Two indicators make a flag."""
 _NOTIFICATION_COLUMNS = 30
-_MOST_MARKS = 4096  # zero-width characters after which `cut` stops looking for columns
+_MOST_MARKS = 256  # zero-width characters after which `cut` stops looking for columns
 LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20  # characters at which a host's text is cut
 STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"  # SGR and links (OSC 8)
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
@@ -256,25 +254,12 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
     if limit < 1:
         return ""
     kept = ""
-    for cluster in reversed(_clusters(near)) if keeps_end else _clusters(near):
-        longer = cluster + kept if keeps_end else kept + cluster
+    for character in reversed(near) if keeps_end else near:
+        longer = character + kept if keeps_end else kept + character
         if columns(longer) + len(mark) > limit:
             break
         kept = longer
     return mark + kept if keeps_end else kept + mark
-
-
-def _clusters(text: str) -> list[str]:
-    """Split a text into clusters: a character with its marks, joined emoji, a flag."""
-    clusters: list[str] = []
-    for char in text:
-        last = clusters[-1] if clusters else ""
-        flag = len(last) == 1 and _FLAG_HALF[0] <= last <= _FLAG_HALF[1] and _FLAG_HALF[0] <= char <= _FLAG_HALF[1]
-        if last and (flag or last[-1] == _ZWJ or wcwidth(char) == 0):
-            clusters[-1] += char
-        else:
-            clusters.append(char)
-    return clusters
 
 
 NOTIFICATION_INTERVAL = 60.0

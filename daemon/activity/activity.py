@@ -29,7 +29,7 @@ from sesh.daemon.shell import shells
 from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
-from sesh.stored import Facts
+from sesh.schema import Facts
 from sesh.wording import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
@@ -180,7 +180,7 @@ class Activity:
         if pty is None:
             return False
         group = pty.foreground()
-        if not machine.LINUX:
+        if not machine.HAS_PROC:
             return self._at_prompt(pty, group, raw=True)
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
@@ -297,6 +297,6 @@ class Activity:
         """Return whether the foreground is a shell at its prompt, by its marks or by the kernel."""
         if group == self.kept.prompt_group:
             return True
-        if not machine.LINUX:  # without /proc, only the session's own shell can be recognized
+        if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
             return raw and group == self._facts["pid"] and self._facts["shell"]
         return shells.at_prompt(pty)

@@ -22,11 +22,9 @@ from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.messages import Words
-from sesh.requests import TELL, TYPED, Answer, RequestType
-from sesh.schema import Event
+from sesh.messages import TELL, TYPED, Answer, RequestType, Words
+from sesh.schema import Event, Facts
 from sesh.store import recent
-from sesh.stored import Facts
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it

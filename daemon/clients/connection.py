@@ -14,7 +14,7 @@ from sesh import protocol
 from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
-from sesh.requests import Answer
+from sesh.messages import Answer
 
 READ_SIZE = 1 << 16
 FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled

@@ -9,9 +9,9 @@ import stat
 from collections.abc import Callable
 
 from sesh import paths, wire
-from sesh.descriptors import peer_uid
-from sesh.directories import locked, masked
 from sesh.errors import Refused
+from sesh.files import locked, masked
+from sesh.machine import peer_uid
 from sesh.store import records
 
 BACKLOG = 128

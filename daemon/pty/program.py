@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
@@ -143,7 +142,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
 def shell_words(path: str, *, login: bool) -> list[str]:
     """Return the argv of an interactive shell; a leading dash makes it a login shell, the default on macOS."""
     name = os.path.basename(path)
-    return [f"-{name}" if login or sys.platform == "darwin" else name]
+    return [f"-{name}" if login or machine.USES_LOGIN_SHELLS else name]
 
 
 def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:

@@ -12,7 +12,7 @@ from resource import struct_rusage
 from sys import byteorder
 from termios import TIOCSWINSZ
 
-from sesh import machine, processes, protocol
+from sesh import machine, protocol
 
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
@@ -41,7 +41,7 @@ class Pty:
         self.status: int | None = None
         self.usage: struct_rusage | None = None  # both are set by `reap`
         self.descriptor, self.slave, self.pid = descriptor, slave, pid
-        self.path = _path_of(self.descriptor)
+        self.path = machine.pty_path(self.descriptor)
         self.device = machine.device_number(os.stat(self.path).st_rdev)
 
     @classmethod
@@ -49,7 +49,7 @@ class Pty:
         """Return the pty of a new program."""
         os.set_blocking(descriptor, False)
         # Keep the slave side open: else a program that closes and reopens its terminal would seem to have ended.
-        slave = os.open(_path_of(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        slave = os.open(machine.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
     def read(self) -> tuple[bytes, bool]:
@@ -141,7 +141,7 @@ class Pty:
 
         A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         """
-        groups = processes.groups_of_session(self.pid)
+        groups = machine.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
                 _signal_group(group, number)
@@ -151,7 +151,7 @@ class Pty:
         """Return the living process groups of the session; only the program's own while it lives."""
         if self.status is None and _lives(self.pid):
             return [self.pid]  # listing all processes of the system is slow
-        return processes.groups_of_session(self.pid)
+        return machine.groups_of_session(self.pid)
 
     def reap(self) -> bool:
         if self.status is None:
@@ -169,13 +169,6 @@ class Pty:
         self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def _path_of(descriptor: int) -> str:
-    """Return the path of a pty's slave side. Raises OSError."""
-    if machine.LINUX:
-        return f"/dev/pts/{int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)}"  # TIOCGPTN
-    return bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
 
 
 def _lives(child: int) -> bool:

@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator
 from enum import Enum
 
-from sesh import machine, processes
+from sesh import machine
 
 _READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by machine type (syscalls(2))
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
 """The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
 for _machine in ("riscv64", "loongarch64"):
     _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
-_MACHINE = os.uname().machine if machine.LINUX else ""
+_MACHINE = os.uname().machine if machine.HAS_PROC else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined
 _CONTROLLING = 5 << 8  # the number of /dev/tty
@@ -65,7 +65,7 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
 
 def runs(group: int, leader: int) -> bool:
     """Return whether a process of the foreground `group` is running or runnable."""
-    return any(processes.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
+    return any(machine.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
 
 
 def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
@@ -89,7 +89,7 @@ def _members(group: int, leader: int) -> Iterator[int]:
         if pid in seen:
             continue
         seen.add(pid)
-        fields = processes.stat_of(pid)
+        fields = machine.stat_of(pid)
         if len(fields) > 2 and fields[0] not in "ZX" and fields[2] == str(group):
             yield pid
         for thread in _threads(pid):

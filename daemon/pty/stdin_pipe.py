@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from sesh.loop.loop import WRITE, Loop
-from sesh.requests import FeedAnswer
+from sesh.messages import FeedAnswer
 
 
 class StdinPipe:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
-from sesh.measures import SCROLLBACK, scrollback_bytes
+from sesh.measures import scrollback_bytes
+from sesh.schema import SCROLLBACK
 from sesh.vt.emulator import SLICE, Emulator
 from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks

@@ -11,11 +11,11 @@ import re
 import time
 from dataclasses import dataclass
 
-from sesh import processes
+from sesh import machine
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.queue import RunQueue
-from sesh.stored import Facts
+from sesh.schema import Facts
 from sesh.wording import plain
 
 MAX_COMMAND = 4096  # characters; the rest is cut
@@ -65,7 +65,7 @@ class CommandMarks:
             self.begun = None
             return
         command = parse_command(body)
-        cwd = processes.directory_of(self._pump.foreground) or processes.directory_of(int(self._facts["pid"]))
+        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts["pid"]))
         number = self._runs.history.next_number() if command is not None else 0
         self.begun = Begun(position, time.time(), time.monotonic(), command, number, cwd)
         if command is None:

@@ -18,7 +18,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from sesh import directories, files, paths
+from sesh import files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 
 _BEGIN = b"\x1b]7373;"
@@ -150,7 +150,7 @@ class Wrapper:
         # fish prints the line in which an error occurs; it must not contain the mark.
         separator = "\n" if self.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
-        with directories.masked(0o077):
+        with files.masked(0o077):
             for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
                 files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 

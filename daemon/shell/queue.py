@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 
-from sesh import processes
+from sesh import machine
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
@@ -25,8 +25,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
-from sesh.schema import RunFacts
-from sesh.stored import Facts
+from sesh.schema import Facts, RunFacts
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
@@ -175,7 +174,7 @@ class RunQueue:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
         run.number = self.history.next_number()
-        run.begin = Begin(run.since, time.time(), processes.directory_of(shell.pid))
+        run.begin = Begin(run.since, time.time(), machine.directory_of(shell.pid))
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(Timer.RUN, QUIET, self.step)
         if not run.wait:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sesh import processes
+from sesh import machine
 from sesh.about import SESH
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -14,7 +14,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
 from sesh.measures import STEADY
-from sesh.stored import Facts
+from sesh.schema import Facts
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
@@ -83,7 +83,7 @@ def output_stopped(pty: Pty | None, name: str) -> Busy | None:
 
 def kind_of(pid: int) -> str:
     """Return the kind of an interactive shell; empty for a script and for any other program."""
-    words = processes.command_of(pid)
+    words = machine.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
         program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
@@ -117,12 +117,12 @@ def _runs_script(words: list[str]) -> bool:
 def foreground_name(pty: Pty, asker: int = -1, own: Sequence[str] = ()) -> str:
     """Return the name of the program in the foreground; if that is `asker`, which is about to end, that of `own`."""
     group = pty.foreground()
-    words = own if group == asker else processes.command_of(group)
+    words = own if group == asker else machine.command_of(group)
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 
 def alive(pid: int) -> bool:
-    return processes.start_time(pid) != ""
+    return machine.start_time(pid) != ""
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:

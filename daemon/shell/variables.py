@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from sesh import directories, files
+from sesh import files
 from sesh.errors import Refused
 from sesh.store import records
 
@@ -40,7 +40,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     if now == before:
         return
     text = "".join(f"{key}={value}\n" for key, value in now.items())
-    with suppress(OSError), directories.masked(0o077):
+    with suppress(OSError), files.masked(0o077):
         files.write_whole(path, text.encode("utf-8", "surrogateescape"))
 
 

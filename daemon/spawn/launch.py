@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, descriptors, directories, errors, machine, names, paths, processes, programs, requests, wire
+from sesh import about, errors, files, machine, messages, names, paths, programs, wire
 from sesh.about import SESH
 from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
@@ -35,7 +35,7 @@ _STATUS = (  # lines of /proc/self/status
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
 _FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")  # in /proc/self
-_PRIORITIES = slice(37, 39)  # the fields of `processes.stat_of` for real-time priority and policy
+_PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time priority and policy
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
@@ -48,7 +48,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     have started, and does not answer.
     """
     names.check_name(spec["name"])
-    directories.ready_directory()
+    files.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
     mask = os.umask(0o077)
@@ -60,15 +60,15 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _fork(deadline)
         try:
-            connection.send(wire.asking(requests.START, 1, json.dumps(spec).encode()), deadline)
-            connection.answer(requests.START, 0, deadline)
+            connection.send(wire.asking(messages.START, 1, json.dumps(spec).encode()), deadline)
+            connection.answer(messages.START, 0, deadline)
         except BaseException as error:
             connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
             connection.close()
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise directories.refusal(error) from error
+        raise files.refusal(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent(message) if limit is None else errors.TimedOut(message)) from error
@@ -85,7 +85,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
-    with suppress(errors.TimedOut), directories.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
+    with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
         listening = wire.open_socket(name)
         if listening is None:
             return
@@ -123,7 +123,7 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
         return connection
-    with directories.locked(paths.directory(), directories.STARTING, timeout=deadline - time.monotonic()):
+    with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
         return _fork_of(path) or _start_zygote(path, scope, deadline)
 
 
@@ -142,7 +142,7 @@ def _connect(path: str) -> wire.Connection:
         opened.setblocking(False)
         with paths.reachable(*os.path.split(path)) as address:
             opened.connect(address)
-        if descriptors.peer_uid(opened) != os.geteuid():
+        if machine.peer_uid(opened) != os.geteuid():
             raise ConnectionRefusedError
         return wire.adopt(opened)
 
@@ -168,7 +168,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
         os.unlink(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-            with directories.masked(0o177), paths.reachable(*os.path.split(path)) as address:
+            with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
             connection = _connect(path)  # before it starts: a zygote without connections exits
@@ -221,7 +221,7 @@ def zygote_path(*, scoped: bool) -> str:
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
         *(scoped or machine.content("/proc/self/cgroup"), memory.oom_score_outside()),
-        processes.stat_of("self")[_PRIORITIES],
+        machine.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):
         facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
@@ -237,7 +237,7 @@ def own_scope() -> list[str]:
     In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
-    if not machine.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
+    if not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []
     scope = os.fsdecode(machine.content("/proc/self/cgroup")).strip().rpartition("/")[2]
     if not scope.endswith(".scope") or (scope.startswith("session-") and not machine.logind_kills()):

@@ -14,7 +14,7 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import about, directories, log, measures, paths, processes, protocol, wire
+from sesh import about, files, log, machine, measures, paths, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
@@ -59,12 +59,12 @@ def _start(creator: socket.socket) -> Server:
     wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
     os.environ.clear()
     os.environ.update(wanted)
-    processes.set_process_title(f"{PROGRAM}: {spec['name']}")
+    machine.set_process_title(f"{PROGRAM}: {spec['name']}")
     about.hold_package()
     try:
         server = _set_up(spec, creator, connection)
     except Exception as error:
-        failure = directories.refusal(error) if isinstance(error, OSError) else error
+        failure = files.refusal(error) if isinstance(error, OSError) else error
         if not isinstance(failure, SeshError):
             log.write_error("daemon", error)
             failure = InternalError(f"cannot set up the session: {error}")

@@ -13,7 +13,7 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, descriptors, errors, log, processes, protocol
+from sesh import about, errors, log, machine, protocol
 from sesh.daemon import memory
 from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
@@ -52,7 +52,7 @@ def _reset() -> None:
         os.dup2(null, descriptor)
     os.close(null)
     memory.outlive_programs()
-    processes.set_process_title(about.ZYGOTE)
+    machine.set_process_title(about.ZYGOTE)
     gc.freeze()  # the collector must not write to pages that forks share
 
 
@@ -67,7 +67,7 @@ def _serve(listening: socket.socket) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):
             opened, _ = listening.accept()
             with opened:
-                if descriptors.peer_uid(opened) == os.geteuid():
+                if machine.peer_uid(opened) == os.geteuid():
                     _fork_daemon(listening, opened)
 
 

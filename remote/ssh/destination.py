@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from sesh import paths, programs
-from sesh.errors import InvalidHost, Late, Unreachable
+from sesh.errors import NO_ANSWER, InvalidHost, Unreachable
 from sesh.names import check_host, printable
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
@@ -116,7 +116,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
         raise programs.cannot_run(printable(ssh), error, hint) from error
     except subprocess.TimeoutExpired as error:
         hint = "a `Match exec` in ssh_config or a name server may be slow"
-        raise Late(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint) from error
+        raise Unreachable(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint, reason=NO_ANSWER) from error
     settings: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")

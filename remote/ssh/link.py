@@ -22,11 +22,10 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import Near, Welcome, Words
+from sesh.messages import OP, Near, OpAnswer, Welcome, Words
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
-from sesh.requests import OP, OpAnswer
 
 ANSWER_TIME = 60.0
 """Seconds for a request without a deadline: more than any op takes for one session (to reload: 45)."""
@@ -158,7 +157,7 @@ class Link(wire.Connection):
 
         If the request enters a session, its daemon then replaces the bridge at the other end. If the answer is a
         `question` for the person, the bridge stays. Raises Lost if the link breaks or goes silent before the answer,
-        TimedOut past the deadline, without one Late after `ANSWER_TIME`.
+        TimedOut past the deadline, without one Unreachable after `ANSWER_TIME`.
         """
         until = time.monotonic() + ANSWER_TIME if deadline is None else deadline
         sent, self._request, self._requests = self._request is request, request, _NUMBER

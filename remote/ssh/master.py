@@ -184,7 +184,7 @@ class _Login:
             raise words.failure(self.destination, printed)
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
-        """Wait until the socket accepts; return False if its ssh ends before that. Raises Late, Interrupted."""
+        """Wait until the socket accepts; return False if its ssh ends before that. Raises Unreachable, Interrupted."""
         output, began = SshOutput(lock.fileno()), time.monotonic()
         while not ended():
             if is_alive(self.destination):

@@ -19,7 +19,7 @@ from math import inf
 
 from sesh import descriptors, paths, programs
 from sesh.about import SESH
-from sesh.errors import LocalFault, SeshError, Unreachable, silent_host
+from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.attempts import Attempt, Reopen
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Near
@@ -191,13 +191,13 @@ def open_link(
 
 @contextmanager
 def local_faults(destination: Destination) -> Iterator[None]:
-    """Convert OSError of this machine to LocalFault."""
+    """Convert OSError of this machine to Unreachable."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"cannot open a link to @{destination.host}: {reason}"
-        raise LocalFault(message, hint=f"see: {SESH} --doctor", reason=reason) from error
+        raise Unreachable(message, hint=f"see: {SESH} --doctor", reason=reason, here=True) from error
 
 
 # -- replacing a lost link

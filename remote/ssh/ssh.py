@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 
-from sesh import directories, files, paths, programs
+from sesh import files, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import VARIABLES, Destination, environment_options, option, program
@@ -164,11 +164,11 @@ def control_directory() -> str:
     elif runtime and _is_own(runtime):
         folder = os.path.join(runtime, "sesh")
     else:
-        folder = os.path.join(directories.ready_directory(), ".control")
+        folder = os.path.join(files.ready_directory(), ".control")
     if len(os.fsencode(folder)) + 1 + _SOCKET_NAME > _MAX_SOCKET_PATH:
         folder = f"/tmp/sesh-{os.geteuid()}"  # noqa: S108 - checked below like any other
     try:
-        directories.make_private(folder, "SESH_CTRL_DIR")
+        files.make_private(folder, "SESH_CTRL_DIR")
     except OSError as error:
         hint = "set SESH_CTRL_DIR to a directory of yours"
         raise Refused(f"{folder} cannot be created: {error.strerror}", hint=hint) from error

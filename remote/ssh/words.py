@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable
 
-from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Unreachable
+from sesh.errors import NO_ANSWER, LoginRefused, Unreachable
 from sesh.remote.ssh.destination import Destination
 from sesh.wording import plain
 
@@ -31,6 +31,7 @@ _NOISE = (
 _PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended, whose own lines have the reason
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
+_WANTS_LOGIN = "asks for "  # begins the reason of a host that asks for a password or a second factor
 Say = Callable[[str], object]
 
 
@@ -92,10 +93,10 @@ def failure(destination: Destination, text: str) -> Unreachable:
         return LoginRefused(message, hint=f"check it with: ssh {host}", reason="host key unknown")
     if refusals:
         why = _refusal(refusals[-1])
-        unable = ", and sesh cannot ask you for it here" if why.startswith(WANTS_LOGIN) else ""
+        unable = ", and sesh cannot ask you for it here" if why.startswith(_WANTS_LOGIN) else ""
         return AuthenticationFailed(f"{host} {why}{unable}", hint=f"try: ssh {host}", reason=why)
     if "timed out" in last:
-        return Late(f"cannot reach {host}: {last}")
+        return Unreachable(f"cannot reach {host}: {last}", reason=NO_ANSWER)
     short = last.rpartition(": ")[2]
     return Unreachable(f"cannot reach {host}: {last}", reason=short[:1].lower() + short[1:])
 
@@ -105,7 +106,7 @@ def _refusal(line: str) -> str:
     methods = re.search(r"Permission denied \(([a-z0-9,-]{1,256})\)", line)
     if methods and not {"password", "keyboard-interactive"}.intersection(methods[1].split(",")):
         return "does not accept your keys"
-    return f"{WANTS_LOGIN}a password or a second factor"
+    return f"{_WANTS_LOGIN}a password or a second factor"
 
 
 def _remove_key_command(host: str, text: str) -> str:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sesh import config, directories, files, paths
+from sesh import config, files, paths
 from sesh.errors import ProtocolError, Refused
 from sesh.names import printable
 from sesh.remote import eventlog
@@ -140,7 +140,7 @@ def _remember(destination: Destination, found: dict[str, str]) -> None:
     path = paths.synced_file(destination.host)
     data = json.dumps({"key": destination.key, "paths": found}).encode()
     try:
-        directories.make_private(os.path.dirname(path), "XDG_STATE_HOME")
+        files.make_private(os.path.dirname(path), "XDG_STATE_HOME")
         files.write_whole(path, data)
     except OSError:
         return  # the next sync pushes again

@@ -201,7 +201,7 @@ class Session:
         `if_waiting`: type only if the session waits for a person; a regular expression has to match the question, too.
         `force`: with `enter`, type even after a person's unfinished input, or while the program asks; without `force`,
         both raise Busy. Raises Busy also if the program does not read, Refused if `if_waiting` does not hold, and
-        NotSubmitted if the text was typed but Enter was not pressed.
+        Refused, `typed`, if the text was typed but Enter was not pressed.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 
-from sesh import processes, programs
+from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -19,7 +19,7 @@ from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
-from sesh.messages import Hello
+from sesh.messages import SWITCH, WAIT, Hello
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.quitkey import quit_key
@@ -27,9 +27,8 @@ from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.requests import SWITCH, WAIT
+from sesh.schema import Record
 from sesh.store import listing, recent, records
-from sesh.stored import Record
 from sesh.wire import Connection
 
 Enter = Callable[[Hello | None], Entered]
@@ -193,9 +192,9 @@ def contains_this_terminal(name: str) -> bool:
     for pid in (os.getpid(), *_tmux_clients()):
         ancestor = pid
         while record is not None and ancestor > 1:
-            if listing.holds(record, processes.controlling_tty(ancestor)):
+            if listing.holds(record, machine.controlling_tty(ancestor)):
                 return True
-            ancestor = processes.parent_of(ancestor)
+            ancestor = machine.parent_of(ancestor)
     return False
 
 

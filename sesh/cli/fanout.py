@@ -14,7 +14,7 @@ from functools import partial
 from itertools import cycle
 from typing import IO, Any
 
-from sesh import stdin
+from sesh import descriptors
 from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.gather import Gathering
@@ -131,7 +131,7 @@ class _StdinCopy:
     def _read(self, stopped: Interrupts) -> bytes | None:
         polled([(0, select.POLLIN), (stopped.inbound, select.POLLIN)], None)
         stopped.check()
-        return stdin.block(_BLOCK)
+        return descriptors.stdin_block(_BLOCK)
 
 
 class _HostInvocation(Invocation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from sesh import stdin
+from sesh import descriptors
 from sesh.cli.invocation import Invocation
 from sesh.ops import agents
 
@@ -19,7 +19,7 @@ def hook(cli: Invocation) -> int:
     signal.setitimer(signal.ITIMER_REAL, _TIMEOUT)
     try:
         agent = (cli.line.tail or [""])[0]
-        agents.report_event(agent, "" if os.isatty(0) else stdin.whole(_MAX_BYTES).decode())
+        agents.report_event(agent, "" if os.isatty(0) else descriptors.whole_stdin(_MAX_BYTES).decode())
     except Exception:
         return 0  # an error of sesh must not stop the agent
     return 0

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from sesh import errors, stdin, wording
+from sesh import descriptors, errors, wording
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_facts
@@ -94,7 +94,7 @@ def _read(file: str | None) -> bytes:
     if file is None:
         if os.isatty(0):
             raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-        data = stdin.whole(_MAX_BYTES)
+        data = descriptors.whole_stdin(_MAX_BYTES)
     else:
         try:
             with open(file, "rb") as content:

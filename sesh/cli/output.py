@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sesh import errors, log, wording
 from sesh.cli import printing
 from sesh.cli.verbs import Verb
-from sesh.errors import ExitCode, Refused, SeshError, limit_hint
+from sesh.errors import ExitCode, Refused, SeshError, remedy
 from sesh.outcomes import PrintedError
 
 _SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
@@ -93,7 +93,7 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
         return errors.Interrupted(str(cause))
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
         file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
-        hint = limit_hint(cause) or "try again when the system has recovered"
+        hint = remedy(cause) or "try again when the system has recovered"
         return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if runs_command else None)
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     hint = "set SESH_DEBUG=1 to see more"

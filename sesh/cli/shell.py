@@ -10,7 +10,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, paths, stdin
+from sesh import descriptors, measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
@@ -198,6 +198,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
         bytes_of(pressed)  # refuses an unknown key before stdin is read
-    typed = stdin.blocks(CHUNK, cli.open_stdin()) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = descriptors.stdin_blocks(CHUNK, cli.open_stdin()) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

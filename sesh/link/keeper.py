@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Container
 
 from sesh.descriptors import polled
-from sesh.errors import Ended, Interrupted, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, Interrupted, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.attempts import Attempt, Attempts, Reopen, Result, Schedule
 from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
@@ -170,6 +170,5 @@ class LinkKeeper:
 def _reason(error: Exception) -> str:
     """Return why an attempt failed, in a few words."""
     if isinstance(error, SeshError):
-        here = " here" if isinstance(error, LocalFault) else ""
-        return f"{error.reason}{here}" if isinstance(error, Unreachable) else ""
+        return f"{error.reason}{' here' * error.here}" if isinstance(error, Unreachable) else ""
     return f"{getattr(error, 'strerror', None) or error} here"

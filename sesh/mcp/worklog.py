@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from glob import escape, glob
 from threading import Lock
 
-from sesh import directories, files, measures, paths, wording
+from sesh import files, measures, paths, wording
 from sesh.api import Session
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.schema import Summary
@@ -165,5 +165,5 @@ def _add(file: str | None, text: str) -> None:
     """Append in one write; ignore an error, which must not stop the work."""
     with suppress(OSError, Refused):
         if file is not None:
-            directories.make_private(os.path.dirname(file), _VARIABLE)
+            files.make_private(os.path.dirname(file), _VARIABLE)
             files.append(file, text.encode("utf-8", "replace"), MAX_BYTES)

@@ -20,14 +20,14 @@ import shlex
 import stat
 from typing import Any, NamedTuple
 
-from sesh import files, machine, paths, processes, wire
+from sesh import files, machine, paths, wire
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
+from sesh.messages import RESUME, STATE, STATUS
 from sesh.names import printable
 from sesh.protocol import STATES
-from sesh.requests import RESUME, STATE, STATUS
+from sesh.schema import Record
 from sesh.store import listing
-from sesh.stored import Record
 
 Value = dict[str, Any]
 
@@ -228,12 +228,12 @@ def _session_of(agent: str = "") -> Record | None:
     process that started the hook counts, if that process is `agent`. Codex's server has no terminal either, so
     that its hooks belong to no session.
     """
-    tty = processes.controlling_tty()
+    tty = machine.controlling_tty()
     if not tty:
-        starter = processes.parent_of(os.getsid(0))
-        words = [os.path.basename(word) for word in processes.command_of(starter) if word[:1] != "-"]
+        starter = machine.parent_of(os.getsid(0))
+        words = [os.path.basename(word) for word in machine.command_of(starter) if word[:1] != "-"]
         if any(word.startswith(agent) for word in words[:2]):  # the first word may be node or python
-            tty = processes.controlling_tty(starter)
+            tty = machine.controlling_tty(starter)
     return listing.current(tty)
 
 

@@ -11,19 +11,18 @@ import unicodedata
 from contextlib import suppress
 from threading import Lock
 
-from sesh import descriptors, files, measures, paths, processes
+from sesh import descriptors, files, machine, measures, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, SeshError, UsageError
+from sesh.messages import SUMMARY
 from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
 from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.requests import SUMMARY
-from sesh.schema import LaunchSpec, Spec
+from sesh.schema import LaunchSpec, Record, Spec
 from sesh.store import records
-from sesh.stored import Record
 from sesh.wire import Connection
 
 PAUSE = 0.01  # seconds between two tries to take a name
@@ -203,7 +202,7 @@ def _is_in(name: str, root: str) -> bool:
         record = records.readable(name)
     if record is None or not records.here(record):
         return False
-    now = processes.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    now = machine.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
 
 

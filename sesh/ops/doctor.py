@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import config, directories, machine, paths, programs
+from sesh import config, files, machine, paths, programs
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import DetachKey
@@ -64,8 +64,8 @@ def _python(_caller: Caller) -> Iterator[Finding]:
 
 def _directory(_caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
-    directories.ready_directory()
-    with directories.locked(path):
+    files.ready_directory()
+    with files.locked(path):
         pass
     if kind := machine.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
@@ -147,8 +147,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
-    systemd = machine.LINUX and os.path.isdir("/run/systemd/system")
-    if systemd and machine.logind_kills() and not lingers:
+    if machine.has_systemd() and machine.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
         yield row("logout", WARNING, message, "to keep them running: loginctl enable-linger")
     else:

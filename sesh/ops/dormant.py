@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import directories, errors, measures, names, paths, wording
+from sesh import errors, files, measures, names, paths, wording
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
@@ -22,9 +22,8 @@ from sesh.outcomes import Made
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, RunFacts, Summary
+from sesh.schema import CheckpointHeader, LaunchSpec, Record, RunFacts, Summary
 from sesh.store import checkpoints, listing, records, results
-from sesh.stored import CheckpointHeader, Record
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ def _old_output(emulator: Emulator) -> list[str]:
 
 def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Restore the files of a dormant session after a failed restart, unless the name is taken again."""
-    with suppress(OSError), directories.locked(paths.directory()):  # the disk may be full
+    with suppress(OSError), files.locked(paths.directory()):  # the disk may be full
         if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
@@ -237,7 +236,7 @@ def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
     """Lock the directory of sessions and yield a dormant session's record. Raises NotFound if it is not dormant."""
-    with directories.locked(paths.directory()):
+    with files.locked(paths.directory()):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)
@@ -259,7 +258,7 @@ def forget(name: str, session_id: str = "") -> bool:
     except (NotFound, FileNotFoundError):  # the directory of sessions may be gone
         return False
     except OSError as error:
-        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=directories.remedy(error)) from error
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=errors.remedy(error)) from error
     return True
 
 

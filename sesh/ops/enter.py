@@ -13,13 +13,13 @@ from functools import partial
 from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
+from sesh.messages import LABEL
 from sesh.names import check_name, is_name, printable_path, subject
 from sesh.ops import create, dormant, sessions
 from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Changes, Entered, op
-from sesh.requests import LABEL
 from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from sesh import directories, measures, paths, protocol, wire
+from sesh import files, machine, measures, paths, protocol, wire
 from sesh.check import MOST_ROWS
-from sesh.descriptors import check_audience, polled, watch_directory
+from sesh.descriptors import check_audience, polled
 from sesh.errors import DaemonDied, Ended, SeshError
+from sesh.messages import EVENTS
 from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
@@ -20,7 +21,6 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.reach.workers import Workers
 from sesh.remote import eventlog
-from sesh.requests import EVENTS
 from sesh.schema import Event, JobResult
 from sesh.stop import Stop
 from sesh.store import records, results
@@ -95,8 +95,8 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     `since` the number of the last event of each session id. If a session ends before it is followed, its events come
     from its result.
     """
-    directories.ready_directory()
-    watch = watch_directory(paths.directory())
+    files.ready_directory()
+    watch = machine.watch_directory(paths.directory())
     past = set() if begun else results.ids()
     last = since or {}
     begun = begun or measures.exact_stamp(time.time())

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from sesh import directories, errors, paths, wire
+from sesh import errors, files, machine, paths, wire
 from sesh.check import MOST_ROWS
-from sesh.descriptors import check_audience, most_followed, polled, watch_directory
-from sesh.errors import Late, TimedOut, Unreachable
+from sesh.descriptors import check_audience, most_connections, polled
+from sesh.errors import NO_ANSWER, TimedOut, Unreachable
 from sesh.link_health import Health
+from sesh.messages import EVENTS
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.views import has_labels
@@ -30,7 +31,6 @@ from sesh.reach.op import op
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
-from sesh.requests import EVENTS
 from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing
@@ -55,7 +55,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
 
     `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. Raises Refused for an unsafe directory.
     """
-    directories.ready_directory()
+    files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
     with closing(_ChangeWatch()) as watch:
@@ -85,7 +85,7 @@ class _ChangeWatch:
     """Detects that sessions have changed: by their daemons' events, and new files in the directory of sessions."""
 
     def __init__(self) -> None:
-        self._directory = watch_directory(paths.directory())
+        self._directory = machine.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class _ChangeWatch:
         for session_id in self._followed.keys() - names.keys():
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
-            if len(self._followed) >= most_followed():
+            if len(self._followed) >= most_connections():
                 return  # the poll covers the rest
             if (connection := listing.asked(names[session_id], EVENTS)) is not None:
                 os.set_blocking(connection.inbound, False)
@@ -227,7 +227,7 @@ class SessionIndex:
         followed = self._workers.running
         for host in wanted - paused.keys() - followed:
             if host not in self.machines:
-                self.machines[host] = Report([]) if host is None else _silent(host, Late.reason)
+                self.machines[host] = Report([]) if host is None else _silent(host, NO_ANSWER)
                 self.pending.add(host)
             work = _follow_this_machine if host is None else _HostReports(host, self._workers).follow
             self._workers.begin(host, work)
@@ -337,7 +337,7 @@ class _HostReports:
         """Report the sessions as current or stale, by the link's health."""
         if health is not Health.UP:
             self._save()
-            self._workers.put(self._host, stop, _silent(self._host, Late.reason))
+            self._workers.put(self._host, stop, _silent(self._host, NO_ANSWER))
         elif self._complete:
             self._workers.put(self._host, stop, self._report())
 

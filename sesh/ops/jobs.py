@@ -12,10 +12,10 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from sesh import descriptors, errors, paths, protocol, stdin, wire
+from sesh import descriptors, errors, paths, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import Words
+from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedAnswer, Words
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
@@ -25,7 +25,6 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.requests import FEED, INTERRUPT, KILL, WAIT, FeedAnswer
 from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import results
 
@@ -299,7 +298,7 @@ class _StdinForwarder:
     def read(self, connection: wire.Connection) -> None:
         """Read a chunk of stdin, or its end, and send it."""
         try:
-            self._chunk = stdin.block(_CHUNK, self.descriptor)
+            self._chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
         except Refused:
             self._chunk = b""  # the job sees the end of its input
         self._ends = self._chunk == b""

@@ -58,7 +58,7 @@ def reason(error: SeshError) -> str:
     if isinstance(error, Unreachable):
         return error.reason or error.message
     if isinstance(error, TimedOut):
-        return errors.Late.reason
+        return errors.NO_ANSWER
     return f"not deployed; {error.hint}" if isinstance(error, errors.NotDeployed) else str(error)
 
 
@@ -106,7 +106,7 @@ def sessions_of(
     """Return the sessions of one host, without a prompt.
 
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
-    so record it as used. Raises the host's error, or Late at the deadline (monotonic).
+    so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
     target = HostTarget(caller, host, named=named, asks=False, stop=stop).until(deadline)
     rows = target.call(session_ops.summaries)
@@ -128,7 +128,7 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why."""
-    if not isinstance(error, errors.LocalFault):
+    if not (isinstance(error, Unreachable) and error.here):
         at = error.at if isinstance(error, Unreachable) else 0.0
         with suppress(Refused):  # the record cannot be written: the next list asks the host again
             known.record_failure(host, reason(error), at, refused=isinstance(error, errors.LoginRefused))

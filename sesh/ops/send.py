@@ -11,14 +11,13 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
 from sesh.keys import bytes_of, is_cursor
-from sesh.messages import Words
+from sesh.messages import ASKED, MODES, SEND, SendAnswer, Words
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.requests import ASKED, MODES, SEND, SendAnswer
 from sesh.wire import Connection
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
@@ -42,7 +41,7 @@ def type_into(
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
     `force`. Without `enter`, the pieces of a text are typed as they arrive. Keys without a text are typed at once, even
     while another text is being typed. `question`: type only if the session asks a question that matches; `.` matches
-    any. Raises UsageError if a key is unknown or the text is too long, and NotSubmitted if the text was typed without
+    any. Raises UsageError if a key is unknown or the text is too long, and Refused if the text was typed without
     its Enter. Raises NotFound, Refused, Busy.
     """
     for key in keys:
@@ -115,7 +114,7 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
 
 
 def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
-    """Type a text, and return the answer. Raises NotSubmitted.
+    """Type a text, and return the answer. Raises Refused, `typed`, if Enter was not pressed.
 
     After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.
     """
@@ -130,7 +129,7 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
             stream.greet(until=_soon())
     if reason := answer.get("reason"):
         name = stream.name
-        raise errors.NotSubmitted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
+        raise Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}", typed=True)
     return answer
 
 

@@ -10,19 +10,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
 
-from sesh import descriptors, errors, paths, processes, wire, wording
+from sesh import descriptors, errors, machine, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.names import check_name
 from sesh.ops import agents, dormant
 from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.requests import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
-from sesh.schema import ErrorFacts, Summary
+from sesh.schema import ErrorFacts, Record, Summary
 from sesh.store import listing, recent, records
-from sesh.stored import Record
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
 _END_TIMEOUT = 5.0  # seconds until the daemon is killed; the daemon sends SIGKILL to its session after two
@@ -238,7 +237,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     """Kill a daemon that does not answer, and the programs of its session; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
-    groups = processes.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    groups = machine.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     if records.alive(record):
         with suppress(ProcessLookupError):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)

@@ -12,7 +12,7 @@ from enum import Enum
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.messages import Words
+from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, Words
 from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
@@ -20,7 +20,6 @@ from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
-from sesh.requests import HISTORY, RUN, RUN_INTERRUPT, WAIT
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar

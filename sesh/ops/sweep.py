@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from sesh import about, descriptors, directories, files, machine, paths, processes
+from sesh import about, files, machine, paths
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
@@ -118,7 +118,7 @@ def _age_of(name: str, kind: Kind) -> float:
 
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago.
     """
-    with suppress(OSError, Refused), directories.locked(paths.directory()):
+    with suppress(OSError, Refused), files.locked(paths.directory()):
         record = records.readable(name)
         if record is None or (kind is Kind.LOST and records.alive(record)):
             return 0.0
@@ -152,7 +152,7 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str) -> bool:
-    with suppress(FileNotFoundError), directories.locked(directories.ready_directory()):  # another sweep may be faster
+    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another sweep may be faster
         if not _is_leftover(path, _ids()):
             return False
         os.unlink(path)
@@ -176,7 +176,7 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
     if machine.network_filesystem(paths.directory()):
         return False  # another machine may use it, and its processes are not visible from this one
     if process := own.PROCESS.fullmatch(entry) or files.UNFINISHED.fullmatch(entry):
-        return processes.start_time(int(process[process.lastindex or 0])) == ""
+        return machine.start_time(int(process[process.lastindex or 0])) == ""
     if own.ZYGOTE.fullmatch(entry):
         return _listener(path) is None
     name, suffix = os.path.splitext(entry)
@@ -199,7 +199,7 @@ def _listener(path: str) -> int | None:
         try:
             with paths.reachable(*os.path.split(path)) as address:
                 opened.connect(address)
-            return descriptors.peer_pid(opened)
+            return machine.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except OSError:  # its backlog is full, or it belongs to another user
@@ -235,7 +235,7 @@ def _is_running(path: str) -> bool:
     if os.path.isdir(package) and about.is_locked(package):
         return True
     part = os.path.join("versions", os.path.basename(path), "")
-    return any(part in " ".join(words) for _, _, words in processes.own_processes())
+    return any(part in " ".join(words) for _, _, words in machine.own_processes())
 
 
 def _remove_version(path: str) -> bool:
@@ -257,11 +257,11 @@ def _end(pid: int, start: str) -> bool:
     for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
         until = time.monotonic() + timeout
         try:
-            if start == processes.start_time(pid) != "":
+            if start == machine.start_time(pid) != "":
                 os.kill(pid, number)
         except ProcessLookupError:
             return True  # it ended after the check
-        while start == processes.start_time(pid) != "":
+        while start == machine.start_time(pid) != "":
             if time.monotonic() > until:
                 break
             time.sleep(0.02)  # the process is no child, so the kernel sends no event
@@ -281,11 +281,8 @@ def _end_daemon(pid: int, start: str) -> bool:
 
 
 def _orphan(kind: Kind, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
-    start = processes.start_time(pid)
-    age = 0.0
-    if machine.LINUX and start:
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
-    return Leftover(kind, what, age, partial(end, pid, start), pid)
+    start = machine.start_time(pid)
+    return Leftover(kind, what, machine.running_time(start), partial(end, pid, start), pid)
 
 
 def _ancestors() -> set[int]:
@@ -294,7 +291,7 @@ def _ancestors() -> set[int]:
     pid = os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
-        pid = processes.parent_of(pid)
+        pid = machine.parent_of(pid)
     return ancestors
 
 
@@ -306,22 +303,22 @@ def daemons() -> Iterator[Leftover]:
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    listening = processes.listening().items()
+    listening = machine.listening().items()
     sockets = {link for link, path in listening if os.path.dirname(path) == folder and path.endswith(paths.SOCKET)}
-    for pid, _, words in processes.own_processes() if sockets else ():
+    for pid, _, words in machine.own_processes() if sockets else ():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
-        if is_daemon and pid not in spared and not sockets.isdisjoint(processes.open_paths(pid)):
+        if is_daemon and pid not in spared and not sockets.isdisjoint(machine.open_paths(pid)):
             yield _orphan(Kind.DAEMON, f"daemon {pid}, without a session", pid, _end_daemon)
 
 
 def bridges() -> Iterator[Leftover]:
     """Find bridges whose ssh server has died, so that init or a user's systemd adopted them."""
-    every = processes.own_processes()
+    every = machine.own_processes()
     spared = _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}
     programs = {PROGRAM, DISTRIBUTION, "start.py"}
     for pid, parent, words in every:
         is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
         # A daemon forked by a bridge may still show the bridge's command line, but its directory is `/`.
-        if is_bridge and parent in reapers and pid not in spared and processes.directory_of(pid) != "/":
+        if is_bridge and parent in reapers and pid not in spared and machine.directory_of(pid) != "/":
             yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid, _end)

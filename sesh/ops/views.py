@@ -9,6 +9,7 @@ from typing import Any
 from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
+from sesh.messages import LOGS, SCREEN, STATUS, LogsAnswer
 from sesh.names import printable
 from sesh.ops import dormant
 from sesh.outcomes import Overview
@@ -18,7 +19,6 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.requests import LOGS, SCREEN, STATUS, LogsAnswer
 from sesh.schema import Status, Styled, Summary
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText

@@ -9,7 +9,7 @@ from typing import TypedDict
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import Words
+from sesh.messages import LOGS, SUMMARY, WAIT, EndAnswer, LogsAnswer, WaitAnswer, Words
 from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
 from sesh.outcomes import Condition
@@ -18,7 +18,6 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
-from sesh.requests import LOGS, SUMMARY, WAIT, EndAnswer, LogsAnswer, WaitAnswer
 from sesh.schema import JobResult
 from sesh.vt.lines import Line, LineReader
 

@@ -15,10 +15,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 from sesh import check, errors, protocol
 from sesh.check import Check
 from sesh.errors import ProtocolError
+from sesh.messages import EntryAnswer, QuestionAnswer, ResultAnswer
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
 from sesh.remote.ssh.link import Link, Request
-from sesh.requests import EntryAnswer, QuestionAnswer, ResultAnswer
 
 MOST_NOTES = 100  # with one answer; further notes are dropped
 MOST_QUESTIONS = 20  # for one request; the next one is an error

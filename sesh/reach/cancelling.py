@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from sesh import errors, wire
-from sesh.requests import RequestType, SendAnswer
+from sesh.messages import RequestType, SendAnswer
 from sesh.stop import Stop
 
 _AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from sesh.errors import Ended, malformed
 from sesh.link.attempts import Attempt, EnteredSession
-from sesh.messages import Hello, Words
+from sesh.messages import EnteredAnswer, Hello, Words
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.op import ATTACH
@@ -19,7 +19,6 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
-from sesh.requests import EnteredAnswer
 from sesh.stop import Stop
 
 _logged: dict[tuple[str, str], float] = {}  # logged losses: session and host, and when the link was last heard

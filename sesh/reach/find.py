@@ -11,10 +11,9 @@ from typing import Any
 from sesh import errors, measures, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
-from sesh.messages import Welcome
+from sesh.messages import SUMMARY, Answer, RequestType, Welcome
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
-from sesh.requests import SUMMARY, Answer, RequestType
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 

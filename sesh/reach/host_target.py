@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, Late, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
+from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.attempts import Attempt, EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
-from sesh.messages import Hello
+from sesh.messages import OP, EnteredAnswer, Hello
 from sesh.protocol import DATA
 from sesh.reach import calls, entering
 from sesh.reach.caller import YES_NO, Caller
@@ -29,7 +29,6 @@ from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
-from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
 from sesh.wire import Connection
 
@@ -79,8 +78,10 @@ class HostTarget(Target):
                     _, answer = calls.answered(self.caller, link, request, self.deadline)
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
-                except (Late, Lost) as error:
-                    if op.reads and isinstance(error, Late):
+                except Unreachable as error:
+                    if error.answered:
+                        raise
+                    if op.reads and error.reason == NO_ANSWER:
                         raise errors.silent_host(self.host) from None
                     unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     hint = "try again" if op.reads else unknown

@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import Queue
 from typing import Any, Generic, TypeVar
 
-from sesh.errors import InternalError, Interrupted, LocalFault, SeshError
+from sesh.errors import InternalError, Interrupted, SeshError, Unreachable
 from sesh.stop import Stop
 
 Key = TypeVar("Key")
@@ -70,7 +70,7 @@ class Workers(Generic[Key, Item]):
         try:
             thread.start()
         except RuntimeError:
-            self.put(key, stop, LocalFault("this machine has no room for another thread"))
+            self.put(key, stop, Unreachable("this machine has no room for another thread", here=True))
             return
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
@@ -108,7 +108,7 @@ class Workers(Generic[Key, Item]):
         except SeshError as error:
             last = error
         except OSError as error:
-            last = LocalFault(f"cannot ask: {error.strerror or error}")
+            last = Unreachable(f"cannot ask: {error.strerror or error}", here=True)
         except Exception as error:  # a bug must not end the other workers
             last = InternalError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):

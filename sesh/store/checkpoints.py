@@ -1,6 +1,6 @@
 """Checkpoints: the recent screen and scrollback of a session, to be read after its daemon has died.
 
-`.checkpoint.ID` is a line of JSON (`CheckpointHeader` in `sesh.stored`), then the screen as bytes for a terminal. The
+`.checkpoint.ID` is a line of JSON (`CheckpointHeader` in `sesh.schema`), then the screen as bytes for a terminal. The
 scrollback is in `.scrollback0.ID` or `.scrollback1.ID`; the header says which. The daemon appends to that file, and
 from time to time writes the other one to replace it.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sesh import files, measures, protocol
+from sesh import files, measures, protocol, schema
 from sesh.errors import Refused
 from sesh.names import is_id
+from sesh.schema import CheckpointHeader, ScrolledOff
 from sesh.store import records
-from sesh.stored import CheckpointHeader, ScrolledOff
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
@@ -122,13 +122,13 @@ def _with_gap_notice(data: bytes, size: int) -> bytes:
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
     """Return the scrollback of a checkpoint, by default an empty one."""
     off = header.get("scrollback")
-    return {"file": 0, "bytes": 0, "lines": measures.SCROLLBACK} if not off or None in off.values() else off
+    return {"file": 0, "bytes": 0, "lines": schema.SCROLLBACK} if not off or None in off.values() else off
 
 
 # -- as a terminal
 
 
-def new_terminal(columns: int, rows: int, lines: int = measures.SCROLLBACK) -> Emulator:
+def new_terminal(columns: int, rows: int, lines: int = schema.SCROLLBACK) -> Emulator:
     """Return a blank terminal with a scrollback of `lines`."""
     from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
 

@@ -12,17 +12,16 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sesh import paths, processes, wire
+from sesh import machine, paths, wire
 from sesh.about import SESH
 from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
+from sesh.messages import SUMMARY, RequestType
 from sesh.names import natural
-from sesh.requests import SUMMARY, RequestType
-from sesh.schema import Summary
+from sesh.schema import Record, Summary
 from sesh.store import checkpoints, records, results
-from sesh.stored import Record
 
 PATIENCE = 1.0  # seconds for all daemons to answer, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
@@ -224,9 +223,9 @@ def of_job(name: str) -> Summary | None:
 def current(tty: int | None = None) -> Record | None:
     """Return the record of the session that has a terminal; None if no session has it.
 
-    `tty`: the number of the terminal (`processes.controlling_tty`), by default the caller's.
+    `tty`: the number of the terminal (`machine.controlling_tty`), by default the caller's.
     """
-    tty = processes.controlling_tty() if tty is None else tty
+    tty = machine.controlling_tty() if tty is None else tty
     if not tty:
         return None
     deadline = time.monotonic() + PATIENCE
@@ -252,7 +251,7 @@ def required(verb: str) -> str:
 def in_front(name: str) -> bool:
     """Return whether the caller's process group is in the foreground of a session's terminal."""
     record = records.readable(name)
-    if record is None or not holds(record, processes.controlling_tty()):
+    if record is None or not holds(record, machine.controlling_tty()):
         return False
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sesh.directories import locked
 from sesh.errors import Refused
-from sesh.files import read_own, write_whole
+from sesh.files import locked, read_own, write_whole
 from sesh.names import check_host, check_name
 from sesh.paths import directory
 

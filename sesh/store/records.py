@@ -1,4 +1,4 @@
-"""Records of sessions, NAME.json: the facts that need no daemon (`sesh.stored.Record`), none of them secret.
+"""Records of sessions, NAME.json: the facts that need no daemon (`sesh.schema.Record`), none of them secret.
 
 A record with an exit_code and without a daemon belongs to a session that ended without a client.
 """
@@ -10,9 +10,9 @@ import signal
 import time
 from contextlib import suppress
 
-from sesh import directories, files, machine, paths, processes, protocol
+from sesh import files, machine, paths, protocol
 from sesh.errors import Refused
-from sesh.stored import Record
+from sesh.schema import Record
 
 KEPT_SECONDS = 7 * 86400.0  # a session that ended without a client is removed this many seconds after its end
 FILES = ("agent", "checkpoint", "env", "scrollback0", "scrollback1")  # `.KIND.ID`
@@ -60,7 +60,7 @@ def alive(record: Record) -> bool:
         isinstance(pid, int)
         and pid > 1
         and record.get("boot") == machine.boot_id()
-        and record.get("daemon_start") == processes.start_time(pid) != ""
+        and record.get("daemon_start") == machine.start_time(pid) != ""
     )
 
 
@@ -119,7 +119,7 @@ def remove(name: str, session_id: str = "") -> None:
 
 def forget(name: str, session_id: str) -> None:
     """Remove the files of a session without a daemon, if it still has the name. Raises OSError, Refused."""
-    with directories.locked(paths.directory()):
+    with files.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)
 

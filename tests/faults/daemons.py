@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol, requests, wire
+from sesh import messages, protocol, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
-from sesh.processes import start_time
+from sesh.machine import start_time
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until
@@ -157,7 +157,7 @@ class Daemons:
         """Run a shell script as a job to its end; return its result and its output."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
             connection.hello("request")
-            result, output = connection.request(requests.WAIT, output=True)
+            result, output = connection.request(messages.WAIT, output=True)
         return dict(result), output.decode("latin-1")
 
     def attach(self, name: str, **hello: Any) -> Client:
@@ -173,11 +173,11 @@ class Daemons:
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
         """Return the answer to one verb."""
-        return wire.ask(name, getattr(requests, verb.upper()), data, **words)[0]
+        return wire.ask(name, getattr(messages, verb.upper()), data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
         """Return the text that a verb answers with."""
-        return wire.ask(name, getattr(requests, verb.upper()), **words)[1].decode()
+        return wire.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """Wait until the screen contains a text; return the screen."""

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sesh import paths, protocol, requests, wire
+from sesh import messages, paths, protocol, wire
 from sesh.daemon.screen.model import Model
 from sesh.store import listing, records
 from tests.faults.daemons import Daemons, gone, kill, running
@@ -55,7 +55,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
-    assert waiter.answer(requests.WAIT, 1)[0].get("exit_code") == 6
+    assert waiter.answer(messages.WAIT, 1)[0].get("exit_code") == 6
     assert wire.open_socket("work") is None
     waiter.close()
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from sesh import protocol, requests, wire
+from sesh import messages, protocol, wire
 from sesh.daemon.server import MAX_UNFINISHED
 from sesh.errors import Busy, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
@@ -64,7 +64,7 @@ def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> Non
                 with suppress(Unreachable):
                     bad.send(data, time.monotonic() + 5)
                 assert closed(bad), data[:80]
-            other.request(requests.SUMMARY)
+            other.request(messages.SUMMARY)
 
 
 def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
@@ -77,7 +77,7 @@ def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
         half.send(HELLO[:10])
         assert closed(silent)
         assert closed(half)
-        known.request(requests.SUMMARY)
+        known.request(messages.SUMMARY)
 
 
 def test_r16_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
@@ -124,7 +124,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
         with wire.connect("work") as asking:
             asking.hello("request")
             asking.send(block * 15)
-            asking.request(requests.SUMMARY)
+            asking.request(messages.SUMMARY)
         assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
         assert closed(crowd[0])
         assert not closed(crowd[-1], 0.1)

@@ -15,8 +15,8 @@ from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
+from sesh.machine import stat_of
 from sesh.ops import jobs, send, sessions, shell
-from sesh.processes import stat_of
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, paths, requests, wire
+from sesh import about, messages, paths, wire
 from sesh.daemon.spawn import zygote
 from sesh.errors import InvalidName, Refused, SeshError
-from sesh.processes import command_of
+from sesh.machine import command_of
 from sesh.store import records
 from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
@@ -107,7 +107,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     connection.hello("request")
 
     def attempts() -> int:
-        faults = connection.request(requests.STATUS)[0]["session"]["faults"]
+        faults = connection.request(messages.STATUS)[0]["session"]["faults"]
         # A timer may lack a descriptor too, to load the module that looks at the program.
         return sum("in an event: " in fault and "Too many open files" in fault for fault in faults)
 

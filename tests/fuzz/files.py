@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sesh import config, machine, paths, processes
+from sesh import config, machine, paths
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
@@ -347,7 +347,7 @@ def _notes(rng: random.Random) -> bytes:
 @contextmanager
 def _noted() -> Iterator[Check]:
     alone = mock.patch.object(os, "getsid", return_value=os.getpid())  # the leader may be of another pid namespace
-    with own_home() as home, alone, mock.patch.object(processes, "start_time", return_value="1"):
+    with own_home() as home, alone, mock.patch.object(machine, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
             """A line that has not the form of its file is ignored, and the file can be written."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from sesh import requests, wire
+from sesh import messages, wire
 from sesh.errors import SeshError
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
 from tests.remote.proxy import Proxy
@@ -337,7 +337,7 @@ class Farm:
         with far.as_its_user():
             for name in far.names():
                 with suppress(SeshError, OSError):
-                    wire.ask(name, requests.KILL, timeout=5)
+                    wire.ask(name, messages.KILL, timeout=5)
         processes.kill(processes.zygotes(far.processes()))
         try:
             wait_until(lambda: not far.processes(), timeout=self.patience)

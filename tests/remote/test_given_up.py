@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from sesh import bridge, machine
-from sesh.processes import start_time
+from sesh.machine import start_time
 from sesh.reach import find
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost

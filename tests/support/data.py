@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import cast
 
-from sesh import machine, processes
+from sesh import machine
 from sesh.outcomes import Command
-from sesh.schema import JobResult, Summary
-from sesh.stored import Facts, Record
+from sesh.schema import Facts, JobResult, Record, Summary
 from sesh.vt.render.screen_data import Run, Screen
 
 
@@ -28,7 +27,7 @@ def record(name: str = "work", **facts: object) -> Record:
     pid = facts.get("daemon_pid", os.getpid())
     plain: dict[str, object] = {
         "name": name, "machine": machine.name(), "boot": machine.boot_id(), "daemon_pid": pid,
-        "daemon_start": processes.start_time(pid) if isinstance(pid, int) else "",
+        "daemon_start": machine.start_time(pid) if isinstance(pid, int) else "",
     }  # fmt: skip
     return cast("Record", plain | facts)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from sesh import requests, wire
+from sesh import messages, wire
 from sesh.errors import NotFound, SeshError
 from sesh.names import is_name
 from sesh.ops import views
@@ -282,7 +282,7 @@ class Home:
             found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
             for name in sorted(each[:-5] for each in found if each.endswith(".sock") and is_name(each[:-5])):
                 with suppress(SeshError, OSError):
-                    wire.ask(name, requests.KILL, timeout=5)
+                    wire.ask(name, messages.KILL, timeout=5)
 
     def _outlived(self, seconds: float) -> list[int]:
         deadline = time.monotonic() + seconds

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sesh.processes import command_of, start_time
+from sesh.machine import command_of, start_time
 from tests.support import processes
 from tests.support.home import Home, Result
 from tests.support.terminal import Terminal

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import requests, wire
+from sesh import messages, wire
 from sesh.api import Session
 from sesh.errors import Refused, TimedOut
 from sesh.messages import Words
@@ -92,7 +92,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
     with wire.connect("job") as connection:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
-        asked = connection.request(requests.ASKED)[0]
+        asked = connection.request(messages.ASKED)[0]
         daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
         os.kill(daemon, 19)
         home.write("next", "")
@@ -101,7 +101,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         connection.send(wire.asking("send", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
-            connection.answer(requests.SEND, 9)
+            connection.answer(messages.SEND, 9)
     asks(home, "DELETE ALL?")
     assert got(sesh) == []
 
@@ -114,7 +114,7 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
         with pytest.raises(TimedOut):
-            connection.request(requests.SEND, b"y\n", time.monotonic() + 0.05)
+            connection.request(messages.SEND, b"y\n", time.monotonic() + 0.05)
         os.kill(daemon, signal.SIGCONT)
     assert sesh("--screen", "job").stdout.strip() == "may I run: make test?"
     assert got(sesh) == []
@@ -125,11 +125,11 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
     with wire.connect("job") as connection:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
-        words: Words = {"since": connection.request(requests.ASKED)[0]["since"], "question": "next?", "enter": True}
+        words: Words = {"since": connection.request(messages.ASKED)[0]["since"], "question": "next?", "enter": True}
         connection.send(wire.asking("send", 8, b"a", **words) + wire.asking("send", 9, b"b", **words))
-        connection.answer(requests.SEND, 8)
+        connection.answer(messages.SEND, 8)
         with pytest.raises(Refused, match="job asks nothing now"):
-            connection.answer(requests.SEND, 9)
+            connection.answer(messages.SEND, 9)
     wait_until(lambda: got(sesh) == ["a"])
 
 
@@ -172,6 +172,6 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     assert "\nrun" not in opened.text()
     opened.type("\x15")
     wait_until(lambda: home.summary("work")["activity"]["state"] == "idle")
-    wire.ask("work", requests.STATE, state="waiting", question="agent waits")
+    wire.ask("work", messages.STATE, state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from sesh import machine, processes
+from sesh import machine
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -141,7 +141,7 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
         """Kill the daemon of the session, and return the path of the checkpoint."""
         record = read(home, "gone.json")
         os.kill(record["daemon_pid"], signal.SIGKILL)
-        wait_until(lambda: not processes.start_time(record["daemon_pid"]))
+        wait_until(lambda: not machine.start_time(record["daemon_pid"]))
         return os.path.join(home.directory, f".checkpoint.{record['id']}")
 
     sesh("--open", "gone", "--", "sleep", "1000")

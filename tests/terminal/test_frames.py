@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import protocol, requests, wire
+from sesh import messages, protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.messages import Message, Welcome
 from tests.support import Result
@@ -65,7 +65,7 @@ def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], d
         if kind == protocol.RESPONSE:
             found = protocol.parse(payload)
             assert (found.pop("id"), found.pop("ok", None)) == (1, True), found
-            assert list(differences(found, getattr(requests, verb.upper()).answer)) == []
+            assert list(differences(found, getattr(messages, verb.upper()).answer)) == []
             return found
 
 
@@ -89,7 +89,7 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
 
 def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
     for verb, method in REQUESTS.items():
-        assert get_args(get_type_hints(method)["request"]) == (getattr(requests, verb.upper()).answer,)
+        assert get_args(get_type_hints(method)["request"]) == (getattr(messages, verb.upper()).answer,)
 
 
 TOLD = {

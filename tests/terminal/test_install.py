@@ -1,16 +1,19 @@
-"""`make install` with pipx, uv or neither, without the network; and `make uninstall`."""
+"""`make install` with pipx, uv or neither, without the network; `make uninstall`; and sesh.pyz on other Pythons."""
 
 from __future__ import annotations
 
+import glob
 import importlib.metadata
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from sesh.about import DISTRIBUTION, PROGRAM, __version__
+from sesh.remote.deploy import pyz
 from tests.support import Home
 from tests.support.distribution import NOWHERE, copied, pack, tool, wheelhouse
 
@@ -47,6 +50,20 @@ def files(home: Home) -> list[str]:
     return sorted(str(path) for path in below.rglob("*") if not path.is_dir() and not set(own) & set(path.parents))
 
 
+def works(home: Home) -> None:
+    """Check that `home.command` runs jobs and sessions, and prints errors and help."""
+    assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
+    assert home.sesh("--exec", "--print", "--", "echo", "it works").stdout == "it works\n"
+    assert home.sesh("--attach", "nope").stderr.startswith(f"{PROGRAM}: no session nope; `{PROGRAM}` lists")
+    assert "  sesh kill work\n" in home.sesh("--kill", "--help").stdout
+    terminal = home.terminal("work", "--", "sh", "-c", "echo here; exec sleep 600")
+    terminal.wait_for("here")
+    terminal.type("\x1c")
+    assert terminal.exit_code() == 0
+    assert [row["name"] for row in home.sesh("--list", "--json").json()] == ["work"]
+    assert home.sesh("--kill", "work").code == 0
+
+
 @pytest.mark.parametrize("by", ["pipx", "uv", ""])
 def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
     home: Home, wheels: Path, tmp_path: Path, by: str
@@ -73,15 +90,8 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
     assert {"pipx": "/pipx/venvs/", "uv": "/uv/tools/", "": "/share/sesh/venv"}[by] in environment
     for name in (PROGRAM, DISTRIBUTION):
         home.command = [os.path.join(home.path, ".local", "bin", name)]
-        assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
-        assert home.sesh("--exec", "--print", "--", "echo", "it works").stdout == "it works\n"
-        assert home.sesh("--attach", "nope").stderr.startswith(f"{PROGRAM}: no session nope; `{PROGRAM}` lists")
-        assert "  sesh kill work\n" in home.sesh("--kill", "--help").stdout
-    terminal = home.terminal("work", "--", "sh", "-c", "echo here; exec sleep 600")
-    terminal.wait_for("here")
-    terminal.type("\x1c")
-    assert terminal.exit_code() == 0
-    assert [row["name"] for row in home.sesh("--list", "--json").json()] == ["work"]
+        works(home)
+    home.sesh("--open", "work")
     for shell, path in SHARED.items():
         shared = Path(home.path, ".local", "share", path).read_text(encoding="utf-8")
         assert shared in (home.sesh("--completions", shell).stdout, "# mine\n")
@@ -101,3 +111,23 @@ def test_make_does_not_replace_another_program(home: Home, tmp_path: Path) -> No
     assert done.returncode == 2
     assert f"{mine} is another program and stays" in done.stderr
     assert Path(mine).read_text(encoding="utf-8") == "#!/bin/sh\n"
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.13"])
+def test_sesh_pyz_runs_on_a_python_without_any_package(home: Home, tmp_path: Path, version: str) -> None:
+    file = tmp_path / "sesh.pyz"
+    file.write_bytes(pyz.build())
+    home.command = [python(version), "-IS", os.fspath(file)]
+    works(home)
+
+
+def python(version: str) -> str:
+    """Return a Python of this version, from PATH or of pyenv, as `make test-on` finds it; skip the test without one."""
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    for program in (f"python{version}", *glob.glob(f"{pyenv}/versions/{version}.*/bin/python")):
+        with suppress(OSError):
+            ask = [program, "-c", "import sys; print(sys.executable)"]
+            done = subprocess.run(ask, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                return done.stdout.strip()
+    pytest.skip(f"no Python {version} here")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from sesh import machine, processes
+from sesh import machine
 from sesh.daemon import checkpoint
+from sesh.schema import Record
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
-from sesh.stored import Record
 from tests.support import Home, Result, need, wait_until
 from tests.terminal.looking import logs, screen
 
@@ -211,7 +211,7 @@ def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     for name in ("web", "kept"):
         daemon = int(str(record(home, name)["daemon_pid"]))
         os.kill(daemon, signal.SIGTERM)
-        wait_until(lambda daemon=daemon: not processes.start_time(daemon))  # type: ignore[misc]
+        wait_until(lambda daemon=daemon: not machine.start_time(daemon))  # type: ignore[misc]
     states = {session["name"]: session["state"] for session in home.sesh("--list", "--json").json()}
     assert states == {"web": "lost", "kept": "exited"}
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")

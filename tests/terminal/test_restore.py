@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh import processes, requests, wire
+from sesh import machine, messages, wire
 from sesh.daemon import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
@@ -61,10 +61,10 @@ def lose(home: Home, *names: str, boot: str = "before") -> None:
     for each in known.values():
         os.kill(each["daemon_pid"], signal.SIGKILL)
     for each in known.values():
-        wait_until(lambda each=each: not processes.start_time(each["daemon_pid"]))  # type: ignore[misc]
-        for group in processes.groups_of_session(each["pid"]):
+        wait_until(lambda each=each: not machine.start_time(each["daemon_pid"]))  # type: ignore[misc]
+        for group in machine.groups_of_session(each["pid"]):
             os.killpg(group, signal.SIGKILL)
-        wait_until(lambda each=each: not processes.groups_of_session(each["pid"]))  # type: ignore[misc]
+        wait_until(lambda each=each: not machine.groups_of_session(each["pid"]))  # type: ignore[misc]
     for name, each in known.items():
         home.write(f".sesh/{name}.json", json.dumps({**each, "boot": boot or each["boot"]}), mode=0o600)
 
@@ -370,7 +370,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     monkeypatch.setenv("SESH_DIR", home.directory)
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
         with pytest.raises(UsageError, match=r"\.command"):
-            wire.ask("a", requests.RESUME, command=command)
+            wire.ask("a", messages.RESUME, command=command)
     assert record(home, "a")["resume"] == ["agent"]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import processes
+from sesh import machine
 from sesh.ops import sweep
 from tests.support import ROOT, Home, Result, wait_until
 
@@ -38,7 +38,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     sesh("--open", "gone", "--", "sleep", "60")
     os.kill(home.summary("gone")["daemon_pid"], signal.SIGKILL)
     kernel_knows = home.summary("gone")["daemon_pid"]
-    wait_until(lambda: not processes.start_time(kernel_knows))
+    wait_until(lambda: not machine.start_time(kernel_knows))
     stale = [
         left_behind(home, entry) for entry in (".0123abcd.run", "gone.sesh-run", ".web.json.4194999.sesh", "torn.json")
     ]
@@ -75,7 +75,7 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
         terminal.wait_for("clear all of these, and end the 1 that run?")
         terminal.type(answer)
         assert terminal.exit_code() == 0
-        assert bool(processes.start_time(pid)) == (answer == "n")
+        assert bool(machine.start_time(pid)) == (answer == "n")
         assert home.names() == ["gone"] * (answer == "n")
 
 
@@ -84,7 +84,7 @@ def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
     sesh("--open", name, "--", "sleep", "60")
     pid = home.summary(name)["daemon_pid"]
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not processes.start_time(pid))
+    wait_until(lambda: not machine.start_time(pid))
     path = os.path.join(home.directory, f"{name}.json")
     if not idle:
         return path
@@ -122,7 +122,7 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
     assert (swept.code, swept.stdout) == (0, "no leftovers\n")
     assert "work.json is damaged" in swept.stderr
     assert os.path.lexists(os.path.join(home.directory, agent))
-    assert processes.start_time(pid)
+    assert machine.start_time(pid)
 
 
 def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
@@ -177,7 +177,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/{NEWEST}/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/{NEW}/start.py"])
-    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in processes.own_processes()))
+    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in machine.own_processes()))
     pieces = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", OLD)]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == [NEW, NEWEST, "mine"]
@@ -226,9 +226,9 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_
 
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
-    monkeypatch.setattr(processes, "own_processes", lambda: rows)
-    monkeypatch.setattr(processes, "start_time", lambda _: "1")
-    monkeypatch.setattr(processes, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(machine, "own_processes", lambda: rows)
+    monkeypatch.setattr(machine, "start_time", lambda _: "1")
+    monkeypatch.setattr(machine, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(os, "kill", kill)
     orphans = list(sweep.bridges())
     assert [each.pid for each in orphans] == [10, 12]

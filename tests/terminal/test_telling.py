@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import requests, wire
+from sesh import messages, wire
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from sesh.daemon.clients import client
@@ -104,7 +104,7 @@ def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: 
     terminal = here(home)
     ends: dict[str, Callable[[str], object]] = {
         "killed-job": lambda name: sesh("--kill", name),
-        "interrupted-job": lambda name: wire.ask(name, requests.INTERRUPT),
+        "interrupted-job": lambda name: wire.ask(name, messages.INTERRUPT),
         "ctrl-c-job": lambda name: sesh("--send", name, "--key", "C-c"),
     }
     for name in ends:

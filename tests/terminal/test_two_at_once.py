@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesh import processes
+from sesh import machine
 from tests.support import Home, rounds, wait_until
 from tests.support.race import Race, is_daemon
 from tests.terminal.looking import screen
@@ -23,7 +23,7 @@ def lost(home: Home, *names: str) -> None:
     for name in names:
         pid = home.summary(name)["daemon_pid"]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda pid=pid: not processes.start_time(pid))  # type: ignore[misc]
+        wait_until(lambda pid=pid: not machine.start_time(pid))  # type: ignore[misc]
 
 
 def ended_unseen(home: Home, name: str) -> None:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sesh import processes
+from sesh import machine
 from tests.support import PROMPT, Home, wait_until
 from tests.terminal.looking import screen
 
@@ -176,7 +176,7 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     path = os.path.join(home.directory, "srv.json")
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
-    wait_until(lambda: processes.start_time(record["daemon_pid"]) != record["daemon_start"])
+    wait_until(lambda: machine.start_time(record["daemon_pid"]) != record["daemon_start"])
     os.utime(path, (old, old))
     crashed(home, "newest")
     wait_until(lambda: home.names() == ["newest", "recent"], what="its daemon forgets the oldest as it ends")

@@ -17,7 +17,7 @@ import pytest
 
 from sesh import about, machine
 from sesh.daemon.spawn import launch, zygote
-from sesh.processes import parent_of
+from sesh.machine import parent_of
 from tests.support import Home, processes, wait_until
 from tests.terminal.looking import screen
 

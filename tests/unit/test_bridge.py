@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from sesh import bridge, protocol, requests, wire
+from sesh import bridge, messages, protocol, wire
 from sesh.errors import NotFound, Unreachable, UsageError
 from sesh.reach import calls, find
 from sesh.reach.origin import Origin
@@ -75,7 +75,7 @@ def op(op: str, number: int = 1, /, **data: Any) -> bytes:
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
-    return json.loads(connection.answer(requests.OP, number, deadline())[1])
+    return json.loads(connection.answer(messages.OP, number, deadline())[1])
 
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
@@ -121,7 +121,7 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
     for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "enter.go"}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
         with pytest.raises(UsageError):
-            connection.answer(requests.OP, 7, deadline())
+            connection.answer(messages.OP, 7, deadline())
     for word in ("enter.no", "enter", "", ["x"], None):
         connection.send(wire.asking("op", 8, calls.encoded({"name": "work"}), op=word))
         with pytest.raises(UsageError):
@@ -198,7 +198,7 @@ def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     far_end = Bridge(home)
     connection = far_end.greeted()
     connection.send(op("enter.attach", name="work"))
-    answer, _ = connection.answer(requests.OP, 1, deadline())
+    answer, _ = connection.answer(messages.OP, 1, deadline())
     far_end.close()
     assert answer["session_id"] == session_id  # type: ignore[typeddict-item]
 
@@ -286,8 +286,8 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
         own.connection.expect_welcome(deadline())
         assert result(own.connection, 1)[0]["name"] == "work"
         with pytest.raises(NotFound):
-            own.connection.answer(requests.OP, 2, deadline())
-        own.connection.answer(requests.OP, 3, deadline())
+            own.connection.answer(messages.OP, 2, deadline())
+        own.connection.answer(messages.OP, 3, deadline())
         assert own.connection.expect_welcome(deadline())["name"] == "work"
         while own.connection.receive(deadline())[0] != protocol.ACK:
             continue
@@ -312,7 +312,7 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
         links_ = [each.greeted() for each in both]
         for each in links_:
             each.send(JOB)
-        assert [each.answer(requests.OP, 1, deadline())[0].get("name") for each in links_] == ["1", "1"]
+        assert [each.answer(messages.OP, 1, deadline())[0].get("name") for each in links_] == ["1", "1"]
         assert home.names() == ["1"]
     finally:
         for one in both:
@@ -326,7 +326,7 @@ def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(
         try:
             connection = own.greeted()
             connection.send(JOB)
-            connection.answer(requests.OP, 1, deadline())
+            connection.answer(messages.OP, 1, deadline())
         finally:
             own.close()
         assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import check, protocol, requests, wire, wording
+from sesh import check, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, lookup, search, sessions, shell, sweep, views
 from sesh.reach import calls
@@ -21,8 +21,8 @@ from sesh.reach.caller import Caller
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
-VERBS = [each for each in vars(requests).values() if isinstance(each, requests.RequestType)]
-ANSWERS = [each for each in vars(requests).values() if is_typeddict(each)]
+VERBS = [each for each in vars(messages).values() if isinstance(each, messages.RequestType)]
+ANSWERS = [each for each in vars(messages).values() if is_typeddict(each)]
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEYS = st.sampled_from(
     [*(key for answer in ANSWERS for key in answer.__annotations__), "sessions", "refusals", "home", "code", "text",
@@ -90,7 +90,7 @@ def texts(found: Any) -> list[str]:
 
 
 @given(st.sampled_from([*KINDS, *VERBS]), _VALUES)
-def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | requests.RequestType[Any], value: Any) -> None:
+def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | messages.RequestType[Any], value: Any) -> None:
     """A RESPONSE has the shape that its verb says, or an error of the host."""
     far, payload = _far(), json.dumps(value).encode()
     try:
@@ -98,7 +98,7 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | requests
     except SeshError as error:
         found = {"error": str(error)}
     assert not any(_ACTS.search(text) for text in texts(found))
-    if kind in (protocol.EXIT, requests.WAIT):
+    if kind in (protocol.EXIT, messages.WAIT):
         assert found.get("code", found.get("exit_code")) in (None, *range(256))
 
 
@@ -186,7 +186,7 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
     payload = protocol.encode({"id": 1, "session": facts})
-    assert wire.Connection(-1, -1).response(requests.SUMMARY, payload)["session"] == facts
+    assert wire.Connection(-1, -1).response(messages.SUMMARY, payload)["session"] == facts
 
 
 def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
@@ -209,7 +209,7 @@ def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> 
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
-        _far().response(requests.SUMMARY, protocol.encode({"id": 1, "session": session}))
+        _far().response(messages.SUMMARY, protocol.encode({"id": 1, "session": session}))
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import machine, processes
+from sesh import machine
 from tests.support.waiting import wait_until
 
 linux = pytest.mark.skipif(not machine.LINUX, reason="reads /proc")
@@ -24,8 +24,8 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
         try:
             wait_until(lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes())
-            assert processes.start_time(process.pid).isdigit()
-            assert processes.groups_of_session(process.pid) == [process.pid]
+            assert machine.start_time(process.pid).isdigit()
+            assert machine.groups_of_session(process.pid) == [process.pid]
         finally:
             process.kill()
 
@@ -51,16 +51,17 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, l
         return next(text for key, text in printed.items() if key in words)
 
     monkeypatch.setattr(machine, "LINUX", False)
-    monkeypatch.setattr(machine, "printed", ps)
-    assert processes.start_time(me) == "Thu Nov 20 08:22:01 2025"
-    assert processes.controlling_tty() == 0
+    monkeypatch.setattr(machine, "HAS_PROC", False)
+    monkeypatch.setattr(machine, "_output", ps)
+    assert machine.start_time(me) == "Thu Nov 20 08:22:01 2025"
+    assert machine.controlling_tty() == 0
     assert machine.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
-    assert processes.groups_of_session(child) == [child]
-    assert processes.command_of(me) == ["vim", "a.txt"]
+    assert machine.groups_of_session(child) == [child]
+    assert machine.command_of(me) == ["vim", "a.txt"]
     printed["tty="] = "null\n"
-    assert processes.controlling_tty() == os.stat("/dev/null").st_rdev
+    assert machine.controlling_tty() == os.stat("/dev/null").st_rdev
     printed["tty="] = "ttys999\n"
-    assert processes.controlling_tty() == 0
+    assert machine.controlling_tty() == 0
 
 
 @linux
@@ -78,7 +79,7 @@ def test_systemd_tells_whether_the_machine_goes_down(
 
 
 @pytest.mark.skipif(not machine.LINUX, reason="reads /proc")
-@pytest.mark.parametrize("ask", [lambda: processes.groups_of_session(os.getsid(0)), machine.name, machine.boot_id])
+@pytest.mark.parametrize("ask", [lambda: machine.groups_of_session(os.getsid(0)), machine.name, machine.boot_id])
 def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
 ) -> None:

@@ -16,9 +16,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesh import config, directories, files, paths
-from sesh.descriptors import LONGEST_SOCKET_PATH
+from sesh import config, files, machine, paths
 from sesh.errors import Refused
+from sesh.machine import LONGEST_SOCKET_PATH
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
@@ -48,7 +48,7 @@ def mode(path: Path) -> int:
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
         paths.trusted(str(path))
-    for act in (directories.ready_directory, paths.names):
+    for act in (files.ready_directory, paths.names):
         with pytest.raises(Refused):
             act()
     message = str(caught.value)
@@ -70,17 +70,17 @@ def test_a_link_is_refused_also_with_a_slash_behind_it(
     place.symlink_to("real")
     monkeypatch.setenv("SESH_DIR", f"{place}/")
     with pytest.raises(Refused, match="symbolic link"):
-        directories.ready_directory()
+        files.ready_directory()
 
 
 def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`SESH_DIR=/tmp sesh`, typed by root, said to run `chmod 700 /tmp`, which breaks the machine; so did `/`."""
     monkeypatch.setenv("HOME", str(ready))
     ready.chmod(0o755)
-    assert "directory of its own" in refused(ready)
+    assert "directory of yours" in refused(ready)
     monkeypatch.setattr(os, "geteuid", lambda: os.stat("/tmp").st_uid)
     for shared in ("/", "/tmp", "/usr", "/etc", "/var/tmp"):
-        with pytest.raises(Refused, match=r"set SESH_DIR to a directory of its own") as caught:
+        with pytest.raises(Refused, match=r"set SESH_DIR to a directory of yours") as caught:
             paths.trusted(shared)
         assert "chmod" not in str(caught.value)
 
@@ -115,7 +115,7 @@ def unsafe(parent: Path, reason: str) -> None:
         if made:
             (parent / "sesh").mkdir(mode=0o700)
         with pytest.raises(Refused, match=reason) as caught:
-            directories.ready_directory()
+            files.ready_directory()
         assert "\n" not in str(caught.value)
         assert os.listdir(parent) == (["sesh"] if made else [])
     with pytest.raises(Refused, match=reason):
@@ -131,7 +131,7 @@ def test_a_parent_that_others_may_write_to_is_refused_with_the_fix(parent: Path,
 
 def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
     parent.chmod(0o1777)
-    assert paths.trusted(directories.ready_directory())
+    assert paths.trusted(files.ready_directory())
 
 
 def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
@@ -149,16 +149,16 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     monkeypatch.delattr(pwd, "getpwall")
     for members in ([], [own]):
         group(own, *members)
-        assert paths.trusted(directories.ready_directory())
+        assert paths.trusted(files.ready_directory())
     os.rmdir(paths.directory())
     for name, members in ((own, ["other"]), (own, [own, "other"]), ("staff", []), ("staff", [own])):
         group(name, *members)
         unsafe(parent, rf"{parent} is writable by other users \(mode 0775\); run: chmod go-w {parent}$")
         os.rmdir(paths.directory())
     group(own)
-    monkeypatch.setattr(paths, "_has_acl", lambda _: True)
+    monkeypatch.setattr(machine, "has_acl", lambda _: True)
     unsafe(parent, "is writable by other users")
-    monkeypatch.setattr(paths, "_has_acl", lambda _: False)
+    monkeypatch.setattr(machine, "has_acl", lambda _: False)
     monkeypatch.setattr(grp, "getgrgid", {}.__getitem__)
     with pytest.raises(Refused, match="is writable by other users"):
         paths.names()
@@ -182,21 +182,21 @@ def test_links_on_the_way_are_followed_and_checked(
     (parent / "link").symlink_to("../real")
     (parent / "further").symlink_to(f"{parent}/link")
     monkeypatch.setenv("SESH_DIR", str(parent / "further" / "sesh"))
-    assert paths.trusted(directories.ready_directory())
+    assert paths.trusted(files.ready_directory())
     real.chmod(0o777)
     with pytest.raises(Refused, match=f"{real} is writable by other users"):
-        directories.ready_directory()
+        files.ready_directory()
     real.chmod(0o755)
     parent.chmod(0o1777)
-    assert paths.trusted(directories.ready_directory())
+    assert paths.trusted(files.ready_directory())
     os.chown(parent / "link", 12345, 12345, follow_symlinks=False)  # in a sticky directory its owner may exchange it
     with pytest.raises(Refused, match=f"{parent}/link belongs to another user"):
-        directories.ready_directory()
+        files.ready_directory()
     parent.chmod(0o755)
     (parent / "loop").symlink_to("loop")
     monkeypatch.setenv("SESH_DIR", str(parent / "loop" / "sesh"))
     with pytest.raises(Refused, match="symbolic links"):
-        directories.ready_directory()
+        files.ready_directory()
 
 
 def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
@@ -265,10 +265,10 @@ def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None
 def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) -> None:
     """R5. With a umask that removes the owner's own bits, sesh refused the record that it had written."""
     file = ready / "a.json"
-    with directories.masked(mask):
+    with files.masked(mask):
         files.write_whole(str(file), b"one")
         files.write_whole(str(file), b"two")
-        with directories.locked(str(ready)):
+        with files.locked(str(ready)):
             pass
     assert file.read_bytes() == b"two"
     assert mode(file) == mode(ready / ".lock") == 0o600
@@ -295,7 +295,7 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 
 def test_a_file_is_extended_behind_what_is_known_of_it(ready: Path) -> None:
     file = ready / "lines"
-    with directories.masked(0o277):
+    with files.masked(0o277):
         files.write_after(str(file), 0, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     files.write_after(str(file), 3, b"two")
@@ -321,7 +321,7 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     files.write_whole(str(ready / "a.json"), b"x")
     with pytest.raises(OSError, match="symbolic links"):
         files.write_whole(str(ready / "b.json"), b"x")
-    with pytest.raises(Refused, match="symbolic links"), directories.locked(str(ready)):
+    with pytest.raises(Refused, match="symbolic links"), files.locked(str(ready)):
         pass
     assert victim.read_text() == "precious"
 

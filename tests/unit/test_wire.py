@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import descriptors, directories, paths, protocol, requests, wire
+from sesh import files, machine, messages, paths, protocol, wire
 from sesh.errors import Refused, TimedOut, Unreachable
 
 
@@ -28,7 +28,7 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 @pytest.fixture
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
-    with socket.socket(socket.AF_UNIX) as listening, directories.masked(0o177):
+    with socket.socket(socket.AF_UNIX) as listening, files.masked(0o177):
         with paths.reachable(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)
@@ -44,7 +44,7 @@ Pair = tuple[wire.Connection, socket.socket]
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory may be replaced between its check and the connection, so the kernel is asked who listens."""
-    monkeypatch.setattr(descriptors, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(machine, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
         wire.connect("work")
     listener.settimeout(5)
@@ -86,7 +86,7 @@ def test_a_long_answer_puts_its_deadline_off(pair: Pair, monkeypatch: pytest.Mon
     far.sendall(protocol.data_frames(b"part"))
     monkeypatch.setattr(connection, "read", read_and_send)
     with pytest.raises(TimedOut) if pace == inf else nullcontext():
-        assert connection.answer(requests.OP, 1, time.monotonic() - 1, pace=pace)[1] == b"partpart"
+        assert connection.answer(messages.OP, 1, time.monotonic() - 1, pace=pace)[1] == b"partpart"
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:
@@ -103,7 +103,7 @@ def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> Non
     thread.start()
     try:
         with pytest.raises(TimedOut):
-            connection.answer(requests.SUMMARY, 1, soon(0.2))
+            connection.answer(messages.SUMMARY, 1, soon(0.2))
     finally:
         stop.set()
         connection.close()

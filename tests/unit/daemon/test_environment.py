@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from sesh import paths
+from sesh import machine, paths
 from sesh.daemon.pty.program import environment, find_program, shell_words
 from sesh.machine import has_terminfo
 from sesh.programs import shell
@@ -93,10 +92,10 @@ def test_the_shell_is_the_users_own_if_it_can_be_executed(tmp_path: Path) -> Non
 
 
 def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(machine, "USES_LOGIN_SHELLS", False)
     assert shell_words("/usr/bin/zsh", login=False) == ["zsh"]
     assert shell_words("/usr/bin/zsh", login=True) == ["-zsh"]
-    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(machine, "USES_LOGIN_SHELLS", True)
     assert shell_words("/bin/zsh", login=False) == ["-zsh"]
 
 

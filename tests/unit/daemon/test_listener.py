@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import directories, paths, wire
+from sesh import files, paths, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Refused
 from sesh.store import records
@@ -21,7 +21,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     path = str(tmp_path / "s")
     monkeypatch.setenv("SESH_DIR", path)
     before = os.umask(0)
-    directories.ready_directory()
+    files.ready_directory()
     yield path
     os.umask(before)
 
@@ -91,7 +91,7 @@ def test_a_rename_whose_record_cannot_be_written_whole_leaves_the_name_free(dire
 
 def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / ("d" * 120) / ("e" * 120)))
-    directories.ready_directory()
+    files.ready_directory()
     claimed = Listener.claim("n" * 64)
     assert connects("n" * 64)
     claimed.release()

@@ -106,7 +106,7 @@ def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
     wrong, count = [], 0
     for module in modules():
         for call in (node for node in module.nodes if isinstance(node, ast.Call)):
-            words = {ast.unparse(each).rpartition(".")[2].lower() for each in call.args}  # `requests.WAIT` or `WAIT`
+            words = {ast.unparse(each).rpartition(".")[2].lower() for each in call.args}  # `messages.WAIT` or `WAIT`
             for verb in words & REQUESTS.keys():
                 if getattr(call.func, "attr", "") in ("ask", "asking", "read", "request", "single_request"):
                     taken = {name.removesuffix("_") for name in signature(REQUESTS[verb]).parameters}

@@ -25,7 +25,6 @@ class System:
         self.runner.chmod(0o755)
         patch.setenv("XDG_RUNTIME_DIR", str(path))
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
-        patch.setattr(machine, "LINUX", True)
         patch.setattr(machine, "content", lambda path: self.files.get(path, "").encode())
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
@@ -71,6 +70,4 @@ def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.M
     system.files.clear()
     assert launch.own_scope() == []
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert launch.own_scope() == []
-    monkeypatch.setattr(machine, "LINUX", False)
     assert launch.own_scope() == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sesh import directories, files
+from sesh import files
 from sesh.errors import CannotStart
 from sesh.ops import create, dormant
 from sesh.reach.caller import Caller
@@ -21,7 +21,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On a disk that had become full the record was not written either, and the session was gone without a word."""
-    directories.ready_directory()
+    files.ready_directory()
     lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
     records.write(lost)
     checkpoints.restore("00ff", {"size": [80, 24], "drawn": [80, 24]}, b"what it showed")

@@ -62,7 +62,7 @@ def test_every_op_is_found_by_its_module_and_function_and_its_types_can_be_check
         assert bridge.op_named(op.wire_name) is op
         hints = get_type_hints(op, include_extras=True)
         leads = hints.pop("return") == Entered
-        assert leads or callable(check.test_of(calls.answer_type(op)))
+        assert leads or check.test_of(calls.answer_type(op))
         assert leads >= op.creates
         for hint in list(hints.values())[1:]:  # the first one is the caller
             check.test_of(hint)
@@ -101,8 +101,8 @@ def test_only_ops_are_carried_out_by_name(name: str) -> None:
     ],
 )
 def test_arguments_that_an_op_lacks_or_does_not_know_are_refused(op: Op[..., object], data: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=f"{op.wire_name} takes other arguments"):
-        bridge.checked_arguments(op, data)
+    with pytest.raises(check.Malformed):
+        check.arguments(op, data, exact=True)
 
 
 def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> None:
@@ -115,4 +115,4 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 def test_words_of_any_bytes_survive_the_link(argv: list[str]) -> None:
     """Bytes that are no UTF-8, controls, quotes, empty words: no shell of a host ever reads them."""
     data = {"name": "work", "command": argv}
-    assert bridge.checked_arguments(sessions.resume_with, protocol.value(calls.encoded(data))) == data
+    assert check.arguments(sessions.resume_with, protocol.value(calls.encoded(data)), exact=True) == data

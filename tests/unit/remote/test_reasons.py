@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sesh.errors import Late
+from sesh.errors import NO_ANSWER
 from sesh.remote.ssh import words
 from sesh.remote.ssh.destination import Destination
 
 PRINTED = {
     "ssh: connect to host box port 22: Connection refused": "connection refused",
-    "ssh: connect to host box port 22: Connection timed out": Late.reason,
-    "Connection timed out during banner exchange": Late.reason,
+    "ssh: connect to host box port 22: Connection timed out": NO_ANSWER,
+    "Connection timed out during banner exchange": NO_ANSWER,
     "ssh: connect to host box port 22: Network is unreachable": "network is unreachable",
     "ssh: Could not resolve hostname box: Name or service not known": "name or service not known",
     "kex_exchange_identification: Connection closed by remote host\n"

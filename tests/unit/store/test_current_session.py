@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import directories, machine, paths, processes
+from sesh import files, machine, paths
 from sesh.errors import UsageError
 from sesh.store import listing, records
 from tests.support import data
@@ -20,8 +20,8 @@ TTY = 34822
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
     monkeypatch.setenv("SESH_SESSION", "liar")
-    monkeypatch.setattr(processes, "controlling_tty", lambda: TTY)
-    directories.ready_directory()
+    monkeypatch.setattr(machine, "controlling_tty", lambda: TTY)
+    files.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
@@ -64,7 +64,7 @@ def test_a_session_that_begins_is_waited_for_as_its_record_has_no_terminal_yet(m
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     record("this", tty_number=0)
-    monkeypatch.setattr(processes, "controlling_tty", lambda: 0)
+    monkeypatch.setattr(machine, "controlling_tty", lambda: 0)
     assert listing.current() is None
 
 
