@@ -136,7 +136,7 @@ def _sync() -> Iterator[Check]:
                     told(error)
                     continue
                 assert os.path.realpath(tree.source).startswith(home.path + "/")
-                protected = (*sync_home.OWN, *sync_home.CREDENTIALS)
+                protected = sync_home.PROTECTED
                 assert not any(tree.path == each or tree.path.startswith(f"{each}/") for each in protected)
                 assert tree.digest == place.tree(line).digest
 
