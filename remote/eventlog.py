@@ -82,14 +82,9 @@ def log(event: str, **fields: object) -> None:
 
 def _rotate(file: str) -> None:
     """Rotate the default log if it is full. Raises OSError, Refused."""
-
-    def is_full() -> bool:
-        return os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE
-
-    if is_full():
-        with locked(os.path.dirname(file)):
-            if is_full():  # another process may have rotated it before the lock was taken
-                os.replace(file, file + _ROTATED)
+    with locked(os.path.dirname(file)):
+        if os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE:
+            os.replace(file, file + _ROTATED)
 
 
 def prose(text: str, *, failed: bool = False) -> None:

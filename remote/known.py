@@ -1,8 +1,8 @@
 """Known remotes: the hosts that sesh was used on or deployed to. Every lookup asks them.
 
 The file `remotes.json` caches facts of each host (`KnownHost`) by the name that the user types; docs/SECURITY.md
-describes it. A damaged file counts as empty. A function that changes facts returns False if it cannot write them. Every
-function raises Refused if the directory of the file is unsafe.
+describes it. A damaged file counts as empty, and is not written. Every function raises Refused if the directory of the
+file is unsafe.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def of(host: str) -> KnownHost:
     return _hosts().get(host, {})
 
 
-def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
+def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
     """Record a host as used now.
 
     `version`: of the host's sesh; empty keeps the recorded one. `asks`: whether the login asked a person; None keeps
@@ -103,12 +103,12 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
     def change(known: Hosts) -> Hosts:
         return {**known, host: _without_failure({**known.get(host, {}), **facts})}
 
-    return _change(change)
+    _change(change)
 
 
-def note(host: str, facts: KnownHost) -> bool:
+def note(host: str, facts: KnownHost) -> None:
     """Record facts of a known host."""
-    return _revise(host, lambda before: {**before, **facts})
+    _revise(host, lambda before: {**before, **facts})
 
 
 def forget(host: str) -> bool:
@@ -137,12 +137,12 @@ def stale_after(host: str) -> float:
 # -- failures
 
 
-def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: bool = False) -> bool:
+def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: bool = False) -> None:
     """Record why a known host did not answer. `at`: seconds since the epoch, 0 for now.
 
     `refused`: the host refused a login; another attempt would fail too, and may lock the user out.
     """
-    return note(host, {"failure": {"at": at or time.time(), "reason": reason, "refused": refused}})
+    note(host, {"failure": {"at": at or time.time(), "reason": reason, "refused": refused}})
 
 
 def paused_until(host: str) -> float:
@@ -182,14 +182,14 @@ def sessions(host: str) -> Rows:
     return of(host).get("sessions", [])
 
 
-def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
+def keep(host: str, rows: Iterable[Mapping[str, object]]) -> None:
     """Cache the sessions that a host has just listed."""
     listed = time.time()
     kept = _cacheable(rows)
-    return _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
+    _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
 
 
-def saw(host: str, name: str, at: float, **facts: object) -> bool:
+def saw(host: str, name: str, at: float, **facts: object) -> None:
     """Cache that a session ran `at` (seconds since the epoch). `facts` fill in keys that the host has not listed."""
 
     def change(rows: Rows) -> Rows:
@@ -199,23 +199,23 @@ def saw(host: str, name: str, at: float, **facts: object) -> bool:
         now = {**facts, **before, "name": name, "state": "running", "seen": at}
         return _cacheable([*(row for row in rows if row["name"] != name), now])
 
-    return _revise_rows(host, change)
+    _revise_rows(host, change)
 
 
-def drop(host: str, names: Iterable[str]) -> bool:
+def drop(host: str, names: Iterable[str]) -> None:
     """Remove ended sessions from the cache."""
     gone = {*names}
-    return _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in gone])
+    _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in gone])
 
 
-def rename(host: str, old: str, new: str) -> bool:
+def rename(host: str, old: str, new: str) -> None:
     """Rename a cached session."""
-    return _revise_rows(host, lambda rows: [{**row, "name": new} if row["name"] == old else row for row in rows])
+    _revise_rows(host, lambda rows: [{**row, "name": new} if row["name"] == old else row for row in rows])
 
 
-def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> bool:
+def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> None:
     """Apply `change` to the cached sessions of a host; keep the time of its last list."""
-    return _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
+    _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
 
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
@@ -276,32 +276,26 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
     return known, faults
 
 
-def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> bool:
+def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
     """Apply `change` to the facts of a host; do nothing if the host is not known any more."""
-    return _change(lambda known: {**known, host: change(known[host])} if host in known else known)
+    _change(lambda known: {**known, host: change(known[host])} if host in known else known)
 
 
-def _change(change: Callable[[Hosts], Hosts]) -> bool:
-    """Apply `change` to the known hosts; return False if the file cannot be written.
+def _change(change: Callable[[Hosts], Hosts]) -> None:
+    """Apply `change` to the known hosts, if the file can be written.
 
     It is applied twice: first without the lock, to see whether it changes anything, and then under the lock to what
     other processes have written meanwhile.
     """
     known = _hosts()
     if change(known) == known:
-        return True
+        return
     folder = paths.state_directory()
-    try:
+    with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")
-    except OSError:
-        return False
-    try:
-        with files.locked(folder):
+        with suppress(Refused), files.locked(folder):  # Refused: the file is damaged, and the user may repair it
             before, _ = _read()
             after = change(before)
             data = json.dumps(after).encode()
             if after != before and len(data) <= _LARGEST:
                 files.write_whole(paths.remotes_file(), data, durable=True)
-            return len(data) <= _LARGEST
-    except (OSError, Refused):
-        return False  # never overwrite a damaged file, which the user may repair, and never write without the lock

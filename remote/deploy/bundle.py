@@ -9,23 +9,21 @@ import functools
 import hashlib
 import importlib.metadata
 import io
-import os
-import re
-import threading
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import Distribution
+from importlib.metadata import PackageNotFoundError
 
 from sesh import about
 from sesh.about import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy.install import START
 
-REQUIRED = ("ptyprocess", "pyte", "rich", "tomli", "typer", "wcwidth")  # sesh's requirements without optional fabric
-_UNUSED = ("markdown-it-py", "pygments")  # rich needs them to render Markdown and code, which sesh does not
+# The packages that sesh imports, and those that they import; some versions of rich and typer need fewer. fabric and mcp
+# are not among them: a deployed sesh does without.
+PACKAGES = (
+    "annotated-doc", "ptyprocess", "pyte", "rich", "shellingham", "tomli", "typer", "typing-extensions", "wcwidth",
+)  # fmt: skip
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
-_UNWANTED = re.compile(r"(.*/)?(__pycache__/.*|\..*)|/.*")
-_METADATA = re.compile(r"[^/]+\.dist-info/(METADATA|.*(licen|copying).*)", re.IGNORECASE)
 _START = b"""\
 \"\"\"Starts the sesh in the directory of this file.\"\"\"
 
@@ -48,25 +46,17 @@ class Bundle:
     archive: bytes
 
 
-_building = threading.Lock()
-
-
-def build() -> Bundle:
-    """Build the bundle, once for all hosts. Raises Refused if a package is missing on this machine."""
-    with _building:
-        return _built()
-
-
 @functools.cache
-def _built() -> Bundle:
+def build() -> Bundle:
+    """Build the bundle, once for all hosts. Raises Refused if the files of a package cannot be found."""
     return packed(files())
 
 
 def files() -> dict[str, bytes]:
     """Read the files of this version, by path. Raises Refused."""
     found = about.files()
-    for package in _packages():
-        found |= _files(package)
+    for name in PACKAGES:
+        found |= _package(name)
     return {f"lib/{path}": data for path, data in found.items()}
 
 
@@ -82,36 +72,19 @@ def packed(contents: dict[str, bytes]) -> Bundle:
     return Bundle(f"{__version__}-{digest.hexdigest()[:12]}", whole.getvalue())
 
 
-def _packages() -> list[Distribution]:
-    """Find the packages that sesh uses, directly or through another package."""
-    packages: dict[str, Distribution] = {}
-    wanted = list(REQUIRED)
-    for name in wanted:
-        try:
-            packages[name] = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            if name in REQUIRED:
-                raise Refused(f"{name} is not installed here; install sesh again, as `make install` does") from None
-            continue  # required on another system only
-        for requirement in packages[name].requires or ():
-            required = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
-            if "extra ==" not in requirement and required not in (*wanted, *_UNUSED):
-                wanted.append(required)
-    return [packages[name] for name in sorted(packages)]
-
-
-def _files(package: Distribution) -> dict[str, bytes]:
-    """Read the files of a package, by path. Add a RECORD, their list, which a deployed sesh needs to deploy itself."""
+def _package(name: str) -> dict[str, bytes]:
+    """Read the modules, the metadata and the licences of a package, by path; nothing if it is not installed."""
+    try:
+        package = importlib.metadata.distribution(name)
+    except PackageNotFoundError:
+        return {}
     if package.files is None:
-        name = package.name
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
-    found = {}
+    found, record = {}, ""
     for path in package.files:
-        name, located = path.as_posix(), str(path.locate())
-        is_wanted = name.endswith(".py") or _METADATA.fullmatch(name)
-        if is_wanted and not _UNWANTED.fullmatch(name) and os.path.isfile(located):
-            with open(located, "rb") as file:
-                found[name] = file.read()
-    info = next(name.split("/")[0] for name in found if ".dist-info/" in name)
-    record = f"{info}/RECORD"
-    return {**found, record: "".join(f"{path},,\n" for path in sorted([*found, record])).encode()}
+        if path.suffix == ".py" or path.name.startswith(("METADATA", "LICENSE")):
+            found[path.as_posix()] = path.read_binary()
+        if path.name == "METADATA":
+            record = f"{path.parent}/RECORD"
+    # The list of files, from which a deployed sesh makes the bundle for another host.
+    return {**found, record: "".join(f"{path}\n" for path in sorted(found)).encode()}

@@ -1,13 +1,12 @@
 """Install this version of sesh on one host. If a step fails, the host keeps its old version.
 
-A deploy sends the host an order to look for the version. If the host lacks it, the deploy uploads an archive and sends
-a second order, to install the archive. `install.py` carries out both orders on the host.
+A deploy sends the host an order to look for the version. If the host lacks it, the deploy puts an archive on the host,
+and sends a second order, to install the archive. `install.py` carries out both orders on the host.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -16,13 +15,13 @@ from typing import Annotated, TypedDict
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import SeshError, Unreachable, malformed
+from sesh.errors import Refused, SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier, CommandResult
+from sesh.remote.deploy.carrier import Carrier, CommandResult, is_open, log_in, shown
 from sesh.remote.deploy.install import Order
-from sesh.remote.deploy.survey import OLDEST, command, last_line, shown
+from sesh.remote.deploy.survey import command
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
 
@@ -34,36 +33,31 @@ TRIALS = [
     ["--local", "--screen", "smoke"],
     ["--local", "--kill", "smoke"],
 ]
-_MAX_STDERR = 4096
 
 
 class DeployError(SeshError, code="refused"):
     """A step of a deploy failed."""
 
-    def __init__(
-        self, step: str, message: str, stderr: str = "", *, code: str | None = None, foreign: bool = False
-    ) -> None:
+    def __init__(self, step: str, message: str, *, code: str | None = None, foreign: bool = False) -> None:
         super().__init__(message, code=code)
         self.step = step  # one of STEPS
-        self.stderr = stderr[-_MAX_STDERR:]  # what the program that failed printed on the host
         self.foreign = foreign  # another project's program called sesh is in the way
 
 
-class DeployState(TypedDict):
+class Found(TypedDict):
     """The host's answer to an order that succeeded."""
 
     python: str  # the path of the Python that runs the version
     platform: str
     path: str  # of the version
-    scratch: str  # the directory for the archive; empty if the version is installed
+    installed: bool  # ~/.local/bin/sesh starts the version
 
 
 class Failure(TypedDict):
-    """The host's answer to an order that failed."""
+    """The host's answer to an order that failed. The first line of `reason` is for the person."""
 
     step: str
-    reason: str
-    stderr: Annotated[str, "text"]
+    reason: Annotated[str, "text"]
     foreign: bool
 
 
@@ -80,9 +74,10 @@ def deploy(
     work = _Deploy(destination, force, progress)
     try:
         deployed = work.run()
-    except DeployError as error:
-        eventlog.log("deploy_failed", host=host, step=error.step, stderr=error.stderr or str(error))
-        raise
+    except (SeshError, OSError) as error:
+        eventlog.log("deploy_failed", host=host, step=work.step, stderr=work.stderr or str(error))
+        code = getattr(error, "code", None)
+        raise DeployError(work.step, str(error), code=code, foreign=work.is_foreign) from error
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
@@ -91,8 +86,7 @@ def deploy(
 
 def open_carrier(destination: Destination) -> Carrier:
     """Connect by fabric, or by ssh as a fallback and where no login is needed. Raises SeshError."""
-    by_ssh = Carrier(destination)
-    if not by_ssh.is_open() and not known.asks(destination.host):
+    if not is_open(destination) and not known.asks(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 
@@ -100,90 +94,91 @@ def open_carrier(destination: Destination) -> Carrier:
                 return carrier
         except ModuleNotFoundError:
             pass  # a deployed copy has no fabric
-    by_ssh.log_in()
-    return by_ssh
+    log_in(destination)
+    return Carrier(destination)
 
 
 class _Deploy:
-    """One deploy: its connection and its current step."""
+    """One deploy: its connection, its order and its current step."""
 
     carrier: Carrier
 
     def __init__(self, destination: Destination, force: bool, progress: Callable[[str], object]) -> None:
-        self.destination, self.host = destination, destination.host
-        self.force, self.progress = force, progress
+        self.destination, self.host, self.progress = destination, destination.host, progress
         self.step = ""
+        self.stderr = ""  # what the host printed about the failed step
+        self.is_foreign = False
+        self.order: Order = {
+            "token": secrets.token_hex(4), "installs": False, "name": "", "program": PROGRAM, "force": force,
+            "trials": TRIALS, "sha256": "",
+        }  # fmt: skip
 
     def begin(self, step: str) -> None:
         self.step = step
         self.progress(step)
 
     def run(self) -> DeployedHost:
-        """Carry out all steps. Raises DeployError."""
-        try:
-            self.begin("connect")
-            with closing(open_carrier(self.destination)) as self.carrier:
-                return self.install()
-        except DeployError:
-            raise
-        except Unreachable as error:
-            step = "connect" if self.step == "detect_platform" else self.step  # the first command may log in
-            raise DeployError(step, str(error), code=error.code) from error
-        except (SeshError, OSError) as error:
-            code = getattr(error, "code", None)
-            raise DeployError(self.step, f"{self.host}: {shown(str(error))}", code=code) from error
+        """Install the version, unless the host uses it already. Raises SeshError, OSError."""
+        self.begin("connect")
+        with closing(open_carrier(self.destination)) as self.carrier:
+            self.begin("detect_platform")
+            package = bundle.build()
+            self.order["name"] = package.name
+            found = self.carry_out()
+            deployed: DeployedHost = {
+                "host": self.host, "ok": True, "version": __version__, "python": found["python"],
+                "platform": found["platform"], "path": found["path"], "bytes": 0, "changed": not found["installed"],
+            }  # fmt: skip
+            if deployed["changed"]:
+                self.install(package.archive)
+                deployed["bytes"] = len(package.archive)
+            return deployed
 
-    def install(self) -> DeployedHost:
-        """Install the version over the open connection, unless the host uses it already."""
-        self.begin("detect_platform")
-        package = bundle.build()
-        order: Order = {"name": package.name, "program": PROGRAM, "force": self.force, "trials": TRIALS}
-        state = self.carry_out(order)
-        deployed: DeployedHost = {
-            "host": self.host, "ok": True, "version": __version__,
-            "python": state["python"], "platform": state["platform"], "path": state["path"],
-        }  # fmt: skip
-        if not state["scratch"]:
-            return {**deployed, "bytes": 0, "changed": False}
+    def install(self, archive: bytes) -> None:
+        """Put the archive on the host, and have it installed."""
         self.begin("upload")
-        order |= {"scratch": state["scratch"], "sha256": hashlib.sha256(package.archive).hexdigest()}
+        self.order["installs"] = True
         try:
-            self.carrier.put(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
+            self.carrier.put(archive, f"{install.scratch(self.order['token'])}/{install.ARCHIVE}")
         except SeshError:
-            order["sha256"] = ""  # so that no archive is installed, even if it has arrived whole
-            with suppress(SeshError):
-                self.carry_out(order)  # this fails because the hash differs, and removes the scratch directory
+            # The order has no hash yet: it fails even if the archive has arrived whole, and removes the directory.
+            with suppress(SeshError), closing(open_carrier(self.destination)) as again:
+                again.run(command(self.order))
             raise
         self.begin("unpack")
-        self.carry_out(order)
-        return {**deployed, "bytes": len(package.archive), "changed": True}
+        self.order["sha256"] = hashlib.sha256(archive).hexdigest()
+        self.carry_out()
 
-    def carry_out(self, order: Order) -> DeployState:
-        """Carry out an order on the host. Raises DeployError if a step fails."""
-        token = order["token"] = secrets.token_hex(8)
-        result = self.carrier.run(command(order))
-        _, found, rest = result.out.rpartition(f"{token} ")
+    def carry_out(self) -> Found:
+        """Have the host carry out the order. Raises SeshError if a step fails."""
+        result = self.carrier.run(command(self.order))
+        _, token, rest = result.out.rpartition(f"{self.order['token']} ")
         row = rest.split("\n")[0].strip()
-        if not (found and row):
-            raise self._no_answer(result, token)
+        if not (token and row):
+            raise self._no_answer(result, is_reached=bool(token))
         if row.startswith("none"):  # see `survey.command`
+            self.step = "python"
             pythons = shown(row).removeprefix("none").removeprefix("; ")
             lack = f"only {pythons}" if pythons else "it has no python3"
-            raise DeployError("python", f"{self.host} has no Python {OLDEST} or newer ({lack}); install python3 there")
+            raise Refused(f"{self.host} has no Python 3.10 or newer ({lack}); install python3 there")
         answer = protocol.value(row.encode("utf-8", "surrogateescape"))
         if not (isinstance(answer, dict) and "reason" in answer):
-            state: DeployState = check.checked_from_host(DeployState, answer, "the answer")
-            return state
+            found: Found = check.checked_from_host(Found, answer, "the answer")
+            return found
         failed: Failure = check.checked_from_host(Failure, answer, "the answer")
         if failed["step"] not in STEPS:
             raise malformed("the answer", "names no step of a deploy")
-        reason = f"{self.host}: {shown(failed['reason'])}"
-        raise DeployError(failed["step"], reason, failed["stderr"] or result.err, foreign=failed["foreign"])
+        self.step, self.stderr, self.is_foreign = failed["step"], failed["reason"], failed["foreign"]
+        raise Refused(f"{self.host}: {shown(failed['reason'].partition(chr(10))[0])}")
 
-    def _no_answer(self, result: CommandResult, token: str) -> DeployError:
+    def _no_answer(self, result: CommandResult, *, is_reached: bool) -> SeshError:
         """Return the error for a command that printed no answer after the token, or not even the token."""
-        last = last_line(result.err) or last_line(result.out.replace(token, "")) or "it printed nothing"
-        if self.destination.via is not None:
-            return DeployError("connect", f"cannot reach {self.host}: {last}", result.err, code="unreachable")
-        message = f"{self.host} gives no answer (exit {result.code}): {last}; {login_files_hint(self.host)}"
-        return DeployError(self.step, message, result.err)
+        self.stderr = result.err
+        printed = f"{result.out.replace(self.order['token'], '')}\n{result.err}".split("\n")
+        last = next(filter(None, map(shown, reversed(printed))), "it printed nothing")
+        hint = login_files_hint(self.host) if self.destination.via is None else ""
+        message = f"{self.host} gives no answer (exit {result.code}): {last}"
+        if is_reached:
+            return Refused(message, hint=hint)
+        self.step = "connect"
+        return Unreachable(message, hint=hint)

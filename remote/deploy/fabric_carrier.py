@@ -17,8 +17,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
-from sesh.remote.deploy.survey import shown
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult, shown
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MOST_STDOUT
@@ -46,7 +45,7 @@ _FOLLOWED = {
 class FabricCarrier(Carrier):
     def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
         super().__init__(destination)
-        self._host, self._connection = destination.host, connection
+        self._connection = connection
 
     def run(self, line: str) -> CommandResult:
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
@@ -54,26 +53,22 @@ class FabricCarrier(Carrier):
             done = self._connection.run(line, watchers=[_Bound()], **options)
         except (*_LOST, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
             if reason := getattr(error, "reason", None):
-                raise ProtocolError(f"{self._host} {reason}") from error
-            raise self._lost("stopped answering") from error
+                raise ProtocolError(f"{self.destination.host} {reason}") from error
+            raise Unreachable(f"{self.destination.host} stopped answering") from error
         if done.exited < 0:  # the connection ended before the program
-            raise self._lost("stopped answering")
+            raise Unreachable(f"{self.destination.host} stopped answering")
         return CommandResult(done.exited, done.stdout, done.stderr)
 
     def put(self, data: bytes, path: str) -> None:
         try:
             self._connection.put(io.BytesIO(data), path)
         except _LOST as error:
-            raise self._lost(f"cannot write {path}: {shown(str(error)) or 'the connection was lost'}") from error
+            reason = shown(str(error)) or "the connection was lost"
+            raise Unreachable(f"{self.destination.host} cannot write {path}: {reason}") from error
 
     def close(self) -> None:
         with suppress(*_LOST):  # the connection is already lost
             self._connection.close()
-
-    def _lost(self, reason: str) -> Unreachable:
-        # Close the connection even if paramiko thinks that it is alive, so that the cleanup command logs in again.
-        self._connection.client.close()
-        return Unreachable(f"{self._host} {reason}")
 
 
 class _Bound(invoke.watchers.StreamWatcher):
@@ -141,20 +136,19 @@ def ssh_defaults() -> dict[str, list[str]]:
 
 def _connection(destination: Destination) -> fabric.Connection:
     """Return an unopened connection with the settings of `ssh -G`, without fabric's own configuration files."""
-    seconds = ssh.connect_timeout(destination)
+    agent = destination.setting("identityagent")
     return fabric.Connection(
         host=destination.setting("hostname"),
         user=destination.setting("user"),
         port=int(destination.setting("port") or 22),
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         forward_agent=False,
-        connect_timeout=seconds,
+        connect_timeout=ssh.connect_timeout(destination),
         connect_kwargs={
             "key_filename": _files(destination, "identityfile"),
-            "allow_agent": destination.setting("identityagent") != "none"
-            and destination.setting("identitiesonly") != "yes",
+            "allow_agent": agent != "none" and destination.setting("identitiesonly") != "yes",
             "look_for_keys": False,
-            "banner_timeout": seconds,
+            "banner_timeout": LOGIN_TIMEOUT,
             "auth_timeout": LOGIN_TIMEOUT,
             "channel_timeout": LOGIN_TIMEOUT,
             "transport_factory": _Transport,

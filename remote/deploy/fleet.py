@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.errors import Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
-from sesh.remote.deploy.carrier import Carrier
+from sesh.remote.deploy import bundle, carrier
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -53,29 +55,28 @@ class HostResult:
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
-    """Deploy to several hosts in parallel; return the results in the order of the hosts. Raises Interrupted.
+    """Deploy to several hosts in parallel; return the results in the order of the hosts. Raises Interrupted, Refused.
 
     Each host has a progress bar if stderr is a terminal and no program reads the events. Its result becomes a line on
     stderr. Hosts that need a password or a second factor come last: the person logs in to one after the other, and then
     sesh deploys to them in parallel.
     """
+    bundle.build()  # before the threads, each of which would build it
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
     results = [HostResult(destination, unknown) for destination in destinations]
     try:
         _deploy_at_once(results, force)
         asking = [result for result in results if result.needs_login]
         for result in asking:
-            eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
+            host = result.destination.host
+            eventlog.prose(f"{host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                Carrier(result.destination).log_in(ask=True)
+                carrier.log_in(result.destination, ask=True)
             except SeshError as error:
                 result.outcome = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
         _deploy_at_once([result for result in asking if result.needs_login], force, last=True)
     except KeyboardInterrupt as error:
-        for destination in destinations:
-            with suppress(SeshError):  # ssh refuses the host
-                Carrier(destination).close()  # the command on the host keeps running
         raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
 
@@ -86,12 +87,14 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
     Unless this is the `last` attempt, a host that wants a login is not printed, because it gets another one.
     """
     room = threading.BoundedSemaphore(MAX_AT_ONCE)
-    with _bars() as bars:
+    host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
+    console = Console(stderr=True, highlight=False)
+    hidden = not os.isatty(_STDERR) or eventlog.wanted()
+    with Progress(host, BarColumn(), step, console=console, transient=True, disable=hidden) as bars:
 
-        def run(result: HostResult, bar: Any) -> None:
+        def run(result: HostResult, bar: TaskID) -> None:
             def progress(step: str) -> None:
-                text = _SHOWN.get(step, step.replace("_", " "))
-                bars.update(bar, completed=STEPS.index(step), description=text)
+                bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
 
             with room:
                 try:
@@ -99,8 +102,9 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
                 except DeployError as error:
                     result.outcome = error
             bars.update(bar, visible=False)
-            if last or not result.needs_login:
-                _print(result, bars)
+            if (last or not result.needs_login) and (result.error or not eventlog.wanted()):
+                # The terminal wraps the line.
+                console.print(Text(f"{PROGRAM}: {wording.one_line(str(result))}"), soft_wrap=True)
 
         threads = []
         for result in results:
@@ -110,22 +114,3 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
             threads[-1].start()
         for thread in threads:
             thread.join()
-
-
-def _bars() -> Any:
-    """Return a rich.progress.Progress, disabled unless a person sees it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
-    disabled = not os.isatty(_STDERR) or eventlog.wanted()
-    console = Console(stderr=True, highlight=False)
-    return Progress(host, BarColumn(), step, console=console, transient=True, disable=disabled)
-
-
-def _print(result: HostResult, bars: Any) -> None:
-    if bars.disable:
-        eventlog.prose(str(result), failed=result.error is not None)
-    else:  # `soft_wrap`: the terminal wraps the line
-        line = f"{PROGRAM}: {wording.one_line(str(result))}"
-        bars.console.print(line, soft_wrap=True, markup=False, emoji=False)

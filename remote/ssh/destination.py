@@ -61,10 +61,6 @@ class Destination:
             return f"via:{self.host}"
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
-    def with_own_connection(self) -> Destination:
-        """Return the host with sesh's own shared connection, even if the user's configuration has another."""
-        return Destination(self.host, settings={**self.settings, "controlpath": ["none"]})
-
 
 def program() -> str:
     """Return the ssh to run: `SESH_SSH`, but plain ssh instead of autossh, which only opens shared connections."""

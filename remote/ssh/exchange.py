@@ -9,10 +9,12 @@ import os
 import selectors
 import subprocess
 import time
+from typing import IO
 
 from sesh import programs
-from sesh.errors import ProtocolError
-from sesh.remote.ssh import ssh
+from sesh.errors import ProtocolError, silent_host
+from sesh.remote.ssh import master, ssh, words
+from sesh.remote.ssh.destination import Destination
 
 MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20  # bytes, then the command is killed
 KEPT_STDERR = 64 << 10  # bytes; of a longer stderr only the end is kept, which has the reason of a failure
@@ -44,11 +46,35 @@ class Printed:
             raise ProtocolError(f"{self._host} printed more than {most} MiB, and was not read to the end")
 
 
-def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
-    """Start a program with pipes as stdio. Unless it may `ask` a person, it has no terminal. Raises OSError."""
+def run(
+    destination: Destination,
+    argv: list[str],
+    data: bytes = b"",
+    *,
+    stdin: IO[bytes] | None = None,
+    silence: float | None = None,
+) -> Printed:
+    """Run a program that reaches a host; it gets no terminal. `stdin`: a file for its stdin, in place of `data`.
+
+    Raises Unreachable if it cannot be started, if ssh fails, or after `silence` seconds without a byte: no other
+    command uses a silent shared connection then. Raises ProtocolError if it prints too much.
+    """
     pipe = subprocess.PIPE
-    variables = ssh.environment(ask=ask)
-    return programs.start(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=not ask)
+    variables = ssh.environment(ask=False)
+    try:
+        process = programs.start(
+            argv, stdin=stdin or pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=True
+        )
+        printed = exchange(process, destination.host, data, silence=silence)
+    except TimeoutError as error:
+        if destination.via is None:
+            master.close(destination, ends_links=False)
+        raise silent_host(destination.host) from error
+    except OSError as error:
+        raise programs.cannot_run(argv[0], error) from error
+    if printed.code == ssh.FAILED and destination.via is None:
+        raise words.failure(destination, printed.stderr)
+    return printed
 
 
 def exchange(

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from sesh.errors import Refused
 
-# Protected at any depth and in any case, as `.SSH` is the same directory on some file systems.
-CREDENTIALS = (
+# Neither sent nor deleted, at any depth.
+PROTECTED = (
     # keys and key stores
     ".ssh", ".gnupg", ".pki", ".password-store", ".local/share/keyrings", ".local/share/kwalletd", ".gnome2/keyrings",
     "library/keychains", ".config/sops", ".config/op", ".config/1password",
@@ -31,27 +31,26 @@ CREDENTIALS = (
     # agents and browsers
     ".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json", ".mozilla", ".config/chromium",
     ".config/google-chrome",
-)  # fmt: skip
-# sesh's own files, protected directly in HOME.
-OWN = (
+    # sesh
     ".sesh", ".config/sesh/config.toml", ".config/sesh/sync", ".local/bin/sesh", ".local/share/sesh",
     ".local/state/sesh",
 )  # fmt: skip
+_COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
 @dataclass
 class Tree:
-    """A listed path and all files below it."""
+    """A listed path, and all files below it except the protected ones."""
 
     path: str  # relative to HOME
     source: str  # the real path
     entries: list[tuple[str, str, os.stat_result]] = field(default_factory=list)
-    """Relative name, path and status of each file, in a fixed order. The first is the listed path, with the name ""."""
-    left_out: list[str] = field(default_factory=list)  # relative names of protected files
+    """Path relative to HOME, real path and status of each file, in a fixed order. The first is the listed path."""
+    left_out: list[str] = field(default_factory=list)  # protected files, relative to HOME
 
     @property
     def is_directory(self) -> bool:
-        return stat.S_ISDIR(self.entries[0][2].st_mode)
+        return os.path.isdir(self.source)
 
     @property
     def bytes(self) -> int:
@@ -59,13 +58,13 @@ class Tree:
 
     @property
     def digest(self) -> str:
-        """A digest of names, modes, sizes and times.
+        """A digest of paths, modes, sizes and times.
 
         Contents are not read, as a change of content always changes the ctime.
         """
         digest = hashlib.sha256()
-        for name, _, status in self.entries:
-            facts = f"{name}\0{status.st_mode:o}"
+        for path, _, status in self.entries:
+            facts = f"{path}\0{status.st_mode:o}"
             if not stat.S_ISDIR(status.st_mode):
                 facts += f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
             digest.update(os.fsencode(f"{facts}\0"))
@@ -77,87 +76,50 @@ class HomeDirectory:
 
     def __init__(self, home: str) -> None:
         self.top = os.path.realpath(home)
-        self._inside = f"{self.top.rstrip('/')}/"
         # Protect targets of symbolic links too: if `.ssh` links to `dotfiles/ssh`, that directory has the keys.
-        real = (os.path.realpath(self._inside + path) for path in CREDENTIALS)
-        targets = [self._relative(path) for path in real if path.startswith(self._inside)]
-        in_home = "|".join(map(re.escape, (*OWN, *targets)))
-        anywhere = "|".join(map(re.escape, CREDENTIALS))
+        targets = [self._relative(os.path.realpath(os.path.join(self.top, path))) for path in PROTECTED]
+        in_home = "|".join(re.escape(target) for target in targets if target)
+        anywhere = "|".join(map(re.escape, PROTECTED))
+        # IGNORECASE: `.SSH` is the same directory on some file systems.
         self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:
-        """Scan a listed path; follow a symbolic link if it stays in HOME.
+        """Scan a listed path; follow it if it is a symbolic link, but follow no links below it.
 
-        Raises Refused if the path leaves HOME, is protected, or does not exist.
+        Raises Refused if the path leaves HOME, is protected, or cannot be read.
         """
-        path = _path(line)
-        source = os.path.realpath(self._inside + path)
-        if not source.startswith(self._inside):
-            raise Refused("a symbolic link in it points outside HOME")
-        if found := self._protected_part(path) or self._protected_part(self._relative(source)):
-            raise Refused(f"{found} is never copied: it holds credentials, or belongs to sesh")
-        tree = Tree(path, source)
+        path = self._relative(os.path.abspath(os.path.join(self.top, line.removeprefix("~/"))))
         try:
-            tree.entries.append(("", source, os.stat(source)))
-        except OSError as error:
-            raise Refused(f"cannot be read: {error.strerror}") from error
-        if not (tree.is_directory or os.path.isfile(source)):
-            raise Refused("not a file or directory")
-        self._scan(tree)
+            source = os.path.realpath(os.path.join(self.top, path))
+            if not (path and self._relative(source)):
+                raise Refused("it is no path below HOME, or a symbolic link in it leads out of HOME")
+            if self._is_protected(path, source):
+                raise Refused("it is never copied: it holds credentials, or belongs to sesh")
+            if not (os.path.isfile(source) or stat.S_ISDIR(os.stat(source).st_mode)):
+                raise Refused("not a file or directory")
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise Refused(f"cannot be read: {getattr(error, 'strerror', error)}") from error
+        tree = Tree(path, source)
+        names = [""]
+        while names:
+            name = names.pop()
+            path, real = f"{tree.path}{name}", f"{tree.source}{name}"
+            if self._is_protected(path, real):
+                tree.left_out.append(path)
+                continue
+            with suppress(OSError):  # it has just vanished; an unreadable file fails in the push
+                status = os.lstat(real)
+                if stat.S_IFMT(status.st_mode) in _COPIED:
+                    tree.entries.append((path, real, status))
+                if stat.S_ISDIR(status.st_mode):
+                    names += [f"{name}/{entry}" for entry in sorted(os.listdir(real), reverse=True)]
         return tree
 
-    def _scan(self, tree: Tree) -> None:
-        """Add the files of a tree without following symbolic links. An unreadable file fails later, in the push."""
-        for folder, folders, files in os.walk(tree.source):
-            for entry in sorted(folders + files):
-                path = os.path.join(folder, entry)
-                name = path[len(tree.source) + 1 :]
-                if self._protected_part(f"{tree.path}/{name}") or self._protected_part(self._relative(path)):
-                    tree.left_out.append(name)
-                    folders[:] = [each for each in folders if each != entry]
-                    continue
-                with suppress(FileNotFoundError):
-                    status = os.lstat(path)
-                    if stat.S_IFMT(status.st_mode) in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-                        tree.entries.append((name, path, status))
-            folders.sort()
-
     def _relative(self, path: str) -> str:
-        return path[len(self._inside) :]
+        """Return a path relative to HOME; empty if it does not lie below HOME."""
+        inside = f"{self.top.rstrip('/')}/"
+        return path[len(inside) :] if path.startswith(inside) else ""
 
-    def _protected_part(self, path: str) -> str:
-        """Return the protected part of a path in HOME; empty for none."""
-        found = self._protected.search(f"/{path}/")
-        return found[0].strip("/") if found else ""
-
-    def protected(self, tree: Tree) -> list[str]:
-        """Return the names (at any depth) and `/paths` (in HOME) to exclude from a tree.
-
-        A tree may be a symbolic link to a directory above credentials: if `settings` links to `.config`, then
-        `settings/gh` is excluded too.
-        """
-        source = f"/{self._relative(tree.source)}".lower()
-        below = [
-            entry[slash.end() :]
-            for entry in CREDENTIALS
-            for slash in re.finditer("/", entry)
-            if source.endswith(f"/{entry[: slash.start()]}")
-        ]
-        return [
-            *CREDENTIALS,
-            *(f"/{each}" for each in OWN),
-            *(f"/{tree.path}/{name}" for name in tree.left_out + below),
-        ]
-
-
-def _path(line: str) -> str:
-    """Return the listed path relative to HOME. Raises Refused if it is absolute, outside HOME, or HOME itself."""
-    path = line.removeprefix("~/")
-    if path.startswith(("/", "$HOME/", "${HOME}/")):
-        raise Refused("absolute; write it relative to HOME")
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts or "\0" in path:
-        raise Refused("outside HOME; write it relative to HOME, without ..")
-    if not parts:
-        raise Refused("it is HOME itself; name a path in it")
-    return "/".join(parts)
+    def _is_protected(self, path: str, real: str) -> bool:
+        """Return whether a path in HOME, or the file to which it leads, is protected."""
+        return any(self._protected.search(f"/{each}/") for each in (path, self._relative(real)))

@@ -6,143 +6,98 @@ The host's login shell gets only fixed text: file names are sent in rsync's prot
 from __future__ import annotations
 
 import os
-import subprocess
+import re
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable
 from typing import IO
 
 from sesh import programs
-from sesh.errors import ProtocolError, silent_host
+from sesh.errors import Refused
 from sesh.remote import eventlog
-from sesh.remote.ssh import master, ssh, words
+from sesh.remote.ssh import exchange, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.exchange import Printed, exchange, piped
-from sesh.remote.sync.home import HomeDirectory, Tree
+from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 
 TIMEOUT = 30.0  # seconds for the host to answer and a person to log in, then the shared connection counts as silent
-_VANISHED = 24  # rsync's exit code if some files vanished during the transfer
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
+_WILDCARDS = re.compile(r"[*?[\\]")
 _MAX_STDERR = 2_000  # characters; a longer stderr is cut off
 
 ProgramEnd = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
 
 
 class Push:
-    """Sends trees of a home directory to one host. Raises Unreachable if ssh itself fails."""
+    """Sends trees of a home directory to one host."""
 
     def __init__(self, destination: Destination, home: HomeDirectory) -> None:
         self._destination, self._home = destination, home
-        self._ask = ssh.can_prompt()
+        self._lacks_rsync = ""  # where there is no rsync: "here", "there", or empty
+        if programs.find("rsync") is None:
+            self._go_on_without_rsync("here", "no rsync here")
 
     def shares_home(self) -> bool:
-        """Return whether HOME on the host is this HOME: create a file here, look for it there. Raises OSError too."""
-        destination = self._destination
-        with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
-            line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
-            process = piped(ssh.command(destination, line, ask=self._ask), ask=self._ask)
-            try:
-                done = exchange(process, destination.host, silence=TIMEOUT)
-            except TimeoutError as error:
-                master.close(destination)
-                raise silent_host(destination.host) from error
-        return self._ended(done)[0] == 0
-
-    def send(self, trees: list[Tree]) -> Iterator[tuple[Tree, ProgramEnd]]:
-        """Send trees in as few runs of a program as possible; if a run fails, retry each of its trees alone."""
-        by_rsync = programs.find("rsync") is not None
-        if by_rsync:
-            groups = [[tree for tree in trees if tree.is_directory is kind] for kind in (True, False)]
-        else:
-            groups = self._without_rsync(trees, "here")
-        while groups:
-            group = groups.pop(0)
-            if not group:
-                continue
-            code, stderr = self._run(group, by_rsync=by_rsync)
-            if by_rsync and code in _NO_RSYNC:
-                by_rsync = False
-                groups = self._without_rsync(list(chain(group, *groups)), "there")
-            elif code != 0 and len(group) > 1:
-                groups[:0] = [[tree] for tree in group]
-            else:
-                yield from ((tree, (code, stderr)) for tree in group)
-
-    def _without_rsync(self, trees: list[Tree], where: str) -> list[list[Tree]]:
-        host = self._destination.host
-        for tree in trees:
-            eventlog.log("tool_missing", host=host, tool="rsync", path=tree.path, where=where)
-        reason = "no rsync here" if where == "here" else f"rsync does not run on {host}"
-        eventlog.prose(f"{reason}: files deleted here stay on {host}")
-        return [trees]
-
-    def _run(self, trees: list[Tree], *, by_rsync: bool) -> ProgramEnd:
+        """Return whether HOME on the host is this HOME: create a file here, look for it there. Raises SeshError."""
         try:
-            with tempfile.TemporaryFile() as stdin:
-                argv = self._rsync(trees, stdin) if by_rsync else self._tar(trees, stdin)
-                stdin.seek(0)
-                process = programs.start(
-                    argv,
-                    stdin=stdin,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=ssh.environment(ask=self._ask),
-                    start_new_session=not self._ask,
-                )
-                done = exchange(process, self._destination.host)
-        except ProtocolError as error:
-            return None, str(error)
+            with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
+                line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
+                argv = ssh.command(self._destination, line)
+                return exchange.run(self._destination, argv, silence=TIMEOUT).code == 0
         except OSError as error:
-            return None, f"{error.filename or trees[0].path}: {error.strerror or error}"
-        return self._ended(done)
+            raise Refused(f"no files were pushed: {self._home.top}: {error.strerror}") from error
 
-    def _ended(self, done: Printed) -> ProgramEnd:
-        if done.code == ssh.FAILED and self._destination.via is None:
-            raise words.failure(self._destination, done.stderr)
-        return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]
+    def send(self, tree: Tree) -> ProgramEnd:
+        """Make a path on the host the same as here, or without rsync add and replace its files. Raises SeshError."""
+        host = self._destination.host
+        try:
+            if not self._lacks_rsync:
+                end = self._run(tree, self._rsync)
+                if end[0] not in _NO_RSYNC:
+                    return end
+                self._go_on_without_rsync("there", f"rsync does not run on {host}")
+            eventlog.log("tool_missing", host=host, tool="rsync", path=tree.path, where=self._lacks_rsync)
+            return self._run(tree, self._tar)
+        except OSError as error:
+            return None, f"{error.filename or tree.path}: {error.strerror or error}"
 
-    def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        """Write the list of trees, all directories or all files; return rsync's command.
+    def _go_on_without_rsync(self, where: str, reason: str) -> None:
+        self._lacks_rsync = where
+        eventlog.prose(f"{reason}: files deleted here stay on {self._destination.host}")
 
-        After a directory's name a slash makes rsync follow a symbolic link to the directory, but no links in it. For
-        files, -L makes rsync follow links.
+    def _run(self, tree: Tree, command: Callable[[Tree, IO[bytes]], list[str]]) -> ProgramEnd:
+        """Run the command for a tree, with what it has written to a file as stdin."""
+        with tempfile.TemporaryFile() as stdin:
+            argv = command(tree, stdin)
+            stdin.seek(0)
+            done = exchange.run(self._destination, argv, stdin=stdin)
+        return done.code, done.stderr.strip()[:_MAX_STDERR]
+
+    def _rsync(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
+        """Write the path of a tree, as it has to be sent; return rsync's command.
+
+        A slash after a directory's name, and -L for a file, make rsync follow a listed path that is a symbolic link.
         """
-        directories = trees[0].is_directory
-        stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
-        options = ["-rlpt", "--delete"] if directories else ["-dLpt", "--delete"]
+        stdin.write(os.fsencode(f"./{tree.path}{'/' * tree.is_directory}\0"))
+        options = ["-rlpt" if tree.is_directory else "-rLpt", "--delete", "--relative", "--no-implied-dirs"]
         # --checksum: size and mtime in seconds miss a file that was written twice within a second.
-        options += ["--checksum", "--relative", "--no-implied-dirs", "--files-from=-", "--from0", "-q"]
-        excluded = dict.fromkeys(path for tree in trees for path in self._home.protected(tree))
+        options += ["--checksum", "--files-from=-", "--from0", "-q"]
+        # These are patterns: `?` stands for each character that would be a wildcard.
+        options += [f"--exclude=/{_WILDCARDS.sub('?', path)}" for path in tree.left_out]
+        options += [f"--exclude={path}" for path in PROTECTED]
         # rsync's own quoting for words of -e, to which it appends `HOST rsync --server …`.
         shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._remote_command())
-        return ["rsync", *options, "-e", shell, *map(_exclude, excluded), "--", f"{self._home.top}/", "sesh:./"]
+        return ["rsync", *options, "-e", shell, "--", f"{self._home.top}/", "sesh:./"]
 
-    def _tar(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
-        """Write an archive of trees; return the command that unpacks it on the host."""
+    def _tar(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
+        """Write an archive of a tree; return the command that unpacks it on the host."""
         # GNU's format has no limit for names, and all current tar programs read it.
         with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
-            for tree in trees:
-                for name, path, _ in tree.entries:
-                    archive.add(path, f"{tree.path}/{name}".rstrip("/"), recursive=False)
+            for path, real, _ in tree.entries:
+                archive.add(real, path, recursive=False)
         return [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
 
     def _remote_command(self) -> list[str]:
         """Return a command that runs a program in HOME on the host. The caller appends any word ($0), then the argv."""
         script = 'umask 077; cd && exec "$@"'  # new parent directories of a listed path are private
-        return ssh.command(
-            self._destination,
-            script if self._destination.via is not None else f"exec sh -c '{script}'",
-            ask=self._ask,
-        )
-
-
-def _exclude(path: str) -> str:
-    """Return rsync's option that excludes a path in any case: with a leading slash only in HOME, else at any depth."""
-    pattern = ""
-    for each in path:
-        if each.isascii() and each.isalpha():
-            pattern += f"[{each.lower()}{each.upper()}]"
-        else:
-            pattern += f"\\{each}" if each in "*?[\\" else each
-    return f"--exclude={pattern}"
+        remote = script if self._destination.via is not None else f"exec sh -c '{script}'"
+        return ssh.command(self._destination, remote)

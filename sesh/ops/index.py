@@ -342,4 +342,6 @@ class _HostReports:
             self._workers.put(self._host, stop, self._report())
 
     def _save(self) -> None:
-        self._saved = self._saved or known.keep(self._host, self._rows.values())
+        if not self._saved:
+            known.keep(self._host, self._rows.values())
+            self._saved = True

@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 
 from sesh import paths
 from sesh.about import PROGRAM, SESH, is_locked
 from sesh.errors import Refused
-from sesh.files import UNFINISHED, read_regular
+from sesh.files import UNFINISHED
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.remote.deploy.install import SIGNATURE, TEMPORARY
+from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
 from sesh.store import listing, own
 
 _GRACE = 2.0  # seconds for daemons to exit after their sessions, then removal is refused
@@ -26,8 +27,7 @@ def remove(caller: Caller) -> list[str]:
 
     Raises Refused before it removes anything if a session or a daemon exists, or if sesh was not deployed.
     """
-    data = os.path.join(paths.home(), ".local", "share", "sesh")
-    versions = os.path.join(data, "versions")
+    versions = os.path.join(paths.home(), VERSIONS)
     if not os.path.isdir(versions):
         raise Refused("this sesh was not installed by --deploy", hint="remove it as it was installed")
     if names := [session["name"] for session in listing.summaries()]:
@@ -47,7 +47,7 @@ def remove(caller: Caller) -> list[str]:
     try:
         for folder, pattern in folders.items():
             _clear(folder, pattern)
-        if _is_ours(launcher):
+        if is_launcher(Path(launcher)):
             os.unlink(launcher)
         for entry in os.listdir(versions):  # last, as this process runs from one of them
             path = os.path.join(versions, entry)
@@ -56,7 +56,7 @@ def remove(caller: Caller) -> list[str]:
     except OSError as error:
         raise Refused(f"cannot remove {error.filename}: {error.strerror}", hint="remove it by hand") from error
     _remove_empty(versions)
-    _remove_empty(data)
+    _remove_empty(os.path.dirname(versions))
     for path in filter(os.path.lexists, present):
         caller.note(f"{path} stays: not all of it was made by sesh")
     return [path for path in present if not os.path.lexists(path)]
@@ -76,10 +76,3 @@ def _clear(folder: str, pattern: re.Pattern[str]) -> None:
 def _remove_empty(folder: str) -> None:
     with contextlib.suppress(OSError):  # the directory has other files, or is a symbolic link
         os.rmdir(folder)
-
-
-def _is_ours(launcher: str) -> bool:
-    try:
-        return os.fsdecode(read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
-    except OSError:
-        return False

@@ -19,8 +19,6 @@ HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic"}
 LATE = {
     ("client/view.py", "sesh.client.predict"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
-    ("remote/deploy/fleet.py", "rich.console"): "rich",
-    ("remote/deploy/fleet.py", "rich.progress"): "rich",
     ("sesh/__init__.py", "sesh"): "the API, which the program itself does not use",
     ("sesh/__init__.py", "sesh.about"): "the same",
     ("sesh/__main__.py", "sesh.cli"): "Ctrl-C while modules load is no traceback",

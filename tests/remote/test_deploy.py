@@ -16,7 +16,7 @@ from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Farm, SshHost
-from tests.support import Home, wait_until
+from tests.support import Home
 
 PROGRAM = ".local/bin/sesh"
 VERSIONS = ".local/share/sesh/versions"
@@ -93,9 +93,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     way = open_carrier(Destination("box"))
     assert type(way) is Carrier
     assert way.run("exec sh -c 'echo it; exit 3'") == (3, "it\n", "")
-    way.close()
-    if "ControlPath" in config:
-        wait_until(lambda: not farm.masters(), what="the connection that the user wants none of ends")
+    assert bool(farm.masters()) == ("ControlPath" not in config), "the user wants no shared connection"
 
 
 def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,10 +27,10 @@ STATE = {
     "python": "/usr/bin/python3",
     "platform": "Linux x86_64",
     "path": "/x",
-    "scratch": "/x",
+    "installed": False,
 }
 
-FAILURE = {"step": "unpack", "reason": "full", "stderr": "", "foreign": False}
+FAILURE = {"step": "unpack", "reason": "full", "foreign": False}
 
 
 def host(home: Home, word: str, answers: list[object]) -> None:
@@ -50,10 +50,9 @@ def host(home: Home, word: str, answers: list[object]) -> None:
     "answer",
     [
         f"none; {ATTACK}: {ATTACK}",
-        {**FAILURE, "reason": ATTACK, "stderr": ATTACK},
+        {**FAILURE, "reason": ATTACK},
         {**FAILURE, "reason": "x" * 10_000},
         {**FAILURE, "step": ATTACK},
-        {**STATE, "scratch": f"/{ATTACK}"},
         {**STATE, "platform": ATTACK},
     ],
 )
@@ -76,7 +75,7 @@ MALFORMED: list[list[object]] = [
     [{**FAILURE, "step": "reboot"}],
     [{**FAILURE, "step": ["unpack"]}],
     [{**STATE, "python": None}],
-    [{**STATE, "scratch": ["none"]}],
+    [{**STATE, "installed": ["none"]}],
     ["null"],
 ]
 

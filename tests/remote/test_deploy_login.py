@@ -12,7 +12,7 @@ import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, Settings, SshHost
-from tests.support import Home, wait_until
+from tests.support import Home
 
 pytestmark = pytest.mark.skipif(
     not ROOT or not os.path.exists("/etc/pam.d/sshd"), reason="a second factor takes root, and an sshd with PAM"
@@ -26,9 +26,9 @@ SECOND_FACTOR: Settings = {
 }
 
 
-def asks_for_a_second_factor(farm: Farm, word: str, config: Settings | None = None) -> SshHost:
+def asks_for_a_second_factor(farm: Farm, word: str) -> SshHost:
     """Make a host that takes the key, and then asks for a password by keyboard-interactive."""
-    far = farm.host(word, installed=False, sshd=SECOND_FACTOR, config=config)
+    far = farm.host(word, installed=False, sshd=SECOND_FACTOR)
     far.account.set_password(SECRET)
     return far
 
@@ -48,18 +48,9 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
 
 
 @pytest.mark.usefixtures("light")
-@pytest.mark.parametrize(
-    "config",
-    [
-        {},
-        pytest.param({"ControlPath": "~/own-%C", "ControlMaster": "no"}, marks=pytest.mark.soak),
-    ],
-)
-def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(
-    home: Home, farm: Farm, config: Settings
-) -> None:
+def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(home: Home, farm: Farm) -> None:
     """ssh asks, with the host's name. Two of three deploys fail, because the host has another program called sesh."""
-    one, two = (asks_for_a_second_factor(farm, word, config) for word in ("one", "two"))
+    one, two = (asks_for_a_second_factor(farm, word) for word in ("one", "two"))
     for far in (two, farm.host("open", installed=False)):
         far.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)
     terminal = home.terminal("--deploy", "@one", "@open", "@two", columns=200)
@@ -74,5 +65,3 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(
     assert len(re.findall(r"^sesh: (open|two) failed \(switch\)", text, re.MULTILINE)) == 2
     assert "installed sesh" in text
     assert one.exists(".local/bin/sesh")
-    if config.get("ControlMaster") == "no":
-        wait_until(lambda: not farm.masters(), what="the connections that the user wants none of end")

@@ -7,6 +7,7 @@ import compileall
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -35,8 +36,9 @@ class Host:
         self.home = home
 
     def order(self, bundle: Bundle, **facts: Any) -> Any:
-        order = {"token": "T", "name": bundle.name, "program": "sesh", "force": False}
-        return {**order, "trials": [["--version"]], **facts}
+        token = secrets.token_hex(8)
+        order = {"token": token, "installs": False, "name": bundle.name, "program": "sesh", "force": False}
+        return {**order, "trials": [["--version"]], "sha256": "", **facts}
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
         """Return the answer to the order to look what is missing, carried out in this process."""
@@ -44,18 +46,21 @@ class Host:
 
     def current(self, bundle: Bundle) -> bool:
         """Tell whether the version is complete and in service."""
-        scratch = self.look(bundle)["scratch"]
-        if scratch:
-            os.rmdir(scratch)
-        return not scratch
+        order = self.order(bundle)
+        installed = install.carry_out(order)["installed"]
+        if not installed:
+            os.rmdir(self.scratch(order))
+        return bool(installed)
+
+    def scratch(self, order: Any) -> Path:
+        return self.home / install.scratch(order["token"])
 
     def prepared(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
         """Put the archive on the host; return the order to install it."""
-        scratch = self.look(bundle, **facts)["scratch"]
-        with open(os.path.join(scratch, install.ARCHIVE), "wb") as file:
-            file.write(bundle.archive if archive is None else archive)
-        sha256 = hashlib.sha256(bundle.archive).hexdigest()
-        return {**self.order(bundle), "scratch": scratch, "sha256": sha256, **facts}
+        order = self.order(bundle, **facts)
+        install.carry_out(order)
+        (self.scratch(order) / install.ARCHIVE).write_bytes(bundle.archive if archive is None else archive)
+        return {**order, "installs": True, "sha256": hashlib.sha256(bundle.archive).hexdigest()}
 
     def install(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
         return install.carry_out(self.prepared(bundle, archive, **facts))
@@ -89,12 +94,11 @@ def other(text: str = "x = 1\n") -> Bundle:
 
 
 def test_a_version_is_unpacked_tried_and_put_into_service(host: Host, bundle: Bundle) -> None:
-    looked = host.look(bundle)
-    assert looked["path"] == f"{host.home}/{VERSIONS}/{bundle.name}"
-    os.rmdir(looked["scratch"])
-    assert host.install(bundle) == {**looked, "scratch": ""}
+    assert not host.current(bundle)
+    installed = host.install(bundle)
+    assert (installed["path"], installed["installed"]) == (f"{host.home}/{VERSIONS}/{bundle.name}", True)
     assert host.versions() == [bundle.name]
-    assert host.look(bundle) == {**looked, "scratch": ""}
+    assert host.look(bundle) == installed
     ran = subprocess.run([host.home / PROGRAM, "a b", "$c"], capture_output=True, text=True, check=True)
     assert ran.stdout == "ran ['a b', '$c'] 1\n"
     host.install(other())
@@ -224,7 +228,7 @@ def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     started = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for line in lines]
     for process in started:
         out, err = process.communicate(timeout=50)
-        assert (process.returncode, err, json.loads(out.removeprefix("T "))["scratch"]) == (0, "", "")
+        assert (process.returncode, err, json.loads(out.partition(" ")[2])["installed"]) == (0, "", True)
     assert host.versions() == sorted([bundle.name, other().name])
     assert os.listdir(host.home / ".local/bin") == ["sesh"]
     subprocess.run([host.home / PROGRAM], capture_output=True, check=True)
